@@ -1,0 +1,75 @@
+#include "bindings/arrays.hpp"
+#include "bindings/bindings.hpp"
+#include "bindings/run.hpp"
+#include "core/diffusion.hpp"
+#include "core/distances.hpp"
+#include "core/threads.hpp"
+
+namespace eigentropy::bindings {
+namespace {
+
+using Indices = py::array_t<index_t, py::array::c_style | py::array::forcecast>;
+
+// (number of rows with NaN or infinity, the first of them or -1)
+std::pair<index_t, index_t> nonfinite_rows(const py::array& Z) {
+  return with_input(Z, [](auto view) {
+    const py::gil_scoped_release release;
+    const NonFiniteRows rows = find_nonfinite_rows(view, thread_count());
+    return std::pair(rows.count, rows.first);
+  });
+}
+
+// r2, (n, n)
+py::array distances(const py::array& Z, const py::object& progress) {
+  return with_input(Z, [&](auto view) -> py::array {
+    const auto compute = [view](Control& control) {
+      const auto X = center_rows<decltype(view(0, 0)), double>(view, thread_count());
+      Buffer<double> r2(X.n * X.n);
+      squared_distances(X, MatrixView<double>{r2.data(), X.n, X.n, X.n}, thread_count(), control);
+      return r2;
+    };
+    return to_array(run_interruptible(compute, progress), {view.rows, view.rows});
+  });
+}
+
+// r2 from the chosen rows to all rows, (len(query), n)
+py::array distances_from(const py::array& Z, const Indices& query) {
+  return with_input(Z, [&](auto view) -> py::array {
+    const index_t count = query.size();
+    auto compute = [view, count, rows = to_buffer<index_t>(query)](Control& control) {
+      const auto X = center_rows<decltype(view(0, 0)), double>(view, thread_count());
+      Buffer<double> r2(count * X.n);
+      squared_distances_from(X, rows.data(), count,
+                             MatrixView<double>{r2.data(), count, X.n, X.n}, thread_count(),
+                             control);
+      return r2;
+    };
+    return to_array(run_interruptible(std::move(compute), py::none()), {count, view.rows});
+  });
+}
+
+// Binary adjacency matrix, (n, n)
+py::array knn_matrix(const py::array& Z, index_t k, const py::object& progress) {
+  return with_input(Z, [&](auto view) -> py::array {
+    const auto compute = [view, k](Control& control) {
+      const auto X = center_rows<decltype(view(0, 0)), double>(view, thread_count());
+      Buffer<double> adjacency(X.n * X.n);
+      knn_adjacency(X, k, MatrixView<double>{adjacency.data(), X.n, X.n, X.n}, thread_count(),
+                    control);
+      return adjacency;
+    };
+    return to_array(run_interruptible(compute, progress), {view.rows, view.rows});
+  });
+}
+
+}  // namespace
+
+void bind_distances(py::module_& module) {
+  module.def("nonfinite_rows", &nonfinite_rows, py::arg("Z"));
+  module.def("squared_distances", &distances, py::arg("Z"), py::arg("progress") = py::none());
+  module.def("squared_distances_from", &distances_from, py::arg("Z"), py::arg("query"));
+  module.def("knn_adjacency", &knn_matrix, py::arg("Z"), py::arg("k"),
+             py::arg("progress") = py::none());
+}
+
+}  // namespace eigentropy::bindings

@@ -1,0 +1,20 @@
+#include "bindings/bindings.hpp"
+#include "bindings/run.hpp"
+#include "core/threads.hpp"
+#include "cpu/blas.hpp"
+#include "cpu/simd/tile_kernels.hpp"
+
+namespace eigentropy::bindings {
+
+void bind_machine(py::module_& module) {
+  set_thread_count(thread_count());  // BLAS starts with its own idea of how many there are
+
+  module.def("thread_count", &thread_count);
+  module.def("set_thread_count", &set_thread_count, py::arg("count"));
+  module.def("instruction_set", &simd::active_instruction_set);
+  module.def("blas_configuration", &blas::configuration);
+  module.def("blas_core", &blas::core_name);
+  module.def("wait_for_abandoned", &wait_for_abandoned);
+}
+
+}  // namespace eigentropy::bindings

@@ -1,0 +1,13 @@
+// What each bind_<concept>.cpp adds to the module.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace eigentropy::bindings {
+
+void bind_distances(pybind11::module_& module);
+void bind_spectrum(pybind11::module_& module);
+void bind_operator(pybind11::module_& module);
+void bind_machine(pybind11::module_& module);
+
+}  // namespace eigentropy::bindings

@@ -1,0 +1,16 @@
+#include "bindings/bindings.hpp"
+#include "bindings/run.hpp"
+#include "core/errors.hpp"
+
+namespace py = pybind11;
+
+PYBIND11_MODULE(_core, module) {
+  module.doc() = "The compiled core of eigentropy: arrays in, arrays out, no defaults, no checks "
+                 "that the Python layer has made already.";
+  py::register_exception<eigentropy::SolverError>(module, "SolverError", PyExc_ArithmeticError);
+
+  eigentropy::bindings::bind_distances(module);
+  eigentropy::bindings::bind_spectrum(module);
+  eigentropy::bindings::bind_operator(module);
+  eigentropy::bindings::bind_machine(module);
+}

@@ -1,0 +1,62 @@
+// Owned, aligned, uninitialised memory.
+#pragma once
+
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <new>
+#include <utility>
+
+#include "core/views.hpp"
+
+namespace eigentropy {
+
+// `size` elements of a plain number type. Not initialised: an n x n matrix is written once by the
+// threads that own its tiles, and zeroing it first would cost another pass over memory.
+template <class T>
+class Buffer {
+ public:
+  Buffer() = default;
+  explicit Buffer(index_t size) : size_(size), data_(allocate(size)) {}
+  Buffer(Buffer&& other) noexcept
+      : size_(std::exchange(other.size_, 0)), data_(std::exchange(other.data_, nullptr)) {}
+  Buffer& operator=(Buffer&& other) noexcept {
+    std::swap(size_, other.size_);
+    std::swap(data_, other.data_);
+    return *this;
+  }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  ~Buffer() { std::free(data_); }
+
+  T* data() const { return data_; }
+  index_t size() const { return size_; }
+  T& operator[](index_t i) const { return data_[i]; }
+  T* begin() const { return data_; }
+  T* end() const { return data_ + size_; }
+
+  // Gives the memory up; the caller frees it with std::free.
+  T* release() {
+    size_ = 0;
+    return std::exchange(data_, nullptr);
+  }
+
+ private:
+  static T* allocate(index_t size) {
+    if (size <= 0) return nullptr;
+    constexpr std::size_t huge_page = std::size_t{1} << 21;
+    std::size_t bytes = static_cast<std::size_t>(size) * sizeof(T);
+    const std::size_t alignment = bytes >= 4 * huge_page ? huge_page : 64;
+    bytes = (bytes + alignment - 1) / alignment * alignment;
+    void* memory = std::aligned_alloc(alignment, bytes);
+    if (memory == nullptr) throw std::bad_alloc();
+    // A 256 x 256 tile of a large matrix touches 256 small pages, more than the TLB holds.
+    if (alignment == huge_page) madvise(memory, bytes, MADV_HUGEPAGE);
+    return static_cast<T*>(memory);
+  }
+
+  index_t size_ = 0;
+  T* data_ = nullptr;
+};
+
+}  // namespace eigentropy

@@ -1,0 +1,90 @@
+// From rows to the spectrum of their diffusion operator: the whole exact path.
+#pragma once
+
+#include "core/buffer.hpp"
+#include "core/control.hpp"
+#include "core/distances.hpp"
+#include "core/kernel.hpp"
+
+namespace eigentropy {
+
+// Which symmetric matrix is built from the rows.
+struct OperatorOptions {
+  double sigma = 1.0;
+  // Exponent of the density normalisation of A.
+  double alpha = 0.5;
+  // false: the Gaussian kernel G itself (weighted adjacency matrix), and alpha is not used.
+  bool normalized = true;
+};
+
+// A dense symmetric matrix, its upper triangle stored, and what is known about it for free.
+template <class T>
+struct DiffusionMatrix {
+  Buffer<T> entries;  // n x n
+  index_t n = 0;
+  double trace = 0.0;
+  double frobenius2 = 0.0;
+  double kernel_sum = 0.0;  // sum_ij G_ij; (kernel_sum - n) / n is a point's mean neighbourhood
+  Buffer<double> degrees;   // d_i; q_i where it is not normalised
+
+  SymmetricView<T> view() const { return {entries.data(), n, n}; }
+};
+
+template <class T>
+DiffusionMatrix<T> build_matrix(const CenteredRows<T>& X, const OperatorOptions& options,
+                                int threads, Control& control, double from, double to);
+
+template <class T>
+struct Spectrum {
+  Buffer<T> eigenvalues;  // descending
+  double trace = 0.0;
+  double frobenius2 = 0.0;
+  double kernel_sum = 0.0;
+};
+
+// One n x n matrix is alive at a time.
+template <class T>
+Spectrum<T> diffusion_spectrum(const CenteredRows<T>& X, const OperatorOptions& options,
+                               int threads, Control& control);
+
+// Index sets: subset s holds indices[offsets[s]] .. indices[offsets[s + 1] - 1].
+struct Subsets {
+  Buffer<index_t> offsets;
+  Buffer<index_t> indices;
+
+  index_t count() const { return offsets.size() - 1; }
+  index_t size(index_t s) const { return offsets[s + 1] - offsets[s]; }
+  index_t* begin(index_t s) const { return indices.data() + offsets[s]; }
+};
+
+template <class T>
+struct SubsetSpectra {
+  Buffer<T> eigenvalues;       // subset s at offsets[s], descending
+  Buffer<double> kernel_sums;  // sum_ij G_ij, one for each subset
+};
+
+// How the kernels of the subsets are obtained.
+enum class SubsetKernels {
+  automatic,  // whichever costs less arithmetic, if the shared kernel fits into `memory_limit`
+  shared,     // gathered from one n x n kernel of all rows
+  recomputed  // computed from the rows of each subset
+};
+
+// The spectrum of the operator of every subset of the rows, each normalised by itself.
+// Small subsets are solved one to a thread, large ones one after the other by all threads.
+template <class T>
+SubsetSpectra<T> subset_spectra(const CenteredRows<T>& X, Subsets& subsets,
+                                const OperatorOptions& options, SubsetKernels kernels,
+                                double memory_limit, int threads, Control& control);
+
+// out (n x m) <- A V for V (n x m), both row-major.
+template <class T>
+void symmetric_product(SymmetricView<T> A, MatrixView<const T> V, MatrixView<T> out);
+
+// Binary adjacency matrix, n x n: out_ij = 1 if z_j is within the distance of the k-th nearest row
+// to z_i, z_i itself counted as the first. Ties are all in, so a row may have more than k ones.
+template <class T>
+void knn_adjacency(const CenteredRows<T>& X, index_t k, MatrixView<T> out, int threads,
+                   Control& control);
+
+}  // namespace eigentropy

@@ -1,0 +1,44 @@
+// Eigenvalues of symmetric matrices.
+#pragma once
+
+#include "core/buffer.hpp"
+#include "core/control.hpp"
+#include "core/views.hpp"
+
+namespace eigentropy {
+
+// one_stage: dense -> tridiagonal directly (LAPACK sytrd). Half of its flops are memory-bound.
+// two_stage: dense -> band -> tridiagonal (sytrd_sy2sb, sytrd_sb2st), mostly matrix products.
+// automatic: whichever is measured to be faster at this n.
+enum class Reduction { automatic, one_stage, two_stage };
+
+// w <- the n eigenvalues of A, ascending. A is destroyed; extra memory is O(n). Interruptible
+// between its steps; `from` .. `to` is its stretch of the progress.
+template <class T>
+void eigenvalues(SymmetricView<T> A, T* w, Reduction reduction, Control& control, double from,
+                 double to);
+
+// The same for many small matrices, solved one after the other by one thread without allocating.
+template <class T>
+class SmallEigensolver {
+ public:
+  explicit SmallEigensolver(index_t max_n);
+  void eigenvalues(SymmetricView<T> A, T* w);
+
+ private:
+  Buffer<T> off_diagonal_;
+  Buffer<T> reflectors_;
+  Buffer<T> work_;
+};
+
+// w <- the k largest eigenvalues of A, descending; vectors (n x k, row-major) <- their
+// orthonormal eigenvectors. A is destroyed.
+template <class T>
+void top_eigenpairs(SymmetricView<T> A, index_t k, T* w, MatrixView<T> vectors, Control& control);
+
+// True if w can be the spectrum of a matrix with these traces: sum w = trace and
+// sum w^2 = frobenius2 to rounding. Costs nothing and catches a solver that fails silently.
+template <class T>
+bool spectrum_matches(const T* w, index_t n, double trace, double frobenius2);
+
+}  // namespace eigentropy

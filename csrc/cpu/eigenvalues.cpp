@@ -1,0 +1,173 @@
+#include "core/eigenvalues.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "cpu/blas.hpp"
+
+namespace eigentropy {
+namespace {
+
+// Measured crossover of the two reductions on two cores; both cost about 0.1 s there.
+constexpr index_t two_stage_from = 1500;
+
+// Width of the band between the two stages. Narrow is good for the second stage, O(n^2 kd), wide
+// for the products of the first; sytrd_sb2st is serial, so narrow wins.
+constexpr int band_width = 32;
+
+// Symmetric tridiagonal matrix: n diagonal and n - 1 off-diagonal entries.
+template <class T>
+struct Tridiagonal {
+  T* diagonal;
+  T* off_diagonal;
+};
+
+template <class T>
+int one_stage_work_size(int n) {
+  T size = 0;
+  check_info("sytrd", blas::sytrd('L', n, static_cast<T*>(nullptr), std::max(1, n), nullptr,
+                                  nullptr, nullptr, &size, -1));
+  return static_cast<int>(size);
+}
+
+template <class T>
+void reduce_one_stage(SymmetricView<T> A, Tridiagonal<T> out) {
+  const int n = blas::to_blas(A.n);
+  Buffer<T> reflectors(n);
+  Buffer<T> work(one_stage_work_size<T>(n));
+  check_info("sytrd", blas::sytrd('L', n, A.data, blas::to_blas(A.stride), out.diagonal,
+                                  out.off_diagonal, reflectors.data(), work.data(),
+                                  blas::to_blas(work.size())));
+}
+
+template <class T>
+Buffer<T> reduce_to_band(SymmetricView<T> A) {
+  const int n = blas::to_blas(A.n), lda = blas::to_blas(A.stride), ldab = band_width + 1;
+  Buffer<T> band(static_cast<index_t>(ldab) * n);
+  Buffer<T> reflectors(n);
+  T size = 0;
+  check_info("sytrd_sy2sb", blas::sytrd_sy2sb('L', n, band_width, A.data, lda, band.data(), ldab,
+                                              reflectors.data(), &size, -1));
+  Buffer<T> work(static_cast<index_t>(size));
+  check_info("sytrd_sy2sb",
+             blas::sytrd_sy2sb('L', n, band_width, A.data, lda, band.data(), ldab,
+                               reflectors.data(), work.data(), blas::to_blas(work.size())));
+  return band;
+}
+
+template <class T>
+void reduce_band(Buffer<T>& band, index_t order, Tridiagonal<T> out) {
+  const int n = blas::to_blas(order), ldab = band_width + 1;
+  T reflector_size = 0, work_size = 0;
+  check_info("sytrd_sb2st",
+             blas::sytrd_sb2st('L', n, band_width, band.data(), ldab, out.diagonal,
+                               out.off_diagonal, &reflector_size, -1, &work_size, -1));
+  Buffer<T> reflectors(static_cast<index_t>(reflector_size));
+  Buffer<T> work(static_cast<index_t>(work_size));
+  check_info("sytrd_sb2st",
+             blas::sytrd_sb2st('L', n, band_width, band.data(), ldab, out.diagonal,
+                               out.off_diagonal, reflectors.data(),
+                               blas::to_blas(reflectors.size()), work.data(),
+                               blas::to_blas(work.size())));
+}
+
+}  // namespace
+
+template <class T>
+void eigenvalues(SymmetricView<T> A, T* w, Reduction reduction, Control& control, double from,
+                 double to) {
+  const Control::Detachable owns_its_memory(control);
+  const auto report = [&](double share) {
+    control.set_progress(from + share * (to - from));
+    control.check();
+  };
+  if (reduction == Reduction::automatic) {
+    reduction = A.n >= two_stage_from ? Reduction::two_stage : Reduction::one_stage;
+  }
+  // The two-stage routines need a matrix wider than the band.
+  if (A.n <= 2 * band_width) reduction = Reduction::one_stage;
+
+  Buffer<T> off_diagonal(std::max<index_t>(1, A.n));
+  const Tridiagonal<T> tridiagonal{w, off_diagonal.data()};
+  if (reduction == Reduction::one_stage) {
+    reduce_one_stage(A, tridiagonal);
+  } else {
+    Buffer<T> band = reduce_to_band(A);
+    report(0.6);
+    reduce_band(band, A.n, tridiagonal);
+  }
+  report(0.9);
+  check_info("sterf", blas::sterf(blas::to_blas(A.n), w, off_diagonal.data()));
+  report(1.0);
+}
+
+template <class T>
+SmallEigensolver<T>::SmallEigensolver(index_t max_n)
+    : off_diagonal_(std::max<index_t>(1, max_n)),
+      reflectors_(std::max<index_t>(1, max_n)),
+      work_(one_stage_work_size<T>(blas::to_blas(max_n))) {}
+
+template <class T>
+void SmallEigensolver<T>::eigenvalues(SymmetricView<T> A, T* w) {
+  const int n = blas::to_blas(A.n);
+  check_info("sytrd", blas::sytrd('L', n, A.data, blas::to_blas(A.stride), w, off_diagonal_.data(),
+                                  reflectors_.data(), work_.data(), blas::to_blas(work_.size())));
+  check_info("sterf", blas::sterf(n, w, off_diagonal_.data()));
+}
+
+template <class T>
+void top_eigenpairs(SymmetricView<T> A, index_t k, T* w, MatrixView<T> vectors, Control& control) {
+  const Control::Detachable owns_its_memory(control);
+  const int n = blas::to_blas(A.n), lda = blas::to_blas(A.stride);
+  const int wanted = blas::to_blas(k), first = n - wanted + 1;
+  Buffer<T> values(n);
+  Buffer<T> columns(A.n * k);
+  Buffer<int> support(2 * k);
+  int found = 0, integer_size = 0;
+  T size = 0;
+  check_info("syevr",
+             blas::syevr_top(n, A.data, lda, first, n, &found, values.data(), columns.data(), n,
+                             support.data(), &size, -1, &integer_size, -1));
+  Buffer<T> work(static_cast<index_t>(size));
+  Buffer<int> integer_work(integer_size);
+  check_info("syevr", blas::syevr_top(n, A.data, lda, first, n, &found, values.data(),
+                                      columns.data(), n, support.data(), work.data(),
+                                      blas::to_blas(work.size()), integer_work.data(),
+                                      integer_size));
+  if (found != wanted) throw SolverError("syevr found fewer eigenvectors than were asked for");
+  control.check();  // `vectors` is the caller's: do not write it once the caller has left
+  for (index_t j = 0; j < k; ++j) {
+    w[j] = values[k - 1 - j];
+    const T* column = columns.data() + (k - 1 - j) * A.n;
+    for (index_t i = 0; i < A.n; ++i) vectors.row(i)[j] = column[i];
+  }
+}
+
+template <class T>
+bool spectrum_matches(const T* w, index_t n, double trace, double frobenius2) {
+  double sum = 0.0, squares = 0.0;
+  for (index_t i = 0; i < n; ++i) {
+    const double value = static_cast<double>(w[i]);
+    sum += value;
+    squares += value * value;
+  }
+  // Each eigenvalue is wrong by a modest multiple of eps |A| and |A| <= |A|_F; the errors of n
+  // of them add up to less than this. `not (x <= tolerance)` also rejects NaN.
+  const double eps = static_cast<double>(std::numeric_limits<T>::epsilon());
+  const double norm = std::sqrt(frobenius2);
+  const double tolerance = 50.0 * eps * static_cast<double>(n) * norm;
+  return std::abs(sum - trace) <= tolerance &&
+         std::abs(squares - frobenius2) <= 2.0 * tolerance * norm;
+}
+
+#define EIGENTROPY_INSTANTIATE(T)                                                          \
+  template void eigenvalues(SymmetricView<T>, T*, Reduction, Control&, double, double);    \
+  template class SmallEigensolver<T>;                                                      \
+  template void top_eigenpairs(SymmetricView<T>, index_t, T*, MatrixView<T>, Control&);    \
+  template bool spectrum_matches(const T*, index_t, double, double);
+EIGENTROPY_INSTANTIATE(float)
+EIGENTROPY_INSTANTIATE(double)
+#undef EIGENTROPY_INSTANTIATE
+
+}  // namespace eigentropy

@@ -1,0 +1,178 @@
+// The passes themselves, written as plain loops that GCC and Clang vectorise. Included once by each
+// tile_kernels_<instruction set>.cpp, which defines EIGENTROPY_SIMD_NAMESPACE and is compiled with
+// that set's flags. Nothing from the standard library may be used here: an inline function
+// compiled with AVX-512 could be the copy that the linker keeps for everyone.
+#include "cpu/simd/tile_kernels.hpp"
+
+#if !defined(EIGENTROPY_SIMD_NAMESPACE) || !defined(EIGENTROPY_SIMD_NAME)
+#error "include this file from tile_kernels_<instruction set>.cpp"
+#endif
+
+namespace eigentropy::simd::EIGENTROPY_SIMD_NAMESPACE {
+
+// exp(x) for x <= 0 by x = k ln 2 + r, |r| <= (ln 2)/2, and the Taylor series of exp(r), whose
+// first omitted term is below half an ulp. Adding `rounder` leaves k in the low bits of the sum,
+// which saves a conversion that AVX2 does not have. Results below the smallest normal number are
+// 0: G_ii = 1 bounds every row sum from below, so they cannot matter.
+template <class T>
+struct Exponential;
+
+template <>
+struct Exponential<double> {
+  static double evaluate(double x) {
+    constexpr double rounder = 0x1.8p52;
+    constexpr double log2_e = 0x1.71547652b82fep0;
+    constexpr double ln2_high = 0x1.62e42fefa0000p-1;  // 15 trailing zeros: k * ln2_high is exact
+    constexpr double ln2_low = 0x1.cf79abc9e3b39803f2f6af40f343267p-40;
+    const double shifted = x * log2_e + rounder;
+    const double k = shifted - rounder;
+    const double r = (x - k * ln2_high) - k * ln2_low;
+    double p = 1.0 / 6227020800.0;
+    p = p * r + 1.0 / 479001600.0;
+    p = p * r + 1.0 / 39916800.0;
+    p = p * r + 1.0 / 3628800.0;
+    p = p * r + 1.0 / 362880.0;
+    p = p * r + 1.0 / 40320.0;
+    p = p * r + 1.0 / 5040.0;
+    p = p * r + 1.0 / 720.0;
+    p = p * r + 1.0 / 120.0;
+    p = p * r + 1.0 / 24.0;
+    p = p * r + 1.0 / 6.0;
+    p = p * r + 0.5;
+    p = p * r + 1.0;
+    p = p * r + 1.0;
+    unsigned long long bits;
+    __builtin_memcpy(&bits, &shifted, sizeof bits);
+    bits = (bits + 1023) << 52;
+    double power;
+    __builtin_memcpy(&power, &bits, sizeof power);
+    return x >= -708.0 ? p * power : 0.0;
+  }
+};
+
+template <>
+struct Exponential<float> {
+  static float evaluate(float x) {
+    constexpr float rounder = 0x1.8p23f;
+    constexpr float log2_e = 0x1.715476p0f;
+    constexpr float ln2_high = 0x1.62e400p-1f;
+    constexpr float ln2_low = 0x1.7f7d1cp-20f;
+    const float shifted = x * log2_e + rounder;
+    const float k = shifted - rounder;
+    const float r = (x - k * ln2_high) - k * ln2_low;
+    float p = 1.0f / 5040.0f;
+    p = p * r + 1.0f / 720.0f;
+    p = p * r + 1.0f / 120.0f;
+    p = p * r + 1.0f / 24.0f;
+    p = p * r + 1.0f / 6.0f;
+    p = p * r + 0.5f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+    unsigned bits;
+    __builtin_memcpy(&bits, &shifted, sizeof bits);
+    bits = (bits + 127) << 23;
+    float power;
+    __builtin_memcpy(&power, &bits, sizeof power);
+    return x >= -87.0f ? p * power : 0.0f;
+  }
+};
+
+template <class T>
+void squared_distances(T* tile, index_t rows, index_t cols, index_t stride, const T* row_norms,
+                       const T* col_norms) {
+  for (index_t i = 0; i < rows; ++i) {
+    T* __restrict row = tile + i * stride;
+    const T norm = row_norms[i];
+#pragma omp simd
+    for (index_t j = 0; j < cols; ++j) {
+      const T r2 = (norm + col_norms[j]) + row[j];
+      row[j] = r2 > 0 ? r2 : T(0);
+    }
+  }
+}
+
+template <class T>
+void gaussian(T* tile, index_t rows, index_t cols, index_t stride, T scale, T* row_sums,
+              T* col_sums) {
+  if (col_sums != nullptr) {
+    for (index_t j = 0; j < cols; ++j) col_sums[j] = 0;
+  }
+  for (index_t i = 0; i < rows; ++i) {
+    T* __restrict row = tile + i * stride;
+    T sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (index_t j = 0; j < cols; ++j) {
+      const T g = Exponential<T>::evaluate(scale * row[j]);
+      row[j] = g;
+      sum += g;
+    }
+    row_sums[i] = sum;
+    if (col_sums != nullptr) {
+      T* __restrict sums = col_sums;
+#pragma omp simd
+      for (index_t j = 0; j < cols; ++j) sums[j] += row[j];
+    }
+  }
+}
+
+template <class T>
+void weighted_sums(const T* tile, index_t rows, index_t cols, index_t stride,
+                   const T* row_weights, const T* col_weights, T* row_sums, T* col_sums) {
+  if (col_sums != nullptr) {
+    for (index_t j = 0; j < cols; ++j) col_sums[j] = 0;
+  }
+  for (index_t i = 0; i < rows; ++i) {
+    const T* __restrict row = tile + i * stride;
+    T sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (index_t j = 0; j < cols; ++j) sum += row[j] * col_weights[j];
+    row_sums[i] = sum;
+    if (col_sums != nullptr) {
+      T* __restrict sums = col_sums;
+      const T weight = row_weights[i];
+#pragma omp simd
+      for (index_t j = 0; j < cols; ++j) sums[j] += weight * row[j];
+    }
+  }
+}
+
+template <class T>
+double conjugate(T* tile, index_t rows, index_t cols, index_t stride, const T* row_scale,
+                 const T* col_scale) {
+  double squares = 0.0;
+  for (index_t i = 0; i < rows; ++i) {
+    T* __restrict row = tile + i * stride;
+    const T scale = row_scale[i];
+    T sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (index_t j = 0; j < cols; ++j) {
+      const T a = row[j] * (scale * col_scale[j]);
+      row[j] = a;
+      sum += a * a;
+    }
+    squares += sum;
+  }
+  return squares;
+}
+
+template <class T>
+double squared_distance(const T* x, const T* y, index_t d) {
+  double sum = 0.0;
+#pragma omp simd reduction(+ : sum)
+  for (index_t k = 0; k < d; ++k) {
+    const double difference = static_cast<double>(x[k]) - static_cast<double>(y[k]);
+    sum += difference * difference;
+  }
+  return sum;
+}
+
+template <class T>
+constexpr TileKernels<T> table{EIGENTROPY_SIMD_NAME, squared_distances<T>, gaussian<T>,
+                               weighted_sums<T>,     conjugate<T>,         squared_distance<T>};
+
+extern const TileKernels<float> float_kernels;
+extern const TileKernels<double> double_kernels;
+const TileKernels<float> float_kernels = table<float>;
+const TileKernels<double> double_kernels = table<double>;
+
+}  // namespace eigentropy::simd::EIGENTROPY_SIMD_NAMESPACE

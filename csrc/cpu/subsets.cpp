@@ -1,0 +1,228 @@
+// Spectra of many subsets of one set of rows: the work of a mutual information.
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include "core/diffusion.hpp"
+#include "core/eigenvalues.hpp"
+#include "core/threads.hpp"
+
+namespace eigentropy {
+namespace {
+
+// Subsets of at most this many rows are solved one to a thread; a larger one keeps all threads
+// busy by itself, and would cost each of them a matrix of its own.
+constexpr index_t small_subset = 1500;
+
+// Subset numbers, largest first, so that no long problem is left for the end.
+std::vector<index_t> by_size(const Subsets& subsets) {
+  std::vector<index_t> order(static_cast<std::size_t>(subsets.count()));
+  std::iota(order.begin(), order.end(), index_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](index_t a, index_t b) { return subsets.size(a) > subsets.size(b); });
+  return order;
+}
+
+// (4/3) n^3, plus a constant for the smallest.
+double solve_cost(index_t n) { return std::pow(static_cast<double>(n), 3.0) + 1e4; }
+
+// Cost of the products and exponentials of n rows, one triangle.
+double kernel_cost(index_t n, index_t d) {
+  return 0.5 * static_cast<double>(n) * static_cast<double>(n) * (static_cast<double>(d) + 30.0);
+}
+
+// Reading a kernel entry at random costs about as much as this many columns of a product.
+constexpr double gather_columns = 20.0;
+
+struct Plan {
+  std::vector<index_t> large;
+  std::vector<index_t> small;
+  index_t largest_small = 0;
+  bool shared_kernel = false;
+};
+
+template <class T>
+Plan make_plan(const CenteredRows<T>& X, const Subsets& subsets, SubsetKernels kernels,
+               double memory_limit) {
+  Plan plan;
+  double recomputing = 0.0, gathering = kernel_cost(X.n, X.d);
+  for (const index_t s : by_size(subsets)) {
+    const index_t n = subsets.size(s);
+    if (n > small_subset) {
+      plan.large.push_back(s);
+      continue;
+    }
+    plan.small.push_back(s);
+    plan.largest_small = std::max(plan.largest_small, n);
+    recomputing += kernel_cost(n, X.d);
+    gathering += 0.5 * gather_columns * static_cast<double>(n) * static_cast<double>(n);
+  }
+  const double bytes = static_cast<double>(X.n) * static_cast<double>(X.n) * sizeof(T);
+  plan.shared_kernel = kernels == SubsetKernels::shared ||
+                       (kernels == SubsetKernels::automatic && gathering < recomputing &&
+                        bytes <= memory_limit && !plan.small.empty());
+  return plan;
+}
+
+// sub <- G(indices, indices) for ascending indices: the upper triangle and, where tiles need it,
+// the lower half of the diagonal tiles. Returns the row sums.
+template <class T>
+Buffer<double> gather(SymmetricView<T> G, const index_t* indices, SymmetricView<T> sub) {
+  Buffer<double> q(sub.n);
+  std::fill(q.begin(), q.end(), 0.0);
+  for (index_t i = 0; i < sub.n; ++i) {
+    const T* source = G.row(indices[i]);
+    T* target = sub.row(i);
+    target[i] = 1;
+    double sum = 1.0;
+    for (index_t j = i + 1; j < sub.n; ++j) {
+      const T g = source[indices[j]];
+      target[j] = g;
+      sum += static_cast<double>(g);
+      q[j] += static_cast<double>(g);
+    }
+    q[i] += sum;
+    const index_t tile_end = std::min(sub.n, (i / tile_size + 1) * tile_size);
+    for (index_t j = i + 1; j < tile_end; ++j) sub.row(j)[i] = target[j];
+  }
+  return q;
+}
+
+// The Gaussian kernel of all rows, if the plan has one.
+template <class T>
+struct SharedKernel {
+  Buffer<T> entries;
+  index_t n = 0;
+
+  SymmetricView<T> view() const { return {entries.data(), n, n}; }
+};
+
+template <class T>
+SharedKernel<T> build_shared_kernel(const CenteredRows<T>& X, double sigma, int threads,
+                                    Control& control) {
+  SharedKernel<T> shared{Buffer<T>(X.n * X.n), X.n};
+  const double at = control.progress();  // the bar counts solved subsets, not this
+  Stage stage(control, at, at, upper_tile_count(X.n));
+  gaussian_kernel(X, sigma, shared.view(), threads, stage);
+  return shared;
+}
+
+// One thread's memory for its problems.
+template <class T>
+struct Workspace {
+  explicit Workspace(index_t n) : matrix(n * n), solver(n) {}
+  Buffer<T> matrix;
+  SmallEigensolver<T> solver;
+};
+
+template <class T>
+Buffer<double> subset_kernel(const CenteredRows<T>& X, const SharedKernel<T>& shared,
+                             const Subsets& subsets, index_t s, double sigma,
+                             SymmetricView<T> G) {
+  if (shared.n > 0) return gather(shared.view(), subsets.begin(s), G);
+  const CenteredRows<T> rows = select_rows(X, subsets.begin(s), subsets.size(s));
+  Control unused;  // a small problem is over before anyone could ask it to stop
+  Stage stage(unused, 0.0, 1.0, upper_tile_count(rows.n));
+  return gaussian_kernel(rows, sigma, G, 1, stage);
+}
+
+template <class T>
+void solve_small(const CenteredRows<T>& X, const SharedKernel<T>& shared,
+                 const Subsets& subsets, index_t s, const OperatorOptions& options,
+                 Workspace<T>& workspace, SubsetSpectra<T>& out) {
+  const index_t n = subsets.size(s);
+  const SymmetricView<T> A{workspace.matrix.data(), n, n};
+  const Buffer<double> q = subset_kernel(X, shared, subsets, s, options.sigma, A);
+  out.kernel_sums[s] = std::accumulate(q.begin(), q.end(), 0.0);
+  double trace = static_cast<double>(n), squares = 0.0;
+  if (options.normalized) {
+    const DiffusionScaling scaling = diffusion_operator(A, q, options.alpha, 1);
+    trace = scaling.trace;
+    squares = scaling.frobenius2;
+  } else {
+    squares = frobenius2(A, 1);
+  }
+  T* w = out.eigenvalues.data() + subsets.offsets[s];
+  workspace.solver.eigenvalues(A, w);
+  if (!spectrum_matches(w, n, trace, squares)) {
+    throw SolverError("the eigenvalues of a subset do not add up to the trace of its matrix");
+  }
+  std::reverse(w, w + n);
+}
+
+template <class T>
+void solve_large(const CenteredRows<T>& X, const Subsets& subsets, index_t s,
+                 const OperatorOptions& options, int threads, Control& control,
+                 SubsetSpectra<T>& out) {
+  const CenteredRows<T> rows = select_rows(X, subsets.begin(s), subsets.size(s));
+  const double progress = control.progress();
+  const Spectrum<T> spectrum = diffusion_spectrum(rows, options, threads, control);
+  control.set_progress(progress);  // it filled the whole bar; the caller knows its share
+  std::copy(spectrum.eigenvalues.begin(), spectrum.eigenvalues.end(),
+            out.eigenvalues.data() + subsets.offsets[s]);
+  out.kernel_sums[s] = spectrum.kernel_sum;
+}
+
+// Adds up what is done, in units of solve_cost.
+class CostProgress {
+ public:
+  CostProgress(Control& control, const Subsets& subsets) : control_(control) {
+    for (index_t s = 0; s < subsets.count(); ++s) total_ += solve_cost(subsets.size(s));
+  }
+  void finish(index_t n) {
+    done_.fetch_add(static_cast<std::int64_t>(solve_cost(n)));
+    control_.set_progress(static_cast<double>(done_.load()) / total_);
+    control_.check();
+  }
+
+ private:
+  Control& control_;
+  double total_ = 0.0;
+  std::atomic<std::int64_t> done_{0};
+};
+
+}  // namespace
+
+template <class T>
+SubsetSpectra<T> subset_spectra(const CenteredRows<T>& X, Subsets& subsets,
+                                const OperatorOptions& options, SubsetKernels kernels,
+                                double memory_limit, int threads, Control& control) {
+  for (index_t s = 0; s < subsets.count(); ++s) {
+    std::sort(subsets.begin(s), subsets.begin(s) + subsets.size(s));  // gather wants j > i
+  }
+  SubsetSpectra<T> out{Buffer<T>(subsets.indices.size()), Buffer<double>(subsets.count())};
+  const Plan plan = make_plan(X, subsets, kernels, memory_limit);
+  CostProgress progress(control, subsets);
+  for (const index_t s : plan.large) {
+    solve_large(X, subsets, s, options, threads, control, out);
+    progress.finish(subsets.size(s));
+  }
+  if (plan.small.empty()) return out;
+
+  SharedKernel<T> shared;
+  if (plan.shared_kernel) shared = build_shared_kernel(X, options.sigma, threads, control);
+  const Control::Detachable owns_its_memory(control);
+  const SingleThreadedBlas one_thread;
+  const int workers = static_cast<int>(
+      std::min<index_t>(threads, static_cast<index_t>(plan.small.size())));
+  std::vector<Workspace<T>> workspaces;
+  for (int i = 0; i < workers; ++i) workspaces.emplace_back(plan.largest_small);
+  parallel_for(static_cast<index_t>(plan.small.size()), workers, [&](index_t i, int worker) {
+    const index_t s = plan.small[static_cast<std::size_t>(i)];
+    solve_small(X, shared, subsets, s, options, workspaces[static_cast<std::size_t>(worker)], out);
+    progress.finish(subsets.size(s));
+  });
+  return out;
+}
+
+#define EIGENTROPY_INSTANTIATE(T)                                                              \
+  template SubsetSpectra<T> subset_spectra(const CenteredRows<T>&, Subsets&,                   \
+                                           const OperatorOptions&, SubsetKernels, double, int, \
+                                           Control&);
+EIGENTROPY_INSTANTIATE(float)
+EIGENTROPY_INSTANTIATE(double)
+#undef EIGENTROPY_INSTANTIATE
+
+}  // namespace eigentropy

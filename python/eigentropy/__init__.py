@@ -1,0 +1,39 @@
+"""Diffusion spectral entropy and mutual information of neural representations.
+
+>>> import numpy as np, eigentropy as eg
+>>> Z = np.random.default_rng(0).normal(size=(300, 8))
+>>> S = eg.diffusion_spectral_entropy(Z)      # works as a float; bits
+>>> bool(0 < S < np.log2(300))
+True
+"""
+
+from eigentropy._core import SolverError
+from eigentropy._lifetime import version as _version
+from eigentropy.bandwidth import bandwidth
+from eigentropy.entropy import cluster_gain, diffusion_spectral_entropy, gaussian_entropy
+from eigentropy.information import diffusion_spectral_mutual_information
+from eigentropy.operator import DiffusionOperator
+from eigentropy.results import Entropy, MutualInformation, SaturationWarning
+from eigentropy.spectrum import spectral_entropy
+
+dse = diffusion_spectral_entropy
+dsmi = diffusion_spectral_mutual_information
+
+__version__ = _version()
+
+__all__ = [
+    "DiffusionOperator",
+    "Entropy",
+    "MutualInformation",
+    "SaturationWarning",
+    "SolverError",
+    "__version__",
+    "bandwidth",
+    "cluster_gain",
+    "diffusion_spectral_entropy",
+    "diffusion_spectral_mutual_information",
+    "dse",
+    "dsmi",
+    "gaussian_entropy",
+    "spectral_entropy",
+]

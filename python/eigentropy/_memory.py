@@ -1,0 +1,47 @@
+"""Refuses, before anything is allocated, what cannot fit."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def require(needed: float, what: str, alternative: str) -> None:
+    """Raise MemoryError if `needed` bytes are not available."""
+    free = available()
+    if needed > free:
+        raise MemoryError(
+            f"{what} needs {needed / 2**30:.1f} GiB ({needed:.0f} bytes) and {free / 2**30:.1f} GiB "
+            f"({free:.0f} bytes) are available; {alternative}"
+        )
+
+
+def available() -> float:
+    """Bytes that this process can still allocate: of the machine and of its control group."""
+    return min(_machine(), _control_group())
+
+
+def _machine() -> float:
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return float(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+
+
+def _control_group() -> float:
+    """What a container's limit leaves; file caches of the group count as free."""
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit = (group / "memory.max").read_text().strip()
+        if limit == "max":
+            return float("inf")
+        used = float((group / "memory.current").read_text())
+        statistics = dict(
+            line.split() for line in (group / "memory.stat").read_text().splitlines()
+        )
+        return float(limit) - used + float(statistics.get("inactive_file", 0))
+    except (OSError, ValueError):
+        return float("inf")

@@ -1,0 +1,156 @@
+"""The width sigma of the Gaussian kernel, chosen from the data."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eigentropy import _core
+from eigentropy._arrays import Matrix, as_matrix
+from eigentropy._options import integer, one_of, positive
+
+RULES = ("auto", "median", "knn", "max-slope", "sqrt-d")
+
+# The rule behind sigma="auto".
+DEFAULT_RULE = "median"
+
+# Where blobs and digits of known label information keep it at every dimension; see docs/sigma.md.
+MEDIAN_FACTOR = 0.35
+
+# Rules that need distances take all pairs of at most this many rows: 2 million pairs.
+SAMPLE_ROWS = 2048
+
+# Neighbour of the knn rule, the row itself not counted.
+NEIGHBOUR = 10
+
+
+def bandwidth(Z: Any, rule: str = "median", *, seed: int = 0) -> float:
+    r"""Kernel width sigma of G = exp(-r^2 / (2 sigma^2)) for these rows.
+
+    ============= ==========================================================================
+    rule          sigma
+    ============= ==========================================================================
+    ``median``    0.35 times the median distance between two rows (also called ``auto``)
+    ``knn``       median over the rows of the distance to the 10th nearest other row
+    ``max-slope`` where d log(sum_ij G_ij) / d log(sigma) is largest
+    ``sqrt-d``    sqrt(d), the paper's choice; the one rule that depends on the scale of Z
+    ============= ==========================================================================
+
+    Above 2048 rows, `median` and `max-slope` use the pairs of a random sample of 2048 rows, `knn`
+    the neighbours, among all rows, of such a sample. The sample is drawn from `seed`.
+
+    Parameters
+    ----------
+    Z : array-like of shape (n, d)
+    rule : str
+    seed : int
+
+    Returns
+    -------
+    float
+        In units of Z. 1.0 where all rows are equal and every width does the same.
+
+    Raises
+    ------
+    ValueError
+        Unknown rule, NaN in Z.
+
+    References
+    ----------
+    Coifman, Shkolnisky, Sigworth, Singer: Graph Laplacian tomography from unknown random
+    projections, IEEE Trans. Image Process. 17 (2008), for max-slope.
+    """
+    one_of(rule, "rule", RULES)
+    return sigma_of_rule(as_matrix(Z), rule, integer(seed, "seed", at_least=0))
+
+
+def resolve_sigma(sigma: Any, Z: Matrix, seed: int) -> float:
+    """The number behind the argument `sigma`: a number or the name of a rule."""
+    if isinstance(sigma, str):
+        if sigma not in RULES:
+            names = ", ".join(repr(rule) for rule in RULES)
+            raise ValueError(f"sigma must be a number > 0 or one of {names}, got {sigma!r}")
+        return sigma_of_rule(Z, sigma, seed)
+    return positive(sigma, "sigma")
+
+
+def sigma_of_rule(Z: Matrix, rule: str, seed: int) -> float:
+    """The rule's width for rows that have been checked."""
+    rule = DEFAULT_RULE if rule == "auto" else rule
+    if rule == "sqrt-d":
+        return math.sqrt(Z.shape[1])
+    if len(Z) == 1:
+        return 1.0
+    rows = _sample(len(Z), seed)
+    if rule == "knn":
+        return _knn(Z, rows)
+    distances = _pair_distances(Z[rows])
+    if not distances.any():  # all rows equal
+        return 1.0
+    return _median(distances) if rule == "median" else _max_slope(distances)
+
+
+def _sample(n: int, seed: int) -> npt.NDArray[np.int64]:
+    if n <= SAMPLE_ROWS:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).choice(n, SAMPLE_ROWS, replace=False))
+
+
+def _pair_distances(Z: Matrix) -> npt.NDArray[np.float64]:
+    squared = _core.squared_distances(Z)
+    return np.sqrt(squared[np.triu_indices(len(Z), k=1)])
+
+
+def _median(distances: npt.NDArray[np.float64]) -> float:
+    median = float(np.median(distances))
+    if median == 0.0:  # more than half of the pairs are duplicates: the others set the scale
+        median = float(np.median(distances[distances > 0]))
+    return MEDIAN_FACTOR * median
+
+
+def _knn(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
+    neighbour = min(NEIGHBOUR, len(Z) - 1)
+    reach = np.empty(len(rows))
+    for start in range(0, len(rows), 256):  # 256 x n distances at a time
+        block = rows[start : start + 256]
+        squared = _core.squared_distances_from(Z, block)
+        # Position 0 is the row itself, at distance 0.
+        reach[start : start + 256] = np.partition(squared, neighbour, axis=1)[:, neighbour]
+    distances = np.sqrt(reach)
+    if not distances.any():
+        return 1.0 if not _core.squared_distances_from(Z, rows[:1]).any() else _fallback(Z, rows)
+    median = float(np.median(distances))
+    return median if median > 0 else float(np.median(distances[distances > 0]))
+
+
+def _fallback(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
+    """Every row has many duplicates: neighbours say nothing, distances between groups do."""
+    return _median(_pair_distances(Z[rows]))
+
+
+def _max_slope(distances: npt.NDArray[np.float64]) -> float:
+    """Maximise d log(sum G) / d log(sigma) = sum(r^2 G) / (sigma^2 sum G) over sigma.
+
+    sum G counts the diagonal too, without which the slope would be largest at sigma -> 0.
+    """
+    n = (1 + math.isqrt(1 + 8 * len(distances))) // 2
+    squared = distances**2
+    scale = float(squared.max())
+    squared /= scale
+
+    def slope(log_sigma: float) -> float:
+        exponent = squared / (2.0 * math.exp(2.0 * log_sigma))
+        G = np.exp(-exponent)
+        return float(4.0 * (exponent @ G) / (n + 2.0 * G.sum()))
+
+    # From far below the nearest neighbours to the diameter, then refined around the best.
+    low = 0.5 * math.log(float(squared[squared > 0].min())) - 1.0
+    grid = np.linspace(max(low, -12.0), 1.0, 40)
+    best = int(np.argmax([slope(x) for x in grid]))
+    step = grid[1] - grid[0]
+    fine = np.linspace(grid[best] - step, grid[best] + step, 21)
+    log_sigma = fine[int(np.argmax([slope(x) for x in fine]))]
+    return math.sqrt(scale) * math.exp(float(log_sigma))

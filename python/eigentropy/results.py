@@ -1,0 +1,235 @@
+"""What the measurements return: numbers that remember how they were obtained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eigentropy.spectrum import spectral_entropy
+
+
+class SaturationWarning(UserWarning):
+    """The bandwidth does not fit the data, so the entropy is at 0 or at log n whatever they are."""
+
+
+def unit(base: float) -> str:
+    """The name of the unit of an entropy with this base of the logarithm."""
+    return {2.0: "bits", math.e: "nats", 10.0: "dits"}.get(base, f"(base {base:g})")
+
+
+class Number:
+    """Makes a result work as the float in its field `value`."""
+
+    value: float
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        return np.array(self.value, dtype=dtype)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.value, spec) if spec else repr(self)
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    # Each delegates to float, which hands another Number back to that one's reflected method.
+    def __neg__(self) -> float:
+        return -self.value
+
+    def __pos__(self) -> float:
+        return self.value
+
+    def __abs__(self) -> float:
+        return abs(self.value)
+
+    def __round__(self, digits: int | None = None) -> float:
+        return round(self.value, digits)
+
+    def __add__(self, other: Any) -> Any:
+        return self.value + other
+
+    def __radd__(self, other: Any) -> Any:
+        return other + self.value
+
+    def __sub__(self, other: Any) -> Any:
+        return self.value - other
+
+    def __rsub__(self, other: Any) -> Any:
+        return other - self.value
+
+    def __mul__(self, other: Any) -> Any:
+        return self.value * other
+
+    def __rmul__(self, other: Any) -> Any:
+        return other * self.value
+
+    def __truediv__(self, other: Any) -> Any:
+        return self.value / other
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return other / self.value
+
+    def __pow__(self, other: Any) -> Any:
+        return self.value**other
+
+    def __rpow__(self, other: Any) -> Any:
+        return other**self.value
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self.value == other)
+
+    def __lt__(self, other: Any) -> bool:
+        return bool(self.value < other)
+
+    def __le__(self, other: Any) -> bool:
+        return bool(self.value <= other)
+
+    def __gt__(self, other: Any) -> bool:
+        return bool(self.value > other)
+
+    def __ge__(self, other: Any) -> bool:
+        return bool(self.value >= other)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Entropy(Number):
+    """A diffusion spectral entropy. Works as the float `value`.
+
+    Attributes
+    ----------
+    value : float
+        S(t) in the unit of `base`.
+    standard_error : float
+        Of a stochastic estimate; 0 for an exact one.
+    method : str
+        "exact".
+    n : int
+        Number of rows.
+    sigma, alpha, t, base : float
+        The settings that were used; `sigma` is a number also where a rule was asked for.
+    seed : int
+        Of the random numbers.
+    eigenvalues : array of shape (n,), or None
+        Of the diffusion operator, descending, where they were all computed.
+    """
+
+    value: float
+    standard_error: float
+    method: str
+    n: int
+    sigma: float
+    alpha: float
+    t: float
+    base: float
+    seed: int
+    eigenvalues: npt.NDArray[Any] | None = None
+
+    def at(self, t: float) -> Entropy:
+        """The entropy at another diffusion time, from the same eigenvalues."""
+        if self.eigenvalues is None:
+            raise ValueError("this result has no eigenvalues to compute another t from")
+        value = spectral_entropy(self.eigenvalues, t=t, base=self.base)
+        return replace(self, value=value, t=float(t))
+
+    def __repr__(self) -> str:
+        return (
+            f"Entropy({self.value:.6g} {unit(self.base)}, {self.method}, n={self.n}, "
+            f"sigma={self.sigma:.4g}, alpha={self.alpha:g}, t={self.t:g})"
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MutualInformation(Number):
+    """A diffusion spectral mutual information. Works as the float `value`.
+
+    Attributes
+    ----------
+    value : float
+        I(Z; Y) in the unit of `base`; a negative estimate is reported as it is.
+    standard_error : float
+        Of the random baseline: standard deviation over the null partitions, divided by the root
+        of their number. 0 for the plain estimator, which has no random part.
+    p_value : float
+        (1 + number of null partitions at least as informative) / (1 + n_null); NaN without any.
+    conditional_entropy : float
+        sum_y p_y S(Z | y).
+    null : array of shape (n_null,)
+        The value that each random partition gets, with the same group sizes.
+    group_sizes : array of int
+        n_y, in the order of the sorted labels.
+    clusters : array of int, shape (n,)
+        The group of each row, 0 .. number of groups - 1: pass it as `clusters=` to reuse it.
+    label_entropy : float
+        H(Y) in the unit of `base`.
+    method, estimator : str
+        How the spectra and how the baseline were obtained.
+    n, sigma, alpha, t, base, seed
+        As in `Entropy`.
+    """
+
+    value: float
+    standard_error: float
+    p_value: float
+    conditional_entropy: float
+    null: npt.NDArray[np.float64]
+    group_sizes: npt.NDArray[np.int64]
+    clusters: npt.NDArray[np.int64]
+    label_entropy: float
+    method: str
+    estimator: str
+    n: int
+    sigma: float
+    alpha: float
+    t: float
+    base: float
+    seed: int
+    _adjust: Callable[[], tuple[float, str]] | None = field(default=None, repr=False)
+
+    @property
+    def adjusted(self) -> float:
+        """Matched information over the most that H(Y) allows: 0 for independence, about 1 at best.
+
+        matched / (H(Y) - (S(Z) - mean null conditional entropy)). Needs S(Z), the entropy of all
+        rows, and computes it on first access. NaN where the denominator is within the noise;
+        `adjusted_note` then says why.
+        """
+        return self._adjusted()[0]
+
+    @property
+    def adjusted_note(self) -> str:
+        """Why `adjusted` is NaN; empty where it is a number."""
+        return self._adjusted()[1]
+
+    def _adjusted(self) -> tuple[float, str]:
+        cached: tuple[float, str] | None = self.__dict__.get("_adjusted_value")
+        if cached is None:
+            if self._adjust is None:
+                raise ValueError(
+                    "adjusted needs the data, which were left behind when this result was "
+                    "pickled; access .adjusted once before"
+                )
+            cached = self._adjust()
+            self.__dict__["_adjusted_value"] = cached
+        return cached
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the data that `adjusted` would still need."""
+        return {**self.__dict__, "_adjust": None}
+
+    def __repr__(self) -> str:
+        return (
+            f"MutualInformation({self.value:.6g} +- {self.standard_error:.2g} {unit(self.base)}, "
+            f"{self.estimator}, {self.method}, p={self.p_value:.3g}, n={self.n}, "
+            f"{len(self.group_sizes)} groups, sigma={self.sigma:.4g}, alpha={self.alpha:g}, "
+            f"t={self.t:g})"
+        )
