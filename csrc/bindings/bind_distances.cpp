@@ -39,9 +39,8 @@ py::array distances_from(const py::array& Z, const Indices& query) {
     auto compute = [view, count, rows = to_buffer<index_t>(query)](Control& control) {
       const auto X = center_rows<decltype(view(0, 0)), double>(view, thread_count());
       Buffer<double> r2(count * X.n);
-      squared_distances_from(X, rows.data(), count,
-                             MatrixView<double>{r2.data(), count, X.n, X.n}, thread_count(),
-                             control);
+      squared_distances_from(X, rows.data(), count, MatrixView<double>{r2.data(), count, X.n, X.n},
+                             thread_count(), control);
       return r2;
     };
     return to_array(run_interruptible(std::move(compute), py::none()), {count, view.rows});

@@ -81,8 +81,8 @@ py::array_t<T> product(const py::array_t<T, py::array::c_style>& A,
 }  // namespace
 
 void bind_operator(py::module_& module) {
-  module.def("matrix", &matrix, py::arg("Z"), py::arg("sigma"), py::arg("alpha"),
-             py::arg("dtype"), py::arg("progress") = py::none());
+  module.def("matrix", &matrix, py::arg("Z"), py::arg("sigma"), py::arg("alpha"), py::arg("dtype"),
+             py::arg("progress") = py::none());
   module.def("eigenpairs", &eigenpairs, py::arg("Z"), py::arg("sigma"), py::arg("alpha"),
              py::arg("dtype"), py::arg("k"), py::arg("progress") = py::none());
   module.def("symmetric_product", &product<double>, py::arg("A").noconvert(),

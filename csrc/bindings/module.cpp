@@ -5,8 +5,9 @@
 namespace py = pybind11;
 
 PYBIND11_MODULE(_core, module) {
-  module.doc() = "The compiled core of eigentropy: arrays in, arrays out, no defaults, no checks "
-                 "that the Python layer has made already.";
+  module.doc() =
+      "The compiled core of eigentropy: arrays in, arrays out, no defaults, no checks "
+      "that the Python layer has made already.";
   py::register_exception<eigentropy::SolverError>(module, "SolverError", PyExc_ArithmeticError);
 
   eigentropy::bindings::bind_distances(module);

@@ -43,9 +43,8 @@ inline std::vector<Tile> upper_tiles(index_t n) {
 template <class Visit>
 void for_each_upper_tile(index_t n, int threads, const Visit& visit) {
   const std::vector<Tile> tiles = upper_tiles(n);
-  parallel_for(static_cast<index_t>(tiles.size()), threads, [&](index_t index, int) {
-    visit(tiles[static_cast<std::size_t>(index)], index);
-  });
+  parallel_for(static_cast<index_t>(tiles.size()), threads,
+               [&](index_t index, int) { visit(tiles[static_cast<std::size_t>(index)], index); });
 }
 
 // Row sums of a symmetric matrix of which each off-diagonal tile is seen once: tile (I, J) gives

@@ -86,11 +86,11 @@ void knn_adjacency(const CenteredRows<T>& X, index_t k, MatrixView<T> out, int t
   });
 }
 
-#define EIGENTROPY_INSTANTIATE(T)                                                              \
+#define EIGENTROPY_INSTANTIATE(T)                                                               \
   template DiffusionMatrix<T> build_matrix(const CenteredRows<T>&, const OperatorOptions&, int, \
-                                           Control&, double, double);                          \
-  template Spectrum<T> diffusion_spectrum(const CenteredRows<T>&, const OperatorOptions&, int, \
-                                          Control&);                                           \
+                                           Control&, double, double);                           \
+  template Spectrum<T> diffusion_spectrum(const CenteredRows<T>&, const OperatorOptions&, int,  \
+                                          Control&);                                            \
   template void knn_adjacency(const CenteredRows<T>&, index_t, MatrixView<T>, int, Control&);
 EIGENTROPY_INSTANTIATE(float)
 EIGENTROPY_INSTANTIATE(double)

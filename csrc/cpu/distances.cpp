@@ -103,8 +103,8 @@ void refine(const CenteredRows<T>& X, const Tile& tile, double below, T* out, in
     for (index_t j = 0; j < tile.cols; ++j) {
       T& r2 = out[i * stride + j];
       if (static_cast<double>(r2) < below) {
-        r2 = static_cast<T>(
-            kernels.squared_distance(X.row(tile.row + i), X.row(tile.col + j), X.d));
+        r2 =
+            static_cast<T>(kernels.squared_distance(X.row(tile.row + i), X.row(tile.col + j), X.d));
       }
     }
   }
@@ -250,8 +250,7 @@ void squared_distances_from(const CenteredRows<T>& X, const index_t* query, inde
     const index_t cols = std::min(tile_size, X.n - begin);
     T* out = r2.data + begin;
     inner_products(Q.rows.data(), count, X.row(begin), cols, X.d, out, r2.stride);
-    kernels.squared_distances(out, count, cols, r2.stride, Q.norms.data(),
-                              X.norms.data() + begin);
+    kernels.squared_distances(out, count, cols, r2.stride, Q.norms.data(), X.norms.data() + begin);
     for (index_t i = 0; i < count; ++i) {
       for (index_t j = 0; j < cols; ++j) {
         T& value = out[i * r2.stride + j];
@@ -265,15 +264,15 @@ void squared_distances_from(const CenteredRows<T>& X, const index_t* query, inde
   });
 }
 
-#define EIGENTROPY_INSTANTIATE(T)                                                                \
-  template NonFiniteRows find_nonfinite_rows(InputView<T>, int);                                 \
-  template CenteredRows<float> center_rows(InputView<T>, int);                                   \
-  template CenteredRows<double> center_rows(InputView<T>, int);                                  \
-  template CenteredRows<T> select_rows(const CenteredRows<T>&, const index_t*, index_t);         \
-  template void squared_distance_tile(const CenteredRows<T>&, const Tile&, Refinement, T*,       \
-                                      index_t);                                                  \
-  template void squared_distances(const CenteredRows<T>&, MatrixView<T>, int, Control&);         \
-  template void squared_distances_from(const CenteredRows<T>&, const index_t*, index_t,          \
+#define EIGENTROPY_INSTANTIATE(T)                                                          \
+  template NonFiniteRows find_nonfinite_rows(InputView<T>, int);                           \
+  template CenteredRows<float> center_rows(InputView<T>, int);                             \
+  template CenteredRows<double> center_rows(InputView<T>, int);                            \
+  template CenteredRows<T> select_rows(const CenteredRows<T>&, const index_t*, index_t);   \
+  template void squared_distance_tile(const CenteredRows<T>&, const Tile&, Refinement, T*, \
+                                      index_t);                                            \
+  template void squared_distances(const CenteredRows<T>&, MatrixView<T>, int, Control&);   \
+  template void squared_distances_from(const CenteredRows<T>&, const index_t*, index_t,    \
                                        MatrixView<T>, int, Control&);
 EIGENTROPY_INSTANTIATE(float)
 EIGENTROPY_INSTANTIATE(double)

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
+#include "core/threads.hpp"
 #include "cpu/blas.hpp"
 
 namespace eigentropy {
@@ -11,6 +13,10 @@ namespace {
 
 // Measured crossover of the two reductions on two cores; both cost about 0.1 s there.
 constexpr index_t two_stage_from = 1500;
+
+// Below this size a second thread saves less than a tenth in sytrd, whose threads meet once a
+// column, and waits long for its partner on a machine that is busy with something else.
+constexpr index_t several_threads_from = 800;
 
 // Width of the band between the two stages. Narrow is good for the second stage, O(n^2 kd), wide
 // for the products of the first; sytrd_sb2st is serial, so narrow wins.
@@ -36,9 +42,9 @@ void reduce_one_stage(SymmetricView<T> A, Tridiagonal<T> out) {
   const int n = blas::to_blas(A.n);
   Buffer<T> reflectors(n);
   Buffer<T> work(one_stage_work_size<T>(n));
-  check_info("sytrd", blas::sytrd('L', n, A.data, blas::to_blas(A.stride), out.diagonal,
-                                  out.off_diagonal, reflectors.data(), work.data(),
-                                  blas::to_blas(work.size())));
+  check_info("sytrd",
+             blas::sytrd('L', n, A.data, blas::to_blas(A.stride), out.diagonal, out.off_diagonal,
+                         reflectors.data(), work.data(), blas::to_blas(work.size())));
 }
 
 template <class T>
@@ -65,11 +71,10 @@ void reduce_band(Buffer<T>& band, index_t order, Tridiagonal<T> out) {
                                out.off_diagonal, &reflector_size, -1, &work_size, -1));
   Buffer<T> reflectors(static_cast<index_t>(reflector_size));
   Buffer<T> work(static_cast<index_t>(work_size));
-  check_info("sytrd_sb2st",
-             blas::sytrd_sb2st('L', n, band_width, band.data(), ldab, out.diagonal,
-                               out.off_diagonal, reflectors.data(),
-                               blas::to_blas(reflectors.size()), work.data(),
-                               blas::to_blas(work.size())));
+  check_info("sytrd_sb2st", blas::sytrd_sb2st('L', n, band_width, band.data(), ldab, out.diagonal,
+                                              out.off_diagonal, reflectors.data(),
+                                              blas::to_blas(reflectors.size()), work.data(),
+                                              blas::to_blas(work.size())));
 }
 
 }  // namespace
@@ -85,6 +90,8 @@ void eigenvalues(SymmetricView<T> A, T* w, Reduction reduction, Control& control
   if (reduction == Reduction::automatic) {
     reduction = A.n >= two_stage_from ? Reduction::two_stage : Reduction::one_stage;
   }
+  std::optional<SingleThreadedBlas> one_thread;
+  if (A.n < several_threads_from) one_thread.emplace();
   // The two-stage routines need a matrix wider than the band.
   if (A.n <= 2 * band_width) reduction = Reduction::one_stage;
 
@@ -131,10 +138,10 @@ void top_eigenpairs(SymmetricView<T> A, index_t k, T* w, MatrixView<T> vectors, 
                              support.data(), &size, -1, &integer_size, -1));
   Buffer<T> work(static_cast<index_t>(size));
   Buffer<int> integer_work(integer_size);
-  check_info("syevr", blas::syevr_top(n, A.data, lda, first, n, &found, values.data(),
-                                      columns.data(), n, support.data(), work.data(),
-                                      blas::to_blas(work.size()), integer_work.data(),
-                                      integer_size));
+  check_info("syevr",
+             blas::syevr_top(n, A.data, lda, first, n, &found, values.data(), columns.data(), n,
+                             support.data(), work.data(), blas::to_blas(work.size()),
+                             integer_work.data(), integer_size));
   if (found != wanted) throw SolverError("syevr found fewer eigenvectors than were asked for");
   control.check();  // `vectors` is the caller's: do not write it once the caller has left
   for (index_t j = 0; j < k; ++j) {
@@ -161,10 +168,10 @@ bool spectrum_matches(const T* w, index_t n, double trace, double frobenius2) {
          std::abs(squares - frobenius2) <= 2.0 * tolerance * norm;
 }
 
-#define EIGENTROPY_INSTANTIATE(T)                                                          \
-  template void eigenvalues(SymmetricView<T>, T*, Reduction, Control&, double, double);    \
-  template class SmallEigensolver<T>;                                                      \
-  template void top_eigenpairs(SymmetricView<T>, index_t, T*, MatrixView<T>, Control&);    \
+#define EIGENTROPY_INSTANTIATE(T)                                                       \
+  template void eigenvalues(SymmetricView<T>, T*, Reduction, Control&, double, double); \
+  template class SmallEigensolver<T>;                                                   \
+  template void top_eigenpairs(SymmetricView<T>, index_t, T*, MatrixView<T>, Control&); \
   template bool spectrum_matches(const T*, index_t, double, double);
 EIGENTROPY_INSTANTIATE(float)
 EIGENTROPY_INSTANTIATE(double)

@@ -37,9 +37,8 @@ Refinement refinement_of_kernel(const CenteredRows<T>& X, double scale) {
 template <class T>
 Buffer<T> density_weights(const Buffer<double>& q, double q_ref, double alpha) {
   Buffer<T> w(q.size());
-  std::transform(q.begin(), q.end(), w.begin(), [&](double value) {
-    return static_cast<T>(std::pow(value / q_ref, -alpha));
-  });
+  std::transform(q.begin(), q.end(), w.begin(),
+                 [&](double value) { return static_cast<T>(std::pow(value / q_ref, -alpha)); });
   return w;
 }
 
@@ -77,9 +76,8 @@ double conjugate(SymmetricView<T> A, const Buffer<T>& s, int threads) {
   const auto& kernels = simd::tile_kernels<T>();
   std::vector<double> squares(static_cast<std::size_t>(upper_tile_count(A.n)));
   for_each_upper_tile(A.n, threads, [&](const Tile& tile, index_t index) {
-    const double sum =
-        kernels.conjugate(A.row(tile.row) + tile.col, tile.rows, tile.cols, A.stride,
-                          s.data() + tile.row, s.data() + tile.col);
+    const double sum = kernels.conjugate(A.row(tile.row) + tile.col, tile.rows, tile.cols, A.stride,
+                                         s.data() + tile.row, s.data() + tile.col);
     squares[static_cast<std::size_t>(index)] = tile.diagonal() ? sum : 2.0 * sum;
   });
   double total = 0.0;

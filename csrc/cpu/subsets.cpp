@@ -119,8 +119,7 @@ struct Workspace {
 
 template <class T>
 Buffer<double> subset_kernel(const CenteredRows<T>& X, const SharedKernel<T>& shared,
-                             const Subsets& subsets, index_t s, double sigma,
-                             SymmetricView<T> G) {
+                             const Subsets& subsets, index_t s, double sigma, SymmetricView<T> G) {
   if (shared.n > 0) return gather(shared.view(), subsets.begin(s), G);
   const CenteredRows<T> rows = select_rows(X, subsets.begin(s), subsets.size(s));
   Control unused;  // a small problem is over before anyone could ask it to stop
@@ -129,9 +128,9 @@ Buffer<double> subset_kernel(const CenteredRows<T>& X, const SharedKernel<T>& sh
 }
 
 template <class T>
-void solve_small(const CenteredRows<T>& X, const SharedKernel<T>& shared,
-                 const Subsets& subsets, index_t s, const OperatorOptions& options,
-                 Workspace<T>& workspace, SubsetSpectra<T>& out) {
+void solve_small(const CenteredRows<T>& X, const SharedKernel<T>& shared, const Subsets& subsets,
+                 index_t s, const OperatorOptions& options, Workspace<T>& workspace,
+                 SubsetSpectra<T>& out) {
   const index_t n = subsets.size(s);
   const SymmetricView<T> A{workspace.matrix.data(), n, n};
   const Buffer<double> q = subset_kernel(X, shared, subsets, s, options.sigma, A);
@@ -205,8 +204,8 @@ SubsetSpectra<T> subset_spectra(const CenteredRows<T>& X, Subsets& subsets,
   if (plan.shared_kernel) shared = build_shared_kernel(X, options.sigma, threads, control);
   const Control::Detachable owns_its_memory(control);
   const SingleThreadedBlas one_thread;
-  const int workers = static_cast<int>(
-      std::min<index_t>(threads, static_cast<index_t>(plan.small.size())));
+  const int workers =
+      static_cast<int>(std::min<index_t>(threads, static_cast<index_t>(plan.small.size())));
   std::vector<Workspace<T>> workspaces;
   for (int i = 0; i < workers; ++i) workspaces.emplace_back(plan.largest_small);
   parallel_for(static_cast<index_t>(plan.small.size()), workers, [&](index_t i, int worker) {

@@ -37,12 +37,12 @@ struct BlasScopes {
 
   static BlasScopes& instance() {
     static BlasScopes scopes;
-    static const int registered = pthread_atfork([] { instance().lock.lock(); },
-                                                 [] { instance().lock.unlock(); },
-                                                 [] {
-                                                   instance().live = 0;
-                                                   instance().lock.unlock();
-                                                 });
+    static const int registered =
+        pthread_atfork([] { instance().lock.lock(); }, [] { instance().lock.unlock(); },
+                       [] {
+                         instance().live = 0;
+                         instance().lock.unlock();
+                       });
     static_cast<void>(registered);
     return scopes;
   }

@@ -64,9 +64,7 @@ const InstructionSet& active() {
   return *chosen;
 }
 
-const TileKernels<float>* kernels_of(const InstructionSet& set, float) {
-  return set.float_kernels;
-}
+const TileKernels<float>* kernels_of(const InstructionSet& set, float) { return set.float_kernels; }
 const TileKernels<double>* kernels_of(const InstructionSet& set, double) {
   return set.double_kernels;
 }

@@ -11,8 +11,8 @@ struct TileKernels {
   const char* name;  // of the instruction set
 
   // tile holds -2 x_i.y_j;  tile_ij <- max(0, row_norms_i + col_norms_j + tile_ij)
-  void (*squared_distances)(T* tile, index_t rows, index_t cols, index_t stride,
-                            const T* row_norms, const T* col_norms);
+  void (*squared_distances)(T* tile, index_t rows, index_t cols, index_t stride, const T* row_norms,
+                            const T* col_norms);
 
   // tile_ij <- exp(scale * tile_ij), scale <= 0;  row_sums_i = sum_j tile_ij,
   // col_sums_j = sum_i tile_ij (not wanted: nullptr)

@@ -116,8 +116,8 @@ void gaussian(T* tile, index_t rows, index_t cols, index_t stride, T scale, T* r
 }
 
 template <class T>
-void weighted_sums(const T* tile, index_t rows, index_t cols, index_t stride,
-                   const T* row_weights, const T* col_weights, T* row_sums, T* col_sums) {
+void weighted_sums(const T* tile, index_t rows, index_t cols, index_t stride, const T* row_weights,
+                   const T* col_weights, T* row_sums, T* col_sums) {
   if (col_sums != nullptr) {
     for (index_t j = 0; j < cols; ++j) col_sums[j] = 0;
   }

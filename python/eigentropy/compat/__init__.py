@@ -1,0 +1,1 @@
+"""Drop-in replacements for other packages: change the import, keep the calls."""
