@@ -1,0 +1,104 @@
+"""Rules for sigma."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from conftest import separated_blobs
+from scipy.spatial.distance import pdist
+from sklearn.neighbors import NearestNeighbors
+
+import eigentropy as eg
+
+RULES = ["auto", "median", "knn", "max-slope", "sqrt-d"]
+
+
+def test_median_is_a_share_of_the_median_distance(rng):
+    Z = rng.normal(size=(300, 6))
+    assert eg.bandwidth(Z, "median") == pytest.approx(0.35 * np.median(pdist(Z)), rel=1e-12)
+    assert eg.bandwidth(Z, "auto") == eg.bandwidth(Z, "median") == eg.bandwidth(Z)
+
+
+def test_knn_is_the_median_distance_to_the_tenth_neighbour(rng):
+    Z = rng.normal(size=(400, 3))
+    distances = NearestNeighbors(n_neighbors=11).fit(Z).kneighbors(Z)[0][:, 10]
+    assert eg.bandwidth(Z, "knn") == pytest.approx(np.median(distances), rel=1e-12)
+
+
+def test_sqrt_d_is_the_root_of_the_dimension(rng):
+    assert eg.bandwidth(rng.normal(size=(5, 49)), "sqrt-d") == 7.0
+
+
+def test_max_slope_is_where_the_log_log_slope_of_sum_g_is_largest(rng):
+    Z = rng.normal(size=(200, 4))
+    squared = pdist(Z) ** 2
+
+    def slope(sigma):  # by finite differences of log sum G
+        def log_sum(s):
+            return math.log(200 + 2 * np.exp(-squared / (2 * s**2)).sum())
+
+        return (log_sum(sigma * 1.001) - log_sum(sigma / 1.001)) / (2 * math.log(1.001))
+
+    sigma = eg.bandwidth(Z, "max-slope")
+    best = max(slope(s) for s in np.geomspace(0.01, 100, 400))
+    assert slope(sigma) == pytest.approx(best, rel=1e-3)
+
+
+@pytest.mark.parametrize("rule", ["median", "knn", "max-slope"])
+@pytest.mark.parametrize("c", [1e-6, 1e6])
+def test_rules_of_distances_follow_the_scale(rule, c, rng):
+    Z = rng.normal(size=(3000, 5))
+    assert eg.bandwidth(c * Z, rule) == pytest.approx(c * eg.bandwidth(Z, rule), rel=1e-9)
+
+
+@pytest.mark.parametrize("rule", ["median", "knn", "max-slope"])
+def test_a_sample_of_many_rows_is_near_the_whole_and_repeatable(rule):
+    Z = np.random.default_rng(1).normal(size=(6000, 4))
+    sampled = eg.bandwidth(Z, rule, seed=1)
+    assert sampled == eg.bandwidth(Z, rule, seed=1)
+    assert sampled != eg.bandwidth(Z, rule, seed=2)
+    assert sampled == pytest.approx(eg.bandwidth(Z, rule, seed=2), rel=0.05)
+
+
+def test_the_global_random_state_is_not_touched(rng):
+    before = np.random.get_state()[1].copy()
+    eg.bandwidth(rng.normal(size=(3000, 2)))
+    assert (np.random.get_state()[1] == before).all()
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_is_positive_and_finite_on_hard_data(rule, rng):
+    hard = {
+        "one row": np.ones((1, 3)),
+        "two rows": np.array([[0.0], [1.0]]),
+        "equal rows": np.ones((50, 3)),
+        "mostly duplicates": np.concatenate([np.zeros((90, 2)), rng.normal(size=(10, 2))]),
+        "two values": np.repeat([[0.0], [1.0]], 30, axis=0),
+        "far clusters": separated_blobs(40, 3, distance=1e8)[0],
+    }
+    for name, Z in hard.items():
+        sigma = eg.bandwidth(Z, rule)
+        assert math.isfinite(sigma), name
+        assert sigma > 0, name
+
+
+def test_duplicates_do_not_make_sigma_0():
+    Z = np.repeat([[0.0], [10.0]], [80, 20], axis=0)  # most pairs are at distance 0
+    assert eg.bandwidth(Z, "median") == pytest.approx(3.5)
+    assert eg.bandwidth(Z, "knn") == pytest.approx(3.5)
+
+
+def test_an_unknown_rule_lists_the_known_ones(rng):
+    with pytest.raises(ValueError, match=r"rule must be one of 'auto', 'median'.*got 'silverman'"):
+        eg.bandwidth(rng.normal(size=(5, 2)), "silverman")
+    with pytest.raises(ValueError, match=r"sigma must be a number > 0 or one of .*got 'silverman'"):
+        eg.dse(rng.normal(size=(5, 2)), sigma="silverman")
+
+
+def test_bad_seed_is_named(rng):
+    with pytest.raises(ValueError, match="seed must be at least 0"):
+        eg.bandwidth(rng.normal(size=(5, 2)), seed=-1)
+    with pytest.raises(TypeError, match="seed must be an integer"):
+        eg.bandwidth(rng.normal(size=(5, 2)), seed=0.5)

@@ -1,0 +1,113 @@
+"""spectral_entropy: from eigenvalues to entropy."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import eigentropy as eg
+from eigentropy import reference
+
+
+@pytest.mark.parametrize("n", [1, 2, 8, 1000])
+@pytest.mark.parametrize("t", [0.25, 1.0, 7.0, 1e5])
+def test_a_uniform_spectrum_has_log_n(n, t):
+    assert eg.spectral_entropy(np.full(n, 0.3), t=t) == pytest.approx(math.log2(n), abs=1e-9)
+
+
+@pytest.mark.parametrize("t", [0.1, 1.0, 1e5])
+def test_a_rank_one_spectrum_has_0(t):
+    assert eg.spectral_entropy([0.0, 1.0, 0.0], t=t) == 0.0
+
+
+def test_two_levels_in_closed_form():
+    p = 0.9
+    binary = -p * math.log2(p) - (1 - p) * math.log2(1 - p)
+    assert eg.spectral_entropy([0.9, 0.1]) == pytest.approx(binary)
+    assert eg.spectral_entropy([math.sqrt(0.9), math.sqrt(0.1)], t=2) == pytest.approx(binary)
+
+
+def test_a_geometric_spectrum_in_closed_form():
+    r, n = 0.5, 200
+    assert eg.spectral_entropy(r ** np.arange(n)) == pytest.approx(2.0, abs=1e-9)
+
+
+def test_signs_and_order_do_not_matter(rng):
+    values = rng.uniform(0.01, 1, size=50)
+    signs = rng.choice([-1, 1], size=50)
+    assert eg.spectral_entropy(rng.permutation(values * signs)) == pytest.approx(
+        eg.spectral_entropy(values), rel=1e-13
+    )
+
+
+def test_scale_does_not_matter(rng):
+    values = rng.uniform(0.01, 1, size=50)
+    for scale in (1e-300, 1e300):
+        assert eg.spectral_entropy(values * scale) == pytest.approx(eg.spectral_entropy(values))
+
+
+def test_a_large_t_neither_overflows_nor_loses_the_spectrum():
+    assert eg.spectral_entropy([1e-3, 1e-3, 1e-9], t=1e6) == pytest.approx(1.0)
+    assert eg.spectral_entropy([1e3, 1e3], t=1e6) == pytest.approx(1.0)
+
+
+def test_solver_noise_does_not_count_at_small_t():
+    noisy = np.concatenate([[1.0, 1.0], np.full(1000, 1e-16)])
+    assert eg.spectral_entropy(noisy, t=0.01) == pytest.approx(1.0)
+    single = np.concatenate([[1.0, 1.0], np.full(1000, 1e-7)]).astype(np.float32)
+    assert eg.spectral_entropy(single, t=0.01) == pytest.approx(1.0)
+
+
+def test_base_converts_units():
+    values = [0.5, 0.3, 0.2]
+    assert eg.spectral_entropy(values, base=math.e) == pytest.approx(
+        eg.spectral_entropy(values) * math.log(2)
+    )
+
+
+def test_torch_tensors_and_integers_are_read():
+    assert eg.spectral_entropy(torch.tensor([1.0, 1.0])) == pytest.approx(1.0)
+    assert eg.spectral_entropy([1, 1, 1, 1]) == pytest.approx(2.0)
+
+
+@given(
+    st.lists(st.floats(1e-6, 1.0), min_size=1, max_size=40),
+    st.floats(0.05, 40.0),
+)
+def test_any_spectrum_agrees_with_the_definition(values, t):
+    assert eg.spectral_entropy(values, t=t) == pytest.approx(
+        reference.entropy_of_spectrum(values, t), rel=1e-9, abs=1e-9
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "message"),
+    [
+        ([], ValueError, r"non-empty 1-d array, got shape \(0,\)"),
+        ([[1.0]], ValueError, r"non-empty 1-d array, got shape \(1, 1\)"),
+        ([0.0, 0.0], ValueError, "all 0"),
+        ([1.0, math.nan], ValueError, "NaN or infinity"),
+        ([1.0, math.inf], ValueError, "NaN or infinity"),
+        (["a"], TypeError, "must be numbers"),
+    ],
+)
+def test_bad_spectra_are_named(values, error, message):
+    with pytest.raises(error, match=message):
+        eg.spectral_entropy(values)
+
+
+@pytest.mark.parametrize("t", [0, -1, math.nan, math.inf])
+def test_bad_t_is_named(t):
+    with pytest.raises(ValueError, match="t must be a finite number > 0"):
+        eg.spectral_entropy([1.0], t=t)
+
+
+@pytest.mark.parametrize("base", [0, -2, math.nan, 1])
+def test_bad_base_is_named(base):
+    with pytest.raises(ValueError, match="base must"):
+        eg.spectral_entropy([1.0], base=base)
