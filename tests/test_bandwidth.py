@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 import pytest
-from conftest import separated_blobs
 from scipy.spatial.distance import pdist
 from sklearn.neighbors import NearestNeighbors
 
 import eigentropy as eg
+from data_sets import separated_blobs
 
 RULES = ["auto", "median", "knn", "max-slope", "sqrt-d"]
 

@@ -7,12 +7,12 @@ import warnings
 
 import numpy as np
 import pytest
-from conftest import separated_blobs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import eigentropy as eg
+from data_sets import separated_blobs
 from eigentropy import reference
 
 # One row and sigma=1 on wide data saturate, and say so.
@@ -75,7 +75,7 @@ def test_rows_that_do_not_see_each_other_have_log2_n():
 
 def test_copies_far_apart_add_log2_of_their_number(rng):
     Z = rng.normal(size=(150, 4))
-    copies = np.concatenate([Z + [1e5 * i, 0, 0, 0] for i in range(4)])
+    copies = np.concatenate([Z + np.array([1e5 * i, 0, 0, 0]) for i in range(4)])
     expected = float(eg.dse(Z, sigma=1.0)) + 2.0
     assert float(eg.dse(copies, sigma=1.0)) == pytest.approx(expected, abs=1e-9)
 

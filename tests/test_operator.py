@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from conftest import separated_blobs
 
 import eigentropy as eg
+from data_sets import separated_blobs
 from eigentropy import _core, reference
 
 

@@ -8,9 +8,9 @@ import pickle
 
 import numpy as np
 import pytest
-from conftest import separated_blobs
 
 import eigentropy as eg
+from data_sets import separated_blobs
 
 
 @pytest.fixture

@@ -8,7 +8,10 @@ PYBIND11_MODULE(_core, module) {
   module.doc() =
       "The compiled core of eigentropy: arrays in, arrays out, no defaults, no checks "
       "that the Python layer has made already.";
-  py::register_exception<eigentropy::SolverError>(module, "SolverError", PyExc_ArithmeticError);
+  py::register_exception<eigentropy::SolverError>(module, "SolverError", PyExc_ArithmeticError)
+      .attr("__doc__") =
+      "An eigenvalue routine of LAPACK failed, or its result does not add up to the traces of "
+      "the matrix.";
 
   eigentropy::bindings::bind_distances(module);
   eigentropy::bindings::bind_spectrum(module);

@@ -11,8 +11,8 @@ def require(needed: float, what: str, alternative: str) -> None:
     free = available()
     if needed > free:
         raise MemoryError(
-            f"{what} needs {needed / 2**30:.1f} GiB ({needed:.0f} bytes) and {free / 2**30:.1f} GiB "
-            f"({free:.0f} bytes) are available; {alternative}"
+            f"{what} needs {needed / 2**30:.1f} GiB ({needed:.0f} bytes) and "
+            f"{free / 2**30:.1f} GiB ({free:.0f} bytes) are available; {alternative}"
         )
 
 
@@ -39,9 +39,7 @@ def _control_group() -> float:
         if limit == "max":
             return float("inf")
         used = float((group / "memory.current").read_text())
-        statistics = dict(
-            line.split() for line in (group / "memory.stat").read_text().splitlines()
-        )
+        statistics = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
         return float(limit) - used + float(statistics.get("inactive_file", 0))
     except (OSError, ValueError):
         return float("inf")

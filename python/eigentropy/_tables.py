@@ -36,7 +36,7 @@ class Table:
         self._table = self._without_row_numbers(table)
 
     def matrix(self, key: str | None, without: str | None = None) -> Array:
-        """All columns but `without`, or the one called `key`, as a matrix."""
+        """Return all columns but `without`, or the one called `key`, as a matrix."""
         names = list(self._table.column_names)
         if key is not None:
             chosen = [self._index(key)]
@@ -50,7 +50,7 @@ class Table:
         return _side_by_side(blocks)
 
     def labels(self, key: str | None) -> Array:
-        """The column `key`, or the only one."""
+        """Return the column `key`, or the only one."""
         names = list(self._table.column_names)
         if key is None and len(names) != 1:
             raise FileError(
@@ -113,7 +113,7 @@ class Table:
             )
 
     def _numbers(self, name: str, column: Any) -> Array:
-        """The column as an array (n,), or (n, m) for lists of length m."""
+        """Return the column as an array (n,), or (n, m) for lists of length m."""
         self._require_complete(name, column)
         if not self._is_list(column.type):
             return _as_floats(column)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import os
 import pickle
+import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +33,7 @@ class FileError(ValueError):
 
 
 def read_matrix(path: str | os.PathLike[str], key: str | None = None) -> Matrix:
-    """A matrix (n, d), one row a sample, from a file.
+    """Read a matrix (n, d), one row a sample, from a file.
 
     ================= =========================================================================
     suffix            what is read
@@ -65,7 +68,7 @@ def read_matrix(path: str | os.PathLike[str], key: str | None = None) -> Matrix:
 
 
 def read_labels(path: str | os.PathLike[str], key: str | None = None) -> Array:
-    """One label a row, shape (n,), from a file of any kind that `read_matrix` reads.
+    """Read one label a row, shape (n,), from a file of any kind that `read_matrix` reads.
 
     Floats that are all whole numbers, as many programs write class numbers, become integers.
 
@@ -81,7 +84,7 @@ def read_labels(path: str | os.PathLike[str], key: str | None = None) -> Array:
 def read_sample(
     path: str | os.PathLike[str], key: str | None = None, column: str | None = None
 ) -> tuple[Matrix, Array | None]:
-    """A matrix, and the labels that lie in the same file.
+    """Read a matrix, and the labels that lie in the same file.
 
     Parameters
     ----------
@@ -105,7 +108,7 @@ def read_sample(
     contents = _Contents(path)
     labels = None
     if column is not None:
-        labels = _checked_labels(contents.labels(column), shown(path, column))
+        labels = _checked_labels(contents.own_labels(column), shown(path, column))
     matrix = _checked_matrix(contents.matrix(key, without=column), shown(path, key))
     if labels is not None and len(labels) != len(matrix):
         raise FileError(
@@ -116,20 +119,35 @@ def read_sample(
 
 
 def read_variable(path: str | os.PathLike[str], key: str | None = None) -> Matrix:
-    """As `read_matrix`, but a 1-d array of n numbers is a matrix (n, 1)."""
+    """Read as `read_matrix` does, but a 1-d array of n numbers is a matrix (n, 1)."""
     path, key = split_key(path, key)
     array = _Contents(path).matrix(key)
     return _checked_matrix(array[:, None] if array.ndim == 1 else array, shown(path, key))
 
 
 def is_file_name(text: str) -> bool:
-    """Whether `text` names a file, by its suffix or because it is there, rather than a column."""
-    path, _ = split_key(text, None)
-    return path.suffix.lower() in SUFFIXES or path.exists()
+    """Say whether `text` names a file, by its suffix, rather than a column of one."""
+    return split_key(text, None)[0].suffix.lower() in SUFFIXES
+
+
+def require_file(path: str | os.PathLike[str]) -> None:
+    """Raise FileError unless this is a file of a known kind with something in it."""
+    path, _ = split_key(path, None)
+    with named_errors(path):
+        status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise FileError(f"{shown(path)} is a directory; a file is wanted")
+    if path.suffix.lower() not in SUFFIXES:
+        kind = repr(path.suffix) if path.suffix else "without a suffix"
+        raise FileError(
+            f"{shown(path)}: unknown kind of file {kind}; known are {', '.join(SUFFIXES)}"
+        )
+    if status.st_size == 0:
+        raise FileError(f"{shown(path)} is empty (0 bytes)")
 
 
 def split_key(path: str | os.PathLike[str], key: str | None) -> tuple[Path, str | None]:
-    """The path and the key of ``FILE:KEY``, unless a file of just that name is there."""
+    """Return path and key of ``FILE:KEY``, unless a file of just that name is there."""
     text = os.fspath(path)
     name, colon, inline = text.rpartition(":")
     if not colon or Path(name).suffix.lower() not in SUFFIXES or Path(text).exists():
@@ -140,13 +158,13 @@ def split_key(path: str | os.PathLike[str], key: str | None) -> tuple[Path, str 
 
 
 def shown(path: Path, key: str | None = None) -> str:
-    """A path as it can be printed, whatever bytes its name has."""
+    """Return a path as it can be printed, whatever bytes its name has."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return text if key is None else f"{text}:{key}"
 
 
 def listed(names: list[str], most: int = 20) -> str:
-    """Names for a message: all of them, or the first and how many there are."""
+    """List names for a message: all of them, or the first and how many there are."""
     quoted = ", ".join(repr(name) for name in names[:most])
     return quoted if len(names) <= most else f"{quoted} and {len(names) - most} more"
 
@@ -156,16 +174,9 @@ class _Contents:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        require_file(path)
         suffix = path.suffix.lower()
-        if path.is_dir():
-            raise FileError(f"{shown(path)} is a directory; a file is wanted")
-        if suffix not in SUFFIXES:
-            raise FileError(
-                f"{shown(path)}: unknown kind of file {suffix!r}; known are {', '.join(SUFFIXES)}"
-            )
         with named_errors(path):
-            if path.stat().st_size == 0:
-                raise FileError(f"{shown(path)} is empty (0 bytes)")
             if suffix in TABLES:
                 from eigentropy._tables import Table
 
@@ -186,6 +197,15 @@ class _Contents:
                 return self._table.labels(key)
             return self._member(key, None)
 
+    def own_labels(self, column: str) -> Array:
+        try:
+            return self.labels(column)
+        except FileError as error:
+            if not Path(column).suffix and os.sep not in column:
+                raise
+            hint = f"to name a file of labels, end it in one of {', '.join(SUFFIXES)}"
+            raise FileError(f"{error}; {hint}") from error
+
     def _member(self, key: str | None, without: str | None) -> Array:
         file, members = shown(self._path), self._members
         names = [name for name in members if name != without]
@@ -202,7 +222,7 @@ class _Contents:
 
 @contextmanager
 def named_errors(path: Path) -> Iterator[None]:
-    """Every failure to read becomes a FileError that names the file."""
+    """Turn every failure to read into a FileError that names the file."""
     try:
         yield
     except FileError:
@@ -213,8 +233,10 @@ def named_errors(path: Path) -> Iterator[None]:
         raise FileError(f"{shown(path)} may not be read: permission denied") from None
     except pickle.UnpicklingError as error:  # torch, with a page of advice
         raise FileError(_refused(path)) from error
+    except MemoryError as error:
+        raise MemoryError(f"{shown(path)}: {str(error) or 'out of memory'}") from error
     except _UNREADABLE as error:
-        if "object" in str(error).lower():  # NumPy: object arrays, which are pickles
+        if any(phrase in str(error) for phrase in _NUMPY_REFUSES):
             raise FileError(_refused(path)) from error
         reason = " ".join(str(error).split()) or type(error).__name__
         raise FileError(
@@ -228,13 +250,17 @@ _UNREADABLE = (
     OSError,
     ValueError,  # also json, Unicode and Arrow
     EOFError,
-    KeyError,
+    LookupError,
     TypeError,
     AttributeError,
     RuntimeError,  # torch; NotImplementedError for exotic zip files
+    csv.Error,
     zipfile.BadZipFile,
     zlib.error,
 )
+
+# What NumPy says of arrays of Python objects, which are pickles.
+_NUMPY_REFUSES = ("Object arrays cannot be loaded", "Python objects in dtype", "pickled data")
 
 
 def _refused(path: Path) -> str:
@@ -255,19 +281,19 @@ def _open_npy(path: Path) -> _Members:
 
 
 def _open_npz(path: Path) -> _Members:
-    def load(name: str) -> Array:
-        with np.load(path, allow_pickle=False) as archive:
-            member = archive[name]
-        if not isinstance(member, np.ndarray):  # a zip file with something else in it
-            raise FileError(f"{shown(path)}: {name!r} is not an array")
-        return member
-
     with path.open("rb") as file:
         if not zipfile.is_zipfile(file):
             raise ValueError("it is not a zip archive")
     with np.load(path, allow_pickle=False) as archive:
-        names = list(archive.files)
-    return {name: lambda name=name: load(name) for name in names}  # type: ignore[misc]
+        return {name: partial(_npz_array, path, name) for name in archive.files}
+
+
+def _npz_array(path: Path, name: str) -> Array:
+    with np.load(path, allow_pickle=False) as archive:
+        member = archive[name]
+    if not isinstance(member, np.ndarray):  # a zip file with something else in it
+        raise FileError(f"{shown(path)}: {name!r} is not an array")
+    return member
 
 
 def _open_torch(path: Path) -> _Members:
@@ -285,11 +311,11 @@ def _open_torch(path: Path) -> _Members:
             f"{shown(path)} has no tensor: it is a {type(loaded).__name__}, and a tensor or a "
             "dict of tensors is wanted"
         )
-    return {name: lambda t=tensor: as_numpy(t, shown(path)) for name, tensor in members.items()}  # type: ignore[misc]
+    return {name: partial(as_numpy, tensor, shown(path)) for name, tensor in members.items()}
 
 
 def _tensors(value: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """The tensors in nested dicts, their keys joined by dots; other entries are passed over."""
+    """Find the tensors in nested dicts, keys joined by dots; other entries are passed over."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
             yield from _tensors(inner, f"{name}.{key}" if name else str(key))
@@ -328,10 +354,7 @@ def _open_safetensors(path: Path) -> _Members:
     tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
     if any(start + entry["data_offsets"][1] > size for entry in tensors.values()):
         raise ValueError(f"its header promises more bytes than the {size} of the file")
-    return {
-        name: lambda name=name, entry=entry: _safetensor(path, name, entry, start)  # type: ignore[misc]
-        for name, entry in tensors.items()
-    }
+    return {name: partial(_safetensor, path, name, entry, start) for name, entry in tensors.items()}
 
 
 def _safetensor(path: Path, name: str, entry: dict[str, Any], start: int) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,8 @@ def _label_codes(labels: npt.NDArray[Any], n: int, name: str) -> Codes:
 
 def _missing(labels: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     if labels.dtype.kind == "f":
-        return np.isnan(labels)
+        missing: npt.NDArray[np.bool_] = np.isnan(labels)
+        return missing
     if labels.dtype.kind == "O":  # pandas and lists: None, NaN and pandas.NA are not labels
         return np.array([v is None or type(v).__name__ == "NAType" or v != v for v in labels])
     return np.zeros(labels.shape, dtype=bool)
@@ -110,5 +112,8 @@ def _cluster(vectors: npt.NDArray[Any], name: str, n_clusters: int) -> npt.NDArr
             assign_labels="cluster_qr",
             random_state=0,
         )
-    labels: npt.NDArray[Any] = algorithm.fit(vectors).labels_
+    with warnings.catch_warnings():
+        # Groups without a path between them are what is looked for, not a defect of the graph.
+        warnings.filterwarnings("ignore", message="Graph is not fully connected")
+        labels: npt.NDArray[Any] = algorithm.fit(vectors).labels_
     return labels

@@ -284,7 +284,7 @@ def _assemble(
 def _adjusted(
     observed: float, null: npt.NDArray[np.float64], label_entropy: float, whole: Any
 ) -> tuple[float, str]:
-    """matched / (H(Y) - (S(Z) - mean null)), and why it is NaN where it is."""
+    """Matched / (H(Y) - (S(Z) - mean null)), and why it is NaN where it is."""
     if len(null) < 2:
         return math.nan, "n_null is below 2: there is no matched baseline"
     if label_entropy == 0.0:

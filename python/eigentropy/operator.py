@@ -135,7 +135,7 @@ class DiffusionOperator:
         )
 
     def trace(self) -> float:
-        """tr A = sum of the eigenvalues, in O(n^2 d) without computing them."""
+        """Tr A = sum of the eigenvalues, in O(n^2 d) without computing them."""
         return self._known_traces()[0]
 
     def frobenius2(self) -> float:

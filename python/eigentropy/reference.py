@@ -48,8 +48,7 @@ def conditional_entropy(Z: Any, labels: Any, sigma: float, **options: float) -> 
     """sum_y p_y S(Z | y)."""
     Z, labels = np.asarray(Z), np.asarray(labels)
     return sum(
-        float(np.mean(labels == y))
-        * diffusion_spectral_entropy(Z[labels == y], sigma, **options)
+        float(np.mean(labels == y)) * diffusion_spectral_entropy(Z[labels == y], sigma, **options)
         for y in np.unique(labels)
     )
 

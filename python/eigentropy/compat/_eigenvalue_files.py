@@ -28,12 +28,12 @@ class _Stored:
 
 
 def load(path: Path) -> npt.NDArray[np.float64]:
-    """The eigenvalues in the file, whatever they were computed from."""
+    """Return the eigenvalues in the file, whatever they were computed from."""
     return _read(path).eigenvalues
 
 
 def load_or_compute(path: Path, precision: Any, rows: Matrix, graph: Graph) -> Floats:
-    """The eigenvalues of `graph` on `rows`, from the file if it holds these, or else computed.
+    """Read the eigenvalues of `graph` on `rows` from the file if it holds these, or compute them.
 
     What is computed is rounded to `precision`, written to the file, and returned as rounded. A
     file of other data or settings is replaced. A file without a fingerprint is neither used nor
@@ -63,7 +63,7 @@ def _warn(message: str) -> None:
 
 
 def _float_dtype(precision: Any) -> np.dtype[Any]:
-    dtype = np.dtype(precision)
+    dtype: np.dtype[Any] = np.dtype(precision)
     if dtype.kind != "f":
         raise ValueError(f"eigval_save_precision must be a float type, got {dtype}")
     return dtype
@@ -72,7 +72,7 @@ def _float_dtype(precision: Any) -> np.dtype[Any]:
 def _fingerprint(rows: Matrix, graph: Graph) -> str:
     """Equal for equal rows and settings only."""
     digest = hashlib.sha256(f"{graph!r} {rows.shape} {rows.dtype}".encode())
-    digest.update(np.ascontiguousarray(rows))
+    digest.update(np.ascontiguousarray(rows).data)
     return digest.hexdigest()
 
 
@@ -123,7 +123,7 @@ def _write(path: Path, values: Floats, fingerprint: str) -> None:
     temporary = target.with_name(f".{uuid.uuid4().hex}.npz")
     try:
         with temporary.open("xb") as file:
-            np.savez(file, **{EIGENVALUES: values, FINGERPRINT: np.array(fingerprint)})
+            np.savez(file, eigvals=values, eigentropy_fingerprint=np.array(fingerprint))
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from eigentropy.information import SHARED_KERNEL_SHARE
 from eigentropy.operator import require_matrix_memory
 
 Floats = npt.NDArray[np.floating[Any]]
-Rows = npt.NDArray[np.int64]
+RowNumbers = npt.NDArray[np.int64]
 
 # dse-dsmi adds this to every probability before it takes the logarithm.
 EPS = float(np.finfo(np.float64).eps)
@@ -30,10 +30,10 @@ class Graph(Protocol):
     """A matrix built from rows; its `repr` names every setting."""
 
     def eigenvalues(self, rows: Matrix) -> Floats:
-        """The magnitudes of all eigenvalues."""
+        """Compute the magnitudes of all eigenvalues."""
 
-    def of_subsets(self, rows: Matrix, subsets: Sequence[Rows]) -> list[Floats]:
-        """The same for each set of row numbers, up to a common factor."""
+    def of_subsets(self, rows: Matrix, subsets: Sequence[RowNumbers]) -> list[Floats]:
+        """Do so for each set of row numbers, up to a common factor."""
 
 
 @dataclass(frozen=True)
@@ -44,18 +44,18 @@ class Gaussian:
     alpha: float | None
 
     def eigenvalues(self, rows: Matrix) -> Floats:
-        """Ascending, of the kernel with the factor that makes it integrate to 1 in one dimension.
+        """Compute them, ascending; those of G times 1 / (sigma sqrt(2 pi)).
 
-        Entropies do not depend on the factor, or the order, but what is stored in a file does.
+        Entropies depend on neither the order nor the factor, but what dse-dsmi stores does.
         """
-        require_matrix_memory(*rows.shape, "float64")
+        require_matrix_memory(len(rows), rows.shape[1], "float64")
         values = _core.spectrum(rows, self.sigma, self.alpha, "float64")[0]
         factor = 1.0 if self.alpha is not None else 1.0 / (self.sigma * math.sqrt(2.0 * math.pi))
         magnitudes: Floats = np.abs(values[::-1]) * factor
         return magnitudes
 
-    def of_subsets(self, rows: Matrix, subsets: Sequence[Rows]) -> list[Floats]:
-        """All subsets solved as one batch."""
+    def of_subsets(self, rows: Matrix, subsets: Sequence[RowNumbers]) -> list[Floats]:
+        """Solve all subsets as one batch."""
         sizes = [len(subset) for subset in subsets]
         require_matrix_memory(max(sizes), rows.shape[1], "float64")
         ends = np.cumsum(sizes)
@@ -78,7 +78,7 @@ class Neighbours:
     k: int
 
     def eigenvalues(self, rows: Matrix) -> Floats:
-        """The matrix is not symmetric, unless neighbourhood is mutual; then they are complex."""
+        """Solve the matrix as it is: not symmetric, unless all neighbours are mutual."""
         n = len(rows)
         if n < self.k:
             raise ValueError(f"knn is {self.k}, and a set of rows to connect has only {n}")
@@ -91,8 +91,8 @@ class Neighbours:
         magnitudes: Floats = np.abs(solve(adjacency))
         return magnitudes
 
-    def of_subsets(self, rows: Matrix, subsets: Sequence[Rows]) -> list[Floats]:
-        """One subset after the other."""
+    def of_subsets(self, rows: Matrix, subsets: Sequence[RowNumbers]) -> list[Floats]:
+        """Solve one subset after the other."""
         return [self.eigenvalues(rows[subset]) for subset in subsets]
 
 
@@ -109,7 +109,7 @@ def spectral_entropy(magnitudes: Floats, t: float) -> float:
 
 def entry_entropy(rows: Matrix, sigma: float) -> float:
     """Entropy of the entries of P for alpha = 1/2, divided by their sum n."""
-    require_matrix_memory(*rows.shape, "float64")
+    require_matrix_memory(len(rows), rows.shape[1], "float64")
     A, _, _, degrees = _core.matrix(rows, sigma, 0.5, "float64")
     roots, n = np.sqrt(degrees), len(rows)
     entropy = 0.0

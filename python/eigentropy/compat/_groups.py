@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from eigentropy._arrays import Matrix, as_matrix, as_numpy
 from eigentropy._options import integer
-from eigentropy.compat._graphs import Rows, bin_numbers
+from eigentropy.compat._graphs import RowNumbers, bin_numbers
 from eigentropy.groups import group_codes
 
 # Larger groups, and the random sets of their size, are thinned out with seed 0.
@@ -20,7 +20,7 @@ MAX_GROUP = 10000
 
 
 def random_numbers(seed: int | None) -> random.Random:
-    """A generator with the numbers that `random` has after random.seed(seed)."""
+    """Make a generator with the numbers that `random` has after random.seed(seed)."""
     if seed is None:
         return random.Random()
     return random.Random(integer(seed, "random_seed", at_least=-sys.maxsize))
@@ -33,7 +33,7 @@ def find_clusters(
     n_clusters: int,
     precomputed_clusters: Any,
 ) -> npt.NDArray[Any]:
-    """The group of each row, in whatever numbers or names, (n,) or (n, 1)."""
+    """Return the group of each row, in whatever numbers or names, (n,) or (n, 1)."""
     integer(n_clusters, "n_clusters", at_least=1)
     reference = _of_length(reference_vectors, n, "reference_vectors")
     columns = reference.size // n
@@ -67,7 +67,7 @@ def _one_column(array: npt.NDArray[Any], n: int, name: str) -> npt.NDArray[Any]:
 def information(
     rows: Matrix,
     clusters: npt.NDArray[Any],
-    entropies: Callable[[Matrix, list[Rows]], list[float]],
+    entropies: Callable[[Matrix, list[RowNumbers]], list[float]],
     repetitions: int,
     seed: int | None,
     say: Callable[[str], object],
@@ -85,7 +85,7 @@ def information(
 
 def _groups_and_random_sets(
     codes: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64], repetitions: int, seed: int | None
-) -> list[Rows]:
+) -> list[RowNumbers]:
     """Group by group: its rows, then as many rows at random, `repetitions` times."""
     generator = random_numbers(seed)
     start = generator.getstate()
@@ -100,7 +100,7 @@ def _groups_and_random_sets(
     return subsets
 
 
-def _thinned(subset: Rows, generator: random.Random) -> Rows:
+def _thinned(subset: RowNumbers, generator: random.Random) -> RowNumbers:
     """At most MAX_GROUP of the rows. Reseeds the generator, as dse-dsmi does in this place."""
     if len(subset) <= MAX_GROUP:
         return subset

@@ -44,11 +44,12 @@ from eigentropy.compat._graphs import (
     Gaussian,
     Graph,
     Neighbours,
+    RowNumbers,
     entry_entropy,
     shannon_entropy,
     spectral_entropy,
 )
-from eigentropy.compat._groups import Rows, find_clusters, information, random_numbers
+from eigentropy.compat._groups import find_clusters, information, random_numbers
 
 __all__ = [
     "adjacency_spectral_entropy",
@@ -279,7 +280,7 @@ def diffusion_spectral_mutual_information(
     sigma = positive(gaussian_kernel_sigma, "gaussian_kernel_sigma")
     t = nonnegative(t, "t")
 
-    def entropies(rows: Matrix, subsets: list[Rows]) -> list[float]:
+    def entropies(rows: Matrix, subsets: list[RowNumbers]) -> list[float]:
         if classic_shannon_entropy:
             return [shannon_entropy(rows[subset], bins) for subset in subsets]
         if matrix_entry_entropy:
@@ -334,7 +335,7 @@ precomputed_clusters, random_seed, verbose
     """
     graph = _adjacency(gaussian_kernel_sigma, anisotropic, use_knn, knn=10)
 
-    def entropies(rows: Matrix, subsets: list[Rows]) -> list[float]:
+    def entropies(rows: Matrix, subsets: list[RowNumbers]) -> list[float]:
         return [spectral_entropy(values, 1.0) for values in graph.of_subsets(rows, subsets)]
 
     rows = as_matrix(embedding_vectors, "embedding_vectors")
@@ -360,7 +361,7 @@ def _printer(verbose: bool) -> Callable[[str], None]:
 def _required(rows: Matrix | None) -> Matrix:
     if rows is None:
         raise ValueError(
-            "embedding_vectors is None, which needs an eigval_save_path that exists and the "
+            "embedding_vectors is None: that needs an eigval_save_path that exists, and an "
             "entropy of eigenvalues"
         )
     return rows

@@ -1,0 +1,185 @@
+"""The options of the commands, and how their texts become settings."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+
+import typer
+
+from eigentropy.measuring import Settings
+
+DATA, KERNEL, INFORMATION, OUTPUT = "Data", "Entropy", "Mutual information", "Output"
+
+Key = Annotated[
+    str | None,
+    typer.Option(
+        "--key",
+        help="Array of a .npz, .pt or .safetensors file, or column of a table. Also FILE:KEY.",
+        rich_help_panel=DATA,
+    ),
+]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        "--labels",
+        metavar="FILE|COLUMN",
+        help="Labels of the rows: a file of their own, or a column (or key) of FILE, which is "
+        "then not a feature. Real numbers that are not whole are cut into bins.",
+        rich_help_panel=DATA,
+    ),
+]
+Against = Annotated[
+    str | None,
+    typer.Option(
+        "--against",
+        metavar="FILE",
+        help="Other vectors of the same rows, such as the network's input; they are clustered.",
+        rich_help_panel=DATA,
+    ),
+]
+Sigma = Annotated[
+    str,
+    typer.Option(
+        "--sigma",
+        metavar="NUMBER|RULE",
+        help="Width of the kernel exp(-r^2 / (2 sigma^2)), or a rule: auto, median, knn, "
+        "max-slope, sqrt-d.",
+        rich_help_panel=KERNEL,
+    ),
+]
+Alpha = Annotated[
+    float, typer.Option("--alpha", help="Density normalisation.", rich_help_panel=KERNEL)
+]
+Times = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-t",
+        "--time",
+        metavar="T",
+        help="Diffusion time; several as -t 1 -t 10 or -t 1,10.",
+        show_default="1",
+        rich_help_panel=KERNEL,
+    ),
+]
+Time = Annotated[
+    str, typer.Option("-t", "--time", metavar="T", help="Diffusion time.", rich_help_panel=KERNEL)
+]
+Base = Annotated[
+    str,
+    typer.Option(
+        "--base",
+        metavar="NUMBER|e",
+        help="Base of the logarithm: 2 for bits, e for nats.",
+        rich_help_panel=KERNEL,
+    ),
+]
+Method = Annotated[str, typer.Option("--method", metavar="auto|exact", rich_help_panel=KERNEL)]
+Dtype = Annotated[
+    str,
+    typer.Option(
+        "--dtype",
+        metavar="float64|float32",
+        help="Working precision.",
+        rich_help_panel=KERNEL,
+    ),
+]
+Estimator = Annotated[
+    str,
+    typer.Option(
+        "--estimator",
+        metavar="matched|plain",
+        help="Baseline: random groups of the same sizes, or the entropy of all rows.",
+        rich_help_panel=INFORMATION,
+    ),
+]
+NNull = Annotated[
+    int,
+    typer.Option(
+        "--n-null",
+        metavar="N",
+        help="Random partitions, for the baseline and the p-value.",
+        rich_help_panel=INFORMATION,
+    ),
+]
+Kind = Annotated[
+    str,
+    typer.Option(
+        "--kind",
+        metavar="auto|labels|scalars",
+        help="What --labels holds: classes, or numbers to be cut into bins.",
+        rich_help_panel=INFORMATION,
+    ),
+]
+NClusters = Annotated[
+    int,
+    typer.Option(
+        "--n-clusters",
+        metavar="N",
+        help="Clusters of the vectors, bins of numbers.",
+        rich_help_panel=INFORMATION,
+    ),
+]
+Clustering = Annotated[
+    str,
+    typer.Option("--clustering", metavar="spectral|kmeans", rich_help_panel=INFORMATION),
+]
+Output = Annotated[
+    str,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="PREFIX",
+        help="Write PREFIX.csv and PREFIX.png.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Seed = Annotated[
+    int,
+    typer.Option("--seed", metavar="N", help="Of everything random.", rich_help_panel=INFORMATION),
+]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="Print one JSON document and nothing else.", rich_help_panel=OUTPUT
+    ),
+]
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", help="No progress and no warnings on stderr.", rich_help_panel=OUTPUT
+    ),
+]
+
+
+def make_settings(*, t: list[str], sigma: str, base: str, **others: Any) -> Settings:
+    """Make settings from the texts of the options.
+
+    Raises
+    ------
+    ValueError, TypeError, NotImplementedError
+        An option cannot be used; the message names it.
+    """
+    return Settings(t=_times(t), sigma=_number_or_name(sigma), base=_base(base), **others)
+
+
+def _number_or_name(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _times(texts: list[str]) -> tuple[float, ...]:
+    parts = [part.strip() for text in texts for part in text.split(",")]
+    try:
+        return tuple(float(part) for part in parts)
+    except ValueError:
+        raise ValueError(f"t must be numbers such as 1 or 1,10, got {','.join(texts)!r}") from None
+
+
+def _base(text: str) -> float:
+    try:
+        return math.e if text == "e" else float(text)
+    except ValueError:
+        raise ValueError(f"base must be a number or e, got {text!r}") from None

@@ -1,0 +1,50 @@
+"""Where the package runs, and what it found there."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from typing import Any
+
+import numpy as np
+
+from eigentropy import _core, _memory
+from eigentropy._lifetime import version
+
+# Distributions that parts of the package use, and for what.
+_OPTIONAL = {
+    "scikit-learn": "clusters of vectors",
+    "pyarrow": ".csv, .tsv and .parquet files",
+    "matplotlib": "figures",
+    "torch": ".pt and .pth files, tensors",
+}
+
+
+def environment() -> dict[str, Any]:
+    """Gather versions, instruction set, BLAS, threads, memory, devices, optional packages."""
+    return {
+        "eigentropy": version(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "numpy": np.__version__,
+        "simd": _core.instruction_set(),
+        "blas": {"configuration": _core.blas_configuration(), "core": _core.blas_core()},
+        "threads": _core.thread_count(),
+        "memory_available": int(_memory.available()),
+        "devices": [
+            {"name": "cpu", "available": True, "note": ""},
+            {"name": "cuda", "available": False, "note": "not built in this version"},
+        ],
+        "optional": {
+            name: {"version": _installed(name), "purpose": purpose}
+            for name, purpose in _OPTIONAL.items()
+        },
+    }
+
+
+def _installed(distribution: str) -> str | None:
+    """Read the version from the metadata: importing torch would take seconds."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,279 @@
+"""The command `eigentropy`.
+
+Exit codes: 0 done; 1 the computation failed; 2 bad input, with one line on stderr that says what
+and where; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec
+
+import typer
+
+from eigentropy import _cli_options as options
+from eigentropy import _console, files
+from eigentropy._core import SolverError
+from eigentropy._environment import environment
+from eigentropy._lifetime import version
+from eigentropy.measuring import Settings, measure, read_sample, read_shared, recorded_warnings
+from eigentropy.tracking import Row, track, write_atomically
+
+app = typer.Typer(
+    name="eigentropy",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Diffusion spectral entropy (DSE) and mutual information (DSMI) of representations.",
+)
+
+# What the library raises for input that it cannot use.
+BAD_INPUT = (ValueError, TypeError, NotImplementedError, MemoryError, ImportError)
+
+P = ParamSpec("P")
+
+
+def main() -> None:
+    """Entry point of the command."""
+    try:
+        app(prog_name="eigentropy")
+    except KeyboardInterrupt:  # outside of a command
+        sys.exit(130)
+
+
+def _exit_codes(command: Callable[P, None]) -> Callable[P, None]:
+    """Turn errors into one line on stderr and an exit code."""
+
+    @functools.wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except BAD_INPUT as error:
+            raise _failure("error", error, 2) from error
+        except SolverError as error:
+            raise _failure("error", error, 1) from error
+        except KeyboardInterrupt as error:
+            raise _failure("interrupted", error, 130) from error
+
+    return wrapped
+
+
+def _failure(what: str, error: BaseException, code: int) -> typer.Exit:
+    reason = " ".join(str(error).split())
+    if not reason and what == "error":
+        reason = type(error).__name__
+    print(f"{what}: {reason}" if reason else what, file=sys.stderr)
+    return typer.Exit(code)
+
+
+@contextmanager
+def _warnings(quiet: bool) -> Iterator[list[str]]:
+    """Collect warnings and, also after an error, show them."""
+    lines: list[str] = []
+    try:
+        with recorded_warnings() as lines:
+            yield lines
+    finally:
+        if not quiet:
+            _console.print_warnings(lines)
+
+
+def _progress(quiet: bool) -> bool:
+    return sys.stderr.isatty() and not quiet
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(version())
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command("measure")
+@_exit_codes
+def measure_command(
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="Matrix (n, d), one row a sample: .npy, .npz, .csv, .tsv, .parquet, .pt, .pth or "
+            ".safetensors.",
+        ),
+    ],
+    labels: options.Labels = None,
+    against: options.Against = None,
+    key: options.Key = None,
+    sigma: options.Sigma = "auto",
+    alpha: options.Alpha = 0.5,
+    t: options.Times = None,
+    base: options.Base = "2",
+    method: options.Method = "auto",
+    dtype: options.Dtype = "float64",
+    estimator: options.Estimator = "matched",
+    n_null: options.NNull = 20,
+    kind: options.Kind = "auto",
+    n_clusters: options.NClusters = 10,
+    clustering: options.Clustering = "spectral",
+    seed: options.Seed = 0,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Entropy of a matrix, and its information about labels or other vectors.
+
+    Example: eigentropy measure z.npy --labels y.npy -t 1,10
+    """
+    settings = options.make_settings(
+        t=t or ["1"],
+        sigma=sigma,
+        alpha=alpha,
+        base=base,
+        method=method,
+        dtype=dtype,
+        estimator=estimator,
+        n_null=n_null,
+        kind=kind,
+        n_clusters=n_clusters,
+        clustering=clustering,
+        seed=seed,
+    )
+    name = files.shown(Path(file))
+    with _warnings(quiet) as warned:
+        shared, column = read_shared(labels, against, settings)
+        Z, variables = read_sample(file, key, column, shared, settings)
+        measured = measure(Z, variables, settings, progress=_progress(quiet), name=name)
+        results = _console.measurement_json(measured, variables)  # computes `adjusted`, too
+    if as_json:
+        shape = {"n": Z.shape[0], "d": Z.shape[1]}
+        document = _document("measure", settings, file=name, key=key, **shape, **results)
+        _console.print_json({**document, "warnings": warned})
+    else:
+        _console.print_measurement(name, Z.shape, measured, variables, settings)
+
+
+@app.command("track")
+@_exit_codes
+def track_command(
+    snapshots: Annotated[
+        list[str],
+        typer.Argument(metavar="DIR|FILES", help="Matrices (n, d), or a directory of such files."),
+    ],
+    labels: options.Labels = None,
+    against: options.Against = None,
+    key: options.Key = None,
+    sigma: options.Sigma = "auto",
+    alpha: options.Alpha = 0.5,
+    t: options.Time = "1",
+    base: options.Base = "2",
+    method: options.Method = "auto",
+    dtype: options.Dtype = "float64",
+    estimator: options.Estimator = "matched",
+    n_null: options.NNull = 20,
+    kind: options.Kind = "auto",
+    n_clusters: options.NClusters = 10,
+    clustering: options.Clustering = "spectral",
+    seed: options.Seed = 0,
+    output: options.Output = "track",
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Entropy and information over the snapshots of a training run: table, CSV and figure.
+
+    Snapshots are taken in natural order (epoch2 before epoch10). The CSV is written after each.
+
+    Example: eigentropy track run/ --labels y.npy -o run
+    """
+    settings = options.make_settings(
+        t=[t],
+        sigma=sigma,
+        alpha=alpha,
+        base=base,
+        method=method,
+        dtype=dtype,
+        estimator=estimator,
+        n_null=n_null,
+        kind=kind,
+        n_clusters=n_clusters,
+        clustering=clustering,
+        seed=seed,
+    )
+    if len(settings.t) != 1:
+        raise ValueError(f"t must be one number for track, got {t!r}")
+    prefix = Path(output[:-4] if output.endswith((".csv", ".png")) else output)
+    table, figure = (prefix.with_name(prefix.name + end) for end in (".csv", ".png"))
+    done: list[Row] = []
+    with _warnings(quiet) as warned, _telling_of(done, table):
+        rows = track(
+            snapshots,
+            key=key,
+            labels=labels,
+            against=against,
+            output=table,
+            settings=settings,
+            progress=_progress(quiet),
+            on_row=done.append,
+        )
+    drawn = _draw(figure, rows, settings, warned, quiet)
+    if as_json:
+        written = {"csv": files.shown(table), "png": files.shown(figure) if drawn else None}
+        document = _document("track", settings, **written)
+        _console.print_json({**document, "rows": [r.flat() for r in rows], "warnings": warned})
+    else:
+        _console.print_rows(rows, settings)
+        also = f" and {files.shown(figure)}" if drawn else ""
+        _console.print_lines([f"written: {files.shown(table)}{also}"])
+
+
+@contextmanager
+def _telling_of(done: list[Row], table: Path) -> Iterator[None]:
+    """Let Ctrl-C say what is in the CSV already."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        where = f"the rows of {len(done)} snapshots are in {files.shown(table)}"
+        raise KeyboardInterrupt(where if done else "") from None
+
+
+def _draw(path: Path, rows: list[Row], settings: Settings, warned: list[str], quiet: bool) -> bool:
+    """Write the figure; without matplotlib, warn."""
+    from eigentropy._figure import figure_png
+
+    try:
+        write_atomically(path, figure_png(rows, settings))
+    except ImportError as error:
+        line = f"no figure was drawn: {error}"
+        warned.append(line)
+        if not quiet:
+            _console.print_warnings([line])
+        return False
+    return True
+
+
+@app.command("info")
+@_exit_codes
+def info_command(as_json: options.Json = False) -> None:
+    """Version, instruction set, BLAS, threads, memory, devices and optional packages."""
+    if as_json:
+        _console.print_json(environment())
+    else:
+        _console.print_environment(environment())
+
+
+def _document(command: str, settings: Settings, **entries: Any) -> dict[str, Any]:
+    asked = _console.settings_json(settings)
+    return {"eigentropy": version(), "command": command, **entries, "settings": asked}

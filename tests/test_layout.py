@@ -1,0 +1,58 @@
+"""Data moves one way: a module imports only from those to its left."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import eigentropy
+
+PACKAGE = Path(eigentropy.__file__).parent
+
+ORDER = [
+    "_core",
+    "_options",
+    "_memory",
+    "_progress",
+    "_lifetime",
+    "_arrays",
+    "spectrum",
+    "results",
+    "bandwidth",
+    "groups",
+    "operator",
+    "entropy",
+    "information",
+]
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "eigentropy":
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("eigentropy."):
+            yield node.module.split(".")[1]
+
+
+@pytest.mark.parametrize("module", ORDER[1:])
+def test_a_module_imports_only_from_its_left(module):
+    allowed = ORDER[: ORDER.index(module)]
+    assert set(imports_of(PACKAGE / f"{module}.py")) <= set(allowed)
+
+
+def test_only_arrays_names_torch_and_cupy():
+    for path in PACKAGE.glob("*.py"):
+        if path.name in ("_arrays.py",) or path.name.startswith(("cli", "files", "_files")):
+            continue
+        names = {
+            node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)
+        }
+        assert not names & {"torch", "cupy"}, path.name
+
+
+def test_every_public_name_is_documented():
+    for name in eigentropy.__all__:
+        if not name.startswith("__"):
+            assert getattr(eigentropy, name).__doc__, name

@@ -1,0 +1,263 @@
+"""Long calls in real processes: Ctrl-C, progress, threads, fork, GIL, determinism."""
+
+from __future__ import annotations
+
+import io
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import eigentropy as eg
+from eigentropy import _core
+
+
+def run_script(script, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        capture_output=True, text=True, timeout=120, env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+INTERRUPTED = """
+    import os, signal, threading, time
+    import numpy as np, eigentropy as eg
+
+    Z = np.random.default_rng(0).normal(size=({n}, {d}))
+    labels = np.arange({n}) % 3
+    sent = []
+
+    def interrupt():
+        sent.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Timer({after}, interrupt).start()
+    try:
+        {call}
+        print("finished")
+    except KeyboardInterrupt:
+        print("seconds", time.perf_counter() - sent[0])
+    small = Z[:200]
+    print("usable", float(eg.dse(small)) == float(eg.dse(small)) > 0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "n", "d", "after"),
+    [
+        ("eg.dse(Z, sigma=20.0)", 6000, 3000, 0.8),  # in the products of the kernel
+        ("eg.dse(Z, sigma=2.0)", 4500, 4, 1.0),  # inside LAPACK
+        ("eg.dsmi(Z, labels, sigma=2.0)", 4200, 4, 1.0),  # in the batch
+        ("eg.DiffusionOperator(Z, sigma=2.0).diffusion_map(2)", 4000, 4, 1.2),
+    ],
+    ids=["kernel", "eigenvalues", "batch", "diffusion-map"],
+)
+def test_ctrl_c_raises_keyboard_interrupt_within_a_second(call, n, d, after):
+    result = run_script(INTERRUPTED.format(call=call, n=n, d=d, after=after))
+    assert result.returncode == 0, result.stderr
+    word, seconds = result.stdout.splitlines()[0].split()
+    assert word == "seconds", result.stdout
+    assert float(seconds) < 1.0
+    assert "usable True" in result.stdout
+
+
+def test_progress_rises_to_1(rng):
+    Z = rng.normal(size=(2000, 30))
+    for call in (
+        lambda report: eg.dse(Z, progress=report),
+        lambda report: eg.dsmi(Z, np.arange(2000) % 4, progress=report),
+        lambda report: eg.DiffusionOperator(Z, progress=report).trace(),
+    ):
+        seen = []
+        call(seen.append)
+        assert seen == sorted(seen)
+        assert seen[-1] == 1.0
+        assert all(0.0 <= done <= 1.0 for done in seen)
+
+
+def test_a_failing_progress_callback_stops_the_call(rng):
+    class StopNowError(Exception):
+        pass
+
+    def fail(done):
+        raise StopNowError
+
+    with pytest.raises(StopNowError):
+        eg.dse(rng.normal(size=(2500, 100)), progress=fail)
+
+
+def test_the_progress_bar_goes_to_stderr(rng, monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    eg.dse(rng.normal(size=(1500, 20)), progress=True)
+    assert "diffusion spectrum" in stream.getvalue()
+
+
+def test_the_gil_is_released(rng):
+    Z = rng.normal(size=(2500, 20))
+    ticks = []
+    stop = threading.Event()
+
+    def tick():
+        while not stop.is_set():
+            ticks.append(time.perf_counter())
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    start = time.perf_counter()
+    eg.dse(Z, sigma=3.0)
+    elapsed = time.perf_counter() - start
+    stop.set()
+    thread.join()
+    during = [t for t in ticks if start < t < start + elapsed]
+    assert len(during) > 10
+
+
+def test_python_threads_agree_with_one(rng):
+    Z, labels = rng.normal(size=(700, 10)), np.arange(700) % 5
+    entropy, information = float(eg.dse(Z)), float(eg.dsmi(Z, labels, n_null=4))
+    with ThreadPoolExecutor(6) as pool:
+        entropies = [pool.submit(eg.dse, Z) for _ in range(6)]
+        informations = [pool.submit(eg.dsmi, Z, labels, n_null=4) for _ in range(6)]
+        for job in entropies:
+            assert float(job.result()) == pytest.approx(entropy, rel=1e-12)
+        for job in informations:
+            assert float(job.result()) == pytest.approx(information, rel=1e-9)
+
+
+def _entropy_in_child(Z, queue):
+    queue.put(float(eg.dse(Z, sigma=3.0)))
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_computes_what_its_parent_does(rng):
+    Z = rng.normal(size=(1600, 10))  # large enough for BLAS to have started its threads
+    expected = float(eg.dse(Z, sigma=3.0))
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=_entropy_in_child, args=(Z, queue))
+    child.start()
+    assert queue.get(timeout=60) == pytest.approx(expected, rel=1e-12)
+    child.join(timeout=60)
+    assert child.exitcode == 0
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_forked_during_a_batch_is_not_left_with_one_thread_or_a_lock(rng):
+    Z, labels = rng.normal(size=(1200, 10)), np.arange(1200) % 3
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    worker = threading.Thread(target=eg.dsmi, args=(Z, labels))
+    worker.start()
+    time.sleep(0.1)
+    child = context.Process(target=_entropy_in_child, args=(Z, queue))
+    child.start()
+    worker.join()
+    assert queue.get(timeout=60) > 0
+    child.join(timeout=60)
+    assert child.exitcode == 0
+
+
+def test_kernel_and_traces_are_bitwise_the_same_for_every_number_of_threads(rng):
+    Z = rng.normal(size=(900, 40))
+    threads = _core.thread_count()
+    try:
+        results = []
+        for count in (1, 2, 5):
+            _core.set_thread_count(count)
+            A, trace, frobenius2, degrees = _core.matrix(Z, 3.0, 0.5, "float64")
+            results.append((A.tobytes(), trace, frobenius2, degrees.tobytes()))
+        assert results[0] == results[1] == results[2]
+    finally:
+        _core.set_thread_count(threads)
+
+
+def test_results_are_the_same_to_rounding_for_every_number_of_threads(rng):
+    Z, labels = rng.normal(size=(1700, 10)), np.arange(1700) % 3
+    threads = _core.thread_count()
+    try:
+        values = []
+        for count in (1, 2, 3):
+            _core.set_thread_count(count)
+            values.append((float(eg.dse(Z)), float(eg.dsmi(Z, labels, n_null=2))))
+        np.testing.assert_allclose(values, [values[0]] * 3, rtol=1e-9)
+    finally:
+        _core.set_thread_count(threads)
+
+
+def test_the_same_call_twice_gives_the_same_bits(rng):
+    Z = rng.normal(size=(1600, 10))
+    assert eg.dse(Z).eigenvalues.tobytes() == eg.dse(Z).eigenvalues.tobytes()
+
+
+@pytest.mark.parametrize("variable", ["EIGENTROPY_NUM_THREADS", "OMP_NUM_THREADS"])
+def test_the_environment_sets_the_number_of_threads(variable):
+    environment = {"EIGENTROPY_NUM_THREADS": "", variable: "1"}
+    result = run_script("from eigentropy import _core; print(_core.thread_count())", **environment)
+    assert result.stdout.strip() == "1", result.stderr
+
+
+@pytest.mark.parametrize("name", ["avx512", "avx2", "baseline"])
+def test_every_instruction_set_of_this_machine_gives_the_same_entropy(name, rng):
+    """A machine without the set falls back to its best one, which is then tested twice."""
+    script = """
+        import numpy as np, eigentropy as eg
+        from eigentropy import _core
+        Z = np.random.default_rng(0).normal(size=(400, 11))
+        print(_core.instruction_set(), float(eg.dse(Z)), float(eg.dse(Z, dtype="float32")))
+    """
+    Z = np.random.default_rng(0).normal(size=(400, 11))
+    result = run_script(script, EIGENTROPY_SIMD=name)
+    assert result.returncode == 0, result.stderr
+    _, double, single = result.stdout.split()
+    assert float(double) == pytest.approx(float(eg.dse(Z)), rel=1e-12)
+    assert float(single) == pytest.approx(float(eg.dse(Z)), rel=1e-5)
+
+
+def test_importing_is_light():
+    """No framework, no plotting, no clustering is imported before it is needed."""
+    result = run_script(
+        "import sys, eigentropy; "
+        "print([m for m in ('torch','cupy','sklearn','scipy','matplotlib','pandas','pyarrow')"
+        " if m in sys.modules])"
+    )
+    assert result.stdout.strip() == "[]", result.stderr
+
+
+def test_exit_during_an_abandoned_solve_waits_for_it():
+    result = run_script("""
+        import os, signal, threading
+        import numpy as np, eigentropy as eg
+        Z = np.random.default_rng(0).normal(size=(4000, 4))
+        threading.Timer(0.8, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        try:
+            eg.dse(Z, sigma=2.0)
+        except KeyboardInterrupt:
+            print("interrupted")
+    """)
+    assert result.stdout.strip() == "interrupted"
+    assert result.returncode == 0, result.stderr
+
+
+def test_signal_handlers_of_the_caller_run_during_a_call(rng):
+    seen = []
+    previous = signal.signal(signal.SIGUSR1, lambda *_: seen.append(time.perf_counter()))
+    try:
+        threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGUSR1)).start()
+        eg.dse(rng.normal(size=(3000, 10)), sigma=3.0)
+        finished = time.perf_counter()
+        time.sleep(0.4)
+    finally:
+        signal.signal(signal.SIGUSR1, previous)
+    assert seen
+    assert seen[0] < finished
