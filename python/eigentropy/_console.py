@@ -206,6 +206,7 @@ def _print_table(table: Table) -> None:
     natural = Measurement.get(console, console.options.update(max_width=10_000), table).maximum
     console.width = max(console.width, natural)
     console.print(table)
+    console.print()
 
 
 def _console() -> Console:

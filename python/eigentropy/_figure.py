@@ -40,7 +40,7 @@ def figure_png(rows: Sequence[Row], settings: Settings) -> bytes:
     panels = 3 if has_information else 1
     layout = ConstrainedLayoutEngine(rect=(0.0, 0.05, 1.0, 0.95), w_pad=0.1)  # the caption is below
     figure = Figure(figsize=(4.0 * panels + 0.6, 3.5), dpi=150, layout=layout)
-    axes = figure.subplots(1, panels, squeeze=False)[0]
+    axes = figure.subplots(1, panels, sharex=True, squeeze=False)[0]
     x, word, ticks = axis_of([row.snapshot for row in rows])
     in_unit = unit(settings.base)
 
@@ -52,7 +52,7 @@ def figure_png(rows: Sequence[Row], settings: Settings) -> bytes:
         for role in rows[0].informations:
             _draw_information(axes[1], axes[2], x, rows, role)
         axes[1].legend(frameon=False)
-        axes[2].axhline(0.0, color="0.7", linewidth=0.8, zorder=0)
+        _frame_adjusted(axes[2])
     figure.text(0.995, 0.005, _caption(rows, settings), ha="right", va="bottom", **_SMALL)
     png = io.BytesIO()
     FigureCanvasAgg(figure)  # Agg draws without a display
@@ -111,6 +111,15 @@ def _draw_information(
     _line(raw, x, list(values), colour, label=_NAMES[role])
     raw.fill_between(x, values - 2 * errors, values + 2 * errors, color=colour, alpha=0.2, lw=0)
     _line(adjusted, x, [information.adjusted for information in several], colour)
+
+
+def _frame_adjusted(axes: Any) -> None:
+    """Show at least 0 (independent) to 1 (as separable as the labels' entropy allows)."""
+    values = np.concatenate([line.get_ydata() for line in axes.lines])
+    finite = values[np.isfinite(values)]
+    axes.set_ylim(min(0.0, *finite, 0.0) - 0.05, max(1.0, *finite, 1.0) + 0.05)
+    if finite.size == 0:
+        axes.text(0.5, 0.5, "not defined", ha="center", transform=axes.transAxes)
 
 
 def _caption(rows: Sequence[Row], settings: Settings) -> str:

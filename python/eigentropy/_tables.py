@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
+import warnings
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from warnings import warn
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
 class Table:
-    """The columns of a table by their names; a row number that pandas wrote is left out."""
+    """The columns of a table by their names. Row numbers that pandas wrote are no features."""
 
     def __init__(self, path: Path) -> None:
         self._file = shown(path)
@@ -28,74 +28,70 @@ class Table:
         if path.suffix.lower() == ".parquet":
             import pyarrow.parquet
 
-            table = pyarrow.parquet.read_table(path, partitioning=None)
+            self._table = pyarrow.parquet.read_table(path, partitioning=None)
         else:
-            table = _read_text(path, _DELIMITERS[path.suffix.lower()])
-        if table.num_rows == 0:
-            raise FileError(f"{self._file} has no rows, only the columns {_names(table)}")
-        self._table = self._without_row_numbers(table)
+            self._table = _read_text(path, _DELIMITERS[path.suffix.lower()])
+        self._names: list[str] = list(self._table.column_names)
+        if self._table.num_rows == 0:
+            columns = listed(self._names)
+            raise FileError(f"{self._file} has no rows, only the columns {columns}")
+        self._row_numbers = _row_numbers(self._table)
 
     def matrix(self, key: str | None, without: str | None = None) -> Array:
-        """Return all columns but `without`, or the one called `key`, as a matrix."""
-        names = list(self._table.column_names)
+        """All columns but `without`, or the one called `key`, as a matrix."""
         if key is not None:
             chosen = [self._index(key)]
         else:
-            chosen = [i for i, name in enumerate(names) if name != without]
+            self._warn_of_row_numbers(without)
+            chosen = [i for i in self._features() if self._names[i] != without]
         if not chosen:
-            raise FileError(f"{self._file} has no column besides the labels {without!r}")
-        columns = [self._table.column(i) for i in chosen]
-        self._require_numbers([names[i] for i in chosen], columns)
-        blocks = [self._numbers(names[i], c) for i, c in zip(chosen, columns, strict=True)]
-        return _side_by_side(blocks)
+            other = "its index" if without is None else f"the labels {without!r}"
+            raise FileError(f"{self._file} has no column besides {other}")
+        self._require_numbers(chosen)
+        return _side_by_side([self._numbers(i) for i in chosen])
 
     def labels(self, key: str | None) -> Array:
-        """Return the column `key`, or the only one."""
-        names = list(self._table.column_names)
-        if key is None and len(names) != 1:
+        """The column `key`, or the only one."""
+        features = self._features()
+        if key is None and len(features) != 1:
             raise FileError(
-                f"{self._file} has {len(names)} columns ({listed(names)}); choose the one that "
-                "holds the labels, as FILE:COLUMN"
+                f"{self._file} has {len(features)} columns ({listed(self._names)}); choose the "
+                "one that holds the labels, as FILE:COLUMN"
             )
-        index = 0 if key is None else self._index(key)
+        index = features[0] if key is None else self._index(key)
         column = self._table.column(index)
-        self._require_complete(names[index], column)
+        self._require_complete(index, column)
         if self._arrow.types.is_dictionary(column.type):  # categoricals
             column = column.cast(column.type.value_type)
         if self._is_number(column.type):
             return np.asarray(column.to_numpy())
         return np.array(column.to_pylist())
 
+    def _features(self) -> list[int]:
+        return [i for i in range(len(self._names)) if i not in self._row_numbers]
+
     def _index(self, name: str) -> int:
-        names = list(self._table.column_names)
-        if name not in names:
-            raise FileError(f"{self._file} has no column {name!r}; it has {listed(names)}")
-        if names.count(name) > 1:
-            raise FileError(f"{self._file} has {names.count(name)} columns called {name!r}")
-        return names.index(name)
+        count = self._names.count(name)
+        if count == 0:
+            raise FileError(f"{self._file} has no column {name!r}; it has {listed(self._names)}")
+        if count > 1:
+            raise FileError(f"{self._file} has {count} columns called {name!r}")
+        return self._names.index(name)
 
-    def _without_row_numbers(self, table: Any) -> Any:
-        """Drop the index that pandas writes: 0 .. n - 1 in a first column without a name."""
-        names = table.column_names
-        for i, name in enumerate(names):
-            index = name.startswith("__index_level_") or (i == 0 and name in ("", "Unnamed: 0"))
-            if not index or len(names) == 1:
-                continue
-            values = table.column(i)
-            if name.startswith("__index") or _counts_rows(values.to_pylist()):
-                warn(
-                    f"{self._file}: column {i + 1} ({name!r}) is the row number that pandas "
-                    "writes, and is left out",
-                    stacklevel=2,
-                )
-                return self._without_row_numbers(table.remove_column(i))
-        return table
+    def _warn_of_row_numbers(self, without: str | None) -> None:
+        left_out = [self._names[i] for i in self._row_numbers if self._names[i] != without]
+        for name in left_out:
+            warnings.warn(
+                f"{self._file}: column {name!r} is the index that pandas writes, and is no feature",
+                stacklevel=2,
+            )
 
-    def _require_numbers(self, names: list[str], columns: list[Any]) -> None:
+    def _require_numbers(self, chosen: list[int]) -> None:
+        types = [(self._names[i], self._table.column(i).type) for i in chosen]
         wrong = [
-            f"{name!r} ({column.type})"
-            for name, column in zip(names, columns, strict=True)
-            if not self._is_number(self._item_type(column.type))
+            f"{name!r} ({kind})"
+            for name, kind in types
+            if not self._is_number(self._item_type(kind))
         ]
         if wrong:
             some = ", ".join(wrong[:10]) + (f" and {len(wrong) - 10} more" if wrong[10:] else "")
@@ -104,28 +100,33 @@ class Table:
                 "file, or name the one that holds the labels"
             )
 
-    def _require_complete(self, name: str, column: Any) -> None:
-        if column.null_count:
-            first = column.is_null().to_pylist().index(True)
+    def _require_complete(self, index: int, values: Any) -> None:
+        if values.null_count:
+            first = values.is_null().to_pylist().index(True)
             raise FileError(
-                f"{self._file}: column {name!r} has no value in {column.null_count} of "
-                f"{len(column)} rows; the first is row {first}"
+                f"{self._file}: column {self._names[index]!r} has no value in "
+                f"{values.null_count} of {len(values)} rows; the first is row {first}"
             )
 
-    def _numbers(self, name: str, column: Any) -> Array:
-        """Return the column as an array (n,), or (n, m) for lists of length m."""
-        self._require_complete(name, column)
+    def _numbers(self, index: int) -> Array:
+        """The column as an array (n,), or (n, m) for lists of length m."""
+        column = self._table.column(index)
+        self._require_complete(index, column)
         if not self._is_list(column.type):
             return _as_floats(column)
         lists = column.combine_chunks()
         lengths = np.unique(self._arrow.compute.list_value_length(lists).to_numpy())
+        name = self._names[index]
         if len(lengths) != 1:
             raise FileError(
                 f"{self._file}: the lists in column {name!r} have {lengths.min()} to "
                 f"{lengths.max()} entries; every row needs the same number"
             )
         values = lists.flatten()
-        self._require_complete(name, values)
+        if values.null_count:
+            raise FileError(
+                f"{self._file}: the lists in column {name!r} lack {values.null_count} values"
+            )
         return _as_floats(values).reshape(len(lists), -1)
 
     def _item_type(self, kind: Any) -> Any:
@@ -203,12 +204,21 @@ def _is_whole(text: str) -> bool:
     return text.strip().lstrip("+-").isdigit()
 
 
-def _counts_rows(values: list[Any]) -> bool:
-    return values == list(range(len(values)))
+def _row_numbers(table: Any) -> list[int]:
+    """Positions of the columns that pandas wrote as the index of a table.
 
-
-def _names(table: Any) -> str:
-    return listed(list(table.column_names))
+    Parquet files say so. In text it is a first column without a name that counts 0 .. n - 1.
+    """
+    names = table.column_names
+    if len(names) == 1:
+        return []
+    metadata = table.schema.pandas_metadata
+    if metadata is not None:
+        return [i for i, name in enumerate(names) if name in metadata["index_columns"]]
+    counts = names[0] in ("", "Unnamed: 0") and (
+        table.column(0).to_pylist() == list(range(table.num_rows))
+    )
+    return [0] if counts else []
 
 
 def _as_floats(column: Any) -> Array:

@@ -139,7 +139,7 @@ class DiffusionOperator:
         return self._known_traces()[0]
 
     def frobenius2(self) -> float:
-        """|A|_F^2 = sum of the squared eigenvalues, in O(n^2 d) without computing them."""
+        """Squared Frobenius norm of A = sum of the squared eigenvalues, in O(n^2 d) without computing them."""
         return self._known_traces()[1]
 
     def matmul(self, V: Any) -> npt.NDArray[Any]:

@@ -11,7 +11,7 @@ Array = npt.NDArray[np.float64]
 
 
 def squared_distances(Z: Any) -> Array:
-    """r2_ij = |z_i - z_j|^2 by differences, row by row."""
+    """Squared Euclidean distances by differences, row by row."""
     Z = np.asarray(Z, dtype=np.float64)
     return np.array([((Z - z) ** 2).sum(axis=1) for z in Z])
 

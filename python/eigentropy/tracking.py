@@ -6,6 +6,7 @@ import csv
 import io
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -238,12 +239,18 @@ _OF_A_SNAPSHOT = (files.FileError, ValueError, TypeError, MemoryError, SolverErr
 
 @contextmanager
 def _naming(path: Path, rows: Sequence[Row], output: StrPath | None) -> Iterator[None]:
-    """Let errors say which snapshot they belong to, and where the rows before it are."""
+    """Name the snapshot in errors and warnings, and say where the rows before it are."""
+    name = files.shown(path)
     try:
-        yield
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield
+        for warning in caught:
+            text = str(warning.message)
+            named = text if name in text else f"{name}: {text}"
+            warnings.warn(named, warning.category, stacklevel=4)
     except _OF_A_SNAPSHOT as error:
         kind = next(kind for kind in _OF_A_SNAPSHOT if isinstance(error, kind))
-        name = files.shown(path)
         message = str(error) if name in str(error) else f"{name}: {error}"
         if rows and output is not None:
             message += f" (the {len(rows)} rows before it are in {files.shown(Path(output))})"

@@ -1,0 +1,51 @@
+"""What a result file says about where it was measured."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+
+import eigentropy
+from eigentropy import _core
+
+# The machine's own settings would decide the result for us or for a peer: both run without them.
+BLAS_VARIABLES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment of this process without what steers BLAS."""
+    return {name: value for name, value in os.environ.items() if name not in BLAS_VARIABLES}
+
+
+def _git(*arguments: str) -> str:
+    root = Path(__file__).parent
+    result = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True)
+    return result.stdout.strip()
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def describe() -> dict[str, object]:
+    """Machine, versions and commit."""
+    return {
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "commit": _git("rev-parse", "HEAD"),
+        "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "processor": _processor(),
+        "threads": _core.thread_count(),
+        "instruction_set": _core.instruction_set(),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "eigentropy": eigentropy.__version__,
+        "blas": _core.blas_configuration(),
+    }
