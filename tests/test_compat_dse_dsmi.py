@@ -617,9 +617,9 @@ def call_all(seed):
 
 @pytest.mark.parametrize("seed", [0, None])
 def test_global_random_states_and_warning_filters_stay(seed):
-    before = random.getstate(), np.random.get_state()[1].tolist(), list(warnings.filters)  # noqa: NPY002
+    before = random.getstate(), np.random.get_state()[1].tolist(), list(warnings.filters)
     call_all(seed)
-    after = random.getstate(), np.random.get_state()[1].tolist(), list(warnings.filters)  # noqa: NPY002
+    after = random.getstate(), np.random.get_state()[1].tolist(), list(warnings.filters)
     assert after == before
 
 

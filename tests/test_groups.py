@@ -104,6 +104,7 @@ def test_clustering_says_which_extra_it_needs():
         (np.eye(N), {"n_clusters": 7}, ValueError, "n_clusters is 7, but there are only 6 rows"),
         (np.eye(N), {"n_clusters": 0}, ValueError, "n_clusters must be at least 1"),
         (np.eye(N), {"n_clusters": 2.5}, TypeError, "n_clusters must be an integer"),
+        (None, {}, ValueError, "Y is missing: pass labels, scalars or vectors, or the groups"),
         (None, {"clusters": [1, 2]}, ValueError, "clusters has 2 entries, Z has 6 rows"),
     ],
 )

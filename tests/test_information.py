@@ -177,7 +177,7 @@ def test_negative_estimates_are_reported_as_they_are():
 def test_clusters_are_reusable(rng):
     Z = rng.normal(size=(120, 3))
     first = eg.dsmi(Z, Z + 0.01, n_clusters=4)
-    again = eg.dsmi(Z, None, clusters=first.clusters)
+    again = eg.dsmi(Z, clusters=first.clusters)
     assert float(again) == float(first)
     assert sorted(np.bincount(first.clusters)) == sorted(first.group_sizes)
 

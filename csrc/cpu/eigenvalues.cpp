@@ -11,12 +11,8 @@
 namespace eigentropy {
 namespace {
 
-// Measured crossover of the two reductions on two cores; both cost about 0.1 s there.
-constexpr index_t two_stage_from = 1500;
-
-// Below this size a second thread saves less than a tenth in sytrd, whose threads meet once a
-// column, and waits long for its partner on a machine that is busy with something else.
-constexpr index_t several_threads_from = 800;
+// Measured crossover of the two reductions on two cores; both take some 0.07 s there.
+constexpr index_t two_stage_from = 1300;
 
 // Width of the band between the two stages. Narrow is good for the second stage, O(n^2 kd), wide
 // for the products of the first; sytrd_sb2st is serial, so narrow wins.
@@ -90,10 +86,13 @@ void eigenvalues(SymmetricView<T> A, T* w, Reduction reduction, Control& control
   if (reduction == Reduction::automatic) {
     reduction = A.n >= two_stage_from ? Reduction::two_stage : Reduction::one_stage;
   }
-  std::optional<SingleThreadedBlas> one_thread;
-  if (A.n < several_threads_from) one_thread.emplace();
   // The two-stage routines need a matrix wider than the band.
   if (A.n <= 2 * band_width) reduction = Reduction::one_stage;
+  // The threads of sytrd meet once a column. Below the crossover a second one saves little, and on
+  // a machine that is busy with something else the first waits for it for up to a hundred times
+  // as long as it would take alone.
+  std::optional<SingleThreadedBlas> one_thread;
+  if (A.n < two_stage_from && reduction == Reduction::one_stage) one_thread.emplace();
 
   Buffer<T> off_diagonal(std::max<index_t>(1, A.n));
   const Tridiagonal<T> tridiagonal{w, off_diagonal.data()};

@@ -64,7 +64,7 @@ class Table:
         if self._arrow.types.is_dictionary(column.type):  # categoricals
             column = column.cast(column.type.value_type)
         if self._is_number(column.type):
-            return np.asarray(column.to_numpy())
+            return np.asarray(column)
         return np.array(column.to_pylist())
 
     def _features(self) -> list[int]:
@@ -222,10 +222,8 @@ def _row_numbers(table: Any) -> list[int]:
 
 
 def _as_floats(column: Any) -> Array:
-    values = column.to_numpy(zero_copy_only=False)
-    if values.dtype.kind == "f":
-        return np.asarray(values)
-    return np.asarray(values, dtype=np.float64)  # integers, booleans, decimals
+    values = np.asarray(column)
+    return values if values.dtype.kind == "f" else values.astype(np.float64)
 
 
 def _side_by_side(blocks: list[Array]) -> Array:

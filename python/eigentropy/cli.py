@@ -32,8 +32,8 @@ app = typer.Typer(
     help="Diffusion spectral entropy (DSE) and mutual information (DSMI) of representations.",
 )
 
-# What the library raises for input that it cannot use.
-BAD_INPUT = (ValueError, TypeError, NotImplementedError, MemoryError, ImportError)
+# What the library raises for input that it cannot use, and paths that the system refuses.
+BAD_INPUT = (ValueError, TypeError, NotImplementedError, MemoryError, ImportError, OSError)
 
 P = ParamSpec("P")
 
@@ -53,6 +53,8 @@ def _exit_codes(command: Callable[P, None]) -> Callable[P, None]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
+        except BrokenPipeError:  # the reader of stdout has left; typer ends quietly
+            raise
         except BAD_INPUT as error:
             raise _failure("error", error, 2) from error
         except SolverError as error:
@@ -245,7 +247,7 @@ def _telling_of(done: list[Row], table: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        where = f"the rows of {len(done)} snapshots are in {files.shown(table)}"
+        where = f"rows in {files.shown(table)}: {len(done)}"
         raise KeyboardInterrupt(where if done else "") from None
 
 

@@ -37,7 +37,7 @@ SHARED_KERNEL_SHARE = 0.5
 
 def diffusion_spectral_mutual_information(
     Z: Any,
-    Y: Any,
+    Y: Any = None,
     *,
     kind: str = "auto",
     n_clusters: int = 10,
@@ -76,7 +76,8 @@ def diffusion_spectral_mutual_information(
     Z : array-like of shape (n, d)
         As in `diffusion_spectral_entropy`.
     Y : array-like of length n
-        Labels (integers, booleans, strings, categoricals), real scalars, or vectors (n, m).
+        Labels (integers, booleans, strings, categoricals), real scalars, or vectors (n, m). May
+        be left out where `clusters` gives the groups.
     kind : {"auto", "labels", "scalars", "vectors"}
         What Y is. "auto": several columns are vectors, one column of floats scalars, anything else
         labels.

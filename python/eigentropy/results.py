@@ -158,7 +158,9 @@ class MutualInformation(Number):
         I(Z; Y) in the unit of `base`; a negative estimate is reported as it is.
     standard_error : float
         Of the random baseline: standard deviation over the null partitions, divided by the root
-        of their number. 0 for the plain estimator, which has no random part.
+        of their number. It shrinks as n_null grows and is no measure of significance: that is
+        `p_value`, and `null.std()` is the spread under independence. 0 for the plain estimator,
+        which has no random part.
     p_value : float
         (1 + number of null partitions at least as informative) / (1 + n_null); NaN without any.
     conditional_entropy : float

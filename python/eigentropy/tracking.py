@@ -253,5 +253,5 @@ def _naming(path: Path, rows: Sequence[Row], output: StrPath | None) -> Iterator
         kind = next(kind for kind in _OF_A_SNAPSHOT if isinstance(error, kind))
         message = str(error) if name in str(error) else f"{name}: {error}"
         if rows and output is not None:
-            message += f" (the {len(rows)} rows before it are in {files.shown(Path(output))})"
+            message += f" (rows before it, in {files.shown(Path(output))}: {len(rows)})"
         raise kind(message) from error

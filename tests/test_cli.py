@@ -1,0 +1,592 @@
+"""The command line: numbers as from Python, tables, figures, messages and exit codes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import subprocess
+import sys
+import textwrap
+
+import matplotlib.image
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import eigentropy as eg
+from data_sets import separated_blobs
+from eigentropy import cli, groups, tracking
+from eigentropy._figure import axis_of
+from eigentropy.measuring import Settings
+
+HEAVY = ("torch", "sklearn", "scipy", "matplotlib", "pyarrow", "pandas", "safetensors")
+
+
+def invoke(*args):
+    return CliRunner().invoke(cli.app, [str(arg) for arg in args])
+
+
+def succeed(*args):
+    result = invoke(*args)
+    assert result.exit_code == 0, result.stderr
+    return result
+
+
+def as_json(*args):
+    result = succeed(*args, "--json")
+    return json.loads(result.stdout)
+
+
+def fail(*args, code=2):
+    """The one line on stderr of a command that must fail."""
+    result = invoke(*args)
+    assert result.exit_code == code, result.output
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    return line
+
+
+def run(*args, **options):
+    """The real command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "eigentropy", *map(str, args)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        **options,
+    )
+
+
+def table_in(path):
+    with open(path, newline="") as file:  # noqa: PTH123
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A directory with blobs z.npy, their labels y.npy, and x.npy, another view of them."""
+    Z, y = separated_blobs(30, 4, distance=6.0)
+    np.save(tmp_path / "z.npy", Z)
+    np.save(tmp_path / "y.npy", y)
+    np.save(tmp_path / "x.npy", np.round(Z @ np.ones((4, 2)) + np.arange(2), 3))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def snapshots(here):
+    """run/epoch1, 2, 10: the blobs come out of noise."""
+    Z = np.load("z.npy")
+    noise = np.random.default_rng(0).normal(size=Z.shape)
+    (here / "run").mkdir()
+    for epoch in (1, 2, 10):
+        np.save(here / "run" / f"epoch{epoch}.npy", epoch * Z + 6 * noise)
+    return here / "run"
+
+
+# measure
+
+
+def test_measure_gives_the_numbers_of_the_python_api(here):
+    Z, y, x = np.load("z.npy"), np.load("y.npy"), np.load("x.npy")
+    options = {"alpha": 1.0, "base": math.e, "dtype": "float32", "seed": 3}
+    document = as_json(
+        "measure", "z.npy", "--labels", "y.npy", "--against", "x.npy", "-t", "1,10", "-t", "0.5",
+        "--sigma", "knn", "--alpha", "1", "--base", "e", "--dtype", "float32", "--n-null", "7",
+        "--n-clusters", "4", "--seed", "3",
+    )  # fmt: skip
+
+    expected = eg.dse(Z, sigma="knn", **options)
+    assert [entry["t"] for entry in document["dse"]] == [1.0, 10.0, 0.5]
+    assert [entry["value"] for entry in document["dse"]] == [
+        float(expected.at(t)) for t in (1.0, 10.0, 0.5)
+    ]
+    for name in ("sigma", "alpha", "base", "seed", "n", "method", "standard_error"):
+        assert document["dse"][0][name] == getattr(expected, name)
+
+    for role, Y in (("labels", y), ("against", x)):
+        for t, entry in zip((1.0, 10.0, 0.5), document["dsmi"][role]["results"], strict=True):
+            result = eg.dsmi(Z, Y, sigma="knn", t=t, n_null=7, n_clusters=4, **options)
+            for name in (
+                "value", "standard_error", "p_value", "adjusted", "conditional_entropy",
+                "label_entropy", "sigma", "estimator", "t", "n",
+            ):  # fmt: skip
+                assert entry[name] == getattr(result, name)
+            assert entry["null"] == list(result.null)
+            assert entry["group_sizes"] == list(result.group_sizes)
+    assert document["settings"]["sigma"] == "knn"
+    assert document["warnings"] == []
+    assert (document["file"], document["n"], document["d"]) == ("z.npy", 90, 4)
+
+
+def test_measure_prints_a_table(here):
+    result = succeed("measure", "z.npy", "--labels", "y.npy", "-t", "1", "-t", "8")
+    expected = eg.dsmi(np.load("z.npy"), np.load("y.npy"))
+    assert "z.npy: 90 rows, 4 columns" in result.stdout
+    assert result.stdout.count("DSE") == 2
+    assert f"{float(eg.dse(np.load('z.npy'))):.4f}" in result.stdout
+    assert f"{float(expected):.4f}" in result.stdout
+    assert f"{expected.adjusted:.3f}" in result.stdout
+    assert "3 groups of 30 rows" in result.stdout
+    assert "p = 0.048 is the lowest that 20 null partitions allow" in result.stdout
+    assert result.stderr == ""
+
+
+def test_tables_keep_all_digits_on_a_narrow_terminal(here, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    result = succeed("measure", "z.npy", "--labels", "y.npy")
+    assert f"{float(eg.dsmi(np.load('z.npy'), np.load('y.npy'))):.4f}" in result.stdout
+
+
+def test_nan_is_null_in_json_with_the_reason(here):
+    document = as_json("measure", "z.npy", "--labels", "y.npy", "--estimator", "plain",
+                       "--n-null", 0)  # fmt: skip
+    (entry,) = document["dsmi"]["labels"]["results"]
+    assert entry["p_value"] is None
+    assert entry["adjusted"] is None
+    assert "n_null is below 2" in entry["adjusted_note"]
+    table = succeed("measure", "z.npy", "--labels", "y.npy", "--estimator", "plain", "--n-null", 0)
+    assert "adjusted is not defined for labels: n_null is below 2" in table.stdout
+
+
+def test_labels_may_be_a_column_of_the_table(here):
+    Z, y = np.load("z.npy"), np.load("y.npy")
+    rows = [",".join(["a", "b", "c", "d", "kind"])]
+    rows += [",".join([*map(repr, map(float, z)), f"class {k}"]) for z, k in zip(Z, y, strict=True)]
+    (here / "z.csv").write_text("\n".join(rows))
+    document = as_json("measure", "z.csv", "--labels", "kind")
+    assert document["d"] == 4
+    assert document["dse"][0]["value"] == float(eg.dse(Z))
+    (entry,) = document["dsmi"]["labels"]["results"]
+    assert entry["value"] == float(eg.dsmi(Z, y))
+    assert document["dsmi"]["labels"]["source"] == "z.csv:kind"
+
+
+def test_a_key_chooses_the_array(here):
+    Z, y = np.load("z.npy"), np.load("y.npy")
+    np.savez("m.npz", h=Z, o=2 * Z, y=y)
+    expected = float(eg.dse(Z, sigma=2.0))
+    for chosen in (["m.npz", "--key", "h"], ["m.npz:h"]):
+        document = as_json("measure", *chosen, "--sigma", 2, "--labels", "m.npz:y")
+        assert document["dse"][0]["value"] == expected
+        assert document["dsmi"]["labels"]["source"] == "m.npz:y"
+    assert as_json("measure", "m.npz:h", "--labels", "y")["dsmi"]["labels"]["results"]
+
+
+def test_numbers_are_cut_into_bins_on_demand(here):
+    Z = np.load("z.npy")
+    np.save("age.npy", np.arange(90) + 20)
+    document = as_json("measure", "z.npy", "--labels", "age.npy", "--kind", "scalars",
+                       "--n-clusters", 5)  # fmt: skip
+    result = eg.dsmi(Z, np.arange(90.0), kind="scalars", n_clusters=5)
+    assert document["dsmi"]["labels"]["results"][0]["value"] == float(result)
+
+
+def test_scalars_to_measure_against_are_cut_into_bins(here):
+    Z = np.load("z.npy")
+    np.save("x1.npy", Z[:, 0])
+    document = as_json("measure", "z.npy", "--against", "x1.npy", "--n-clusters", 3)
+    result = eg.dsmi(Z, Z[:, 0], n_clusters=3)
+    assert document["dsmi"]["against"]["results"][0]["value"] == float(result)
+
+
+def test_warnings_are_one_line_each_on_stderr_and_a_list_in_json(here):
+    result = succeed("measure", "z.npy", "--sigma", "1e-6", "--labels", "y.npy", "--json")
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1  # the entropy and the information say the same
+    assert lines[0].startswith("warning: sigma=1e-06 is far below")
+    warnings = json.loads(result.stdout)["warnings"]
+    assert [f"warning: {line}" for line in warnings] == lines
+    assert succeed("measure", "z.npy", "--sigma", "1e-6", "--quiet").stderr == ""
+
+
+def test_warnings_come_before_an_error(here):
+    (here / "z.csv").write_text(",a\n0,nan\n1,2\n")
+    result = invoke("measure", "z.csv")
+    assert result.exit_code == 2
+    first, second = result.stderr.splitlines()
+    assert first.startswith("warning: z.csv: column ''")
+    assert second.startswith("error: z.csv")
+
+
+def test_one_row_has_entropy_0_and_says_so(here):
+    np.save("one.npy", np.ones((1, 3)))
+    document = as_json("measure", "one.npy")
+    assert document["dse"][0]["value"] == 0.0
+    assert document["warnings"] == ["Z has one row: its entropy is 0 by definition"]
+
+
+def test_names_with_brackets_and_strange_bytes_are_printed(here):
+    strange = os.fsdecode(b"[red]\xff.npy")
+    np.save(strange, np.load("z.npy"))
+    assert "[red]\\xff.npy: 90 rows" in succeed("measure", strange).stdout
+
+
+BAD_INPUT = {
+    "missing": (["nope.npy"], "error: nope.npy does not exist"),
+    "directory": (["."], "error: . is a directory"),
+    "suffix": (["z.mat"], "error: z.mat does not exist"),
+    "labels file": (["z.npy", "--labels", "nope.npy"], "error: nope.npy does not exist"),
+    "column": (["z.npy", "--labels", "kind"], "error: z.npy holds a single array without a key"),
+    "text file": (["z.npy", "--labels", "y.txt"], "to name a file of labels, end it in one of"),
+    "long name": (["z" * 300 + ".npy"], "name too long"),
+    "key": (["z.npy", "--key", "k"], "error: z.npy holds a single array"),
+    "length": (["z.npy", "--labels", "short.npy"],
+               "error: short.npy has 5 entries, z.npy has 90 rows"),
+    "against": (["z.npy", "--against", "short.npy"],
+                "error: short.npy has 5 entries, z.npy has 90 rows"),
+    "2-d labels": (["z.npy", "--labels", "x.npy"], "labels are one value a row"),
+    "1-d": (["y.npy"], "error: y.npy holds a 1-d array of length 90; a matrix (n, d) is wanted"),
+    "nan": (["nan.npy"], "error: nan.npy has NaN or infinity in 1 of its 2 rows; the first is row"),
+    "damaged": (["cut.npy"], "error: cut.npy cannot be read as .npy (damaged, truncated"),
+    "sigma 0": (["z.npy", "--sigma", "0"], "error: sigma must be a finite number > 0, got 0.0"),
+    "sigma nan": (["z.npy", "--sigma", "nan"], "error: sigma must be a finite number > 0"),
+    "rule": (["z.npy", "--sigma", "wide"], "error: sigma must be one of 'auto', 'median'"),
+    "t 0": (["z.npy", "-t", "1,0"], "error: t must be a finite number > 0, got 0.0"),
+    "t": (["z.npy", "-t", "1;2"], "error: t must be numbers such as 1 or 1,10, got '1;2'"),
+    "no t": (["z.npy", "-t", ""], "error: t must be numbers"),
+    "alpha": (["z.npy", "--alpha", "-1"], "error: alpha must be a finite number >= 0, got -1.0"),
+    "base 1": (["z.npy", "--base", "1"], "error: base must not be 1"),
+    "base": (["z.npy", "--base", "two"], "error: base must be a number or e, got 'two'"),
+    "method": (["z.npy", "--method", "best"], "error: method must be one of 'auto', 'exact'"),
+    "stochastic": (["z.npy", "--method", "stochastic"], "is not built in this version"),
+    "dtype": (["z.npy", "--dtype", "float16"], "error: dtype must be 'float32', 'float64'"),
+    "estimator": (["z.npy", "--estimator", "x"], "error: estimator must be one of 'matched'"),
+    "n_null": (["z.npy", "--n-null", "1"], "error: n_null must be at least 2, got 1"),
+    "kind": (["z.npy", "--kind", "x"], "error: kind must be one of"),
+    "n_clusters": (["z.npy", "--n-clusters", "0"], "error: n_clusters must be at least 1, got 0"),
+    "clusters": (["z.npy", "--against", "x.npy", "--n-clusters", "91"],
+                 "error: n_clusters is 91, but there are only 90 rows"),
+    "clustering": (["z.npy", "--clustering", "x"], "error: clustering must be one of 'spectral'"),
+    "seed": (["z.npy", "--seed", "-1"], "error: seed must be at least 0, got -1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD_INPUT)
+def test_bad_input_is_one_line_and_exit_code_2(here, name):
+    np.save("short.npy", np.arange(5))
+    np.save("nan.npy", [[1.0, np.nan], [1.0, 2.0]])
+    (here / "cut.npy").write_bytes((here / "z.npy").read_bytes()[:300])
+    args, message = BAD_INPUT[name]
+    assert message in fail("measure", *args)
+
+
+def test_options_are_checked_before_files_are_opened():
+    assert "sigma must be" in fail("measure", "nope.npy", "--sigma", "-1")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (MemoryError("the 9 x 9 matrix\nneeds more"), 2, "error: the 9 x 9 matrix needs more"),
+        (MemoryError(), 2, "error: MemoryError"),
+        (ImportError("needs scikit-learn"), 2, "error: needs scikit-learn"),
+        (eg.SolverError("LAPACK failed"), 1, "error: LAPACK failed"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+)
+def test_errors_of_the_library_have_their_exit_codes(here, monkeypatch, error, code, line):
+    def broken(*_, **__):
+        raise error
+
+    monkeypatch.setattr(cli, "measure", broken)
+    assert fail("measure", "z.npy", code=code) == line
+
+
+def test_the_command_line_itself_is_checked(here):
+    for args in (["measure"], ["measure", "z.npy", "--nope"], ["measure", "z.npy", "--alpha", "x"]):
+        result = invoke(*args)
+        assert result.exit_code == 2
+        assert "Error" in result.stderr
+        assert "Traceback" not in result.output
+
+
+# track
+
+
+def test_track_writes_a_row_for_each_snapshot_in_natural_order(snapshots):
+    result = succeed("track", "run", "--labels", "y.npy", "--against", "x.npy", "-o", "out")
+    rows = table_in("out.csv")
+    assert [row["snapshot"] for row in rows] == ["epoch1", "epoch2", "epoch10"]
+    y, x = np.load("y.npy"), np.load("x.npy")
+    for row in rows:
+        Z = np.load(snapshots / f"{row['snapshot']}.npy")
+        entropy = eg.dse(Z)
+        assert (int(row["n"]), float(row["sigma"])) == (90, entropy.sigma)
+        assert float(row["dse"]) == float(entropy)
+        for role, Y in (("labels", y), ("against", x)):
+            information = eg.dsmi(Z, Y)
+            assert float(row[f"dsmi_{role}"]) == float(information)
+            for name in ("standard_error", "adjusted", "p_value"):
+                assert float(row[f"dsmi_{role}_{name}"]) == getattr(information, name)
+    assert float(rows[2]["dsmi_labels"]) > float(rows[0]["dsmi_labels"])
+    assert result.stdout.index("epoch2 ") < result.stdout.index("epoch10")
+    assert "written: out.csv and out.png" in result.stdout
+    assert sorted(path.name for path in snapshots.parent.glob(".*")) == []  # no temporary files
+
+
+def test_track_draws_the_columns(snapshots):
+    succeed("track", "run", "--labels", "y.npy", "-o", "out.csv")  # the suffix is understood
+    image = matplotlib.image.imread("out.png")[:, :, :3]
+    height, width = image.shape[:2]
+    assert (height, width) == (525, 1890)
+    for panel in range(3):  # DSE, DSMI, adjusted: each has a coloured line
+        part = image[:, panel * width // 3 : (panel + 1) * width // 3]
+        assert ((part.max(axis=2) - part.min(axis=2)) > 0.3).sum() > 500
+    succeed("track", "run", "-o", "alone")
+    assert matplotlib.image.imread("alone.png").shape[:2] == (525, 690)
+
+
+def test_track_json_equals_the_csv(snapshots):
+    document = as_json("track", "run", "--labels", "y.npy", "--n-null", 5, "-t", 2)
+    rows = table_in("track.csv")
+    assert (document["csv"], document["png"]) == ("track.csv", "track.png")
+    assert document["settings"]["n_null"] == 5
+    for one, other in zip(document["rows"], rows, strict=True):
+        assert list(one) == list(other)
+        assert {name: str(value) for name, value in one.items()} == other
+    assert document["rows"][0]["dse"] == float(eg.dse(np.load(snapshots / "epoch1.npy"), t=2))
+
+
+def test_clusters_are_found_once(snapshots, monkeypatch):
+    calls = []
+    original = groups._cluster
+    monkeypatch.setattr(groups, "_cluster", lambda *a: calls.append(a) or original(*a))
+    succeed("track", "run", "--against", "x.npy", "--clustering", "kmeans")
+    assert [name for _, name, _ in calls] == ["kmeans"]
+
+
+def test_a_broken_snapshot_is_named_and_the_rows_before_it_stay(snapshots):
+    (snapshots / "epoch3.npy").write_bytes((snapshots / "epoch2.npy").read_bytes()[:500])
+    line = fail("track", "run", "--labels", "y.npy")
+    assert line.startswith("error: run/epoch3.npy cannot be read as .npy")
+    assert line.endswith("(rows before it, in track.csv: 2)")
+    rows = table_in("track.csv")
+    assert [row["snapshot"] for row in rows] == ["epoch1", "epoch2"]
+
+
+def test_errors_and_warnings_of_a_snapshot_name_it(snapshots):
+    np.save(snapshots / "epoch5.npy", np.ones((4, 4)))
+    assert fail("track", "run", "--labels", "y.npy").startswith(
+        "error: y.npy has 90 entries, run/epoch5.npy has 4 rows (rows before it, in"
+    )
+    stderr = succeed("track", "run").stderr
+    assert stderr.splitlines() == [
+        "warning: run/epoch5.npy: all 4 rows are equal: their entropy is 0 for every sigma"
+    ]
+
+
+def test_memory_errors_of_a_snapshot_name_it(snapshots, monkeypatch):
+    def refuse(*_, **__):
+        raise MemoryError("needs 9 GiB")
+
+    monkeypatch.setattr(tracking, "measure", refuse)
+    assert fail("track", "run") == "error: run/epoch1.npy: needs 9 GiB"
+
+
+def test_ctrl_c_keeps_the_rows(snapshots, monkeypatch):
+    original = tracking.measure
+
+    def interrupted(Z, *args, **kwargs):
+        if kwargs["name"].endswith("epoch2.npy"):
+            raise KeyboardInterrupt
+        return original(Z, *args, **kwargs)
+
+    monkeypatch.setattr(tracking, "measure", interrupted)
+    assert fail("track", "run", code=130) == "interrupted: rows in track.csv: 1"
+    assert len(table_in("track.csv")) == 1
+
+
+def test_without_matplotlib_the_csv_is_written(snapshots, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
+    result = succeed("track", "run", "--json")
+    line = "no figure was drawn: the figure needs matplotlib: pip install 'eigentropy[plot]'"
+    assert result.stderr == f"warning: {line}\n"
+    document = json.loads(result.stdout)
+    assert document["png"] is None
+    assert document["warnings"] == [line]
+    assert (snapshots.parent / "track.csv").exists()
+    assert not (snapshots.parent / "track.png").exists()
+
+
+def test_inputs_are_left_as_they_are(snapshots):
+    inputs = [*snapshots.iterdir(), *snapshots.parent.glob("*.npy")]
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in inputs}
+    for path in inputs:
+        path.chmod(0o444)
+    succeed("measure", "z.npy", "--labels", "y.npy", "--against", "x.npy")
+    succeed("track", "run", "--labels", "y.npy", "--against", "x.npy", "-o", "run/out")
+    succeed("track", "run", "--labels", "y.npy", "-o", "run/out")  # run/out.csv is no snapshot
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in inputs} == before
+
+
+def test_labels_in_the_directory_are_no_snapshot(snapshots):
+    np.save(snapshots / "labels.npy", np.load("y.npy"))
+    document = as_json("track", "run", "--labels", "run/labels.npy")
+    assert [row["snapshot"] for row in document["rows"]] == ["epoch1", "epoch2", "epoch10"]
+
+
+def test_labels_may_lie_in_each_snapshot(snapshots):
+    y = np.load("y.npy")
+    for epoch in (1, 2):
+        np.savez(f"m{epoch}.npz", Z=np.load(snapshots / f"epoch{epoch}.npy"), y=y)
+    rows = as_json("track", "m1.npz", "m2.npz", "--labels", "y")["rows"]
+    expected = as_json("track", *sorted(snapshots.glob("epoch?.npy")), "--labels", "y.npy")["rows"]
+    assert [row["dsmi_labels"] for row in rows] == [row["dsmi_labels"] for row in expected]
+
+
+def test_snapshots_of_one_name_are_told_apart_by_their_directories(snapshots):
+    for epoch in (2, 10):
+        (snapshots / f"step{epoch}").mkdir()
+        np.save(snapshots / f"step{epoch}" / "z.npy", np.load(snapshots / f"epoch{epoch}.npy"))
+    rows = as_json("track", "run/step10/z.npy", "run/step2/z.npy")["rows"]
+    assert [row["snapshot"] for row in rows] == ["step2/z.npy", "step10/z.npy"]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["nope"], "error: nope does not exist"),
+        (["n" * 300], "name too long"),
+        (["run", "nope.npy"], "error: nope.npy does not exist"),  # before anything is measured
+        (["run", "y.txt"], "error: y.txt does not exist"),
+        (["empty"], "error: empty has no snapshot directly in it: no file ends in one of .npy"),
+        (["run", "-o", "no/where"], "error: no/where.csv cannot be written: there is no directory"),
+        (["t.csv", "-o", "t"], "error: t.csv is an input, and writing the results would overwrite"),
+        (["run", "--labels", "t.csv", "-o", "t"], "error: t.csv is an input"),
+        (["run", "-t", "1,2"], "error: t must be one number for track, got '1,2'"),
+        (["run", "--labels", "nope.csv"], "error: nope.csv does not exist"),
+        (["run", "--labels", "kind"], "error: run/epoch1.npy holds a single array without a key"),
+    ],
+)
+def test_track_refuses_bad_input(snapshots, args, message):
+    (snapshots.parent / "empty").mkdir()
+    (snapshots.parent / "t.csv").write_text("1,2\n3,5\n")
+    assert message in fail("track", *args)
+    assert not (snapshots.parent / "track.csv").exists()
+    assert (snapshots.parent / "t.csv").read_text() == "1,2\n3,5\n"
+
+
+def test_a_disk_that_cannot_be_written_is_an_error(snapshots):
+    (snapshots.parent / "out.csv").mkdir()  # also root cannot replace a directory by a file
+    assert "out.csv cannot be written" in fail("track", "run", "-o", "out")
+    assert list(snapshots.parent.glob(".out*")) == []
+
+
+def test_track_from_python_takes_arrays(snapshots):
+    y = np.load("y.npy")
+    seen = []
+    rows = tracking.track(snapshots, labels=y, settings=Settings(sigma=9.0), progress=seen.append)
+    assert [row.snapshot for row in rows] == ["epoch1", "epoch2", "epoch10"]
+    Z = np.load(snapshots / "epoch10.npy")
+    assert rows[2].informations["labels"].value == float(eg.dsmi(Z, y, sigma=9.0))
+    assert seen == [1 / 3, 2 / 3, 1.0]
+    with pytest.raises(ValueError, match="the list of files is empty"):
+        tracking.track([])
+
+
+def test_natural_order():
+    names = ["epoch10", "epoch2", "epoch1", "10", "9", "b", "a1b10", "a1b9", "epoch"]
+    assert sorted(names, key=tracking.natural_key) == [
+        "9", "10", "a1b9", "a1b10", "b", "epoch", "epoch1", "epoch2", "epoch10",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("names", "x", "word", "ticks"),
+    [
+        (["epoch_1", "epoch_2", "epoch_10"], [1, 2, 10], "epoch", None),
+        (["run3-step100-z", "run3-step250-z"], [100, 250], "step", None),
+        (["1", "2"], [1, 2], "snapshot", None),
+        (["a1b1", "a2b2"], [0, 1], "snapshot", ["a1b1", "a2b2"]),
+        (["before", "after"], [0, 1], "snapshot", ["before", "after"]),
+        (["epoch1"], [0], "snapshot", ["epoch1"]),
+    ],
+)
+def test_snapshots_lie_where_their_numbers_say(names, x, word, ticks):
+    place, what, marks = axis_of(names)
+    assert (list(place), what, marks) == (x, word, ticks)
+
+
+# info, help, start-up
+
+
+def test_info_says_what_is_there():
+    document = as_json("info")
+    assert document["eigentropy"] == eg.__version__
+    assert document["numpy"] == np.__version__
+    assert document["threads"] >= 1
+    assert document["memory_available"] > 0
+    assert document["simd"]
+    assert document["blas"]["core"]
+    assert [(d["name"], d["available"]) for d in document["devices"]] == [
+        ("cpu", True), ("cuda", False),
+    ]  # fmt: skip
+    assert document["optional"]["pyarrow"]["version"]
+    table = succeed("info").stdout
+    for text in (eg.__version__, "threads", "cuda", "not built in this version", "matplotlib"):
+        assert text in table
+
+
+def test_version_and_help():
+    assert succeed("--version").stdout.strip() == eg.__version__
+    assert "measure" in succeed("--help").stdout
+    for command in ("measure", "track", "info"):
+        assert "Usage: " in succeed(command, "--help").stdout
+
+
+def test_the_module_is_the_command(here):
+    result = run("measure", "z.npy", "--json", cwd=here)
+    assert result.returncode == 0
+    assert json.loads(result.stdout)["dse"][0]["value"] == float(eg.dse(np.load("z.npy")))
+    assert result.stderr == ""
+    bad = run("measure", "nope.npy", cwd=here)
+    assert (bad.returncode, bad.stdout) == (2, "")
+    assert bad.stderr == "error: nope.npy does not exist\n"
+
+
+def test_a_plain_terminal_can_show_the_table(here):
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "TERM": "dumb"}
+    result = run("measure", "z.npy", "--labels", "y.npy", cwd=here, env=environment)
+    assert result.returncode == 0, result.stderr
+    assert "DSMI with labels" in result.stdout
+
+
+def test_heavy_libraries_are_not_imported_for_npy(here):
+    script = f"""
+        import sys
+        from eigentropy import cli
+        heavy = set({HEAVY}) & set(sys.modules)
+        assert not heavy, f"at start-up: {{heavy}}"
+        sys.argv = ["eigentropy", "measure", "z.npy", "--labels", "y.npy", "--json"]
+        try:
+            cli.main()
+        except SystemExit as end:
+            assert not end.code, end.code
+        heavy = set({HEAVY}) & set(sys.modules)
+        assert not heavy, f"after measuring: {{heavy}}"
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True, cwd=here,
+                   capture_output=True, timeout=60)  # fmt: skip
+
+
+def test_ctrl_c_ends_the_process_with_130(here):
+    np.save("labels.npy", np.arange(600) % 3)
+    np.save("z.npy", np.random.default_rng(0).normal(size=(600, 4)))
+    script = """
+        import os, signal, sys, threading
+        from eigentropy import cli
+        sys.argv = ["eigentropy", "measure", "z.npy", "--labels", "labels.npy",
+                    "--n-null", "20000"]
+        threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+        cli.main()
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        cwd=here, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert result.returncode == 130, result.stderr
+    assert result.stdout == ""
+    assert result.stderr.strip() == "interrupted"
