@@ -119,7 +119,7 @@ def test_half_precision_is_widened_before_anything_is_summed(rng):
         (np.empty((0, 3)), ValueError, r"Z is empty: its shape is \(0, 3\)"),
         (np.empty((3, 0)), ValueError, r"Z is empty: its shape is \(3, 0\)"),
         ([], ValueError, "1-d array of length 0"),
-        (np.arange(5.0), ValueError, r"must have shape \(n, d\).*1-d array of length 5.*Z\[:, None\]"),
+        (np.arange(5.0), ValueError, r"shape \(n, d\).*1-d array of length 5.*Z\[:, None\]"),
         (3.0, ValueError, "got a scalar"),
         ("a file.npy", TypeError, "must hold numbers, got an array of dtype <U10"),
         ([["a", "b"]], TypeError, "must hold numbers, got an array of dtype <U1"),

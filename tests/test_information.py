@@ -174,6 +174,28 @@ def test_negative_estimates_are_reported_as_they_are():
     assert min(values) < 0 < max(values)
 
 
+def test_at_is_the_information_of_a_new_call(data):
+    Z, labels = data
+    for estimator in ("matched", "plain"):
+        other = eg.dsmi(Z, labels, estimator=estimator).at(3.0)
+        fresh = eg.dsmi(Z, labels, estimator=estimator, t=3.0)
+        assert (other.value, other.p_value, other.t) == (fresh.value, fresh.p_value, 3.0)
+        assert other.adjusted == fresh.adjusted
+
+
+def test_an_operator_lends_its_settings_and_its_spectrum(data, monkeypatch):
+    Z, labels = data
+    expected = eg.dsmi(Z, labels, sigma=1.3, alpha=0.0)
+    adjusted = expected.adjusted
+    operator = eg.DiffusionOperator(Z, sigma=1.3, alpha=0.0)
+    operator.entropy()
+    monkeypatch.setattr(_core, "spectrum", None)  # a second solve of all rows would fail
+    result = eg.dsmi(operator, labels)
+    assert (float(result), result.adjusted) == (float(expected), adjusted)
+    with pytest.raises(ValueError, match="those of the DiffusionOperator: leave them out"):
+        eg.dsmi(operator, labels, sigma=2.0)
+
+
 def test_clusters_are_reusable(rng):
     Z = rng.normal(size=(120, 3))
     first = eg.dsmi(Z, Z + 0.01, n_clusters=4)

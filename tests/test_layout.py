@@ -16,6 +16,7 @@ ORDER = [
     "_options",
     "_memory",
     "_progress",
+    "_warnings",
     "_lifetime",
     "_arrays",
     "spectrum",

@@ -98,7 +98,7 @@ def test_a_matrix_that_cannot_fit_is_refused_before_it_is_allocated(Z, measure, 
 def test_a_huge_view_is_refused_at_once():
     Z = np.broadcast_to(np.arange(4.0), (3_000_000, 4))
     with pytest.raises(MemoryError, match="3000000 x 3000000"):
-        eg.DiffusionOperator(Z, sigma=1.0)
+        eg.DiffusionOperator(Z, sigma=1.0).eigenvalues()
 
 
 def test_available_memory_is_plausible():
@@ -115,6 +115,15 @@ def test_sigma_far_below_the_distances_is_saturation(Z, measure):
 def test_sigma_far_above_the_distances_is_saturation(Z, measure):
     with pytest.warns(eg.SaturationWarning, match="far above the distances"):
         measure(Z, sigma=1e3)
+
+
+@pytest.mark.parametrize(
+    "measure", [eg.dse, dsmi, lambda Z, sigma: eg.DiffusionOperator(Z, sigma=sigma).entropy()]
+)
+def test_warnings_point_at_the_caller(Z, measure):
+    with pytest.warns(eg.SaturationWarning) as caught:
+        measure(Z, sigma=1e3)
+    assert [warning.filename for warning in caught] == [__file__]
 
 
 def test_equal_rows_and_one_row_are_said_to_be_so():

@@ -102,8 +102,10 @@ def test_results_survive_pickling(entropy, information):
 def test_a_pickled_information_says_that_it_left_its_data_behind(information):
     copy = pickle.loads(pickle.dumps(information))
     assert copy == information
-    with pytest.raises(ValueError, match=r"left behind when this result was pickled"):
+    with pytest.raises(ValueError, match=r"adjusted needs .* left behind .* pickled"):
         _ = copy.adjusted
+    with pytest.raises(ValueError, match=r"another t needs .* left behind .* pickled"):
+        copy.at(2.0)
 
 
 def test_at_needs_eigenvalues(entropy):

@@ -61,7 +61,7 @@ def exact_method(method: Any) -> str:
 
 
 def working_dtype(dtype: Any) -> str:
-    """ "float64", the default, or "float32", from a name or a NumPy or torch dtype."""
+    """The name of the precision: "float64" by default, or "float32"."""
     if dtype is None:
         return "float64"
     name = getattr(dtype, "__name__", None) or str(dtype).removeprefix("torch.")

@@ -28,7 +28,9 @@ def group_codes(Y: Any, n: int, kind: str, n_clusters: int, clusters: Any) -> Co
     if clusters is not None and not isinstance(clusters, str):
         return _label_codes(as_numpy(clusters, "clusters"), n, "clusters")
     if Y is None:
-        raise ValueError("Y is missing: pass labels, scalars or vectors, or the groups as clusters=")
+        raise ValueError(
+            "Y is missing: pass labels, scalars or vectors, or the groups as clusters="
+        )
     values = as_numpy(Y, "Y")
     kind = _infer_kind(values) if kind == "auto" else kind
     _check_length(values, n, "Y")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,19 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core, _memory
-from eigentropy._arrays import Matrix, as_matrix
-from eigentropy._options import (
-    cpu_device,
-    exact_method,
-    integer,
-    logarithm_base,
-    nonnegative,
-    one_of,
-    positive,
-    working_dtype,
-)
+from eigentropy._options import exact_method, integer, logarithm_base, one_of, positive
 from eigentropy._progress import Callback, reporter
-from eigentropy.bandwidth import resolve_sigma
+from eigentropy._warnings import warn
 from eigentropy.groups import Codes, group_codes
 from eigentropy.operator import DiffusionOperator, require_matrix_memory, warn_if_saturated
 from eigentropy.results import MutualInformation
@@ -73,8 +62,9 @@ def diffusion_spectral_mutual_information(
 
     Parameters
     ----------
-    Z : array-like of shape (n, d)
-        As in `diffusion_spectral_entropy`.
+    Z : array-like of shape (n, d), or DiffusionOperator
+        As in `diffusion_spectral_entropy`. An operator brings its sigma, alpha, dtype and, where
+        they have been computed, the eigenvalues that "plain" and `adjusted` need.
     Y : array-like of length n
         Labels (integers, booleans, strings, categoricals), real scalars, or vectors (n, m). May
         be left out where `clusters` gives the groups.
@@ -131,58 +121,43 @@ def diffusion_spectral_mutual_information(
     1.0
     """
     exact_method(method)
-    cpu_device(device)
     positive(tol, "tol")
     one_of(estimator, "estimator", ESTIMATORS)
     integer(n_null, "n_null", at_least=2 if estimator == "matched" else 0)
-    t, base = positive(t, "t"), logarithm_base(base)
-    rows = as_matrix(Z)
-    settings = _Settings(
-        sigma=resolve_sigma(sigma, rows, integer(seed, "seed", at_least=0)),
-        alpha=nonnegative(alpha, "alpha"),
-        t=t,
-        base=base,
-        dtype=working_dtype(dtype),
-        seed=seed,
-    )
-    codes = group_codes(Y, len(rows), kind, n_clusters, clusters)
+    t, base, seed = positive(t, "t"), logarithm_base(base), integer(seed, "seed", at_least=0)
+    operator = _operator(Z, sigma=sigma, alpha=alpha, dtype=dtype, device=device, seed=seed)
+    codes = group_codes(Y, operator.n, kind, n_clusters, clusters)
     sizes = np.bincount(codes)
     _warn_about_groups(sizes)
-
-    partitions = _partitions(codes, sizes, n_null, seed)
     with reporter(progress, "mutual information") as callback:
-        conditional = _conditional_entropies(rows, partitions, sizes, settings, callback)
-    return _assemble(rows, codes, sizes, conditional, estimator, settings)
+        spectra = _solve_groups(operator, codes, sizes, n_null, seed, callback)
+    return _Solved(operator, codes, sizes, spectra, estimator, base, seed).at(t)
 
 
-@dataclass(frozen=True)
-class _Settings:
-    sigma: float
-    alpha: float
-    t: float
-    base: float
-    dtype: str
-    seed: int
+def _operator(Z: Any, *, sigma: Any, alpha: Any, **options: Any) -> DiffusionOperator:
+    """The operator of all rows; nothing is computed yet, but the options are checked."""
+    if not isinstance(Z, DiffusionOperator):
+        return DiffusionOperator(Z, sigma=sigma, alpha=alpha, **options)
+    if sigma != "auto" or alpha != 0.5 or options["dtype"] is not None:
+        raise ValueError(
+            "sigma, alpha and dtype are those of the DiffusionOperator: leave them out"
+        )
+    return Z
 
 
 def _warn_about_groups(sizes: npt.NDArray[np.int64]) -> None:
     if len(sizes) == 1:
-        warnings.warn(
-            "Y has a single group, so its mutual information with anything is 0", stacklevel=3
-        )
+        warn("Y has a single group, so its mutual information with anything is 0")
         return
     single = int((sizes == 1).sum())
     if single:
-        warnings.warn(
+        warn(
             f"{single} of the {len(sizes)} groups of Y have a single row; their entropy is 0, "
-            "and so is what they contribute",
-            stacklevel=3,
+            "and so is what they contribute"
         )
 
 
-def _partitions(
-    codes: Codes, sizes: npt.NDArray[np.int64], n_null: int, seed: int
-) -> npt.NDArray[np.int64]:
+def _partitions(codes: Codes, n_null: int, seed: int) -> npt.NDArray[np.int64]:
     """Row numbers sorted by group, (1 + n_null, n): as observed, then relabelled at random."""
     n = len(codes)
     partitions = np.empty((1 + n_null, n), dtype=np.int64)
@@ -193,109 +168,116 @@ def _partitions(
     return partitions
 
 
-def _conditional_entropies(
-    Z: Matrix,
-    partitions: npt.NDArray[np.int64],
+def _solve_groups(
+    operator: DiffusionOperator,
+    codes: Codes,
     sizes: npt.NDArray[np.int64],
-    settings: _Settings,
+    n_null: int,
+    seed: int,
     progress: Callback | None,
-) -> npt.NDArray[np.float64]:
-    """sum_y p_y S(Z | y) of each partition, all their groups solved as one batch."""
-    n, d = Z.shape
-    require_matrix_memory(int(sizes.max()), d, settings.dtype)
+) -> list[npt.NDArray[Any]]:
+    """Eigenvalues of every group, observed and random ones, all solved as one batch.
+
+    Group y of partition b is at b * (number of groups) + y; partition 0 is the observed one.
+    """
+    Z = operator.rows
+    require_matrix_memory(int(sizes.max()), Z.shape[1], operator.dtype)
+    partitions = _partitions(codes, n_null, seed)
     ends = np.cumsum(np.tile(sizes, len(partitions)))
-    offsets = np.concatenate([[0], ends])
     eigenvalues, kernel_sums = _core.subset_spectra(
         Z,
-        offsets,
+        np.concatenate([[0], ends]),
         partitions.ravel(),
-        settings.sigma,
-        settings.alpha,
-        settings.dtype,
+        operator.sigma,
+        operator.alpha,
+        operator.dtype,
         memory_limit=SHARED_KERNEL_SHARE * _memory.available(),
         progress=progress,
     )
+    _warn_about_sigma(kernel_sums.reshape(len(partitions), -1), sizes, operator.sigma)
     np.clip(eigenvalues, 0.0, 1.0, out=eigenvalues)
-    _warn_about_sigma(n, kernel_sums.reshape(len(partitions), -1), sizes, settings.sigma)
-    entropies = [
-        spectral_entropy(group, t=settings.t, base=settings.base)
-        for group in np.split(eigenvalues, ends[:-1])
-    ]
-    result: npt.NDArray[np.float64] = np.reshape(entropies, (len(partitions), -1)) @ (sizes / n)
-    return result
+    return np.split(eigenvalues, ends[:-1])
 
 
 def _warn_about_sigma(
-    n: int, kernel_sums: npt.NDArray[np.float64], sizes: npt.NDArray[np.int64], sigma: float
+    kernel_sums: npt.NDArray[np.float64], sizes: npt.NDArray[np.int64], sigma: float
 ) -> None:
     """Judge sigma by the last partition: a random one if there is any, since that sees all of Z."""
+    n = int(sizes.sum())
     weight = float(kernel_sums[-1].sum()) - n
     pairs = int((sizes * (sizes - 1)).sum())
     if pairs:
         warn_if_saturated(n, weight / n, weight / pairs, sigma)
 
 
-def _assemble(
-    Z: Matrix,
-    codes: Codes,
-    sizes: npt.NDArray[np.int64],
-    conditional: npt.NDArray[np.float64],
-    estimator: str,
-    settings: _Settings,
-) -> MutualInformation:
-    n, base = len(Z), settings.base
-    observed, null = float(conditional[0]), conditional[1:]
-    p = sizes / n
-    label_entropy = max(0.0, -float(p @ np.log(p))) / math.log(base)
+@dataclass(frozen=True)
+class _Solved:
+    """The spectra of all groups, from which the information at every t follows."""
 
-    def whole() -> float:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # said already
-            operator = DiffusionOperator(
-                Z, sigma=settings.sigma, alpha=settings.alpha, dtype=settings.dtype
-            )
-            return operator.entropy(t=settings.t, base=base).value
+    operator: DiffusionOperator
+    codes: Codes
+    sizes: npt.NDArray[np.int64]
+    spectra: list[npt.NDArray[Any]]
+    estimator: str
+    base: float
+    seed: int
 
-    if estimator == "matched":
-        baseline = float(null.mean())
-        error = float(null.std(ddof=1)) / math.sqrt(len(null))
-    else:
-        baseline, error = whole(), 0.0
-    return MutualInformation(
-        value=baseline - observed,
-        standard_error=error,
-        p_value=(1 + int((null <= observed).sum())) / (1 + len(null)) if len(null) else math.nan,
-        conditional_entropy=observed,
-        null=baseline - null,
-        group_sizes=sizes,
-        clusters=codes,
-        label_entropy=label_entropy,
-        method="exact",
-        estimator=estimator,
-        n=n,
-        sigma=settings.sigma,
-        alpha=settings.alpha,
-        t=settings.t,
-        base=base,
-        seed=settings.seed,
-        _adjust=lambda: _adjusted(observed, null, label_entropy, whole),
-    )
-
-
-def _adjusted(
-    observed: float, null: npt.NDArray[np.float64], label_entropy: float, whole: Any
-) -> tuple[float, str]:
-    """Matched / (H(Y) - (S(Z) - mean null)), and why it is NaN where it is."""
-    if len(null) < 2:
-        return math.nan, "n_null is below 2: there is no matched baseline"
-    if label_entropy == 0.0:
-        return math.nan, "Y has a single group: H(Y) is 0"
-    baseline = float(null.mean())
-    noise = float(null.std(ddof=1))
-    room = label_entropy - (whole() - baseline)
-    if room <= max(3.0 * noise, 1e-9 * label_entropy):
-        return math.nan, (
-            f"H(Y) leaves {room:.3g} above what groups of these sizes lose at random, which is "
-            f"within the noise ({noise:.3g}): sigma is too small, or the groups are"
+    def at(self, t: float) -> MutualInformation:
+        """The information at diffusion time t."""
+        observed, null = self._conditional_entropies(t)
+        if self.estimator == "matched":
+            baseline = float(null.mean())
+            error = float(null.std(ddof=1)) / math.sqrt(len(null))
+        else:
+            baseline, error = self._whole(t), 0.0
+        at_least = int((null <= observed).sum())  # less conditional entropy is more information
+        return MutualInformation(
+            value=baseline - observed,
+            standard_error=error,
+            p_value=(1 + at_least) / (1 + len(null)) if len(null) else math.nan,
+            conditional_entropy=observed,
+            null=baseline - null,
+            group_sizes=self.sizes,
+            clusters=self.codes,
+            label_entropy=self._label_entropy(),
+            method="exact",
+            estimator=self.estimator,
+            n=self.operator.n,
+            sigma=self.operator.sigma,
+            alpha=self.operator.alpha,
+            t=t,
+            base=self.base,
+            seed=self.seed,
+            _source=self,
         )
-    return (baseline - observed) / room, ""
+
+    def adjusted(self, t: float) -> tuple[float, str]:
+        """The ratio matched / (H(Y) - (S(Z) - mean null)), and why it is NaN where it is."""
+        observed, null = self._conditional_entropies(t)
+        label_entropy = self._label_entropy()
+        if len(null) < 2:
+            return math.nan, "n_null is below 2: there is no matched baseline"
+        if label_entropy == 0.0:
+            return math.nan, "Y has a single group: H(Y) is 0"
+        baseline, noise = float(null.mean()), float(null.std(ddof=1))
+        room = label_entropy - (self._whole(t) - baseline)
+        if room <= max(3.0 * noise, 1e-9 * label_entropy):
+            return math.nan, (
+                f"H(Y) leaves {room:.3g} above what groups of these sizes lose at random, which "
+                f"is within the noise ({noise:.3g}): sigma is too small, or the groups are"
+            )
+        return (baseline - observed) / room, ""
+
+    def _conditional_entropies(self, t: float) -> tuple[float, npt.NDArray[np.float64]]:
+        """sum_y p_y S(Z | y) of the observed partition and of each random one."""
+        entropies = [spectral_entropy(group, t=t, base=self.base) for group in self.spectra]
+        conditional = np.reshape(entropies, (-1, len(self.sizes))) @ (self.sizes / self.operator.n)
+        return float(conditional[0]), conditional[1:]
+
+    def _label_entropy(self) -> float:
+        p = self.sizes / self.operator.n
+        return max(0.0, -float(p @ np.log(p))) / math.log(self.base)
+
+    def _whole(self, t: float) -> float:
+        """S(Z), without the warnings that the groups have caused already."""
+        return spectral_entropy(self.operator.eigenvalues(), t=t, base=self.base)

@@ -25,9 +25,9 @@ from eigentropy._options import (
 )
 from eigentropy._progress import Callback
 from eigentropy.bandwidth import RULES
-from eigentropy.entropy import diffusion_spectral_entropy
 from eigentropy.groups import CLUSTERINGS, KINDS
 from eigentropy.information import ESTIMATORS, diffusion_spectral_mutual_information
+from eigentropy.operator import DiffusionOperator
 from eigentropy.results import Entropy, MutualInformation
 
 Progress = bool | Callback
@@ -74,11 +74,6 @@ class Settings:
         one_of(self.clustering, "clustering", CLUSTERINGS)
         integer(self.seed, "seed", at_least=0)
 
-    def common(self) -> dict[str, Any]:
-        """Return what the entropy and the information both take."""
-        names = "alpha", "base", "method", "dtype", "seed"
-        return {name: getattr(self, name) for name in names}
-
 
 @dataclass
 class Variable:
@@ -90,24 +85,25 @@ class Variable:
     groups: npt.NDArray[Any] | None = None
 
     def information(
-        self, Z: Matrix, t: float, sigma: float, settings: Settings, progress: Progress = False
-    ) -> MutualInformation:
-        """Measure the information that the rows of Z share with it."""
-        result = diffusion_spectral_mutual_information(
-            Z,
+        self, operator: DiffusionOperator, settings: Settings, progress: Progress = False
+    ) -> list[MutualInformation]:
+        """Measure the information that the rows share with it, at every t from one solution."""
+        first = diffusion_spectral_mutual_information(
+            operator,
             self.values,
             kind=self.kind,
             n_clusters=settings.n_clusters,
             clusters=settings.clustering if self.groups is None else self.groups,
             estimator=settings.estimator,
             n_null=settings.n_null,
-            t=t,
-            sigma=sigma,
+            t=settings.t[0],
+            base=settings.base,
+            method=settings.method,
+            seed=settings.seed,
             progress=progress,
-            **settings.common(),
         )
-        self.groups = result.clusters
-        return result
+        self.groups = first.clusters
+        return [first, *(first.at(t) for t in settings.t[1:])]
 
 
 @dataclass(frozen=True)
@@ -131,13 +127,19 @@ def measure(
             raise ValueError(
                 f"{variable.source} has {len(variable.values)} entries, {name} has {len(Z)} rows"
             )
-    first = diffusion_spectral_entropy(
-        Z, t=settings.t[0], sigma=settings.sigma, progress=progress, **settings.common()
+    operator = DiffusionOperator(
+        Z,
+        sigma=settings.sigma,
+        alpha=settings.alpha,
+        dtype=settings.dtype,
+        seed=settings.seed,
+        progress=progress,
     )
+    first = operator.entropy(t=settings.t[0], base=settings.base)
     return Measurement(
         entropies=[first, *(first.at(t) for t in settings.t[1:])],
         informations={
-            role: [variable.information(Z, t, first.sigma, settings, progress) for t in settings.t]
+            role: variable.information(operator, settings, progress)
             for role, variable in variables.items()
         },
     )

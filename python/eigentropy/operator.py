@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from eigentropy._options import (
     working_dtype,
 )
 from eigentropy._progress import Callback, reporter
+from eigentropy._warnings import warn
 from eigentropy.bandwidth import resolve_sigma
 from eigentropy.results import Entropy, SaturationWarning
 from eigentropy.spectrum import spectral_entropy
@@ -60,6 +60,8 @@ class DiffusionOperator:
     Attributes
     ----------
     n : int
+    rows : array of shape (n, d)
+        Z as it is read: float32 or float64, shared with Z where possible.
     sigma, alpha : float
     dtype : str
 
@@ -83,10 +85,9 @@ class DiffusionOperator:
         self.dtype = working_dtype(dtype)
         self.alpha = nonnegative(alpha, "alpha")
         self.seed = integer(seed, "seed", at_least=0)
-        self._Z: Matrix = as_matrix(Z)
-        self.n = len(self._Z)
-        require_matrix_memory(self.n, self._Z.shape[1], self.dtype)
-        self.sigma = resolve_sigma(sigma, self._Z, self.seed)
+        self.rows: Matrix = as_matrix(Z)
+        self.n = len(self.rows)
+        self.sigma = resolve_sigma(sigma, self.rows, self.seed)
         self._progress = progress
         self._eigenvalues: npt.NDArray[Any] | None = None
         self._matrix: npt.NDArray[Any] | None = None
@@ -105,10 +106,11 @@ class DiffusionOperator:
             LAPACK failed, or its result does not add up to the trace of A.
         """
         if self._eigenvalues is None:
+            self._require_memory()
             self._matrix = None  # its memory is needed
             with reporter(self._progress, "diffusion spectrum") as progress:
                 values, trace, frobenius2, self._kernel_sum = _core.spectrum(
-                    self._Z, self.sigma, self.alpha, self.dtype, progress
+                    self.rows, self.sigma, self.alpha, self.dtype, progress
                 )
             np.clip(values, 0.0, 1.0, out=values)
             values.flags.writeable = False
@@ -139,7 +141,7 @@ class DiffusionOperator:
         return self._known_traces()[0]
 
     def frobenius2(self) -> float:
-        """Squared Frobenius norm of A = sum of the squared eigenvalues, in O(n^2 d) without computing them."""
+        """Squared Frobenius norm of A = sum of the squared eigenvalues, in O(n^2 d)."""
         return self._known_traces()[1]
 
     def matmul(self, V: Any) -> npt.NDArray[Any]:
@@ -174,10 +176,11 @@ class DiffusionOperator:
         k, t = integer(k, "k", at_least=1), positive(t, "t")
         if k > self.n - 1:
             raise ValueError(f"k must be at most n - 1 = {self.n - 1}, got {k}")
+        self._require_memory()
         self._matrix = None  # its memory is needed
         with reporter(self._progress, "diffusion map") as progress:
             values, vectors, degrees = _core.eigenpairs(
-                self._Z, self.sigma, self.alpha, self.dtype, k, progress
+                self.rows, self.sigma, self.alpha, self.dtype, k, progress
             )
         # v is orthonormal and an eigenvector of A; psi = D^-1/2 v one of P.
         psi = vectors * np.sqrt(degrees.sum() / degrees)[:, None]
@@ -192,15 +195,19 @@ class DiffusionOperator:
 
     def __repr__(self) -> str:
         return (
-            f"DiffusionOperator(n={self.n}, d={self._Z.shape[1]}, sigma={self.sigma:.4g}, "
+            f"DiffusionOperator(n={self.n}, d={self.rows.shape[1]}, sigma={self.sigma:.4g}, "
             f"alpha={self.alpha:g}, dtype={self.dtype})"
         )
 
+    def _require_memory(self) -> None:
+        require_matrix_memory(self.n, self.rows.shape[1], self.dtype)
+
     def _built_matrix(self) -> npt.NDArray[Any]:
         if self._matrix is None:
+            self._require_memory()
             with reporter(self._progress, "diffusion operator") as progress:
                 self._matrix, trace, frobenius2, _ = _core.matrix(
-                    self._Z, self.sigma, self.alpha, self.dtype, progress
+                    self.rows, self.sigma, self.alpha, self.dtype, progress
                 )
             self._traces = trace, frobenius2
         return self._matrix
@@ -248,4 +255,4 @@ def warn_if_saturated(n: int, others: float, likeness: float, sigma: float) -> N
         )
     else:
         return
-    warnings.warn(message, SaturationWarning, stacklevel=4)
+    warn(message, SaturationWarning)

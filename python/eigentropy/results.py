@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from eigentropy._options import positive
 from eigentropy.spectrum import spectral_entropy
 
 
@@ -148,6 +148,16 @@ class Entropy(Number):
         )
 
 
+class InformationSource(Protocol):
+    """What a mutual information was computed from."""
+
+    def at(self, t: float) -> MutualInformation:
+        """The information at another t."""
+
+    def adjusted(self, t: float) -> tuple[float, str]:
+        """`MutualInformation.adjusted` at this t, and its note."""
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class MutualInformation(Number):
     """A diffusion spectral mutual information. Works as the float `value`.
@@ -195,7 +205,11 @@ class MutualInformation(Number):
     t: float
     base: float
     seed: int
-    _adjust: Callable[[], tuple[float, str]] | None = field(default=None, repr=False)
+    _source: InformationSource | None = None
+
+    def at(self, t: float) -> MutualInformation:
+        """The information at another diffusion time, from the same spectra."""
+        return self._known_source("another t").at(positive(t, "t"))
 
     @property
     def adjusted(self) -> float:
@@ -215,18 +229,21 @@ class MutualInformation(Number):
     def _adjusted(self) -> tuple[float, str]:
         cached: tuple[float, str] | None = self.__dict__.get("_adjusted_value")
         if cached is None:
-            if self._adjust is None:
-                raise ValueError(
-                    "adjusted needs the data, which were left behind when this result was "
-                    "pickled; access .adjusted once before"
-                )
-            cached = self._adjust()
+            cached = self._known_source("adjusted").adjusted(self.t)
             self.__dict__["_adjusted_value"] = cached
         return cached
 
+    def _known_source(self, what: str) -> InformationSource:
+        if self._source is None:
+            raise ValueError(
+                f"{what} needs the data, which were left behind when this result was pickled; "
+                "access it once before"
+            )
+        return self._source
+
     def __getstate__(self) -> dict[str, Any]:
-        """Everything but the data that `adjusted` would still need."""
-        return {**self.__dict__, "_adjust": None}
+        """Everything but the data and spectra behind it."""
+        return {**self.__dict__, "_source": None}
 
     def __repr__(self) -> str:
         return (
