@@ -102,7 +102,7 @@ def _cluster(vectors: npt.NDArray[Any], name: str, n_clusters: int) -> npt.NDArr
     except ImportError as error:
         raise ImportError(
             "clustering a vector-valued Y needs scikit-learn: pip install 'eigentropy[cluster]', "
-            "or pass clusters=, one integer a row"
+            "or pass the clusters themselves, one integer a row"
         ) from error
     if n_clusters > len(vectors):
         raise ValueError(f"n_clusters is {n_clusters}, but there are only {len(vectors)} rows")
