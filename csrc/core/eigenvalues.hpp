@@ -7,18 +7,20 @@
 
 namespace eigentropy {
 
-// one_stage: dense -> tridiagonal directly (LAPACK sytrd). Half of its flops are memory-bound.
-// two_stage: dense -> band -> tridiagonal (sytrd_sy2sb, sytrd_sb2st), mostly matrix products.
-// automatic: whichever is measured to be faster at this n.
-enum class Reduction { automatic, one_stage, two_stage };
+// one_stage: dense -> tridiagonal directly (LAPACK's sytrd). Half of its flops are memory-bound.
+// two_stage: dense -> band -> tridiagonal (reduce_to_band, tridiagonalize), nearly all in products.
+// automatic: whichever of the two is measured to be faster at this n.
+// lapack: sytrd and sterf, nothing of ours: the driver to fall back on.
+enum class Reduction { automatic, one_stage, two_stage, lapack };
 
-// w <- the n eigenvalues of A, ascending. A is destroyed; extra memory is O(n). Interruptible
-// between its steps; `from` .. `to` is its stretch of the progress.
+// w <- the n eigenvalues of A, ascending. A is destroyed; extra memory is O(n). The two-stage
+// reduction stops soon after it is asked to; sytrd cannot be stopped. `from` .. `to` is its stretch of
+// the progress.
 template <class T>
-void eigenvalues(SymmetricView<T> A, T* w, Reduction reduction, Control& control, double from,
-                 double to);
+void eigenvalues(SymmetricView<T> A, T* w, Reduction reduction, int threads, Control& control,
+                 double from, double to);
 
-// The same for many small matrices, solved one after the other by one thread without allocating.
+// The same for many small matrices, solved one after the other by one thread.
 template <class T>
 class SmallEigensolver {
  public:

@@ -49,15 +49,15 @@ template <class T>
 Spectrum<T> diffusion_spectrum(const CenteredRows<T>& X, const OperatorOptions& options,
                                int threads, Control& control) {
   const double share = kernel_share(X.n, X.d);
-  for (const Reduction reduction : {Reduction::automatic, Reduction::one_stage}) {
+  for (const Reduction reduction : {Reduction::automatic, Reduction::lapack}) {
     const DiffusionMatrix<T> matrix = build_matrix(X, options, threads, control, 0.0, share);
     Spectrum<T> spectrum;
     spectrum.eigenvalues = Buffer<T>(X.n);
     T* w = spectrum.eigenvalues.data();
     try {
-      eigenvalues(matrix.view(), w, reduction, control, share, 1.0);
+      eigenvalues(matrix.view(), w, reduction, threads, control, share, 1.0);
     } catch (const SolverError&) {
-      if (reduction == Reduction::one_stage) throw;
+      if (reduction == Reduction::lapack) throw;
       continue;  // one driver may fail where another does not
     }
     if (!spectrum_matches(w, X.n, matrix.trace, matrix.frobenius2)) continue;

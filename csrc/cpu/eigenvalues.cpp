@@ -3,20 +3,22 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <optional>
 
+#include "core/band.hpp"
+#include "core/band_reduction.hpp"
 #include "core/threads.hpp"
+#include "core/tridiagonal.hpp"
 #include "cpu/blas.hpp"
 
 namespace eigentropy {
 namespace {
 
-// Measured crossover of the two reductions on two cores; both take some 0.07 s there.
-constexpr index_t two_stage_from = 1300;
+// Measured crossover of the two reductions, one thread against two.
+constexpr index_t two_stage_from = 500;
 
-// Width of the band between the two stages. Narrow is good for the second stage, O(n^2 kd), wide
-// for the products of the first; sytrd_sb2st is serial, so narrow wins.
-constexpr int band_width = 32;
+// Width of the band between the two stages: a wide one makes the products of the first stage
+// efficient, a narrow one the second stage short, O(n^2 width).
+constexpr index_t band_width = 64;
 
 // Symmetric tridiagonal matrix: n diagonal and n - 1 off-diagonal entries.
 template <class T>
@@ -44,68 +46,47 @@ void reduce_one_stage(SymmetricView<T> A, Tridiagonal<T> out) {
 }
 
 template <class T>
-Buffer<T> reduce_to_band(SymmetricView<T> A) {
-  const int n = blas::to_blas(A.n), lda = blas::to_blas(A.stride), ldab = band_width + 1;
-  Buffer<T> band(static_cast<index_t>(ldab) * n);
-  Buffer<T> reflectors(n);
-  T size = 0;
-  check_info("sytrd_sy2sb", blas::sytrd_sy2sb('L', n, band_width, A.data, lda, band.data(), ldab,
-                                              reflectors.data(), &size, -1));
-  Buffer<T> work(static_cast<index_t>(size));
-  check_info("sytrd_sy2sb",
-             blas::sytrd_sy2sb('L', n, band_width, A.data, lda, band.data(), ldab,
-                               reflectors.data(), work.data(), blas::to_blas(work.size())));
-  return band;
+void reduce_two_stage(SymmetricView<T> A, Tridiagonal<T> out, int threads, Control& control,
+                      double from, double to) {
+  const index_t stride = band_stride(band_width);
+  Buffer<T> entries(band_size(A.n, band_width, stride));
+  const BandView<T> band{entries.data(), A.n, band_width, stride};
+  const double between = from + 0.8 * (to - from);
+  reduce_to_band(A, band, threads, control, from, between);
+  tridiagonalize(band, out.diagonal, out.off_diagonal, threads, control);
+  control.set_progress(to);
 }
 
-template <class T>
-void reduce_band(Buffer<T>& band, index_t order, Tridiagonal<T> out) {
-  const int n = blas::to_blas(order), ldab = band_width + 1;
-  T reflector_size = 0, work_size = 0;
-  check_info("sytrd_sb2st",
-             blas::sytrd_sb2st('L', n, band_width, band.data(), ldab, out.diagonal,
-                               out.off_diagonal, &reflector_size, -1, &work_size, -1));
-  Buffer<T> reflectors(static_cast<index_t>(reflector_size));
-  Buffer<T> work(static_cast<index_t>(work_size));
-  check_info("sytrd_sb2st", blas::sytrd_sb2st('L', n, band_width, band.data(), ldab, out.diagonal,
-                                              out.off_diagonal, reflectors.data(),
-                                              blas::to_blas(reflectors.size()), work.data(),
-                                              blas::to_blas(work.size())));
+Reduction choose(Reduction reduction, index_t n) {
+  if (reduction != Reduction::automatic) return reduction;
+  return n >= two_stage_from ? Reduction::two_stage : Reduction::one_stage;
 }
 
 }  // namespace
 
 template <class T>
-void eigenvalues(SymmetricView<T> A, T* w, Reduction reduction, Control& control, double from,
-                 double to) {
-  const Control::Detachable owns_its_memory(control);
-  const auto report = [&](double share) {
-    control.set_progress(from + share * (to - from));
-    control.check();
-  };
-  if (reduction == Reduction::automatic) {
-    reduction = A.n >= two_stage_from ? Reduction::two_stage : Reduction::one_stage;
-  }
-  // The two-stage routines need a matrix wider than the band.
-  if (A.n <= 2 * band_width) reduction = Reduction::one_stage;
-  // The threads of sytrd meet once a column. Below the crossover a second one saves little, and on
-  // a machine that is busy with something else the first waits for it for up to a hundred times
-  // as long as it would take alone.
-  std::optional<SingleThreadedBlas> one_thread;
-  if (A.n < two_stage_from && reduction == Reduction::one_stage) one_thread.emplace();
-
+void eigenvalues(SymmetricView<T> A, T* w, Reduction reduction, int threads, Control& control,
+                 double from, double to) {
+  control.check();
   Buffer<T> off_diagonal(std::max<index_t>(1, A.n));
   const Tridiagonal<T> tridiagonal{w, off_diagonal.data()};
-  if (reduction == Reduction::one_stage) {
-    reduce_one_stage(A, tridiagonal);
+  reduction = choose(reduction, A.n);
+  if (reduction == Reduction::two_stage) {
+    reduce_two_stage(A, tridiagonal, threads, control, from, from + 0.98 * (to - from));
   } else {
-    Buffer<T> band = reduce_to_band(A);
-    report(0.6);
-    reduce_band(band, A.n, tridiagonal);
+    const Control::Detachable owns_its_memory(control);
+    // The threads of sytrd meet once a column, and on a machine that is busy with something else
+    // they wait for each other a hundred times as long as one of them would take alone.
+    const SingleThreadedBlas one_thread;
+    reduce_one_stage(A, tridiagonal);
   }
-  report(0.9);
-  check_info("sterf", blas::sterf(blas::to_blas(A.n), w, off_diagonal.data()));
-  report(1.0);
+  if (reduction == Reduction::lapack) {
+    check_info("sterf", blas::sterf(blas::to_blas(A.n), w, off_diagonal.data()));
+  } else {
+    tridiagonal_eigenvalues(w, off_diagonal.data(), A.n, threads, control);
+  }
+  control.set_progress(to);
+  control.check();
 }
 
 template <class T>
@@ -119,7 +100,8 @@ void SmallEigensolver<T>::eigenvalues(SymmetricView<T> A, T* w) {
   const int n = blas::to_blas(A.n);
   check_info("sytrd", blas::sytrd('L', n, A.data, blas::to_blas(A.stride), w, off_diagonal_.data(),
                                   reflectors_.data(), work_.data(), blas::to_blas(work_.size())));
-  check_info("sterf", blas::sterf(n, w, off_diagonal_.data()));
+  Control unused;  // it is over before anyone could ask it to stop
+  tridiagonal_eigenvalues(w, off_diagonal_.data(), A.n, 1, unused);
 }
 
 template <class T>
@@ -168,7 +150,7 @@ bool spectrum_matches(const T* w, index_t n, double trace, double frobenius2) {
 }
 
 #define EIGENTROPY_INSTANTIATE(T)                                                       \
-  template void eigenvalues(SymmetricView<T>, T*, Reduction, Control&, double, double); \
+  template void eigenvalues(SymmetricView<T>, T*, Reduction, int, Control&, double, double); \
   template class SmallEigensolver<T>;                                                   \
   template void top_eigenpairs(SymmetricView<T>, index_t, T*, MatrixView<T>, Control&); \
   template bool spectrum_matches(const T*, index_t, double, double);

@@ -26,8 +26,8 @@ constexpr double by_precision(double for_double, double for_float) {
 inline ::testing::AssertionResult near(double actual, double expected, double tolerance) {
   const double error = std::abs(actual - expected);
   if (error <= tolerance) return ::testing::AssertionSuccess();
-  return ::testing::AssertionFailure() << actual << " is not " << expected << ": off by " << error
-                                       << ", allowed " << tolerance;
+  return ::testing::AssertionFailure()
+         << actual << " is not " << expected << ": off by " << error << ", allowed " << tolerance;
 }
 
 // |actual_i - expected_i| <= tolerance for all i, and there is at least one.

@@ -1,0 +1,18 @@
+#include <benchmark/benchmark.h>
+
+#include <string>
+
+#include "core/threads.hpp"
+#include "cpu/blas.hpp"
+#include "cpu/simd/tile_kernels.hpp"
+
+int main(int argc, char** argv) {
+  eigentropy::set_thread_count(eigentropy::thread_count());
+  benchmark::AddCustomContext("blas", eigentropy::blas::configuration());
+  benchmark::AddCustomContext("instruction_set", eigentropy::simd::active_instruction_set());
+  benchmark::AddCustomContext("threads", std::to_string(eigentropy::thread_count()));
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+}

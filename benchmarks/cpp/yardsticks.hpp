@@ -1,0 +1,62 @@
+// What every benchmark is compared with: the rate of a matrix product and of a copy on this
+// machine, measured in this run.
+#pragma once
+
+#include <benchmark/benchmark.h>
+
+#include <cmath>
+#include <random>
+
+#include "core/buffer.hpp"
+#include "core/distances.hpp"
+#include "core/threads.hpp"
+
+namespace eigentropy::bench {
+
+// Flops a second of a product of two matrices of order 1024, which live in the cache. Measured
+// once for each precision and number of threads.
+template <class T>
+double gemm_rate(int threads);
+
+// Declares the flops of one iteration: the counters say flops a second and the share of gemm_rate
+// on as many threads, which is a ratio, although the library prints every rate with "/s".
+template <class T>
+void count_flops(benchmark::State& state, double flops, int threads) {
+  using benchmark::Counter;
+  state.counters["flops"] = Counter(flops, Counter::kIsIterationInvariantRate);
+  state.counters["of_gemm"] =
+      Counter(flops / gemm_rate<T>(threads), Counter::kIsIterationInvariantRate);
+}
+
+// Declares what one iteration reads and writes.
+inline void count_bytes(benchmark::State& state, double bytes) {
+  state.SetBytesProcessed(
+      static_cast<std::int64_t>(bytes * static_cast<double>(state.iterations())));
+}
+
+// Standard Gaussian rows, ready for the kernels.
+template <class T>
+CenteredRows<T> gaussian_rows(index_t n, index_t d) {
+  std::mt19937_64 generator(1);
+  std::normal_distribution<double> normal;
+  Buffer<double> Z(n * d);
+  for (double& z : Z) z = normal(generator);
+  return center_rows<double, T>({Z.data(), n, d, d, 1}, thread_count());
+}
+
+// A kernel width at which neither all entries are 0 nor all 1.
+inline double bandwidth(index_t d) { return 0.5 * std::sqrt(static_cast<double>(d)); }
+
+// BLAS and the library on this many threads, for one benchmark.
+class Threads {
+ public:
+  explicit Threads(int count) : before_(thread_count()) { set_thread_count(count); }
+  ~Threads() { set_thread_count(before_); }
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+
+ private:
+  int before_;
+};
+
+}  // namespace eigentropy::bench

@@ -1,0 +1,177 @@
+// Register-blocked products. Included once by each product_kernels_<instruction set>.cpp, with
+// EIGENTROPY_VECTOR_BYTES the width of its registers. As in tile_kernels_impl.hpp, nothing of the
+// standard library may be used here.
+#include "cpu/simd/product_kernels.hpp"
+
+#if !defined(EIGENTROPY_SIMD_NAMESPACE) || !defined(EIGENTROPY_VECTOR_BYTES)
+#error "include this file from product_kernels_<instruction set>.cpp"
+#endif
+
+namespace eigentropy::simd::EIGENTROPY_SIMD_NAMESPACE {
+
+// Vectors with no more alignment than their elements have.
+template <class T>
+struct VectorOf {
+  typedef T type __attribute__((vector_size(EIGENTROPY_VECTOR_BYTES), aligned(sizeof(T)), may_alias));
+};
+template <class T>
+using Vector = typename VectorOf<T>::type;
+template <class T>
+constexpr index_t lanes = EIGENTROPY_VECTOR_BYTES / static_cast<index_t>(sizeof(T));
+
+// Accumulators fill the registers (32 of AVX-512, 16 before), but for one row of loaded vectors.
+#if EIGENTROPY_VECTOR_BYTES == 64
+constexpr int long_side = 8;
+#else
+constexpr int long_side = 4;
+#endif
+constexpr int short_side = 3;
+
+// GCC would rather load a vector again for each column that it meets, which makes loads the limit.
+template <class V>
+inline __attribute__((always_inline)) void keep_in_register(V& vector) {
+#if defined(__AVX512F__)
+  asm("" : "+v"(vector));
+#elif defined(__x86_64__)
+  asm("" : "+x"(vector));
+#else
+  static_cast<void>(vector);
+#endif
+}
+
+// out_c += sign * sum_k x_k b(c, k) for `cols` columns c of `vecs` vectors each.
+template <class T, int vecs, int cols>
+inline __attribute__((always_inline)) void accumulate(index_t depth, const T* x, index_t x_step,
+                                                      const T* b, index_t b_col, index_t b_step,
+                                                      T* out, index_t out_step, T sign) {
+  Vector<T> sums[cols][vecs] = {};
+  for (index_t k = 0; k < depth; ++k) {
+    Vector<T> row[vecs];
+#pragma GCC unroll 8
+    for (int v = 0; v < vecs; ++v) {
+      row[v] = *reinterpret_cast<const Vector<T>*>(x + k * x_step + v * lanes<T>);
+      keep_in_register(row[v]);
+    }
+#pragma GCC unroll 8
+    for (int c = 0; c < cols; ++c) {
+      const T factor = b[c * b_col + k * b_step];
+#pragma GCC unroll 8
+      for (int v = 0; v < vecs; ++v) sums[c][v] += row[v] * factor;
+    }
+  }
+#pragma GCC unroll 8
+  for (int c = 0; c < cols; ++c) {
+#pragma GCC unroll 8
+    for (int v = 0; v < vecs; ++v) {
+      auto* target = reinterpret_cast<Vector<T>*>(out + c * out_step + v * lanes<T>);
+      *target += sign * sums[c][v];
+    }
+  }
+}
+
+// `vecs` vectors of the width for all rows, three at a time.
+template <class T, int vecs>
+void multiply_stripe(index_t rows, index_t depth, index_t width, const T* a, index_t a_row,
+                     index_t a_depth, const T* v, T* y) {
+  index_t i = 0;
+  for (; i + short_side <= rows; i += short_side) {
+    accumulate<T, vecs, short_side>(depth, v, width, a + i * a_row, a_row, a_depth, y + i * width,
+                                    width, T(1));
+  }
+  for (; i < rows; ++i) {
+    accumulate<T, vecs, 1>(depth, v, width, a + i * a_row, a_row, a_depth, y + i * width, width,
+                           T(1));
+  }
+}
+
+// Rows of v that stay in the first-level cache together with what they meet of a.
+constexpr index_t depth_block = 64;
+constexpr index_t row_block = 96;
+
+// width is a multiple of 16: whole vectors.
+template <class T>
+void multiply_block(index_t rows, index_t depth, index_t width, const T* a, index_t a_row,
+                    index_t a_depth, const T* v, T* y) {
+  index_t w = 0;
+  for (; w + long_side * lanes<T> <= width; w += long_side * lanes<T>) {
+    multiply_stripe<T, long_side>(rows, depth, width, a, a_row, a_depth, v + w, y + w);
+  }
+  for (; w + 4 * lanes<T> <= width; w += 4 * lanes<T>) {
+    multiply_stripe<T, 4>(rows, depth, width, a, a_row, a_depth, v + w, y + w);
+  }
+  for (; w + 2 * lanes<T> <= width; w += 2 * lanes<T>) {
+    multiply_stripe<T, 2>(rows, depth, width, a, a_row, a_depth, v + w, y + w);
+  }
+  for (; w < width; w += lanes<T>) {
+    multiply_stripe<T, 1>(rows, depth, width, a, a_row, a_depth, v + w, y + w);
+  }
+}
+
+template <class T>
+void multiply(index_t rows, index_t depth, index_t width, const T* a, index_t a_row,
+              index_t a_depth, const T* v, T* y) {
+  for (index_t k = 0; k < depth; k += depth_block) {
+    const index_t ks = depth - k < depth_block ? depth - k : depth_block;
+    for (index_t i = 0; i < rows; i += row_block) {
+      const index_t is = rows - i < row_block ? rows - i : row_block;
+      multiply_block(is, ks, width, a + i * a_row + k * a_depth, a_row, a_depth, v + k * width,
+                     y + i * width);
+    }
+  }
+}
+
+template <class T>
+void pack(index_t rows, index_t height, index_t width, const T* left, const T* right, T* out) {
+  for (index_t h = 0; h < height; ++h) {
+    for (index_t k = 0; k < width; ++k) {
+      out[k * height + h] = h < rows ? left[h * width + k] : T(0);
+      out[(width + k) * height + h] = h < rows ? right[h * width + k] : T(0);
+    }
+  }
+}
+
+template <class T>
+constexpr index_t panel_rows = short_side * lanes<T>;
+constexpr index_t panel_cols = long_side;
+
+// A register block that hangs over the edge is computed whole beside C.
+template <class T>
+void update_edge(index_t rows, index_t cols, index_t depth, const T* L, const T* R, T* C,
+                 index_t stride) {
+  T whole[panel_rows<T> * panel_cols] = {};
+  accumulate<T, short_side, long_side>(depth, L, panel_rows<T>, R, 1, panel_cols, whole,
+                                       panel_rows<T>, T(-1));
+  for (index_t j = 0; j < cols; ++j) {
+    for (index_t i = 0; i < rows; ++i) C[j * stride + i] += whole[j * panel_rows<T> + i];
+  }
+}
+
+template <class T>
+void update(index_t rows, index_t cols, index_t depth, const T* L, const T* R, T* C,
+            index_t stride) {
+  for (index_t j = 0; j < cols; j += panel_cols) {
+    for (index_t i = 0; i < rows; i += panel_rows<T>) {
+      const T* l = L + i * depth;
+      const T* r = R + j * depth;
+      T* c = C + j * stride + i;
+      if (i + panel_rows<T> <= rows && j + panel_cols <= cols) {
+        accumulate<T, short_side, long_side>(depth, l, panel_rows<T>, r, 1, panel_cols, c, stride,
+                                             T(-1));
+      } else {
+        update_edge(rows - i < panel_rows<T> ? rows - i : panel_rows<T>,
+                    cols - j < panel_cols ? cols - j : panel_cols, depth, l, r, c, stride);
+      }
+    }
+  }
+}
+
+template <class T>
+constexpr ProductKernels<T> table{EIGENTROPY_SIMD_NAME, panel_rows<T>, panel_cols,
+                                  multiply<T>,          pack<T>,       update<T>};
+
+extern const ProductKernels<float> float_product_kernels;
+extern const ProductKernels<double> double_product_kernels;
+const ProductKernels<float> float_product_kernels = table<float>;
+const ProductKernels<double> double_product_kernels = table<double>;
+
+}  // namespace eigentropy::simd::EIGENTROPY_SIMD_NAMESPACE

@@ -1,0 +1,41 @@
+// Sturm counts of a symmetric tridiagonal matrix at many shifts at once. Compiled once for each
+// instruction set, as tile_kernels.hpp.
+#pragma once
+
+#include "core/views.hpp"
+
+namespace eigentropy::simd {
+
+// Shifts of one call.
+constexpr index_t sturm_lanes = 64;
+
+// Row i of a symmetric tridiagonal matrix, and the square of the off-diagonal entry to its left.
+struct SturmRow {
+  double diagonal;
+  double left2;
+};
+
+// A matrix T with entries of at most 1 in magnitude and rows[0].left2 = 0. Rows ends[b - 1] ..
+// ends[b] - 1 are block b: after a block the recurrence is scaled back, so that within one it
+// neither over- nor underflows.
+struct SturmMatrix {
+  const SturmRow* rows;
+  const index_t* ends;
+  index_t blocks;
+};
+
+// det(T - x) = mantissa 2^exponent
+struct SturmLanes {
+  alignas(64) double x[sturm_lanes];
+  alignas(64) double mantissa[sturm_lanes];
+  alignas(64) long long exponent[sturm_lanes];
+  alignas(64) long long below[sturm_lanes];  // eigenvalues of T that are less than x
+};
+
+// Fills the rest of `lanes` from its x. |x| <= 4.
+using SturmKernel = void (*)(const SturmMatrix& T, SturmLanes& lanes);
+
+// That of simd::active_instruction_set().
+SturmKernel sturm_kernel();
+
+}  // namespace eigentropy::simd

@@ -1,0 +1,234 @@
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "checkers.hpp"
+#include "core/diffusion.hpp"
+#include "core/threads.hpp"
+#include "matrices.hpp"
+
+extern "C" int scipy_openblas_get_num_threads(void);
+
+namespace eigentropy::testing {
+namespace {
+
+int blas_threads() { return scipy_openblas_get_num_threads(); }
+
+// Sets the number of threads for one test.
+class ThreadCount {
+ public:
+  explicit ThreadCount(int count) : before_(thread_count()) { set_thread_count(count); }
+  ~ThreadCount() { set_thread_count(before_); }
+  ThreadCount(const ThreadCount&) = delete;
+  ThreadCount& operator=(const ThreadCount&) = delete;
+
+ private:
+  int before_;
+};
+
+TEST(ParallelFor, VisitsEachIndexOnce) {
+  for (const int threads : {1, 2, 5}) {
+    for (const index_t count : {0, 1, 2, 3, 61, 10'000}) {
+      std::vector<std::atomic<int>> visits(static_cast<std::size_t>(count));
+      parallel_for(count, threads,
+                   [&](index_t index, int) { ++visits[static_cast<std::size_t>(index)]; });
+      for (const auto& visit : visits) EXPECT_EQ(visit.load(), 1);
+    }
+  }
+}
+
+TEST(ParallelFor, WorkersAreFewerThanThreadsAndNeverShared) {
+  for (const int threads : {1, 2, 5}) {
+    std::vector<std::atomic<int>> busy(static_cast<std::size_t>(threads));
+    std::atomic<int> shared{0};
+    parallel_for(2'000, threads, [&](index_t, int worker) {
+      auto& mine = busy.at(static_cast<std::size_t>(worker));
+      if (mine.fetch_add(1) != 0) ++shared;
+      mine.fetch_sub(1);
+    });
+    EXPECT_EQ(shared.load(), 0);
+  }
+}
+
+TEST(ParallelFor, OneThreadIsTheCallersOwnAndGoesInOrder) {
+  const auto caller = std::this_thread::get_id();
+  std::vector<index_t> order;
+  parallel_for(5, 1, [&](index_t index, int) {
+    EXPECT_EQ(std::this_thread::get_id(), caller);
+    order.push_back(index);
+  });
+  EXPECT_EQ(order, (std::vector<index_t>{0, 1, 2, 3, 4}));
+}
+
+TEST(ParallelFor, AnExceptionStopsTheLoopAndReachesTheCaller) {
+  for (const int threads : {1, 2, 5}) {
+    constexpr index_t count = 1'000'000;
+    std::atomic<index_t> visited{0};
+    const auto run = [&] {
+      parallel_for(count, threads, [&](index_t index, int) {
+        ++visited;
+        if (index == 100) throw std::out_of_range("the 100th");
+      });
+    };
+    EXPECT_THROW(run(), std::out_of_range);
+    EXPECT_LT(visited.load(), count);
+  }
+}
+
+TEST(ParallelFor, OneOfManyExceptionsIsEnough) {
+  const auto run = [] {
+    parallel_for(100, 5, [](index_t, int) { throw std::range_error("all"); });
+  };
+  EXPECT_THROW(run(), std::range_error);
+}
+
+TEST(ParallelFor, MayBeNested) {
+  std::atomic<int> visits{0};
+  parallel_for(7, 2, [&](index_t, int) { parallel_for(11, 2, [&](index_t, int) { ++visits; }); });
+  EXPECT_EQ(visits.load(), 77);
+}
+
+TEST(ThreadCounts, BelowOneMeansOne) {
+  const ThreadCount threads(-3);
+  EXPECT_EQ(thread_count(), 1);
+}
+
+TEST(ThreadCounts, AreThoseOfBlasToo) {
+  const ThreadCount threads(3);
+  EXPECT_EQ(thread_count(), 3);
+  EXPECT_EQ(blas_threads(), 3);
+}
+
+TEST(SingleThreadedBlasScopes, EndWithTheLastOfThem) {
+  const ThreadCount threads(3);
+  {
+    const SingleThreadedBlas outer;
+    EXPECT_EQ(blas_threads(), 1);
+    {
+      const SingleThreadedBlas inner;
+      EXPECT_EQ(blas_threads(), 1);
+    }
+    EXPECT_EQ(blas_threads(), 1);
+  }
+  EXPECT_EQ(blas_threads(), 3);
+}
+
+TEST(SingleThreadedBlasScopes, OfSeveralThreadsAreCounted) {
+  const ThreadCount threads(3);
+  std::promise<void> entered, leave;
+  std::thread other([&] {
+    const SingleThreadedBlas scope;
+    entered.set_value();
+    leave.get_future().wait();
+  });
+  entered.get_future().wait();
+  {
+    const SingleThreadedBlas scope;
+  }
+  EXPECT_EQ(blas_threads(), 1);
+  leave.set_value();
+  other.join();
+  EXPECT_EQ(blas_threads(), 3);
+}
+
+TEST(SingleThreadedBlasScopes, EndWithTheCountThatWasSetInside) {
+  const ThreadCount threads(3);
+  {
+    const SingleThreadedBlas scope;
+    set_thread_count(4);
+    EXPECT_EQ(blas_threads(), 1);
+  }
+  EXPECT_EQ(blas_threads(), 4);
+}
+
+TEST(SingleThreadedBlasScopes, EndWhenAnExceptionPasses) {
+  const ThreadCount threads(3);
+  try {
+    const SingleThreadedBlas scope;
+    throw std::runtime_error("passing");
+  } catch (const std::runtime_error&) {
+  }
+  EXPECT_EQ(blas_threads(), 3);
+}
+
+// Distances, kernel, operator and eigenvalues: all that uses threads, of this library and of BLAS.
+std::vector<double> spectrum_of_sample(index_t n) {
+  const auto Z = gaussian_rows<double>(n, 5, 1);
+  const auto X = center_rows<double, double>(Z.input(), thread_count());
+  Control control;
+  return as_doubles(diffusion_spectrum(X, {1.5, 0.5, true}, thread_count(), control).eigenvalues);
+}
+
+// Runs check() in a child process: true if it came back with true within a minute.
+template <class Check>
+bool holds_in_child(const Check& check) {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(60);  // a deadlock ends the child, not the test
+    _exit(check() ? 0 : 1);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+TEST(Fork, ChildComputesAfterTheParentHasUsedThreads) {
+  const ThreadCount threads(2);
+  const auto expected = spectrum_of_sample(400);
+  EXPECT_TRUE(holds_in_child(
+      [&] { return static_cast<bool>(all_near(spectrum_of_sample(400), expected, 1e-13)); }));
+}
+
+TEST(Fork, ChildOfAScopeStartsWithoutIt) {
+  const ThreadCount threads(2);
+  const auto expected = spectrum_of_sample(300);
+  const SingleThreadedBlas scope;
+  EXPECT_TRUE(holds_in_child([&] {
+    return all_near(spectrum_of_sample(300), expected, 1e-13) && blas_threads() == thread_count();
+  }));
+}
+
+TEST(Fork, ChildIsNotBlockedByAThreadThatIsEnteringAScope) {
+  const ThreadCount threads(2);
+  std::atomic<bool> done{false};
+  std::thread other([&] {
+    while (!done) const SingleThreadedBlas scope;
+  });
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_TRUE(holds_in_child([] {
+      const SingleThreadedBlas scope;
+      return blas_threads() == 1;
+    }));
+  }
+  done = true;
+  other.join();
+}
+
+TEST(Fork, ChildOfAChildComputesToo) {
+  const ThreadCount threads(2);
+  const auto expected = spectrum_of_sample(300);
+  const auto right = [&] {
+    return static_cast<bool>(all_near(spectrum_of_sample(300), expected, 1e-13));
+  };
+  EXPECT_TRUE(holds_in_child([&] { return right() && holds_in_child(right); }));
+}
+
+TEST(ConcurrentCallers, GetTheResultOfACallAlone) {
+  const ThreadCount threads(2);
+  const auto expected = spectrum_of_sample(300);
+  std::vector<std::future<std::vector<double>>> results;
+  for (int i = 0; i < 4; ++i) {
+    results.push_back(std::async(std::launch::async, spectrum_of_sample, 300));
+  }
+  for (auto& result : results) EXPECT_TRUE(all_near(result.get(), expected, 1e-13));
+}
+
+}  // namespace
+}  // namespace eigentropy::testing
