@@ -1,6 +1,6 @@
 """The measurements behind docs/choosing.md: what sigma does to DSMI, and how good the bound is.
 
-    python benchmarks/choosing_sigma.py --output benchmarks/results/choosing_sigma.json
+python benchmarks/choosing_sigma.py --output benchmarks/results/choosing_sigma.json
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from machine import describe
 from sklearn.datasets import load_digits, make_blobs
 
 import eigentropy as eg
 from eigentropy.bandwidth import MEDIAN_FACTOR
+from machine import describe
 
 MULTIPLES = (0.1, 0.2, 0.35, 0.5, 1.0, 2.0)
 DIMENSIONS = (20, 200, 2000, 20000)

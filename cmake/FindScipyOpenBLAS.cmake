@@ -1,7 +1,8 @@
 # Finds the BLAS and LAPACK of PyPI's scipy-openblas32, by asking the Python that has it, or in
 # ScipyOpenBLAS_ROOT (a directory with lib/libscipy_openblas.so).
 #
-# Defines ScipyOpenBLAS_LIBRARY and the target ScipyOpenBLAS::ScipyOpenBLAS.
+# Defines ScipyOpenBLAS_LIBRARY, ScipyOpenBLAS_LICENSE (its licence, if it is there) and the target
+# ScipyOpenBLAS::ScipyOpenBLAS.
 if(NOT ScipyOpenBLAS_ROOT)
   find_package(Python COMPONENTS Interpreter QUIET)
   if(Python_EXECUTABLE)
@@ -15,6 +16,8 @@ endif()
 
 find_library(ScipyOpenBLAS_LIBRARY NAMES scipy_openblas PATHS ${ScipyOpenBLAS_ROOT}/lib
              NO_DEFAULT_PATH)
+set(dist_info ${ScipyOpenBLAS_ROOT}/../scipy_openblas32-*.dist-info)
+file(GLOB ScipyOpenBLAS_LICENSE ${dist_info}/LICENSE.txt ${dist_info}/licenses/LICENSE.txt)
 
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(

@@ -42,10 +42,10 @@ struct Spectrum {
   double kernel_sum = 0.0;
 };
 
-// One n x n matrix is alive at a time.
+// One n x n matrix is alive at a time. `from` .. `to` is its stretch of the progress.
 template <class T>
 Spectrum<T> diffusion_spectrum(const CenteredRows<T>& X, const OperatorOptions& options,
-                               int threads, Control& control);
+                               int threads, Control& control, double from = 0.0, double to = 1.0);
 
 // Index sets: subset s holds indices[offsets[s]] .. indices[offsets[s + 1] - 1].
 struct Subsets {

@@ -14,8 +14,8 @@ namespace eigentropy {
 enum class Reduction { automatic, one_stage, two_stage, lapack };
 
 // w <- the n eigenvalues of A, ascending. A is destroyed; extra memory is O(n). The two-stage
-// reduction stops soon after it is asked to; sytrd cannot be stopped. `from` .. `to` is its stretch of
-// the progress.
+// reduction stops soon after it is asked to; sytrd cannot be stopped. `from` .. `to` is its stretch
+// of the progress.
 template <class T>
 void eigenvalues(SymmetricView<T> A, T* w, Reduction reduction, int threads, Control& control,
                  double from, double to);

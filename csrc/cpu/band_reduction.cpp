@@ -210,8 +210,7 @@ class BandReduction {
         return;
       }
       const auto [row, col] = tiles[static_cast<std::size_t>(i - factoring)];
-      update_tile(k, rows.begin(row), rows.size(row), next + columns.begin(col),
-                  columns.size(col));
+      update_tile(k, rows.begin(row), rows.size(row), next + columns.begin(col), columns.size(col));
     });
   }
 

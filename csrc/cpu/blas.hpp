@@ -17,23 +17,23 @@ char* scipy_openblas_get_config(void);
 char* scipy_openblas_get_corename(void);
 
 // The trailing size_t are the lengths of the character arguments, as Fortran passes them.
-#define EIGENTROPY_DECLARE_BLAS(T, p)                                                             \
-  void scipy_##p##gemm_(const char*, const char*, const int*, const int*, const int*, const T*,   \
-                        const T*, const int*, const T*, const int*, const T*, T*, const int*,     \
-                        std::size_t, std::size_t);                                                \
-  void scipy_##p##symm_(const char*, const char*, const int*, const int*, const T*, const T*,     \
-                        const int*, const T*, const int*, const T*, T*, const int*, std::size_t,  \
-                        std::size_t);                                                             \
-  void scipy_##p##sytrd_(const char*, const int*, T*, const int*, T*, T*, T*, T*, const int*,     \
-                         int*, std::size_t);                                                      \
-  void scipy_##p##geqrt3_(const int*, const int*, T*, const int*, T*, const int*, int*);          \
-  void scipy_##p##geqrf_(const int*, const int*, T*, const int*, T*, T*, const int*, int*);       \
-  void scipy_##p##larft_(const char*, const char*, const int*, const int*, const T*, const int*,  \
-                         const T*, T*, const int*, std::size_t, std::size_t);                     \
-  void scipy_##p##sterf_(const int*, T*, T*, int*);                                               \
-  void scipy_##p##syevr_(const char*, const char*, const char*, const int*, T*, const int*,       \
-                         const T*, const T*, const int*, const int*, const T*, int*, T*, T*,      \
-                         const int*, int*, T*, const int*, int*, const int*, int*, std::size_t,   \
+#define EIGENTROPY_DECLARE_BLAS(T, p)                                                            \
+  void scipy_##p##gemm_(const char*, const char*, const int*, const int*, const int*, const T*,  \
+                        const T*, const int*, const T*, const int*, const T*, T*, const int*,    \
+                        std::size_t, std::size_t);                                               \
+  void scipy_##p##symm_(const char*, const char*, const int*, const int*, const T*, const T*,    \
+                        const int*, const T*, const int*, const T*, T*, const int*, std::size_t, \
+                        std::size_t);                                                            \
+  void scipy_##p##sytrd_(const char*, const int*, T*, const int*, T*, T*, T*, T*, const int*,    \
+                         int*, std::size_t);                                                     \
+  void scipy_##p##geqrt3_(const int*, const int*, T*, const int*, T*, const int*, int*);         \
+  void scipy_##p##geqrf_(const int*, const int*, T*, const int*, T*, T*, const int*, int*);      \
+  void scipy_##p##larft_(const char*, const char*, const int*, const int*, const T*, const int*, \
+                         const T*, T*, const int*, std::size_t, std::size_t);                    \
+  void scipy_##p##sterf_(const int*, T*, T*, int*);                                              \
+  void scipy_##p##syevr_(const char*, const char*, const char*, const int*, T*, const int*,      \
+                         const T*, const T*, const int*, const int*, const T*, int*, T*, T*,     \
+                         const int*, int*, T*, const int*, int*, const int*, int*, std::size_t,  \
                          std::size_t, std::size_t);
 EIGENTROPY_DECLARE_BLAS(float, s)
 EIGENTROPY_DECLARE_BLAS(double, d)

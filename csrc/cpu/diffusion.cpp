@@ -47,15 +47,15 @@ DiffusionMatrix<T> build_matrix(const CenteredRows<T>& X, const OperatorOptions&
 
 template <class T>
 Spectrum<T> diffusion_spectrum(const CenteredRows<T>& X, const OperatorOptions& options,
-                               int threads, Control& control) {
-  const double share = kernel_share(X.n, X.d);
+                               int threads, Control& control, double from, double to) {
+  const double between = from + kernel_share(X.n, X.d) * (to - from);
   for (const Reduction reduction : {Reduction::automatic, Reduction::lapack}) {
-    const DiffusionMatrix<T> matrix = build_matrix(X, options, threads, control, 0.0, share);
+    const DiffusionMatrix<T> matrix = build_matrix(X, options, threads, control, from, between);
     Spectrum<T> spectrum;
     spectrum.eigenvalues = Buffer<T>(X.n);
     T* w = spectrum.eigenvalues.data();
     try {
-      eigenvalues(matrix.view(), w, reduction, threads, control, share, 1.0);
+      eigenvalues(matrix.view(), w, reduction, threads, control, between, to);
     } catch (const SolverError&) {
       if (reduction == Reduction::lapack) throw;
       continue;  // one driver may fail where another does not
@@ -90,7 +90,7 @@ void knn_adjacency(const CenteredRows<T>& X, index_t k, MatrixView<T> out, int t
   template DiffusionMatrix<T> build_matrix(const CenteredRows<T>&, const OperatorOptions&, int, \
                                            Control&, double, double);                           \
   template Spectrum<T> diffusion_spectrum(const CenteredRows<T>&, const OperatorOptions&, int,  \
-                                          Control&);                                            \
+                                          Control&, double, double);                            \
   template void knn_adjacency(const CenteredRows<T>&, index_t, MatrixView<T>, int, Control&);
 EIGENTROPY_INSTANTIATE(float)
 EIGENTROPY_INSTANTIATE(double)

@@ -34,11 +34,15 @@ struct ColumnRange {
 // range; see CenteredRows.
 double coarse_center(const ColumnRange& range, index_t n) {
   const double width = range.high - range.low;
-  // Half of the largest number: a column of +-1e308 has a width that overflows.
-  if (width == 0.0 || !std::isfinite(width)) return width == 0.0 ? range.low : 0.0;
+  if (width == 0.0) return range.low;
+  if (!std::isfinite(width)) return 0.0;  // a column of +-1e308: its values are offsets already
   const double step = std::ldexp(1.0, std::ilogb(width) - 4);
+  if (step == 0.0) return range.low;  // denormal numbers
   const double mean = range.sum / static_cast<double>(n);
-  return std::nearbyint(mean / step) * step;
+  // The sum of numbers near the largest one overflows.
+  const double center = std::isfinite(mean) ? mean : range.low + 0.5 * width;
+  const double steps = center / step;
+  return std::isfinite(steps) ? std::nearbyint(steps) * step : center;
 }
 
 template <class S>
@@ -208,7 +212,7 @@ void scale_tile(T* tile, index_t rows, index_t cols, index_t stride, double fact
   for (index_t i = 0; i < rows; ++i) {
     for (index_t j = 0; j < cols; ++j) {
       T& r2 = tile[i * stride + j];
-      r2 = static_cast<T>(static_cast<double>(r2) * factor);
+      if (r2 != T(0)) r2 = static_cast<T>(static_cast<double>(r2) * factor);  // 0 * inf is not 0
     }
   }
 }

@@ -149,10 +149,10 @@ bool spectrum_matches(const T* w, index_t n, double trace, double frobenius2) {
          std::abs(squares - frobenius2) <= 2.0 * tolerance * norm;
 }
 
-#define EIGENTROPY_INSTANTIATE(T)                                                       \
+#define EIGENTROPY_INSTANTIATE(T)                                                            \
   template void eigenvalues(SymmetricView<T>, T*, Reduction, int, Control&, double, double); \
-  template class SmallEigensolver<T>;                                                   \
-  template void top_eigenpairs(SymmetricView<T>, index_t, T*, MatrixView<T>, Control&); \
+  template class SmallEigensolver<T>;                                                        \
+  template void top_eigenpairs(SymmetricView<T>, index_t, T*, MatrixView<T>, Control&);      \
   template bool spectrum_matches(const T*, index_t, double, double);
 EIGENTROPY_INSTANTIATE(float)
 EIGENTROPY_INSTANTIATE(double)

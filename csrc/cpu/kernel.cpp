@@ -21,15 +21,17 @@ T exponent_scale(const CenteredRows<T>& X, double sigma) {
   return static_cast<T>(std::max(scale, -limit));
 }
 
-// |x|^2 + |y|^2 - 2 x.y is wrong by some 4 eps |x|^2. Where that would change the exponent by more
-// than `tolerance`, as between near points of a cloud that is very wide for sigma, the distances
-// that matter (G above 1e-20) are computed from differences.
+// |x|^2 + |y|^2 - 2 x.y is wrong by some (4 + sqrt(d)) eps |x|^2. Where that would change the
+// exponent by more than `tolerance`, as between near points of a cloud that is very wide for sigma,
+// the distances that matter (G above 1e-20, or what the error may have made of them) are computed
+// from differences.
 template <class T>
 Refinement refinement_of_kernel(const CenteredRows<T>& X, double scale) {
   const double tolerance = sizeof(T) == sizeof(double) ? 1e-12 : 1e-5;
   const double eps = static_cast<double>(std::numeric_limits<T>::epsilon());
-  const double error = 4.0 * eps * static_cast<double>(X.max_norm) * -scale;
-  return {error > tolerance ? 46.0 / -scale : 0.0};
+  const double error =
+      (4.0 + std::sqrt(static_cast<double>(X.d))) * eps * static_cast<double>(X.max_norm);
+  return {error * -scale > tolerance ? 46.0 / -scale + 2.0 * error : 0.0};
 }
 
 // w_i = (q_i / q_ref)^-alpha. A does not depend on q_ref; the smallest q keeps w <= 1 and float32

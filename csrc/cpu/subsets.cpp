@@ -153,12 +153,10 @@ void solve_small(const CenteredRows<T>& X, const SharedKernel<T>& shared, const 
 
 template <class T>
 void solve_large(const CenteredRows<T>& X, const Subsets& subsets, index_t s,
-                 const OperatorOptions& options, int threads, Control& control,
-                 SubsetSpectra<T>& out) {
+                 const OperatorOptions& options, int threads, Control& control, double from,
+                 double to, SubsetSpectra<T>& out) {
   const CenteredRows<T> rows = select_rows(X, subsets.begin(s), subsets.size(s));
-  const double progress = control.progress();
-  const Spectrum<T> spectrum = diffusion_spectrum(rows, options, threads, control);
-  control.set_progress(progress);  // it filled the whole bar; the caller knows its share
+  const Spectrum<T> spectrum = diffusion_spectrum(rows, options, threads, control, from, to);
   std::copy(spectrum.eigenvalues.begin(), spectrum.eigenvalues.end(),
             out.eigenvalues.data() + subsets.offsets[s]);
   out.kernel_sums[s] = spectrum.kernel_sum;
@@ -170,9 +168,12 @@ class CostProgress {
   CostProgress(Control& control, const Subsets& subsets) : control_(control) {
     for (index_t s = 0; s < subsets.count(); ++s) total_ += solve_cost(subsets.size(s));
   }
+  double done() const { return static_cast<double>(done_.load()) / total_; }
+  double after(index_t n) const { return done() + solve_cost(n) / total_; }
+
   void finish(index_t n) {
     done_.fetch_add(static_cast<std::int64_t>(solve_cost(n)));
-    control_.set_progress(static_cast<double>(done_.load()) / total_);
+    control_.set_progress(done());
     control_.check();
   }
 
@@ -195,7 +196,8 @@ SubsetSpectra<T> subset_spectra(const CenteredRows<T>& X, Subsets& subsets,
   const Plan plan = make_plan(X, subsets, kernels, memory_limit);
   CostProgress progress(control, subsets);
   for (const index_t s : plan.large) {
-    solve_large(X, subsets, s, options, threads, control, out);
+    const index_t n = subsets.size(s);
+    solve_large(X, subsets, s, options, threads, control, progress.done(), progress.after(n), out);
     progress.finish(subsets.size(s));
   }
   if (plan.small.empty()) return out;

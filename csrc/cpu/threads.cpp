@@ -1,6 +1,7 @@
 #include "core/threads.hpp"
 
 #include <pthread.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <atomic>
@@ -21,6 +22,8 @@ int threads_of_environment() {
     const int count = text != nullptr ? std::atoi(text) : 0;
     if (count > 0) return count;
   }
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return CPU_COUNT(&allowed);
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 

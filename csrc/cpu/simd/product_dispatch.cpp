@@ -40,9 +40,8 @@ namespace avx512 = baseline;
 
 template <>
 const ProductKernels<float>& product_kernels() {
-  static const ProductKernels<float>& chosen =
-      choose(baseline::float_product_kernels, avx2::float_product_kernels,
-             avx512::float_product_kernels);
+  static const ProductKernels<float>& chosen = choose(
+      baseline::float_product_kernels, avx2::float_product_kernels, avx512::float_product_kernels);
   return chosen;
 }
 template <>

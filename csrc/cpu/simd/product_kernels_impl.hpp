@@ -12,7 +12,8 @@ namespace eigentropy::simd::EIGENTROPY_SIMD_NAMESPACE {
 // Vectors with no more alignment than their elements have.
 template <class T>
 struct VectorOf {
-  typedef T type __attribute__((vector_size(EIGENTROPY_VECTOR_BYTES), aligned(sizeof(T)), may_alias));
+  typedef T type
+      __attribute__((vector_size(EIGENTROPY_VECTOR_BYTES), aligned(sizeof(T)), may_alias));
 };
 template <class T>
 using Vector = typename VectorOf<T>::type;

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy._arrays import Matrix
+from eigentropy._warnings import warn
 from eigentropy.compat._graphs import Floats, Graph
 
 # The array that dse-dsmi looks for; it passes over any other.
@@ -45,21 +45,17 @@ def load_or_compute(path: Path, precision: Any, rows: Matrix, graph: Graph) -> F
     if stored is not None and stored.fingerprint == fingerprint:
         return stored.eigenvalues
     if stored is not None and stored.fingerprint is None:
-        _warn(
+        warn(
             f"{path} does not say from which data its eigenvalues were computed, so they are "
             "computed again and the file is left as it is; pass embedding_vectors=None to use "
             "the file, or another eigval_save_path"
         )
         return graph.eigenvalues(rows)
     if stored is not None:
-        _warn(f"{path} holds the eigenvalues of other data or settings; it is replaced")
+        warn(f"{path} holds the eigenvalues of other data or settings; it is replaced")
     values = _rounded(graph.eigenvalues(rows), dtype)
     _write(path, values, fingerprint)
     return values
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, stacklevel=5)  # the caller of the public function
 
 
 def _float_dtype(precision: Any) -> np.dtype[Any]:

@@ -1,0 +1,123 @@
+# Every target does its own set-up: a virtual environment in .venv, everything else in build/.
+#
+#   make PYTHON=python3.12 test     with another Python (after make distclean)
+
+.NOTPARALLEL:
+PYTHON ?= python3
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := $(CURDIR)/.venv
+# cmake, ninja and the linters are those of .venv.
+export PATH := $(VENV)/bin:$(PATH)
+STAMPS := $(VENV)/stamps
+CORE := CMakeLists.txt pyproject.toml $(shell find csrc cmake -type f)
+CXX_SOURCES := $(shell find csrc tests/cpp benchmarks/cpp -name '*.[ch]pp')
+
+.PHONY: help
+help: ## Show this list
+	@echo "make TARGET, where TARGET is one of"
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18 | sed 's/^/  /'
+
+# ---- What people run ---------------------------------------------------------------------------
+# ctest runs one test at a time: BLAS's threads wait for each other by spinning, which makes two
+# tests at once slower than one after the other.
+
+.PHONY: demo test test-cpp test-python test-sanitizers lint format wheel bench-cpp docs
+demo: $(STAMPS)/demo ## Train two small networks on digits and watch their hidden layer
+	$(VENV)/bin/python examples/digits_training.py $(DEMO_ARGS)
+
+test: test-cpp test-python ## Build everything and run all tests
+
+test-cpp: build/release/build.ninja ## Run the C++ tests
+	cmake --build --preset release
+	ctest --preset release $(CTEST_ARGS)
+
+test-python: $(STAMPS)/test ## Run the Python tests
+	$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+
+test-sanitizers: build/asan-ubsan/build.ninja ## Run the C++ tests with address and UB sanitizers
+	cmake --build --preset asan-ubsan
+	ctest --preset asan-ubsan $(CTEST_ARGS)
+
+# mypy sees the same packages everywhere: those of the tests.
+lint: $(STAMPS)/lint $(STAMPS)/test ## Run the linters and the type checker
+	ruff check .
+	ruff format --check .
+	mypy
+	clang-format --dry-run --Werror $(CXX_SOURCES)
+
+format: $(STAMPS)/lint ## Format the sources
+	ruff check --fix .
+	ruff format .
+	clang-format -i $(CXX_SOURCES)
+
+wheel: $(STAMPS)/wheel ## Build the wheel into dist/ and test it in an empty environment
+	scripts/build_wheel.sh
+
+bench-cpp: build/release/build.ninja ## Run the C++ microbenchmarks; results in build/benchmarks
+	cmake --build --preset release
+	mkdir -p build/benchmarks
+	build/release/benchmarks/cpp/eigentropy_benchmarks --benchmark_out=build/benchmarks/cpp.json \
+	  --benchmark_context=commit=$$(git describe --always --dirty 2>/dev/null || echo unknown) \
+	  $(BENCH_ARGS)
+
+docs: $(STAMPS)/docs ## Build the documentation into build/docs
+	sphinx-build -q -W --keep-going -b html docs build/docs
+	@echo "build/docs/index.html"
+
+.PHONY: clean distclean
+clean: ## Remove what was built, but keep .venv
+	rm -rf build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find python tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean ## Remove .venv, too
+	rm -rf .venv
+
+# ---- Set-up ------------------------------------------------------------------------------------
+
+# pip install with one sentence about what failed.
+define pip_install
+	@echo 'Installing: $(1)'
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(1) || { \
+	  echo "error: pip could not install the above. It needs a network connection, or a mirror that" \
+	    "is named in its settings (PIP_INDEX_URL)." >&2; exit 1; }
+	@mkdir -p $(STAMPS) && touch $@
+endef
+
+# pip has --group since 25.1.
+$(STAMPS)/pip:
+	@scripts/check_machine.sh $(PYTHON)
+	@[ -x $(VENV)/bin/python ] || $(PYTHON) -m venv $(VENV)
+	$(call pip_install,--upgrade "pip>=25.1")
+
+# Without build isolation, so that CMake builds again only what has changed.
+$(STAMPS)/build: $(STAMPS)/pip pyproject.toml
+	$(call pip_install,--group build)
+
+$(STAMPS)/package: $(STAMPS)/build $(CORE)
+	$(call pip_install,--no-build-isolation --editable .)
+
+$(STAMPS)/demo: $(STAMPS)/package
+	$(call pip_install,--group demo)
+
+$(STAMPS)/test: $(STAMPS)/package
+	$(call pip_install,--group test)
+
+$(STAMPS)/lint: $(STAMPS)/pip pyproject.toml
+	$(call pip_install,--group lint)
+
+$(STAMPS)/docs: $(STAMPS)/package
+	$(call pip_install,--group docs)
+
+$(STAMPS)/wheel: $(STAMPS)/pip pyproject.toml
+	$(call pip_install,--group wheel)
+
+build/third_party.stamp: $(STAMPS)/build scripts/fetch_cpp_test_libraries.sh
+	scripts/fetch_cpp_test_libraries.sh
+	@mkdir -p build && touch $@
+
+build/%/build.ninja: $(STAMPS)/build build/third_party.stamp
+	cmake --preset $* -DPython_EXECUTABLE=$(VENV)/bin/python
+	@touch $@
