@@ -6,8 +6,8 @@ with eigenvalue files in float16). Entropies are in bits.
 
 What is computed, and where it is not what the names suggest:
 
-- The kernel is ``G_ij = exp(-|z_i - z_j|^2 / (2 sigma^2))`` with sigma = 10 whatever the scale of the
-  data; `eigentropy.diffusion_spectral_entropy` chooses it from them.
+- The kernel is ``G_ij = exp(-|z_i - z_j|^2 / (2 sigma^2))`` with sigma = 10 whatever the scale of
+  the data; `eigentropy.diffusion_spectral_entropy` chooses it from them.
 - Eigenvalues are those of D^-1 G with D the row sums of G, that is alpha = 0 in the notation of
   `eigentropy.DiffusionOperator`, not the alpha = 1/2 of the paper. `matrix_entry_entropy` does
   use alpha = 1/2.
