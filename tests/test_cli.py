@@ -578,6 +578,7 @@ def test_ctrl_c_ends_the_process_with_130(here):
     script = """
         import os, signal, sys, threading
         from eigentropy import cli
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
         sys.argv = ["eigentropy", "measure", "z.npy", "--labels", "labels.npy",
                     "--n-null", "20000"]
         threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
