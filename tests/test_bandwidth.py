@@ -90,6 +90,19 @@ def test_duplicates_do_not_make_sigma_0():
     assert eg.bandwidth(Z, "knn") == pytest.approx(3.5)
 
 
+def test_a_few_distinct_rows_outside_the_sample_are_found():
+    Z = np.zeros((5000, 2))
+    Z[4999] = 1.0
+    assert eg.bandwidth(Z, "knn") == pytest.approx(0.35 * math.sqrt(2))
+
+
+@pytest.mark.parametrize("rule", ["median", "knn", "max-slope"])
+@pytest.mark.parametrize("c", [1e-200, 1e200])
+def test_rules_follow_scales_whose_squares_are_not_numbers(rule, c, rng):
+    Z = rng.normal(size=(100, 3))
+    assert eg.bandwidth(c * Z, rule) == pytest.approx(c * eg.bandwidth(Z, rule), rel=1e-9)
+
+
 def test_an_unknown_rule_lists_the_known_ones(rng):
     with pytest.raises(ValueError, match=r"rule must be one of 'auto', 'median'.*got 'silverman'"):
         eg.bandwidth(rng.normal(size=(5, 2)), "silverman")

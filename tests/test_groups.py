@@ -70,6 +70,14 @@ def test_images_are_flattened():
     assert adjusted_rand_score(labels, found) == 1.0
 
 
+def test_as_many_clusters_as_rows_are_the_rows():
+    assert codes(np.eye(N), n_clusters=N) == list(range(N))
+
+
+def test_scalars_may_span_all_finite_numbers():
+    assert codes([-1.7e308, -1e308, 0.0, 1.0, 1e308, 1.7e308], n_clusters=2) == [0, 0, 1, 1, 1, 1]
+
+
 def test_given_clusters_stand_for_y():
     assert codes(None, clusters=[5, 5, 7, 7, 9, 9]) == [0, 0, 1, 1, 2, 2]
 
@@ -96,6 +104,7 @@ def test_clustering_says_which_extra_it_needs():
         (np.ones((N, 2)), {"kind": "scalars"}, ValueError, "must be 1-d, got 2 values a row"),
         ([1, None, 2, 2, 1, 1], {}, ValueError, r"no label .* for 1 of 6 rows; the first is row 1"),
         (pd.Series(["a", "b", pd.NA, "a", "b", "a"]), {}, ValueError, "the first is row 2"),
+        (np.array(["2020", "NaT"] * 3, dtype="M8[Y]"), {}, ValueError, "the first is row 1"),
         ([1.0, np.nan, 0, 0, 0, 0], {}, ValueError, "Y has NaN or infinity in 1 of its 6 rows"),
         ([1.0, np.nan, 0, 0, 0, 0], {"kind": "labels"}, ValueError, "the first is row 1"),
         (np.array([1, "a", 2, 3, 4, 5], dtype=object), {}, TypeError, "cannot be ordered"),

@@ -204,6 +204,22 @@ def test_clusters_are_reusable(rng):
     assert sorted(np.bincount(first.clusters)) == sorted(first.group_sizes)
 
 
+def test_a_partition_that_is_the_observed_one_renumbered_counts_as_a_tie():
+    Z, labels = separated_blobs(3, 2)
+    result = eg.dsmi(Z, labels, n_null=3000)
+    spread = np.abs(result.null - float(result))
+    ties = int((spread < 1e-11).sum())
+    assert ties > 0
+    assert result.p_value == (1 + ties) / 3001
+
+
+def test_well_separated_groups_without_a_null_are_no_saturation():
+    labels = np.repeat([0, 1, 2], 50)
+    Z = 10.0 * np.eye(3)[labels]
+    result = eg.dsmi(Z, labels, estimator="plain", n_null=0, sigma=1.0)
+    assert float(result) == pytest.approx(math.log2(3), abs=1e-6)
+
+
 def test_a_single_group_has_no_information(rng):
     with pytest.warns(UserWarning, match="single group, so its mutual information"):
         result = eg.dsmi(rng.normal(size=(50, 2)), np.zeros(50, int))

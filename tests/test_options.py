@@ -37,6 +37,7 @@ def dsmi(Z, **options):
         ({"t": math.nan}, ValueError, "t must be a finite number > 0, got nan"),
         ({"t": "1"}, TypeError, "t must be a number, got '1'"),
         ({"alpha": -0.5}, ValueError, "alpha must be a finite number >= 0"),
+        ({"alpha": 11}, ValueError, "alpha must be at most 10, got 11"),
         ({"alpha": math.nan}, ValueError, "alpha must be a finite number >= 0"),
         ({"alpha": None}, TypeError, "alpha must be a number"),
         ({"base": 1}, ValueError, "base must not be 1"),

@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 #include <vector>
 
 #include "core/buffer.hpp"
@@ -54,8 +55,9 @@ struct Blocks {
 template <class T>
 class BandReduction {
  public:
-  BandReduction(SymmetricView<T> A, BandView<T> band, int threads)
-      : n_(A.n),
+  BandReduction(SymmetricView<T> A, BandView<T> band, int threads, Control& control)
+      : control_(control),
+        n_(A.n),
         width_(band.width),
         threads_(threads),
         A_{A.data, A.stride},
@@ -72,18 +74,17 @@ class BandReduction {
         inner_((n_ / Blocks::smallest + 2) * width_ * width_),
         squares_(threads * Blocks::largest * Blocks::largest) {}
 
-  void run(Control& control, double from, double to) {
+  void run(double from, double to) {
     const SingleThreadedBlas one_thread;
     if (reducible(0)) factor_panel(0);
     for (index_t k = 0; reducible(k); k += width_) {
-      control.check();
       std::swap(V_, next_V_);
       std::swap(T_, next_T_);
       multiply(k);
       combine(k);
       update(k);
       const double left = static_cast<double>(rest(k)) / static_cast<double>(n_);
-      control.set_progress(to - (to - from) * left * left * left);
+      control_.set_progress(to - (to - from) * left * left * left);
     }
     copy_diagonal_blocks();
   }
@@ -131,6 +132,7 @@ class BandReduction {
     const Blocks blocks(rest(k));
     const Columns<T> A = left_matrix(k);
     parallel_for(blocks.count(), threads_, [&](index_t task, int worker) {
+      control_.check();
       const index_t begin = blocks.begin(task), rows = blocks.size(task), end = begin + rows;
       T* y = Y_.data() + begin * width_;
       const T* v = V_.data() + begin * width_;
@@ -233,6 +235,7 @@ class BandReduction {
   }
 
   void update_tile(index_t k, index_t row, index_t rows, index_t col, index_t cols) const {
+    control_.check();
     kernels_.update(rows, cols, 2 * width_, left_panels_.data() + row * 2 * width_,
                     right_panels_.data() + col * 2 * width_, left_matrix(k).at(row, col),
                     A_.stride);
@@ -245,6 +248,7 @@ class BandReduction {
     }
   }
 
+  Control& control_;
   const simd::ProductKernels<T>& kernels_ = simd::product_kernels<T>();
   index_t n_, width_;
   int threads_;
@@ -262,7 +266,8 @@ class BandReduction {
 template <class T>
 void reduce_to_band(SymmetricView<T> A, BandView<T> band, int threads, Control& control,
                     double from, double to) {
-  BandReduction<T>(A, band, threads).run(control, from, to);
+  if (band.width % 16 != 0) throw std::invalid_argument("the width of the band: not whole vectors");
+  BandReduction<T>(A, band, threads, control).run(from, to);
 }
 
 template void reduce_to_band(SymmetricView<float>, BandView<float>, int, Control&, double, double);

@@ -17,7 +17,7 @@ RULES = ("auto", "median", "knn", "max-slope", "sqrt-d")
 # The rule behind sigma="auto".
 DEFAULT_RULE = "median"
 
-# Where blobs and digits of known label information keep it at every dimension; see docs/sigma.md.
+# Where blobs and digits keep their known information at every dimension; see docs/choosing.md.
 MEDIAN_FACTOR = 0.35
 
 # Rules that need distances take all pairs of at most this many rows: 2 million pairs.
@@ -84,6 +84,9 @@ def sigma_of_rule(Z: Matrix, rule: str, seed: int) -> float:
         return math.sqrt(Z.shape[1])
     if len(Z) == 1:
         return 1.0
+    scale = _extreme_scale(Z)
+    if scale != 1.0:
+        return scale * sigma_of_rule(Z / scale, rule, seed)
     rows = _sample(len(Z), seed)
     if rule == "knn":
         return _knn(Z, rows)
@@ -91,6 +94,14 @@ def sigma_of_rule(Z: Matrix, rule: str, seed: int) -> float:
     if not distances.any():  # all rows equal
         return 1.0
     return _median(distances) if rule == "median" else _max_slope(distances)
+
+
+def _extreme_scale(Z: Matrix) -> float:
+    """A power of two by which Z must be divided for its squared distances to be numbers."""
+    largest = max(float(Z.max()), -float(Z.min()))
+    if largest == 0.0 or 1e-100 < largest < 1e100:
+        return 1.0
+    return math.ldexp(1.0, math.frexp(largest)[1] - 1)
 
 
 def _sample(n: int, seed: int) -> npt.NDArray[np.int64]:
@@ -128,7 +139,10 @@ def _knn(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
 
 def _fallback(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
     """Every row has many duplicates: neighbours say nothing, distances between groups do."""
-    return _median(_pair_distances(Z[rows]))
+    distances = _pair_distances(Z[rows])
+    if not distances.any():  # the few other rows are not in the sample
+        distances = np.sqrt(_core.squared_distances_from(Z, rows[:1])[0])
+    return _median(distances)
 
 
 def _max_slope(distances: npt.NDArray[np.float64]) -> float:

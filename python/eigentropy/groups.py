@@ -77,8 +77,9 @@ def _label_codes(labels: npt.NDArray[Any], n: int, name: str) -> Codes:
 
 
 def _missing(labels: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    if labels.dtype.kind == "f":
-        missing: npt.NDArray[np.bool_] = np.isnan(labels)
+    if labels.dtype.kind in "fmM":
+        is_missing = np.isnan if labels.dtype.kind == "f" else np.isnat
+        missing: npt.NDArray[np.bool_] = is_missing(labels)
         return missing
     if labels.dtype.kind == "O":  # pandas and lists: None, NaN and pandas.NA are not labels
         return np.array([v is None or type(v).__name__ == "NAType" or v != v for v in labels])
@@ -88,7 +89,7 @@ def _missing(labels: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
 def _bin_codes(values: npt.NDArray[Any], n_bins: int) -> Codes:
     if values.shape[1] != 1:
         raise ValueError(f"Y as scalars must be 1-d, got {values.shape[1]} values a row")
-    y = values[:, 0].astype(np.float64)
+    y = 0.5 * values[:, 0].astype(np.float64)  # so that no range of finite numbers is infinite
     low, width = y.min(), np.ptp(y)
     if width == 0.0:
         return np.zeros(len(y), dtype=np.int64)
@@ -106,6 +107,8 @@ def _cluster(vectors: npt.NDArray[Any], name: str, n_clusters: int) -> npt.NDArr
         ) from error
     if n_clusters > len(vectors):
         raise ValueError(f"n_clusters is {n_clusters}, but there are only {len(vectors)} rows")
+    if n_clusters == len(vectors):
+        return np.arange(n_clusters)
     if name == "kmeans":
         algorithm = KMeans(n_clusters, random_state=0, n_init=4)
     else:

@@ -181,7 +181,7 @@ def _solve_groups(
     Group y of partition b is at b * (number of groups) + y; partition 0 is the observed one.
     """
     Z = operator.rows
-    require_matrix_memory(int(sizes.max()), Z.shape[1], operator.dtype)
+    require_matrix_memory(int(sizes.max()), Z.shape[1], operator.dtype, rows=operator.n)
     partitions = _partitions(codes, n_null, seed)
     ends = np.cumsum(np.tile(sizes, len(partitions)))
     eigenvalues, kernel_sums = _core.subset_spectra(
@@ -202,7 +202,9 @@ def _solve_groups(
 def _warn_about_sigma(
     kernel_sums: npt.NDArray[np.float64], sizes: npt.NDArray[np.int64], sigma: float
 ) -> None:
-    """Judge sigma by the last partition: a random one if there is any, since that sees all of Z."""
+    """Judge sigma by a random partition: the groups of the observed one may well be far apart."""
+    if len(kernel_sums) == 1:
+        return
     n = int(sizes.sum())
     weight = float(kernel_sums[-1].sum()) - n
     pairs = int((sizes * (sizes - 1)).sum())
@@ -230,7 +232,8 @@ class _Solved:
             error = float(null.std(ddof=1)) / math.sqrt(len(null))
         else:
             baseline, error = self._whole(t), 0.0
-        at_least = int((null <= observed).sum())  # less conditional entropy is more information
+        # Less conditional entropy is more information. Equal partitions may differ in the last bit.
+        at_least = int((null <= observed + 1e-12 * max(1.0, abs(observed))).sum())
         return MutualInformation(
             value=baseline - observed,
             standard_error=error,

@@ -24,6 +24,9 @@ from eigentropy.bandwidth import resolve_sigma
 from eigentropy.results import Entropy, SaturationWarning
 from eigentropy.spectrum import spectral_entropy
 
+# Beyond, (q_i q_j)^alpha leaves the range of float32; 0 to 1 is what has a meaning.
+MAX_ALPHA = 10.0
+
 
 class DiffusionOperator:
     r"""The symmetric diffusion operator A of the rows of Z.
@@ -84,6 +87,8 @@ class DiffusionOperator:
         cpu_device(device)
         self.dtype = working_dtype(dtype)
         self.alpha = nonnegative(alpha, "alpha")
+        if self.alpha > MAX_ALPHA:
+            raise ValueError(f"alpha must be at most {MAX_ALPHA:g}, got {alpha!r}")
         self.seed = integer(seed, "seed", at_least=0)
         self.rows: Matrix = as_matrix(Z)
         self.n = len(self.rows)
@@ -219,12 +224,15 @@ class DiffusionOperator:
         return self._traces
 
 
-def require_matrix_memory(n: int, d: int, dtype: str) -> None:
-    """Refuse a matrix of n x n, with the centred copy of Z beside it, that does not fit."""
+def require_matrix_memory(n: int, d: int, dtype: str, rows: int = 0) -> None:
+    """Refuse a matrix of n x n, with what the solver needs beside it, that does not fit.
+
+    `rows` rows of d columns are copied besides those of the matrix.
+    """
     size = 8 if dtype == "float64" else 4
-    # The reduction to band form keeps some 100 columns beside the matrix.
+    # Reflectors, products, panels and the band itself take some 700 columns beside the matrix.
     _memory.require(
-        float(size) * n * (n + d + 100),
+        float(size) * (float(n) * (n + d + 700) + float(rows) * d),
         f"the {n} x {n} matrix in {dtype}",
         "pass a random subset of the rows, or dtype='float32' for half of it "
         "(method='stochastic', which needs no matrix, is not built in this version)",
