@@ -16,7 +16,7 @@ void set_thread_count(int count);
 // the loop and is rethrown here.
 //
 // The threads are started here and joined here. Nothing outlives the call, so nothing is lost by
-// fork(), at a cost of some 20 us a thread, which no call of this library notices.
+// fork(), at the cost of starting them, which is small beside any loop here.
 void parallel_for(index_t count, int threads, const std::function<void(index_t, int)>& task);
 
 // While one of these lives, BLAS and LAPACK calls run on the thread that makes them: used around

@@ -87,7 +87,7 @@ class Pipeline {
 
   // Returns the waves of the group that are done, at least `wanted`.
   index_t wait(index_t group, index_t wanted) const {
-    constexpr int patience = 200;  // some 5 us, about a wave
+    constexpr int patience = 200;  // a short while, then others may have the core
     for (int turn = 0;; ++turn) {
       const index_t waves = done_[group].waves.load(std::memory_order_acquire);
       if (waves >= wanted) return waves;

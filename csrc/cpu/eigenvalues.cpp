@@ -13,7 +13,7 @@
 namespace eigentropy {
 namespace {
 
-// Measured crossover of the two reductions, one thread against two.
+// Crossover of the two reductions on two cores: benchmarks/cpp/bench_eigenvalues.cpp.
 constexpr index_t two_stage_from = 500;
 
 // Width of the band between the two stages: a wide one makes the products of the first stage
@@ -76,7 +76,7 @@ void eigenvalues(SymmetricView<T> A, T* w, Reduction reduction, int threads, Con
   } else {
     const Control::Detachable owns_its_memory(control);
     // The threads of sytrd meet once a column, and on a machine that is busy with something else
-    // they wait for each other a hundred times as long as one of them would take alone.
+    // they wait for each other far longer than one of them would take alone.
     const SingleThreadedBlas one_thread;
     reduce_one_stage(A, tridiagonal);
   }

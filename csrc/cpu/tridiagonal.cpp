@@ -197,7 +197,7 @@ class Bisection {
   // What a search takes, on average.
   static constexpr std::size_t steps_of_a_search = 8;
 
-  // Rows times shifts of 0.1 ms: less is not worth starting a thread for.
+  // Rows times shifts: less is not worth starting a thread for.
   static constexpr std::size_t least_work = std::size_t{1} << 21;
 
   int threads_for(std::size_t shifts) const {
