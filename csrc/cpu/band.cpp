@@ -18,16 +18,14 @@
 #include "core/band.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <new>
 #include <stdexcept>
-#include <thread>
 
 #include "core/buffer.hpp"
 #include "core/threads.hpp"
+#include "cpu/pipeline.hpp"
 #include "cpu/simd/band_kernels.hpp"
 #include "cpu/simd/tile_kernels.hpp"
 
@@ -72,53 +70,6 @@ const BandKernels<T>& select(const BandKernels<T>* const (&sets)[count]) {
 }
 const BandKernels<float>& band_kernels(float) { return select(float_sets); }
 const BandKernels<double>& band_kernels(double) { return select(double_sets); }
-
-// How far each group of sweeps has come. A group waits only for the one before it, which another
-// thread has begun, so that somebody can always go on.
-class Pipeline {
- public:
-  Pipeline(index_t groups, Control& control) : control_(control), done_(groups) {
-    for (Counter& counter : done_) new (&counter) Counter();
-  }
-
-  void finish(index_t group, index_t waves) {
-    done_[group].waves.store(waves, std::memory_order_release);
-  }
-
-  // Returns the waves of the group that are done, at least `wanted`.
-  index_t wait(index_t group, index_t wanted) const {
-    constexpr int patience = 200;  // a short while, then others may have the core
-    for (int turn = 0;; ++turn) {
-      const index_t waves = done_[group].waves.load(std::memory_order_acquire);
-      if (waves >= wanted) return waves;
-      if (stopped_.load(std::memory_order_relaxed)) throw Interrupted();
-      if (turn < patience) {
-        pause();
-      } else {
-        control_.check();
-        std::this_thread::yield();
-      }
-    }
-  }
-
-  // Whoever waits for the thread that calls this stops, too.
-  void stop() { stopped_.store(true, std::memory_order_relaxed); }
-
- private:
-  struct alignas(64) Counter {
-    std::atomic<index_t> waves{0};
-  };
-
-  static void pause() {
-#ifdef EIGENTROPY_X86
-    __builtin_ia32_pause();
-#endif
-  }
-
-  Control& control_;
-  Buffer<Counter> done_;
-  std::atomic<bool> stopped_{false};
-};
 
 template <class T>
 class Chaser {
@@ -170,9 +121,9 @@ class Chaser {
       for (index_t member = 0; member < std::min(members, wave + 1); ++member) {
         step(first + member, wave - member, worker * group_ + member, worker);
       }
-      pipeline_.finish(group, wave + 1);
+      pipeline_.advance(group, wave + 1);
     }
-    pipeline_.finish(group, std::numeric_limits<index_t>::max());
+    pipeline_.finish(group);
   }
 
   void step(index_t sweep, index_t k, index_t slot, int worker) {

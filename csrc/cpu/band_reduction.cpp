@@ -4,23 +4,26 @@
 // One step takes the b columns of a panel P below the band and factors P = Q R, Q = I - V T V^T.
 // R joins the band, and the rest A of the matrix becomes
 //
-//     Q^T A Q = A - V W^T - W V^T,   W = A V T - 1/2 V (T^T V^T A V T)
+//     Q^T A Q = A - V W^T - W V^T,   W = Y T - 1/2 V (T^T V^T Y T),   Y = A V
 //
-// Half of the work is the product A V, half the update; both run on kernels of our own, divided
-// into tasks of rows and tiles that do not depend on the number of threads. The panel of the next
-// step is updated first, so that one thread factors it while the others go on with the update: the
-// factorisation, the one part that is not a large product, is hidden.
+// Half of the work is the product A V, half the update. Done one after the other, each would bring
+// the whole matrix from memory. Here the next panel is updated and factored first; then a tile is
+// updated and at once, while it is in cache, multiplied with the new V, for its rows and for its
+// columns: the matrix is read once a step, and only its lower triangle.
+//
+// Two tiles of one row add to the same rows of Y, so columns of tiles follow each other over the
+// threads in a fixed order, and the result does not depend on their number. While one thread
+// factors the panel, the others update the first tiles.
 #include "core/band_reduction.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <limits>
 #include <stdexcept>
-#include <vector>
 
-#include "core/buffer.hpp"
 #include "core/errors.hpp"
 #include "core/threads.hpp"
 #include "cpu/blas.hpp"
+#include "cpu/pipeline.hpp"
 #include "cpu/simd/product_kernels.hpp"
 
 namespace eigentropy {
@@ -36,75 +39,78 @@ struct Columns {
   int ld() const { return blas::to_blas(stride); }
 };
 
-// Rows cut into blocks of a multiple of every height of a panel. Long blocks reuse more of what is
-// in cache; short ones keep several threads busy once little is left.
+// Rows begin .. end cut into blocks of a multiple of every height of a panel. A tile of large ones
+// and the rows of V and Y that belong to it fill the second-level cache; small ones keep several
+// threads busy once little is left.
 struct Blocks {
-  static constexpr index_t largest = 240;
+  static constexpr index_t largest = 192;
   static constexpr index_t smallest = 96;
 
-  explicit Blocks(index_t rows) : total(rows), step(rows >= 2048 ? largest : smallest) {}
-  index_t total, step;
+  Blocks(index_t first, index_t last)
+      : first_row(first), last_row(last), step(last - first >= 2048 ? largest : smallest) {}
+  index_t first_row, last_row, step;
 
-  index_t count() const { return (total + step - 1) / step; }
-  index_t begin(index_t i) const { return i * step; }
-  index_t size(index_t i) const { return std::min(step, total - i * step); }
+  index_t count() const { return (last_row - first_row + step - 1) / step; }
+  index_t begin(index_t i) const { return first_row + i * step; }
+  index_t size(index_t i) const { return std::min(step, last_row - begin(i)); }
+  // Tiles of the lower triangle, column by column.
+  index_t tiles() const { return count() * (count() + 1) / 2; }
+  index_t tile(index_t row, index_t col) const {
+    return col * count() - col * (col - 1) / 2 + (row - col);
+  }
 };
 
-// Rows of V, W and Y = A V lie in memory one after the other, `width` entries each; reflectors that
-// the last panel lacks are zero.
+// All rows and columns are numbered as in A.
 template <class T>
 class BandReduction {
  public:
-  BandReduction(SymmetricView<T> A, BandView<T> band, int threads, Control& control)
+  BandReduction(SymmetricView<T> A, BandView<T> band, BandReductionWork<T>& work, int threads,
+                Control& control)
       : control_(control),
         n_(A.n),
         width_(band.width),
         threads_(threads),
         A_{A.data, A.stride},
         band_(band),
-        V_(n_ * width_),
-        next_V_(n_ * width_),
-        W_(n_ * width_),
-        Y_(n_ * width_),
-        left_panels_(2 * (n_ + kernels_.panel_rows) * width_),
-        right_panels_(2 * (n_ + kernels_.panel_cols) * width_),
-        T_(width_ * width_),
-        next_T_(width_ * width_),
-        S_(width_ * width_),
-        inner_((n_ / Blocks::smallest + 2) * width_ * width_),
-        squares_(threads * Blocks::largest * Blocks::largest) {}
+        work_(work),
+        pipeline_(n_ / Blocks::smallest + 1, control) {}
 
   void run(double from, double to) {
     const SingleThreadedBlas one_thread;
-    if (reducible(0)) factor_panel(0);
+    if (reducible(0)) {
+      std::fill_n(Y(0), n_ * width_, T(0));
+      factor_panel(0);
+      sweep(width_, Sweep::multiply_only);
+    }
     for (index_t k = 0; reducible(k); k += width_) {
-      std::swap(V_, next_V_);
-      std::swap(T_, next_T_);
-      multiply(k);
       combine(k);
-      update(k);
-      const double left = static_cast<double>(rest(k)) / static_cast<double>(n_);
-      control_.set_progress(to - (to - from) * left * left * left);
+      const index_t rest = k + 2 * width_;
+      if (reducible(k + width_)) {
+        sweep(rest, factor_and_update(k + width_));
+      } else if (rest < n_) {
+        update_tile(rest, {rest, n_}, 0, 0);
+      }
+      const double left = static_cast<double>(n_ - rest) / static_cast<double>(n_);
+      control_.set_progress(to - (to - from) * std::max(0.0, left * left * left));
     }
     copy_diagonal_blocks();
   }
 
  private:
-  // The order of the matrix that is left below and right of the panel that starts at column k.
-  index_t rest(index_t k) const { return n_ - k - width_; }
-  bool reducible(index_t k) const { return rest(k) >= 2; }
-  Columns<T> left_matrix(index_t k) const { return {A_.at(k + width_, k + width_), A_.stride}; }
+  bool reducible(index_t k) const { return n_ - k - width_ >= 2; }
   int width() const { return blas::to_blas(width_); }
-  T* inner(index_t task) const { return inner_.data() + task * width_ * width_; }
+  T* V(index_t row) const { return work_.V.data() + row * width_; }
+  T* Y(index_t row) const { return work_.Y.data() + row * width_; }
+  T* inner(index_t block) const { return work_.inner.data() + block * width_ * width_; }
 
-  // P = Q R; keeps V and T for the next step, and puts R into the band.
+  // The panel of columns k .. k + width - 1: P = Q R; keeps V and T, and puts R into the band.
   void factor_panel(index_t k) {
-    const index_t m = rest(k);
-    const Columns<T> panel{A_.at(k + width_, k), A_.stride};
-    std::fill(next_T_.begin(), next_T_.end(), T(0));
+    const index_t first = k + width_, m = n_ - first;
+    const Columns<T> panel{A_.at(first, k), A_.stride};
+    std::fill(work_.T_.begin(), work_.T_.end(), T(0));
     if (m >= width_) {
       check_info("geqrt3", blas::geqrt3(blas::to_blas(m), width(), panel.data, panel.ld(),
-                                        next_T_.data(), width()));
+                                        work_.T_.data(), width()));
     } else {
       factor_wide_panel(panel, m);
     }
@@ -112,45 +118,87 @@ class BandReduction {
       std::copy_n(panel.at(0, j), std::min(j + 1, m), band_.column(k + j) + (width_ - j));
     }
     for (index_t i = 0; i < m; ++i) {
-      T* v = next_V_.data() + i * width_;
+      T* v = V(first + i);
       for (index_t j = 0; j < width_; ++j) v[j] = i > j ? *panel.at(i, j) : T(i == j);
     }
   }
 
-  // geqrt3 wants no fewer rows than columns.
+  // geqrt3 wants no fewer rows than columns. The reflectors that are missing are zero.
   void factor_wide_panel(Columns<T> panel, index_t m) {
     const int rows = blas::to_blas(m);
     Buffer<T> tau(m), work(64 * width_);
     check_info("geqrf", blas::geqrf(rows, width(), panel.data, panel.ld(), tau.data(), work.data(),
                                     blas::to_blas(work.size())));
-    blas::larft('F', 'C', rows, rows, panel.data, panel.ld(), tau.data(), next_T_.data(), width());
+    blas::larft('F', 'C', rows, rows, panel.data, panel.ld(), tau.data(), work_.T_.data(), width());
   }
 
-  // Y = A V, and V^T Y in one part for each block of rows. The lower triangle of A is read from
-  // both sides, so that each task owns its rows of Y.
-  void multiply(index_t k) {
-    const Blocks blocks(rest(k));
-    const Columns<T> A = left_matrix(k);
-    parallel_for(blocks.count(), threads_, [&](index_t task, int worker) {
-      control_.check();
-      const index_t begin = blocks.begin(task), rows = blocks.size(task), end = begin + rows;
-      T* y = Y_.data() + begin * width_;
-      const T* v = V_.data() + begin * width_;
-      std::fill_n(y, rows * width_, T(0));
-      kernels_.multiply(rows, begin, width_, A.at(begin, 0), 1, A.stride, V_.data(), y);
-      const T* square = whole_square({A.at(begin, begin), A.stride}, rows, worker);
-      kernels_.multiply(rows, rows, width_, square, 1, rows, v, y);
-      kernels_.multiply(rows, blocks.total - end, width_, A.at(end, begin), A.stride, 1,
-                        V_.data() + end * width_, y);
-      // Rows in memory are columns to BLAS: V^T Y.
-      blas::gemm('N', 'T', width(), width(), blas::to_blas(rows), T(1), v, width(), y, width(),
-                 T(0), inner(task), width());
+  // Factors the panel at column k on one thread; meanwhile the others update as many tiles of the
+  // rest as take about as long. Returns how many.
+  index_t factor_and_update(index_t k) {
+    const index_t rest = k + width_;
+    const Blocks blocks(rest, n_);
+    const index_t area = updated_columns * width_ * (n_ - rest) * (threads_ - 1);
+    const index_t ahead = std::min(area / (blocks.step * blocks.step), blocks.tiles());
+    parallel_for(1 + ahead, threads_, [&](index_t task, int) {
+      if (task == 0) return factor_panel(k);
+      index_t col = 0;
+      while (blocks.tile(col + 1, col + 1) <= task - 1) ++col;
+      update_tile(rest, blocks, col + (task - 1 - blocks.tile(col, col)), col);
     });
+    return ahead;
+  }
+
+  enum Sweep : index_t { multiply_only = std::numeric_limits<index_t>::max() };
+
+  // Y = A V, and V^T Y in one part for each block of rows, after the update of the tiles of A that
+  // it has not yet reached.
+  void sweep(index_t rest, index_t updated) {
+    const Blocks blocks(rest, n_);
+    pipeline_.restart();
+    parallel_for(blocks.count(), threads_, [&](index_t col, int worker) {
+      try {
+        sweep_column(blocks, col, updated, worker);
+      } catch (...) {
+        pipeline_.stop();
+        throw;
+      }
+    });
+  }
+
+  void sweep_column(const Blocks& blocks, index_t col, index_t updated, int worker) {
+    index_t ready = col == 0 ? std::numeric_limits<index_t>::max() : 0;
+    for (index_t row = col; row < blocks.count(); ++row) {
+      control_.check();
+      if (blocks.tile(row, col) >= updated) update_tile(blocks.first_row, blocks, row, col);
+      // Rows of Y grow in the order of the columns: in the one before, this row is a tile further.
+      const index_t step = row - col + 1;
+      if (ready < step + 1) ready = pipeline_.wait(col - 1, step + 1);
+      multiply_tile(blocks, row, col, worker);
+      pipeline_.advance(col, step);
+    }
+    pipeline_.finish(col);
+    // Rows in memory are columns to BLAS: V^T Y.
+    const index_t begin = blocks.begin(col);
+    blas::gemm('N', 'T', width(), width(), blas::to_blas(blocks.size(col)), T(1), V(begin), width(),
+               Y(begin), width(), T(0), inner(col), width());
+  }
+
+  // A tile of the lower triangle is its mirror image, too.
+  void multiply_tile(const Blocks& blocks, index_t row, index_t col, int worker) const {
+    const index_t i = blocks.begin(row), rows = blocks.size(row);
+    const index_t j = blocks.begin(col), cols = blocks.size(col);
+    if (row == col) {
+      const T* square = whole_square({A_.at(i, i), A_.stride}, rows, worker);
+      kernels_.multiply(rows, rows, width_, square, 1, rows, V(i), Y(i));
+      return;
+    }
+    kernels_.multiply(rows, cols, width_, A_.at(i, j), 1, A_.stride, V(j), Y(i));
+    kernels_.multiply(cols, rows, width_, A_.at(i, j), A_.stride, 1, V(i), Y(j));
   }
 
   // Both triangles of a diagonal block of which A has the lower one.
   const T* whole_square(Columns<T> block, index_t rows, int worker) const {
-    T* square = squares_.data() + worker * Blocks::largest * Blocks::largest;
+    T* square = work_.square.data() + worker * Blocks::largest * Blocks::largest;
     for (index_t j = 0; j < rows; ++j) {
       for (index_t i = j; i < rows; ++i) {
         square[j * rows + i] = square[i * rows + j] = *block.at(i, j);
@@ -159,86 +207,65 @@ class BandReduction {
     return square;
   }
 
-  // W = Y T - V S with S = 1/2 T^T (V^T Y) T, and the panels that the update reads.
+  // W for the step whose panel begins at column k, packed for the update, and the update of the
+  // next panel. Y is zero again where the next step adds to it.
   void combine(index_t k) {
-    const Blocks blocks(rest(k));
-    sum_inner_products(blocks.count());
-    T* half = inner(1);  // inner(0) holds the sum; the others are free
-    blas::gemm('N', 'N', width(), width(), width(), T(0.5), inner(0), width(), T_.data(), width(),
-               T(0), half, width());
-    blas::gemm('T', 'N', width(), width(), width(), T(1), T_.data(), width(), half, width(), T(0),
-               S_.data(), width());
-    parallel_for(blocks.count(), threads_, [&](index_t task, int) {
-      const index_t begin = blocks.begin(task);
-      const int rows = blas::to_blas(blocks.size(task));
-      T* w = W_.data() + begin * width_;
-      blas::gemm('T', 'N', width(), rows, width(), T(1), T_.data(), width(),
-                 Y_.data() + begin * width_, width(), T(0), w, width());
-      blas::gemm('T', 'N', width(), rows, width(), T(-1), S_.data(), width(),
-                 V_.data() + begin * width_, width(), T(1), w, width());
-      pack_panels(begin, blocks.size(task), kernels_.panel_rows, V_, W_, left_panels_);
-      pack_panels(begin, blocks.size(task), kernels_.panel_cols, W_, V_, right_panels_);
-    });
-  }
-
-  void sum_inner_products(index_t count) {
-    for (index_t task = 1; task < count; ++task) {
-      for (index_t i = 0; i < width_ * width_; ++i) inner(0)[i] += inner(task)[i];
-    }
-  }
-
-  void pack_panels(index_t begin, index_t rows, index_t height, const Buffer<T>& first,
-                   const Buffer<T>& second, Buffer<T>& panels) const {
-    for (index_t i = 0; i < rows; i += height) {
-      const index_t row = begin + i;
-      kernels_.pack(std::min(height, rows - i), height, width_, first.data() + row * width_,
-                    second.data() + row * width_, panels.data() + row * 2 * width_);
-    }
-  }
-
-  // A <- A - [V W] [W V]^T: the columns of the next panel first, then the rest while one thread
-  // factors that panel.
-  void update(index_t k) {
-    const index_t m = rest(k), next = std::min(width_, m);
-    const Blocks rows(m), columns(m - next);
-    parallel_for(rows.count(), threads_, [&](index_t task, int) {
-      update_tile(k, rows.begin(task), rows.size(task), 0, next);
-    });
-    const index_t factoring = reducible(k + width_) ? 1 : 0;
-    const std::vector<TileIndex> tiles = lower_tiles(rows, columns, next);
-    parallel_for(static_cast<index_t>(tiles.size()) + factoring, threads_, [&](index_t i, int) {
-      if (i < factoring) {
-        factor_panel(k + width_);
-        return;
-      }
-      const auto [row, col] = tiles[static_cast<std::size_t>(i - factoring)];
-      update_tile(k, rows.begin(row), rows.size(row), next + columns.begin(col), columns.size(col));
-    });
-  }
-
-  struct TileIndex {
-    index_t row, col;
-  };
-
-  // The tiles that reach below the diagonal. What they write above it is never read.
-  static std::vector<TileIndex> lower_tiles(const Blocks& rows, const Blocks& columns,
-                                            index_t first_column) {
-    std::vector<TileIndex> tiles;
-    for (index_t col = 0; col < columns.count(); ++col) {
-      for (index_t row = 0; row < rows.count(); ++row) {
-        if (rows.begin(row) + rows.size(row) > first_column + columns.begin(col)) {
-          tiles.push_back({row, col});
-        }
-      }
-    }
-    return tiles;
-  }
-
-  void update_tile(index_t k, index_t row, index_t rows, index_t col, index_t cols) const {
-    control_.check();
-    kernels_.update(rows, cols, 2 * width_, left_panels_.data() + row * 2 * width_,
-                    right_panels_.data() + col * 2 * width_, left_matrix(k).at(row, col),
+    const index_t next = k + width_, rest = std::min(next + width_, n_);
+    small_factors(Blocks(next, n_).count());
+    T* const top_left = work_.top.data();
+    T* const top_right = top_left + 2 * (width_ + kernels_.panel_rows) * width_;
+    combine_rows(next, rest - next, top_left, top_right, 0);
+    kernels_.update(rest - next, rest - next, 2 * width_, top_left, top_right, A_.at(next, next),
                     A_.stride);
+    const Blocks blocks(rest, n_);
+    parallel_for(blocks.count(), threads_, [&](index_t block, int worker) {
+      control_.check();
+      const index_t begin = blocks.begin(block), rows = blocks.size(block);
+      T* const left = panel(work_.left, begin - rest);
+      combine_rows(begin, rows, left, panel(work_.right, begin - rest), worker);
+      kernels_.update(rows, rest - next, 2 * width_, left, top_right, A_.at(begin, next),
+                      A_.stride);
+      std::fill_n(Y(begin), rows * width_, T(0));
+    });
+  }
+
+  T* panel(const Buffer<T>& panels, index_t row) const { return panels.data() + 2 * row * width_; }
+
+  // S = 1/2 T^T (V^T Y) T
+  void small_factors(index_t blocks) {
+    for (index_t block = 1; block < blocks; ++block) {
+      for (index_t i = 0; i < width_ * width_; ++i) inner(0)[i] += inner(block)[i];
+    }
+    T* const half = inner(1);  // the parts are free again
+    blas::gemm('N', 'N', width(), width(), width(), T(0.5), inner(0), width(), work_.T_.data(),
+               width(), T(0), half, width());
+    blas::gemm('T', 'N', width(), width(), width(), T(1), work_.T_.data(), width(), half, width(),
+               T(0), work_.S.data(), width());
+  }
+
+  // W = Y T - V S for some rows; [V W] and [W V] into panels.
+  void combine_rows(index_t begin, index_t rows, T* left, T* right, int worker) const {
+    T* const w = work_.W.data() + worker * Blocks::largest * width_;
+    blas::gemm('T', 'N', width(), blas::to_blas(rows), width(), T(1), work_.T_.data(), width(),
+               Y(begin), width(), T(0), w, width());
+    blas::gemm('T', 'N', width(), blas::to_blas(rows), width(), T(-1), work_.S.data(), width(),
+               V(begin), width(), T(1), w, width());
+    pack_panels(rows, kernels_.panel_rows, V(begin), w, left);
+    pack_panels(rows, kernels_.panel_cols, w, V(begin), right);
+  }
+
+  void pack_panels(index_t rows, index_t height, const T* first, const T* second, T* out) const {
+    for (index_t i = 0; i < rows; i += height) {
+      kernels_.pack(std::min(height, rows - i), height, width_, first + i * width_,
+                    second + i * width_, out + 2 * i * width_);
+    }
+  }
+
+  // A <- A - [V W] [W V]^T on one tile. What it writes above the diagonal is never read.
+  void update_tile(index_t rest, const Blocks& blocks, index_t row, index_t col) const {
+    const index_t i = blocks.begin(row), j = blocks.begin(col);
+    kernels_.update(blocks.size(row), blocks.size(col), 2 * width_, panel(work_.left, i - rest),
+                    panel(work_.right, j - rest), A_.at(i, j), A_.stride);
   }
 
   void copy_diagonal_blocks() {
@@ -248,30 +275,58 @@ class BandReduction {
     }
   }
 
+  // An update of so many times `width` columns takes one thread as long as another one takes to
+  // factor a panel.
+  static constexpr index_t updated_columns = 4;
+
   Control& control_;
   const simd::ProductKernels<T>& kernels_ = simd::product_kernels<T>();
   index_t n_, width_;
   int threads_;
   Columns<T> A_;
   BandView<T> band_;
-  Buffer<T> V_, next_V_, W_, Y_;
-  Buffer<T> left_panels_, right_panels_;  // [V W] and [W V], packed
-  Buffer<T> T_, next_T_, S_;
-  Buffer<T> inner_;    // V^T Y, a part for each task
-  Buffer<T> squares_;  // diagonal blocks, one for each thread
+  BandReductionWork<T>& work_;
+  Pipeline pipeline_;
 };
 
 }  // namespace
 
 template <class T>
-void reduce_to_band(SymmetricView<T> A, BandView<T> band, int threads, Control& control,
-                    double from, double to) {
-  if (band.width % 16 != 0) throw std::invalid_argument("the width of the band: not whole vectors");
-  BandReduction<T>(A, band, threads, control).run(from, to);
+BandReductionWork<T>::BandReductionWork(index_t n, index_t width, int threads)
+    : V(n * width),
+      Y(n * width),
+      left(2 * (n + simd::product_kernels<T>().panel_rows) * width),
+      right(2 * (n + simd::product_kernels<T>().panel_cols) * width),
+      top(4 * (width + simd::product_kernels<T>().panel_rows) * width),
+      W(threads * Blocks::largest * width),
+      square(threads * Blocks::largest * Blocks::largest),
+      T_(width * width),
+      S(width * width),
+      inner((n / Blocks::smallest + 2) * width * width) {}
+
+template <class T>
+void reduce_to_band(SymmetricView<T> A, BandView<T> band, BandReductionWork<T>& work, int threads,
+                    Control& control, double from, double to) {
+  if (band.width % 16 != 0 || band.width > Blocks::smallest) {
+    throw std::invalid_argument("the width of the band: whole vectors, and no wider than a block");
+  }
+  BandReduction<T>(A, band, work, threads, control).run(from, to);
 }
 
-template void reduce_to_band(SymmetricView<float>, BandView<float>, int, Control&, double, double);
-template void reduce_to_band(SymmetricView<double>, BandView<double>, int, Control&, double,
-                             double);
+template <class T>
+void reduce_to_band(SymmetricView<T> A, BandView<T> band, int threads, Control& control,
+                    double from, double to) {
+  BandReductionWork<T> work(A.n, band.width, threads);
+  reduce_to_band(A, band, work, threads, control, from, to);
+}
+
+#define EIGENTROPY_INSTANTIATE(T)                                                       \
+  template struct BandReductionWork<T>;                                                 \
+  template void reduce_to_band(SymmetricView<T>, BandView<T>, BandReductionWork<T>&, int, \
+                               Control&, double, double);                               \
+  template void reduce_to_band(SymmetricView<T>, BandView<T>, int, Control&, double, double);
+EIGENTROPY_INSTANTIATE(float)
+EIGENTROPY_INSTANTIATE(double)
+#undef EIGENTROPY_INSTANTIATE
 
 }  // namespace eigentropy

@@ -1,0 +1,68 @@
+// Columns of work that follow each other over the threads, each some steps behind the one before.
+#pragma once
+
+#include <atomic>
+#include <limits>
+#include <new>
+#include <thread>
+
+#include "core/buffer.hpp"
+#include "core/control.hpp"
+#include "core/errors.hpp"
+
+namespace eigentropy {
+
+// How far each column has come. A column waits only for the one before it, which another thread
+// has begun (parallel_for starts them in order), so that somebody can always go on.
+class Pipeline {
+ public:
+  Pipeline(index_t columns, Control& control) : control_(control), done_(columns) {
+    for (Counter& counter : done_) new (&counter) Counter();
+  }
+
+  void restart() {
+    for (Counter& counter : done_) counter.steps.store(0, std::memory_order_relaxed);
+  }
+
+  // The first `steps` steps of the column are done.
+  void advance(index_t column, index_t steps) {
+    done_[column].steps.store(steps, std::memory_order_release);
+  }
+  void finish(index_t column) { advance(column, std::numeric_limits<index_t>::max()); }
+
+  // Returns the steps of the column that are done, at least `wanted`.
+  index_t wait(index_t column, index_t wanted) const {
+    constexpr int patience = 200;  // a short while, then others may have the core
+    for (int turn = 0;; ++turn) {
+      const index_t steps = done_[column].steps.load(std::memory_order_acquire);
+      if (steps >= wanted) return steps;
+      if (stopped_.load(std::memory_order_relaxed)) throw Interrupted();
+      if (turn < patience) {
+        pause();
+      } else {
+        control_.check();
+        std::this_thread::yield();
+      }
+    }
+  }
+
+  // Whoever waits for the thread that calls this stops, too.
+  void stop() { stopped_.store(true, std::memory_order_relaxed); }
+
+ private:
+  struct alignas(64) Counter {
+    std::atomic<index_t> steps{0};
+  };
+
+  static void pause() {
+#ifdef EIGENTROPY_X86
+    __builtin_ia32_pause();
+#endif
+  }
+
+  Control& control_;
+  Buffer<Counter> done_;
+  std::atomic<bool> stopped_{false};
+};
+
+}  // namespace eigentropy
