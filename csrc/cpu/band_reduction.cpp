@@ -320,10 +320,10 @@ void reduce_to_band(SymmetricView<T> A, BandView<T> band, int threads, Control& 
   reduce_to_band(A, band, work, threads, control, from, to);
 }
 
-#define EIGENTROPY_INSTANTIATE(T)                                                       \
-  template struct BandReductionWork<T>;                                                 \
+#define EIGENTROPY_INSTANTIATE(T)                                                         \
+  template struct BandReductionWork<T>;                                                   \
   template void reduce_to_band(SymmetricView<T>, BandView<T>, BandReductionWork<T>&, int, \
-                               Control&, double, double);                               \
+                               Control&, double, double);                                 \
   template void reduce_to_band(SymmetricView<T>, BandView<T>, int, Control&, double, double);
 EIGENTROPY_INSTANTIATE(float)
 EIGENTROPY_INSTANTIATE(double)
