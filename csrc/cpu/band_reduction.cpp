@@ -20,23 +20,21 @@
 #include <limits>
 #include <stdexcept>
 
-#include "core/errors.hpp"
 #include "core/threads.hpp"
-#include "cpu/blas.hpp"
+#include "cpu/panel_qr.hpp"
 #include "cpu/pipeline.hpp"
 #include "cpu/simd/product_kernels.hpp"
 
 namespace eigentropy {
 namespace {
 
-// Column-major matrix, as BLAS wants it.
+// Column-major: the rows of the upper triangle are the columns of the lower one.
 template <class T>
 struct Columns {
   T* data;
   index_t stride;
 
   T* at(index_t row, index_t col) const { return data + col * stride + row; }
-  int ld() const { return blas::to_blas(stride); }
 };
 
 // Rows begin .. end cut into blocks of a multiple of every height of a panel. A tile of large ones
@@ -73,10 +71,10 @@ class BandReduction {
         A_{A.data, A.stride},
         band_(band),
         work_(work),
+        panel_qr_(band.width),
         pipeline_(n_ / Blocks::smallest + 1, control) {}
 
   void run(double from, double to) {
-    const SingleThreadedBlas one_thread;
     if (reducible(0)) {
       std::fill_n(Y(0), n_ * width_, T(0));
       factor_panel(0);
@@ -98,38 +96,15 @@ class BandReduction {
 
  private:
   bool reducible(index_t k) const { return n_ - k - width_ >= 2; }
-  int width() const { return blas::to_blas(width_); }
   T* V(index_t row) const { return work_.V.data() + row * width_; }
   T* Y(index_t row) const { return work_.Y.data() + row * width_; }
   T* inner(index_t block) const { return work_.inner.data() + block * width_ * width_; }
 
   // The panel of columns k .. k + width - 1: P = Q R; keeps V and T, and puts R into the band.
   void factor_panel(index_t k) {
-    const index_t first = k + width_, m = n_ - first;
-    const Columns<T> panel{A_.at(first, k), A_.stride};
-    std::fill(work_.T_.begin(), work_.T_.end(), T(0));
-    if (m >= width_) {
-      check_info("geqrt3", blas::geqrt3(blas::to_blas(m), width(), panel.data, panel.ld(),
-                                        work_.T_.data(), width()));
-    } else {
-      factor_wide_panel(panel, m);
-    }
-    for (index_t j = 0; j < width_; ++j) {
-      std::copy_n(panel.at(0, j), std::min(j + 1, m), band_.column(k + j) + (width_ - j));
-    }
-    for (index_t i = 0; i < m; ++i) {
-      T* v = V(first + i);
-      for (index_t j = 0; j < width_; ++j) v[j] = i > j ? *panel.at(i, j) : T(i == j);
-    }
-  }
-
-  // geqrt3 wants no fewer rows than columns. The reflectors that are missing are zero.
-  void factor_wide_panel(Columns<T> panel, index_t m) {
-    const int rows = blas::to_blas(m);
-    Buffer<T> tau(m), work(64 * width_);
-    check_info("geqrf", blas::geqrf(rows, width(), panel.data, panel.ld(), tau.data(), work.data(),
-                                    blas::to_blas(work.size())));
-    blas::larft('F', 'C', rows, rows, panel.data, panel.ld(), tau.data(), work_.T_.data(), width());
+    const index_t first = k + width_;
+    panel_qr_.factor(n_ - first, A_.at(first, k), A_.stride, V(first), work_.T_.data(),
+                     band_.column(k) + width_, band_.stride - 1);
   }
 
   // Factors the panel at column k on one thread; meanwhile the others update as many tiles of the
@@ -177,10 +152,9 @@ class BandReduction {
       pipeline_.advance(col, step);
     }
     pipeline_.finish(col);
-    // Rows in memory are columns to BLAS: V^T Y.
     const index_t begin = blocks.begin(col);
-    blas::gemm('N', 'T', width(), width(), blas::to_blas(blocks.size(col)), T(1), V(begin), width(),
-               Y(begin), width(), T(0), inner(col), width());
+    std::fill_n(inner(col), width_ * width_, T(0));
+    kernels_.multiply(width_, blocks.size(col), width_, V(begin), 1, width_, Y(begin), inner(col));
   }
 
   // A tile of the lower triangle is its mirror image, too.
@@ -231,25 +205,27 @@ class BandReduction {
 
   T* panel(const Buffer<T>& panels, index_t row) const { return panels.data() + 2 * row * width_; }
 
-  // S = 1/2 T^T (V^T Y) T
+  // S = -1/2 T^T (V^T Y) T
   void small_factors(index_t blocks) {
     for (index_t block = 1; block < blocks; ++block) {
       for (index_t i = 0; i < width_ * width_; ++i) inner(0)[i] += inner(block)[i];
     }
     T* const half = inner(1);  // the parts are free again
-    blas::gemm('N', 'N', width(), width(), width(), T(0.5), inner(0), width(), work_.T_.data(),
-               width(), T(0), half, width());
-    blas::gemm('T', 'N', width(), width(), width(), T(1), work_.T_.data(), width(), half, width(),
-               T(0), work_.S.data(), width());
+    T* const S = work_.S.data();
+    std::fill_n(half, width_ * width_, T(0));
+    std::fill_n(S, width_ * width_, T(0));
+    const T* const factor = work_.T_.data();
+    kernels_.multiply(width_, width_, width_, inner(0), width_, 1, factor, half);
+    kernels_.multiply(width_, width_, width_, factor, 1, width_, half, S);
+    for (index_t i = 0; i < width_ * width_; ++i) S[i] *= T(-0.5);
   }
 
-  // W = Y T - V S for some rows; [V W] and [W V] into panels.
+  // W = Y T + V S for some rows; [V W] and [W V] into panels.
   void combine_rows(index_t begin, index_t rows, T* left, T* right, int worker) const {
     T* const w = work_.W.data() + worker * Blocks::largest * width_;
-    blas::gemm('T', 'N', width(), blas::to_blas(rows), width(), T(1), work_.T_.data(), width(),
-               Y(begin), width(), T(0), w, width());
-    blas::gemm('T', 'N', width(), blas::to_blas(rows), width(), T(-1), work_.S.data(), width(),
-               V(begin), width(), T(1), w, width());
+    std::fill_n(w, rows * width_, T(0));
+    kernels_.multiply(rows, width_, width_, Y(begin), width_, 1, work_.T_.data(), w);
+    kernels_.multiply(rows, width_, width_, V(begin), width_, 1, work_.S.data(), w);
     pack_panels(rows, kernels_.panel_rows, V(begin), w, left);
     pack_panels(rows, kernels_.panel_cols, w, V(begin), right);
   }
@@ -286,6 +262,7 @@ class BandReduction {
   Columns<T> A_;
   BandView<T> band_;
   BandReductionWork<T>& work_;
+  PanelQr<T> panel_qr_;
   Pipeline pipeline_;
 };
 

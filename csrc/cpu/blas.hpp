@@ -26,10 +26,6 @@ char* scipy_openblas_get_corename(void);
                         std::size_t);                                                            \
   void scipy_##p##sytrd_(const char*, const int*, T*, const int*, T*, T*, T*, T*, const int*,    \
                          int*, std::size_t);                                                     \
-  void scipy_##p##geqrt3_(const int*, const int*, T*, const int*, T*, const int*, int*);         \
-  void scipy_##p##geqrf_(const int*, const int*, T*, const int*, T*, T*, const int*, int*);      \
-  void scipy_##p##larft_(const char*, const char*, const int*, const int*, const T*, const int*, \
-                         const T*, T*, const int*, std::size_t, std::size_t);                    \
   void scipy_##p##sterf_(const int*, T*, T*, int*);                                              \
   void scipy_##p##syevr_(const char*, const char*, const char*, const int*, T*, const int*,      \
                          const T*, const T*, const int*, const int*, const T*, int*, T*, T*,     \
@@ -69,20 +65,6 @@ inline std::string core_name() { return scipy_openblas_get_corename(); }
     int info = 0;                                                                                  \
     scipy_##p##sytrd_(&uplo, &n, a, &lda, d, e, tau, work, &lwork, &info, 1);                      \
     return info;                                                                                   \
-  }                                                                                                \
-  inline int geqrt3(int m, int n, T* a, int lda, T* t, int ldt) {                                  \
-    int info = 0;                                                                                  \
-    scipy_##p##geqrt3_(&m, &n, a, &lda, t, &ldt, &info);                                           \
-    return info;                                                                                   \
-  }                                                                                                \
-  inline int geqrf(int m, int n, T* a, int lda, T* tau, T* work, int lwork) {                      \
-    int info = 0;                                                                                  \
-    scipy_##p##geqrf_(&m, &n, a, &lda, tau, work, &lwork, &info);                                  \
-    return info;                                                                                   \
-  }                                                                                                \
-  inline void larft(char direct, char storev, int n, int k, const T* v, int ldv, const T* tau,     \
-                    T* t, int ldt) {                                                               \
-    scipy_##p##larft_(&direct, &storev, &n, &k, v, &ldv, tau, t, &ldt, 1, 1);                      \
   }                                                                                                \
   inline int sterf(int n, T* d, T* e) {                                                            \
     int info = 0;                                                                                  \

@@ -1,5 +1,5 @@
-// The two matrix products of the reduction to band form, on operands that are not packed again for
-// every call as a general gemm would: half of its time went there.
+// The matrix products of the reduction to band form, on operands that are not packed again for
+// every call as a general gemm would: half of its time went there. And its step over a panel.
 #pragma once
 
 #include "core/views.hpp"
@@ -27,6 +27,12 @@ struct ProductKernels {
   // of a panel, all `depth` entries, then the next panel.
   void (*update)(index_t rows, index_t cols, index_t depth, const T* L, const T* R, T* C,
                  index_t stride);
+
+  // For each of the rows r of P, `width` entries, contiguous:
+  //   r <- r - r[column] coefficients,   sums <- sum of r[next] r
+  // coefficients[column] is 0 unless all are. width must be a multiple of 16.
+  void (*eliminate)(index_t rows, index_t width, index_t column, index_t next, T* P,
+                    const T* coefficients, double* sums);
 };
 
 template <class T>

@@ -166,9 +166,54 @@ void update(index_t rows, index_t cols, index_t depth, const T* L, const T* R, T
   }
 }
 
+// Sums in the working precision are no longer than this.
+constexpr index_t eliminated_rows = 64;
+
+// `vecs` vectors of each row; factor: the row's entry of the eliminated column, next: of the next.
+template <class T, int vecs>
+void eliminate_stripe(index_t rows, index_t width, const T* factor, const T* next, T* P,
+                      const T* coefficients, double* sums) {
+  Vector<T> coefficient[vecs], sum[vecs] = {};
+  __builtin_memcpy(coefficient, coefficients, sizeof coefficient);
+  for (index_t i = 0; i < rows; ++i) {
+#pragma GCC unroll 4
+    for (int v = 0; v < vecs; ++v) {
+      auto* entries = reinterpret_cast<Vector<T>*>(P + i * width + v * lanes<T>);
+      const Vector<T> left = *entries - factor[i] * coefficient[v];
+      *entries = left;
+      sum[v] += next[i] * left;
+    }
+  }
+  T partial[vecs * lanes<T>];
+  __builtin_memcpy(partial, sum, sizeof partial);
+  for (index_t j = 0; j < vecs * lanes<T>; ++j) sums[j] += static_cast<double>(partial[j]);
+}
+
 template <class T>
-constexpr ProductKernels<T> table{EIGENTROPY_SIMD_NAME, panel_rows<T>, panel_cols,
-                                  multiply<T>,          pack<T>,       update<T>};
+void eliminate(index_t rows, index_t width, index_t column, index_t next, T* P,
+               const T* coefficients, double* sums) {
+  for (index_t j = 0; j < width; ++j) sums[j] = 0.0;
+  for (index_t begin = 0; begin < rows; begin += eliminated_rows) {
+    const index_t count = rows - begin < eliminated_rows ? rows - begin : eliminated_rows;
+    T* const block = P + begin * width;
+    T factors[eliminated_rows], nexts[eliminated_rows];
+    for (index_t i = 0; i < count; ++i) {
+      factors[i] = block[i * width + column];
+      nexts[i] = block[i * width + next] - factors[i] * coefficients[next];
+    }
+    index_t j = 0;
+    for (; j + 4 * lanes<T> <= width; j += 4 * lanes<T>) {
+      eliminate_stripe<T, 4>(count, width, factors, nexts, block + j, coefficients + j, sums + j);
+    }
+    for (; j < width; j += lanes<T>) {
+      eliminate_stripe<T, 1>(count, width, factors, nexts, block + j, coefficients + j, sums + j);
+    }
+  }
+}
+
+template <class T>
+constexpr ProductKernels<T> table{
+    EIGENTROPY_SIMD_NAME, panel_rows<T>, panel_cols, multiply<T>, pack<T>, update<T>, eliminate<T>};
 
 extern const ProductKernels<float> float_product_kernels;
 extern const ProductKernels<double> double_product_kernels;
