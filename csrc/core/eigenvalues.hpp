@@ -1,6 +1,8 @@
 // Eigenvalues of symmetric matrices.
 #pragma once
 
+#include <memory>
+
 #include "core/buffer.hpp"
 #include "core/control.hpp"
 #include "core/views.hpp"
@@ -20,17 +22,19 @@ template <class T>
 void eigenvalues(SymmetricView<T> A, T* w, Reduction reduction, int threads, Control& control,
                  double from, double to);
 
-// The same for many small matrices, solved one after the other by one thread.
+// The same for many small matrices, of order max_n or less, one after the other on one thread.
 template <class T>
 class SmallEigensolver {
  public:
   explicit SmallEigensolver(index_t max_n);
+  ~SmallEigensolver();
+  SmallEigensolver(SmallEigensolver&&) noexcept;
+
   void eigenvalues(SymmetricView<T> A, T* w);
 
  private:
-  Buffer<T> off_diagonal_;
-  Buffer<T> reflectors_;
-  Buffer<T> work_;
+  struct Work;
+  std::unique_ptr<Work> work_;
 };
 
 // w <- the k largest eigenvalues of A, descending; vectors (n x k, row-major) <- their

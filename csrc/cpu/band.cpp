@@ -83,7 +83,7 @@ class Chaser {
         e_(e),
         control_(control),
         kernels_(band_kernels(T())),
-        pipeline_(groups(), control),
+        pipeline_(groups()),
         reflectors_(threads * group_ * simd::reflector_size(width_)),
         work_(threads * simd::chase_work_size(width_)) {}
 
@@ -117,7 +117,7 @@ class Chaser {
     index_t ahead = group == 0 ? waves + group_ : 0;
     for (index_t wave = 0; wave < waves; ++wave) {
       control_.check();
-      if (ahead < wave + group_ + 1) ahead = pipeline_.wait(group - 1, wave + group_ + 1);
+      if (ahead < wave + group_ + 1) ahead = pipeline_.wait(group - 1, wave + group_ + 1, control_);
       for (index_t member = 0; member < std::min(members, wave + 1); ++member) {
         step(first + member, wave - member, worker * group_ + member, worker);
       }

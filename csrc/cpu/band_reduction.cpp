@@ -58,21 +58,38 @@ struct Blocks {
   }
 };
 
-// All rows and columns are numbered as in A.
+}  // namespace
+
 template <class T>
+struct BandReducer<T>::Work {
+  Work(index_t n, index_t band_width, int thread_count);
+
+  index_t width;
+  int threads;
+  Buffer<T> V, Y;         // reflectors and their product with A; a row for each row of A
+  Buffer<T> left, right;  // [V W] and [W V], packed
+  Buffer<T> top;          // the same for the rows of the next panel
+  Buffer<T> W;            // a block of rows for each thread
+  Buffer<T> squares;      // a diagonal block for each thread
+  Buffer<T> factor, S, inner;
+  PanelQr<T> panel_qr;
+  Pipeline pipeline;
+};
+
+namespace {
+
+// All rows and columns are numbered as in A.
+template <class T, class Work>
 class BandReduction {
  public:
-  BandReduction(SymmetricView<T> A, BandView<T> band, BandReductionWork<T>& work, int threads,
-                Control& control)
+  BandReduction(SymmetricView<T> A, BandView<T> band, Work& work, Control& control)
       : control_(control),
         n_(A.n),
         width_(band.width),
-        threads_(threads),
+        threads_(work.threads),
         A_{A.data, A.stride},
         band_(band),
-        work_(work),
-        panel_qr_(band.width),
-        pipeline_(n_ / Blocks::smallest + 1, control) {}
+        work_(work) {}
 
   void run(double from, double to) {
     if (reducible(0)) {
@@ -103,8 +120,8 @@ class BandReduction {
   // The panel of columns k .. k + width - 1: P = Q R; keeps V and T, and puts R into the band.
   void factor_panel(index_t k) {
     const index_t first = k + width_;
-    panel_qr_.factor(n_ - first, A_.at(first, k), A_.stride, V(first), work_.T_.data(),
-                     band_.column(k) + width_, band_.stride - 1);
+    work_.panel_qr.factor(n_ - first, A_.at(first, k), A_.stride, V(first), work_.factor.data(),
+                          band_.column(k) + width_, band_.stride - 1);
   }
 
   // Factors the panel at column k on one thread; meanwhile the others update as many tiles of the
@@ -129,12 +146,13 @@ class BandReduction {
   // it has not yet reached.
   void sweep(index_t rest, index_t updated) {
     const Blocks blocks(rest, n_);
-    pipeline_.restart();
+    Pipeline& pipeline = work_.pipeline;
+    pipeline.restart(blocks.count());
     parallel_for(blocks.count(), threads_, [&](index_t col, int worker) {
       try {
         sweep_column(blocks, col, updated, worker);
       } catch (...) {
-        pipeline_.stop();
+        pipeline.stop();
         throw;
       }
     });
@@ -147,11 +165,11 @@ class BandReduction {
       if (blocks.tile(row, col) >= updated) update_tile(blocks.first_row, blocks, row, col);
       // Rows of Y grow in the order of the columns: in the one before, this row is a tile further.
       const index_t step = row - col + 1;
-      if (ready < step + 1) ready = pipeline_.wait(col - 1, step + 1);
+      if (ready < step + 1) ready = work_.pipeline.wait(col - 1, step + 1, control_);
       multiply_tile(blocks, row, col, worker);
-      pipeline_.advance(col, step);
+      work_.pipeline.advance(col, step);
     }
-    pipeline_.finish(col);
+    work_.pipeline.finish(col);
     const index_t begin = blocks.begin(col);
     std::fill_n(inner(col), width_ * width_, T(0));
     kernels_.multiply(width_, blocks.size(col), width_, V(begin), 1, width_, Y(begin), inner(col));
@@ -172,7 +190,7 @@ class BandReduction {
 
   // Both triangles of a diagonal block of which A has the lower one.
   const T* whole_square(Columns<T> block, index_t rows, int worker) const {
-    T* square = work_.square.data() + worker * Blocks::largest * Blocks::largest;
+    T* square = work_.squares.data() + worker * Blocks::largest * Blocks::largest;
     for (index_t j = 0; j < rows; ++j) {
       for (index_t i = j; i < rows; ++i) {
         square[j * rows + i] = square[i * rows + j] = *block.at(i, j);
@@ -214,7 +232,7 @@ class BandReduction {
     T* const S = work_.S.data();
     std::fill_n(half, width_ * width_, T(0));
     std::fill_n(S, width_ * width_, T(0));
-    const T* const factor = work_.T_.data();
+    const T* const factor = work_.factor.data();
     kernels_.multiply(width_, width_, width_, inner(0), width_, 1, factor, half);
     kernels_.multiply(width_, width_, width_, factor, 1, width_, half, S);
     for (index_t i = 0; i < width_ * width_; ++i) S[i] *= T(-0.5);
@@ -224,7 +242,7 @@ class BandReduction {
   void combine_rows(index_t begin, index_t rows, T* left, T* right, int worker) const {
     T* const w = work_.W.data() + worker * Blocks::largest * width_;
     std::fill_n(w, rows * width_, T(0));
-    kernels_.multiply(rows, width_, width_, Y(begin), width_, 1, work_.T_.data(), w);
+    kernels_.multiply(rows, width_, width_, Y(begin), width_, 1, work_.factor.data(), w);
     kernels_.multiply(rows, width_, width_, V(begin), width_, 1, work_.S.data(), w);
     pack_panels(rows, kernels_.panel_rows, V(begin), w, left);
     pack_panels(rows, kernels_.panel_cols, w, V(begin), right);
@@ -261,49 +279,47 @@ class BandReduction {
   int threads_;
   Columns<T> A_;
   BandView<T> band_;
-  BandReductionWork<T>& work_;
-  PanelQr<T> panel_qr_;
-  Pipeline pipeline_;
+  Work& work_;
 };
 
 }  // namespace
 
 template <class T>
-BandReductionWork<T>::BandReductionWork(index_t n, index_t width, int threads)
-    : V(n * width),
+BandReducer<T>::Work::Work(index_t n, index_t band_width, int thread_count)
+    : width(band_width),
+      threads(std::max(1, thread_count)),
+      V(n * width),
       Y(n * width),
       left(2 * (n + simd::product_kernels<T>().panel_rows) * width),
       right(2 * (n + simd::product_kernels<T>().panel_cols) * width),
       top(4 * (width + simd::product_kernels<T>().panel_rows) * width),
       W(threads * Blocks::largest * width),
-      square(threads * Blocks::largest * Blocks::largest),
-      T_(width * width),
+      squares(threads * Blocks::largest * Blocks::largest),
+      factor(width * width),
       S(width * width),
-      inner((n / Blocks::smallest + 2) * width * width) {}
+      inner((n / Blocks::smallest + 2) * width * width),
+      panel_qr(width),
+      pipeline(n / Blocks::smallest + 1) {}
 
 template <class T>
-void reduce_to_band(SymmetricView<T> A, BandView<T> band, BandReductionWork<T>& work, int threads,
-                    Control& control, double from, double to) {
-  if (band.width % 16 != 0 || band.width > Blocks::smallest) {
+BandReducer<T>::BandReducer(index_t max_n, index_t width, int threads) {
+  if (width % 16 != 0 || width > Blocks::smallest) {
     throw std::invalid_argument("the width of the band: whole vectors, and no wider than a block");
   }
-  BandReduction<T>(A, band, work, threads, control).run(from, to);
+  work_ = std::make_unique<Work>(max_n, width, threads);
 }
 
 template <class T>
-void reduce_to_band(SymmetricView<T> A, BandView<T> band, int threads, Control& control,
-                    double from, double to) {
-  BandReductionWork<T> work(A.n, band.width, threads);
-  reduce_to_band(A, band, work, threads, control, from, to);
+BandReducer<T>::~BandReducer() = default;
+
+template <class T>
+void BandReducer<T>::reduce(SymmetricView<T> A, BandView<T> band, Control& control, double from,
+                            double to) {
+  if (band.width != work_->width) throw std::invalid_argument("a band of another width");
+  BandReduction<T, Work>(A, band, *work_, control).run(from, to);
 }
 
-#define EIGENTROPY_INSTANTIATE(T)                                                         \
-  template struct BandReductionWork<T>;                                                   \
-  template void reduce_to_band(SymmetricView<T>, BandView<T>, BandReductionWork<T>&, int, \
-                               Control&, double, double);                                 \
-  template void reduce_to_band(SymmetricView<T>, BandView<T>, int, Control&, double, double);
-EIGENTROPY_INSTANTIATE(float)
-EIGENTROPY_INSTANTIATE(double)
-#undef EIGENTROPY_INSTANTIATE
+template class BandReducer<float>;
+template class BandReducer<double>;
 
 }  // namespace eigentropy

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "core/band.hpp"
 #include "core/band_reduction.hpp"
@@ -13,12 +14,15 @@
 namespace eigentropy {
 namespace {
 
-// Crossover of the two reductions on two cores: benchmarks/cpp/bench_eigenvalues.cpp.
-constexpr index_t two_stage_from = 500;
+// Crossover of the two reductions: benchmarks/cpp/bench_eigenvalues.cpp.
+constexpr index_t two_stage_from = 128;
 
 // Width of the band between the two stages: a wide one makes the products of the first stage
 // efficient, a narrow one the second stage short, O(n^2 width).
-constexpr index_t band_width = 64;
+template <class T>
+index_t band_width(index_t n) {
+  return sizeof(T) == sizeof(double) && n < 1000 ? 16 : 32;
+}
 
 // Symmetric tridiagonal matrix: n diagonal and n - 1 off-diagonal entries.
 template <class T>
@@ -27,35 +31,51 @@ struct Tridiagonal {
   T* off_diagonal;
 };
 
+// The memory of a one-stage reduction.
 template <class T>
-int one_stage_work_size(int n) {
-  T size = 0;
-  check_info("sytrd", blas::sytrd('L', n, static_cast<T*>(nullptr), std::max(1, n), nullptr,
-                                  nullptr, nullptr, &size, -1));
-  return static_cast<int>(size);
-}
+struct OneStage {
+  explicit OneStage(index_t max_n)
+      : reflectors(std::max<index_t>(1, max_n)), work(work_size(blas::to_blas(max_n))) {}
 
-template <class T>
-void reduce_one_stage(SymmetricView<T> A, Tridiagonal<T> out) {
-  const int n = blas::to_blas(A.n);
-  Buffer<T> reflectors(n);
-  Buffer<T> work(one_stage_work_size<T>(n));
-  check_info("sytrd",
-             blas::sytrd('L', n, A.data, blas::to_blas(A.stride), out.diagonal, out.off_diagonal,
-                         reflectors.data(), work.data(), blas::to_blas(work.size())));
-}
+  void reduce(SymmetricView<T> A, Tridiagonal<T> out) {
+    check_info("sytrd", blas::sytrd('L', blas::to_blas(A.n), A.data, blas::to_blas(A.stride),
+                                    out.diagonal, out.off_diagonal, reflectors.data(), work.data(),
+                                    blas::to_blas(work.size())));
+  }
 
+  static int work_size(int n) {
+    T size = 0;
+    check_info("sytrd", blas::sytrd('L', n, static_cast<T*>(nullptr), std::max(1, n), nullptr,
+                                    nullptr, nullptr, &size, -1));
+    return static_cast<int>(size);
+  }
+
+  Buffer<T> reflectors;
+  Buffer<T> work;
+};
+
+// The memory of a two-stage reduction.
 template <class T>
-void reduce_two_stage(SymmetricView<T> A, Tridiagonal<T> out, int threads, Control& control,
-                      double from, double to) {
-  const index_t stride = band_stride(band_width);
-  Buffer<T> entries(band_size(A.n, band_width, stride));
-  const BandView<T> band{entries.data(), A.n, band_width, stride};
-  const double between = from + 0.8 * (to - from);
-  reduce_to_band(A, band, threads, control, from, between);
-  tridiagonalize(band, out.diagonal, out.off_diagonal, threads, control);
-  control.set_progress(to);
-}
+struct TwoStage {
+  TwoStage(index_t max_n, int thread_count)
+      : width(band_width<T>(max_n)),
+        threads(thread_count),
+        entries(band_size(max_n, width, band_stride(width))),
+        reducer(max_n, width, threads) {}
+
+  void reduce(SymmetricView<T> A, Tridiagonal<T> out, Control& control, double from, double to) {
+    const BandView<T> band{entries.data(), A.n, width, band_stride(width)};
+    const double between = from + 0.8 * (to - from);
+    reducer.reduce(A, band, control, from, between);
+    tridiagonalize(band, out.diagonal, out.off_diagonal, threads, control);
+    control.set_progress(to);
+  }
+
+  index_t width;
+  int threads;
+  Buffer<T> entries;
+  BandReducer<T> reducer;
+};
 
 Reduction choose(Reduction reduction, index_t n) {
   if (reduction != Reduction::automatic) return reduction;
@@ -72,13 +92,13 @@ void eigenvalues(SymmetricView<T> A, T* w, Reduction reduction, int threads, Con
   const Tridiagonal<T> tridiagonal{w, off_diagonal.data()};
   reduction = choose(reduction, A.n);
   if (reduction == Reduction::two_stage) {
-    reduce_two_stage(A, tridiagonal, threads, control, from, from + 0.98 * (to - from));
+    TwoStage<T>(A.n, threads).reduce(A, tridiagonal, control, from, from + 0.98 * (to - from));
   } else {
     const Control::Detachable owns_its_memory(control);
     // The threads of sytrd meet once a column, and on a machine that is busy with something else
     // they wait for each other far longer than one of them would take alone.
     const SingleThreadedBlas one_thread;
-    reduce_one_stage(A, tridiagonal);
+    OneStage<T>(A.n).reduce(A, tridiagonal);
   }
   if (reduction == Reduction::lapack) {
     check_info("sterf", blas::sterf(blas::to_blas(A.n), w, off_diagonal.data()));
@@ -90,18 +110,35 @@ void eigenvalues(SymmetricView<T> A, T* w, Reduction reduction, int threads, Con
 }
 
 template <class T>
-SmallEigensolver<T>::SmallEigensolver(index_t max_n)
-    : off_diagonal_(std::max<index_t>(1, max_n)),
-      reflectors_(std::max<index_t>(1, max_n)),
-      work_(one_stage_work_size<T>(blas::to_blas(max_n))) {}
+struct SmallEigensolver<T>::Work {
+  explicit Work(index_t max_n)
+      : off_diagonal(std::max<index_t>(1, max_n)), one_stage(std::min(max_n, two_stage_from)) {
+    if (max_n >= two_stage_from) two_stage.emplace(max_n, 1);
+  }
+  Buffer<T> off_diagonal;
+  OneStage<T> one_stage;
+  std::optional<TwoStage<T>> two_stage;
+};
+
+template <class T>
+SmallEigensolver<T>::SmallEigensolver(index_t max_n) : work_(std::make_unique<Work>(max_n)) {}
+
+template <class T>
+SmallEigensolver<T>::~SmallEigensolver() = default;
+
+template <class T>
+SmallEigensolver<T>::SmallEigensolver(SmallEigensolver&&) noexcept = default;
 
 template <class T>
 void SmallEigensolver<T>::eigenvalues(SymmetricView<T> A, T* w) {
-  const int n = blas::to_blas(A.n);
-  check_info("sytrd", blas::sytrd('L', n, A.data, blas::to_blas(A.stride), w, off_diagonal_.data(),
-                                  reflectors_.data(), work_.data(), blas::to_blas(work_.size())));
+  const Tridiagonal<T> tridiagonal{w, work_->off_diagonal.data()};
   Control unused;  // it is over before anyone could ask it to stop
-  tridiagonal_eigenvalues(w, off_diagonal_.data(), A.n, 1, unused);
+  if (choose(Reduction::automatic, A.n) == Reduction::two_stage) {
+    work_->two_stage->reduce(A, tridiagonal, unused, 0.0, 1.0);
+  } else {
+    work_->one_stage.reduce(A, tridiagonal);
+  }
+  tridiagonal_eigenvalues(w, work_->off_diagonal.data(), A.n, 1, unused);
 }
 
 template <class T>

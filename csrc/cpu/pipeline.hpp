@@ -16,12 +16,14 @@ namespace eigentropy {
 // has begun (parallel_for starts them in order), so that somebody can always go on.
 class Pipeline {
  public:
-  Pipeline(index_t columns, Control& control) : control_(control), done_(columns) {
+  explicit Pipeline(index_t columns) : done_(columns) {
     for (Counter& counter : done_) new (&counter) Counter();
   }
 
-  void restart() {
-    for (Counter& counter : done_) counter.steps.store(0, std::memory_order_relaxed);
+  // Before the threads start.
+  void restart(index_t columns) {
+    for (index_t i = 0; i < columns; ++i) done_[i].steps.store(0, std::memory_order_relaxed);
+    stopped_.store(false, std::memory_order_relaxed);
   }
 
   // The first `steps` steps of the column are done.
@@ -31,7 +33,7 @@ class Pipeline {
   void finish(index_t column) { advance(column, std::numeric_limits<index_t>::max()); }
 
   // Returns the steps of the column that are done, at least `wanted`.
-  index_t wait(index_t column, index_t wanted) const {
+  index_t wait(index_t column, index_t wanted, const Control& control) const {
     constexpr int patience = 200;  // a short while, then others may have the core
     for (int turn = 0;; ++turn) {
       const index_t steps = done_[column].steps.load(std::memory_order_acquire);
@@ -40,7 +42,7 @@ class Pipeline {
       if (turn < patience) {
         pause();
       } else {
-        control_.check();
+        control.check();
         std::this_thread::yield();
       }
     }
@@ -60,7 +62,6 @@ class Pipeline {
 #endif
   }
 
-  Control& control_;
   Buffer<Counter> done_;
   std::atomic<bool> stopped_{false};
 };

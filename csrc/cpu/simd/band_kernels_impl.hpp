@@ -383,6 +383,7 @@ void chase(T* block, index_t stride, index_t row, index_t width, index_t columns
            T* work) {
   auto step = chase_vectors<T, 0>;
   if constexpr (registers == 32) {
+    if (width == 16) step = chase_vectors<T, 16 / lanes<T>>;
     if (width == 32) step = chase_vectors<T, 32 / lanes<T>>;
     if (width == 48) step = chase_vectors<T, 48 / lanes<T>>;
     if (width == 64) step = chase_vectors<T, 64 / lanes<T>>;
