@@ -53,14 +53,14 @@ inline __attribute__((always_inline)) void accumulate(index_t depth, const T* x,
       row[v] = *reinterpret_cast<const Vector<T>*>(x + k * x_step + v * lanes<T>);
       keep_in_register(row[v]);
     }
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int c = 0; c < cols; ++c) {
       const T factor = b[c * b_col + k * b_step];
 #pragma GCC unroll 8
       for (int v = 0; v < vecs; ++v) sums[c][v] += row[v] * factor;
     }
   }
-#pragma GCC unroll 8
+#pragma GCC unroll 12
   for (int c = 0; c < cols; ++c) {
 #pragma GCC unroll 8
     for (int v = 0; v < vecs; ++v) {
@@ -70,19 +70,27 @@ inline __attribute__((always_inline)) void accumulate(index_t depth, const T* x,
   }
 }
 
-// `vecs` vectors of the width for all rows, three at a time.
+// `height` rows at a time, as long as there are so many; returns how far it came.
+template <class T, int vecs, int height>
+index_t multiply_rows(index_t i, index_t rows, index_t depth, index_t width, const T* a,
+                      index_t a_row, index_t a_depth, const T* v, T* y) {
+  for (; i + height <= rows; i += height) {
+    accumulate<T, vecs, height>(depth, v, width, a + i * a_row, a_row, a_depth, y + i * width,
+                                width, T(1));
+  }
+  return i;
+}
+
+// `vecs` vectors of the width for all rows: the fewer vectors, the more rows fill the registers.
 template <class T, int vecs>
 void multiply_stripe(index_t rows, index_t depth, index_t width, const T* a, index_t a_row,
                      index_t a_depth, const T* v, T* y) {
-  index_t i = 0;
-  for (; i + short_side <= rows; i += short_side) {
-    accumulate<T, vecs, short_side>(depth, v, width, a + i * a_row, a_row, a_depth, y + i * width,
-                                    width, T(1));
+  constexpr int height = vecs == 1 ? 8 : short_side * long_side / vecs;
+  index_t i = multiply_rows<T, vecs, height>(0, rows, depth, width, a, a_row, a_depth, v, y);
+  if constexpr (height > 4) {
+    i = multiply_rows<T, vecs, 4>(i, rows, depth, width, a, a_row, a_depth, v, y);
   }
-  for (; i < rows; ++i) {
-    accumulate<T, vecs, 1>(depth, v, width, a + i * a_row, a_row, a_depth, y + i * width, width,
-                           T(1));
-  }
+  multiply_rows<T, vecs, 1>(i, rows, depth, width, a, a_row, a_depth, v, y);
 }
 
 // Rows of v that stay in the first-level cache together with what they meet of a.
@@ -147,6 +155,16 @@ void update_edge(index_t rows, index_t cols, index_t depth, const T* L, const T*
   }
 }
 
+// C comes from memory while the sums are formed that change it.
+template <class T>
+inline void prefetch_block(const T* C, index_t stride) {
+  constexpr index_t line = 64 / static_cast<index_t>(sizeof(T));
+  for (index_t j = 0; j < panel_cols; ++j) {
+    for (index_t i = 0; i < panel_rows<T>; i += line) __builtin_prefetch(C + j * stride + i, 1);
+    __builtin_prefetch(C + j * stride + panel_rows<T> - 1, 1);
+  }
+}
+
 template <class T>
 void update(index_t rows, index_t cols, index_t depth, const T* L, const T* R, T* C,
             index_t stride) {
@@ -156,6 +174,7 @@ void update(index_t rows, index_t cols, index_t depth, const T* L, const T* R, T
       const T* r = R + j * depth;
       T* c = C + j * stride + i;
       if (i + panel_rows<T> <= rows && j + panel_cols <= cols) {
+        prefetch_block(c, stride);
         accumulate<T, short_side, long_side>(depth, l, panel_rows<T>, r, 1, panel_cols, c, stride,
                                              T(-1));
       } else {
