@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 
 #include "core/views.hpp"
 
@@ -11,12 +12,28 @@ namespace eigentropy {
 int thread_count();
 void set_thread_count(int count);
 
-// Calls task(index, worker) for each index in [0, count), in ascending order of start, on at most
-// `threads` threads; worker < threads identifies the thread's workspace. The first exception stops
-// the loop and is rethrown here.
-//
-// The threads are started here and joined here. Nothing outlives the call, so nothing is lost by
-// fork(), at the cost of starting them, which is small beside any loop here.
+// Threads for loops that follow each other closely: starting them takes longer than a short loop.
+// Between two loops they wait for a moment without giving up their core, and then sleep.
+class ThreadTeam {
+ public:
+  // Of `threads` threads, the caller's included; fewer if the process may start no more.
+  explicit ThreadTeam(int threads);
+  ~ThreadTeam();
+  ThreadTeam(const ThreadTeam&) = delete;
+  ThreadTeam& operator=(const ThreadTeam&) = delete;
+
+  // Calls task(index, worker) for each index in [0, count), in ascending order of start;
+  // worker < threads identifies the thread's workspace. The first exception stops the loop and is
+  // rethrown here.
+  void for_each(index_t count, const std::function<void(index_t, int)>& task);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// One such loop. The threads are started here and joined here: nothing outlives the call, so
+// nothing is lost by fork().
 void parallel_for(index_t count, int threads, const std::function<void(index_t, int)>& task);
 
 // While one of these lives, BLAS and LAPACK calls run on the thread that makes them: used around

@@ -86,7 +86,7 @@ class BandReduction {
       : control_(control),
         n_(A.n),
         width_(band.width),
-        threads_(work.threads),
+        team_(work.threads),
         A_{A.data, A.stride},
         band_(band),
         work_(work) {}
@@ -129,9 +129,9 @@ class BandReduction {
   index_t factor_and_update(index_t k) {
     const index_t rest = k + width_;
     const Blocks blocks(rest, n_);
-    const index_t area = updated_columns * width_ * (n_ - rest) * (threads_ - 1);
+    const index_t area = updated_columns * width_ * (n_ - rest) * (work_.threads - 1);
     const index_t ahead = std::min(area / (blocks.step * blocks.step), blocks.tiles());
-    parallel_for(1 + ahead, threads_, [&](index_t task, int) {
+    team_.for_each(1 + ahead, [&](index_t task, int) {
       if (task == 0) return factor_panel(k);
       index_t col = 0;
       while (blocks.tile(col + 1, col + 1) <= task - 1) ++col;
@@ -148,7 +148,7 @@ class BandReduction {
     const Blocks blocks(rest, n_);
     Pipeline& pipeline = work_.pipeline;
     pipeline.restart(blocks.count());
-    parallel_for(blocks.count(), threads_, [&](index_t col, int worker) {
+    team_.for_each(blocks.count(), [&](index_t col, int worker) {
       try {
         sweep_column(blocks, col, updated, worker);
       } catch (...) {
@@ -210,7 +210,7 @@ class BandReduction {
     kernels_.update(rest - next, rest - next, 2 * width_, top_left, top_right, A_.at(next, next),
                     A_.stride);
     const Blocks blocks(rest, n_);
-    parallel_for(blocks.count(), threads_, [&](index_t block, int worker) {
+    team_.for_each(blocks.count(), [&](index_t block, int worker) {
       control_.check();
       const index_t begin = blocks.begin(block), rows = blocks.size(block);
       T* const left = panel(work_.left, begin - rest);
@@ -276,7 +276,7 @@ class BandReduction {
   Control& control_;
   const simd::ProductKernels<T>& kernels_ = simd::product_kernels<T>();
   index_t n_, width_;
-  int threads_;
+  ThreadTeam team_;
   Columns<T> A_;
   BandView<T> band_;
   Work& work_;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <cstdlib>
 #include <exception>
 #include <mutex>
@@ -75,38 +76,135 @@ SingleThreadedBlas::~SingleThreadedBlas() {
   if (scopes.live == 0 || --scopes.live == 0) blas::set_threads(thread_count());
 }
 
-void parallel_for(index_t count, int threads, const std::function<void(index_t, int)>& task) {
-  std::atomic<index_t> next{0};
-  std::atomic<bool> stop{false};
-  std::exception_ptr failure;
-  std::mutex failure_lock;
+namespace {
 
-  const auto work = [&](int worker) {
-    while (!stop.load(std::memory_order_relaxed)) {
-      const index_t index = next.fetch_add(1, std::memory_order_relaxed);
-      if (index >= count) return;
+// One loop: indices handed out in order, and the first failure.
+class Loop {
+ public:
+  void restart(index_t count, const std::function<void(index_t, int)>& task) {
+    count_ = count;
+    task_ = &task;
+    next_.store(0, std::memory_order_relaxed);
+    stop_.store(false, std::memory_order_relaxed);
+    failure_ = nullptr;
+  }
+
+  void work(int worker) {
+    while (!stop_.load(std::memory_order_relaxed)) {
+      const index_t index = next_.fetch_add(1, std::memory_order_relaxed);
+      if (index >= count_) return;
       try {
-        task(index, worker);
+        (*task_)(index, worker);
       } catch (...) {
-        const std::lock_guard<std::mutex> guard(failure_lock);
-        if (!failure) failure = std::current_exception();
-        stop.store(true, std::memory_order_relaxed);
+        const std::lock_guard<std::mutex> guard(lock_);
+        if (!failure_) failure_ = std::current_exception();
+        stop_.store(true, std::memory_order_relaxed);
       }
     }
-  };
+  }
 
+  void rethrow() const {
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+ private:
+  index_t count_ = 0;
+  const std::function<void(index_t, int)>* task_ = nullptr;
+  std::atomic<index_t> next_{0};
+  std::atomic<bool> stop_{false};
+  std::mutex lock_;
+  std::exception_ptr failure_;
+};
+
+// A number that threads wait for.
+class Counter {
+ public:
+  int value() const { return value_.load(std::memory_order_acquire); }
+  void set(int value) { value_.store(value, std::memory_order_release); }
+
+  int add(int change) {
+    const int now = value_.fetch_add(change, std::memory_order_acq_rel) + change;
+    {
+      const std::lock_guard<std::mutex> nobody_is_about_to_sleep(lock_);
+    }
+    changed_.notify_all();
+    return now;
+  }
+
+  // Returns once the value is no longer `old`.
+  void wait_while(int old) {
+    constexpr int patience = 1000;  // some microseconds: less than to sleep and be woken
+    for (int turn = 0; turn < patience; ++turn) {
+      if (value() != old) return;
+#ifdef EIGENTROPY_X86
+      __builtin_ia32_pause();
+#endif
+    }
+    std::unique_lock<std::mutex> guard(lock_);
+    changed_.wait(guard, [&] { return value() != old; });
+  }
+
+ private:
+  std::atomic<int> value_{0};
+  std::mutex lock_;
+  std::condition_variable changed_;
+};
+
+}  // namespace
+
+struct ThreadTeam::State {
+  void serve(int worker) {
+    for (int seen = 0;;) {
+      loops.wait_while(seen);
+      if (ending.load(std::memory_order_relaxed)) return;
+      seen = loops.value();
+      inside.add(1);
+      if (open.load()) loop.work(worker);
+      inside.add(-1);
+    }
+  }
+
+  Loop loop;
+  Counter loops;                  // that were begun
+  std::atomic<bool> open{false};  // whether a helper may still join the last one
+  Counter inside;                 // helpers that may be in it
+  std::atomic<bool> ending{false};
   std::vector<std::thread> helpers;
-  const int wanted = static_cast<int>(std::min<index_t>(threads, count));
-  for (int worker = 1; worker < wanted; ++worker) {
+};
+
+ThreadTeam::ThreadTeam(int threads) : state_(std::make_unique<State>()) {
+  for (int worker = 1; worker < threads; ++worker) {
     try {
-      helpers.emplace_back(work, worker);
+      state_->helpers.emplace_back([state = state_.get(), worker] { state->serve(worker); });
     } catch (const std::system_error&) {
       break;  // the process may start no more threads: the ones there are do the work
     }
   }
-  work(0);
-  for (std::thread& helper : helpers) helper.join();
-  if (failure) std::rethrow_exception(failure);
+}
+
+ThreadTeam::~ThreadTeam() {
+  state_->ending.store(true, std::memory_order_relaxed);
+  state_->loops.add(1);
+  for (std::thread& helper : state_->helpers) helper.join();
+}
+
+void ThreadTeam::for_each(index_t count, const std::function<void(index_t, int)>& task) {
+  state_->loop.restart(count, task);
+  if (count > 1 && !state_->helpers.empty()) {
+    state_->open.store(true);
+    state_->loops.add(1);
+    state_->loop.work(0);
+    // A helper that has not come yet, since others have its core, is not waited for.
+    state_->open.store(false);
+    for (int left; (left = state_->inside.value()) != 0;) state_->inside.wait_while(left);
+  } else {
+    state_->loop.work(0);
+  }
+  state_->loop.rethrow();
+}
+
+void parallel_for(index_t count, int threads, const std::function<void(index_t, int)>& task) {
+  ThreadTeam(static_cast<int>(std::min<index_t>(threads, count))).for_each(count, task);
 }
 
 }  // namespace eigentropy

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <ctime>
 #include <future>
 #include <stdexcept>
 #include <thread>
@@ -93,6 +94,38 @@ TEST(ParallelFor, MayBeNested) {
   std::atomic<int> visits{0};
   parallel_for(7, 2, [&](index_t, int) { parallel_for(11, 2, [&](index_t, int) { ++visits; }); });
   EXPECT_EQ(visits.load(), 77);
+}
+
+TEST(ThreadTeams, RunManyLoopsOneAfterTheOther) {
+  for (const int threads : {1, 2, 5}) {
+    ThreadTeam team(threads);
+    index_t total = 0;
+    for (index_t loop = 0; loop < 2'000; ++loop) {
+      std::vector<index_t> visits(static_cast<std::size_t>(loop % 7), 0);  // not atomic
+      team.for_each(loop % 7, [&](index_t i, int) { visits[static_cast<std::size_t>(i)] += i; });
+      for (const index_t sum : visits) total += sum;
+    }
+    EXPECT_EQ(total, 285 * 35 + 10);  // 35 in each seven loops, 10 in the last five
+  }
+}
+
+TEST(ThreadTeams, GoOnAfterAnException) {
+  ThreadTeam team(3);
+  for (int turn = 0; turn < 50; ++turn) {
+    EXPECT_THROW(team.for_each(20, [](index_t, int) { throw std::range_error("all"); }),
+                 std::range_error);
+    std::atomic<int> visits{0};
+    team.for_each(20, [&](index_t, int) { ++visits; });
+    EXPECT_EQ(visits.load(), 20);
+  }
+}
+
+TEST(ThreadTeams, SleepWhenThereIsNothingToDo) {
+  ThreadTeam team(4);
+  const std::clock_t before = std::clock();
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  const double seconds = static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
+  EXPECT_LT(seconds, 0.1);  // three threads that spin would take some 0.4
 }
 
 TEST(ThreadCounts, BelowOneMeansOne) {
