@@ -238,6 +238,15 @@ def test_every_instruction_set_of_this_machine_gives_the_same_entropy(name, rng)
     assert float(single) == pytest.approx(float(eg.dse(Z)), rel=1e-5)
 
 
+@pytest.mark.parametrize(("name", "active"), [("baseline", "baseline"), ("nonsense", "best")])
+def test_the_environment_names_the_instruction_set_if_the_machine_has_it(name, active):
+    def instruction_set(wanted):
+        script = "from eigentropy import _core; print(_core.instruction_set())"
+        return run_script(script, EIGENTROPY_SIMD=wanted).stdout.strip()
+
+    assert instruction_set(name) == (instruction_set("") if active == "best" else active)
+
+
 def test_importing_is_light():
     """No framework, no plotting, no clustering is imported before it is needed."""
     result = run_script(

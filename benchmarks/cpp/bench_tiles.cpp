@@ -24,11 +24,11 @@ struct TileData {
 
 // pass(kernels, data) once an iteration; `passes` is how often the tile is read or written.
 template <class T, class Pass>
-void run_pass(benchmark::State& state, const char* set, double passes, const Pass& pass) {
-  const auto* kernels = simd::find_tile_kernels<T>(set);
+void run_pass(benchmark::State& state, simd::InstructionSet set, double passes, const Pass& pass) {
+  const auto& kernels = simd::kernels_of<simd::TileKernels<T>>(set);
   TileData<T> data;
   for (auto _ : state) {
-    pass(*kernels, data);
+    pass(kernels, data);
     benchmark::DoNotOptimize(data.tile.data());
     benchmark::ClobberMemory();
   }
@@ -38,7 +38,7 @@ void run_pass(benchmark::State& state, const char* set, double passes, const Pas
 }
 
 template <class T>
-void gaussian_pass(benchmark::State& state, const char* set) {
+void gaussian_pass(benchmark::State& state, simd::InstructionSet set) {
   run_pass<T>(state, set, 2.0, [](const auto& kernels, auto& data) {
     kernels.gaussian(data.tile.data(), tile_size, tile_size, tile_size, T(-1), data.row_sums.data(),
                      data.col_sums.data());
@@ -46,7 +46,7 @@ void gaussian_pass(benchmark::State& state, const char* set) {
 }
 
 template <class T>
-void distance_pass(benchmark::State& state, const char* set) {
+void distance_pass(benchmark::State& state, simd::InstructionSet set) {
   run_pass<T>(state, set, 2.0, [](const auto& kernels, auto& data) {
     kernels.squared_distances(data.tile.data(), tile_size, tile_size, tile_size, data.x.data(),
                               data.y.data());
@@ -54,7 +54,7 @@ void distance_pass(benchmark::State& state, const char* set) {
 }
 
 template <class T>
-void weighted_sums_pass(benchmark::State& state, const char* set) {
+void weighted_sums_pass(benchmark::State& state, simd::InstructionSet set) {
   run_pass<T>(state, set, 1.0, [](const auto& kernels, auto& data) {
     kernels.weighted_sums(data.tile.data(), tile_size, tile_size, tile_size, data.x.data(),
                           data.y.data(), data.row_sums.data(), data.col_sums.data());
@@ -62,7 +62,7 @@ void weighted_sums_pass(benchmark::State& state, const char* set) {
 }
 
 template <class T>
-void conjugation_pass(benchmark::State& state, const char* set) {
+void conjugation_pass(benchmark::State& state, simd::InstructionSet set) {
   run_pass<T>(state, set, 2.0, [](const auto& kernels, auto& data) {
     benchmark::DoNotOptimize(kernels.conjugate(data.tile.data(), tile_size, tile_size, tile_size,
                                                data.x.data(), data.y.data()));
@@ -71,9 +71,9 @@ void conjugation_pass(benchmark::State& state, const char* set) {
 
 template <class T>
 void register_passes(const std::string& type) {
-  for (const char* set : {"avx512", "avx2", "baseline"}) {
-    if (simd::find_tile_kernels<T>(set) == nullptr) continue;
-    const std::string suffix = "<" + type + ">/" + set;
+  for (const simd::InstructionSet set : simd::instruction_sets) {
+    if (!simd::is_available(set)) continue;
+    const std::string suffix = "<" + type + ">/" + simd::name_of(set);
     benchmark::RegisterBenchmark(("gaussian_pass" + suffix).c_str(), gaussian_pass<T>, set);
     benchmark::RegisterBenchmark(("distance_pass" + suffix).c_str(), distance_pass<T>, set);
     benchmark::RegisterBenchmark(("weighted_sums_pass" + suffix).c_str(), weighted_sums_pass<T>,

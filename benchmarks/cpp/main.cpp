@@ -4,12 +4,13 @@
 
 #include "core/threads.hpp"
 #include "cpu/blas.hpp"
-#include "cpu/simd/tile_kernels.hpp"
+#include "cpu/simd/instruction_set.hpp"
 
 int main(int argc, char** argv) {
   eigentropy::set_thread_count(eigentropy::thread_count());
   benchmark::AddCustomContext("blas", eigentropy::blas::configuration());
-  benchmark::AddCustomContext("instruction_set", eigentropy::simd::active_instruction_set());
+  benchmark::AddCustomContext(
+      "instruction_set", eigentropy::simd::name_of(eigentropy::simd::active_instruction_set()));
   benchmark::AddCustomContext("threads", std::to_string(eigentropy::thread_count()));
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;

@@ -2,7 +2,7 @@
 #include "bindings/run.hpp"
 #include "core/threads.hpp"
 #include "cpu/blas.hpp"
-#include "cpu/simd/tile_kernels.hpp"
+#include "cpu/simd/instruction_set.hpp"
 
 namespace eigentropy::bindings {
 
@@ -11,7 +11,7 @@ void bind_machine(py::module_& module) {
 
   module.def("thread_count", &thread_count);
   module.def("set_thread_count", &set_thread_count, py::arg("count"));
-  module.def("instruction_set", &simd::active_instruction_set);
+  module.def("instruction_set", [] { return simd::name_of(simd::active_instruction_set()); });
   module.def("blas_configuration", &blas::configuration);
   module.def("blas_core", &blas::core_name);
   module.def("wait_for_abandoned", &wait_for_abandoned);

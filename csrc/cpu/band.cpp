@@ -19,57 +19,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
-#include <stdexcept>
 
 #include "core/buffer.hpp"
 #include "core/threads.hpp"
 #include "cpu/pipeline.hpp"
 #include "cpu/simd/band_kernels.hpp"
-#include "cpu/simd/tile_kernels.hpp"
 
 namespace eigentropy {
-namespace simd {
-
-#define EIGENTROPY_BAND_TABLES(set)                     \
-  namespace set {                                       \
-  extern const BandKernels<float> float_band_kernels;   \
-  extern const BandKernels<double> double_band_kernels; \
-  }
-EIGENTROPY_BAND_TABLES(baseline)
-#ifdef EIGENTROPY_X86
-EIGENTROPY_BAND_TABLES(avx2)
-EIGENTROPY_BAND_TABLES(avx512)
-#endif
-#undef EIGENTROPY_BAND_TABLES
-
-}  // namespace simd
-
 namespace {
-
-using simd::BandKernels;
-
-#ifdef EIGENTROPY_X86
-#define EIGENTROPY_BAND_SETS(T)                                    \
-  {&simd::avx512::T##_band_kernels, &simd::avx2::T##_band_kernels, \
-   &simd::baseline::T##_band_kernels}
-#else
-#define EIGENTROPY_BAND_SETS(T) {&simd::baseline::T##_band_kernels}
-#endif
-const BandKernels<float>* const float_sets[] = EIGENTROPY_BAND_SETS(float);
-const BandKernels<double>* const double_sets[] = EIGENTROPY_BAND_SETS(double);
-#undef EIGENTROPY_BAND_SETS
-
-template <class T, std::size_t count>
-const BandKernels<T>& select(const BandKernels<T>* const (&sets)[count]) {
-  for (const BandKernels<T>* set : sets) {
-    if (std::strcmp(set->name, simd::active_instruction_set()) == 0) return *set;
-  }
-  throw std::logic_error("an instruction set without band kernels");
-}
-const BandKernels<float>& band_kernels(float) { return select(float_sets); }
-const BandKernels<double>& band_kernels(double) { return select(double_sets); }
 
 template <class T>
 class Chaser {
@@ -82,7 +40,7 @@ class Chaser {
         d_(d),
         e_(e),
         control_(control),
-        kernels_(band_kernels(T())),
+        kernels_(simd::band_kernels<T>()),
         pipeline_(groups()),
         reflectors_(threads * group_ * simd::reflector_size(width_)),
         work_(threads * simd::chase_work_size(width_)) {}
@@ -147,7 +105,7 @@ class Chaser {
   T* d_;
   T* e_;
   Control& control_;
-  const BandKernels<T>& kernels_;
+  const simd::BandKernels<T>& kernels_;
   Pipeline pipeline_;
   Buffer<T> reflectors_;
   Buffer<T> work_;

@@ -171,7 +171,7 @@ class Bisection {
   Bisection(const ScaledTridiagonal& matrix, index_t n, double tolerance, double* w, int threads,
             Control& control)
       : matrix_(matrix.view()),
-        kernel_(simd::sturm_kernel()),
+        kernels_(simd::active_kernels<simd::SturmKernels>()),
         tolerance_(tolerance),
         w_(w),
         threads_(std::max(1, threads)),
@@ -261,7 +261,7 @@ class Bisection {
                    for (index_t k = 0; k < sturm_lanes; ++k) {
                      lanes.x[k] = shifts[static_cast<std::size_t>(std::min(first + k, count - 1))];
                    }
-                   kernel_(matrix_, lanes);
+                   kernels_.counts(matrix_, lanes);
                    for (index_t k = 0; k < std::min(sturm_lanes, count - first); ++k) {
                      samples[static_cast<std::size_t>(first + k)] = sample_of(lanes, k);
                    }
@@ -285,7 +285,7 @@ class Bisection {
       for (index_t k = 0; k < sturm_lanes; ++k) {
         lanes.x[k] = k < running ? searches[k].next() : 0.0;
       }
-      kernel_(matrix_, lanes);
+      kernels_.counts(matrix_, lanes);
       for (index_t k = running - 1; k >= 0; --k) {
         searches[k].narrow(sample_of(lanes, k));
         if (!searches[k].done()) continue;
@@ -296,7 +296,7 @@ class Bisection {
   }
 
   simd::SturmMatrix matrix_;
-  simd::SturmKernel kernel_;
+  const simd::SturmKernels& kernels_;
   double tolerance_;
   double* w_;
   int threads_;

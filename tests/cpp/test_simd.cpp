@@ -1,8 +1,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <string>
-#include <utility>
+#include <iostream>
+#include <set>
 
 #include "checkers.hpp"
 #include "cpu/simd/tile_kernels.hpp"
@@ -11,15 +11,20 @@
 namespace eigentropy::testing {
 namespace {
 
-using simd::find_tile_kernels;
 using simd::TileKernels;
 
-// The tables that this machine can run; "baseline" always.
 template <class T>
-std::vector<const TileKernels<T>*> available() {
-  std::vector<const TileKernels<T>*> tables;
-  for (const char* name : {"avx512", "avx2", "baseline"}) {
-    if (const auto* table = find_tile_kernels<T>(name)) tables.push_back(table);
+struct NamedKernels : TileKernels<T> {
+  const char* name;
+};
+
+// The kernels of each instruction set that this machine can run, best first.
+template <class T>
+std::vector<NamedKernels<T>> available() {
+  std::vector<NamedKernels<T>> tables;
+  for (const simd::InstructionSet set : simd::instruction_sets) {
+    if (!simd::is_available(set)) continue;
+    tables.push_back({simd::kernels_of<TileKernels<T>>(set), simd::name_of(set)});
   }
   return tables;
 }
@@ -66,24 +71,23 @@ double at(const std::vector<T>& values, index_t i) {
   return static_cast<double>(values[static_cast<std::size_t>(i)]);
 }
 
-TYPED_TEST(Simd, BaselineIsAvailableAndAnUnknownSetIsNot) {
-  EXPECT_NE(find_tile_kernels<TypeParam>("baseline"), nullptr);
-  EXPECT_EQ(find_tile_kernels<TypeParam>("nonsense"), nullptr);
-}
-
-TYPED_TEST(Simd, TablesSayTheirOwnNames) {
-  std::string names;
-  for (const auto* table : available<TypeParam>()) {
-    EXPECT_EQ(find_tile_kernels<TypeParam>(table->name), table);
-    names += std::string(names.empty() ? "" : ", ") + table->name;
+TYPED_TEST(Simd, EachInstructionSetHasItsOwnKernels) {
+  const auto tables = available<TypeParam>();
+  ASSERT_FALSE(tables.empty());
+  EXPECT_STREQ(tables.back().name, "baseline");
+  std::set<decltype(tables[0].gaussian)> functions;
+  for (const auto& table : tables) {
+    std::cout << "instruction set tested: " << table.name << std::endl;
+    functions.insert(table.gaussian);
   }
-  std::cout << "instruction sets tested: " << names << std::endl;
+  EXPECT_EQ(functions.size(), tables.size());
 }
 
 TYPED_TEST(Simd, TheBestSetIsActiveUnlessTheEnvironmentNamesAnother) {
   if (std::getenv("EIGENTROPY_SIMD") != nullptr) GTEST_SKIP() << "EIGENTROPY_SIMD is set";
-  EXPECT_EQ(&simd::tile_kernels<TypeParam>(), available<TypeParam>().front());
-  EXPECT_STREQ(simd::active_instruction_set(), available<TypeParam>().front()->name);
+  const auto best = available<TypeParam>().front();
+  EXPECT_EQ(simd::tile_kernels<TypeParam>().gaussian, best.gaussian);
+  EXPECT_STREQ(simd::name_of(simd::active_instruction_set()), best.name);
 }
 
 // exp of each x <= 0 by the kernel of `table`, in rows of 256.
@@ -129,25 +133,25 @@ std::vector<T> difficult_arguments() {
 
 TYPED_TEST(Simd, ExponentialIsWithinTwoUlpOfExp) {
   const auto x = difficult_arguments<TypeParam>();
-  for (const auto* table : available<TypeParam>()) {
-    const auto actual = exponentials(*table, x);
+  for (const auto& table : available<TypeParam>()) {
+    const auto actual = exponentials(table, x);
     double worst = 0.0;
     for (std::size_t i = 0; i < x.size(); ++i) {
       const double error = error_in_ulp(actual[i], std::exp(static_cast<long double>(x[i])));
-      ASSERT_TRUE(near(error, 0.0, 2.0)) << table->name << ": exp(" << x[i] << ")";
+      ASSERT_TRUE(near(error, 0.0, 2.0)) << table.name << ": exp(" << x[i] << ")";
       worst = std::max(worst, error);
     }
-    std::cout << table->name << ": worst error " << worst << " ulp" << std::endl;
+    std::cout << table.name << ": worst error " << worst << " ulp" << std::endl;
   }
 }
 
 TYPED_TEST(Simd, ExponentialOfEitherZeroIsOne) {
-  for (const auto* table : available<TypeParam>()) {
+  for (const auto& table : available<TypeParam>()) {
     // Long enough for the vector loop, and a tail.
-    for (const auto value : exponentials<TypeParam>(*table, std::vector<TypeParam>(37, 0))) {
+    for (const auto value : exponentials<TypeParam>(table, std::vector<TypeParam>(37, 0))) {
       EXPECT_EQ(value, 1);
     }
-    for (const auto value : exponentials<TypeParam>(*table, std::vector<TypeParam>(37, -0.0))) {
+    for (const auto value : exponentials<TypeParam>(table, std::vector<TypeParam>(37, -0.0))) {
       EXPECT_EQ(value, 1);
     }
   }
@@ -156,11 +160,11 @@ TYPED_TEST(Simd, ExponentialOfEitherZeroIsOne) {
 TYPED_TEST(Simd, ExponentialOfWhatIsTooSmallIsZero) {
   using T = TypeParam;
   const T edge = std::nextafter(static_cast<T>(smallest_argument<T>), T(-1000));
-  for (const auto* table : available<T>()) {
+  for (const auto& table : available<T>()) {
     for (const T x : {edge, T(-1000), T(-1e5), T(-1e30), std::numeric_limits<T>::lowest(),
                       -std::numeric_limits<T>::infinity()}) {
-      for (const T value : exponentials(*table, std::vector<T>(37, x))) {
-        EXPECT_EQ(value, 0) << table->name << ": exp(" << x << ")";
+      for (const T value : exponentials(table, std::vector<T>(37, x))) {
+        EXPECT_EQ(value, 0) << table.name << ": exp(" << x << ")";
         EXPECT_FALSE(std::signbit(value));
       }
     }
@@ -170,8 +174,8 @@ TYPED_TEST(Simd, ExponentialOfWhatIsTooSmallIsZero) {
 TYPED_TEST(Simd, ExponentialNeverExceedsOneAndNeverRisesAwayFromZero) {
   auto x = difficult_arguments<TypeParam>();
   std::sort(x.begin(), x.end());
-  for (const auto* table : available<TypeParam>()) {
-    const auto values = exponentials(*table, x);
+  for (const auto& table : available<TypeParam>()) {
+    const auto values = exponentials(table, x);
     EXPECT_LE(*std::max_element(values.begin(), values.end()), 1);
     // To two ulp, which is what the errors of two neighbours may add up to.
     for (std::size_t i = 1; i < values.size(); ++i) {
@@ -183,15 +187,15 @@ TYPED_TEST(Simd, ExponentialNeverExceedsOneAndNeverRisesAwayFromZero) {
 
 TYPED_TEST(Simd, GaussianPassSumsItsRowsAndColumns) {
   using T = TypeParam;
-  for (const auto* table : available<T>()) {
+  for (const auto& table : available<T>()) {
     for (const index_t cols : widths) {
       for (const index_t rows : {1, 2, 7}) {
         auto tile = random_tile<T>(rows, cols, 0.0, 3.0, 1);
         const auto r2 = tile;
         std::vector<T> row_sums(static_cast<std::size_t>(rows)),
             only_rows = row_sums, col_sums(static_cast<std::size_t>(cols), T(99));
-        table->gaussian(tile.data(), rows, cols, cols + 3, T(-0.7), row_sums.data(),
-                        col_sums.data());
+        table.gaussian(tile.data(), rows, cols, cols + 3, T(-0.7), row_sums.data(),
+                       col_sums.data());
         ASSERT_TRUE(padding_is_untouched(tile));
         const double tolerance = 4.0 * epsilon<T> * static_cast<double>(rows + cols);
         std::vector<double> expected_cols(static_cast<std::size_t>(cols), 0.0);
@@ -208,7 +212,7 @@ TYPED_TEST(Simd, GaussianPassSumsItsRowsAndColumns) {
         ASSERT_TRUE(all_near(col_sums, expected_cols, tolerance));
 
         auto again = r2;
-        table->gaussian(again.data(), rows, cols, cols + 3, T(-0.7), only_rows.data(), nullptr);
+        table.gaussian(again.data(), rows, cols, cols + 3, T(-0.7), only_rows.data(), nullptr);
         ASSERT_TRUE(bitwise_equal(again, tile));
         ASSERT_TRUE(bitwise_equal(only_rows, row_sums));
       }
@@ -218,15 +222,15 @@ TYPED_TEST(Simd, GaussianPassSumsItsRowsAndColumns) {
 
 TYPED_TEST(Simd, DistancePassAddsTheNormsAndClampsAtZero) {
   using T = TypeParam;
-  for (const auto* table : available<T>()) {
+  for (const auto& table : available<T>()) {
     for (const index_t cols : widths) {
       const index_t rows = 5;
       auto tile = random_tile<T>(rows, cols, -4.0, 1.0, 1);
       const auto products = tile;
       const auto row_norms = random_values<T>(rows, 0.0, 1.0, 2);
       const auto col_norms = random_values<T>(cols, 0.0, 1.0, 3);
-      table->squared_distances(tile.data(), rows, cols, cols + 3, row_norms.data(),
-                               col_norms.data());
+      table.squared_distances(tile.data(), rows, cols, cols + 3, row_norms.data(),
+                              col_norms.data());
       ASSERT_TRUE(padding_is_untouched(tile));
       for (index_t i = 0; i < rows; ++i) {
         for (index_t j = 0; j < cols; ++j) {
@@ -242,17 +246,17 @@ TYPED_TEST(Simd, DistancePassAddsTheNormsAndClampsAtZero) {
 
 TYPED_TEST(Simd, WeightedSumsAreProductsWithTheWeights) {
   using T = TypeParam;
-  for (const auto* table : available<T>()) {
+  for (const auto& table : available<T>()) {
     for (const index_t cols : widths) {
       const index_t rows = 5;
       const auto tile = random_tile<T>(rows, cols, 0.0, 1.0, 1);
       const auto row_weights = random_values<T>(rows, 0.0, 1.0, 2);
       const auto col_weights = random_values<T>(cols, 0.0, 1.0, 3);
       std::vector<T> row_sums(5), only_rows(5), col_sums(static_cast<std::size_t>(cols), T(99));
-      table->weighted_sums(tile.data(), rows, cols, cols + 3, row_weights.data(),
-                           col_weights.data(), row_sums.data(), col_sums.data());
-      table->weighted_sums(tile.data(), rows, cols, cols + 3, row_weights.data(),
-                           col_weights.data(), only_rows.data(), nullptr);
+      table.weighted_sums(tile.data(), rows, cols, cols + 3, row_weights.data(), col_weights.data(),
+                          row_sums.data(), col_sums.data());
+      table.weighted_sums(tile.data(), rows, cols, cols + 3, row_weights.data(), col_weights.data(),
+                          only_rows.data(), nullptr);
       std::vector<double> expected_rows(5, 0.0), expected_cols(static_cast<std::size_t>(cols), 0.0);
       for (index_t i = 0; i < rows; ++i) {
         for (index_t j = 0; j < cols; ++j) {
@@ -271,7 +275,7 @@ TYPED_TEST(Simd, WeightedSumsAreProductsWithTheWeights) {
 
 TYPED_TEST(Simd, ConjugationScalesRowsAndColumnsAndReturnsTheSumOfSquares) {
   using T = TypeParam;
-  for (const auto* table : available<T>()) {
+  for (const auto& table : available<T>()) {
     for (const index_t cols : widths) {
       const index_t rows = 5;
       auto tile = random_tile<T>(rows, cols, 0.0, 1.0, 1);
@@ -279,7 +283,7 @@ TYPED_TEST(Simd, ConjugationScalesRowsAndColumnsAndReturnsTheSumOfSquares) {
       const auto row_scale = random_values<T>(rows, 0.5, 2.0, 2);
       const auto col_scale = random_values<T>(cols, 0.5, 2.0, 3);
       const double squares =
-          table->conjugate(tile.data(), rows, cols, cols + 3, row_scale.data(), col_scale.data());
+          table.conjugate(tile.data(), rows, cols, cols + 3, row_scale.data(), col_scale.data());
       ASSERT_TRUE(padding_is_untouched(tile));
       double expected = 0.0;
       for (index_t i = 0; i < rows; ++i) {
@@ -295,7 +299,7 @@ TYPED_TEST(Simd, ConjugationScalesRowsAndColumnsAndReturnsTheSumOfSquares) {
 }
 
 TYPED_TEST(Simd, ConjugationOfASymmetricTileIsSymmetricToTheLastBit) {
-  for (const auto* table : available<TypeParam>()) {
+  for (const auto& table : available<TypeParam>()) {
     const index_t n = 61;
     Matrix<TypeParam> tile(n, n);
     const auto values = random_values<TypeParam>(n * n, 0.0, 1.0, 1);
@@ -305,7 +309,7 @@ TYPED_TEST(Simd, ConjugationOfASymmetricTileIsSymmetricToTheLastBit) {
       }
     }
     const auto scale = random_values<TypeParam>(n, 0.5, 2.0, 2);
-    table->conjugate(tile.data(), n, n, n, scale.data(), scale.data());
+    table.conjugate(tile.data(), n, n, n, scale.data(), scale.data());
     for (index_t i = 0; i < n; ++i) {
       for (index_t j = 0; j < i; ++j) ASSERT_EQ(tile(i, j), tile(j, i));
     }
@@ -313,15 +317,15 @@ TYPED_TEST(Simd, ConjugationOfASymmetricTileIsSymmetricToTheLastBit) {
 }
 
 TYPED_TEST(Simd, SquaredDistanceIsTheSumOfSquaredDifferencesInDouble) {
-  for (const auto* table : available<TypeParam>()) {
+  for (const auto& table : available<TypeParam>()) {
     for (const index_t d : widths) {
       const auto x = random_values<TypeParam>(d, -1.0, 1.0, 1);
       const auto y = random_values<TypeParam>(d, -1.0, 1.0, 2);
       double expected = 0.0;
       for (index_t k = 0; k < d; ++k) expected += std::pow(at(x, k) - at(y, k), 2.0);
-      EXPECT_TRUE(near(table->squared_distance(x.data(), y.data(), d), expected,
+      EXPECT_TRUE(near(table.squared_distance(x.data(), y.data(), d), expected,
                        4.0 * epsilon<double> * expected));
-      EXPECT_EQ(table->squared_distance(x.data(), x.data(), d), 0.0);
+      EXPECT_EQ(table.squared_distance(x.data(), x.data(), d), 0.0);
     }
   }
 }

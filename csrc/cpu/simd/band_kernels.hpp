@@ -1,7 +1,8 @@
-// The steps of chasing a bulge down a band, compiled once for each instruction set.
+// The steps of chasing a bulge down a band.
 #pragma once
 
 #include "core/views.hpp"
+#include "cpu/simd/instruction_set.hpp"
 
 namespace eigentropy::simd {
 
@@ -15,8 +16,6 @@ constexpr index_t chase_work_size(index_t width) { return 4 * (width + 2 * band_
 
 template <class T>
 struct BandKernels {
-  const char* name;  // of the instruction set
-
   // H x = beta e_0 for x of `width` entries; returns beta.
   T (*reflect)(const T* x, index_t width, T* reflector);
 
@@ -28,6 +27,13 @@ struct BandKernels {
   // each column's diagonal are overwritten; the 15 below B are read and written unchanged.
   void (*chase)(T* block, index_t stride, index_t row, index_t width, index_t columns, T* reflector,
                 T* work);
+
+  static const BandKernels &baseline(), &avx2(), &avx512();
 };
+
+template <class T>
+const BandKernels<T>& band_kernels() {
+  return active_kernels<BandKernels<T>>();
+}
 
 }  // namespace eigentropy::simd

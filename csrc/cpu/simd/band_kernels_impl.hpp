@@ -1,7 +1,5 @@
-// The steps of a bulge chase, in the vector types of GCC and Clang. Included once by each
-// band_kernels_<instruction set>.cpp, which defines EIGENTROPY_SIMD_NAMESPACE and is compiled with
-// that set's flags. Nothing from the standard library may be used here: an inline function
-// compiled with AVX-512 could be the copy that the linker keeps for everyone.
+// The steps of a bulge chase, in the vector types of GCC and Clang; the rules of
+// tile_kernels_impl.hpp hold here.
 //
 // A step computes, with H = I - tau v v^T and v_0 = 1,
 //   u = tau B v,  H' from B e_0 - u
@@ -11,22 +9,11 @@
 // square root and the divisions of H' run while D, which does not need them, is multiplied.
 #include "cpu/simd/band_kernels.hpp"
 
-#if !defined(EIGENTROPY_SIMD_NAMESPACE) || !defined(EIGENTROPY_SIMD_NAME)
-#error "include this file from band_kernels_<instruction set>.cpp"
-#endif
+namespace eigentropy::simd {
+namespace EIGENTROPY_INSTRUCTION_SET {
 
-namespace eigentropy::simd::EIGENTROPY_SIMD_NAMESPACE {
-
-#if defined(__AVX512F__)
-constexpr int vector_bytes = 64;
-constexpr int registers = 32;
-#elif defined(__AVX__)
-constexpr int vector_bytes = 32;
-constexpr int registers = 16;
-#else
-constexpr int vector_bytes = 16;
-constexpr int registers = 16;
-#endif
+constexpr int vector_bytes = EIGENTROPY_VECTOR_BYTES;
+constexpr int registers = vector_bytes == 64 ? 32 : 16;
 
 template <class T>
 struct Simd;
@@ -393,11 +380,15 @@ void chase(T* block, index_t stride, index_t row, index_t width, index_t columns
 }
 
 template <class T>
-constexpr BandKernels<T> band_table{EIGENTROPY_SIMD_NAME, reflect<T>, chase<T>};
+constexpr BandKernels<T> table{reflect<T>, chase<T>};
 
-extern const BandKernels<float> float_band_kernels;
-extern const BandKernels<double> double_band_kernels;
-const BandKernels<float> float_band_kernels = band_table<float>;
-const BandKernels<double> double_band_kernels = band_table<double>;
+}  // namespace EIGENTROPY_INSTRUCTION_SET
 
-}  // namespace eigentropy::simd::EIGENTROPY_SIMD_NAMESPACE
+template <class T>
+const BandKernels<T>& BandKernels<T>::EIGENTROPY_INSTRUCTION_SET() {
+  return EIGENTROPY_INSTRUCTION_SET::table<T>;
+}
+template const BandKernels<float>& BandKernels<float>::EIGENTROPY_INSTRUCTION_SET();
+template const BandKernels<double>& BandKernels<double>::EIGENTROPY_INSTRUCTION_SET();
+
+}  // namespace eigentropy::simd

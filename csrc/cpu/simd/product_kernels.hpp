@@ -3,13 +3,12 @@
 #pragma once
 
 #include "core/views.hpp"
+#include "cpu/simd/instruction_set.hpp"
 
 namespace eigentropy::simd {
 
 template <class T>
 struct ProductKernels {
-  const char* name;  // of the instruction set
-
   // Rows and columns of the register block of `update`; its operands are packed in panels of these.
   index_t panel_rows;
   index_t panel_cols;
@@ -33,9 +32,13 @@ struct ProductKernels {
   // coefficients[column] is 0 unless all are. width must be a multiple of 16.
   void (*eliminate)(index_t rows, index_t width, index_t column, index_t next, T* P,
                     const T* coefficients, double* sums);
+
+  static const ProductKernels &baseline(), &avx2(), &avx512();
 };
 
 template <class T>
-const ProductKernels<T>& product_kernels();
+const ProductKernels<T>& product_kernels() {
+  return active_kernels<ProductKernels<T>>();
+}
 
 }  // namespace eigentropy::simd

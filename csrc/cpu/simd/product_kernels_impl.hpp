@@ -1,13 +1,8 @@
-// Register-blocked products. Included once by each product_kernels_<instruction set>.cpp, with
-// EIGENTROPY_VECTOR_BYTES the width of its registers. As in tile_kernels_impl.hpp, nothing of the
-// standard library may be used here.
+// Register-blocked products; the rules of tile_kernels_impl.hpp hold here.
 #include "cpu/simd/product_kernels.hpp"
 
-#if !defined(EIGENTROPY_SIMD_NAMESPACE) || !defined(EIGENTROPY_VECTOR_BYTES)
-#error "include this file from product_kernels_<instruction set>.cpp"
-#endif
-
-namespace eigentropy::simd::EIGENTROPY_SIMD_NAMESPACE {
+namespace eigentropy::simd {
+namespace EIGENTROPY_INSTRUCTION_SET {
 
 // Vectors with no more alignment than their elements have.
 template <class T>
@@ -231,12 +226,16 @@ void eliminate(index_t rows, index_t width, index_t column, index_t next, T* P,
 }
 
 template <class T>
-constexpr ProductKernels<T> table{
-    EIGENTROPY_SIMD_NAME, panel_rows<T>, panel_cols, multiply<T>, pack<T>, update<T>, eliminate<T>};
+constexpr ProductKernels<T> table{panel_rows<T>, panel_cols, multiply<T>,
+                                  pack<T>,       update<T>,  eliminate<T>};
 
-extern const ProductKernels<float> float_product_kernels;
-extern const ProductKernels<double> double_product_kernels;
-const ProductKernels<float> float_product_kernels = table<float>;
-const ProductKernels<double> double_product_kernels = table<double>;
+}  // namespace EIGENTROPY_INSTRUCTION_SET
 
-}  // namespace eigentropy::simd::EIGENTROPY_SIMD_NAMESPACE
+template <class T>
+const ProductKernels<T>& ProductKernels<T>::EIGENTROPY_INSTRUCTION_SET() {
+  return EIGENTROPY_INSTRUCTION_SET::table<T>;
+}
+template const ProductKernels<float>& ProductKernels<float>::EIGENTROPY_INSTRUCTION_SET();
+template const ProductKernels<double>& ProductKernels<double>::EIGENTROPY_INSTRUCTION_SET();
+
+}  // namespace eigentropy::simd

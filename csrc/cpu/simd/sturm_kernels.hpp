@@ -1,8 +1,8 @@
-// Sturm counts of a symmetric tridiagonal matrix at many shifts at once. Compiled once for each
-// instruction set, as tile_kernels.hpp.
+// Sturm counts of a symmetric tridiagonal matrix at many shifts at once.
 #pragma once
 
 #include "core/views.hpp"
+#include "cpu/simd/instruction_set.hpp"
 
 namespace eigentropy::simd {
 
@@ -32,10 +32,11 @@ struct SturmLanes {
   alignas(64) long long below[sturm_lanes];  // eigenvalues of T that are less than x
 };
 
-// Fills the rest of `lanes` from its x. |x| <= 4.
-using SturmKernel = void (*)(const SturmMatrix& T, SturmLanes& lanes);
+struct SturmKernels {
+  // Fills the rest of `lanes` from its x. |x| <= 4.
+  void (*counts)(const SturmMatrix& T, SturmLanes& lanes);
 
-// That of simd::active_instruction_set().
-SturmKernel sturm_kernel();
+  static const SturmKernels &baseline(), &avx2(), &avx512();
+};
 
 }  // namespace eigentropy::simd

@@ -5,32 +5,19 @@
 // Either way the signs are those of a matrix whose entries differ from T's by a few eps |T|. A
 // minor that is zero lies between two of opposite signs, so that its own sign does not matter.
 //
-// Included once by each sturm_kernels_<instruction set>.cpp; the rules of tile_kernels_impl.hpp
-// hold here. Vectors are GCC's: a plain loop over the lanes would not keep them in registers.
+// The rules of tile_kernels_impl.hpp hold here. Vectors are GCC's: a plain loop over the lanes
+// would not keep them in registers.
 #include "cpu/simd/sturm_kernels.hpp"
 
-#if !defined(EIGENTROPY_SIMD_NAMESPACE)
-#error "include this file from sturm_kernels_<instruction set>.cpp"
-#endif
-
-namespace eigentropy::simd::EIGENTROPY_SIMD_NAMESPACE {
+namespace eigentropy::simd {
+namespace EIGENTROPY_INSTRUCTION_SET {
 
 // A step waits for the one before it, so several vectors are in flight, as many as there are
 // registers for three values of each.
-#if defined(__AVX512F__)
-#define EIGENTROPY_VECTOR_BYTES 64
-constexpr int vectors = 8;
-#elif defined(__AVX2__)
-#define EIGENTROPY_VECTOR_BYTES 32
-constexpr int vectors = 4;
-#else
-#define EIGENTROPY_VECTOR_BYTES 16
-constexpr int vectors = 4;
-#endif
+constexpr int vectors = EIGENTROPY_VECTOR_BYTES == 64 ? 8 : 4;
 typedef double Reals __attribute__((vector_size(EIGENTROPY_VECTOR_BYTES)));
 typedef unsigned long long Bits __attribute__((vector_size(EIGENTROPY_VECTOR_BYTES)));
 constexpr int width = EIGENTROPY_VECTOR_BYTES / 8;
-#undef EIGENTROPY_VECTOR_BYTES
 static_assert(sturm_lanes % (width * vectors) == 0, "whole groups of vectors");
 
 inline Reals magnitude(Reals a) { return a < 0.0 ? -a : a; }
@@ -83,7 +70,12 @@ void sturm_counts(const SturmMatrix& T, SturmLanes& lanes) {
   for (int first = 0; first < sturm_lanes; first += width * vectors) count_group(T, lanes, first);
 }
 
-extern const SturmKernel sturm_kernel;
-const SturmKernel sturm_kernel = sturm_counts;
+constexpr SturmKernels table{sturm_counts};
 
-}  // namespace eigentropy::simd::EIGENTROPY_SIMD_NAMESPACE
+}  // namespace EIGENTROPY_INSTRUCTION_SET
+
+const SturmKernels& SturmKernels::EIGENTROPY_INSTRUCTION_SET() {
+  return EIGENTROPY_INSTRUCTION_SET::table;
+}
+
+}  // namespace eigentropy::simd

@@ -1,15 +1,13 @@
-// The element-wise passes over a tile. They are compiled once for each instruction set and chosen
-// when the library is first used, so that one binary serves every x86-64 machine.
+// The element-wise passes over a tile.
 #pragma once
 
 #include "core/views.hpp"
+#include "cpu/simd/instruction_set.hpp"
 
 namespace eigentropy::simd {
 
 template <class T>
 struct TileKernels {
-  const char* name;  // of the instruction set
-
   // tile holds -2 x_i.y_j;  tile_ij <- max(0, row_norms_i + col_norms_j + tile_ij)
   void (*squared_distances)(T* tile, index_t rows, index_t cols, index_t stride, const T* row_norms,
                             const T* col_norms);
@@ -29,17 +27,13 @@ struct TileKernels {
 
   // |x - y|^2
   double (*squared_distance)(const T* x, const T* y, index_t d);
+
+  static const TileKernels &baseline(), &avx2(), &avx512();
 };
 
 template <class T>
-const TileKernels<T>& tile_kernels();
-
-// Names of the instruction sets that this machine can run, best first; the first one is used
-// unless EIGENTROPY_SIMD names another.
-const char* active_instruction_set();
-
-// The table of one instruction set, nullptr where this machine or this build lacks it.
-template <class T>
-const TileKernels<T>* find_tile_kernels(const char* name);
+const TileKernels<T>& tile_kernels() {
+  return active_kernels<TileKernels<T>>();
+}
 
 }  // namespace eigentropy::simd

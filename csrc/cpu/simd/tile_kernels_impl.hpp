@@ -1,14 +1,11 @@
-// The passes themselves, written as plain loops that GCC and Clang vectorise. Included once by each
-// tile_kernels_<instruction set>.cpp, which defines EIGENTROPY_SIMD_NAMESPACE and is compiled with
-// that set's flags. Nothing from the standard library may be used here: an inline function
-// compiled with AVX-512 could be the copy that the linker keeps for everyone.
+// The passes themselves, written as plain loops that GCC and Clang vectorise. Compiled once for
+// each EIGENTROPY_INSTRUCTION_SET, with that set's flags. Nothing from the standard library may be
+// used here: an inline function compiled with AVX-512 could be the copy that the linker keeps for
+// everyone.
 #include "cpu/simd/tile_kernels.hpp"
 
-#if !defined(EIGENTROPY_SIMD_NAMESPACE) || !defined(EIGENTROPY_SIMD_NAME)
-#error "include this file from tile_kernels_<instruction set>.cpp"
-#endif
-
-namespace eigentropy::simd::EIGENTROPY_SIMD_NAMESPACE {
+namespace eigentropy::simd {
+namespace EIGENTROPY_INSTRUCTION_SET {
 
 // exp(x) for x <= 0 by x = k ln 2 + r, |r| <= (ln 2)/2, and the Taylor series of exp(r), whose
 // first omitted term is below half an ulp. Adding `rounder` leaves k in the low bits of the sum,
@@ -167,12 +164,16 @@ double squared_distance(const T* x, const T* y, index_t d) {
 }
 
 template <class T>
-constexpr TileKernels<T> table{EIGENTROPY_SIMD_NAME, squared_distances<T>, gaussian<T>,
-                               weighted_sums<T>,     conjugate<T>,         squared_distance<T>};
+constexpr TileKernels<T> table{squared_distances<T>, gaussian<T>, weighted_sums<T>, conjugate<T>,
+                               squared_distance<T>};
 
-extern const TileKernels<float> float_kernels;
-extern const TileKernels<double> double_kernels;
-const TileKernels<float> float_kernels = table<float>;
-const TileKernels<double> double_kernels = table<double>;
+}  // namespace EIGENTROPY_INSTRUCTION_SET
 
-}  // namespace eigentropy::simd::EIGENTROPY_SIMD_NAMESPACE
+template <class T>
+const TileKernels<T>& TileKernels<T>::EIGENTROPY_INSTRUCTION_SET() {
+  return EIGENTROPY_INSTRUCTION_SET::table<T>;
+}
+template const TileKernels<float>& TileKernels<float>::EIGENTROPY_INSTRUCTION_SET();
+template const TileKernels<double>& TileKernels<double>::EIGENTROPY_INSTRUCTION_SET();
+
+}  // namespace eigentropy::simd

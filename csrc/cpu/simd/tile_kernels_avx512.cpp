@@ -1,3 +1,0 @@
-#define EIGENTROPY_SIMD_NAMESPACE avx512
-#define EIGENTROPY_SIMD_NAME "avx512"
-#include "cpu/simd/tile_kernels_impl.hpp"
