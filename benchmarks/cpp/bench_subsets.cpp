@@ -5,8 +5,8 @@
 namespace eigentropy::bench {
 namespace {
 
-// 10 groups of 200 rows, 20 partitions; each partition covers the 2000 rows once.
-constexpr index_t rows = 2000, group = 200, partitions = 20;
+// 10 groups of 300 rows, 20 partitions; each partition covers the 3000 rows once.
+constexpr index_t rows = 3000, group = 300, partitions = 20;
 
 Subsets random_partitions() {
   constexpr index_t groups = partitions * rows / group;

@@ -5,7 +5,9 @@
 #include <benchmark/benchmark.h>
 
 #include <cmath>
+#include <limits>
 #include <random>
+#include <vector>
 
 #include "core/buffer.hpp"
 #include "core/distances.hpp"
@@ -44,8 +46,30 @@ CenteredRows<T> gaussian_rows(index_t n, index_t d) {
   return center_rows<double, T>({Z.data(), n, d, d, 1}, thread_count());
 }
 
+// Random entries in [-1, 1).
+template <class T>
+void fill_uniform(const Buffer<T>& values) {
+  std::mt19937_64 generator(1);
+  std::uniform_real_distribution<T> uniform(-1, 1);
+  for (T& value : values) value = uniform(generator);
+}
+
+// Whether a sum over a large matrix is what it was before a computation that keeps it.
+template <class T>
+bool close(double actual, double expected) {
+  const auto eps = static_cast<double>(std::numeric_limits<T>::epsilon());
+  return std::abs(actual - expected) <= 1e4 * eps * (1.0 + std::abs(expected));
+}
+
 // A kernel width at which neither all entries are 0 nor all 1.
 inline double bandwidth(index_t d) { return 0.5 * std::sqrt(static_cast<double>(d)); }
+
+// Axes of the benchmarks: one thread and all of them; widths of a band.
+inline std::vector<std::int64_t> thread_counts() {
+  if (thread_count() == 1) return {1};
+  return {1, thread_count()};
+}
+inline const std::vector<std::int64_t> band_widths{16, 32, 48, 64, 96};
 
 // BLAS and the library on this many threads, for one benchmark.
 class Threads {
