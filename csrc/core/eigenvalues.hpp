@@ -10,7 +10,7 @@
 namespace eigentropy {
 
 // one_stage: dense -> tridiagonal directly (LAPACK's sytrd). Half of its flops are memory-bound.
-// two_stage: dense -> band -> tridiagonal (reduce_to_band, tridiagonalize), nearly all in products.
+// two_stage: dense -> band -> tridiagonal (BandReducer, tridiagonalize), nearly all in products.
 // automatic: whichever of the two is measured to be faster at this n.
 // lapack: sytrd and sterf, nothing of ours: the driver to fall back on.
 enum class Reduction { automatic, one_stage, two_stage, lapack };
