@@ -15,7 +15,7 @@ namespace eigentropy {
 // lapack: sytrd and sterf, nothing of ours: the driver to fall back on.
 enum class Reduction { automatic, one_stage, two_stage, lapack };
 
-// w <- the n eigenvalues of A, ascending. A is destroyed; extra memory is some 700 n. The two-stage
+// w <- the n eigenvalues of A, ascending. A is destroyed; extra memory is some 300 n. The two-stage
 // reduction stops soon after it is asked to; sytrd cannot be stopped. `from` .. `to` is its stretch
 // of the progress.
 template <class T>
