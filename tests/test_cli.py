@@ -89,6 +89,25 @@ def snapshots(here):
 # measure
 
 
+def test_measure_chooses_the_precision_as_the_python_api_does(here):
+    Z, _ = separated_blobs(500, 4, distance=6.0, k=2)
+    np.save("many.npy", Z)
+    np.save("halves.npy", np.repeat([0, 1], [1000 - 5, 5]))
+
+    def precision(*options):
+        document = as_json("measure", "many.npy", "-t", "1,10", *options)
+        assert document["warnings"] == []
+        return {entry["dtype"] for entry in document["dse"]}
+
+    assert precision() == precision("--dtype", "auto") == {"float32"}
+    assert precision("--dtype", "float64") == precision("--method", "exact") == {"float64"}
+    assert precision("--tol", "1e-7") == {"float64"}
+    assert precision("-t", "0.5") == {"float64"}  # of all three t
+    assert "exact, float32, seed 0" in succeed("measure", "many.npy").stdout
+    dsmi = as_json("measure", "many.npy", "--labels", "halves.npy", "--n-null", "2")["dsmi"]
+    assert dsmi["labels"]["results"][0]["dtype"] == "float64"  # 995 rows
+
+
 def test_measure_gives_the_numbers_of_the_python_api(here):
     Z, y, x = np.load("z.npy"), np.load("y.npy"), np.load("x.npy")
     options = {"alpha": 1.0, "base": math.e, "dtype": "float32", "seed": 3}
@@ -103,7 +122,7 @@ def test_measure_gives_the_numbers_of_the_python_api(here):
     assert [entry["value"] for entry in document["dse"]] == [
         float(expected.at(t)) for t in (1.0, 10.0, 0.5)
     ]
-    for name in ("sigma", "alpha", "base", "seed", "n", "method", "standard_error"):
+    for name in ("sigma", "alpha", "base", "seed", "n", "method", "dtype", "error_bound"):
         assert document["dse"][0][name] == getattr(expected, name)
 
     for role, Y in (("labels", y), ("against", x)):
@@ -111,7 +130,7 @@ def test_measure_gives_the_numbers_of_the_python_api(here):
             result = eg.dsmi(Z, Y, sigma="knn", t=t, n_null=7, n_clusters=4, **options)
             for name in (
                 "value", "standard_error", "p_value", "adjusted", "conditional_entropy",
-                "label_entropy", "sigma", "estimator", "t", "n",
+                "label_entropy", "sigma", "estimator", "t", "n", "dtype", "error_bound",
             ):  # fmt: skip
                 assert entry[name] == getattr(result, name)
             assert entry["null"] == list(result.null)
@@ -253,6 +272,7 @@ BAD_INPUT = {
     "method": (["z.npy", "--method", "best"], "error: method must be one of 'auto', 'exact'"),
     "stochastic": (["z.npy", "--method", "stochastic"], "is not built in this version"),
     "dtype": (["z.npy", "--dtype", "float16"], "error: dtype must be 'float32', 'float64'"),
+    "tol": (["z.npy", "--tol", "0"], "error: tol must be a finite number > 0, got 0"),
     "estimator": (["z.npy", "--estimator", "x"], "error: estimator must be one of 'matched'"),
     "n_null": (["z.npy", "--n-null", "1"], "error: n_null must be at least 2, got 1"),
     "kind": (["z.npy", "--kind", "x"], "error: kind must be one of"),

@@ -20,6 +20,7 @@ ORDER = [
     "_lifetime",
     "_arrays",
     "spectrum",
+    "precision",
     "results",
     "bandwidth",
     "groups",

@@ -13,7 +13,7 @@ from eigentropy.bandwidth import bandwidth
 from eigentropy.entropy import cluster_gain, diffusion_spectral_entropy, gaussian_entropy
 from eigentropy.information import diffusion_spectral_mutual_information
 from eigentropy.operator import DiffusionOperator
-from eigentropy.results import Entropy, MutualInformation, SaturationWarning
+from eigentropy.results import Entropy, MutualInformation, PrecisionWarning, SaturationWarning
 from eigentropy.spectrum import spectral_entropy
 
 dse = diffusion_spectral_entropy
@@ -25,6 +25,7 @@ __all__ = [
     "DiffusionOperator",
     "Entropy",
     "MutualInformation",
+    "PrecisionWarning",
     "SaturationWarning",
     "SolverError",
     "__version__",

@@ -79,8 +79,18 @@ Dtype = Annotated[
     str,
     typer.Option(
         "--dtype",
-        metavar="float64|float32",
-        help="Working precision.",
+        metavar="auto|float64|float32",
+        help="Working precision. auto: float32 where its error is bounded by --tol, for 1000 rows "
+        "or more.",
+        rich_help_panel=KERNEL,
+    ),
+]
+Tol = Annotated[
+    float,
+    typer.Option(
+        "--tol",
+        metavar="NUMBER",
+        help="Relative error of the entropy that --dtype auto may trade for speed.",
         rich_help_panel=KERNEL,
     ),
 ]
@@ -152,7 +162,7 @@ Quiet = Annotated[
 ]
 
 
-def make_settings(*, t: list[str], sigma: str, base: str, **others: Any) -> Settings:
+def make_settings(*, t: list[str], sigma: str, base: str, dtype: str, **others: Any) -> Settings:
     """Make settings from the texts of the options.
 
     Raises
@@ -160,7 +170,13 @@ def make_settings(*, t: list[str], sigma: str, base: str, **others: Any) -> Sett
     ValueError, TypeError, NotImplementedError
         An option cannot be used; the message names it.
     """
-    return Settings(t=_times(t), sigma=_number_or_name(sigma), base=_base(base), **others)
+    return Settings(
+        t=_times(t),
+        sigma=_number_or_name(sigma),
+        base=_base(base),
+        dtype=None if dtype == "auto" else dtype,
+        **others,
+    )
 
 
 def _number_or_name(text: str) -> float | str:

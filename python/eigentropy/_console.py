@@ -55,16 +55,17 @@ def measurement_json(
 
 def entropy_json(result: Entropy) -> dict[str, Any]:
     """List all fields but the eigenvalues, and the largest value that n rows can have."""
-    names = ("value", "standard_error", "method", "n", "sigma", "alpha", "t", "base", "seed")
+    settings = ("method", "dtype", "n", "sigma", "alpha", "t", "base", "seed")
+    names = ("value", "standard_error", "error_bound", *settings)
     fields = {name: getattr(result, name) for name in names}
     return {**fields, "maximum": _log_n(result)}
 
 
 def information_json(result: MutualInformation) -> dict[str, Any]:
     """List all fields but the group of each row."""
-    values = ("value", "standard_error", "adjusted", "adjusted_note", "p_value")
-    parts = ("conditional_entropy", "label_entropy", "null", "group_sizes", "method", "estimator")
-    settings = ("n", "sigma", "alpha", "t", "base", "seed")
+    values = ("value", "standard_error", "error_bound", "adjusted", "adjusted_note", "p_value")
+    parts = ("conditional_entropy", "label_entropy", "null", "group_sizes")
+    settings = ("method", "dtype", "estimator", "n", "sigma", "alpha", "t", "base", "seed")
     return {name: getattr(result, name) for name in (*values, *parts, *settings)}
 
 
@@ -128,9 +129,8 @@ def _notes(
     settings: Settings,
 ) -> list[str]:
     rule = f" ({settings.sigma})" if isinstance(settings.sigma, str) else ""
-    dtype = settings.dtype or "float64"
     lines = [
-        f"sigma {first.sigma:.4g}{rule}, alpha {first.alpha:g}, {first.method}, {dtype}, "
+        f"sigma {first.sigma:.4g}{rule}, alpha {first.alpha:g}, {first.method}, {first.dtype}, "
         f"seed {first.seed}"
     ]
     for role, results in measured.informations.items():

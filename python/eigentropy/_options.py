@@ -61,13 +61,19 @@ def exact_method(method: Any) -> str:
 
 
 def working_dtype(dtype: Any) -> str:
-    """The name of the precision: "float64" by default, or "float32"."""
+    """The name of the precision of an operator: "float64" by default, or "float32"."""
     if dtype is None:
         return "float64"
     name = getattr(dtype, "__name__", None) or str(dtype).removeprefix("torch.")
     if name not in ("float32", "float64"):
         raise ValueError(f"dtype must be 'float32', 'float64' or None, got {dtype!r}")
     return name
+
+
+def auto_tolerance(method: str, dtype: Any, tol: Any) -> float | None:
+    """The relative error that "auto" may make; None where method or dtype fix the precision."""
+    checked = positive(tol, "tol")
+    return checked if method == "auto" and dtype is None else None
 
 
 def cpu_device(device: Any) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from eigentropy._options import exact_method, integer, logarithm_base, positive
+from eigentropy._options import auto_tolerance, exact_method, integer, logarithm_base, positive
 from eigentropy._progress import Callback
 from eigentropy.operator import DiffusionOperator
 from eigentropy.results import Entropy
@@ -52,11 +54,13 @@ def diffusion_spectral_entropy(
     base : float
         Of the logarithm: 2 for bits, math.e for nats.
     method : {"auto", "exact"}
-        "exact" computes all eigenvalues, and "auto" is the same in this version.
+        Both compute all eigenvalues. "exact" does it in float64; "auto" in float32 where n is at
+        least 1000 and a bound of the rounding error is below `tol`, which takes less time and half
+        the memory (where the bound is not, all is computed again in float64).
     tol : float
-        Relative error that a stochastic method may make; not used by the exact one.
+        Relative error of S that "auto" may trade for speed. An S below tol nats counts as tol.
     dtype : {"float64", "float32"}, optional
-        Working precision, float64 by default.
+        Working precision; given, it is what is used, whatever `method` and `tol` say.
     device : {"cpu"}, optional
     seed : int
         Of the rows that a bandwidth rule samples when n is large.
@@ -66,8 +70,8 @@ def diffusion_spectral_entropy(
     Returns
     -------
     Entropy
-        Works as a float; carries the eigenvalues, the sigma that was used, and `.at(t)`.
-        One row has entropy 0.
+        Works as a float; carries the eigenvalues, the sigma and the precision that were used, and
+        `.at(t)`. One row has entropy 0.
 
     Raises
     ------
@@ -96,11 +100,21 @@ def diffusion_spectral_entropy(
     True
     """
     exact_method(method)
-    positive(tol, "tol")
+    tolerance = auto_tolerance(method, dtype, tol)
+    t, base = positive(t, "t"), logarithm_base(base)
     operator = DiffusionOperator(
         Z, sigma=sigma, alpha=alpha, dtype=dtype, device=device, seed=seed, progress=progress
     )
-    return operator.entropy(t=t, base=base)
+    return entropies(operator, [t], base, tolerance)[0]
+
+
+def entropies(
+    operator: DiffusionOperator, times: Sequence[float], base: float, tol: float | None
+) -> list[Entropy]:
+    """The entropy at each t, from one spectrum; in float32 where `tol` allows it for all."""
+    first = operator._within(tol, times).entropy(times[0], base)
+    first = replace(first, _tol=tol)
+    return [first, *(first.at(t) for t in times[1:])]
 
 
 def gaussian_entropy(n: int, d: int, sigma: float, base: float = 2.0) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +11,25 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core, _memory
-from eigentropy._options import exact_method, integer, logarithm_base, one_of, positive
+from eigentropy._options import (
+    auto_tolerance,
+    exact_method,
+    integer,
+    logarithm_base,
+    one_of,
+    positive,
+)
 from eigentropy._progress import Callback, reporter
 from eigentropy._warnings import warn
 from eigentropy.groups import Codes, group_codes
-from eigentropy.operator import DiffusionOperator, require_matrix_memory, warn_if_saturated
-from eigentropy.results import MutualInformation
+from eigentropy.operator import (
+    DiffusionOperator,
+    outside_of_range,
+    require_matrix_memory,
+    warn_if_saturated,
+)
+from eigentropy.precision import Rounding, eigenvalue_error, may_use_single, within
+from eigentropy.results import MutualInformation, warn_if_imprecise
 from eigentropy.spectrum import spectral_entropy
 
 ESTIMATORS = ("matched", "plain")
@@ -80,8 +94,12 @@ def diffusion_spectral_mutual_information(
     estimator : {"matched", "plain"}
     n_null : int
         Number of random partitions; at least 2 for "matched", may be 0 for "plain".
-    t, sigma, alpha, base, method, tol, dtype, device, progress
+    t, sigma, alpha, base, device, progress
         As in `diffusion_spectral_entropy`.
+    method, tol, dtype
+        As in `diffusion_spectral_entropy`, where the largest group has 1000 rows or more. The
+        error that "auto" may make of the information, a difference of entropies, is `tol` times
+        the larger of them, the baseline.
     seed : int
         Of the random partitions.
 
@@ -121,17 +139,75 @@ def diffusion_spectral_mutual_information(
     1.0
     """
     exact_method(method)
-    positive(tol, "tol")
+    tolerance = auto_tolerance(method, dtype, tol)
     one_of(estimator, "estimator", ESTIMATORS)
     integer(n_null, "n_null", at_least=2 if estimator == "matched" else 0)
     t, base, seed = positive(t, "t"), logarithm_base(base), integer(seed, "seed", at_least=0)
     operator = _operator(Z, sigma=sigma, alpha=alpha, dtype=dtype, device=device, seed=seed)
+    if operator is Z:
+        tolerance = None  # the caller has chosen its dtype
     codes = group_codes(Y, operator.n, kind, n_clusters, clusters)
+    return informations(
+        operator,
+        codes,
+        [t],
+        tolerance,
+        estimator=estimator,
+        n_null=n_null,
+        base=base,
+        seed=seed,
+        progress=progress,
+    )[0]
+
+
+def informations(
+    operator: DiffusionOperator,
+    codes: Codes,
+    times: Sequence[float],
+    tol: float | None,
+    *,
+    estimator: str,
+    n_null: int,
+    base: float,
+    seed: int,
+    progress: bool | Callback,
+) -> list[MutualInformation]:
+    """The information at each t, from the same spectra.
+
+    In float32 where that is within `tol` for all; with tol = None in the operator's own dtype.
+    """
     sizes = np.bincount(codes)
     _warn_about_groups(sizes)
-    with reporter(progress, "mutual information") as callback:
-        spectra = _solve_groups(operator, codes, sizes, n_null, seed, callback)
-    return _Solved(operator, codes, sizes, spectra, estimator, base, seed).at(t)
+    partitions = _partitions(codes, n_null, seed)
+
+    def solve(dtype: str) -> _Solved:
+        with reporter(progress, "mutual information") as callback:
+            groups = _solve_groups(operator, dtype, sizes, partitions, callback)
+        return _Solved(operator, codes, sizes, groups, estimator, base, seed, tol)
+
+    solved = _solve_in_single(solve, operator, int(sizes.max()), times, tol)
+    if solved is None:
+        solved = solve(operator.dtype)
+    _warn_about_sigma(solved.groups.kernel_sums, sizes, operator.sigma)
+    return [solved.measured(t)[0] for t in times]
+
+
+def _solve_in_single(
+    solve: Callable[[str], _Solved],
+    operator: DiffusionOperator,
+    largest: int,
+    times: Sequence[float],
+    tol: float | None,
+) -> _Solved | None:
+    """The groups solved in float32, if that is worth trying and gives every t within tol."""
+    columns = operator.rows.shape[1]
+    if tol is None or not may_use_single(largest, columns, operator._known_reach, times, tol):
+        return None
+    try:
+        solved = solve("float32")
+    except _core.SolverError:
+        return None
+    return solved if all(solved.is_within(t) for t in times) else None
 
 
 def _operator(Z: Any, *, sigma: Any, alpha: Any, **options: Any) -> DiffusionOperator:
@@ -168,21 +244,29 @@ def _partitions(codes: Codes, n_null: int, seed: int) -> npt.NDArray[np.int64]:
     return partitions
 
 
-def _solve_groups(
-    operator: DiffusionOperator,
-    codes: Codes,
-    sizes: npt.NDArray[np.int64],
-    n_null: int,
-    seed: int,
-    progress: Callback | None,
-) -> list[npt.NDArray[Any]]:
-    """Eigenvalues of every group, observed and random ones, all solved as one batch.
+@dataclass(frozen=True)
+class _Groups:
+    """The spectra of every group, observed and random ones.
 
     Group y of partition b is at b * (number of groups) + y; partition 0 is the observed one.
     """
+
+    dtype: str
+    spectra: list[npt.NDArray[Any]]
+    roundings: list[Rounding]  # one for each spectrum in float32, none in float64
+    kernel_sums: npt.NDArray[np.float64]  # (partitions, groups)
+
+
+def _solve_groups(
+    operator: DiffusionOperator,
+    dtype: str,
+    sizes: npt.NDArray[np.int64],
+    partitions: npt.NDArray[np.int64],
+    progress: Callback | None,
+) -> _Groups:
+    """Solve all groups of all partitions as one batch."""
     Z = operator.rows
-    require_matrix_memory(int(sizes.max()), Z.shape[1], operator.dtype, rows=operator.n)
-    partitions = _partitions(codes, n_null, seed)
+    require_matrix_memory(int(sizes.max()), Z.shape[1], dtype, rows=operator.n)
     ends = np.cumsum(np.tile(sizes, len(partitions)))
     eigenvalues, kernel_sums = _core.subset_spectra(
         Z,
@@ -190,13 +274,29 @@ def _solve_groups(
         partitions.ravel(),
         operator.sigma,
         operator.alpha,
-        operator.dtype,
+        dtype,
         memory_limit=SHARED_KERNEL_SHARE * _memory.available(),
         progress=progress,
     )
-    _warn_about_sigma(kernel_sums.reshape(len(partitions), -1), sizes, operator.sigma)
+    spectra = np.split(eigenvalues, ends[:-1])
+    roundings = _roundings(spectra, operator._known_reach()) if dtype == "float32" else []
     np.clip(eigenvalues, 0.0, 1.0, out=eigenvalues)
-    return np.split(eigenvalues, ends[:-1])
+    return _Groups(dtype, spectra, roundings, kernel_sums.reshape(len(partitions), -1))
+
+
+def _roundings(spectra: list[npt.NDArray[Any]], reach: float) -> list[Rounding]:
+    """What is known of the rounding in spectra as they come out of the solver, not yet clipped.
+
+    The traces of the groups are not known. The solver keeps their sum to better than eps n.
+    """
+    eps = float(np.finfo(np.float32).eps)
+    return [
+        Rounding(
+            eigenvalue_error(len(values), reach, outside_of_range(values)),
+            float(values.sum(dtype=np.float64)) + eps * len(values),
+        )
+        for values in spectra
+    ]
 
 
 def _warn_about_sigma(
@@ -219,22 +319,39 @@ class _Solved:
     operator: DiffusionOperator
     codes: Codes
     sizes: npt.NDArray[np.int64]
-    spectra: list[npt.NDArray[Any]]
+    groups: _Groups
     estimator: str
     base: float
     seed: int
+    tol: float | None
 
     def at(self, t: float) -> MutualInformation:
-        """The information at diffusion time t."""
+        """The information at diffusion time t, with a warning where the spectra do not give it."""
+        result, baseline = self.measured(t)
+        warn_if_imprecise(result.error_bound, baseline, self.tol, self.base, t)
+        return result
+
+    def is_within(self, t: float) -> bool:
+        """Whether rounding leaves the information at t within tol of the baseline."""
+        assert self.tol is not None
+        result, baseline = self.measured(t)
+        return within(result.error_bound, baseline, self.tol, self.base)
+
+    def measured(self, t: float) -> tuple[MutualInformation, float]:
+        """The information at diffusion time t, and the baseline that it is a difference from."""
         observed, null = self._conditional_entropies(t)
+        observed_bound, null_bound = self._conditional_bounds(t)
         if self.estimator == "matched":
-            baseline = float(null.mean())
+            baseline, bound = float(null.mean()), float(null_bound.mean())
             error = float(null.std(ddof=1)) / math.sqrt(len(null))
         else:
-            baseline, error = self._whole(t), 0.0
+            baseline, bound = self._whole(t)
+            error = 0.0
         # Less conditional entropy is more information. Equal partitions may differ in the last bit.
-        at_least = int((null <= observed + 1e-12 * max(1.0, abs(observed))).sum())
-        return MutualInformation(
+        tie = 1e-12 if self.groups.dtype == "float64" else 1e-6
+        at_least = int((null <= observed + tie * max(1.0, abs(observed))).sum())
+        bound += observed_bound
+        result = MutualInformation(
             value=baseline - observed,
             standard_error=error,
             p_value=(1 + at_least) / (1 + len(null)) if len(null) else math.nan,
@@ -251,8 +368,11 @@ class _Solved:
             t=t,
             base=self.base,
             seed=self.seed,
+            dtype="float32" if bound > 0.0 else self.groups.dtype,
+            error_bound=bound,
             _source=self,
         )
+        return result, baseline
 
     def adjusted(self, t: float) -> tuple[float, str]:
         """The ratio matched / (H(Y) - (S(Z) - mean null)), and why it is NaN where it is."""
@@ -263,7 +383,7 @@ class _Solved:
         if label_entropy == 0.0:
             return math.nan, "Y has a single group: H(Y) is 0"
         baseline, noise = float(null.mean()), float(null.std(ddof=1))
-        room = label_entropy - (self._whole(t) - baseline)
+        room = label_entropy - (self._whole(t)[0] - baseline)
         if room <= max(3.0 * noise, 1e-9 * label_entropy):
             return math.nan, (
                 f"H(Y) leaves {room:.3g} above what groups of these sizes lose at random, which "
@@ -273,14 +393,26 @@ class _Solved:
 
     def _conditional_entropies(self, t: float) -> tuple[float, npt.NDArray[np.float64]]:
         """sum_y p_y S(Z | y) of the observed partition and of each random one."""
-        entropies = [spectral_entropy(group, t=t, base=self.base) for group in self.spectra]
-        conditional = np.reshape(entropies, (-1, len(self.sizes))) @ (self.sizes / self.operator.n)
-        return float(conditional[0]), conditional[1:]
+        entropies = [spectral_entropy(group, t=t, base=self.base) for group in self.groups.spectra]
+        return self._weighted(entropies)
+
+    def _conditional_bounds(self, t: float) -> tuple[float, npt.NDArray[np.float64]]:
+        """Bounds of the rounding errors of `_conditional_entropies`; 0 in float64."""
+        pairs = zip(self.groups.spectra, self.groups.roundings, strict=False)
+        bounds = [rounding.entropy_error(group, t, self.base) for group, rounding in pairs]
+        return self._weighted(bounds or np.zeros(len(self.groups.spectra)))
+
+    def _weighted(self, values: Any) -> tuple[float, npt.NDArray[np.float64]]:
+        """sum_y p_y value_y of the observed partition and of each random one."""
+        weighted = np.reshape(values, (-1, len(self.sizes))) @ (self.sizes / self.operator.n)
+        return float(weighted[0]), weighted[1:]
 
     def _label_entropy(self) -> float:
         p = self.sizes / self.operator.n
         return max(0.0, -float(p @ np.log(p))) / math.log(self.base)
 
-    def _whole(self, t: float) -> float:
-        """S(Z), without the warnings that the groups have caused already."""
-        return spectral_entropy(self.operator.eigenvalues(), t=t, base=self.base)
+    def _whole(self, t: float) -> tuple[float, float]:
+        """S(Z) and its rounding error, without the warnings that the groups have caused already."""
+        operator = self.operator._within(self.tol, [t])
+        value = spectral_entropy(operator.eigenvalues(), t=t, base=self.base)
+        return value, operator._entropy_error(t, self.base)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from eigentropy import files
 from eigentropy._arrays import Matrix, as_numpy
 from eigentropy._options import (
+    auto_tolerance,
     exact_method,
     integer,
     logarithm_base,
@@ -25,8 +26,9 @@ from eigentropy._options import (
 )
 from eigentropy._progress import Callback
 from eigentropy.bandwidth import RULES
-from eigentropy.groups import CLUSTERINGS, KINDS
-from eigentropy.information import ESTIMATORS, diffusion_spectral_mutual_information
+from eigentropy.entropy import entropies
+from eigentropy.groups import CLUSTERINGS, KINDS, group_codes
+from eigentropy.information import ESTIMATORS, informations
 from eigentropy.operator import DiffusionOperator
 from eigentropy.results import Entropy, MutualInformation
 
@@ -45,6 +47,7 @@ class Settings:
     alpha: float = 0.5
     base: float = 2.0
     method: str = "auto"
+    tol: float = 1e-3
     dtype: str | None = None
     estimator: str = "matched"
     n_null: int = 20
@@ -67,12 +70,18 @@ class Settings:
         logarithm_base(self.base)
         exact_method(self.method)
         working_dtype(self.dtype)
+        positive(self.tol, "tol")
         one_of(self.estimator, "estimator", ESTIMATORS)
         integer(self.n_null, "n_null", at_least=2 if self.estimator == "matched" else 0)
         one_of(self.kind, "kind", KINDS)
         integer(self.n_clusters, "n_clusters", at_least=1)
         one_of(self.clustering, "clustering", CLUSTERINGS)
         integer(self.seed, "seed", at_least=0)
+
+    @property
+    def tolerance(self) -> float | None:
+        """What "auto" may trade for speed; None where method or dtype fix the precision."""
+        return auto_tolerance(self.method, self.dtype, self.tol)
 
 
 @dataclass
@@ -88,22 +97,19 @@ class Variable:
         self, operator: DiffusionOperator, settings: Settings, progress: Progress = False
     ) -> list[MutualInformation]:
         """Measure the information that the rows share with it, at every t from one solution."""
-        first = diffusion_spectral_mutual_information(
+        clusters = settings.clustering if self.groups is None else self.groups
+        self.groups = group_codes(self.values, operator.n, self.kind, settings.n_clusters, clusters)
+        return informations(
             operator,
-            self.values,
-            kind=self.kind,
-            n_clusters=settings.n_clusters,
-            clusters=settings.clustering if self.groups is None else self.groups,
+            self.groups,
+            settings.t,
+            settings.tolerance,
             estimator=settings.estimator,
             n_null=settings.n_null,
-            t=settings.t[0],
             base=settings.base,
-            method=settings.method,
             seed=settings.seed,
             progress=progress,
         )
-        self.groups = first.clusters
-        return [first, *(first.at(t) for t in settings.t[1:])]
 
 
 @dataclass(frozen=True)
@@ -135,9 +141,8 @@ def measure(
         seed=settings.seed,
         progress=progress,
     )
-    first = operator.entropy(t=settings.t[0], base=settings.base)
     return Measurement(
-        entropies=[first, *(first.at(t) for t in settings.t[1:])],
+        entropies=entropies(operator, settings.t, settings.base, settings.tolerance),
         informations={
             role: variable.information(operator, settings, progress)
             for role, variable in variables.items()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from eigentropy._options import (
 from eigentropy._progress import Callback, reporter
 from eigentropy._warnings import warn
 from eigentropy.bandwidth import resolve_sigma
+from eigentropy.precision import Rounding, eigenvalue_error, may_use_single, reach, within
 from eigentropy.results import Entropy, SaturationWarning
 from eigentropy.spectrum import spectral_entropy
 
@@ -94,10 +97,17 @@ class DiffusionOperator:
         self.n = len(self.rows)
         self.sigma = resolve_sigma(sigma, self.rows, self.seed)
         self._progress = progress
+        self._reach: float | None = None
+        self._single: DiffusionOperator | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        """Nothing has been computed yet."""
         self._eigenvalues: npt.NDArray[Any] | None = None
         self._matrix: npt.NDArray[Any] | None = None
         self._traces: tuple[float, float] | None = None
         self._kernel_sum = math.nan
+        self._outside = 0.0
 
     def eigenvalues(self) -> npt.NDArray[Any]:
         """All eigenvalues, descending, shape (n,), in the working dtype.
@@ -117,6 +127,7 @@ class DiffusionOperator:
                 values, trace, frobenius2, self._kernel_sum = _core.spectrum(
                     self.rows, self.sigma, self.alpha, self.dtype, progress
                 )
+            self._outside = outside_of_range(values)
             np.clip(values, 0.0, 1.0, out=values)
             values.flags.writeable = False
             self._eigenvalues, self._traces = values, (trace, frobenius2)
@@ -138,8 +149,56 @@ class DiffusionOperator:
             t=t,
             base=base,
             seed=self.seed,
+            dtype=self.dtype,
+            error_bound=self._entropy_error(t, base),
             eigenvalues=eigenvalues,
+            _rounding=self._rounding(),
         )
+
+    def _entropy_error(self, t: float, base: float) -> float:
+        """Bound of the rounding error of S(t); 0 in float64, where none is computed."""
+        rounding = self._rounding()
+        return 0.0 if rounding is None else rounding.entropy_error(self.eigenvalues(), t, base)
+
+    def _rounding(self) -> Rounding | None:
+        """What is known of the rounding in the eigenvalues, which must have been computed."""
+        if self.dtype == "float64":
+            return None
+        return Rounding(eigenvalue_error(self.n, self._known_reach(), self._outside), self.trace())
+
+    def _known_reach(self) -> float:
+        """Largest distance of a row from the mean row, in units of sigma."""
+        if self._reach is None:
+            self._reach = reach(self.rows, self.sigma)
+        return self._reach
+
+    def _within(self, tol: float | None, times: Sequence[float]) -> DiffusionOperator:
+        """Itself or, where that gives S(t) to the relative error tol, the same in float32.
+
+        tol = None: itself. docs/mathematics.md has the rule.
+        """
+        if tol is None or self._eigenvalues is not None:
+            return self
+        if not may_use_single(self.n, self.rows.shape[1], self._known_reach, times, tol):
+            return self
+        single = self._in_single()
+        try:
+            spectrum = single.eigenvalues()
+        except _core.SolverError:
+            return self
+        exact_enough = all(
+            within(single._entropy_error(t, math.e), spectral_entropy(spectrum, t, math.e), tol)
+            for t in times
+        )
+        return single if exact_enough else self
+
+    def _in_single(self) -> DiffusionOperator:
+        """The same operator in float32; it is made once."""
+        if self._single is None:
+            self._single = copy.copy(self)
+            self._single.dtype = "float32"
+            self._single._forget()
+        return self._single
 
     def trace(self) -> float:
         """Tr A = sum of the eigenvalues, in O(n^2 d) without computing them."""
@@ -230,13 +289,19 @@ def require_matrix_memory(n: int, d: int, dtype: str, rows: int = 0) -> None:
     `rows` rows of d columns are copied besides those of the matrix.
     """
     size = 8 if dtype == "float64" else 4
+    half = ", or dtype='float32' for half of it" if dtype == "float64" else ""
     # Reflectors, products, panels and the band itself take some 700 columns beside the matrix.
     _memory.require(
         float(size) * (float(n) * (n + d + 700) + float(rows) * d),
         f"the {n} x {n} matrix in {dtype}",
-        "pass a random subset of the rows, or dtype='float32' for half of it "
+        f"pass a random subset of the rows{half} "
         "(method='stochastic', which needs no matrix, is not built in this version)",
     )
+
+
+def outside_of_range(eigenvalues: npt.NDArray[Any]) -> float:
+    """How far the computed eigenvalues leave [0, 1], where the exact ones lie."""
+    return max(0.0, -float(eigenvalues.min()), float(eigenvalues.max()) - 1.0)
 
 
 def warn_if_saturated(n: int, others: float, likeness: float, sigma: float) -> None:

@@ -10,11 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy._options import positive
+from eigentropy._warnings import warn
+from eigentropy.precision import Rounding, within
 from eigentropy.spectrum import spectral_entropy
 
 
 class SaturationWarning(UserWarning):
     """The bandwidth does not fit the data, so the entropy is at 0 or at log n whatever they are."""
+
+
+class PrecisionWarning(UserWarning):
+    """A float32 spectrum does not give the entropy at this t as accurately as `tol` asks for."""
 
 
 def unit(base: float) -> str:
@@ -119,6 +125,11 @@ class Entropy(Number):
         The settings that were used; `sigma` is a number also where a rule was asked for.
     seed : int
         Of the random numbers.
+    dtype : str
+        The precision of the computation, "float64" or "float32".
+    error_bound : float
+        Bound of the rounding error of a float32 result, in the unit of `base`. 0 in float64, where
+        the error is some 1e-13 for t >= 1 and no bound is computed.
     eigenvalues : array of shape (n,), or None
         Of the diffusion operator, descending, where they were all computed.
     """
@@ -132,19 +143,52 @@ class Entropy(Number):
     t: float
     base: float
     seed: int
+    dtype: str = "float64"
+    error_bound: float = 0.0
     eigenvalues: npt.NDArray[Any] | None = None
+    _rounding: Rounding | None = None  # of a float32 spectrum
+    _tol: float | None = None  # what "auto" has to meet; None where the caller chose the dtype
 
     def at(self, t: float) -> Entropy:
-        """The entropy at another diffusion time, from the same eigenvalues."""
+        """The entropy at another diffusion time, from the same eigenvalues.
+
+        Where "auto" has chosen float32 and that is not enough for this t, a `PrecisionWarning`
+        says so; the result's `error_bound` has the figure.
+        """
         if self.eigenvalues is None:
             raise ValueError("this result has no eigenvalues to compute another t from")
+        t = positive(t, "t")
         value = spectral_entropy(self.eigenvalues, t=t, base=self.base)
-        return replace(self, value=value, t=float(t))
+        error = 0.0
+        if self._rounding is not None:
+            error = self._rounding.entropy_error(self.eigenvalues, t, self.base)
+        warn_if_imprecise(error, value, self._tol, self.base, t)
+        return replace(self, value=value, t=t, error_bound=error)
 
     def __repr__(self) -> str:
         return (
-            f"Entropy({self.value:.6g} {unit(self.base)}, {self.method}, n={self.n}, "
+            f"Entropy({self.value:.6g} {unit(self.base)}, {_how(self)}, n={self.n}, "
             f"sigma={self.sigma:.4g}, alpha={self.alpha:g}, t={self.t:g})"
+        )
+
+
+def _how(result: Entropy | MutualInformation) -> str:
+    """The method and, where it is not float64, the precision."""
+    if result.dtype == "float64":
+        return result.method
+    return f"{result.method} in {result.dtype} +- {result.error_bound:.1g}"
+
+
+def warn_if_imprecise(
+    error: float, entropy: float, tol: float | None, base: float, t: float
+) -> None:
+    """Warn where the error of something at t may be more than tol of an entropy."""
+    if tol is not None and not within(error, entropy, tol, base):
+        warn(
+            f"t={t:g} needs more than the float32 that 'auto' has chosen for another t: the error "
+            f"may be {error:.2g} {unit(base)}, more than tol={tol:g} of the entropy; pass "
+            "dtype='float64', or this t to the function itself",
+            PrecisionWarning,
         )
 
 
@@ -185,6 +229,11 @@ class MutualInformation(Number):
         H(Y) in the unit of `base`.
     method, estimator : str
         How the spectra and how the baseline were obtained.
+    dtype : str
+        "float32" where any of the spectra is, "float64" otherwise.
+    error_bound : float
+        Bound of the rounding error of `value` in float32, in the unit of `base`; 0 in float64, as
+        in `Entropy`.
     n, sigma, alpha, t, base, seed
         As in `Entropy`.
     """
@@ -205,10 +254,16 @@ class MutualInformation(Number):
     t: float
     base: float
     seed: int
+    dtype: str = "float64"
+    error_bound: float = 0.0
     _source: InformationSource | None = None
 
     def at(self, t: float) -> MutualInformation:
-        """The information at another diffusion time, from the same spectra."""
+        """The information at another diffusion time, from the same spectra.
+
+        Where "auto" has chosen float32 and that is not enough for this t, a `PrecisionWarning`
+        says so.
+        """
         return self._known_source("another t").at(positive(t, "t"))
 
     @property
@@ -248,7 +303,7 @@ class MutualInformation(Number):
     def __repr__(self) -> str:
         return (
             f"MutualInformation({self.value:.6g} +- {self.standard_error:.2g} {unit(self.base)}, "
-            f"{self.estimator}, {self.method}, p={self.p_value:.3g}, n={self.n}, "
+            f"{self.estimator}, {_how(self)}, p={self.p_value:.3g}, n={self.n}, "
             f"{len(self.group_sizes)} groups, sigma={self.sigma:.4g}, alpha={self.alpha:g}, "
             f"t={self.t:g})"
         )

@@ -1,0 +1,322 @@
+"""float32: the bound of its error holds, and "auto" uses it where that is within `tol`."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.datasets import make_swiss_roll
+
+import eigentropy as eg
+from eigentropy import _core, _memory, precision, reference
+from eigentropy.compat import dse_dsmi
+from eigentropy.precision import EPS, entropy_error, may_use_single
+
+TIMES = (0.3, 0.7, 1.0, 1.5, 2.0, 5.0, 30.0, 1000.0)
+
+
+def nats(values, t):
+    return eg.spectral_entropy(np.asarray(values, dtype=float), t=t, base=math.e)
+
+
+def both_precisions(Z, **options):
+    return (eg.DiffusionOperator(Z, dtype=dtype, **options) for dtype in ("float64", "float32"))
+
+
+def assert_bounds_hold(Z, times, **options):
+    exact, single = both_precisions(Z, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", eg.SaturationWarning)
+        rounding = single.entropy()._rounding
+        errors = np.abs(single.eigenvalues().astype(float) - exact.eigenvalues())
+        assert errors.max() <= rounding.delta
+        assert abs(single.trace() / exact.trace() - 1) <= rounding.delta
+        for t in times:
+            result = single.entropy(t)
+            assert abs(float(result) - float(exact.entropy(t))) <= result.error_bound, t
+
+
+# The bound
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
+def test_the_error_of_float32_is_below_its_bound(data_set, alpha):
+    assert_bounds_hold(data_set, TIMES, sigma=eg.bandwidth(data_set), alpha=alpha)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    n=st.integers(1, 80),
+    d=st.integers(1, 12),
+    log_sigma=st.floats(-3.0, 3.0),
+    copies=st.integers(1, 4),
+    tails=st.floats(0.7, 30.0),
+    t=st.floats(0.2, 60.0),
+)
+def test_the_bound_holds_for_any_data_and_sigma(seed, n, d, log_sigma, copies, tails, t):
+    Z = np.random.default_rng(seed).standard_t(tails, size=(n, d))
+    assert_bounds_hold(np.repeat(Z, copies, axis=0), [t], sigma=10.0**log_sigma)
+
+
+@pytest.mark.parametrize("sigma", [1.0, 30.0])
+def test_the_bound_holds_for_pairs_far_from_their_center(rng, sigma):
+    """Rounding a coordinate of 1e4 changes the distance within a pair as much as it can."""
+    ends = 1e4 * rng.normal(size=(150, 3))
+    pairs = np.concatenate([ends, ends + np.array([1.0, 0.0, 0.0])])
+    assert_bounds_hold(pairs, TIMES, sigma=sigma)
+
+
+def test_rows_far_from_the_others_widen_the_bound(rng):
+    Z = rng.normal(size=(200, 3))
+    near = eg.dse(Z, sigma=1.0, dtype="float32")
+    Z[0] = 1e5
+    far = eg.dse(Z, sigma=1.0, dtype="float32")
+    assert far._rounding.delta > 1e3 * near._rounding.delta
+
+
+def test_the_solver_s_visible_errors_widen_the_bound():
+    assert precision.eigenvalue_error(300, 1.0, outside=1e-4) == 2e-4
+    assert precision.eigenvalue_error(300, 1.0, outside=1e-9) == precision.eigenvalue_error(300, 1)
+
+
+def test_reach_is_the_largest_distance_from_the_mean_in_sigmas(rng):
+    Z = rng.normal(size=(700, 4)) + 100.0
+    expected = np.linalg.norm(Z - Z.mean(axis=0), axis=1).max() / 0.3
+    assert precision.reach(Z, 0.3) == pytest.approx(expected)
+    assert precision.reach(Z, 1e-200) == math.inf
+
+
+@pytest.mark.parametrize("t", [0.5, 1.0, 2.0, 7.0])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_bound_is_the_largest_change_that_errors_of_delta_can_make(seed, t):
+    """Over all signs of the errors; the bound is right to first order, and no larger."""
+    delta = 1e-4
+    values = np.sort(np.random.default_rng(seed).uniform(0.01, 0.99, size=9))[::-1]
+    signs = np.array(list(itertools.product([-1, 1], repeat=9)))
+    changes = [abs(nats(values + delta * sign, t) - nats(values, t)) for sign in signs]
+    bound = entropy_error(values, t, delta, trace=values.sum())
+    assert max(changes) == pytest.approx(bound, rel=0.02)
+
+
+@pytest.mark.parametrize("t", [0.5, 1.0, 1.5])
+@pytest.mark.parametrize("hidden", [1e-7, 4e-7])
+def test_eigenvalues_that_float32_cannot_see_are_bounded_by_the_trace(t, hidden):
+    """The exact spectrum has 2000 of them where the computed one has zeros."""
+    seen = np.array([1.0, 0.6, 0.2])
+    exact = np.concatenate([seen, np.full(2000, hidden)])
+    computed = np.concatenate([seen, np.zeros(2000)]).astype(np.float32)
+    change = abs(nats(exact, t) - eg.spectral_entropy(computed, t=t, base=math.e))
+    bound = entropy_error(computed, t, 5 * EPS, trace=exact.sum())
+    assert change <= bound
+    # Without the trace each could be as large as 15 eps.
+    assert bound < 0.8 * entropy_error(computed, t, 5 * EPS, trace=5.0)
+
+
+def test_an_entropy_is_within_tol_only_if_the_bound_is():
+    assert precision.within(1e-3, 2.0, tol=1e-3)
+    assert not precision.within(2.1e-3, 2.0, tol=1e-3)
+    assert precision.within(0.99e-6, 0.0, tol=1e-3)  # an entropy of 0 counts as tol
+    assert not precision.within(1.01e-6, 0.0, tol=1e-3)
+    assert not precision.within(math.nan, 2.0, tol=1e-3)
+
+
+# Whether to try
+
+
+def test_float32_is_not_tried_where_it_cannot_pay():
+    def worth(n=2000, d=20, reach=3.0, times=(1.0,), tol=1e-3):
+        return may_use_single(n, d, lambda: reach, times, tol)
+
+    assert worth()
+    assert worth(n=1000)
+    assert not worth(n=999)
+    assert not worth(times=(2.0, 0.9))
+    assert not worth(tol=1e-7)
+    assert not worth(reach=1e5)
+    assert not worth(reach=math.inf)
+    assert worth(d=2000, reach=1.0)
+    assert not worth(d=2000)  # its distances would be refined
+    assert worth(n=9000, d=2000)
+
+
+# What "auto" chooses
+
+
+@pytest.fixture(scope="module")
+def gaussian():
+    return np.random.default_rng(3).normal(size=(1000, 20))
+
+
+@pytest.fixture(scope="module")
+def roll():
+    """A smooth kernel: most eigenvalues are below what float32 resolves."""
+    return make_swiss_roll(1000, random_state=2)[0]
+
+
+def test_auto_uses_float32_from_1000_rows_and_stays_within_tol(gaussian):
+    result, exact = eg.dse(gaussian), eg.dse(gaussian, method="exact")
+    assert (result.dtype, exact.dtype) == ("float32", "float64")
+    assert result.eigenvalues.dtype == np.float32
+    assert 0 < abs(float(result) - float(exact)) <= result.error_bound <= 1e-3 * float(exact)
+    assert exact.error_bound == exact.standard_error == result.standard_error == 0.0
+    assert eg.dse(gaussian[:999]).dtype == "float64"
+
+
+@pytest.mark.parametrize(("tol", "dtype"), [(1e-2, "float32"), (1e-4, "float64")])
+def test_auto_computes_again_in_float64_where_the_bound_exceeds_tol(roll, tol, dtype):
+    exact = eg.dse(roll, sigma=10.0, method="exact")
+    result = eg.dse(roll, sigma=10.0, tol=tol)
+    assert result.dtype == dtype
+    assert float(result) == pytest.approx(float(exact), rel=tol if dtype == "float32" else 1e-11)
+
+
+def test_identical_rows_are_left_to_float64():
+    with pytest.warns(eg.SaturationWarning, match="rows are equal") as caught:
+        result = eg.dse(np.tile([0.1, -3.7], (1000, 1)))
+    assert len(caught) == 1
+    assert result.dtype == "float64"
+    assert float(result) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_t_below_1_is_left_to_float64(gaussian):
+    assert eg.dse(gaussian, t=0.9).dtype == "float64"
+
+
+@pytest.mark.parametrize("options", [{}, {"tol": 1e-12}, {"method": "exact"}, {"t": 0.5}])
+def test_an_explicit_dtype_always_wins(gaussian, options):
+    for dtype in ("float32", "float64"):
+        assert eg.dse(gaussian, dtype=dtype, **options).dtype == dtype
+    assert eg.dse(gaussian[:50], dtype="float32", **options).dtype == "float32"
+
+
+def test_an_operator_stays_in_float64(gaussian):
+    assert eg.DiffusionOperator(gaussian).entropy().dtype == "float64"
+    assert eg.DiffusionOperator(gaussian).eigenvalues().dtype == np.float64
+
+
+def test_a_solver_error_in_float32_leads_to_float64(gaussian, monkeypatch):
+    spectrum = _core.spectrum
+
+    def failing(Z, sigma, alpha, dtype, progress):
+        if dtype == "float32":
+            raise eg.SolverError
+        return spectrum(Z, sigma, alpha, dtype, progress)
+
+    monkeypatch.setattr(_core, "spectrum", failing)
+    assert eg.dse(gaussian).dtype == "float64"
+
+
+def test_auto_fits_where_float64_does_not(gaussian, monkeypatch):
+    monkeypatch.setattr(_memory, "available", lambda: 10e6)
+    assert eg.dse(gaussian).dtype == "float32"
+    with pytest.raises(MemoryError, match="dtype='float32' for half of it"):
+        eg.dse(gaussian, method="exact")
+    with pytest.raises(MemoryError) as error:
+        eg.dse(np.tile(gaussian, (2, 1)))
+    assert "in float32" in str(error.value)
+    assert "half" not in str(error.value)
+
+
+# Other t
+
+
+def test_at_warns_where_float32_does_not_reach(roll):
+    result = eg.dse(roll)
+    with pytest.warns(eg.PrecisionWarning, match=r"t=0\.3 needs more than the float32") as caught:
+        other = result.at(0.3)
+    assert caught[0].filename == __file__
+    exact = eg.dse(roll, t=0.3)
+    assert exact.dtype == "float64"
+    assert abs(float(other) - float(exact)) <= other.error_bound
+    assert other.error_bound > 1e-3 * float(exact)
+
+
+def test_at_is_silent_where_float32_reaches_or_was_asked_for(gaussian, roll):
+    for Z in (gaussian, roll):
+        result = eg.dse(Z)
+        assert result.dtype == "float32"
+        for t in (1, 2, 5, 10, 100, 1000):
+            assert result.at(t).dtype == "float32"
+        eg.dse(Z, dtype="float32").at(0.3)
+        assert eg.dse(Z, method="exact").at(0.3).error_bound == 0.0
+
+
+def test_a_float32_result_says_so_and_survives_pickling(gaussian):
+    result = eg.dse(gaussian)
+    assert "exact in float32 +- " in repr(result)
+    assert "float" not in repr(eg.dse(gaussian, method="exact"))
+    copy = pickle.loads(pickle.dumps(result))
+    assert copy.at(2.0).error_bound == result.at(2.0).error_bound > 0
+
+
+# Information
+
+
+@pytest.fixture(scope="module")
+def labelled():
+    labels = np.repeat([0, 1], [1000, 200])
+    return np.random.default_rng(5).normal(size=(1200, 3)) + labels[:, None], labels
+
+
+@pytest.mark.parametrize("estimator", ["matched", "plain"])
+def test_information_in_float32_is_within_tol_of_the_baseline(labelled, estimator):
+    options = {"estimator": estimator, "n_null": 4}
+    result = eg.dsmi(*labelled, **options)
+    exact = eg.dsmi(*labelled, method="exact", **options)
+    assert (result.dtype, exact.dtype) == ("float32", "float64")
+    assert "exact in float32" in repr(result)
+    assert 0 < abs(float(result) - float(exact)) <= result.error_bound
+    assert result.error_bound <= 1e-3 * (float(exact) + exact.conditional_entropy)
+    assert exact.error_bound == 0.0
+    assert result.p_value == exact.p_value
+    assert result.adjusted == pytest.approx(exact.adjusted, abs=1e-3)
+    np.testing.assert_allclose(result.null, exact.null, atol=result.error_bound)
+
+
+def test_information_is_left_to_float64_where_float32_cannot_serve(labelled):
+    Z, labels = labelled
+    exact = float(eg.dsmi(Z, labels, n_null=2, method="exact"))
+    assert eg.dsmi(Z, np.arange(1200) % 2, n_null=2).dtype == "float64"  # 600 rows each
+    assert eg.dsmi(Z, labels, n_null=2, t=0.5).dtype == "float64"
+    assert eg.dsmi(eg.DiffusionOperator(Z), labels, n_null=2).dtype == "float64"
+    strict = eg.dsmi(Z, labels, n_null=2, tol=2e-6)
+    assert strict.dtype == "float64"
+    assert float(strict) == pytest.approx(exact, rel=1e-9)
+    assert eg.dsmi(Z, labels, n_null=2, dtype="float32", tol=1e-9).dtype == "float32"
+
+
+def test_information_at_another_t_warns_where_float32_does_not_reach(labelled):
+    result = eg.dsmi(*labelled, n_null=2)
+    assert result.dtype == "float32"
+    assert result.at(2.0).error_bound > 0
+    with pytest.warns(eg.PrecisionWarning, match=r"t=0\.3"):
+        other = result.at(0.3)
+    exact = eg.dsmi(*labelled, n_null=2, t=0.3)
+    assert abs(float(other) - float(exact)) <= other.error_bound
+
+
+def test_the_entropy_of_all_rows_is_computed_again_where_another_t_needs_it(labelled):
+    result = eg.dsmi(*labelled, n_null=2, estimator="plain", clusters=np.arange(1200) % 3)
+    assert result.dtype == "float32"  # S(Z), of 1200 rows; the groups are small
+    other = result.at(0.3)
+    assert other.dtype == "float64"
+    exact = eg.dsmi(
+        *labelled, n_null=2, estimator="plain", clusters=np.arange(1200) % 3, t=0.3, method="exact"
+    )
+    assert float(other) == pytest.approx(float(exact), rel=1e-9)
+
+
+# The peer's numbers
+
+
+def test_compat_stays_in_float64(gaussian):
+    value = dse_dsmi.diffusion_spectral_entropy(gaussian, gaussian_kernel_sigma=3.0)
+    expected = reference.diffusion_spectral_entropy(gaussian, 3.0, alpha=0.0)
+    assert float(value) == pytest.approx(expected, rel=1e-12)
