@@ -64,9 +64,10 @@ def reach(rows: npt.NDArray[Any], sigma: float) -> float:
 def eigenvalue_error(n: int, reach: float, outside: float = 0.0) -> float:
     """Bound of the error of each of n eigenvalues in float32.
 
-    eps (5 + sqrt(n)/5) is three times what the solver was measured to make of n rows; rounding the
-    coordinates changes the kernel by eps * reach. `outside` is how far eigenvalues were seen
-    outside of [0, 1], which can be nothing but error.
+    eps (5 + sqrt(n)/5) is at least twice what kernel and solver were measured to make of n rows
+    that do not coincide. Rounding the coordinates changes the kernel by up to eps * reach.
+    `outside` is how far eigenvalues were seen outside of [0, 1], which can be nothing but error;
+    where many rows coincide it is larger.
     """
     return min(1.0, max(EPS * (5.0 + 0.2 * math.sqrt(n) + reach), 2.0 * outside))
 
