@@ -136,9 +136,22 @@ def main() -> None:
     }
     print(json.dumps({name: results[name] for name in results if name != "rows"}, indent=2))
     if arguments.output:
-        arguments.output.write_text(json.dumps(results, indent=1) + "\n")
+        arguments.output.write_text(document(results))
     if share > 1 or any(not e["within_bound"] for row in rows for e in row["t"].values()):
         raise SystemExit("a bound does not hold")
+
+
+def document(results: dict[str, object]) -> str:
+    """JSON with one row a line, three digits a number."""
+    head = {name: value for name, value in results.items() if name != "rows"}
+    rows = ",\n".join(json.dumps(rounded(row)) for row in results["rows"])
+    return json.dumps(head, indent=2).removesuffix("\n}") + f',\n  "rows": [\n{rows}\n  ]\n}}\n'
+
+
+def rounded(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: rounded(item) for name, item in value.items()}
+    return float(f"{value:.3g}") if isinstance(value, float) else value
 
 
 def line(row: dict[str, object]) -> str:
