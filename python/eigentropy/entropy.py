@@ -65,7 +65,8 @@ def diffusion_spectral_entropy(
     seed : int
         Of the rows that a bandwidth rule samples when n is large.
     progress : bool or callable
-        Show a bar on stderr, or call it with the fraction that is done.
+        Show a bar on stderr, or call it with the fraction that is done. It starts again where
+        "auto" has to compute again in float64.
 
     Returns
     -------
