@@ -16,9 +16,9 @@ from sklearn.datasets import make_swiss_roll
 import eigentropy as eg
 from eigentropy import _core, _memory, precision, reference
 from eigentropy.compat import dse_dsmi
-from eigentropy.precision import EPS, entropy_error, may_use_single
+from eigentropy.precision import EPS, entropy_error, entropy_range, may_use_single
 
-TIMES = (0.3, 0.7, 1.0, 1.5, 2.0, 5.0, 30.0, 1000.0)
+TIMES = (0.3, 0.7, 1.0, 1.5, 2.0, 5.0, 30.0, 1000.0, 1e6, 1e9)
 
 
 def nats(values, t):
@@ -58,11 +58,11 @@ def test_the_error_of_float32_is_below_its_bound(data_set, alpha):
     log_sigma=st.floats(-3.0, 3.0),
     copies=st.integers(1, 4),
     tails=st.floats(0.7, 30.0),
-    t=st.floats(0.2, 60.0),
+    log_t=st.floats(-0.7, 8.0),
 )
-def test_the_bound_holds_for_any_data_and_sigma(seed, n, d, log_sigma, copies, tails, t):
+def test_the_bound_holds_for_any_data_and_sigma(seed, n, d, log_sigma, copies, tails, log_t):
     Z = np.random.default_rng(seed).standard_t(tails, size=(n, d))
-    assert_bounds_hold(np.repeat(Z, copies, axis=0), [t], sigma=10.0**log_sigma)
+    assert_bounds_hold(np.repeat(Z, copies, axis=0), [10.0**log_t], sigma=10.0**log_sigma)
 
 
 @pytest.mark.parametrize("sigma", [1.0, 30.0])
@@ -93,16 +93,52 @@ def test_reach_is_the_largest_distance_from_the_mean_in_sigmas(rng):
     assert precision.reach(Z, 1e-200) == math.inf
 
 
+def spectra_within(values, delta, errors):
+    """Spectra with a largest eigenvalue of 1 whose others are off by delta times the errors."""
+    return np.column_stack([np.ones(len(errors)), np.clip(values[1:] + delta * errors, 0, 1)])
+
+
+@pytest.fixture(params=range(5))
+def values(request):
+    return np.sort(np.append(np.random.default_rng(request.param).uniform(0.01, 0.99, 9), 1))[::-1]
+
+
 @pytest.mark.parametrize("t", [0.5, 1.0, 2.0, 7.0])
-@pytest.mark.parametrize("seed", range(5))
-def test_the_bound_is_the_largest_change_that_errors_of_delta_can_make(seed, t):
-    """Over all signs of the errors; the bound is right to first order, and no larger."""
-    delta = 1e-4
-    values = np.sort(np.random.default_rng(seed).uniform(0.01, 0.99, size=9))[::-1]
+def test_the_ends_of_the_range_are_attained_by_errors_of_delta(values, t):
+    """Over all signs of the errors. The largest may lie between two signs, to second order."""
     signs = np.array(list(itertools.product([-1, 1], repeat=9)))
-    changes = [abs(nats(values + delta * sign, t) - nats(values, t)) for sign in signs]
-    bound = entropy_error(values, t, delta, trace=values.sum())
-    assert max(changes) == pytest.approx(bound, rel=0.02)
+    entropies = [nats(spectrum, t) for spectrum in spectra_within(values, 1e-4, signs)]
+    low, high = entropy_range(values, t, 1e-4, trace=values.sum())
+    assert low == pytest.approx(min(entropies), abs=1e-12)
+    center = nats(values, t)
+    assert high - center == pytest.approx(max(entropies) - center, rel=0.02)
+    bound = entropy_error(values, t, 1e-4, trace=values.sum())
+    assert bound == pytest.approx(max(high - center, center - low), rel=1e-6)
+
+
+@pytest.mark.parametrize("t", [0.5, 1.0, 3.0, 20.0])
+@pytest.mark.parametrize("delta", [0.01, 0.2])
+def test_no_spectrum_within_delta_leaves_the_range(values, t, delta, rng):
+    errors = np.concatenate(
+        [
+            rng.uniform(-1, 1, size=(500, 9)),
+            rng.choice([-1, 1], size=(500, 9)),
+            0.0 * np.ones((1, 9)),
+        ]
+    )
+    low, high = entropy_range(values, t, delta, trace=values.sum())
+    for spectrum in spectra_within(values, delta, errors):
+        assert low - 1e-12 <= nats(spectrum, t) <= high + 1e-7
+
+
+def test_the_largest_entropy_within_wide_intervals_is_that_of_equal_numbers():
+    _, high = entropy_range(np.array([1.0, 0.95, 0.9]), 1.0, 0.2, trace=2.85)
+    assert high == pytest.approx(math.log(3), abs=1e-9)
+
+
+def test_where_t_makes_much_of_delta_nothing_is_known():
+    """Three eigenvalues of 1 in float32, but in truth perhaps one."""
+    assert entropy_range(np.ones(3), 1e9, 1e-6, trace=3.0) == pytest.approx((0, math.log(3)))
 
 
 @pytest.mark.parametrize("t", [0.5, 1.0, 1.5])

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy.spectrum import NOISE_FLOOR_EPS
+from eigentropy.spectrum import NOISE_FLOOR_EPS, spectral_entropy
 
 EPS = float(np.finfo(np.float32).eps)
 
@@ -26,12 +26,16 @@ SINGLE_FROM = 1000
 REFINED_ABOVE = 1e-5
 REFINED_COLUMNS = 0.25
 
+# The level of the largest entropy is sought until a step gains less than this share.
+LEVEL_TOLERANCE = 1e-9
+LEVEL_STEPS = 50
+
 Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Rounding:
-    """What is known of the rounding in a spectrum: see `entropy_error`.
+    """What is known of the rounding in a spectrum: see `entropy_range`.
 
     Attributes
     ----------
@@ -92,36 +96,39 @@ def within(error: float, entropy: float, tol: float, base: float = math.e) -> bo
 
 
 def entropy_error(eigenvalues: Any, t: float, delta: float, trace: float) -> float:
-    r"""Bound of \|S(t) - exact S(t)\| in nats, where every eigenvalue is wrong by up to delta.
+    r"""Bound of \|S(t) - exact S(t)\| in nats; see `entropy_range`."""
+    computed = spectral_entropy(eigenvalues, t, math.e)
+    low, high = entropy_range(eigenvalues, t, delta, trace)
+    # All three are sums in float64, which matters where they are nearly 0.
+    n = len(eigenvalues)
+    own_rounding = n * float(np.finfo(np.float64).eps) * (1.0 + math.log(n))
+    return max(high - computed, computed - low) + own_rounding
+
+
+def entropy_range(eigenvalues: Any, t: float, delta: float, trace: float) -> tuple[float, float]:
+    r"""Smallest and largest S(t) in nats of spectra within delta of these eigenvalues.
 
     S grows with :math:`x_i = \lambda_i^t` while x_i is below the level :math:`X e^{-S}`,
-    :math:`X = \sum x_i`, and falls above it. So S is largest where every x_i goes as far towards
-    the level as its interval allows, and smallest where every x_i goes away from it (to first
-    order, since the level moves too).
+    :math:`X = \sum x_i`, and falls above it. So it is largest where every x_i goes as far towards
+    the level as its interval allows, and smallest where every x_i goes away from it.
 
-    Eigenvalues below 2 delta cannot be told from 0 one by one. Together they are what the trace
-    leaves beside the others; S is largest where they share it equally, and smallest without them.
+    The largest eigenvalue is 1. Those below 2 delta cannot be told from 0 one by one. Together
+    they are what the trace leaves beside the others; S is largest where they share it equally, and
+    smallest without them.
     """
-    values = np.clip(np.asarray(eigenvalues, dtype=np.float64), 0.0, 1.0)
-    floor = NOISE_FLOOR_EPS * EPS * float(values.max())
-    counted = np.where(values > floor, values, 0.0) ** t
-    entropy = _entropy(counted)
-    level = float(counted.sum()) * math.exp(-entropy)
+    values = np.sort(np.asarray(eigenvalues, dtype=np.float64))[::-1]
+    values[0] = 1.0
+    cut = max(2.0 * delta, NOISE_FLOOR_EPS * EPS)
+    resolved = values[: max(1, int((values > cut).sum()))]
+    low = np.clip(resolved - delta, 0.0, 1.0) ** t
+    high = np.clip(resolved + delta, 0.0, 1.0) ** t
+    low[0] = high[0] = 1.0
 
-    cut = max(2.0 * delta, floor)
-    resolved = values[values > cut]
-    low = np.maximum(resolved - delta, 0.0) ** t
-    high = np.minimum(resolved + delta, 1.0) ** t
     unresolved = len(values) - len(resolved)
     hidden = max(0.0, trace - float(resolved.sum())) + (len(resolved) + trace) * delta
     hidden = min(hidden, unresolved * (cut + delta))
-    largest = _entropy(
-        np.clip(level, low, high), _power_sum(hidden, unresolved, t, cut + delta), unresolved
-    )
-    smallest = _entropy(np.where(resolved**t > level, high, low))
-    # The entropies are sums in float64, which matters where they are nearly 0.
-    own_rounding = 4.0 * float(np.finfo(np.float64).eps) * (1.0 + math.log(len(values)))
-    return max(largest - entropy, entropy - smallest) + own_rounding
+    rest = _power_sum(hidden, unresolved, t, cut + delta)
+    return _smallest_entropy(low, high), _largest_entropy(low, high, rest, unresolved)
 
 
 def _power_sum(total: float, count: int, t: float, at_most: float) -> float:
@@ -133,13 +140,32 @@ def _power_sum(total: float, count: int, t: float, at_most: float) -> float:
     return float(total * at_most ** (t - 1.0))
 
 
-def _entropy(x: Doubles, rest: float = 0.0, count: int = 1) -> float:
-    """Entropy in nats of numbers proportional to x and to `count` equal ones that sum to `rest`."""
-    x = x[x > 0.0]
-    total = float(x.sum()) + rest
-    if total == 0.0:
-        return 0.0
-    moment = float(x @ np.log(x))
-    if rest > 0.0:
-        moment += rest * math.log(rest / count)
-    return max(0.0, math.log(total) - moment / total)
+def _smallest_entropy(low: Doubles, high: Doubles) -> float:
+    """The first k at their upper ends and the others at their lower ones, for the best k >= 1."""
+    totals = float(low.sum()) + np.cumsum(high - low)
+    moments = float(_x_log_x(low).sum()) + np.cumsum(_x_log_x(high) - _x_log_x(low))
+    return float((np.log(totals) - moments / totals).min())
+
+
+def _largest_entropy(low: Doubles, high: Doubles, rest: float, count: int) -> float:
+    """All as near to the level as they may be, and `count` equal ones that add up to `rest`.
+
+    The level belongs to the entropy that is sought. Each step takes it from the last one, and
+    brings it nearer, since only the numbers that are at the level follow it.
+    """
+    rest_moment = rest * (math.log(rest) - math.log(count)) if rest > 0.0 else 0.0
+    largest, level = -1.0, 1.0
+    for _ in range(LEVEL_STEPS):
+        x = np.clip(level, low, high)
+        total = float(x.sum()) + rest
+        entropy = math.log(total) - (float(_x_log_x(x).sum()) + rest_moment) / total
+        if entropy <= largest + LEVEL_TOLERANCE * abs(largest):
+            break
+        largest, level = entropy, total * math.exp(-entropy)
+    return max(largest, entropy)
+
+
+def _x_log_x(x: Doubles) -> Doubles:
+    logarithms = np.log(x, out=np.zeros_like(x), where=x > 0.0)  # 0 log 0 = 0
+    product: Doubles = x * logarithms
+    return product
