@@ -127,8 +127,9 @@ def entropy_range(eigenvalues: Any, t: float, delta: float, trace: float) -> tup
 
     unresolved = len(values) - len(resolved)
     hidden = max(0.0, trace - float(resolved.sum())) + (len(resolved) + trace) * delta
-    hidden = min(hidden, unresolved * (cut + delta))
-    rest = _power_sum(hidden, unresolved, t, cut + delta)
+    largest = min(1.0, cut + delta)  # of the unresolved
+    hidden = min(hidden, unresolved * largest)
+    rest = _power_sum(hidden, unresolved, t, largest)
     return _smallest_entropy(low, high), _largest_entropy(low, high, rest, unresolved)
 
 
