@@ -24,7 +24,7 @@ help: ## Show this list
 # ctest runs one test at a time: BLAS's threads wait for each other by spinning, which makes two
 # tests at once slower than one after the other.
 
-.PHONY: demo test test-cpp test-python test-sanitizers lint format wheel bench-cpp docs
+.PHONY: demo test test-cpp test-python test-sanitizers test-tsan lint format wheel bench-cpp docs
 demo: $(STAMPS)/demo ## Train two small networks on digits and watch their hidden layer
 	$(VENV)/bin/python examples/digits_training.py $(DEMO_ARGS)
 
@@ -40,6 +40,13 @@ test-python: $(STAMPS)/test ## Run the Python tests
 test-sanitizers: build/asan-ubsan/build.ninja ## Run the C++ tests with address and UB sanitizers
 	cmake --build --preset asan-ubsan
 	ctest --preset asan-ubsan $(CTEST_ARGS)
+
+# GCC 12's thread sanitizer wants addresses that are not spread too far.
+fixed_addresses := $(shell setarch -R true 2>/dev/null && echo setarch -R)
+
+test-tsan: build/tsan/build.ninja ## Run the threaded C++ tests with the thread sanitizer
+	$(fixed_addresses) cmake --build --preset tsan
+	$(fixed_addresses) ctest --preset tsan $(CTEST_ARGS)
 
 # mypy sees the same packages everywhere: those of the tests.
 lint: $(STAMPS)/lint $(STAMPS)/test ## Run the linters and the type checker
@@ -118,6 +125,6 @@ build/third_party.stamp: $(STAMPS)/build scripts/fetch_cpp_test_libraries.sh
 	scripts/fetch_cpp_test_libraries.sh
 	@mkdir -p build && touch $@
 
-build/%/build.ninja: $(STAMPS)/build build/third_party.stamp
+build/%/build.ninja: $(STAMPS)/build build/third_party.stamp CMakePresets.json
 	cmake --preset $* -DPython_EXECUTABLE=$(VENV)/bin/python
 	@touch $@
