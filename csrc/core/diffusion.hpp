@@ -4,6 +4,7 @@
 #include "core/buffer.hpp"
 #include "core/control.hpp"
 #include "core/distances.hpp"
+#include "core/eigenvalues.hpp"
 #include "core/kernel.hpp"
 
 namespace eigentropy {
@@ -30,9 +31,21 @@ struct DiffusionMatrix {
   SymmetricView<T> view() const { return {entries.data(), n, n}; }
 };
 
+// Throws invalid_argument if a row has an entry that is NaN or infinite, which distances hide.
+template <class T>
+void require_finite_rows(const CenteredRows<T>& X);
+
+// Throws invalid_argument if a row or an entry of the operator is not finite.
 template <class T>
 DiffusionMatrix<T> build_matrix(const CenteredRows<T>& X, const OperatorOptions& options,
                                 int threads, Control& control, double from, double to);
+
+// Throws SolverError unless w, ascending, can be the spectrum of an operator of these options with
+// these traces: spectrum_matches, and bounds of [0, 1], or [0, n] for the kernel itself. The kernel
+// is positive semidefinite up to the rounding of its distances only, which the lower bound allows.
+template <class T>
+void check_spectrum(const T* w, index_t n, const OperatorOptions& options, double trace,
+                    double frobenius2);
 
 template <class T>
 struct Spectrum {
@@ -42,7 +55,9 @@ struct Spectrum {
   double kernel_sum = 0.0;
 };
 
-// One n x n matrix is alive at a time. `from` .. `to` is its stretch of the progress.
+// One n x n matrix is alive at a time. `from` .. `to` is its stretch of the progress. Throws
+// invalid_argument as build_matrix does, and SolverError if the spectra of two drivers fail their
+// check.
 template <class T>
 Spectrum<T> diffusion_spectrum(const CenteredRows<T>& X, const OperatorOptions& options,
                                int threads, Control& control, double from = 0.0, double to = 1.0);

@@ -1,6 +1,7 @@
 // Eigenvalues of symmetric matrices.
 #pragma once
 
+#include <limits>
 #include <memory>
 
 #include "core/buffer.hpp"
@@ -17,7 +18,7 @@ enum class Reduction { automatic, one_stage, two_stage, lapack };
 
 // w <- the n eigenvalues of A, ascending. A is destroyed; extra memory is some 300 n. The two-stage
 // reduction stops soon after it is asked to; sytrd cannot be stopped. `from` .. `to` is its stretch
-// of the progress.
+// of the progress. Throws invalid_argument, before anything else, if an entry is not finite.
 template <class T>
 void eigenvalues(SymmetricView<T> A, T* w, Reduction reduction, int threads, Control& control,
                  double from, double to);
@@ -38,13 +39,24 @@ class SmallEigensolver {
 };
 
 // w <- the k largest eigenvalues of A, descending; vectors (n x k, row-major) <- their
-// orthonormal eigenvectors. A is destroyed.
+// orthonormal eigenvectors. A is destroyed. Throws invalid_argument if an entry is not finite.
 template <class T>
 void top_eigenpairs(SymmetricView<T> A, index_t k, T* w, MatrixView<T> vectors, Control& control);
 
-// True if w can be the spectrum of a matrix with these traces: sum w = trace and
-// sum w^2 = frobenius2 to rounding. Costs nothing and catches a solver that fails silently.
+// Where all eigenvalues of a matrix are known to lie.
+struct EigenvalueBounds {
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
+};
+
+// True if w can be the spectrum of a matrix with these traces and bounds, to rounding:
+//
+//   |sum w - trace| <= 50 n eps |A|_F,  |sum w^2 - frobenius2| <= 100 n eps |A|_F^2,
+//   low - 50 n eps |A| <= w_i <= high + 50 n eps |A|,  |A| the largest of |low|, |high|, or |A|_F
+//
+// Costs nothing and catches a solver that fails silently.
 template <class T>
-bool spectrum_matches(const T* w, index_t n, double trace, double frobenius2);
+bool spectrum_matches(const T* w, index_t n, double trace, double frobenius2,
+                      EigenvalueBounds bounds = {});
 
 }  // namespace eigentropy

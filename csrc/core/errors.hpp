@@ -16,16 +16,25 @@ struct SolverError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Every LAPACK status goes through here. info < 0 names an illegal argument, which is our bug;
-// info > 0 means that the iteration left `info` off-diagonal entries unconverged.
-inline void check_info(const char* routine, int info) {
-  if (info == 0) return;
-  const std::string name(routine);
-  if (info < 0) {
-    throw std::logic_error(name + ": argument " + std::to_string(-info) + " is illegal");
+// What LAPACK's documentation says of info > 0. The factorisations and reductions (sytrd, geqrf,
+// geqrt3) have no way to fail; larft reports nothing.
+inline std::string meaning_of_info(const std::string& routine, int info) {
+  const std::string value = std::to_string(info);
+  if (routine == "sterf") {
+    return "did not converge in 30 n iterations: " + value + " off-diagonal entries are not zero";
   }
-  throw SolverError(name + " did not converge: " + std::to_string(info) +
-                    " off-diagonal entries are not zero");
+  if (routine == "syevr") return "failed with an internal error (info = " + value + ")";
+  return "returned info = " + value + ", which has no meaning for it";
+}
+
+// Every LAPACK status goes through here. info < 0 names an illegal argument, which is our bug.
+inline void check_info(const std::string& routine, int info) {
+  if (info == 0) return;
+  if (info < 0) {
+    throw std::logic_error("LAPACK's " + routine + ": argument " + std::to_string(-info) +
+                           " is illegal");
+  }
+  throw SolverError("LAPACK's " + routine + " " + meaning_of_info(routine, info));
 }
 
 }  // namespace eigentropy

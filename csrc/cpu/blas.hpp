@@ -4,6 +4,7 @@
 // can live in one process with other BLAS libraries. Matrices are column-major, sizes 32 bits.
 #pragma once
 
+#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <stdexcept>
@@ -46,6 +47,15 @@ inline int to_blas(index_t value) {
                                 " is beyond BLAS's limit of 2147483647");
   }
   return static_cast<int>(value);
+}
+
+// A workspace query answers in the matrix's own type. Where that has no longer every integer, the
+// answer may have been rounded down.
+template <class T>
+index_t work_size(T reported) {
+  constexpr T all_integers_below = static_cast<T>(index_t{1} << std::numeric_limits<T>::digits);
+  if (reported < all_integers_below) return static_cast<index_t>(reported);
+  return static_cast<index_t>(std::nextafter(reported, std::numeric_limits<T>::infinity()));
 }
 
 inline void set_threads(int count) { scipy_openblas_set_num_threads(count); }

@@ -1,9 +1,12 @@
 #include "core/diffusion.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
+#include <stdexcept>
+#include <string>
 
-#include "core/eigenvalues.hpp"
+#include "core/solve_checked.hpp"
 #include "core/threads.hpp"
 
 namespace eigentropy {
@@ -27,11 +30,35 @@ double sum_of(const Buffer<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
 }
 
+// |A|_F^2 is finite if all entries are.
+template <class T>
+void require_finite(const DiffusionMatrix<T>& matrix, const OperatorOptions& options) {
+  if (std::isfinite(matrix.frobenius2)) return;
+  throw std::invalid_argument(
+      "the operator of " + std::to_string(matrix.n) + " rows has entries that are not finite: " +
+      "(q_i q_j)^alpha is beyond " + (sizeof(T) == sizeof(float) ? "float32" : "float64") +
+      " for alpha = " + std::to_string(options.alpha));
+}
+
+// The bound of relative errors of a kernel's entries, ten times over: see refinement_of_kernel.
+template <class T>
+constexpr double kernel_rounding = sizeof(T) == sizeof(double) ? 1e-11 : 1e-4;
+
 }  // namespace
+
+template <class T>
+void require_finite_rows(const CenteredRows<T>& X) {
+  for (index_t i = 0; i < X.n; ++i) {
+    if (std::isfinite(X.norms[i])) continue;
+    throw std::invalid_argument("row " + std::to_string(i) + " of " + std::to_string(X.n) +
+                                " has entries that are NaN or infinite");
+  }
+}
 
 template <class T>
 DiffusionMatrix<T> build_matrix(const CenteredRows<T>& X, const OperatorOptions& options,
                                 int threads, Control& control, double from, double to) {
+  require_finite_rows(X);
   DiffusionMatrix<T> matrix;
   matrix.n = X.n;
   matrix.entries = Buffer<T>(X.n * X.n);
@@ -42,32 +69,35 @@ DiffusionMatrix<T> build_matrix(const CenteredRows<T>& X, const OperatorOptions&
   matrix.trace = scaling.trace;
   matrix.frobenius2 = scaling.frobenius2;
   matrix.degrees = std::move(scaling.degrees);
+  require_finite(matrix, options);
   return matrix;
+}
+
+template <class T>
+void check_spectrum(const T* w, index_t n, const OperatorOptions& options, double trace,
+                    double frobenius2) {
+  // Entries are positive, so that relative errors of the entries are errors relative to the norm.
+  const double norm = options.normalized ? 1.0 : static_cast<double>(n);
+  if (spectrum_matches(w, n, trace, frobenius2, {-kernel_rounding<T> * norm, norm})) return;
+  throw SolverError("the eigenvalues do not add up to the traces of the " + std::to_string(n) +
+                    " x " + std::to_string(n) + " matrix, or are outside of its bounds");
 }
 
 template <class T>
 Spectrum<T> diffusion_spectrum(const CenteredRows<T>& X, const OperatorOptions& options,
                                int threads, Control& control, double from, double to) {
   const double between = from + kernel_share(X.n, X.d) * (to - from);
-  for (const Reduction reduction : {Reduction::automatic, Reduction::lapack}) {
+  const auto solve_by = [&](Reduction reduction) {
     const DiffusionMatrix<T> matrix = build_matrix(X, options, threads, control, from, between);
-    Spectrum<T> spectrum;
-    spectrum.eigenvalues = Buffer<T>(X.n);
+    Spectrum<T> spectrum{Buffer<T>(X.n), matrix.trace, matrix.frobenius2, matrix.kernel_sum};
     T* w = spectrum.eigenvalues.data();
-    try {
-      eigenvalues(matrix.view(), w, reduction, threads, control, between, to);
-    } catch (const SolverError&) {
-      if (reduction == Reduction::lapack) throw;
-      continue;  // one driver may fail where another does not
-    }
-    if (!spectrum_matches(w, X.n, matrix.trace, matrix.frobenius2)) continue;
+    eigenvalues(matrix.view(), w, reduction, threads, control, between, to);
+    check_spectrum(w, X.n, options, matrix.trace, matrix.frobenius2);
     std::reverse(w, w + X.n);
-    spectrum.trace = matrix.trace;
-    spectrum.frobenius2 = matrix.frobenius2;
-    spectrum.kernel_sum = matrix.kernel_sum;
     return spectrum;
-  }
-  throw SolverError("the eigenvalues do not add up to the trace of the matrix");
+  };
+  return solve_checked([&] { return solve_by(Reduction::automatic); },
+                       [&] { return solve_by(Reduction::lapack); });
 }
 
 template <class T>
@@ -87,8 +117,10 @@ void knn_adjacency(const CenteredRows<T>& X, index_t k, MatrixView<T> out, int t
 }
 
 #define EIGENTROPY_INSTANTIATE(T)                                                               \
+  template void require_finite_rows(const CenteredRows<T>&);                                    \
   template DiffusionMatrix<T> build_matrix(const CenteredRows<T>&, const OperatorOptions&, int, \
                                            Control&, double, double);                           \
+  template void check_spectrum(const T*, index_t, const OperatorOptions&, double, double);      \
   template Spectrum<T> diffusion_spectrum(const CenteredRows<T>&, const OperatorOptions&, int,  \
                                           Control&, double, double);                            \
   template void knn_adjacency(const CenteredRows<T>&, index_t, MatrixView<T>, int, Control&);

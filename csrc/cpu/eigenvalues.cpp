@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <stdexcept>
+#include <string>
 
 #include "core/band.hpp"
 #include "core/band_reduction.hpp"
@@ -31,6 +33,31 @@ struct Tridiagonal {
   T* off_diagonal;
 };
 
+// x - x is 0 for a finite x and NaN for any other. Many sums at once make it as fast as memory.
+template <class T>
+bool all_finite(const T* values, index_t count) {
+  constexpr index_t lanes = 16;
+  T sums[lanes] = {};
+  index_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    for (index_t k = 0; k < lanes; ++k) sums[k] += values[i + k] - values[i + k];
+  }
+  for (; i < count; ++i) sums[0] += values[i] - values[i];
+  return std::all_of(sums, sums + lanes, [](T sum) { return sum == 0; });
+}
+
+template <class T>
+void require_finite(SymmetricView<T> A) {
+  for (index_t i = 0; i < A.n; ++i) {
+    if (all_finite(A.row(i) + i, A.n - i)) continue;
+    index_t j = i;
+    while (std::isfinite(A.row(i)[j])) ++j;
+    throw std::invalid_argument("no eigenvalues: entry (" + std::to_string(i) + ", " +
+                                std::to_string(j) + ") of the " + std::to_string(A.n) + " x " +
+                                std::to_string(A.n) + " matrix is " + std::to_string(A.row(i)[j]));
+  }
+}
+
 // The memory of a one-stage reduction.
 template <class T>
 struct OneStage {
@@ -43,11 +70,11 @@ struct OneStage {
                                     blas::to_blas(work.size())));
   }
 
-  static int work_size(int n) {
+  static index_t work_size(int n) {
     T size = 0;
     check_info("sytrd", blas::sytrd('L', n, static_cast<T*>(nullptr), std::max(1, n), nullptr,
                                     nullptr, nullptr, &size, -1));
-    return static_cast<int>(size);
+    return blas::work_size(size);
   }
 
   Buffer<T> reflectors;
@@ -88,6 +115,7 @@ template <class T>
 void eigenvalues(SymmetricView<T> A, T* w, Reduction reduction, int threads, Control& control,
                  double from, double to) {
   control.check();
+  require_finite(A);
   Buffer<T> off_diagonal(std::max<index_t>(1, A.n));
   const Tridiagonal<T> tridiagonal{w, off_diagonal.data()};
   reduction = choose(reduction, A.n);
@@ -131,6 +159,7 @@ SmallEigensolver<T>::SmallEigensolver(SmallEigensolver&&) noexcept = default;
 
 template <class T>
 void SmallEigensolver<T>::eigenvalues(SymmetricView<T> A, T* w) {
+  require_finite(A);
   const Tridiagonal<T> tridiagonal{w, work_->off_diagonal.data()};
   Control unused;  // it is over before anyone could ask it to stop
   if (choose(Reduction::automatic, A.n) == Reduction::two_stage) {
@@ -143,6 +172,7 @@ void SmallEigensolver<T>::eigenvalues(SymmetricView<T> A, T* w) {
 
 template <class T>
 void top_eigenpairs(SymmetricView<T> A, index_t k, T* w, MatrixView<T> vectors, Control& control) {
+  require_finite(A);
   const Control::Detachable owns_its_memory(control);
   const int n = blas::to_blas(A.n), lda = blas::to_blas(A.stride);
   const int wanted = blas::to_blas(k), first = n - wanted + 1;
@@ -154,7 +184,7 @@ void top_eigenpairs(SymmetricView<T> A, index_t k, T* w, MatrixView<T> vectors, 
   check_info("syevr",
              blas::syevr_top(n, A.data, lda, first, n, &found, values.data(), columns.data(), n,
                              support.data(), &size, -1, &integer_size, -1));
-  Buffer<T> work(static_cast<index_t>(size));
+  Buffer<T> work(blas::work_size(size));
   Buffer<int> integer_work(integer_size);
   check_info("syevr",
              blas::syevr_top(n, A.data, lda, first, n, &found, values.data(), columns.data(), n,
@@ -170,27 +200,32 @@ void top_eigenpairs(SymmetricView<T> A, index_t k, T* w, MatrixView<T> vectors, 
 }
 
 template <class T>
-bool spectrum_matches(const T* w, index_t n, double trace, double frobenius2) {
+bool spectrum_matches(const T* w, index_t n, double trace, double frobenius2,
+                      EigenvalueBounds bounds) {
+  // Each eigenvalue is wrong by a modest multiple of eps |A| and |A| <= |A|_F; the errors of n
+  // of them add up to less than this. `!(x <= tolerance)` also rejects NaN.
+  const double rounding =
+      50.0 * static_cast<double>(std::numeric_limits<T>::epsilon()) * static_cast<double>(n);
+  const double frobenius = std::sqrt(frobenius2);
+  const double norm = std::min(frobenius, std::max(std::abs(bounds.low), std::abs(bounds.high)));
   double sum = 0.0, squares = 0.0;
   for (index_t i = 0; i < n; ++i) {
     const double value = static_cast<double>(w[i]);
+    if (!(value >= bounds.low - rounding * norm && value <= bounds.high + rounding * norm)) {
+      return false;
+    }
     sum += value;
     squares += value * value;
   }
-  // Each eigenvalue is wrong by a modest multiple of eps |A| and |A| <= |A|_F; the errors of n
-  // of them add up to less than this. `not (x <= tolerance)` also rejects NaN.
-  const double eps = static_cast<double>(std::numeric_limits<T>::epsilon());
-  const double norm = std::sqrt(frobenius2);
-  const double tolerance = 50.0 * eps * static_cast<double>(n) * norm;
-  return std::abs(sum - trace) <= tolerance &&
-         std::abs(squares - frobenius2) <= 2.0 * tolerance * norm;
+  return std::abs(sum - trace) <= rounding * frobenius &&
+         std::abs(squares - frobenius2) <= 2.0 * rounding * frobenius2;
 }
 
 #define EIGENTROPY_INSTANTIATE(T)                                                            \
   template void eigenvalues(SymmetricView<T>, T*, Reduction, int, Control&, double, double); \
   template class SmallEigensolver<T>;                                                        \
   template void top_eigenpairs(SymmetricView<T>, index_t, T*, MatrixView<T>, Control&);      \
-  template bool spectrum_matches(const T*, index_t, double, double);
+  template bool spectrum_matches(const T*, index_t, double, double, EigenvalueBounds);
 EIGENTROPY_INSTANTIATE(float)
 EIGENTROPY_INSTANTIATE(double)
 #undef EIGENTROPY_INSTANTIATE

@@ -49,6 +49,7 @@ class Matrix {
   }
   T* data() { return data_.data(); }
   const T* data() const { return data_.data(); }
+  std::size_t size() const { return data_.size(); }
   auto begin() const { return data_.begin(); }
   auto end() const { return data_.end(); }
 

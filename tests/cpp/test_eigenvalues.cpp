@@ -2,9 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <string>
+
 #include "checkers.hpp"
 #include "core/errors.hpp"
 #include "matrices.hpp"
+#include "sanitizers.hpp"
 
 namespace eigentropy::testing {
 namespace {
@@ -47,7 +51,7 @@ TYPED_TEST(Eigenvalues, OfEveryReductionAreThePrescribedOnes) {
 }
 
 TYPED_TEST(Eigenvalues, OfEveryReductionAgreeBeyondTheCrossover) {
-  const index_t n = 1501;
+  const index_t n = sanitized ? 601 : 1501;
   const auto lambda = prescribed_spectra(n)[1].lambda;  // geometric: down to 1e-69
   const auto A = with_spectrum<TypeParam>(lambda);
   for (const auto reduction : reductions) {
@@ -57,7 +61,7 @@ TYPED_TEST(Eigenvalues, OfEveryReductionAgreeBeyondTheCrossover) {
 }
 
 TYPED_TEST(Eigenvalues, OfEveryOrderUpToThreeBandsAreThePrescribedOnes) {
-  for (index_t n = 1; n <= 200; ++n) {
+  for (index_t n = 1; n <= 200; n += sanitized ? 3 : 1) {
     const auto lambda = prescribed_spectra(n)[0].lambda;
     ASSERT_TRUE(all_near(solve(with_spectrum<TypeParam>(lambda), Reduction::two_stage),
                          sorted(lambda), solver_tolerance<TypeParam>(lambda.size())))
@@ -133,17 +137,64 @@ TYPED_TEST(Eigenvalues, OfASmallSolverAreThePrescribedOnesForAllSizesUpToItsOwn)
   }
 }
 
-TYPED_TEST(Eigenvalues, OfNaNAreNeverASilentSpectrum) {
-  for (const index_t n : {3, 66}) {
+// What solve() throws, or "" if it does not; nothing may have been written by then.
+template <class Solve>
+std::string refusal(const Solve& solve) {
+  try {
+    solve();
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "";
+}
+
+// In every place that is read, and for every way in.
+TYPED_TEST(Eigenvalues, OfAMatrixThatIsNotFiniteAreRefusedBeforeAnyWork) {
+  constexpr auto nan = std::numeric_limits<TypeParam>::quiet_NaN();
+  constexpr auto infinity = std::numeric_limits<TypeParam>::infinity();
+  SmallEigensolver<TypeParam> small(600);
+  std::vector<TypeParam> w(600, TypeParam(77));
+  Matrix<TypeParam> vectors(600, 1);
+  Control control;
+  const auto expect_refused = [&](Matrix<TypeParam> A, const std::string& message) {
+    const auto before = A;
     for (const auto reduction : reductions) {
-      const Matrix<TypeParam> A(n, n, std::numeric_limits<TypeParam>::quiet_NaN());
-      try {
-        const auto w = solve(A, reduction);
-        EXPECT_FALSE(spectrum_matches(w.data(), n, 1.0, 1.0));
-      } catch (const SolverError&) {
-        SUCCEED();
+      EXPECT_EQ(
+          refusal([&] { eigenvalues(A.symmetric(), w.data(), reduction, 2, control, 0.0, 1.0); }),
+          message);
+    }
+    EXPECT_EQ(refusal([&] { small.eigenvalues(A.symmetric(), w.data()); }), message);
+    EXPECT_EQ(refusal([&] { top_eigenpairs(A.symmetric(), 1, w.data(), vectors.view(), control); }),
+              message);
+    for (const TypeParam value : w) EXPECT_EQ(value, TypeParam(77));
+    EXPECT_EQ(std::memcmp(A.data(), before.data(), sizeof(TypeParam) * before.size()), 0);
+    EXPECT_EQ(control.progress(), 0.0);
+  };
+  for (const index_t n : {1, 3, 66, 501}) {
+    const std::string order = std::to_string(n) + " x " + std::to_string(n);
+    for (const index_t row : {index_t{0}, n / 2, n - 1}) {
+      for (const index_t column : {row, (row + n - 1) / 2, n - 1}) {
+        for (const auto bad : {nan, infinity, -infinity}) {
+          auto A = with_spectrum<TypeParam>(prescribed_spectra(n)[0].lambda);
+          A(row, column) = bad;
+          expect_refused(A, "no eigenvalues: entry (" + std::to_string(row) + ", " +
+                                std::to_string(column) + ") of the " + order + " matrix is " +
+                                std::to_string(bad));
+        }
       }
     }
+  }
+}
+
+// The largest numbers are finite, though their sums are not.
+TYPED_TEST(Eigenvalues, OfTheLargestNumbersAreNotRefusedForWhatTheyAddUpTo) {
+  const TypeParam most = std::numeric_limits<TypeParam>::max();
+  for (const index_t n : {2, 40}) {
+    Matrix<TypeParam> A(n, n);
+    for (index_t i = 0; i < n; ++i) A(i, i) = most / 4;
+    EXPECT_TRUE(all_near(solve(A, Reduction::lapack),
+                         std::vector<TypeParam>(static_cast<std::size_t>(n), most / 4),
+                         4.0 * epsilon<TypeParam> * static_cast<double>(most)));
   }
 }
 
@@ -236,10 +287,71 @@ TYPED_TEST(Eigenvalues, MatchNoTracesThatAreNaN) {
   EXPECT_FALSE(spectrum_matches(w.data(), 2, 1.0, nan));
 }
 
-TEST(CheckInfo, TellsAFailureOfTheSolverFromOneOfOurs) {
-  EXPECT_NO_THROW(check_info("sytrd", 0));
-  EXPECT_THROW(check_info("sytrd", 3), SolverError);
-  EXPECT_THROW(check_info("sytrd", -3), std::logic_error);
+TYPED_TEST(Eigenvalues, OutsideOfTheirBoundsMatchNothing) {
+  // Both add up to 1, and their squares to 5.
+  const std::vector<TypeParam> w{-1.0, 0.0, 2.0};
+  EXPECT_TRUE(spectrum_matches(w.data(), 3, 1.0, 5.0));
+  EXPECT_TRUE(spectrum_matches(w.data(), 3, 1.0, 5.0, {-1.0, 2.0}));
+  EXPECT_FALSE(spectrum_matches(w.data(), 3, 1.0, 5.0, {-0.99, 2.0}));
+  EXPECT_FALSE(spectrum_matches(w.data(), 3, 1.0, 5.0, {-1.0, 1.99}));
+}
+
+// 50 n eps |A|, with |A| at most 1 by the bounds though |A|_F is 10.
+TYPED_TEST(Eigenvalues, MayPassTheirBoundsByRoundingOnly) {
+  constexpr index_t n = 100;
+  const double unit = static_cast<double>(n) * epsilon<TypeParam>;
+  const auto match = [&](double first) {
+    std::vector<TypeParam> w(n, TypeParam(1));
+    w[0] = static_cast<TypeParam>(first);
+    const Traces traces = traces_of(w);
+    return spectrum_matches(w.data(), n, traces.trace, traces.squares, {0.0, 1.0});
+  };
+  EXPECT_TRUE(match(-49.0 * unit));
+  EXPECT_FALSE(match(-51.0 * unit));
+  EXPECT_TRUE(match(1.0 + 49.0 * unit));
+  EXPECT_FALSE(match(1.0 + 51.0 * unit));
+  EXPECT_FALSE(match(std::numeric_limits<double>::quiet_NaN()));
+}
+
+TYPED_TEST(Eigenvalues, OfAZeroMatrixMatchNothingButZeros) {
+  const std::vector<TypeParam> zeros(3, TypeParam(0)), other{0, 0, TypeParam(1e-30)};
+  EXPECT_TRUE(spectrum_matches(zeros.data(), 3, 0.0, 0.0, {0.0, 1.0}));
+  EXPECT_FALSE(spectrum_matches(other.data(), 3, 0.0, 0.0, {0.0, 1.0}));
+}
+
+template <class Error>
+std::string message_of_info(const std::string& routine, int info) {
+  try {
+    check_info(routine, info);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error of this kind";
+}
+
+TEST(CheckInfo, OfZeroIsNoError) {
+  for (const char* routine : {"sytrd", "sterf", "geqrt3", "geqrf", "syevr"}) {
+    EXPECT_NO_THROW(check_info(routine, 0));
+  }
+}
+
+TEST(CheckInfo, BelowZeroIsAnErrorOfOursInEveryRoutine) {
+  for (const std::string routine : {"sytrd", "sterf", "geqrt3", "geqrf", "syevr"}) {
+    EXPECT_EQ(message_of_info<std::logic_error>(routine, -3),
+              "LAPACK's " + routine + ": argument 3 is illegal");
+  }
+}
+
+TEST(CheckInfo, AboveZeroHasTheRoutinesOwnMeaning) {
+  EXPECT_EQ(message_of_info<SolverError>("sterf", 2),
+            "LAPACK's sterf did not converge in 30 n iterations: 2 off-diagonal "
+            "entries are not zero");
+  EXPECT_EQ(message_of_info<SolverError>("syevr", 2),
+            "LAPACK's syevr failed with an internal error (info = 2)");
+  for (const std::string routine : {"sytrd", "geqrt3", "geqrf"}) {
+    EXPECT_EQ(message_of_info<SolverError>(routine, 2),
+              "LAPACK's " + routine + " returned info = 2, which has no meaning for it");
+  }
 }
 
 }  // namespace

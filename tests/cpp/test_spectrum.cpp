@@ -2,9 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
+#include <stdexcept>
+#include <string>
 
 #include "checkers.hpp"
 #include "core/diffusion.hpp"
+#include "core/errors.hpp"
 #include "matrices.hpp"
 
 namespace eigentropy::testing {
@@ -111,6 +114,83 @@ TYPED_TEST(DiffusionSpectrum, OfTheUnnormalizedKernelHasTheTraceN) {
   EXPECT_EQ(spectrum.trace, 300.0);
   EXPECT_TRUE(near(std::accumulate(lambda.begin(), lambda.end(), 0.0), 300.0,
                    300.0 * tolerance_of<TypeParam>(n)));
+}
+
+template <class Run>
+std::string refusal(const Run& run) {
+  try {
+    run();
+  } catch (const std::invalid_argument& error) {
+    return error.what();
+  }
+  return "no refusal";
+}
+
+TYPED_TEST(DiffusionSpectrum, OfARowThatIsNotFiniteIsRefused) {
+  constexpr auto infinity = std::numeric_limits<TypeParam>::infinity();
+  for (const auto bad : {std::numeric_limits<TypeParam>::quiet_NaN(), infinity, -infinity}) {
+    for (const index_t n : {1, 50, 600}) {
+      auto Z = gaussian_rows<TypeParam>(n, 3, 1);
+      Z(n / 2, 1) = bad;
+      const std::string message = refusal([&] { spectrum_of(Z, 0.8); });
+      EXPECT_NE(message.find(" of " + std::to_string(n) + " has entries that are NaN or infinite"),
+                std::string::npos)
+          << message;
+    }
+  }
+}
+
+// q is 1 for the first row and 20 for the others, and 20^-1000 is 0.
+TYPED_TEST(DiffusionSpectrum, OfAnAlphaBeyondTheNumbersIsRefused) {
+  Matrix<TypeParam> Z(21, 1, TypeParam(100));
+  Z(0, 0) = 0;
+  EXPECT_EQ(refusal([&] { spectrum_of(Z, 0.8, 1000.0); }),
+            std::string("the operator of 21 rows has entries that are not finite: (q_i q_j)^alpha "
+                        "is beyond ") +
+                (sizeof(TypeParam) == 4 ? "float32" : "float64") + " for alpha = 1000.000000");
+}
+
+// As spectra of the operator, and of the kernel, of two rows.
+TYPED_TEST(DiffusionSpectrum, IsCheckedAgainstItsTracesAndBounds) {
+  const auto passes = [](std::vector<TypeParam> w, bool normalized) {
+    double trace = 0.0, squares = 0.0;
+    for (const TypeParam value : w) {
+      trace += static_cast<double>(value);
+      squares += static_cast<double>(value) * static_cast<double>(value);
+    }
+    try {
+      check_spectrum(w.data(), 2, {1.0, 0.5, normalized}, trace, squares);
+    } catch (const SolverError&) {
+      return false;
+    }
+    return true;
+  };
+  const auto tiny = static_cast<TypeParam>(by_precision<TypeParam>(1e-12, 1e-5));
+  EXPECT_TRUE(passes({0, 1}, true));
+  EXPECT_TRUE(passes({-tiny, 1}, true));  // the rounding of distances
+  EXPECT_FALSE(passes({TypeParam(-0.01), 1}, true));
+  EXPECT_FALSE(passes({0, TypeParam(1.01)}, true));
+  EXPECT_TRUE(passes({0, 2}, false));
+  EXPECT_FALSE(passes({TypeParam(-0.01), 2}, false));
+  EXPECT_FALSE(passes({0, TypeParam(2.01)}, false));
+}
+
+// Distances of a very wide cloud keep the kernel positive to rounding: no false alarm.
+TYPED_TEST(DiffusionSpectrum, OfNearlyEqualRowsInAWideCloudPassesItsCheck) {
+  for (const double apart : {1e-3, 1.0, 1e3, 1e5, 1e7}) {
+    for (const double sigma : {1e-6, 1e-2, 1.0, 1e2}) {
+      for (const index_t n : {3, 30, 200}) {
+        auto Z = gaussian_rows<TypeParam>(n, 3, 1, 1e-4);
+        for (index_t i = 0; i < n; i += 2) Z(i, 0) += static_cast<TypeParam>(apart);
+        for (const bool normalized : {true, false}) {
+          Control control;
+          const auto X = center_rows<TypeParam, TypeParam>(Z.input(), 2);
+          EXPECT_NO_THROW(diffusion_spectrum(X, {sigma, 0.5, normalized}, 2, control))
+              << apart << " " << sigma << " " << n;
+        }
+      }
+    }
+  }
 }
 
 TEST(DiffusionSpectrumOfDoubles, StaysTheSameAtScale1e150) {
