@@ -7,6 +7,7 @@
 
 #include "core/diffusion.hpp"
 #include "core/eigenvalues.hpp"
+#include "core/solve_checked.hpp"
 #include "core/threads.hpp"
 
 namespace eigentropy {
@@ -145,9 +146,7 @@ void solve_small(const CenteredRows<T>& X, const SharedKernel<T>& shared, const 
   }
   T* w = out.eigenvalues.data() + subsets.offsets[s];
   workspace.solver.eigenvalues(A, w);
-  if (!spectrum_matches(w, n, trace, squares)) {
-    throw SolverError("the eigenvalues of a subset do not add up to the trace of its matrix");
-  }
+  check_spectrum(w, n, options, trace, squares);
   std::reverse(w, w + n);
 }
 
@@ -189,6 +188,7 @@ template <class T>
 SubsetSpectra<T> subset_spectra(const CenteredRows<T>& X, Subsets& subsets,
                                 const OperatorOptions& options, SubsetKernels kernels,
                                 double memory_limit, int threads, Control& control) {
+  require_finite_rows(X);
   for (index_t s = 0; s < subsets.count(); ++s) {
     std::sort(subsets.begin(s), subsets.begin(s) + subsets.size(s));  // gather wants j > i
   }
@@ -212,7 +212,10 @@ SubsetSpectra<T> subset_spectra(const CenteredRows<T>& X, Subsets& subsets,
   for (int i = 0; i < workers; ++i) workspaces.emplace_back(plan.largest_small);
   parallel_for(static_cast<index_t>(plan.small.size()), workers, [&](index_t i, int worker) {
     const index_t s = plan.small[static_cast<std::size_t>(i)];
-    solve_small(X, shared, subsets, s, options, workspaces[static_cast<std::size_t>(worker)], out);
+    auto& workspace = workspaces[static_cast<std::size_t>(worker)];
+    Control unused;  // the progress is not that of this subset
+    solve_checked([&] { solve_small(X, shared, subsets, s, options, workspace, out); },
+                  [&] { solve_large(X, subsets, s, options, 1, unused, 0.0, 1.0, out); });
     progress.finish(subsets.size(s));
   });
   return out;
