@@ -16,8 +16,7 @@ struct SolverError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// What LAPACK's documentation says of info > 0. The factorisations and reductions (sytrd, geqrf,
-// geqrt3) have no way to fail; larft reports nothing.
+// What LAPACK's documentation says of info > 0. A reduction (sytrd) has no way to fail.
 inline std::string meaning_of_info(const std::string& routine, int info) {
   const std::string value = std::to_string(info);
   if (routine == "sterf") {

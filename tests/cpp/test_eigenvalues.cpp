@@ -330,13 +330,13 @@ std::string message_of_info(const std::string& routine, int info) {
 }
 
 TEST(CheckInfo, OfZeroIsNoError) {
-  for (const char* routine : {"sytrd", "sterf", "geqrt3", "geqrf", "syevr"}) {
+  for (const char* routine : {"sytrd", "sterf", "syevr"}) {
     EXPECT_NO_THROW(check_info(routine, 0));
   }
 }
 
 TEST(CheckInfo, BelowZeroIsAnErrorOfOursInEveryRoutine) {
-  for (const std::string routine : {"sytrd", "sterf", "geqrt3", "geqrf", "syevr"}) {
+  for (const std::string routine : {"sytrd", "sterf", "syevr"}) {
     EXPECT_EQ(message_of_info<std::logic_error>(routine, -3),
               "LAPACK's " + routine + ": argument 3 is illegal");
   }
@@ -348,10 +348,8 @@ TEST(CheckInfo, AboveZeroHasTheRoutinesOwnMeaning) {
             "entries are not zero");
   EXPECT_EQ(message_of_info<SolverError>("syevr", 2),
             "LAPACK's syevr failed with an internal error (info = 2)");
-  for (const std::string routine : {"sytrd", "geqrt3", "geqrf"}) {
-    EXPECT_EQ(message_of_info<SolverError>(routine, 2),
-              "LAPACK's " + routine + " returned info = 2, which has no meaning for it");
-  }
+  EXPECT_EQ(message_of_info<SolverError>("sytrd", 2),
+            "LAPACK's sytrd returned info = 2, which has no meaning for it");
 }
 
 }  // namespace

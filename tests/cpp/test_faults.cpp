@@ -1,4 +1,4 @@
-// LAPACK routines that fail when told to: every info is read, and a wrong answer is never returned.
+// Routines that fail when told to: every info is read, and a wrong answer is never returned.
 //
 // The linker sends each call of routine r to __wrap_r (CMakeLists.txt); __real_r is LAPACK's.
 #include <gtest/gtest.h>
@@ -44,7 +44,8 @@ struct Fault {
   }
 };
 
-Fault sytrd_fault, sterf_fault, geqrt3_fault, geqrf_fault, syevr_fault;
+Fault sytrd_fault, sterf_fault, syevr_fault;
+Fault panel_fault;  // of our own first stage; it has no info
 
 constexpr int always = 1'000'000;
 
@@ -52,8 +53,8 @@ constexpr int always = 1'000'000;
 }  // namespace eigentropy::testing
 
 extern "C" {
-using eigentropy::testing::geqrf_fault;
-using eigentropy::testing::geqrt3_fault;
+using eigentropy::index_t;
+using eigentropy::testing::panel_fault;
 using eigentropy::testing::sterf_fault;
 using eigentropy::testing::syevr_fault;
 using eigentropy::testing::sytrd_fault;
@@ -77,14 +78,6 @@ EIGENTROPY_WRAP(dsytrd, sytrd_fault, *lwork != -1, d[0] += 0.5,
                 (uplo, n, a, lda, d, e, tau, work, lwork, info, length))
 EIGENTROPY_WRAP(dsterf, sterf_fault, true, d[0] += 0.5,
                 (const int* n, double* d, double* e, int* info), (n, d, e, info))
-EIGENTROPY_WRAP(dgeqrt3, geqrt3_fault, true, t[0] = 0.0,
-                (const int* m, const int* n, double* a, const int* lda, double* t, const int* ldt,
-                 int* info),
-                (m, n, a, lda, t, ldt, info))
-EIGENTROPY_WRAP(dgeqrf, geqrf_fault, true, tau[0] = 0.0,
-                (const int* m, const int* n, double* a, const int* lda, double* tau, double* work,
-                 const int* lwork, int* info),
-                (m, n, a, lda, tau, work, lwork, info))
 EIGENTROPY_WRAP(dsyevr, syevr_fault, *lwork != -1, *found -= 1,
                 (const char* jobz, const char* range, const char* uplo, const int* n, double* a,
                  const int* lda, const double* vl, const double* vu, const int* il, const int* iu,
@@ -94,6 +87,19 @@ EIGENTROPY_WRAP(dsyevr, syevr_fault, *lwork != -1, *found -= 1,
                 (jobz, range, uplo, n, a, lda, vl, vu, il, iu, abstol, found, w, z, ldz, isuppz,
                  work, lwork, iwork, liwork, info, a1, a2, a3))
 #undef EIGENTROPY_WRAP
+// PanelQr<double>::factor
+void __real__ZN10eigentropy7PanelQrIdE6factorElPKdlPdS4_S4_l(void* self, index_t m, const double* P,
+                                                             index_t stride, double* V,
+                                                             double* factor, double* R,
+                                                             index_t R_stride);
+void __wrap__ZN10eigentropy7PanelQrIdE6factorElPKdlPdS4_S4_l(void* self, index_t m, const double* P,
+                                                             index_t stride, double* V,
+                                                             double* factor, double* R,
+                                                             index_t R_stride) {
+  __real__ZN10eigentropy7PanelQrIdE6factorElPKdlPdS4_S4_l(self, m, P, stride, V, factor, R,
+                                                          R_stride);
+  if (panel_fault.strikes()) factor[0] = 0.0;
+}
 // NOLINTEND
 }
 
@@ -103,18 +109,24 @@ namespace {
 class Faults : public ::testing::Test {
  protected:
   void TearDown() override {
-    for (Fault* fault : {&sytrd_fault, &sterf_fault, &geqrt3_fault, &geqrf_fault, &syevr_fault}) {
+    for (Fault* fault : {&sytrd_fault, &sterf_fault, &syevr_fault, &panel_fault}) {
       fault->calls = 0;
     }
   }
 };
 
 constexpr index_t small_order = 50;   // one stage, and sterf
-constexpr index_t large_order = 600;  // two stages, with a last panel for geqrf
+constexpr index_t large_order = 600;  // two stages, and no LAPACK
 const std::string sytrd_error = "LAPACK's sytrd returned info = 2, which has no meaning for it";
 const std::string sterf_error =
     "LAPACK's sterf did not converge in 30 n iterations: 2 off-diagonal entries are "
     "not zero";
+
+std::string wrong_sums(index_t n) {
+  const std::string order = std::to_string(n);
+  return "the eigenvalues do not add up to the traces of the " + order + " x " + order +
+         " matrix, or are outside of its bounds";
+}
 
 template <class Error, class Run>
 std::string message_of(const Run& run) {
@@ -168,8 +180,6 @@ TEST_F(Faults, AnIllegalArgumentIsAnErrorOfOursInEveryRoutine) {
        }},
       {sterf_fault, "sterf", [] { solve(small_order, Reduction::one_stage); }},
       {sterf_fault, "sterf", [] { solve(large_order, Reduction::lapack); }},
-      {geqrt3_fault, "geqrt3", [] { solve(large_order, Reduction::two_stage); }},
-      {geqrf_fault, "geqrf", [] { solve(large_order, Reduction::two_stage); }},
       {syevr_fault, "syevr", [] { solve_top(small_order); }},
   };
   for (const Call& call : calls) {
@@ -178,16 +188,6 @@ TEST_F(Faults, AnIllegalArgumentIsAnErrorOfOursInEveryRoutine) {
               "LAPACK's " + call.routine + ": argument 7 is illegal");
     EXPECT_EQ(call.fault.calls, 0);
     EXPECT_NO_THROW(call.run());
-  }
-}
-
-// On any panel, by whichever thread factors it.
-TEST_F(Faults, AFailedPanelIsAnErrorWhereverItIs) {
-  for (const int before : {0, 1, 2, 5}) {
-    geqrt3_fault.of(1, 2);
-    geqrt3_fault.after = before;
-    EXPECT_EQ(message_of<SolverError>([] { solve(large_order, Reduction::two_stage); }),
-              "LAPACK's geqrt3 returned info = 2, which has no meaning for it");
   }
 }
 
@@ -202,20 +202,27 @@ TEST_F(Faults, AFailureOfSyevrIsItsInternalError) {
 
 // Once: the first driver fails, the second one gives the right answer.
 TEST_F(Faults, AFirstDriverThatFailsLeadsToTheSecond) {
-  for (const index_t n : {small_order, large_order}) {
-    const auto X = sample(n);
-    const auto expected = spectrum_of(X);
-    const std::vector<Fault*> faults = n == small_order
-                                           ? std::vector<Fault*>{&sytrd_fault, &sterf_fault}
-                                           : std::vector<Fault*>{&geqrt3_fault, &geqrf_fault};
-    for (Fault* fault : faults) {
-      fault->of(1, 2);
-      EXPECT_TRUE(all_near(spectrum_of(X), expected, 1e-13)) << n;
-      EXPECT_EQ(fault->calls, 0);
-      fault->silently(1);
-      EXPECT_TRUE(all_near(spectrum_of(X), expected, 1e-13)) << n;
-      EXPECT_EQ(fault->calls, 0);
-    }
+  const auto X = sample(small_order);
+  const auto expected = spectrum_of(X);
+  for (Fault* fault : {&sytrd_fault, &sterf_fault}) {
+    fault->of(1, 2);
+    EXPECT_TRUE(all_near(spectrum_of(X), expected, 1e-13));
+    EXPECT_EQ(fault->calls, 0);
+    fault->silently(1);
+    EXPECT_TRUE(all_near(spectrum_of(X), expected, 1e-13));
+    EXPECT_EQ(fault->calls, 0);
+  }
+}
+
+// Whichever panel it is, and whichever thread factors it.
+TEST_F(Faults, AWrongPanelLeadsToTheSecondDriver) {
+  const auto X = sample(large_order);
+  const auto expected = spectrum_of(X);
+  for (const int before : {0, 1, 2, 5}) {
+    panel_fault.silently(1);
+    panel_fault.after = before;
+    EXPECT_TRUE(all_near(spectrum_of(X), expected, 1e-13));
+    EXPECT_EQ(panel_fault.calls, 0);
   }
 }
 
@@ -223,18 +230,14 @@ TEST_F(Faults, TwoDriversThatFailAreAnErrorWithBothReasons) {
   sterf_fault.of(always, 2);
   EXPECT_EQ(message_of<SolverError>([] { spectrum_of(sample(small_order)); }),
             sterf_error + "; a second solver failed, too: " + sterf_error);
-  geqrt3_fault.of(1, 2);
+  panel_fault.silently(1);
   EXPECT_EQ(message_of<SolverError>([] { spectrum_of(sample(large_order)); }),
-            "LAPACK's geqrt3 returned info = 2, which has no meaning for it; a second solver "
-            "failed, too: " +
-                sterf_error);
+            wrong_sums(large_order) + "; a second solver failed, too: " + sterf_error);
 }
 
 TEST_F(Faults, TwoDriversThatAreSilentlyWrongAreAnError) {
   sytrd_fault.silently(always);
-  const std::string wrong =
-      "the eigenvalues do not add up to the traces of the 50 x 50 matrix, or are outside of its "
-      "bounds";
+  const std::string wrong = wrong_sums(small_order);
   EXPECT_EQ(message_of<SolverError>([] { spectrum_of(sample(small_order)); }),
             wrong + "; a second solver failed, too: " + wrong);
 }
