@@ -18,7 +18,7 @@ void gaussian_kernel(benchmark::State& state) {
   double q = 0.0;
   for (auto _ : state) {
     Control control;
-    Stage stage(control, 0.0, 1.0, upper_tile_count(n));
+    Stage stage(control, 0.0, 1.0, upper_tile_visits(X));
     q = eigentropy::gaussian_kernel(X, bandwidth(d), SymmetricView<T>{G.data(), n, n},
                                     thread_count(), stage)[0];
   }

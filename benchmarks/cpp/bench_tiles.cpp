@@ -93,11 +93,14 @@ template <class T>
 void squared_distance_tile(benchmark::State& state) {
   const index_t d = state.range(0);
   const Threads one(1);
-  const auto X = gaussian_rows<T>(2 * tile_size, d);
+  auto X = gaussian_rows<T>(2 * tile_size, d);
+  X.block_columns = d;
+  ColumnBlock<T> block(X);
+  block.load(0, 1, Control());
   const Tile tile{0, tile_size, tile_size, tile_size, 0, 1};
   const Buffer<T> r2(entries);
   for (auto _ : state) {
-    eigentropy::squared_distance_tile(X, tile, Refinement{}, r2.data(), tile_size);
+    eigentropy::squared_distance_tile(block, tile, Refinement{}, r2.data(), tile_size);
     benchmark::ClobberMemory();
   }
   if (!(r2[0] > 0)) state.SkipWithError("wrong result");

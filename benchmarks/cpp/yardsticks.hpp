@@ -43,7 +43,7 @@ CenteredRows<T> gaussian_rows(index_t n, index_t d) {
   std::normal_distribution<double> normal;
   Buffer<double> Z(n * d);
   for (double& z : Z) z = normal(generator);
-  return center_rows<double, T>({Z.data(), n, d, d, 1}, thread_count());
+  return in_memory(center_rows<double, T>({Z.data(), n, d, d, 1}, thread_count()), thread_count());
 }
 
 // Random entries in [-1, 1).

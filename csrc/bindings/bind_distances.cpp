@@ -13,8 +13,10 @@ using Indices = py::array_t<index_t, py::array::c_style | py::array::forcecast>;
 // (number of rows with NaN or infinity, the first of them or -1)
 std::pair<index_t, index_t> nonfinite_rows(const py::array& Z) {
   return with_input(Z, [](auto view) {
-    const py::gil_scoped_release release;
-    const NonFiniteRows rows = find_nonfinite_rows(view, thread_count());
+    const auto compute = [view](Control& control) {
+      return find_nonfinite_rows(view, thread_count(), control);
+    };
+    const NonFiniteRows rows = run_interruptible(compute, py::none());
     return std::pair(rows.count, rows.first);
   });
 }
@@ -23,7 +25,7 @@ std::pair<index_t, index_t> nonfinite_rows(const py::array& Z) {
 py::array distances(const py::array& Z, const py::object& progress) {
   return with_input(Z, [&](auto view) -> py::array {
     const auto compute = [view](Control& control) {
-      const auto X = center_rows<decltype(view(0, 0)), double>(view, thread_count());
+      const auto X = center_rows<decltype(view(0, 0)), double>(view, thread_count(), control);
       Buffer<double> r2(X.n * X.n);
       squared_distances(X, MatrixView<double>{r2.data(), X.n, X.n, X.n}, thread_count(), control);
       return r2;
@@ -37,7 +39,7 @@ py::array distances_from(const py::array& Z, const Indices& query) {
   return with_input(Z, [&](auto view) -> py::array {
     const index_t count = query.size();
     auto compute = [view, count, rows = to_buffer<index_t>(query)](Control& control) {
-      const auto X = center_rows<decltype(view(0, 0)), double>(view, thread_count());
+      const auto X = center_rows<decltype(view(0, 0)), double>(view, thread_count(), control);
       Buffer<double> r2(count * X.n);
       squared_distances_from(X, rows.data(), count, MatrixView<double>{r2.data(), count, X.n, X.n},
                              thread_count(), control);
@@ -51,7 +53,7 @@ py::array distances_from(const py::array& Z, const Indices& query) {
 py::array knn_matrix(const py::array& Z, index_t k, const py::object& progress) {
   return with_input(Z, [&](auto view) -> py::array {
     const auto compute = [view, k](Control& control) {
-      const auto X = center_rows<decltype(view(0, 0)), double>(view, thread_count());
+      const auto X = center_rows<decltype(view(0, 0)), double>(view, thread_count(), control);
       Buffer<double> adjacency(X.n * X.n);
       knn_adjacency(X, k, MatrixView<double>{adjacency.data(), X.n, X.n, X.n}, thread_count(),
                     control);

@@ -26,7 +26,7 @@ py::tuple spectrum(const py::array& Z, double sigma, std::optional<double> alpha
     using T = decltype(type);
     return with_input(Z, [&](auto view) -> py::tuple {
       const auto compute = [view, options](Control& control) {
-        const auto X = center_rows<decltype(view(0, 0)), T>(view, thread_count());
+        const auto X = center_rows<decltype(view(0, 0)), T>(view, thread_count(), control);
         return diffusion_spectrum(X, options, thread_count(), control);
       };
       Spectrum<T> result = run_interruptible(compute, progress);
@@ -56,7 +56,7 @@ py::tuple spectra_of_subsets(const py::array& Z, const Indices& offsets, const I
       auto compute = [view, options, choice, memory_limit,
                       subsets = Subsets{to_buffer<index_t>(offsets), to_buffer<index_t>(indices)}](
                          Control& control) mutable {
-        const auto X = center_rows<decltype(view(0, 0)), T>(view, thread_count());
+        const auto X = center_rows<decltype(view(0, 0)), T>(view, thread_count(), control);
         return subset_spectra(X, subsets, options, choice, memory_limit, thread_count(), control);
       };
       SubsetSpectra<T> result = run_interruptible(std::move(compute), progress);

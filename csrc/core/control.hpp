@@ -52,16 +52,21 @@ class Stage {
       : control_(control), from_(from), step_((to - from) / static_cast<double>(tasks)) {
     control_.check();
   }
+  // Only looks for the request to stop: for what is too small a part of the bar to be seen.
+  explicit Stage(Control& control) : control_(control), silent_(true) { control_.check(); }
+
   void finish_task() {
     const index_t done = done_.fetch_add(1, std::memory_order_relaxed) + 1;
-    control_.set_progress(from_ + step_ * static_cast<double>(done));
+    if (!silent_) control_.set_progress(from_ + step_ * static_cast<double>(done));
     control_.check();
   }
+  const Control& control() const { return control_; }
 
  private:
   Control& control_;
-  double from_;
-  double step_;
+  bool silent_ = false;
+  double from_ = 0.0;
+  double step_ = 0.0;
   std::atomic<index_t> done_{0};
 };
 

@@ -31,10 +31,6 @@ struct DiffusionMatrix {
   SymmetricView<T> view() const { return {entries.data(), n, n}; }
 };
 
-// Throws invalid_argument if a row has an entry that is NaN or infinite, which distances hide.
-template <class T>
-void require_finite_rows(const CenteredRows<T>& X);
-
 // Throws invalid_argument if a row or an entry of the operator is not finite.
 template <class T>
 DiffusionMatrix<T> build_matrix(const CenteredRows<T>& X, const OperatorOptions& options,
@@ -55,9 +51,10 @@ struct Spectrum {
   double kernel_sum = 0.0;
 };
 
-// One n x n matrix is alive at a time. `from` .. `to` is its stretch of the progress. Throws
-// invalid_argument as build_matrix does, and SolverError if the spectra of two drivers fail their
-// check.
+// One n x n matrix is alive at a time, and beside it a block of columns of the rows until the
+// kernel is there, then what the solver needs. `from` .. `to` is its stretch of the progress.
+// Throws invalid_argument as build_matrix does, and SolverError if the spectra of two drivers fail
+// their check.
 template <class T>
 Spectrum<T> diffusion_spectrum(const CenteredRows<T>& X, const OperatorOptions& options,
                                int threads, Control& control, double from = 0.0, double to = 1.0);

@@ -15,7 +15,8 @@
 namespace eigentropy {
 
 // Writes the upper triangle of G and returns q, n sums. Distances, exponential and sums are
-// fused over tiles: G is written once and never read.
+// fused over tiles. Rows that fit one block of columns: G is written once and never read. Longer
+// ones: their products are summed in G, block after block. `stage` has upper_tile_visits(X) tasks.
 template <class T>
 Buffer<double> gaussian_kernel(const CenteredRows<T>& X, double sigma, SymmetricView<T> G,
                                int threads, Stage& stage);

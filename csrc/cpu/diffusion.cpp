@@ -47,22 +47,12 @@ constexpr double kernel_rounding = sizeof(T) == sizeof(double) ? 1e-11 : 1e-4;
 }  // namespace
 
 template <class T>
-void require_finite_rows(const CenteredRows<T>& X) {
-  for (index_t i = 0; i < X.n; ++i) {
-    if (std::isfinite(X.norms[i])) continue;
-    throw std::invalid_argument("row " + std::to_string(i) + " of " + std::to_string(X.n) +
-                                " has entries that are NaN or infinite");
-  }
-}
-
-template <class T>
 DiffusionMatrix<T> build_matrix(const CenteredRows<T>& X, const OperatorOptions& options,
                                 int threads, Control& control, double from, double to) {
-  require_finite_rows(X);
   DiffusionMatrix<T> matrix;
   matrix.n = X.n;
   matrix.entries = Buffer<T>(X.n * X.n);
-  Stage stage(control, from, to, upper_tile_count(X.n));
+  Stage stage(control, from, to, upper_tile_visits(X));
   Buffer<double> q = gaussian_kernel(X, options.sigma, matrix.view(), threads, stage);
   matrix.kernel_sum = sum_of(q);
   DiffusionScaling scaling = normalize(matrix.view(), std::move(q), options, threads);
@@ -117,7 +107,6 @@ void knn_adjacency(const CenteredRows<T>& X, index_t k, MatrixView<T> out, int t
 }
 
 #define EIGENTROPY_INSTANTIATE(T)                                                               \
-  template void require_finite_rows(const CenteredRows<T>&);                                    \
   template DiffusionMatrix<T> build_matrix(const CenteredRows<T>&, const OperatorOptions&, int, \
                                            Control&, double, double);                           \
   template void check_spectrum(const T*, index_t, const OperatorOptions&, double, double);      \

@@ -21,16 +21,14 @@ T exponent_scale(const CenteredRows<T>& X, double sigma) {
   return static_cast<T>(std::max(scale, -limit));
 }
 
-// |x|^2 + |y|^2 - 2 x.y is wrong by some (4 + sqrt(d)) eps |x|^2. Where that would change the
-// exponent by more than `tolerance`, as between near points of a cloud that is very wide for sigma,
-// the distances that matter (G above 1e-20, or what the error may have made of them) are computed
-// from differences.
+// Where the error of |x|^2 + |y|^2 - 2 x.y would change the exponent by more than `tolerance`, as
+// between near points of a cloud that is very wide for sigma, the distances that matter (G above
+// 1e-20, or what the error may have made of them) are computed from differences.
 template <class T>
-Refinement refinement_of_kernel(const CenteredRows<T>& X, double scale) {
+Refinement refinement_of_kernel(const ColumnBlock<T>& block, double scale) {
   const double tolerance = sizeof(T) == sizeof(double) ? 1e-12 : 1e-5;
   const double eps = static_cast<double>(std::numeric_limits<T>::epsilon());
-  const double error =
-      (4.0 + std::sqrt(static_cast<double>(X.d))) * eps * static_cast<double>(X.max_norm);
+  const double error = error_factor(block.source()) * eps * static_cast<double>(block.max_norm());
   return {error * -scale > tolerance ? 46.0 / -scale + 2.0 * error : 0.0};
 }
 
@@ -94,18 +92,22 @@ Buffer<double> gaussian_kernel(const CenteredRows<T>& X, double sigma, Symmetric
                                int threads, Stage& stage) {
   const auto& kernels = simd::tile_kernels<T>();
   const T scale = exponent_scale(X, sigma);
-  const Refinement refinement = refinement_of_kernel(X, static_cast<double>(scale));
   const SingleThreadedBlas one_thread;
   RowSums<T> sums(X.n);
-  for_each_upper_tile(X.n, threads, [&](const Tile& tile, index_t) {
-    T* g = G.row(tile.row) + tile.col;
-    squared_distance_tile(X, tile, refinement, g, G.stride);
-    if (tile.diagonal()) {
-      for (index_t i = 0; i < tile.rows; ++i) g[i * G.stride + i] = 0;  // G_ii = 1 exactly
-    }
-    kernels.gaussian(g, tile.rows, tile.cols, G.stride, scale, sums.of_rows(tile),
-                     tile.diagonal() ? nullptr : sums.of_cols(tile));
-    stage.finish_task();
+  for_each_column_block(X, threads, stage.control(), [&](const ColumnBlock<T>& block) {
+    const Refinement refinement = refinement_of_kernel(block, static_cast<double>(scale));
+    for_each_upper_tile(X.n, threads, [&](const Tile& tile, index_t) {
+      T* g = G.row(tile.row) + tile.col;
+      squared_distance_tile(block, tile, refinement, g, G.stride);
+      if (block.last()) {
+        if (tile.diagonal()) {
+          for (index_t i = 0; i < tile.rows; ++i) g[i * G.stride + i] = 0;  // G_ii = 1 exactly
+        }
+        kernels.gaussian(g, tile.rows, tile.cols, G.stride, scale, sums.of_rows(tile),
+                         tile.diagonal() ? nullptr : sums.of_cols(tile));
+      }
+      stage.finish_task();
+    });
   });
   return totals(sums, X.n);
 }

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cmath>
 #include <numeric>
+#include <optional>
 #include <vector>
 
 #include "core/diffusion.hpp"
@@ -37,6 +38,16 @@ double kernel_cost(index_t n, index_t d) {
 // Reading a kernel entry at random costs about as much as this many columns of a product.
 constexpr double gather_columns = 20.0;
 
+// Reading and centring an element of a long row again costs about as much as this many products.
+constexpr double read_products = 20.0;
+
+// Cost of a subset's own kernel. Rows that fit one block of columns are copied once for all.
+template <class T>
+double own_kernel_cost(const CenteredRows<T>& X, index_t n) {
+  const double elements = static_cast<double>(n) * static_cast<double>(X.d);
+  return kernel_cost(n, X.d) + (X.fit_one_block() ? 0.0 : read_products * elements);
+}
+
 struct Plan {
   std::vector<index_t> large;
   std::vector<index_t> small;
@@ -48,7 +59,7 @@ template <class T>
 Plan make_plan(const CenteredRows<T>& X, const Subsets& subsets, SubsetKernels kernels,
                double memory_limit) {
   Plan plan;
-  double recomputing = 0.0, gathering = kernel_cost(X.n, X.d);
+  double recomputing = 0.0, gathering = own_kernel_cost(X, X.n);
   for (const index_t s : by_size(subsets)) {
     const index_t n = subsets.size(s);
     if (n > small_subset) {
@@ -57,7 +68,7 @@ Plan make_plan(const CenteredRows<T>& X, const Subsets& subsets, SubsetKernels k
     }
     plan.small.push_back(s);
     plan.largest_small = std::max(plan.largest_small, n);
-    recomputing += kernel_cost(n, X.d);
+    recomputing += own_kernel_cost(X, n);
     gathering += 0.5 * gather_columns * static_cast<double>(n) * static_cast<double>(n);
   }
   const double bytes = static_cast<double>(X.n) * static_cast<double>(X.n) * sizeof(T);
@@ -104,8 +115,7 @@ template <class T>
 SharedKernel<T> build_shared_kernel(const CenteredRows<T>& X, double sigma, int threads,
                                     Control& control) {
   SharedKernel<T> shared{Buffer<T>(X.n * X.n), X.n};
-  const double at = control.progress();  // the bar counts solved subsets, not this
-  Stage stage(control, at, at, upper_tile_count(X.n));
+  Stage stage(control);  // the bar counts solved subsets, not this
   gaussian_kernel(X, sigma, shared.view(), threads, stage);
   return shared;
 }
@@ -120,21 +130,21 @@ struct Workspace {
 
 template <class T>
 Buffer<double> subset_kernel(const CenteredRows<T>& X, const SharedKernel<T>& shared,
-                             const Subsets& subsets, index_t s, double sigma, SymmetricView<T> G) {
+                             const Subsets& subsets, index_t s, double sigma, SymmetricView<T> G,
+                             Control& control) {
   if (shared.n > 0) return gather(shared.view(), subsets.begin(s), G);
   const CenteredRows<T> rows = select_rows(X, subsets.begin(s), subsets.size(s));
-  Control unused;  // a small problem is over before anyone could ask it to stop
-  Stage stage(unused, 0.0, 1.0, upper_tile_count(rows.n));
+  Stage stage(control);
   return gaussian_kernel(rows, sigma, G, 1, stage);
 }
 
 template <class T>
 void solve_small(const CenteredRows<T>& X, const SharedKernel<T>& shared, const Subsets& subsets,
-                 index_t s, const OperatorOptions& options, Workspace<T>& workspace,
-                 SubsetSpectra<T>& out) {
+                 index_t s, const OperatorOptions& options, Reduction reduction,
+                 Workspace<T>& workspace, Control& control, SubsetSpectra<T>& out) {
   const index_t n = subsets.size(s);
   const SymmetricView<T> A{workspace.matrix.data(), n, n};
-  const Buffer<double> q = subset_kernel(X, shared, subsets, s, options.sigma, A);
+  const Buffer<double> q = subset_kernel(X, shared, subsets, s, options.sigma, A, control);
   out.kernel_sums[s] = std::accumulate(q.begin(), q.end(), 0.0);
   double trace = static_cast<double>(n), squares = 0.0;
   if (options.normalized) {
@@ -145,7 +155,12 @@ void solve_small(const CenteredRows<T>& X, const SharedKernel<T>& shared, const 
     squares = frobenius2(A, 1);
   }
   T* w = out.eigenvalues.data() + subsets.offsets[s];
-  workspace.solver.eigenvalues(A, w);
+  if (reduction == Reduction::automatic) {
+    workspace.solver.eigenvalues(A, w);
+  } else {
+    Control unused;  // the progress is not that of this subset
+    eigenvalues(A, w, reduction, 1, unused, 0.0, 1.0);
+  }
   check_spectrum(w, n, options, trace, squares);
   std::reverse(w, w + n);
 }
@@ -188,7 +203,6 @@ template <class T>
 SubsetSpectra<T> subset_spectra(const CenteredRows<T>& X, Subsets& subsets,
                                 const OperatorOptions& options, SubsetKernels kernels,
                                 double memory_limit, int threads, Control& control) {
-  require_finite_rows(X);
   for (index_t s = 0; s < subsets.count(); ++s) {
     std::sort(subsets.begin(s), subsets.begin(s) + subsets.size(s));  // gather wants j > i
   }
@@ -203,8 +217,14 @@ SubsetSpectra<T> subset_spectra(const CenteredRows<T>& X, Subsets& subsets,
   if (plan.small.empty()) return out;
 
   SharedKernel<T> shared;
-  if (plan.shared_kernel) shared = build_shared_kernel(X, options.sigma, threads, control);
-  const Control::Detachable owns_its_memory(control);
+  CenteredRows<T> rows = X;
+  if (plan.shared_kernel) {
+    shared = build_shared_kernel(X, options.sigma, threads, control);
+  } else if (X.fit_one_block()) {
+    rows = in_memory(X, threads);
+  }
+  std::optional<Control::Detachable> owns_its_memory;  // long rows are read from the caller's
+  if (plan.shared_kernel || rows.copy != nullptr) owns_its_memory.emplace(control);
   const SingleThreadedBlas one_thread;
   const int workers =
       static_cast<int>(std::min<index_t>(threads, static_cast<index_t>(plan.small.size())));
@@ -213,9 +233,10 @@ SubsetSpectra<T> subset_spectra(const CenteredRows<T>& X, Subsets& subsets,
   parallel_for(static_cast<index_t>(plan.small.size()), workers, [&](index_t i, int worker) {
     const index_t s = plan.small[static_cast<std::size_t>(i)];
     auto& workspace = workspaces[static_cast<std::size_t>(worker)];
-    Control unused;  // the progress is not that of this subset
-    solve_checked([&] { solve_small(X, shared, subsets, s, options, workspace, out); },
-                  [&] { solve_large(X, subsets, s, options, 1, unused, 0.0, 1.0, out); });
+    const auto solve_by = [&](Reduction reduction) {
+      solve_small(rows, shared, subsets, s, options, reduction, workspace, control, out);
+    };
+    solve_checked([&] { solve_by(Reduction::automatic); }, [&] { solve_by(Reduction::lapack); });
     progress.finish(subsets.size(s));
   });
   return out;

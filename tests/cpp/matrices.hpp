@@ -53,7 +53,9 @@ class Matrix {
   auto begin() const { return data_.begin(); }
   auto end() const { return data_.end(); }
 
-  InputView<T> input() const { return {data(), rows_, cols_, stride_, 1}; }
+  // What is computed from a view reads the matrix again and again: it must outlive that.
+  InputView<T> input() const& { return {data(), rows_, cols_, stride_, 1}; }
+  InputView<T> input() const&& = delete;
   MatrixView<T> view() { return {data(), rows_, cols_, stride_}; }
   MatrixView<const T> const_view() const { return {data(), rows_, cols_, stride_}; }
   SymmetricView<T> symmetric() { return {data(), rows_, stride_}; }
@@ -95,13 +97,18 @@ double exact_squared_distance(const Matrix<T>& Z, index_t i, index_t j) {
   return static_cast<double>(sum);
 }
 
-// The rows as the core holds them, in units of the input: what a float sees of a double.
+// Centred rows that outlive the matrix.
+template <class T>
+CenteredRows<T> centered(const Matrix<T>& Z) {
+  return in_memory(center_rows<T, T>(Z.input(), 2), 2);
+}
+
+// The rows as the core sees them, centred and scaled: what a float holds of a double.
 template <class T>
 Matrix<T> rows_of(const CenteredRows<T>& X) {
   Matrix<T> Z(X.n, X.d);
-  for (index_t i = 0; i < X.n; ++i) {
-    for (index_t j = 0; j < X.d; ++j) Z(i, j) = X.row(i)[j];
-  }
+  const auto copied = in_memory(X, 2);
+  std::copy(copied.copy->begin(), copied.copy->end(), Z.data());
   return Z;
 }
 

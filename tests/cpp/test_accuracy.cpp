@@ -192,7 +192,7 @@ TYPED_TEST(Accuracy, IsThatOfLapackInDouble) {
 // From the identity, where no row sees another, to a matrix of rank one.
 TYPED_TEST(Accuracy, OfKernelsAndDiffusionOperatorsOfEveryWidthIsThatOfLapack) {
   const index_t n = sanitized ? 131 : 521;
-  const auto X = center_rows<TypeParam, TypeParam>(clusters<TypeParam>(n, 3, 3, 4.0, 1).input(), 2);
+  const auto X = centered(clusters<TypeParam>(n, 3, 3, 4.0, 1));
   for (const bool normalized : {true, false}) {
     for (const double sigma : {1e-3, 0.1, 0.5, 2.0, 10.0, 1e4}) {
       Control control;

@@ -53,6 +53,15 @@ TEST(Stage, StopsWhenItIsCancelled) {
   EXPECT_THROW(Stage(control, 0.0, 1.0, 2), Interrupted);
 }
 
+TEST(Stage, ThatIsSilentStopsButReportsNothing) {
+  Control control;
+  Stage stage(control);
+  stage.finish_task();
+  EXPECT_EQ(control.progress(), 0.0);
+  control.cancel();
+  EXPECT_THROW(stage.finish_task(), Interrupted);
+}
+
 // The long calls of the core, on n rows.
 struct LongCall {
   const char* name;
@@ -104,9 +113,7 @@ const std::vector<LongCall>& long_calls() {
   return calls;
 }
 
-CenteredRows<double> sample(index_t n) {
-  return center_rows<double, double>(gaussian_rows<double>(n, 8, 1).input(), 2);
-}
+CenteredRows<double> sample(index_t n) { return centered(gaussian_rows<double>(n, 8, 1)); }
 
 TEST(Cancelling, BeforehandStopsEveryLongCallAtItsStart) {
   const auto X = sample(600);

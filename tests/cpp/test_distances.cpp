@@ -13,12 +13,15 @@ class Distances : public ::testing::Test {};
 TYPED_TEST_SUITE(Distances, Precisions, PrecisionName);
 
 template <class T>
-Matrix<T> distances_of(InputView<T> Z, int threads = 2) {
-  const auto X = center_rows<T, T>(Z, threads);
-  Matrix<T> r2(Z.rows, Z.rows, std::numeric_limits<T>::quiet_NaN());
+Matrix<T> distances_of(const CenteredRows<T>& X, int threads = 2) {
+  Matrix<T> r2(X.n, X.n, std::numeric_limits<T>::quiet_NaN());
   Control control;
   squared_distances(X, r2.view(), threads, control);
   return r2;
+}
+template <class T>
+Matrix<T> distances_of(InputView<T> Z, int threads = 2) {
+  return distances_of(center_rows<T, T>(Z, threads), threads);
 }
 
 // Rounding the rows moves each by eps |x|, which changes r2 by 2 r eps |x|; the product is wrong
@@ -73,7 +76,8 @@ TYPED_TEST(Distances, KeepTheirDigitsBetweenNearPointsOfAWideCloud) {
 
 TYPED_TEST(Distances, AreSymmetricToTheLastBitWithZerosOnTheDiagonal) {
   const index_t n = tile_size + 5;
-  const auto r2 = distances_of(gaussian_rows<TypeParam>(n, 7, 1).input());
+  const auto Z = gaussian_rows<TypeParam>(n, 7, 1);
+  const auto r2 = distances_of(Z.input());
   for (index_t i = 0; i < n; ++i) {
     EXPECT_EQ(r2(i, i), 0);
     for (index_t j = 0; j < i; ++j) ASSERT_EQ(r2(i, j), r2(j, i));
@@ -91,7 +95,8 @@ TYPED_TEST(Distances, OfIdenticalRowsAreZero) {
 }
 
 TYPED_TEST(Distances, OfAConstantMatrixAreZero) {
-  const auto r2 = distances_of(Matrix<TypeParam>(61, 3, static_cast<TypeParam>(0.1)).input());
+  const Matrix<TypeParam> Z(61, 3, static_cast<TypeParam>(0.1));
+  const auto r2 = distances_of(Z.input());
   EXPECT_TRUE(bitwise_equal(r2, Matrix<TypeParam>(61, 61)));
 }
 
@@ -207,7 +212,7 @@ TEST(CenteredRows, AreFiniteForTheLargestAndTheSmallestNumbers) {
     Z(2, 1) = -value;
     Z(3, 1) = -value;
     const auto X = center_rows<double, double>(Z.input(), 2);
-    for (const double x : X.rows) EXPECT_TRUE(std::isfinite(x)) << value;
+    for (const double x : rows_of(X)) EXPECT_TRUE(std::isfinite(x)) << value;
     EXPECT_GT(X.scale, 0.0);
     EXPECT_TRUE(std::isfinite(X.scale));
   }
@@ -217,7 +222,7 @@ TEST(CenteredRows, AreFiniteWhereTheSumOfAColumnOverflows) {
   Matrix<double> Z(4, 1, 1.5e308);
   Z(0, 0) = 1.2e308;
   const auto X = center_rows<double, double>(Z.input(), 2);
-  for (const double x : X.rows) EXPECT_TRUE(std::isfinite(x));
+  for (const double x : rows_of(X)) EXPECT_TRUE(std::isfinite(x));
 }
 
 TEST(CenteredRows, OfFloatsAreTheSameThroughEitherPrecisionOfInput) {
@@ -226,31 +231,234 @@ TEST(CenteredRows, OfFloatsAreTheSameThroughEitherPrecisionOfInput) {
   for (index_t i = 0; i < 61; ++i) {
     for (index_t j = 0; j < 5; ++j) wide(i, j) = static_cast<double>(Z(i, j));
   }
-  EXPECT_TRUE(bitwise_equal(center_rows<float, float>(Z.input(), 2).rows,
-                            center_rows<double, float>(wide.input(), 2).rows));
+  EXPECT_TRUE(bitwise_equal(rows_of(center_rows<float, float>(Z.input(), 2)),
+                            rows_of(center_rows<double, float>(wide.input(), 2))));
 }
 
 TEST(CenteredRows, LieAboutTheOriginWithinTwo) {
-  const auto X = center_rows<double, double>(clusters<double>(300, 4, 2, 1e6, 1).input(), 2);
-  for (const double x : X.rows) EXPECT_LE(std::abs(x), 2.0);
-  EXPECT_LE(X.max_norm, 4.0 * 4.0);
+  const auto rows = rows_of(centered(clusters<double>(300, 4, 2, 1e6, 1)));
+  double largest = 0.0;
+  for (const double x : rows) largest = std::max(largest, std::abs(x));
+  EXPECT_LT(largest, 2.0);
+  EXPECT_GE(largest, 1.0);
 }
 
 TEST(SelectedRows, AreThoseThatWereChosen) {
   const auto Z = gaussian_rows<double>(61, 5, 1);
-  const auto X = center_rows<double, double>(Z.input(), 1);
-  const std::vector<index_t> indices{60, 0, 0, 7};
-  const auto chosen = select_rows(X, indices.data(), 4);
-  EXPECT_EQ(chosen.n, 4);
-  EXPECT_EQ(chosen.scale, X.scale);
-  double max_norm = 0.0;
-  for (index_t i = 0; i < 4; ++i) {
-    const index_t source = indices[static_cast<std::size_t>(i)];
-    for (index_t j = 0; j < 5; ++j) EXPECT_EQ(chosen.row(i)[j], X.row(source)[j]);
-    EXPECT_EQ(chosen.norms[i], X.norms[source]);
-    max_norm = std::max(max_norm, X.norms[source]);
+  for (const auto& X : {center_rows<double, double>(Z.input(), 1), centered(Z)}) {
+    const auto all = rows_of(X);
+    const std::vector<index_t> indices{60, 0, 0, 7}, again{3, 1};
+    const auto chosen = select_rows(X, indices.data(), 4);
+    const auto two = select_rows(chosen, again.data(), 2);  // rows 7 and 0
+    EXPECT_EQ(chosen.n, 4);
+    EXPECT_EQ(chosen.scale, X.scale);
+    const auto four_rows = rows_of(chosen), two_rows = rows_of(two);
+    for (index_t j = 0; j < 5; ++j) {
+      for (index_t i = 0; i < 4; ++i) {
+        EXPECT_EQ(four_rows(i, j), all(indices[static_cast<std::size_t>(i)], j));
+      }
+      EXPECT_EQ(two_rows(0, j), all(7, j));
+      EXPECT_EQ(two_rows(1, j), all(0, j));
+    }
   }
-  EXPECT_EQ(chosen.max_norm, max_norm);
+}
+
+// Rows cut into blocks of at most this many columns.
+template <class T>
+CenteredRows<T> in_blocks(const Matrix<T>& Z, index_t columns) {
+  auto X = center_rows<T, T>(Z.input(), 2);
+  X.block_columns = columns;
+  return X;
+}
+
+constexpr index_t narrow = 32;
+const std::vector<index_t> long_dimensions{1,          2,          narrow - 1, narrow,
+                                           narrow + 1, 2 * narrow, 101,        499};
+
+TEST(ColumnBlocks, CoverTheColumnsOnceAndAreNoWiderThanAllowed) {
+  for (const index_t d : long_dimensions) {
+    const Matrix<double> Z(3, d);
+    const auto X = in_blocks(Z, narrow);
+    index_t next = 0;
+    for (index_t b = 0; b < X.blocks(); ++b) {
+      EXPECT_EQ(X.block(b).begin, next);
+      EXPECT_GT(X.block(b).count(), 0);
+      EXPECT_LE(X.block(b).count(), narrow);
+      next = X.block(b).end;
+    }
+    EXPECT_EQ(next, d);
+    EXPECT_EQ(X.fit_one_block(), X.blocks() == 1);
+  }
+}
+
+TEST(ColumnBlocks, HoldTheCentredRowsAndTheirNorms) {
+  const auto Z = gaussian_rows<double>(tile_size + 3, 101, 1);
+  const auto X = in_blocks(Z, narrow);
+  const auto rows = rows_of(X);
+  ColumnBlock<double> block(X);
+  for (index_t b = 0; b < X.blocks(); ++b) {
+    block.load(b, 2, Control());
+    const Columns columns = X.block(b);
+    EXPECT_EQ(block.first(), b == 0);
+    EXPECT_EQ(block.last(), b == X.blocks() - 1);
+    for (index_t i = 0; i < X.n; ++i) {
+      for (index_t j = 0; j < columns.count(); ++j) {
+        ASSERT_EQ(block.row(i)[j], rows(i, columns.begin + j));
+      }
+    }
+  }
+  double largest = 0.0;
+  for (index_t i = 0; i < X.n; ++i) {
+    long double norm = 0;
+    for (index_t j = 0; j < X.d; ++j) norm += static_cast<long double>(rows(i, j)) * rows(i, j);
+    EXPECT_TRUE(near(block.norm(i), static_cast<double>(norm), 1e-14 * block.norm(i)));
+    largest = std::max(largest, block.norm(i));
+  }
+  EXPECT_EQ(block.max_norm(), largest);
+}
+
+TEST(ColumnBlocks, AreNotReadOnceTheCallIsCancelled) {
+  const auto Z = gaussian_rows<double>(3, 5, 1);
+  Control cancelled;
+  cancelled.cancel();
+  EXPECT_THROW((center_rows<double, double>(Z.input(), 2, cancelled)), Interrupted);
+  EXPECT_THROW(find_nonfinite_rows(Z.input(), 2, cancelled), Interrupted);
+  const auto X = in_blocks(Z, 2);
+  ColumnBlock<double> block(X);
+  EXPECT_THROW(block.load(0, 2, cancelled), Interrupted);
+}
+
+TYPED_TEST(Distances, OfLongRowsAreThoseOfShortOnes) {
+  for (const index_t d : long_dimensions) {
+    SCOPED_TRACE(d);
+    const auto Z = gaussian_rows<TypeParam>(67, d, 1);
+    EXPECT_TRUE(are_distances_of(Z, distances_of(in_blocks(Z, narrow))));
+  }
+}
+
+TYPED_TEST(Distances, OfRowsOverTheDefaultBlockAreSumsOfSquaredDifferences) {
+  for (const index_t d : {widest_block - 1, widest_block, widest_block + 1, index_t{5003}}) {
+    SCOPED_TRACE(d);
+    const auto Z = clusters<TypeParam>(tile_size + 5, d, 3, 10.0, 1);
+    EXPECT_TRUE(are_distances_of(Z, distances_of(Z.input())));
+  }
+}
+
+TYPED_TEST(Distances, OfNearLongRowsOfAWideCloudKeepTheirDigits) {
+  using T = TypeParam;
+  auto Z = clusters<T>(tile_size + 40, 499, 3, 1e5, 1);
+  const index_t n = Z.rows();
+  for (index_t j = 0; j < Z.cols(); ++j) {
+    Z(n - 1, j) = Z(0, j);  // equal in every column, and in all but the last
+    Z(n - 2, j) = Z(1, j);
+  }
+  Z(n - 2, 498) += T(0.5);
+  const auto r2 = distances_of(in_blocks(Z, narrow));
+  EXPECT_EQ(r2(0, n - 1), 0);
+  EXPECT_EQ(r2(n - 1, 0), 0);
+  EXPECT_GT(r2(1, n - 2), 0);
+  EXPECT_TRUE(are_distances_of(Z, r2));
+}
+
+TYPED_TEST(Distances, OfLongRowsDoNotDependOnTheNumberOfThreads) {
+  const auto Z = gaussian_rows<TypeParam>(2 * tile_size + 3, 101, 1);
+  const auto expected = distances_of(in_blocks(Z, narrow), 1);
+  for (const int threads : {2, 5}) {
+    EXPECT_TRUE(bitwise_equal(distances_of(in_blocks(Z, narrow), threads), expected));
+  }
+}
+
+TYPED_TEST(Distances, OfLongRowsAreTheSameFromACopyAndFromEveryView) {
+  using T = TypeParam;
+  const index_t n = 71, d = 101;
+  const auto Z = gaussian_rows<T>(n, d, 1);
+  const auto expected = distances_of(in_blocks(Z, narrow));
+  EXPECT_TRUE(bitwise_equal(distances_of(in_memory(in_blocks(Z, narrow), 2)), expected));
+  Matrix<T> columns(d, n);
+  for (index_t i = 0; i < n; ++i) {
+    for (index_t j = 0; j < d; ++j) columns(j, i) = Z(i, j);
+  }
+  auto X = center_rows<T, T>(InputView<T>{columns.data(), n, d, 1, n}, 2);
+  X.block_columns = narrow;
+  EXPECT_TRUE(bitwise_equal(distances_of(X), expected));
+}
+
+TYPED_TEST(Distances, OfAChoiceOfLongRowsAreThoseOfTheWholeSet) {
+  using T = TypeParam;
+  const auto Z = gaussian_rows<T>(67, 101, 1);
+  const auto X = in_blocks(Z, narrow);
+  const auto all = distances_of(X);
+  const std::vector<index_t> indices{66, 0, 7, 0};
+  for (const auto& whole : {X, in_memory(X, 2)}) {
+    const auto r2 = distances_of(select_rows(whole, indices.data(), 4));
+    for (index_t i = 0; i < 4; ++i) {
+      for (index_t j = 0; j < 4; ++j) {
+        const auto expected = static_cast<double>(
+            all(indices[static_cast<std::size_t>(i)], indices[static_cast<std::size_t>(j)]));
+        EXPECT_TRUE(near(static_cast<double>(r2(i, j)), expected, 4e3 * epsilon<T> * expected));
+      }
+    }
+  }
+}
+
+TYPED_TEST(Distances, FromChosenLongRowsAreTheRowsOfTheWholeMatrix) {
+  using T = TypeParam;
+  const index_t n = tile_size + 5;
+  const auto Z = clusters<T>(n, 101, 3, 1e4, 1);
+  const auto X = in_blocks(Z, narrow);
+  const std::vector<index_t> query{n - 1, 0, n / 2, 0};
+  Matrix<T> r2(4, n, std::numeric_limits<T>::quiet_NaN());
+  Control control;
+  squared_distances_from(X, query.data(), 4, r2.view(), 2, control);
+  EXPECT_NEAR(control.progress(), 1.0, 1e-9);
+  const auto all = distances_of(X);
+  for (index_t i = 0; i < 4; ++i) {
+    for (index_t j = 0; j < n; ++j) {
+      const auto expected = static_cast<double>(all(query[static_cast<std::size_t>(i)], j));
+      ASSERT_TRUE(near(static_cast<double>(r2(i, j)), expected, 4e3 * epsilon<T> * expected));
+    }
+  }
+}
+
+// One number repeated is the worst case of a sum: every rounding goes the same way.
+TEST(DistancesOfFloats, OfLongRowsAreWithinTheErrorThatIsExpectedOfThem) {
+  for (const index_t d : {4096, 30'000}) {
+    for (const bool repeated : {false, true}) {
+      auto Z = gaussian_rows<float>(40, d, 1);
+      for (index_t i = 0; repeated && i < Z.rows(); ++i) {
+        for (index_t j = 0; j < d; ++j) Z(i, j) = Z(i, 0);
+      }
+      const auto X = center_rows<float, float>(Z.input(), 1);
+      const auto rows = rows_of(X);
+      Matrix<float> r2(X.n, X.n);
+      for_each_column_block(X, 1, Control(), [&](const ColumnBlock<float>& block) {
+        squared_distance_tile(block, upper_tiles(X.n).front(), Refinement{}, r2.data(), X.n);
+        if (!block.last()) return;
+        const double allowed =
+            2.0 * error_factor(X) * epsilon<float> * static_cast<double>(block.max_norm());
+        for (index_t i = 0; i < X.n; ++i) {
+          for (index_t j = 0; j < X.n; ++j) {
+            const double exact = exact_squared_distance(rows, i, j);
+            ASSERT_TRUE(near(static_cast<double>(r2(i, j)), exact, allowed)) << d << repeated;
+          }
+        }
+      });
+    }
+  }
+}
+
+TYPED_TEST(Distances, NonFiniteRowsOfLongRowsAreFoundAtEveryPlace) {
+  using T = TypeParam;
+  const index_t n = 9, d = 300'001;  // fewer than one row at a time would be, were rows not whole
+  auto Z = gaussian_rows<T>(n, d, 1);
+  EXPECT_EQ(find_nonfinite_rows(Z.input(), 2, Control()).count, 0);
+  Z(8, d - 1) = std::numeric_limits<T>::infinity();
+  Z(3, 0) = std::numeric_limits<T>::quiet_NaN();
+  for (const int threads : {1, 5}) {
+    const auto found = find_nonfinite_rows(Z.input(), threads, Control());
+    EXPECT_EQ(found.count, 2);
+    EXPECT_EQ(found.first, 3);
+  }
 }
 
 TYPED_TEST(Distances, NonFiniteRowsAreCountedAndTheFirstIsNamed) {
@@ -258,17 +466,17 @@ TYPED_TEST(Distances, NonFiniteRowsAreCountedAndTheFirstIsNamed) {
   const T nan = std::numeric_limits<T>::quiet_NaN(), infinity = std::numeric_limits<T>::infinity();
   for (const int threads : {1, 2, 5}) {
     auto Z = gaussian_rows<T>(200, 3, 1);
-    EXPECT_EQ(find_nonfinite_rows(Z.input(), threads).count, 0);
-    EXPECT_EQ(find_nonfinite_rows(Z.input(), threads).first, -1);
+    EXPECT_EQ(find_nonfinite_rows(Z.input(), threads, Control()).count, 0);
+    EXPECT_EQ(find_nonfinite_rows(Z.input(), threads, Control()).first, -1);
     Z(199, 2) = nan;
-    EXPECT_EQ(find_nonfinite_rows(Z.input(), threads).first, 199);
+    EXPECT_EQ(find_nonfinite_rows(Z.input(), threads, Control()).first, 199);
     Z(64, 0) = infinity;
     Z(64, 1) = nan;
     Z(65, 1) = -infinity;
-    EXPECT_EQ(find_nonfinite_rows(Z.input(), threads).count, 3);
-    EXPECT_EQ(find_nonfinite_rows(Z.input(), threads).first, 64);
+    EXPECT_EQ(find_nonfinite_rows(Z.input(), threads, Control()).count, 3);
+    EXPECT_EQ(find_nonfinite_rows(Z.input(), threads, Control()).first, 64);
     Z(0, 0) = nan;
-    EXPECT_EQ(find_nonfinite_rows(Z.input(), threads).first, 0);
+    EXPECT_EQ(find_nonfinite_rows(Z.input(), threads, Control()).first, 0);
   }
 }
 

@@ -26,7 +26,7 @@ Result<T> compute(const CenteredRows<T>& X, double sigma, double alpha, int thre
   const T unset = std::numeric_limits<T>::quiet_NaN();
   Matrix<T> G(X.n, X.n, unset);
   Control control;
-  Stage stage(control, 0.0, 1.0, upper_tile_count(X.n));
+  Stage stage(control, 0.0, 1.0, upper_tile_visits(X));
   Buffer<double> q = gaussian_kernel(X, sigma, G.symmetric(), threads, stage);
   Matrix<T> A = G;
   DiffusionScaling scaling = diffusion_operator(A.symmetric(), q, alpha, threads);
@@ -72,6 +72,50 @@ TYPED_TEST(Kernel, AndOperatorFollowTheirFormulasAtEveryAlpha) {
 
 TYPED_TEST(Kernel, FollowsItsFormulaInManyDimensions) {
   expect_oracle(gaussian_rows<TypeParam>(67, 2000, 1), std::sqrt(2000.0), 0.5);
+}
+
+// In blocks of 32 columns: one, and several with a remainder.
+TYPED_TEST(Kernel, OfLongRowsFollowsItsFormula) {
+  using T = TypeParam;
+  for (const index_t d : {1, 31, 32, 33, 101, 499}) {
+    SCOPED_TRACE(d);
+    const auto Z = gaussian_rows<T>(tile_size + 5, d, 1);
+    const double sigma = std::sqrt(static_cast<double>(d));
+    auto X = center_rows<T, T>(Z.input(), 2);
+    X.block_columns = 32;
+    const auto result = compute(X, sigma, 0.5);
+    const Oracle oracle(Z, sigma, 0.5);
+    const double tolerance = by_precision<T>(2e-12, 3e-5);
+    EXPECT_TRUE(all_near(upper_triangle<double>(result.G, X.n),
+                         upper_triangle<double>(oracle.G, X.n), tolerance));
+    EXPECT_TRUE(near(result.scaling.trace, oracle.trace, tolerance * oracle.trace));
+  }
+}
+
+TYPED_TEST(Kernel, OfLongRowsSeesNearPointsOfAVeryWideCloud) {
+  using T = TypeParam;
+  for (const double apart : {1e2, 1e6, 1e12}) {
+    SCOPED_TRACE(apart);
+    const auto Z = clusters<T>(tile_size + 30, 101, 3, apart, 1);
+    auto X = center_rows<T, T>(Z.input(), 2);
+    X.block_columns = 32;
+    const Oracle oracle(rows_of(X), 8.0 / X.scale, 0.5);
+    EXPECT_TRUE(all_near(upper_triangle<double>(compute(X, 8.0, 0.5).G, X.n),
+                         upper_triangle<double>(oracle.G, X.n), by_precision<T>(2e-12, 3e-5)));
+  }
+}
+
+TYPED_TEST(Kernel, OfLongRowsDoesNotDependOnTheNumberOfThreads) {
+  using T = TypeParam;
+  const auto Z = gaussian_rows<T>(2 * tile_size + 7, 101, 1);
+  auto X = center_rows<T, T>(Z.input(), 2);
+  X.block_columns = 32;
+  const auto one = compute(X, 10.0, 0.5, 1);
+  for (const int threads : {2, 5}) {
+    const auto many = compute(X, 10.0, 0.5, threads);
+    EXPECT_TRUE(bitwise_equal(upper_triangle<T>(many.A, X.n), upper_triangle<T>(one.A, X.n)));
+    EXPECT_TRUE(bitwise_equal(many.q, one.q));
+  }
 }
 
 TYPED_TEST(Kernel, FollowsItsFormulaFarFromTheOrigin) {
@@ -220,7 +264,7 @@ TYPED_TEST(Kernel, GivesAnIsolatedPointTheDiagonalEntryOne) {
 
 TYPED_TEST(Kernel, StaysWithinTheRowsOfAWiderMatrix) {
   const index_t n = 61, stride = n + 9;
-  const auto X = center_rows<TypeParam, TypeParam>(gaussian_rows<TypeParam>(n, 3, 1).input(), 2);
+  const auto X = centered(gaussian_rows<TypeParam>(n, 3, 1));
   Matrix<TypeParam> G(n, n, stride, TypeParam(-1));
   Control control;
   Stage stage(control, 0.0, 1.0, upper_tile_count(n));

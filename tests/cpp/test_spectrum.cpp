@@ -108,7 +108,7 @@ TYPED_TEST(DiffusionSpectrum, StartsWithOneDescendsAndAddsUpToItsTraces) {
 TYPED_TEST(DiffusionSpectrum, OfTheUnnormalizedKernelHasTheTraceN) {
   const index_t n = 300;
   Control control;
-  const auto X = center_rows<TypeParam, TypeParam>(gaussian_rows<TypeParam>(n, 3, 1).input(), 2);
+  const auto X = centered(gaussian_rows<TypeParam>(n, 3, 1));
   const auto spectrum = diffusion_spectrum(X, {0.8, 0.5, false}, 2, control);
   const auto lambda = as_doubles(spectrum.eigenvalues);
   EXPECT_EQ(spectrum.trace, 300.0);

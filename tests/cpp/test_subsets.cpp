@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <numeric>
+#include <thread>
 
 #include "checkers.hpp"
 #include "core/diffusion.hpp"
@@ -79,7 +81,7 @@ void expect_same(const SubsetSpectra<T>& actual, const SubsetSpectra<T>& expecte
 
 template <class T>
 CenteredRows<T> sample(index_t n) {
-  return center_rows<T, T>(clusters<T>(n, 4, 3, 5.0, 1).input(), 2);
+  return centered(clusters<T>(n, 4, 3, 5.0, 1));
 }
 
 const std::vector<index_t> group_sizes{1, 2, 3, 61, 255, 256, 257, 300, 1};
@@ -99,8 +101,7 @@ TYPED_TEST(SubsetsSpectra, AreTheSameSharedRecomputedAndOneByOne) {
 }
 
 TYPED_TEST(SubsetsSpectra, OfAWideCloudAreTheSameSharedAndRecomputed) {
-  const auto X = center_rows<TypeParam, TypeParam>(
-      clusters<TypeParam>(120, 3, 2, by_precision<TypeParam>(1e6, 1e3), 1).input(), 2);
+  const auto X = centered(clusters<TypeParam>(120, 3, 2, by_precision<TypeParam>(1e6, 1e3), 1));
   const auto groups = random_groups(120, {40, 41, 1});
   const OperatorOptions options{1.0, 0.5, true};
   expect_same(solve(X, groups, SubsetKernels::shared, options),
@@ -114,6 +115,43 @@ TYPED_TEST(SubsetsSpectra, AreTheSameWithoutMemoryForASharedKernel) {
   const auto without = solve(X, groups, SubsetKernels::automatic, options, 2, 0.0);
   EXPECT_TRUE(bitwise_equal(without.eigenvalues,
                             solve(X, groups, SubsetKernels::recomputed, options).eigenvalues));
+}
+
+// Long rows: read again for each subset, or once for a shared kernel.
+TYPED_TEST(SubsetsSpectra, OfLongRowsAreTheSameSharedRecomputedAndOneByOne) {
+  using T = TypeParam;
+  const auto Z = clusters<T>(300, 101, 3, 20.0, 1);
+  auto X = center_rows<T, T>(Z.input(), 2);
+  const auto groups = random_groups(300, group_sizes);
+  const OperatorOptions options{8.0, 0.5, true};
+  const auto expected = solve_one_by_one(X, groups, options);
+  X.block_columns = 32;
+  for (const auto kernels :
+       {SubsetKernels::shared, SubsetKernels::recomputed, SubsetKernels::automatic}) {
+    expect_same(solve(X, groups, kernels, options), expected);
+  }
+}
+
+// An interrupted caller may leave, and take its memory along, whenever a call is detachable.
+TEST(SubsetsSpectraOfDoubles, AreNotDetachableWhileTheyReadTheCallersRows) {
+  const auto Z = gaussian_rows<double>(400, 101, 1);
+  const auto groups = random_groups(400, std::vector<index_t>(20, 200));
+  for (const index_t block_columns : {101, 32}) {
+    auto X = center_rows<double, double>(Z.input(), 2);
+    X.block_columns = block_columns;
+    Subsets subsets = as_subsets(groups);
+    Control control;
+    std::atomic<bool> done{false}, detachable{false};
+    std::thread watcher([&] {
+      while (!done) {
+        if (control.detachable()) detachable = true;
+      }
+    });
+    subset_spectra(X, subsets, {8.0, 0.5, true}, SubsetKernels::recomputed, 0.0, 1, control);
+    done = true;
+    watcher.join();
+    EXPECT_EQ(detachable, X.fit_one_block());  // short rows have been copied
+  }
 }
 
 TYPED_TEST(SubsetsSpectra, DoNotDependOnTheNumberOfThreads) {
