@@ -1,3 +1,7 @@
+#include <pybind11/stl.h>
+
+#include <optional>
+
 #include "bindings/arrays.hpp"
 #include "bindings/bindings.hpp"
 #include "bindings/run.hpp"
@@ -21,31 +25,44 @@ std::pair<index_t, index_t> nonfinite_rows(const py::array& Z) {
   });
 }
 
-// r2, (n, n)
-py::array distances(const py::array& Z, const py::object& progress) {
-  return with_input(Z, [&](auto view) -> py::array {
+// Squared distances in units of scale^2.
+struct ScaledDistances {
+  Buffer<double> r2;
+  double scale;
+};
+
+// (r2 between the chosen rows, (len(rows), len(rows)); scale): distances are scale * sqrt(r2)
+py::tuple distances(const py::array& Z, const std::optional<Indices>& rows,
+                    const py::object& progress) {
+  return with_input(Z, [&](auto view) -> py::tuple {
+    if (rows.has_value()) {
+      view.chosen = rows->data();
+      view.rows = rows->size();
+    }
     const auto compute = [view](Control& control) {
       const auto X = center_rows<decltype(view(0, 0)), double>(view, thread_count(), control);
       Buffer<double> r2(X.n * X.n);
       squared_distances(X, MatrixView<double>{r2.data(), X.n, X.n, X.n}, thread_count(), control);
-      return r2;
+      return ScaledDistances{std::move(r2), X.scale};
     };
-    return to_array(run_interruptible(compute, progress), {view.rows, view.rows});
+    ScaledDistances result = run_interruptible(compute, progress);
+    return py::make_tuple(to_array(std::move(result.r2), {view.rows, view.rows}), result.scale);
   });
 }
 
-// r2 from the chosen rows to all rows, (len(query), n)
-py::array distances_from(const py::array& Z, const Indices& query) {
-  return with_input(Z, [&](auto view) -> py::array {
+// (r2 from the chosen rows to all rows, (len(query), n); scale)
+py::tuple distances_from(const py::array& Z, const Indices& query) {
+  return with_input(Z, [&](auto view) -> py::tuple {
     const index_t count = query.size();
     auto compute = [view, count, rows = to_buffer<index_t>(query)](Control& control) {
       const auto X = center_rows<decltype(view(0, 0)), double>(view, thread_count(), control);
       Buffer<double> r2(count * X.n);
       squared_distances_from(X, rows.data(), count, MatrixView<double>{r2.data(), count, X.n, X.n},
                              thread_count(), control);
-      return r2;
+      return ScaledDistances{std::move(r2), X.scale};
     };
-    return to_array(run_interruptible(std::move(compute), py::none()), {count, view.rows});
+    ScaledDistances result = run_interruptible(std::move(compute), py::none());
+    return py::make_tuple(to_array(std::move(result.r2), {count, view.rows}), result.scale);
   });
 }
 
@@ -67,7 +84,9 @@ py::array knn_matrix(const py::array& Z, index_t k, const py::object& progress) 
 
 void bind_distances(py::module_& module) {
   module.def("nonfinite_rows", &nonfinite_rows, py::arg("Z"));
-  module.def("squared_distances", &distances, py::arg("Z"), py::arg("progress") = py::none());
+  module.attr("widest_block") = widest_block;
+  module.def("squared_distances", &distances, py::arg("Z"), py::arg("rows") = py::none(),
+             py::arg("progress") = py::none());
   module.def("squared_distances_from", &distances_from, py::arg("Z"), py::arg("query"));
   module.def("knn_adjacency", &knn_matrix, py::arg("Z"), py::arg("k"),
              py::arg("progress") = py::none());

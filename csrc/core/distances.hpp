@@ -144,11 +144,12 @@ template <class T>
 void squared_distance_tile(const ColumnBlock<T>& block, const Tile& tile, Refinement refinement,
                            T* out, index_t stride);
 
-// r2_ij = |z_i - z_j|^2, in units of the input, both triangles.
+// r2_ij = |x_i - x_j|^2, both triangles. In units of the input that is times X.scale^2, which may
+// be beyond the numbers there are.
 template <class T>
 void squared_distances(const CenteredRows<T>& X, MatrixView<T> r2, int threads, Control& control);
 
-// r2_ij = |z_query(i) - z_j|^2 for chosen rows: count x n.
+// r2_ij = |x_query(i) - x_j|^2 for chosen rows: count x n.
 template <class T>
 void squared_distances_from(const CenteredRows<T>& X, const index_t* query, index_t count,
                             MatrixView<T> r2, int threads, Control& control);

@@ -421,17 +421,6 @@ Refinement refinement_of_distances(const ColumnBlock<T>& block) {
   return {1e-3 * static_cast<double>(block.max_norm())};
 }
 
-template <class T>
-void scale_tile(T* tile, index_t rows, index_t cols, index_t stride, double factor) {
-  if (factor == 1.0) return;
-  for (index_t i = 0; i < rows; ++i) {
-    for (index_t j = 0; j < cols; ++j) {
-      T& r2 = tile[i * stride + j];
-      if (r2 != T(0)) r2 = static_cast<T>(static_cast<double>(r2) * factor);  // 0 * inf is not 0
-    }
-  }
-}
-
 // Copies the tile to its place in the lower triangle.
 template <class T>
 void mirror_distances(const Tile& tile, MatrixView<T> r2) {
@@ -472,10 +461,7 @@ void squared_distances(const CenteredRows<T>& X, MatrixView<T> r2, int threads, 
     for_each_upper_tile(X.n, threads, [&](const Tile& tile, index_t) {
       T* out = r2.row(tile.row) + tile.col;
       squared_distance_tile(block, tile, refinement_of_distances(block), out, r2.stride);
-      if (block.last()) {
-        scale_tile(out, tile.rows, tile.cols, r2.stride, X.scale * X.scale);
-        mirror_distances(tile, r2);
-      }
+      if (block.last()) mirror_distances(tile, r2);
       stage.finish_task();
     });
   });
@@ -501,7 +487,6 @@ void squared_distances_from(const CenteredRows<T>& X, const index_t* query, inde
                                                   block.norms() + begin);
         refine(block, {count, cols, 0, begin, query}, refinement_of_distances(block).below, out,
                r2.stride);
-        scale_tile(out, count, cols, r2.stride, X.scale * X.scale);
       }
       stage.finish_task();
     });

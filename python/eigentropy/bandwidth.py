@@ -23,6 +23,9 @@ MEDIAN_FACTOR = 0.35
 # Rules that need distances take all pairs of at most this many rows: 2 million pairs.
 SAMPLE_ROWS = 2048
 
+# The knn rule computes this many distances at a time: 64 MiB.
+DISTANCES_AT_A_TIME = 2**23
+
 # Neighbour of the knn rule, the row itself not counted.
 NEIGHBOUR = 10
 
@@ -84,24 +87,13 @@ def sigma_of_rule(Z: Matrix, rule: str, seed: int) -> float:
         return math.sqrt(Z.shape[1])
     if len(Z) == 1:
         return 1.0
-    scale = _extreme_scale(Z)
-    if scale != 1.0:
-        return scale * sigma_of_rule(Z / scale, rule, seed)
     rows = _sample(len(Z), seed)
     if rule == "knn":
         return _knn(Z, rows)
-    distances = _pair_distances(Z[rows])
+    distances, scale = _pair_distances(Z, rows)
     if not distances.any():  # all rows equal
         return 1.0
-    return _median(distances) if rule == "median" else _max_slope(distances)
-
-
-def _extreme_scale(Z: Matrix) -> float:
-    """A power of two by which Z must be divided for its squared distances to be numbers."""
-    largest = max(float(Z.max()), -float(Z.min()))
-    if largest == 0.0 or 1e-100 < largest < 1e100:
-        return 1.0
-    return math.ldexp(1.0, math.frexp(largest)[1] - 1)
+    return scale * (_median(distances) if rule == "median" else _max_slope(distances))
 
 
 def _sample(n: int, seed: int) -> npt.NDArray[np.int64]:
@@ -110,9 +102,12 @@ def _sample(n: int, seed: int) -> npt.NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).choice(n, SAMPLE_ROWS, replace=False))
 
 
-def _pair_distances(Z: Matrix) -> npt.NDArray[np.float64]:
-    squared = _core.squared_distances(Z)
-    return np.sqrt(squared[np.triu_indices(len(Z), k=1)])
+def _pair_distances(
+    Z: Matrix, rows: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.float64], float]:
+    """Distances between the chosen rows, in units of the scale that is returned with them."""
+    squared, scale = _core.squared_distances(Z, rows)
+    return np.sqrt(squared[np.triu_indices(len(rows), k=1)]), scale
 
 
 def _median(distances: npt.NDArray[np.float64]) -> float:
@@ -124,25 +119,27 @@ def _median(distances: npt.NDArray[np.float64]) -> float:
 
 def _knn(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
     neighbour = min(NEIGHBOUR, len(Z) - 1)
-    reach = np.empty(len(rows))
-    for start in range(0, len(rows), 256):  # 256 x n distances at a time
-        block = rows[start : start + 256]
-        squared = _core.squared_distances_from(Z, block)
+    at_a_time = max(256, DISTANCES_AT_A_TIME // len(Z))  # each time, all rows are read
+    reach, scale = np.empty(len(rows)), 1.0
+    for start in range(0, len(rows), at_a_time):
+        block = rows[start : start + at_a_time]
+        squared, scale = _core.squared_distances_from(Z, block)
         # Position 0 is the row itself, at distance 0.
-        reach[start : start + 256] = np.partition(squared, neighbour, axis=1)[:, neighbour]
+        reach[start : start + at_a_time] = np.partition(squared, neighbour, axis=1)[:, neighbour]
     distances = np.sqrt(reach)
     if not distances.any():
-        return 1.0 if not _core.squared_distances_from(Z, rows[:1]).any() else _fallback(Z, rows)
+        return _fallback(Z, rows)
     median = float(np.median(distances))
-    return median if median > 0 else float(np.median(distances[distances > 0]))
+    return scale * (median if median > 0 else float(np.median(distances[distances > 0])))
 
 
 def _fallback(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
     """Every row has many duplicates: neighbours say nothing, distances between groups do."""
-    distances = _pair_distances(Z[rows])
-    if not distances.any():  # the few other rows are not in the sample
-        distances = np.sqrt(_core.squared_distances_from(Z, rows[:1])[0])
-    return _median(distances)
+    distances, scale = _pair_distances(Z, rows)
+    if not distances.any():  # the other rows, if there are any, are not in the sample
+        squared, scale = _core.squared_distances_from(Z, rows[:1])
+        distances = np.sqrt(squared[0])
+    return scale * _median(distances) if distances.any() else 1.0
 
 
 def _max_slope(distances: npt.NDArray[np.float64]) -> float:

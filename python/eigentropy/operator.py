@@ -284,15 +284,18 @@ class DiffusionOperator:
 
 
 def require_matrix_memory(n: int, d: int, dtype: str, rows: int = 0) -> None:
-    """Refuse a matrix of n x n, with what the solver needs beside it, that does not fit.
+    """Refuse a matrix of n x n, with what is needed beside it, that does not fit.
 
-    `rows` rows of d columns are copied besides those of the matrix.
+    `rows` rows of d columns are copied besides, unless they are too long for that.
     """
     size = 8 if dtype == "float64" else 4
     half = ", or dtype='float32' for half of it" if dtype == "float64" else ""
-    # Reflectors, products, panels and the band itself take some 700 columns beside the matrix.
+    # Beside the matrix is at first a block of columns of the rows; once that is gone, the solver's
+    # reflectors, products, panels and the band itself, some 700 columns.
+    beside = max(min(d, _core.widest_block), 700)
+    copied = float(rows) * d if d <= _core.widest_block else 0.0
     _memory.require(
-        float(size) * (float(n) * (n + d + 700) + float(rows) * d),
+        float(size) * (float(n) * (n + beside) + copied),
         f"the {n} x {n} matrix in {dtype}",
         f"pass a random subset of the rows{half} "
         "(method='stochastic', which needs no matrix, is not built in this version)",

@@ -12,11 +12,15 @@ template <class T>
 class Distances : public ::testing::Test {};
 TYPED_TEST_SUITE(Distances, Precisions, PrecisionName);
 
+// In units of the input.
 template <class T>
 Matrix<T> distances_of(const CenteredRows<T>& X, int threads = 2) {
   Matrix<T> r2(X.n, X.n, std::numeric_limits<T>::quiet_NaN());
   Control control;
   squared_distances(X, r2.view(), threads, control);
+  for (index_t i = 0; i < X.n; ++i) {
+    for (index_t j = 0; j < X.n; ++j) r2(i, j) *= static_cast<T>(X.scale * X.scale);
+  }
   return r2;
 }
 template <class T>
@@ -168,6 +172,7 @@ TYPED_TEST(Distances, FromChosenRowsAreTheRowsOfTheWholeMatrix) {
     squared_distances_from(X, query.data(), 4, r2.view(), 2, control);
     for (index_t i = 0; i < 4; ++i) {
       for (index_t j = 0; j < n; ++j) {
+        r2(i, j) *= static_cast<TypeParam>(X.scale * X.scale);
         const auto expected = static_cast<double>(all(query[static_cast<std::size_t>(i)], j));
         ASSERT_TRUE(
             near(static_cast<double>(r2(i, j)), expected, 4e3 * epsilon<TypeParam> * expected));
@@ -193,13 +198,18 @@ TEST(DistancesOfDoubles, ScaleWithThePowerOfTwoThatScalesTheRows) {
   }
 }
 
-TEST(DistancesOfDoubles, AreInfiniteAndNotNaNWhereTheyOverflow) {
-  Matrix<double> Z(3, 2);
-  Z(0, 0) = Z(1, 0) = 1e200;
-  Z(2, 0) = -1e200;
-  const auto r2 = distances_of(Z.input());
-  EXPECT_EQ(r2(0, 1), 0.0);
-  EXPECT_EQ(r2(0, 2), std::numeric_limits<double>::infinity());
+TEST(DistancesOfDoubles, AreNumbersWhereTheirSquaresWouldOverflowOrVanish) {
+  for (const double unit : {1e200, 1e-200}) {
+    Matrix<double> Z(3, 2);
+    Z(0, 0) = Z(1, 0) = unit;
+    Z(2, 0) = -unit;
+    const auto X = center_rows<double, double>(Z.input(), 2);
+    Matrix<double> r2(3, 3);
+    Control control;
+    squared_distances(X, r2.view(), 2, control);
+    EXPECT_EQ(r2(0, 1), 0.0);
+    EXPECT_TRUE(near(std::sqrt(r2(0, 2)) * (X.scale / unit), 2.0, 1e-14));
+  }
 }
 
 TEST(CenteredRows, AreFiniteForTheLargestAndTheSmallestNumbers) {
@@ -415,6 +425,7 @@ TYPED_TEST(Distances, FromChosenLongRowsAreTheRowsOfTheWholeMatrix) {
   for (index_t i = 0; i < 4; ++i) {
     for (index_t j = 0; j < n; ++j) {
       const auto expected = static_cast<double>(all(query[static_cast<std::size_t>(i)], j));
+      r2(i, j) *= static_cast<T>(X.scale * X.scale);
       ASSERT_TRUE(near(static_cast<double>(r2(i, j)), expected, 4e3 * epsilon<T> * expected));
     }
   }
