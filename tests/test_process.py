@@ -62,6 +62,7 @@ INTERRUPTED = """
     ("call", "n", "d", "after"),
     [
         ("eg.dse(Z, sigma=20.0, progress=report)", 8000, 3000, 0.01),  # products of the kernel
+        ("eg.dse(Z, sigma=300.0, progress=report)", 600, 60_000, 0.01),  # block after block
         ("eg.dse(Z, sigma=2.0, progress=report)", 8000, 4, 0.3),  # our eigenvalue solver
         ("eg.dsmi(Z, labels, sigma=2.0, progress=report)", 4200, 4, 0.6),  # the batch
         (
@@ -72,7 +73,7 @@ INTERRUPTED = """
             0.0,
         ),
     ],
-    ids=["kernel", "eigenvalues", "batch", "diffusion-map"],
+    ids=["kernel", "long-rows", "eigenvalues", "batch", "diffusion-map"],
 )
 def test_ctrl_c_raises_keyboard_interrupt_within_a_second(call, n, d, after):
     result = run_script(INTERRUPTED.format(call=call, n=n, d=d, after=after))
@@ -84,9 +85,10 @@ def test_ctrl_c_raises_keyboard_interrupt_within_a_second(call, n, d, after):
 
 
 def test_progress_rises_to_1(rng):
-    Z = rng.normal(size=(2000, 30))
+    Z, long = rng.normal(size=(2000, 30)), rng.normal(size=(600, 5000))
     for call in (
         lambda report: eg.dse(Z, progress=report),
+        lambda report: eg.dse(long, progress=report),
         lambda report: eg.dsmi(Z, np.arange(2000) % 4, progress=report),
         lambda report: eg.DiffusionOperator(Z, progress=report).trace(),
     ):
