@@ -37,6 +37,37 @@ void kernel_axes(benchmark::internal::Benchmark* benchmark) {
 BENCHMARK_TEMPLATE(gaussian_kernel, double)->Apply(kernel_axes);
 BENCHMARK_TEMPLATE(gaussian_kernel, float)->Apply(kernel_axes);
 
+// Rows of many blocks of columns, from float32 input as in a mapped file: two passes over it.
+template <class T>
+void kernel_of_long_rows(benchmark::State& state) {
+  const index_t n = state.range(0), d = state.range(1);
+  const Threads threads(static_cast<int>(state.range(2)));
+  std::mt19937_64 generator(1);
+  std::normal_distribution<float> normal;
+  const Buffer<float> Z(n * d);
+  for (float& z : Z) z = normal(generator);
+  const Buffer<T> G(n * n);
+  double q = 0.0;
+  for (auto _ : state) {
+    Control control;
+    const auto X = center_rows<float, T>({Z.data(), n, d, d, 1}, thread_count(), control);
+    Stage stage(control, 0.0, 1.0, upper_tile_visits(X));
+    q = eigentropy::gaussian_kernel(X, bandwidth(d), SymmetricView<T>{G.data(), n, n},
+                                    thread_count(), stage)[0];
+  }
+  if (!(q >= 1.0 && q <= static_cast<double>(n))) state.SkipWithError("wrong result");
+  const auto size = static_cast<double>(n);
+  count_flops<T>(state, size * size * static_cast<double>(d), thread_count());
+  count_bytes(state, 2.0 * size * static_cast<double>(d) * sizeof(float));
+}
+void long_axes(benchmark::internal::Benchmark* benchmark) {
+  benchmark->ArgNames({"n", "d", "threads"})->UseRealTime()->Unit(benchmark::kMillisecond);
+  benchmark->Args({512, 100'000, 1});
+  if (thread_count() > 1) benchmark->Args({512, 100'000, thread_count()});
+}
+BENCHMARK_TEMPLATE(kernel_of_long_rows, double)->Apply(long_axes);
+BENCHMARK_TEMPLATE(kernel_of_long_rows, float)->Apply(long_axes);
+
 // Three passes over a triangle: the weighted sums read it, the conjugation reads and writes it.
 template <class T>
 void diffusion_operator(benchmark::State& state) {

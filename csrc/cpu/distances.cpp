@@ -393,9 +393,9 @@ void ColumnBlock<T>::load(index_t b, int threads, const Control& control) {
 template <class T>
 double error_factor(const CenteredRows<T>& X) {
   if (X.fit_one_block()) return 4.0 + std::sqrt(static_cast<double>(X.d));
-  // Each block adds its error to that of the sum so far. Measured in float32 over blocks of
-  // 512 to 1024 of up to 500 000 columns: 5 + 0.6 sqrt(blocks) for random rows, 14 + 1.2
-  // sqrt(blocks) for rows of one number repeated, whose roundings all go one way.
+  // Each block adds its error to that of the sum so far, in no preferred direction. (In rows of one
+  // number repeated all errors have one direction, and the factor can be 32 + blocks / 4:
+  // DistancesOfFloats in tests/cpp/test_distances.cpp. That would be much too careful elsewhere.)
   return 16.0 + std::sqrt(static_cast<double>(X.blocks()));
 }
 

@@ -21,7 +21,8 @@ _DLPACK_CPU = 1
 def as_matrix(Z: Any, name: str = "Z") -> Matrix:
     """The rows of `Z` as a finite float32 or float64 array (n, d), without a copy where possible.
 
-    float16 and bfloat16 become float32; integers and booleans float64; (n, ...) is flattened.
+    float16 and bfloat16 become float32; integers and booleans float64: a copy, in memory, also of
+    a mapped file. (n, ...) is flattened.
 
     Raises
     ------

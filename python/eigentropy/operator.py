@@ -44,7 +44,8 @@ class DiffusionOperator:
     1 = lambda_1 >= lambda_2 >= ... >= 0.
 
     What is asked for is computed on first use and kept. At most one n x n matrix exists at a time:
-    `eigenvalues` overwrites it, and `matmul` builds it again.
+    `eigenvalues` overwrites it, and `matmul` builds it again. The rows are read anew each time, a
+    block of columns at a time: Z must not change meanwhile, and may be a mapped file.
 
     Parameters
     ----------
