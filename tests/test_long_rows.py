@@ -6,12 +6,13 @@ import os
 import subprocess
 import sys
 import textwrap
+import tracemalloc
 
 import numpy as np
 import pytest
 
 import eigentropy as eg
-from eigentropy import _core, _memory, reference
+from eigentropy import _core, _memory, precision, reference
 
 BLOCK = _core.widest_block
 LABELS = np.arange(60) % 3
@@ -98,6 +99,21 @@ def test_required_memory_does_not_grow_with_the_dimension(monkeypatch):
     eg.operator.require_matrix_memory(300, 5_000_000, "float64", rows=300)
     with pytest.raises(MemoryError):
         eg.operator.require_matrix_memory(300, BLOCK, "float64", rows=300)
+
+
+def test_the_reach_of_long_rows_is_found_without_a_copy_of_them(rng):
+    Z = rng.normal(size=(300, 50_000)).astype(np.float32)  # 60 MB
+    offsets = Z[100:103] - Z.mean(axis=0, dtype=np.float64)
+    Z[101] += 9 * offsets[1].astype(np.float32)  # now the furthest
+    expected = np.linalg.norm(Z[101] - Z.mean(axis=0, dtype=np.float64)) / 0.5
+    tracemalloc.start()
+    try:
+        found = precision.reach(Z, 0.5)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found == pytest.approx(expected, rel=1e-9)
+    assert peak < 30e6
 
 
 # The anonymous memory of a process leaves out the pages of a mapped file.

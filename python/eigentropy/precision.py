@@ -26,6 +26,9 @@ SINGLE_FROM = 1000
 REFINED_ABOVE = 1e-5
 REFINED_COLUMNS = 0.25
 
+# Rows may be long, and lie in a file: so many of their numbers are looked at together.
+REACH_ELEMENTS = 2**20
+
 # The level of the largest entropy is sought until a step gains less than this share.
 LEVEL_TOLERANCE = 1e-9
 LEVEL_STEPS = 50
@@ -56,10 +59,11 @@ class Rounding:
 def reach(rows: npt.NDArray[Any], sigma: float) -> float:
     """Largest distance of a row from the mean row, in units of sigma; infinite on overflow."""
     largest = 0.0
+    at_a_time = max(1, REACH_ELEMENTS // rows.shape[1])
     with np.errstate(over="ignore", invalid="ignore"):
         center = rows.mean(axis=0, dtype=np.float64)
-        for start in range(0, len(rows), 256):
-            offsets = (rows[start : start + 256] - center) / sigma
+        for start in range(0, len(rows), at_a_time):
+            offsets = (rows[start : start + at_a_time] - center) / sigma
             norm = float(np.einsum("ij,ij->i", offsets, offsets).max())
             largest = max(largest, norm) if math.isfinite(norm) else math.inf
     return math.sqrt(largest)
