@@ -65,6 +65,7 @@ INTERRUPTED = """
         ("eg.dse(Z, sigma=300.0, progress=report)", 600, 60_000, 0.01),  # block after block
         ("eg.dse(Z, sigma=2.0, progress=report)", 8000, 4, 0.3),  # our eigenvalue solver
         ("eg.dsmi(Z, labels, sigma=2.0, progress=report)", 4200, 4, 0.6),  # the batch
+        ("eg.eigvalsh(Z @ Z.T, overwrite=True, progress=report)", 8000, 4, 0.3),  # in place
         (
             "threading.Timer(1.0, interrupt).start(); "
             "eg.DiffusionOperator(Z, sigma=2.0).diffusion_map(2)",  # LAPACK, which reports nothing
@@ -73,7 +74,7 @@ INTERRUPTED = """
             0.0,
         ),
     ],
-    ids=["kernel", "long-rows", "eigenvalues", "batch", "diffusion-map"],
+    ids=["kernel", "long-rows", "eigenvalues", "batch", "in-place", "diffusion-map"],
 )
 def test_ctrl_c_raises_keyboard_interrupt_within_a_second(call, n, d, after):
     result = run_script(INTERRUPTED.format(call=call, n=n, d=d, after=after))

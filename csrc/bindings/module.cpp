@@ -15,6 +15,7 @@ PYBIND11_MODULE(_core, module) {
 
   eigentropy::bindings::bind_distances(module);
   eigentropy::bindings::bind_spectrum(module);
+  eigentropy::bindings::bind_symmetric(module);
   eigentropy::bindings::bind_operator(module);
   eigentropy::bindings::bind_machine(module);
 }

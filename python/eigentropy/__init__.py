@@ -14,7 +14,7 @@ from eigentropy.entropy import cluster_gain, diffusion_spectral_entropy, gaussia
 from eigentropy.information import diffusion_spectral_mutual_information
 from eigentropy.operator import DiffusionOperator
 from eigentropy.results import Entropy, MutualInformation, PrecisionWarning, SaturationWarning
-from eigentropy.spectrum import spectral_entropy
+from eigentropy.spectrum import eigvalsh, spectral_entropy
 
 dse = diffusion_spectral_entropy
 dsmi = diffusion_spectral_mutual_information
@@ -35,6 +35,7 @@ __all__ = [
     "diffusion_spectral_mutual_information",
     "dse",
     "dsmi",
+    "eigvalsh",
     "gaussian_entropy",
     "spectral_entropy",
 ]

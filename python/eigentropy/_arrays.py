@@ -49,6 +49,33 @@ def as_matrix(Z: Any, name: str = "Z") -> Matrix:
     return matrix
 
 
+def as_square_matrices(A: Any, name: str = "A") -> Matrix:
+    """`A` as float32 or float64 matrices (..., n, n), without a copy where possible.
+
+    The types are converted as by `as_matrix`. Whether the entries are finite is not looked at.
+
+    Raises
+    ------
+    TypeError
+        Not numbers, or complex.
+    ValueError
+        Not square, or empty.
+    NotImplementedError
+        The array lives on a GPU.
+    """
+    raw = as_numpy(A, name)
+    if raw.dtype.kind == "c":
+        raise TypeError(f"{name} is complex ({raw.dtype}); only real symmetric matrices are solved")
+    array = _as_float(raw, name)
+    if array.ndim < 2 or array.shape[-1] != array.shape[-2]:
+        raise ValueError(f"{name} must have shape (n, n) or (..., n, n), got {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"{name} is empty: its shape is {array.shape}")
+    if any(stride % array.itemsize for stride in array.strides) or not array.flags.aligned:
+        array = np.ascontiguousarray(array)  # a field of a packed structured array
+    return array
+
+
 def as_numpy(value: Any, name: str) -> npt.NDArray[Any]:
     """`value` as a NumPy array of whatever dtype, sharing its memory where possible."""
     if isinstance(value, np.ndarray):

@@ -35,6 +35,9 @@ def subset_spectra(
     memory_limit: float = 0.0,
     progress: _Progress = None,
 ) -> tuple[_Floats, _Doubles]: ...
+def symmetric_eigenvalues(
+    A: _Floats, reduction: str = "auto", overwrite: bool = False, progress: _Progress = None
+) -> _Floats: ...
 def matrix(
     Z: _Floats, sigma: float, alpha: float | None, dtype: str, progress: _Progress = None
 ) -> tuple[_Floats, float, float, _Doubles]: ...

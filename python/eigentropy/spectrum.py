@@ -1,4 +1,4 @@
-"""From eigenvalues to entropy."""
+"""Eigenvalues of symmetric matrices, and from eigenvalues to entropy."""
 
 from __future__ import annotations
 
@@ -8,12 +8,76 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._arrays import as_numpy
+from eigentropy import _core, _memory
+from eigentropy._arrays import as_numpy, as_square_matrices
 from eigentropy._options import logarithm_base, positive
+from eigentropy._progress import Callback, reporter
 
 # Eigenvalues come out of a solver with an absolute error of a few eps times the largest. Below
 # this many eps they are noise; for t < 1 the noise of a low-rank matrix would otherwise dominate.
 NOISE_FLOOR_EPS = 10.0
+
+
+def eigvalsh(
+    A: Any, *, overwrite: bool = False, progress: bool | Callback = False
+) -> npt.NDArray[Any]:
+    r"""All eigenvalues of a real symmetric matrix, or of a stack of them.
+
+    The solver of `diffusion_spectral_entropy`, for any symmetric matrix: Householder reflections to
+    band form, bulge chasing to tridiagonal form, Sturm counts. Each eigenvalue is within a modest
+    multiple of n eps \|A\| of the exact one, in absolute terms: small ones have no relative
+    accuracy. Time (4/3) n^3 for each matrix, memory one copy of a matrix and some 700 n. Small
+    matrices of a stack are solved one to a thread, with one copy for each.
+
+    The sums of the eigenvalues and of their squares are compared with the trace and \|A\|_F^2; if
+    they disagree, LAPACK's plain driver solves the matrix again.
+
+    Parameters
+    ----------
+    A : array-like of shape (n, n) or (..., n, n)
+        Only the upper triangles, diagonal included, are used (`numpy.linalg.eigvalsh` uses the
+        lower ones by default). float32 is solved in float32, float16 too; everything else in
+        float64.
+    overwrite : bool
+        Allow A to be destroyed, which saves the copy if A is one large writable float32 or
+        float64 matrix with contiguous rows. Its entries are then undefined, also after an error,
+        and there is nothing left for LAPACK's driver to start from.
+    progress : bool or callable
+        Show a bar on stderr, or call it with the fraction that is done.
+
+    Returns
+    -------
+    array of shape (n,) or (..., n)
+        Descending (`numpy.linalg.eigvalsh` ascends), in the precision of the computation.
+
+    Raises
+    ------
+    TypeError
+        Not numbers, or complex.
+    ValueError
+        Not square, empty, NaN or infinity in the upper triangle.
+    MemoryError
+        The copy does not fit.
+    SolverError
+        The eigenvalues do not add up to the trace.
+
+    Examples
+    --------
+    >>> eigvalsh([[2.0, 1.0], [1.0, 2.0]]).round(12)
+    array([3., 1.])
+    """
+    matrices = as_square_matrices(A)
+    n = matrices.shape[-1]
+    copied_columns = 0 if overwrite else n
+    _memory.require(
+        float(matrices.itemsize) * n * (copied_columns + 700),
+        f"a copy of the {n} x {n} matrix, with what the solver needs beside it,",
+        "pass overwrite=True if the matrix itself is not needed any more",
+    )
+    batch = matrices.reshape(-1, n, n)
+    with reporter(progress, "eigenvalues") as report:
+        values = _core.symmetric_eigenvalues(batch, "auto", overwrite, report)
+    return values.reshape(matrices.shape[:-1])
 
 
 def spectral_entropy(eigenvalues: Any, t: float = 1.0, base: float = 2.0) -> float:

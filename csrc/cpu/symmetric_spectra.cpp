@@ -1,0 +1,228 @@
+#include "core/symmetric_spectra.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "core/errors.hpp"
+#include "core/kernel.hpp"
+#include "core/threads.hpp"
+#include "core/tiles.hpp"
+
+namespace eigentropy {
+namespace {
+
+// Matrices of at most this order are solved one to a thread, where there is one for each.
+constexpr index_t small_order = 1500;
+
+struct Magnitude {
+  double largest = 0.0;          // max |A_ij| of the finite entries
+  index_t first_nonfinite = -1;  // row
+};
+
+// Of the upper triangle.
+template <class T>
+Magnitude magnitude(InputView<T> A, int threads) {
+  std::vector<Magnitude> found(static_cast<std::size_t>(upper_tile_count(A.rows)));
+  for_each_upper_tile(A.rows, threads, [&](const Tile& tile, index_t index) {
+    T largest = 0;
+    index_t first = -1;
+    for (index_t i = tile.row; i < tile.row + tile.rows; ++i) {
+      bool finite = true;
+      for (index_t j = std::max(i, tile.col); j < tile.col + tile.cols; ++j) {
+        const T size = std::abs(A(i, j));
+        finite &= size <= std::numeric_limits<T>::max();
+        largest = std::max(largest, size);
+      }
+      if (!finite && first < 0) first = i;
+    }
+    found[static_cast<std::size_t>(index)] = {static_cast<double>(largest), first};
+  });
+  Magnitude total;
+  for (const Magnitude& one : found) {
+    total.largest = std::max(total.largest, one.largest);
+    const bool earlier = total.first_nonfinite < 0 || one.first_nonfinite < total.first_nonfinite;
+    if (one.first_nonfinite >= 0 && earlier) total.first_nonfinite = one.first_nonfinite;
+  }
+  return total;
+}
+
+// A power of two, by which dividing is exact. 1 unless squares of the entries, of which |A|_F^2 and
+// the reflectors are made, would leave the range of T.
+template <class T>
+double scale_of(double largest) {
+  const double limit = sizeof(T) == sizeof(double) ? 0x1p400 : 0x1p40;
+  if (largest == 0.0 || (largest < limit && largest > 1.0 / limit)) return 1.0;
+  return std::ldexp(1.0, std::max(std::ilogb(largest), -1000));  // 1 / scale must not overflow
+}
+
+template <class T>
+double checked_scale(InputView<T> A, const std::string& where, int threads) {
+  const Magnitude size = magnitude(A, threads);
+  if (size.first_nonfinite >= 0) {
+    throw std::invalid_argument("A has NaN or infinity in the upper triangle" + where +
+                                "; the first is in row " + std::to_string(size.first_nonfinite));
+  }
+  return scale_of<T>(size.largest);
+}
+
+// out <- the upper triangle of A / scale. A may be out's own memory.
+template <class T>
+void copy_upper(InputView<T> A, double scale, SymmetricView<T> out, int threads) {
+  const double factor = 1.0 / scale;
+  for_each_upper_tile(A.rows, threads, [&](const Tile& tile, index_t) {
+    for (index_t i = tile.row; i < tile.row + tile.rows; ++i) {
+      T* row = out.row(i);
+      for (index_t j = std::max(i, tile.col); j < tile.col + tile.cols; ++j) {
+        row[j] = static_cast<T>(static_cast<double>(A(i, j)) * factor);
+      }
+    }
+  });
+}
+
+struct Traces {
+  double trace;
+  double frobenius2;
+};
+
+template <class T>
+Traces traces(SymmetricView<T> A, int threads) {
+  double trace = 0.0;
+  for (index_t i = 0; i < A.n; ++i) trace += static_cast<double>(A.row(i)[i]);
+  return {trace, frobenius2(A, threads)};
+}
+
+template <class T>
+bool matches(const T* w, index_t n, const Traces& expected) {
+  return spectrum_matches(w, n, expected.trace, expected.frobenius2);
+}
+
+// Ascending eigenvalues of A / scale to descending ones of A.
+template <class T>
+void finish(T* w, index_t n, double scale) {
+  std::reverse(w, w + n);
+  if (scale == 1.0) return;
+  for (index_t i = 0; i < n; ++i) w[i] = static_cast<T>(static_cast<double>(w[i]) * scale);
+}
+
+[[noreturn]] void throw_mismatch() {
+  throw SolverError("the eigenvalues do not add up to the trace of the matrix");
+}
+
+// One matrix by all threads, in the memory of `copy`.
+template <class T>
+void solve(InputView<T> A, double scale, Reduction wanted, SymmetricView<T> copy, T* w, int threads,
+           Control& control, double from, double to) {
+  for (const Reduction reduction : {wanted, Reduction::lapack}) {
+    control.check();  // A is the caller's: do not read it once the caller has left
+    copy_upper(A, scale, copy, threads);
+    const Traces expected = traces(copy, threads);
+    try {
+      eigenvalues(copy, w, reduction, threads, control, from, to);
+    } catch (const SolverError&) {
+      if (reduction == Reduction::lapack) throw;
+      continue;  // one driver may fail where another does not
+    }
+    if (matches(w, A.rows, expected)) return finish(w, A.rows, scale);
+  }
+  throw_mismatch();
+}
+
+// One thread's memory for its matrices.
+template <class T>
+struct Workspace {
+  explicit Workspace(index_t n) : matrix(n * n), solver(n) {}
+  Buffer<T> matrix;
+  SmallEigensolver<T> solver;
+};
+
+template <class T>
+void solve_small(InputView<T> A, double scale, Workspace<T>& workspace, T* w) {
+  const SymmetricView<T> copy{workspace.matrix.data(), A.rows, A.rows};
+  copy_upper(A, scale, copy, 1);
+  const Traces expected = traces(copy, 1);
+  workspace.solver.eigenvalues(copy, w);
+  if (matches(w, A.rows, expected)) return finish(w, A.rows, scale);
+  Control unused;  // a small problem is over before anyone could ask it to stop
+  solve(A, scale, Reduction::lapack, copy, w, 1, unused, 0.0, 1.0);
+}
+
+template <class T>
+void solve_one_to_a_thread(const MatrixBatch<T>& A, const std::vector<double>& scales, T* w,
+                           int threads, Control& control) {
+  const SingleThreadedBlas one_thread;
+  std::vector<Workspace<T>> workspaces;
+  for (int i = 0; i < threads; ++i) workspaces.emplace_back(A.n);
+  std::atomic<index_t> done{0};
+  parallel_for(A.count, threads, [&](index_t b, int worker) {
+    solve_small(A[b], scales[static_cast<std::size_t>(b)],
+                workspaces[static_cast<std::size_t>(worker)], w + b * A.n);
+    control.set_progress(static_cast<double>(++done) / static_cast<double>(A.count));
+    control.check();
+  });
+}
+
+template <class T>
+void solve_one_after_the_other(const MatrixBatch<T>& A, const std::vector<double>& scales,
+                               Reduction reduction, T* w, int threads, Control& control) {
+  const Buffer<T> memory(A.n * A.n);
+  const SymmetricView<T> copy{memory.data(), A.n, A.n};
+  const double share = 1.0 / static_cast<double>(A.count);
+  for (index_t b = 0; b < A.count; ++b) {
+    const double from = static_cast<double>(b) * share;
+    solve(A[b], scales[static_cast<std::size_t>(b)], reduction, copy, w + b * A.n, threads, control,
+          from, from + share);
+  }
+}
+
+template <class T>
+std::vector<double> checked_scales(const MatrixBatch<T>& A, int threads) {
+  std::vector<double> scales;
+  for (index_t b = 0; b < A.count; ++b) {
+    const std::string where = A.count == 1 ? "" : " of matrix " + std::to_string(b);
+    scales.push_back(checked_scale(A[b], where, threads));
+  }
+  return scales;
+}
+
+}  // namespace
+
+template <class T>
+Buffer<T> symmetric_spectra(const MatrixBatch<T>& A, Reduction reduction, int threads,
+                            Control& control) {
+  const std::vector<double> scales = checked_scales(A, threads);
+  Buffer<T> w(A.count * A.n);
+  if (reduction == Reduction::automatic && A.n <= small_order && A.count >= threads &&
+      A.count > 1) {
+    solve_one_to_a_thread(A, scales, w.data(), threads, control);
+  } else {
+    solve_one_after_the_other(A, scales, reduction, w.data(), threads, control);
+  }
+  return w;
+}
+
+template <class T>
+Buffer<T> symmetric_spectrum_in_place(SymmetricView<T> A, int threads, Control& control) {
+  const InputView<T> input{A.data, A.n, A.n, A.stride, 1};
+  const double scale = checked_scale(input, "", threads);
+  if (scale != 1.0) copy_upper(input, scale, A, threads);
+  const Traces expected = traces(A, threads);
+  Buffer<T> w(A.n);
+  eigenvalues(A, w.data(), Reduction::two_stage, threads, control, 0.0, 1.0);
+  if (!matches(w.data(), A.n, expected)) throw_mismatch();
+  finish(w.data(), A.n, scale);
+  return w;
+}
+
+#define EIGENTROPY_INSTANTIATE(T)                                                        \
+  template Buffer<T> symmetric_spectra(const MatrixBatch<T>&, Reduction, int, Control&); \
+  template Buffer<T> symmetric_spectrum_in_place(SymmetricView<T>, int, Control&);
+EIGENTROPY_INSTANTIATE(float)
+EIGENTROPY_INSTANTIATE(double)
+#undef EIGENTROPY_INSTANTIATE
+
+}  // namespace eigentropy
