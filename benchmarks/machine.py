@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import json
 import os
 import platform
 import subprocess
@@ -35,6 +37,20 @@ def _processor() -> str:
     return platform.processor()
 
 
+# Whose versions are recorded where they are installed.
+PEERS = ("numpy", "scipy", "torch", "mkl", "scipy-openblas32", "dse-dsmi")
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PEERS:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
 def describe() -> dict[str, object]:
     """Machine, versions and commit."""
     return {
@@ -48,4 +64,10 @@ def describe() -> dict[str, object]:
         "numpy": np.__version__,
         "eigentropy": eigentropy.__version__,
         "blas": _core.blas_configuration(),
+        "blas_core": _core.blas_core(),
+        "peers": _versions(),
     }
+
+
+if __name__ == "__main__":
+    print(json.dumps(describe()))

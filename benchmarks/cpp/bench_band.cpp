@@ -42,7 +42,7 @@ void band_to_tridiagonal(benchmark::State& state) {
 }
 void axes(benchmark::internal::Benchmark* benchmark) {
   benchmark->ArgNames({"n", "width", "threads"})->UseRealTime()->Unit(benchmark::kMillisecond);
-  benchmark->ArgsProduct({{300, 2000, 5000}, band_widths, thread_counts()});
+  benchmark->ArgsProduct({{300, 1000, 2000, 5000}, band_widths, thread_counts()});
 }
 BENCHMARK_TEMPLATE(band_to_tridiagonal, double)->Apply(axes);
 BENCHMARK_TEMPLATE(band_to_tridiagonal, float)->Apply(axes);

@@ -7,8 +7,9 @@
 namespace eigentropy::bindings {
 namespace {
 
-// A copy of a matrix below this order is small, and the two-stage reduction, the one that touches
-// the caller's memory only while the caller waits, is not yet the fastest.
+// Below this order a copy is small. Above, all matrices are solved by the two-stage reduction,
+// which touches the caller's memory only while the caller waits, as LAPACK's, once left behind,
+// would not.
 constexpr index_t in_place_from = 1000;
 
 Reduction parse_reduction(const std::string& name) {

@@ -16,7 +16,8 @@
 namespace eigentropy {
 namespace {
 
-// Matrices of at most this order are solved one to a thread, where there is one for each.
+// Matrices of at most this order are solved one to a thread, where there is one for each; a larger
+// one keeps all threads busy by itself, and would cost each of them a matrix of its own.
 constexpr index_t small_order = 1500;
 
 struct Magnitude {

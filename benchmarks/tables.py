@@ -1,0 +1,286 @@
+"""Markdown tables of results, printed or put into documents.
+
+    python benchmarks/tables.py
+    python benchmarks/tables.py --update README.md docs/performance.md
+
+Of everything in benchmarks/results. A document says where: between `<!-- benchmark: dse -->` and
+`<!-- end of benchmark -->`. A block whose results are missing is left as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from summary import OURS, best_of, best_peer, median, share_of_product, speedup
+
+Results = dict[str, dict[str, Any]]  # by suite
+
+RESULTS = Path(__file__).parent / "results"
+BLOCK = re.compile(
+    r"(<!-- benchmark: (?P<name>[\w.-]+) -->\n)(?P<table>.*?)(<!-- end of benchmark -->)", re.DOTALL
+)
+LIBRARIES = {
+    "numpy": "NumPy",
+    "scipy": "SciPy",
+    "torch": "PyTorch",
+    "openblas": "OpenBLAS",
+    "mkl": "MKL",
+}
+MEGABYTE = 2.0**20
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def time(seconds: float) -> str:
+    return f"{seconds:.3g} s" if seconds >= 1.0 else f"{seconds * 1e3:.3g} ms"
+
+
+def times(factor: float) -> str:
+    """How many times as fast."""
+    return f"{factor:.1f}x" if factor >= 0.95 else f"{factor:.2f}x"
+
+
+def seconds_of(case: dict[str, Any], name: str | None) -> str:
+    return "" if name is None or name not in case["runs"] else time(median(case, name))
+
+
+def times_of(case: dict[str, Any], peer: str | None, ours: str = OURS) -> str:
+    if peer is None or ours not in case["runs"] or peer not in case["runs"]:
+        return ""
+    return times(speedup(case, peer, ours))
+
+
+def matrices(case: dict[str, Any], name: str) -> str:
+    """Memory of a call in units of one n x n matrix of float64."""
+    if name not in case["runs"]:
+        return ""
+    return f"{median(case, name, 'extra_bytes') / (8.0 * case['n'] ** 2):.2f}"
+
+
+def difference(case: dict[str, Any], name: str = OURS) -> str:
+    """Largest of the answers' differences; `name` for one contender's."""
+    found = case["differences"].get(name, math.nan)
+    return "" if math.isnan(found) else f"{found:.0e}"
+
+
+def eigenvalues(results: Results) -> str:
+    result = results["eigenvalues"]
+    header = ["n", "precision", "eigentropy", "of the product's rate", "best peer", "over it"]
+    rows = []
+    for case in result["cases"]:
+        if case.get("task") == "product":
+            continue
+        peer, share = best_peer(case), share_of_product(result, case)
+        rows.append(
+            [
+                str(case["n"]),
+                case["dtype"],
+                seconds_of(case, OURS),
+                "" if share is None else f"{100 * share:.0f} %",
+                "" if peer is None else f"{peer}, {seconds_of(case, peer)}",
+                times_of(case, peer),
+                *[times_of(case, best_of(case, library)) for library in LIBRARIES],
+                difference(case),
+            ]
+        )
+    return table([*header, *[f"over {name}" for name in LIBRARIES.values()], "error"], rows)
+
+
+def entropies(suite: str) -> Callable[[Results], str]:
+    def render(results: Results) -> str:
+        single, peer = f"{OURS} float32", "dse-dsmi"
+        header = ["n", "d", "eigentropy", "in float32", "dse-dsmi", "over it", "in float32"]
+        header += ["memory", "in float32", "dse-dsmi", "answers differ by", "in float32"]
+        rows = [
+            [
+                str(case["n"]),
+                str(case["d"]),
+                *[seconds_of(case, name) for name in (OURS, single, peer)],
+                times_of(case, peer),
+                times_of(case, peer, single),
+                *[matrices(case, name) for name in (OURS, single, peer)],
+                difference(case, peer),
+                difference(case, single),
+            ]
+            for case in results[suite]["cases"]
+        ]
+        return table(header, rows)
+
+    return render
+
+
+def dsmi(results: Results) -> str:
+    header = ["n", "classes", "eigentropy", "dse-dsmi", "over it", "memory", "dse-dsmi"]
+    rows = [
+        [
+            str(case["n"]),
+            str(case["classes"]),
+            seconds_of(case, OURS),
+            seconds_of(case, "dse-dsmi"),
+            times_of(case, "dse-dsmi"),
+            matrices(case, OURS),
+            matrices(case, "dse-dsmi"),
+            difference(case, "dse-dsmi"),
+        ]
+        for case in results["dsmi"]["cases"]
+    ]
+    return table([*header, "answers differ by"], rows)
+
+
+def stages(results: Results) -> str:
+    """What is a difference of two measured times is marked by the sign ~."""
+    header, rows = ["n", "stage", "eigentropy", "dse-dsmi"], []
+    for case in results["stages"]["cases"]:
+        runs, n = case["runs"], str(case["n"])
+
+        def taken(name: str, case: dict[str, Any] = case) -> float:
+            return median(case, name) if name in case["runs"] else math.nan
+
+        kernel, both = taken("eigentropy kernel"), taken("eigentropy kernel and normalisation")
+        peer_kernel = taken("dse-dsmi distances") + taken("dse-dsmi kernel")
+        rows.append([n, "distances and kernel", _known(kernel), _known(peer_kernel)])
+        ours = f"~ {time(max(0.0, both - kernel))}" if both >= 0 else ""
+        rows.append([n, "normalisation", ours, _known(taken("dse-dsmi normalisation"))])
+        eigenvalues = ("eigentropy eigenvalues", "dse-dsmi eigenvalues")
+        rows.append([n, "eigenvalues", *[_known(taken(name)) for name in eigenvalues if runs]])
+        solver = results["stages"].get("solver", [])
+        for part in solver if isinstance(solver, list) else []:
+            if part["n"] == case["n"] and part["dtype"] == "float64":
+                rows.append([n, f"of these, {part['stage']}", time(part["seconds"]), ""])
+    return table(header, rows)
+
+
+def _known(seconds: float) -> str:
+    return "" if math.isnan(seconds) else time(seconds)
+
+
+def batch(results: Results) -> str:
+    header = ["matrices", "n", "eigentropy", "best peer", "over it", "over NumPy", "over PyTorch"]
+    rows = []
+    for case in results["batch"]["cases"]:
+        peer = best_peer(case)
+        rows.append(
+            [
+                str(case["count"]),
+                str(case["n"]),
+                seconds_of(case, OURS),
+                "" if peer is None else f"{peer}, {seconds_of(case, peer)}",
+                times_of(case, peer),
+                *[times_of(case, best_of(case, library)) for library in ("numpy", "torch")],
+                difference(case),
+            ]
+        )
+    return table([*header, "error"], rows)
+
+
+def memory(results: Results) -> str:
+    header = ["of", "n", "by", "n x n matrices", "MiB", "peak of the process, MiB"]
+    rows = [
+        [
+            case["of"],
+            str(case["n"]),
+            name,
+            matrices(case, name),
+            f"{median(case, name, 'extra_bytes') / MEGABYTE:.0f}",
+            f"{median(case, name, 'peak_bytes') / MEGABYTE:.0f}",
+        ]
+        for case in results["memory"]["cases"]
+        for name in case["runs"]
+    ]
+    return table(header, rows)
+
+
+def summary(results: Results) -> str:
+    """The largest case of three suites, for those who read one table only."""
+    header = ["", "time", "over", "speed", "memory", "answers differ by"]
+    rows = []
+    for dtype in ("float64", "float32"):
+        cases = [case for case in results["eigenvalues"]["cases"] if case["dtype"] == dtype]
+        case = max((case for case in cases if "task" not in case), key=lambda case: case["n"])
+        what = f"all eigenvalues of a symmetric matrix, {dtype}, n = {case['n']}"
+        rows.append(_summary_row(what, case, best_peer(case), difference(case) + r" n eps \|A\|"))
+    for suite, what in (("dse", "DSE"), ("dsmi", "DSMI, {classes} classes")):
+        for case in results[suite]["cases"]:
+            name = f"{what.format(**case)}, n = {case['n']}, d = {case['d']}"
+            rows.append(_summary_row(name, case, "dse-dsmi", difference(case, "dse-dsmi")))
+    return table(header, rows)
+
+
+def _summary_row(what: str, case: dict[str, Any], peer: str | None, differ: str) -> list[str]:
+    if peer is None or peer not in case["runs"]:
+        return [what, seconds_of(case, OURS), "", "", "", differ]
+    share = median(case, OURS, "extra_bytes") / median(case, peer, "extra_bytes")
+    speed, part = times_of(case, peer), f"{100 * share:.0f} %"
+    return [what, seconds_of(case, OURS), peer, speed, part, differ]
+
+
+def figure(_: Results) -> str:
+    return (
+        "![Time for all eigenvalues and for an entropy over n, eigentropy and other libraries]"
+        "(figures/performance.svg)\n"
+    )
+
+
+# What a block needs, and who writes it.
+BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
+    "eigenvalues": (("eigenvalues",), eigenvalues),
+    "dse": (("dse",), entropies("dse")),
+    "dimensions": (("dimensions",), entropies("dimensions")),
+    "dsmi": (("dsmi",), dsmi),
+    "stages": (("stages",), stages),
+    "batch": (("batch",), batch),
+    "memory": (("memory",), memory),
+    "figure": (("eigenvalues", "dse"), figure),  # drawn by plot.py
+    "summary": (("eigenvalues", "dse", "dsmi"), summary),
+}
+
+
+def load(folder: Path, as_is: bool = False) -> Results:
+    suites = {suite for needed, _ in BLOCKS.values() for suite in needed}
+    files = {suite: folder / f"{suite}{'.as-is' if as_is else ''}.json" for suite in suites}
+    return {suite: json.loads(file.read_text()) for suite, file in files.items() if file.exists()}
+
+
+def render(name: str, results: Results) -> str | None:
+    """The table of a block; None if its results are not there."""
+    suites, function = BLOCKS[name]
+    return function(results) if all(suite in results for suite in suites) else None
+
+
+def updated(document: str, results: Results) -> str:
+    """The document with each block's table as the results have it."""
+
+    def replace(match: re.Match[str]) -> str:
+        rendered = render(match["name"], results)
+        return match[1] + (match["table"] if rendered is None else rendered) + match[4]
+
+    return BLOCK.sub(replace, document)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Tables of benchmark results.")
+    parser.add_argument("results", nargs="?", type=Path, default=RESULTS, help="folder")
+    parser.add_argument("--as-is-environment", dest="as_is", action="store_true")
+    parser.add_argument("--update", nargs="+", type=Path, metavar="DOCUMENT")
+    arguments = parser.parse_args()
+    results = load(arguments.results, arguments.as_is)
+    for document in arguments.update or []:
+        document.write_text(updated(document.read_text(), results))
+    if not arguments.update:
+        for name in BLOCKS:
+            rendered = render(name, results)
+            if rendered is not None:
+                print(f"\n## {name}\n\n{rendered}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,268 @@
+"""The machinery of `make bench`, at sizes that take no time. Its figures are not looked at."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cases
+import plot
+import rounds
+import stages
+import suite
+import summary
+import tables
+from rounds import Settings
+
+ROOT = Path(__file__).parent.parent
+
+
+def tiny(**options):
+    return Settings(repetitions=1, threads=2, enough_seconds=0.0, **options)
+
+
+def run(seconds, extra_bytes=0):
+    return {"seconds": seconds, "calls": 1, "extra_bytes": extra_bytes, "peak_bytes": 2**30}
+
+
+# Two rounds each. Peers take 3 and 4 s, and eigentropy 2 s and 1 s: 1.5 and 4 times as long.
+CASE = {
+    "n": 100,
+    "d": 64,
+    "dtype": "float64",
+    "runs": {
+        "eigentropy": [run(2.0, 80000), run(1.0, 80000)],
+        "numpy": [run(3.0, 160000), run(4.0, 160000)],
+        "mkl syevd intel": [run(30.0, 0), run(40.0, 0)],
+        "mkl syevd tbb": [run(5.0, 0), run(6.0, 0)],
+    },
+    "differences": {"eigentropy": 0.002, "numpy": 0.0},
+    "wrong": [],
+    "absent": {},
+    "failed": {},
+}
+# 2e9 flops in 2 s: 1.333e6 flops in 1.333 ms.
+PRODUCT = {
+    "task": "product",
+    "n": 1000,
+    "dtype": "float64",
+    "runs": {"numpy": [run(2.0)], "torch": [run(4.0)]},
+    "differences": {},
+}
+ENTROPY = {
+    "n": 100,
+    "d": 512,
+    "runs": {
+        "eigentropy": [run(0.5, 88000)],
+        "eigentropy float32": [run(0.25, 40000)],
+        "dse-dsmi": [run(2.0, 400000)],
+    },
+    "differences": {"eigentropy": 0.0, "eigentropy float32": 1e-5, "dse-dsmi": 2e-15},
+}
+RESULTS = {"eigenvalues": {"cases": [PRODUCT, CASE]}, "dse": {"cases": [ENTROPY]}}
+
+
+@pytest.mark.parametrize("name", list(cases.SUITES))
+def test_a_suite_measures_every_contender_that_it_is_asked_for(name, monkeypatch):
+    monkeypatch.setattr(cases, "PRODUCT_ORDER", 64)
+    result = suite.run_suite(name, [40], tiny(peers={"numpy"}))
+    assert result["cases"]
+    assert not result["skipped"]
+    assert len(result["machine"]["commit"]) in (0, 40)
+    for case in result["cases"]:
+        assert not case["failed"]
+        assert not case["wrong"]
+        assert set(case["absent"].values()) <= {"not asked for"}
+        assert {summary.library(who) for who in case["runs"]} <= {"eigentropy", "numpy"}
+        for runs in case["runs"].values():
+            assert [sorted(measured) for measured in runs] == [
+                ["calls", "extra_bytes", "peak_bytes", "seconds"]
+            ]
+            assert runs[0]["seconds"] > 0
+    assert tables.render(name, {name: json.loads(json.dumps(result))}).count("\n") > 2
+
+
+def contenders():
+    every = [*cases.single_matrix_solvers(), *next(cases.batch([9])).contenders]
+    return {f"{contender.name}-{i}": contender for i, contender in enumerate(every)}
+
+
+@pytest.mark.parametrize("name", list(contenders()))
+def test_every_solver_gives_the_eigenvalues_of_numpy(name, tmp_path):
+    contender = contenders()[name]
+    missing = [needed for needed in contender.needs if not rounds.installed(needed)]
+    if missing:
+        pytest.skip(f"{', '.join(missing)} not installed: part of the group bench")
+    B = np.random.default_rng(0).normal(size=(3, 40, 40))
+    A = B + B.swapaxes(1, 2)
+    if contender in cases.single_matrix_solvers():
+        A = A[0]
+    np.save(tmp_path / "input.npy", A)
+    rounds.run_child(contender, tmp_path, True, tiny())
+    answer = np.load(rounds.answer_file(contender, tmp_path))
+    assert rounds.difference(answer, np.linalg.eigvalsh(A)) <= 1.0
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch", "openblas", "mkl"])
+def test_every_product_is_a_product(library, tmp_path):
+    contender = {one.name: one for one in cases.products(37, "float32")}[library]
+    if not rounds.installed(contender.needs[0]):
+        pytest.skip(f"{contender.needs[0]} not installed: part of the group bench")
+    rounds.run_child(contender, tmp_path, True, tiny())
+    A = np.random.default_rng(0).normal(size=(37, 37)).astype(np.float32)
+    answer = np.load(rounds.answer_file(contender, tmp_path))
+    assert np.allclose(answer, A @ A.T, atol=1e-4)
+
+
+def test_differences_are_in_units_of_rounding_and_reject_nan_and_shapes():
+    w, eps = np.array([4.0, 1.0]), np.finfo(float).eps
+    assert rounds.difference(np.array([1.0, 4.0 + 16 * eps]), w) == 2.0
+    assert rounds.difference(np.array(1.5), np.array(1.0)) == 0.5
+    for bad in (np.array([4.0, math.nan]), np.array([4.0, 1.0, 1.0]), np.array(4.0)):
+        assert not rounds.difference(bad, w) <= 1e300
+
+
+def wrong_case(tolerance):
+    spec = {"task": "eigenvalues", "solver": "eigentropy"}
+    contender = cases.Contender("eigentropy", ("eigentropy",), spec, tolerance=tolerance)
+    return cases.Case({"n": 5}, [contender], lambda path: np.save(path, np.eye(5)))
+
+
+def test_an_answer_outside_its_tolerance_is_reported(monkeypatch, tmp_path, capsys):
+    assert rounds.run_case(wrong_case(0.0), tiny(), None)["wrong"] == []
+    one_wrong = cases.Suite(lambda sizes: iter([wrong_case(-1.0)]), (5,), (5,))
+    monkeypatch.setitem(cases.SUITES, "dse", one_wrong)
+    options = ["--suite", "dse", "--repetitions", "1", "--output", str(tmp_path)]
+    assert suite.main(options) == 1
+    captured = capsys.readouterr()
+    assert "WRONG" in captured.out
+    assert "answers disagree" in captured.err
+    assert json.loads((tmp_path / "dse.json").read_text())["cases"][0]["wrong"] == ["eigentropy"]
+
+
+def test_a_child_that_fails_is_recorded_with_its_last_words():
+    case = wrong_case(0.0)
+    case.contenders[0].spec["solver"] = "no such solver"
+    measured = rounds.run_case(case, tiny(), None)
+    assert measured["runs"] == {}
+    assert measured["failed"] == {"eigentropy": "KeyError: 'no such solver'"}
+
+
+def test_after_the_deadline_cases_are_skipped_and_named():
+    result = suite.run_suite("dse", [40, 50], tiny(deadline=0.0))
+    assert result["cases"] == []
+    assert result["skipped"] == [{"n": 40, "d": 512}, {"n": 50, "d": 512}]
+
+
+def test_slow_peers_are_dropped_at_large_sizes_only():
+    case = cases.Case({"n": 100}, cases.single_matrix_solvers())
+    everyone = tiny(peers={"numpy", "mkl"}, drop_from=101)
+    assert "mkl syevd intel" not in rounds.too_slow(None, 2.0)
+    absent = rounds.participants(case, everyone, CASE).absent
+    assert "dropped" not in " ".join(absent.values())
+    absent = rounds.participants(case, tiny(drop_from=100), CASE).absent
+    if rounds.installed("mkl"):
+        assert absent == {
+            "mkl syevd intel": "dropped: 10.0 times as slow as the best peer at n = 100"
+        }
+    assert not {"eigentropy", "numpy", "mkl syevd tbb"} & {
+        name for name, reason in absent.items() if "dropped" in reason
+    }
+
+
+def test_what_steers_blas_is_removed_or_kept_and_recorded(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    clean, as_is = tiny(), tiny(as_is=True)
+    assert "OPENBLAS_CORETYPE" not in clean.environment()
+    assert clean.environment()["MKL_NUM_THREADS"] == "2"
+    assert suite.environment(clean) == {"as_is": False, "blas_variables": {}}
+    recorded = suite.environment(as_is)
+    assert recorded["as_is"]
+    assert recorded["blas_variables"]["OPENBLAS_CORETYPE"] == "Haswell"
+
+
+def test_the_best_peer_is_that_with_the_shortest_median():
+    assert summary.best_peer(CASE) == "numpy"
+    assert summary.best_of(CASE, "mkl") == "mkl syevd tbb"
+    assert summary.best_of(CASE, "torch") is None
+    assert summary.speedup(CASE, "numpy") == pytest.approx((1.5 + 4.0) / 2)
+    assert summary.share_of_product(RESULTS["eigenvalues"], CASE) == pytest.approx(
+        4 / 3 * 1e6 / 1e9 / 1.5
+    )
+
+
+def test_tables_have_the_figures_of_the_results():
+    assert tables.render("eigenvalues", RESULTS).splitlines() == [
+        "| n | precision | eigentropy | of the product's rate | best peer | over it | over NumPy "
+        "| over SciPy | over PyTorch | over OpenBLAS | over MKL | error |",
+        "|" + " --- |" * 12,
+        "| 100 | float64 | 1.5 s | 0 % | numpy, 3.5 s | 2.8x | 2.8x |  |  |  | 4.2x | 2e-03 |",
+    ]
+    assert tables.render("dse", RESULTS).splitlines()[2] == (
+        "| 100 | 512 | 500 ms | 250 ms | 2 s | 4.0x | 8.0x | 1.10 | 0.50 | 5.00 | 2e-15 | 1e-05 |"
+    )
+    assert tables.render("dsmi", RESULTS) is None
+
+
+def test_a_document_gets_the_tables_that_there_are():
+    document = (
+        "a\n<!-- benchmark: dse -->\nold\n<!-- end of benchmark -->\n"
+        "b\n<!-- benchmark: dsmi -->\nkept\n<!-- end of benchmark -->\n"
+    )
+    updated = tables.updated(document, RESULTS)
+    assert "old" not in updated
+    assert updated == document.replace("old\n", tables.render("dse", RESULTS))
+    assert tables.updated(updated, RESULTS) == updated
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/performance.md"])
+def test_the_documents_show_the_stored_results(document):
+    text = (ROOT / document).read_text()
+    assert "<!-- benchmark: " in text
+    assert tables.updated(text, tables.load(tables.RESULTS)) == text
+
+
+def test_the_figure_draws_the_fastest_driver_of_each_library():
+    figure = plot.draw(RESULTS)
+    lines = {line.get_label(): line for line in figure.axes[0].get_lines()}
+    assert set(lines) == {"eigentropy", "NumPy", "MKL"}
+    assert lines["MKL"].get_ydata().tolist() == [5.5]
+    assert lines["MKL"].get_xdata().tolist() == [100]
+    assert figure.axes[2].get_lines()[1].get_ydata().tolist() == [2.0]
+    plot.plt.close(figure)
+
+
+def test_stages_of_the_solver_are_read_from_google_benchmark():
+    name = "dense_to_band<float>/n:1000/width:32/threads:2/real_time"
+
+    def entry(milliseconds, run_type="iteration", **more):
+        times = {"real_time": milliseconds, "time_unit": "ms"}
+        return {"name": name, "run_name": name, "run_type": run_type, **times, **more}
+
+    runs = [entry(10.0), entry(30.0), entry(20.0), entry(1.0, "aggregate")]
+    wanted = stages.names([1000], 2)
+    assert stages.read({"benchmarks": runs}, wanted) == [
+        {"n": 1000, "dtype": "float32", "stage": "dense to band", "seconds": 0.02}
+    ]
+    with pytest.raises(ArithmeticError, match="wrong result"):
+        stages.read({"benchmarks": [entry(1.0, error_message="wrong result")]}, wanted)
+
+
+def test_the_program_has_the_stages_that_are_asked_for():
+    if not stages.PROGRAM.exists():
+        pytest.skip("the C++ microbenchmarks are not built")
+    wanted = stages.names(list(cases.SUITES["stages"].full_sizes), 2)
+    listed = subprocess.run(
+        [stages.PROGRAM, stages.exactly(wanted), "--benchmark_list_tests"],
+        env={**os.environ, "EIGENTROPY_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    assert set(listed) == set(wanted)
