@@ -114,5 +114,7 @@ def test_the_core_refuses_a_row_that_is_not_finite(bad, dtype):
         lambda: _core.eigenpairs(Z, 1.0, 0.5, dtype, 2),
         lambda: _core.subset_spectra(Z, [0, 20, 40], every_row, 1.0, 0.5, dtype),
     ):
-        with pytest.raises(ValueError, match=r"row \d+ of 40 has entries that are NaN or infinite"):
+        with pytest.raises(
+            ValueError, match=r"row \d+ of [24]0 has entries that are NaN or infinite"
+        ):
             solve()
