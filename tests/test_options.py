@@ -101,11 +101,11 @@ def test_a_matrix_that_cannot_fit_is_refused_before_it_is_allocated(Z, measure, 
 
 
 def test_a_matrix_whose_offsets_pass_32_bits_is_refused_with_all_its_bytes(monkeypatch):
-    """50 000 rows of 4: the matrix, the rows and the solver's 700 columns, of 8 bytes an entry."""
+    """50 000 rows of 4: the matrix and the solver's 300 columns beside it, of 8 bytes an entry."""
     Z = np.broadcast_to(np.arange(4.0), (50_000, 4))
     monkeypatch.setattr(_memory, "available", lambda: 16.0 * 2**30)
     message = (
-        r"the 50000 x 50000 matrix in float64 needs 18\.9 GiB \(20281600000 bytes\) and "
+        r"the 50000 x 50000 matrix in float64 needs 18\.7 GiB \(20120000000 bytes\) and "
         r"16\.0 GiB \(17179869184 bytes\) are available; pass a random subset"
     )
     with pytest.raises(MemoryError, match=message):

@@ -292,8 +292,8 @@ def require_matrix_memory(n: int, d: int, dtype: str, rows: int = 0) -> None:
     size = 8 if dtype == "float64" else 4
     half = ", or dtype='float32' for half of it" if dtype == "float64" else ""
     # Beside the matrix is at first a block of columns of the rows; once that is gone, the solver's
-    # reflectors, products, panels and the band itself, some 700 columns.
-    beside = max(min(d, _core.widest_block), 700)
+    # reflectors, products, panels and the band itself, some 300 columns.
+    beside = max(min(d, _core.widest_block), 300)
     copied = float(rows) * d if d <= _core.widest_block else 0.0
     _memory.require(
         float(size) * (float(n) * (n + beside) + copied),
