@@ -26,7 +26,7 @@ def eigvalsh(
     The solver of `diffusion_spectral_entropy`, for any symmetric matrix: Householder reflections to
     band form, bulge chasing to tridiagonal form, Sturm counts. Each eigenvalue is within a modest
     multiple of n eps \|A\| of the exact one, in absolute terms: small ones have no relative
-    accuracy. Time (4/3) n^3 for each matrix, memory one copy of a matrix and some 700 n. Small
+    accuracy. Time (4/3) n^3 for each matrix, memory one copy of a matrix and some 300 n. Small
     matrices of a stack are solved one to a thread, with one copy for each.
 
     The sums of the eigenvalues and of their squares are compared with the trace and \|A\|_F^2; if
@@ -70,7 +70,7 @@ def eigvalsh(
     n = matrices.shape[-1]
     copied_columns = 0 if overwrite else n
     _memory.require(
-        float(matrices.itemsize) * n * (copied_columns + 700),
+        float(matrices.itemsize) * n * (copied_columns + 300),
         f"a copy of the {n} x {n} matrix, with what the solver needs beside it,",
         "pass overwrite=True if the matrix itself is not needed any more",
     )
