@@ -45,7 +45,7 @@ class Settings:
     deadline: float = float("inf")
     # From this size on, who took `drop` times as long as the best peer on the case before of the
     # same series does not take part.
-    drop: float = 2.0
+    drop: float = 1.15
     drop_from: int = 10000
 
     def environment(self) -> dict[str, str]:
