@@ -166,7 +166,7 @@ def test_slow_peers_are_dropped_at_large_sizes_only():
     assert "mkl syevd intel" not in rounds.too_slow(None, 2.0)
     absent = rounds.participants(case, everyone, CASE).absent
     assert "dropped" not in " ".join(absent.values())
-    absent = rounds.participants(case, tiny(drop_from=100), CASE).absent
+    absent = rounds.participants(case, tiny(drop_from=100, drop=2.0), CASE).absent
     if rounds.installed("mkl"):
         assert absent == {
             "mkl syevd intel": "dropped: 10.0 times as slow as the best peer at n = 100"
