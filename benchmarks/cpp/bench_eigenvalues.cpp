@@ -29,7 +29,8 @@ void eigenvalues(benchmark::State& state) {
 }
 void axes(benchmark::internal::Benchmark* benchmark) {
   benchmark->ArgNames({"n", "threads"})->UseRealTime()->Unit(benchmark::kMillisecond);
-  for (const index_t n : {64, 100, 128, 200, 300, 500, 1000, 2000, 4000}) benchmark->Args({n, thread_count()});
+  for (const index_t n : {64, 100, 128, 200, 300, 500, 1000, 2000, 4000})
+    benchmark->Args({n, thread_count()});
   if (thread_count() > 1) benchmark->Args({2000, 1});
 }
 BENCHMARK_TEMPLATE(eigenvalues, double, Reduction::one_stage)->Apply(axes);
