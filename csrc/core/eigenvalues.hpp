@@ -38,6 +38,14 @@ class SmallEigensolver {
   std::unique_ptr<Work> work_;
 };
 
+// One thread's memory for its small matrices.
+template <class T>
+struct SmallProblem {
+  explicit SmallProblem(index_t max_n) : matrix(max_n * max_n), solver(max_n) {}
+  Buffer<T> matrix;
+  SmallEigensolver<T> solver;
+};
+
 // w <- the k largest eigenvalues of A, descending; vectors (n x k, row-major) <- their
 // orthonormal eigenvectors. A is destroyed. Throws invalid_argument if an entry is not finite.
 template <class T>

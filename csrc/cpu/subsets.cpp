@@ -35,10 +35,11 @@ double kernel_cost(index_t n, index_t d) {
   return 0.5 * static_cast<double>(n) * static_cast<double>(n) * (static_cast<double>(d) + 30.0);
 }
 
-// Reading a kernel entry at random costs about as much as this many columns of a product.
+// Reading a kernel entry at random is taken for as much as this many columns of a product. These
+// two estimates steer only how the kernels are obtained.
 constexpr double gather_columns = 20.0;
 
-// Reading and centring an element of a long row again costs about as much as this many products.
+// Reading and centring an element of a long row again is taken for as much as this many products.
 constexpr double read_products = 20.0;
 
 // Cost of a subset's own kernel. Rows that fit one block of columns are copied once for all.
@@ -120,14 +121,6 @@ SharedKernel<T> build_shared_kernel(const CenteredRows<T>& X, double sigma, int 
   return shared;
 }
 
-// One thread's memory for its problems.
-template <class T>
-struct Workspace {
-  explicit Workspace(index_t n) : matrix(n * n), solver(n) {}
-  Buffer<T> matrix;
-  SmallEigensolver<T> solver;
-};
-
 template <class T>
 Buffer<double> subset_kernel(const CenteredRows<T>& X, const SharedKernel<T>& shared,
                              const Subsets& subsets, index_t s, double sigma, SymmetricView<T> G,
@@ -141,7 +134,7 @@ Buffer<double> subset_kernel(const CenteredRows<T>& X, const SharedKernel<T>& sh
 template <class T>
 void solve_small(const CenteredRows<T>& X, const SharedKernel<T>& shared, const Subsets& subsets,
                  index_t s, const OperatorOptions& options, Reduction reduction,
-                 Workspace<T>& workspace, Control& control, SubsetSpectra<T>& out) {
+                 SmallProblem<T>& workspace, Control& control, SubsetSpectra<T>& out) {
   const index_t n = subsets.size(s);
   const SymmetricView<T> A{workspace.matrix.data(), n, n};
   const Buffer<double> q = subset_kernel(X, shared, subsets, s, options.sigma, A, control);
@@ -228,7 +221,7 @@ SubsetSpectra<T> subset_spectra(const CenteredRows<T>& X, Subsets& subsets,
   const SingleThreadedBlas one_thread;
   const int workers =
       static_cast<int>(std::min<index_t>(threads, static_cast<index_t>(plan.small.size())));
-  std::vector<Workspace<T>> workspaces;
+  std::vector<SmallProblem<T>> workspaces;
   for (int i = 0; i < workers; ++i) workspaces.emplace_back(plan.largest_small);
   parallel_for(static_cast<index_t>(plan.small.size()), workers, [&](index_t i, int worker) {
     const index_t s = plan.small[static_cast<std::size_t>(i)];

@@ -10,6 +10,7 @@
 
 #include "core/errors.hpp"
 #include "core/kernel.hpp"
+#include "core/solve_checked.hpp"
 #include "core/threads.hpp"
 #include "core/tiles.hpp"
 
@@ -98,8 +99,9 @@ Traces traces(SymmetricView<T> A, int threads) {
 }
 
 template <class T>
-bool matches(const T* w, index_t n, const Traces& expected) {
-  return spectrum_matches(w, n, expected.trace, expected.frobenius2);
+void require_match(const T* w, index_t n, const Traces& expected) {
+  if (spectrum_matches(w, n, expected.trace, expected.frobenius2)) return;
+  throw SolverError("the eigenvalues do not add up to the trace of the matrix");
 }
 
 // Ascending eigenvalues of A / scale to descending ones of A.
@@ -110,58 +112,55 @@ void finish(T* w, index_t n, double scale) {
   for (index_t i = 0; i < n; ++i) w[i] = static_cast<T>(static_cast<double>(w[i]) * scale);
 }
 
-[[noreturn]] void throw_mismatch() {
-  throw SolverError("the eigenvalues do not add up to the trace of the matrix");
+// One matrix in the memory of `copy`; solve(copy, w) overwrites it.
+template <class T, class Solve>
+void solve_copy(InputView<T> A, double scale, SymmetricView<T> copy, T* w, int threads,
+                const Control& control, const Solve& solve) {
+  control.check();  // A is the caller's: do not read it once the caller has left
+  copy_upper(A, scale, copy, threads);
+  const Traces expected = traces(copy, threads);
+  solve(copy, w);
+  require_match(w, A.rows, expected);
 }
 
-// One matrix by all threads, in the memory of `copy`.
+// One matrix by all threads.
 template <class T>
-void solve(InputView<T> A, double scale, Reduction wanted, SymmetricView<T> copy, T* w, int threads,
-           Control& control, double from, double to) {
-  for (const Reduction reduction : {wanted, Reduction::lapack}) {
-    control.check();  // A is the caller's: do not read it once the caller has left
-    copy_upper(A, scale, copy, threads);
-    const Traces expected = traces(copy, threads);
-    try {
-      eigenvalues(copy, w, reduction, threads, control, from, to);
-    } catch (const SolverError&) {
-      if (reduction == Reduction::lapack) throw;
-      continue;  // one driver may fail where another does not
-    }
-    if (matches(w, A.rows, expected)) return finish(w, A.rows, scale);
-  }
-  throw_mismatch();
+void solve_large(InputView<T> A, double scale, Reduction wanted, SymmetricView<T> copy, T* w,
+                 int threads, Control& control, double from, double to) {
+  const auto solve_by = [&](Reduction reduction) {
+    solve_copy(A, scale, copy, w, threads, control, [&](SymmetricView<T> matrix, T* values) {
+      eigenvalues(matrix, values, reduction, threads, control, from, to);
+    });
+  };
+  solve_checked([&] { solve_by(wanted); }, [&] { solve_by(Reduction::lapack); });
+  finish(w, A.rows, scale);
 }
 
-// One thread's memory for its matrices.
 template <class T>
-struct Workspace {
-  explicit Workspace(index_t n) : matrix(n * n), solver(n) {}
-  Buffer<T> matrix;
-  SmallEigensolver<T> solver;
-};
-
-template <class T>
-void solve_small(InputView<T> A, double scale, Workspace<T>& workspace, T* w) {
-  const SymmetricView<T> copy{workspace.matrix.data(), A.rows, A.rows};
-  copy_upper(A, scale, copy, 1);
-  const Traces expected = traces(copy, 1);
-  workspace.solver.eigenvalues(copy, w);
-  if (matches(w, A.rows, expected)) return finish(w, A.rows, scale);
+void solve_small(InputView<T> A, double scale, SmallProblem<T>& memory, T* w) {
+  const SymmetricView<T> copy{memory.matrix.data(), A.rows, A.rows};
   Control unused;  // a small problem is over before anyone could ask it to stop
-  solve(A, scale, Reduction::lapack, copy, w, 1, unused, 0.0, 1.0);
+  const auto by_memory = [&](SymmetricView<T> matrix, T* values) {
+    memory.solver.eigenvalues(matrix, values);
+  };
+  const auto by_lapack = [&](SymmetricView<T> matrix, T* values) {
+    eigenvalues(matrix, values, Reduction::lapack, 1, unused, 0.0, 1.0);
+  };
+  solve_checked([&] { solve_copy(A, scale, copy, w, 1, unused, by_memory); },
+                [&] { solve_copy(A, scale, copy, w, 1, unused, by_lapack); });
+  finish(w, A.rows, scale);
 }
 
 template <class T>
 void solve_one_to_a_thread(const MatrixBatch<T>& A, const std::vector<double>& scales, T* w,
                            int threads, Control& control) {
   const SingleThreadedBlas one_thread;
-  std::vector<Workspace<T>> workspaces;
-  for (int i = 0; i < threads; ++i) workspaces.emplace_back(A.n);
+  std::vector<SmallProblem<T>> memory;
+  for (int i = 0; i < threads; ++i) memory.emplace_back(A.n);
   std::atomic<index_t> done{0};
   parallel_for(A.count, threads, [&](index_t b, int worker) {
-    solve_small(A[b], scales[static_cast<std::size_t>(b)],
-                workspaces[static_cast<std::size_t>(worker)], w + b * A.n);
+    solve_small(A[b], scales[static_cast<std::size_t>(b)], memory[static_cast<std::size_t>(worker)],
+                w + b * A.n);
     control.set_progress(static_cast<double>(++done) / static_cast<double>(A.count));
     control.check();
   });
@@ -175,8 +174,8 @@ void solve_one_after_the_other(const MatrixBatch<T>& A, const std::vector<double
   const double share = 1.0 / static_cast<double>(A.count);
   for (index_t b = 0; b < A.count; ++b) {
     const double from = static_cast<double>(b) * share;
-    solve(A[b], scales[static_cast<std::size_t>(b)], reduction, copy, w + b * A.n, threads, control,
-          from, from + share);
+    solve_large(A[b], scales[static_cast<std::size_t>(b)], reduction, copy, w + b * A.n, threads,
+                control, from, from + share);
   }
 }
 
@@ -214,7 +213,7 @@ Buffer<T> symmetric_spectrum_in_place(SymmetricView<T> A, int threads, Control& 
   const Traces expected = traces(A, threads);
   Buffer<T> w(A.n);
   eigenvalues(A, w.data(), Reduction::two_stage, threads, control, 0.0, 1.0);
-  if (!matches(w.data(), A.n, expected)) throw_mismatch();
+  require_match(w.data(), A.n, expected);
   finish(w.data(), A.n, scale);
   return w;
 }

@@ -25,7 +25,7 @@ namespace {
 using simd::sturm_lanes;
 using simd::SturmLanes;
 
-// From this order on this is faster than LAPACK's sterf, whatever the instruction set.
+// Below this order LAPACK's sterf does it.
 constexpr index_t sturm_from = 64;
 
 // Off-diagonal entries below this fraction of the largest entry are raised to it, which moves no

@@ -13,6 +13,7 @@
 #include "core/diffusion.hpp"
 #include "core/eigenvalues.hpp"
 #include "core/errors.hpp"
+#include "core/symmetric_spectra.hpp"
 #include "matrices.hpp"
 
 namespace eigentropy::testing {
@@ -221,6 +222,36 @@ TEST_F(Faults, AWrongPanelLeadsToTheSecondDriver) {
     panel_fault.after = before;
     EXPECT_TRUE(all_near(spectrum_of(X), expected, 1e-13));
     EXPECT_EQ(panel_fault.calls, 0);
+  }
+}
+
+// A stack solved one to a thread, and one matrix by all threads.
+TEST_F(Faults, AGivenMatrixWhoseSolverFailsIsSolvedByAnother) {
+  for (const index_t count : {1, 4}) {
+    const auto lambda = prescribed_spectra(small_order)[0].lambda;
+    const auto A = with_spectrum<double>(lambda);
+    const index_t size = small_order * small_order;
+    Buffer<double> stack(count * size);
+    for (index_t i = 0; i < count; ++i) std::copy(A.begin(), A.end(), stack.data() + i * size);
+    const auto solve_stack = [&] {
+      Control control;
+      return symmetric_spectra(
+          MatrixBatch<double>{stack.data(), count, small_order, size, small_order, 1},
+          Reduction::automatic, 2, control);
+    };
+    const auto expected = solve_stack();
+    for (Fault* fault : {&sytrd_fault, &sterf_fault}) {
+      fault->of(1, 2);
+      EXPECT_TRUE(all_near(solve_stack(), expected, 1e-13)) << count;
+      EXPECT_EQ(fault->calls, 0);
+      fault->silently(1);
+      EXPECT_TRUE(all_near(solve_stack(), expected, 1e-13)) << count;
+      EXPECT_EQ(fault->calls, 0);
+    }
+    sytrd_fault.of(always, 2);
+    EXPECT_EQ(message_of<SolverError>(solve_stack),
+              sytrd_error + "; a second solver failed, too: " + sytrd_error);
+    sytrd_fault.calls = 0;
   }
 }
 

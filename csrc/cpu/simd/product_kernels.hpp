@@ -1,5 +1,5 @@
 // The matrix products of the reduction to band form, on operands that are not packed again for
-// every call as a general gemm would: half of its time went there. And its step over a panel.
+// every call as a general gemm would. And its step over a panel.
 #pragma once
 
 #include "core/views.hpp"
