@@ -205,7 +205,7 @@ def memory(results: Results) -> str:
 
 
 def summary(results: Results) -> str:
-    """The largest case of three suites, for those who read one table only."""
+    """Eigenvalues at the largest size, DSE and DSMI at all, for those who read one table."""
     header = ["", "time", "over", "speed", "memory", "answers differ by"]
     rows = []
     for dtype in ("float64", "float32"):
