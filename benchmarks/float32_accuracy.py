@@ -20,10 +20,10 @@ import numpy as np
 from sklearn.datasets import load_digits, make_blobs, make_swiss_roll
 
 import eigentropy as eg
-from eigentropy.precision import EPS, may_use_single, reach, within
+from eigentropy.precision import EPS, SINGLE_FROM, may_use_single, reach, within
 from machine import describe
 
-SIZES = (300, 1000, 3000)
+SIZES = (30, 100, 300, 1000, 3000)
 TIMES = (0.5, 1.0, 2.0, 5.0, 20.0)
 DEFAULT_TOL = 1e-3
 RULES = ("auto", "knn", "max-slope", "sqrt-d")
@@ -84,7 +84,8 @@ def at_time(
     difference = abs(float(result) - float(double))
     scale = max(float(double), 1e-300)
     n, d = exact.rows.shape
-    tried = may_use_single(max(n, 1000), d, exact._known_reach, [t], DEFAULT_TOL)
+    together = -(-(SINGLE_FROM**3) // n**3)  # as many of a batch as are worth trying
+    tried = may_use_single([n] * together, d, exact._known_reach, [t], DEFAULT_TOL)
     return {
         "nats": float(double),
         "relative_error": difference / scale,

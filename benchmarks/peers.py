@@ -119,10 +119,20 @@ def entropy(spec: dict[str, Any]) -> Ready:
     )
 
 
+def classes(n: int) -> np.ndarray:
+    """The classes of n rows, ten of them."""
+    return np.random.default_rng(1).integers(0, 10, n)
+
+
 def information(spec: dict[str, Any]) -> Ready:
     Z = np.load(spec["input"])
-    labels = np.random.default_rng(1).integers(0, 10, len(Z))
-    sigma = float(np.sqrt(Z.shape[1]))
+    labels, sigma = classes(len(Z)), float(np.sqrt(Z.shape[1]))
+    if spec["package"] == "eigentropy auto":
+        import eigentropy as eg
+
+        return lambda: Z, lambda rows: float(
+            eg.dsmi(rows, labels, sigma=sigma, alpha=0.0, n_null=5)
+        )
     package = _package(spec["package"])
     return lambda: Z, lambda rows: package.diffusion_spectral_mutual_information(
         rows, labels, gaussian_kernel_sigma=sigma, num_repetitions=5

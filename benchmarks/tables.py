@@ -124,21 +124,23 @@ def entropies(suite: str) -> Callable[[Results], str]:
 
 
 def dsmi(results: Results) -> str:
-    header = ["n", "classes", "eigentropy", "dse-dsmi", "over it", "memory", "dse-dsmi"]
+    auto, peer = f"{OURS} auto", "dse-dsmi"
+    header = ["n", "classes", "eigentropy", "auto", "dse-dsmi", "over it", "auto"]
+    header += ["memory", "auto", "dse-dsmi", "answers differ by", "auto"]
     rows = [
         [
             str(case["n"]),
             str(case["classes"]),
-            seconds_of(case, OURS),
-            seconds_of(case, "dse-dsmi"),
-            times_of(case, "dse-dsmi"),
-            matrices(case, OURS),
-            matrices(case, "dse-dsmi"),
-            difference(case, "dse-dsmi"),
+            *[seconds_of(case, name) for name in (OURS, auto, peer)],
+            times_of(case, peer),
+            times_of(case, peer, auto),
+            *[matrices(case, name) for name in (OURS, auto, peer)],
+            difference(case, peer),
+            difference(case, auto),
         ]
         for case in results["dsmi"]["cases"]
     ]
-    return table([*header, "answers differ by"], rows)
+    return table(header, rows)
 
 
 def stages(results: Results) -> str:

@@ -173,13 +173,17 @@ def test_float32_is_not_tried_where_it_cannot_pay():
     assert worth()
     assert worth(n=1000)
     assert not worth(n=999)
+    assert worth(n=[500] * 8)  # a batch that takes as long
+    assert not worth(n=[500] * 7)
     assert not worth(times=(2.0, 0.9))
     assert not worth(tol=1e-7)
     assert not worth(reach=1e5)
     assert not worth(reach=math.inf)
-    assert worth(d=2000, reach=1.0)
-    assert not worth(d=2000)  # its distances would be refined
-    assert worth(n=9000, d=2000)
+    assert worth(d=1000, reach=1.0)
+    assert not worth(d=1000)  # its distances would be refined
+    assert worth(n=9000, d=1000)
+    assert not worth(n=[900] * 1000, d=1000)
+    assert worth(d=2000)  # long rows are summed in blocks, which loses less
 
 
 # What "auto" chooses
@@ -319,7 +323,8 @@ def test_information_in_float32_is_within_tol_of_the_baseline(labelled, estimato
 def test_information_is_left_to_float64_where_float32_cannot_serve(labelled):
     Z, labels = labelled
     exact = float(eg.dsmi(Z, labels, n_null=2, method="exact"))
-    assert eg.dsmi(Z, np.arange(1200) % 2, n_null=2).dtype == "float64"  # 600 rows each
+    assert eg.dsmi(Z, np.arange(1200) % 3, n_null=2).dtype == "float64"  # 400 rows each
+    assert eg.dsmi(Z, np.arange(1200) % 2, n_null=3).dtype == "float32"  # 8 groups of 600
     assert eg.dsmi(Z, labels, n_null=2, t=0.5).dtype == "float64"
     assert eg.dsmi(eg.DiffusionOperator(Z), labels, n_null=2).dtype == "float64"
     strict = eg.dsmi(Z, labels, n_null=2, tol=2e-6)

@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 #include <stdexcept>
 
 #include "core/threads.hpp"
@@ -255,10 +256,19 @@ class BandReduction {
     }
   }
 
-  // A <- A - [V W] [W V]^T on one tile. What it writes above the diagonal is never read.
+  // A <- A - [V W] [W V]^T on one tile; of a diagonal one the register blocks that reach below the
+  // diagonal. What they write above it is never read.
   void update_tile(index_t rest, const Blocks& blocks, index_t row, index_t col) const {
-    const index_t i = blocks.begin(row), j = blocks.begin(col);
-    kernels_.update(blocks.size(row), blocks.size(col), 2 * width_, panel(work_.left, i - rest),
+    const index_t i = blocks.begin(row), rows = blocks.size(row);
+    if (row != col) return update_block(rest, i, rows, blocks.begin(col), blocks.size(col));
+    const index_t strip = std::lcm(kernels_.panel_rows, kernels_.panel_cols);
+    for (index_t done = 0; done < rows; done += strip) {
+      update_block(rest, i + done, rows - done, i + done, std::min(strip, rows - done));
+    }
+  }
+
+  void update_block(index_t rest, index_t i, index_t rows, index_t j, index_t cols) const {
+    kernels_.update(rows, cols, 2 * width_, panel(work_.left, i - rest),
                     panel(work_.right, j - rest), A_.at(i, j), A_.stride);
   }
 

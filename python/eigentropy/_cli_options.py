@@ -80,8 +80,8 @@ Dtype = Annotated[
     typer.Option(
         "--dtype",
         metavar="auto|float64|float32",
-        help="Working precision. auto: float32 where its error is bounded by --tol, for 1000 rows "
-        "or more.",
+        help="Working precision. auto: float32 where its error is bounded by --tol, from "
+        "1000 rows on.",
         rich_help_panel=KERNEL,
     ),
 ]

@@ -97,9 +97,10 @@ def diffusion_spectral_mutual_information(
     t, sigma, alpha, base, device, progress
         As in `diffusion_spectral_entropy`.
     method, tol, dtype
-        As in `diffusion_spectral_entropy`, where the largest group has 1000 rows or more. The
-        error that "auto" may make of the information, a difference of entropies, is `tol` times
-        the larger of them, the baseline.
+        As in `diffusion_spectral_entropy`; what counts for "auto" is whether the groups of all
+        partitions together take as long as a matrix of 1000 rows, such as 8 groups of 500. The
+        error that it may make of the information, a difference of entropies, is `tol` times the
+        larger of them, the baseline.
     seed : int
         Of the random partitions.
 
@@ -185,7 +186,7 @@ def informations(
             groups = _solve_groups(operator, dtype, sizes, partitions, callback)
         return _Solved(operator, codes, sizes, groups, estimator, base, seed, tol)
 
-    solved = _solve_in_single(solve, operator, int(sizes.max()), times, tol)
+    solved = _solve_in_single(solve, operator, np.tile(sizes, len(partitions)), times, tol)
     if solved is None:
         solved = solve(operator.dtype)
     _warn_about_sigma(solved.groups.kernel_sums, sizes, operator.sigma)
@@ -195,13 +196,13 @@ def informations(
 def _solve_in_single(
     solve: Callable[[str], _Solved],
     operator: DiffusionOperator,
-    largest: int,
+    sizes: npt.NDArray[np.int64],
     times: Sequence[float],
     tol: float | None,
 ) -> _Solved | None:
     """The groups solved in float32, if that is worth trying and gives every t within tol."""
     columns = operator.rows.shape[1]
-    if tol is None or not may_use_single(largest, columns, operator._known_reach, times, tol):
+    if tol is None or not may_use_single(sizes, columns, operator._known_reach, times, tol):
         return None
     try:
         solved = solve("float32")

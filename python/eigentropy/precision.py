@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eigentropy import _core
 from eigentropy.spectrum import NOISE_FLOOR_EPS, spectral_entropy
 
 EPS = float(np.finfo(np.float32).eps)
 
-# Below, the whole computation takes some milliseconds in either precision.
+# Order of a matrix; several smaller ones may take as long. Below, the whole computation takes some
+# milliseconds in either precision.
 SINGLE_FROM = 1000
 
 # The core computes distances again from differences where rounding could change the exponent of
@@ -82,17 +84,28 @@ def eigenvalue_error(n: int, reach: float, outside: float = 0.0) -> float:
 
 
 def may_use_single(
-    n: int, d: int, reach: Callable[[], float], times: Sequence[float], tol: float
+    sizes: npt.ArrayLike, d: int, reach: Callable[[], float], times: Sequence[float], tol: float
 ) -> bool:
-    """Whether float32 is worth trying, as far as can be told before solving for n rows.
+    """Whether float32 is worth trying, as far as can be told before solving.
 
-    t < 1 magnifies the smallest eigenvalues, which float32 does not resolve. `reach` is called
-    only where it decides.
+    `sizes` are the numbers of rows of all matrices, d that of columns. t < 1 magnifies the smallest
+    eigenvalues, which float32 does not resolve. `reach` is called only where it decides.
     """
-    if n < SINGLE_FROM or min(times) < 1.0 or eigenvalue_error(n, reach()) >= tol:
+    orders = np.atleast_1d(np.asarray(sizes, dtype=np.float64))
+    largest = int(orders.max())
+    if float((orders**3).sum()) < SINGLE_FROM**3 or min(times) < 1.0:
         return False
-    exponent_error = (4.0 + math.sqrt(d)) * EPS * 0.5 * reach() ** 2
-    return exponent_error <= REFINED_ABOVE or d <= REFINED_COLUMNS * n
+    if eigenvalue_error(largest, reach()) >= tol:
+        return False
+    exponent_error = distance_error(d) * EPS * 0.5 * reach() ** 2
+    return exponent_error <= REFINED_ABOVE or d <= REFINED_COLUMNS * largest
+
+
+def distance_error(d: int) -> float:
+    """Error of a squared distance in eps times the largest squared norm, as the core expects it."""
+    if d <= _core.widest_block:
+        return 4.0 + math.sqrt(d)
+    return 16.0 + math.sqrt(math.ceil(d / _core.widest_block))
 
 
 def within(error: float, entropy: float, tol: float, base: float = math.e) -> bool:
