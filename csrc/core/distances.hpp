@@ -80,6 +80,10 @@ CenteredRows<T> center_rows(InputView<S> Z, int threads) {
 template <class T>
 CenteredRows<T> select_rows(const CenteredRows<T>& X, const index_t* indices, index_t count);
 
+// The same without a copy of `indices`, which must live as long, if X is the whole of its source.
+template <class T>
+CenteredRows<T> view_rows(const CenteredRows<T>& X, const index_t* indices, index_t count);
+
 // The same rows, which no longer read the caller's memory but a copy, n x d.
 template <class T>
 CenteredRows<T> in_memory(const CenteredRows<T>& X, int threads);

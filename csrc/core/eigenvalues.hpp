@@ -44,6 +44,7 @@ struct SmallProblem {
   explicit SmallProblem(index_t max_n) : matrix(max_n * max_n), solver(max_n) {}
   Buffer<T> matrix;
   SmallEigensolver<T> solver;
+  Scratch scratch;  // for everything else
 };
 
 // w <- the k largest eigenvalues of A, descending; vectors (n x k, row-major) <- their

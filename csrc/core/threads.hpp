@@ -1,7 +1,6 @@
 // Threads: how many, a parallel loop, and how many of them BLAS may use.
 #pragma once
 
-#include <functional>
 #include <memory>
 
 #include "core/views.hpp"
@@ -11,6 +10,22 @@ namespace eigentropy {
 // EIGENTROPY_NUM_THREADS, else OMP_NUM_THREADS, else the processors this process may run on.
 int thread_count();
 void set_thread_count(int count);
+
+// task(index, worker) of a loop: a reference to the caller's function, where std::function would
+// copy it, to the heap if need be.
+class Task {
+ public:
+  template <class Function>
+  Task(const Function& function)  // NOLINT: any function is one
+      : function_(&function), call_([](const void* f, index_t index, int worker) {
+          (*static_cast<const Function*>(f))(index, worker);
+        }) {}
+  void operator()(index_t index, int worker) const { call_(function_, index, worker); }
+
+ private:
+  const void* function_;
+  void (*call_)(const void*, index_t, int);
+};
 
 // Threads for loops that follow each other closely: starting them takes longer than a short loop.
 // Between two loops they wait for a moment without giving up their core, and then sleep.
@@ -25,16 +40,16 @@ class ThreadTeam {
   // Calls task(index, worker) for each index in [0, count), in ascending order of start;
   // worker < threads identifies the thread's workspace. The first exception stops the loop and is
   // rethrown here.
-  void for_each(index_t count, const std::function<void(index_t, int)>& task);
+  void for_each(index_t count, Task task);
 
  private:
   struct State;
-  std::unique_ptr<State> state_;
+  std::unique_ptr<State> state_;  // null if there is no thread but the caller's
 };
 
 // One such loop. The threads are started here and joined here: nothing outlives the call, so
 // nothing is lost by fork().
-void parallel_for(index_t count, int threads, const std::function<void(index_t, int)>& task);
+void parallel_for(index_t count, int threads, Task task);
 
 // While one of these lives, BLAS and LAPACK calls run on the thread that makes them: used around
 // loops that are parallel themselves. Process-wide, since BLAS knows no other way; overlapping

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <vector>
 
 #include "core/buffer.hpp"
 #include "core/control.hpp"
@@ -25,26 +24,25 @@ struct Tile {
   bool diagonal() const { return block_row == block_col; }
 };
 
-// Tiles in row-major order of the upper triangle.
-inline std::vector<Tile> upper_tiles(index_t n) {
-  std::vector<Tile> tiles;
-  tiles.reserve(static_cast<std::size_t>(upper_tile_count(n)));
+// The tiles of the upper triangle are numbered row by row.
+inline Tile upper_tile(index_t n, index_t number) {
   const index_t blocks = tile_count(n);
-  for (index_t i = 0; i < blocks; ++i) {
-    for (index_t j = i; j < blocks; ++j) {
-      tiles.push_back({i * tile_size, std::min(tile_size, n - i * tile_size), j * tile_size,
-                       std::min(tile_size, n - j * tile_size), i, j});
-    }
-  }
-  return tiles;
+  index_t i = 0;
+  for (; number >= blocks - i; ++i) number -= blocks - i;
+  const index_t j = i + number;
+  return {i * tile_size,
+          std::min(tile_size, n - i * tile_size),
+          j * tile_size,
+          std::min(tile_size, n - j * tile_size),
+          i,
+          j};
 }
 
-// visit(tile, tile index) for every tile of the upper triangle, on `threads` threads.
+// visit(tile, tile number) for every tile of the upper triangle, on `threads` threads.
 template <class Visit>
 void for_each_upper_tile(index_t n, int threads, const Visit& visit) {
-  const std::vector<Tile> tiles = upper_tiles(n);
-  parallel_for(static_cast<index_t>(tiles.size()), threads,
-               [&](index_t index, int) { visit(tiles[static_cast<std::size_t>(index)], index); });
+  parallel_for(upper_tile_count(n), threads,
+               [&](index_t number, int) { visit(upper_tile(n, number), number); });
 }
 
 // Row sums of a symmetric matrix of which each off-diagonal tile is seen once: tile (I, J) gives

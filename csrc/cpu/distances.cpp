@@ -325,6 +325,21 @@ CenteredRows<T> select_rows(const CenteredRows<T>& X, const index_t* indices, in
 }
 
 template <class T>
+CenteredRows<T> view_rows(const CenteredRows<T>& X, const index_t* indices, index_t count) {
+  CenteredRows<T> subset = X;
+  subset.n = count;
+  const bool whole = std::visit(
+      [&](auto& Z) {
+        const bool has_no_choice = Z.chosen == nullptr;
+        Z.rows = count;
+        Z.chosen = indices;
+        return has_no_choice;
+      },
+      subset.source);
+  return whole ? subset : select_rows(X, indices, count);
+}
+
+template <class T>
 CenteredRows<T> in_memory(const CenteredRows<T>& X, int threads) {
   Buffer<T> rows(X.n * X.d), norms(X.n);
   for_each_row_block(X.n, threads, [&](index_t begin, index_t end, index_t) {
@@ -524,6 +539,7 @@ void squared_distances_from(const CenteredRows<T>& X, const index_t* query, inde
   template CenteredRows<float> center_rows(InputView<T>, int, const Control&);            \
   template CenteredRows<double> center_rows(InputView<T>, int, const Control&);           \
   template CenteredRows<T> select_rows(const CenteredRows<T>&, const index_t*, index_t);  \
+  template CenteredRows<T> view_rows(const CenteredRows<T>&, const index_t*, index_t);    \
   template CenteredRows<T> in_memory(const CenteredRows<T>&, int);                        \
   template double error_factor(const CenteredRows<T>&);                                   \
   template void squared_distance_tile(const ColumnBlock<T>&, const Tile&, Refinement, T*, \

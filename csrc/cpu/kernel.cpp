@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <vector>
 
 #include "core/threads.hpp"
 #include "cpu/simd/tile_kernels.hpp"
@@ -74,11 +73,11 @@ Buffer<double> degrees_of_kernel(SymmetricView<T> G, const Buffer<T>& w, int thr
 template <class T>
 double conjugate(SymmetricView<T> A, const Buffer<T>& s, int threads) {
   const auto& kernels = simd::tile_kernels<T>();
-  std::vector<double> squares(static_cast<std::size_t>(upper_tile_count(A.n)));
+  Buffer<double> squares(upper_tile_count(A.n));
   for_each_upper_tile(A.n, threads, [&](const Tile& tile, index_t index) {
     const double sum = kernels.conjugate(A.row(tile.row) + tile.col, tile.rows, tile.cols, A.stride,
                                          s.data() + tile.row, s.data() + tile.col);
-    squares[static_cast<std::size_t>(index)] = tile.diagonal() ? sum : 2.0 * sum;
+    squares[index] = tile.diagonal() ? sum : 2.0 * sum;
   });
   double total = 0.0;
   for (const double square : squares) total += square;
@@ -135,7 +134,7 @@ DiffusionScaling diffusion_operator(SymmetricView<T> G, const Buffer<double>& q,
 
 template <class T>
 double frobenius2(SymmetricView<T> A, int threads) {
-  std::vector<double> squares(static_cast<std::size_t>(upper_tile_count(A.n)));
+  Buffer<double> squares(upper_tile_count(A.n));
   for_each_upper_tile(A.n, threads, [&](const Tile& tile, index_t index) {
     double sum = 0.0;
     for (index_t i = 0; i < tile.rows; ++i) {
@@ -145,7 +144,7 @@ double frobenius2(SymmetricView<T> A, int threads) {
         sum += tile.diagonal() && i == j ? square : 2.0 * square;
       }
     }
-    squares[static_cast<std::size_t>(index)] = sum;
+    squares[index] = sum;
   });
   double total = 0.0;
   for (const double square : squares) total += square;

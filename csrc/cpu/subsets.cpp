@@ -60,6 +60,7 @@ template <class T>
 Plan make_plan(const CenteredRows<T>& X, const Subsets& subsets, SubsetKernels kernels,
                double memory_limit) {
   Plan plan;
+  plan.small.reserve(static_cast<std::size_t>(subsets.count()));
   double recomputing = 0.0, gathering = own_kernel_cost(X, X.n);
   for (const index_t s : by_size(subsets)) {
     const index_t n = subsets.size(s);
@@ -126,7 +127,7 @@ Buffer<double> subset_kernel(const CenteredRows<T>& X, const SharedKernel<T>& sh
                              const Subsets& subsets, index_t s, double sigma, SymmetricView<T> G,
                              Control& control) {
   if (shared.n > 0) return gather(shared.view(), subsets.begin(s), G);
-  const CenteredRows<T> rows = select_rows(X, subsets.begin(s), subsets.size(s));
+  const CenteredRows<T> rows = view_rows(X, subsets.begin(s), subsets.size(s));
   Stage stage(control);
   return gaussian_kernel(rows, sigma, G, 1, stage);
 }
@@ -162,7 +163,7 @@ template <class T>
 void solve_large(const CenteredRows<T>& X, const Subsets& subsets, index_t s,
                  const OperatorOptions& options, int threads, Control& control, double from,
                  double to, SubsetSpectra<T>& out) {
-  const CenteredRows<T> rows = select_rows(X, subsets.begin(s), subsets.size(s));
+  const CenteredRows<T> rows = view_rows(X, subsets.begin(s), subsets.size(s));
   const Spectrum<T> spectrum = diffusion_spectrum(rows, options, threads, control, from, to);
   std::copy(spectrum.eigenvalues.begin(), spectrum.eigenvalues.end(),
             out.eigenvalues.data() + subsets.offsets[s]);
@@ -227,6 +228,7 @@ SubsetSpectra<T> subset_spectra(const CenteredRows<T>& X, Subsets& subsets,
     const index_t s = plan.small[static_cast<std::size_t>(i)];
     auto& workspace = workspaces[static_cast<std::size_t>(worker)];
     const auto solve_by = [&](Reduction reduction) {
+      const Scratch::Scope scope(workspace.scratch);
       solve_small(rows, shared, subsets, s, options, reduction, workspace, control, out);
     };
     solve_checked([&] { solve_by(Reduction::automatic); }, [&] { solve_by(Reduction::lapack); });

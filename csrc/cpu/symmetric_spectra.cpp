@@ -29,7 +29,7 @@ struct Magnitude {
 // Of the upper triangle.
 template <class T>
 Magnitude magnitude(InputView<T> A, int threads) {
-  std::vector<Magnitude> found(static_cast<std::size_t>(upper_tile_count(A.rows)));
+  const Buffer<Magnitude> found(upper_tile_count(A.rows));
   for_each_upper_tile(A.rows, threads, [&](const Tile& tile, index_t index) {
     T largest = 0;
     index_t first = -1;
@@ -42,7 +42,7 @@ Magnitude magnitude(InputView<T> A, int threads) {
       }
       if (!finite && first < 0) first = i;
     }
-    found[static_cast<std::size_t>(index)] = {static_cast<double>(largest), first};
+    found[index] = {static_cast<double>(largest), first};
   });
   Magnitude total;
   for (const Magnitude& one : found) {
@@ -63,11 +63,12 @@ double scale_of(double largest) {
 }
 
 template <class T>
-double checked_scale(InputView<T> A, const std::string& where, int threads) {
+double checked_scale(InputView<T> A, int threads) {
   const Magnitude size = magnitude(A, threads);
   if (size.first_nonfinite >= 0) {
-    throw std::invalid_argument("A has NaN or infinity in the upper triangle" + where +
-                                "; the first is in row " + std::to_string(size.first_nonfinite));
+    throw std::invalid_argument(
+        "A has NaN or infinity in the upper triangle; the first is in row " +
+        std::to_string(size.first_nonfinite));
   }
   return scale_of<T>(size.largest);
 }
@@ -138,6 +139,7 @@ void solve_large(InputView<T> A, double scale, Reduction wanted, SymmetricView<T
 
 template <class T>
 void solve_small(InputView<T> A, double scale, SmallProblem<T>& memory, T* w) {
+  const Scratch::Scope scope(memory.scratch);
   const SymmetricView<T> copy{memory.matrix.data(), A.rows, A.rows};
   Control unused;  // a small problem is over before anyone could ask it to stop
   const auto by_memory = [&](SymmetricView<T> matrix, T* values) {
@@ -182,9 +184,16 @@ void solve_one_after_the_other(const MatrixBatch<T>& A, const std::vector<double
 template <class T>
 std::vector<double> checked_scales(const MatrixBatch<T>& A, int threads) {
   std::vector<double> scales;
+  scales.reserve(static_cast<std::size_t>(A.count));
+  Scratch scratch;
   for (index_t b = 0; b < A.count; ++b) {
-    const std::string where = A.count == 1 ? "" : " of matrix " + std::to_string(b);
-    scales.push_back(checked_scale(A[b], where, threads));
+    const Scratch::Scope scope(scratch);
+    try {
+      scales.push_back(checked_scale(A[b], threads));
+    } catch (const std::invalid_argument& error) {
+      if (A.count == 1) throw;
+      throw std::invalid_argument("matrix " + std::to_string(b) + ": " + error.what());
+    }
   }
   return scales;
 }
@@ -208,7 +217,7 @@ Buffer<T> symmetric_spectra(const MatrixBatch<T>& A, Reduction reduction, int th
 template <class T>
 Buffer<T> symmetric_spectrum_in_place(SymmetricView<T> A, int threads, Control& control) {
   const InputView<T> input{A.data, A.n, A.n, A.stride, 1};
-  const double scale = checked_scale(input, "", threads);
+  const double scale = checked_scale(input, threads);
   if (scale != 1.0) copy_upper(input, scale, A, threads);
   const Traces expected = traces(A, threads);
   Buffer<T> w(A.n);

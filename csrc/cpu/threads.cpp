@@ -81,9 +81,9 @@ namespace {
 // One loop: indices handed out in order, and the first failure.
 class Loop {
  public:
-  void restart(index_t count, const std::function<void(index_t, int)>& task) {
+  void restart(index_t count, const Task* task) {
     count_ = count;
-    task_ = &task;
+    task_ = task;
     next_.store(0, std::memory_order_relaxed);
     stop_.store(false, std::memory_order_relaxed);
     failure_ = nullptr;
@@ -109,7 +109,7 @@ class Loop {
 
  private:
   index_t count_ = 0;
-  const std::function<void(index_t, int)>* task_ = nullptr;
+  const Task* task_ = nullptr;
   std::atomic<index_t> next_{0};
   std::atomic<bool> stop_{false};
   std::mutex lock_;
@@ -172,7 +172,7 @@ struct ThreadTeam::State {
   std::vector<std::thread> helpers;
 };
 
-ThreadTeam::ThreadTeam(int threads) : state_(std::make_unique<State>()) {
+ThreadTeam::ThreadTeam(int threads) : state_(threads > 1 ? std::make_unique<State>() : nullptr) {
   for (int worker = 1; worker < threads; ++worker) {
     try {
       state_->helpers.emplace_back([state = state_.get(), worker] { state->serve(worker); });
@@ -183,13 +183,18 @@ ThreadTeam::ThreadTeam(int threads) : state_(std::make_unique<State>()) {
 }
 
 ThreadTeam::~ThreadTeam() {
+  if (state_ == nullptr) return;
   state_->ending.store(true, std::memory_order_relaxed);
   state_->loops.add(1);
   for (std::thread& helper : state_->helpers) helper.join();
 }
 
-void ThreadTeam::for_each(index_t count, const std::function<void(index_t, int)>& task) {
-  state_->loop.restart(count, task);
+void ThreadTeam::for_each(index_t count, Task task) {
+  if (state_ == nullptr) {
+    for (index_t index = 0; index < count; ++index) task(index, 0);
+    return;
+  }
+  state_->loop.restart(count, &task);
   if (count > 1 && !state_->helpers.empty()) {
     state_->open.store(true);
     state_->loops.add(1);
@@ -203,7 +208,7 @@ void ThreadTeam::for_each(index_t count, const std::function<void(index_t, int)>
   state_->loop.rethrow();
 }
 
-void parallel_for(index_t count, int threads, const std::function<void(index_t, int)>& task) {
+void parallel_for(index_t count, int threads, Task task) {
   ThreadTeam(static_cast<int>(std::min<index_t>(threads, count))).for_each(count, task);
 }
 

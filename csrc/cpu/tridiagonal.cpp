@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <vector>
+#include <utility>
 
 #include "core/buffer.hpp"
 #include "core/errors.hpp"
@@ -35,13 +35,30 @@ constexpr int negligible_exponent = -54;
 // A block of rows changes the size of the minors by at most 2^block_bits.
 constexpr int block_bits = 900;
 
+// What never holds more than it has room for.
+template <class T>
+class List {
+ public:
+  explicit List(index_t room) : elements_(room) {}
+  void push_back(const T& element) { elements_[size_++] = element; }
+  void clear() { size_ = 0; }
+  index_t size() const { return size_; }
+  const T& operator[](index_t i) const { return elements_[i]; }
+  const T* begin() const { return elements_.data(); }
+  const T* end() const { return elements_.data() + size_; }
+
+ private:
+  Buffer<T> elements_;
+  index_t size_ = 0;
+};
+
 // T 2^-exponent with entries of at most 1.
 class ScaledTridiagonal {
  public:
   template <class T>
-  ScaledTridiagonal(const T* d, const T* e, index_t n, int exponent) {
+  ScaledTridiagonal(const T* d, const T* e, index_t n, int exponent)
+      : rows_(n + 1), ends_(n / 2 + 1) {
     const double negligible = std::ldexp(1.0, negligible_exponent);
-    rows_.reserve(static_cast<std::size_t>(n + 1));
     double left = 0.0;
     for (index_t i = 0; i < n; ++i) {
       const double diagonal = std::ldexp(static_cast<double>(d[i]), -exponent);
@@ -59,9 +76,7 @@ class ScaledTridiagonal {
     divide_into_blocks();
   }
 
-  simd::SturmMatrix view() const {
-    return {rows_.data(), ends_.data(), static_cast<index_t>(ends_.size())};
-  }
+  simd::SturmMatrix view() const { return {rows_.begin(), ends_.begin(), ends_.size()}; }
   // No eigenvalue is outside (Gershgorin).
   double low() const { return low_; }
   double high() const { return high_; }
@@ -71,22 +86,22 @@ class ScaledTridiagonal {
   // (1 + 4 + 1) / e_i^2.
   void divide_into_blocks() {
     int bits = 0;
-    for (std::size_t i = 0; i < rows_.size(); i += 2) {
+    for (index_t i = 0; i < rows_.size(); i += 2) {
       const int more = bits_of(rows_[i]) + bits_of(rows_[i + 1]);
       if (bits + more > block_bits) {
-        ends_.push_back(static_cast<index_t>(i));
+        ends_.push_back(i);
         bits = 0;
       }
       bits += more;
     }
-    ends_.push_back(static_cast<index_t>(rows_.size()));
+    ends_.push_back(rows_.size());
   }
   static int bits_of(const simd::SturmRow& row) {
     return 3 - (row.left2 > 0.0 ? std::min(0, std::ilogb(row.left2)) : 0);
   }
 
-  std::vector<simd::SturmRow> rows_;
-  std::vector<index_t> ends_;
+  List<simd::SturmRow> rows_;
+  List<index_t> ends_;
   double low_ = std::numeric_limits<double>::infinity();
   double high_ = -std::numeric_limits<double>::infinity();
 };
@@ -175,13 +190,18 @@ class Bisection {
         tolerance_(tolerance),
         w_(w),
         threads_(std::max(1, threads)),
-        control_(control) {
+        control_(control),
+        crowded_(n),
+        divided_(n),
+        isolated_(n),
+        shifts_(std::max(n, least_pieces)),
+        samples_(shifts_.size()) {
     // How large det(T - x) is there does not matter: the first interpolations go wrong at worst.
     classify({{matrix.low() - tolerance, 1.0, 0, 0}, {matrix.high() + tolerance, 1.0, 0, n}});
   }
 
   void run() {
-    while (!crowded_.empty()) divide();
+    while (crowded_.size() > 0) divide();
     parallel_for(chunks(isolated_.size(), searches_of_a_task),
                  threads_for(isolated_.size() * steps_of_a_search),
                  [&](index_t task, int) { search(task); });
@@ -189,26 +209,23 @@ class Bisection {
 
  private:
   // Shifts of a step while there are few intervals: enough for the lanes of some threads.
-  static constexpr std::size_t least_pieces = 256;
+  static constexpr index_t least_pieces = 256;
 
   // A task is long enough to keep the lanes busy with other searches when some are done.
   static constexpr index_t searches_of_a_task = 256;
 
   // What a search takes, on average.
-  static constexpr std::size_t steps_of_a_search = 8;
+  static constexpr index_t steps_of_a_search = 8;
 
   // Rows times shifts: less is not worth starting a thread for.
-  static constexpr std::size_t least_work = std::size_t{1} << 21;
+  static constexpr index_t least_work = index_t{1} << 21;
 
-  int threads_for(std::size_t shifts) const {
-    const std::size_t rows = static_cast<std::size_t>(matrix_.ends[matrix_.blocks - 1]);
-    return static_cast<int>(
-        std::clamp<std::size_t>(rows * shifts / least_work, 1, static_cast<std::size_t>(threads_)));
+  int threads_for(index_t shifts) const {
+    const index_t rows = matrix_.ends[matrix_.blocks - 1];
+    return static_cast<int>(std::clamp<index_t>(rows * shifts / least_work, 1, threads_));
   }
 
-  static index_t chunks(std::size_t count, index_t size) {
-    return (static_cast<index_t>(count) + size - 1) / size;
-  }
+  static index_t chunks(index_t count, index_t size) { return (count + size - 1) / size; }
 
   // Files an interval by what is left to do in it.
   void classify(const Interval& interval) {
@@ -223,23 +240,24 @@ class Bisection {
     }
   }
 
+  // Every crowded interval has two eigenvalues at least, and gets a shift fewer than pieces: there
+  // are never more than n shifts or, at first, `least_pieces`.
   void divide() {
-    std::vector<Interval> intervals;
-    intervals.swap(crowded_);
-    const std::size_t pieces = std::max<std::size_t>(2, least_pieces / intervals.size());
-    std::vector<double> shifts;
-    shifts.reserve(intervals.size() * (pieces - 1));
-    for (const Interval& interval : intervals) {
+    std::swap(crowded_, divided_);
+    crowded_.clear();
+    const index_t pieces = std::max<index_t>(2, least_pieces / divided_.size());
+    index_t count = 0;
+    for (const Interval& interval : divided_) {
       const double piece = interval.width() / static_cast<double>(pieces);
-      for (std::size_t k = 1; k < pieces; ++k) {
-        shifts.push_back(interval.low.x + static_cast<double>(k) * piece);
+      for (index_t k = 1; k < pieces; ++k) {
+        shifts_[count++] = interval.low.x + static_cast<double>(k) * piece;
       }
     }
-    const std::vector<Sample> samples = evaluate(shifts);
-    auto sample = samples.begin();
-    for (const Interval& interval : intervals) {
+    evaluate(count);
+    const Sample* sample = samples_.data();
+    for (const Interval& interval : divided_) {
       Sample low = interval.low;
-      for (std::size_t k = 1; k < pieces; ++k, ++sample) {
+      for (index_t k = 1; k < pieces; ++k, ++sample) {
         // Rounding may break the order of the counts of neighbours.
         Sample high = *sample;
         high.below = std::clamp(high.below, low.below, interval.high.below);
@@ -250,37 +268,33 @@ class Bisection {
     }
   }
 
-  std::vector<Sample> evaluate(const std::vector<double>& shifts) const {
-    std::vector<Sample> samples(shifts.size());
-    const auto count = static_cast<index_t>(shifts.size());
-    parallel_for(chunks(shifts.size(), sturm_lanes), threads_for(shifts.size()),
-                 [&](index_t chunk, int) {
-                   control_.check();
-                   const index_t first = chunk * sturm_lanes;
-                   SturmLanes lanes;
-                   for (index_t k = 0; k < sturm_lanes; ++k) {
-                     lanes.x[k] = shifts[static_cast<std::size_t>(std::min(first + k, count - 1))];
-                   }
-                   kernels_.counts(matrix_, lanes);
-                   for (index_t k = 0; k < std::min(sturm_lanes, count - first); ++k) {
-                     samples[static_cast<std::size_t>(first + k)] = sample_of(lanes, k);
-                   }
-                 });
-    return samples;
+  // The samples at the first `count` shifts.
+  void evaluate(index_t count) const {
+    parallel_for(chunks(count, sturm_lanes), threads_for(count), [&](index_t chunk, int) {
+      control_.check();
+      const index_t first = chunk * sturm_lanes;
+      SturmLanes lanes;
+      for (index_t k = 0; k < sturm_lanes; ++k) {
+        lanes.x[k] = shifts_[std::min(first + k, count - 1)];
+      }
+      kernels_.counts(matrix_, lanes);
+      for (index_t k = 0; k < std::min(sturm_lanes, count - first); ++k) {
+        samples_[first + k] = sample_of(lanes, k);
+      }
+    });
   }
 
   // Every lane works on one search after the other.
   void search(index_t task) {
-    const auto first = isolated_.begin() + task * searches_of_a_task;
-    const auto last =
-        isolated_.end() - first > searches_of_a_task ? first + searches_of_a_task : isolated_.end();
+    const index_t first = task * searches_of_a_task;
+    const index_t last = std::min(first + searches_of_a_task, isolated_.size());
     RootSearch searches[sturm_lanes];
     SturmLanes lanes;
     index_t running = 0;
-    for (auto next = first; next < last || running > 0;) {
+    for (index_t next = first; next < last || running > 0;) {
       control_.check();
       for (; running < sturm_lanes && next < last; ++next) {
-        searches[running++] = RootSearch(*next, tolerance_);
+        searches[running++] = RootSearch(isolated_[next], tolerance_);
       }
       for (index_t k = 0; k < sturm_lanes; ++k) {
         lanes.x[k] = k < running ? searches[k].next() : 0.0;
@@ -301,7 +315,9 @@ class Bisection {
   double* w_;
   int threads_;
   Control& control_;
-  std::vector<Interval> crowded_, isolated_;
+  List<Interval> crowded_, divided_, isolated_;
+  Buffer<double> shifts_;
+  Buffer<Sample> samples_;
 };
 
 template <class T>

@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <thread>
 #include <utility>
 
 #include "core/buffer.hpp"
@@ -51,6 +53,51 @@ TEST(Buffer, ReleasedMemoryBelongsToTheCaller) {
 
 TEST(Buffer, MoreThanThereIsThrowsBadAlloc) {
   EXPECT_THROW(Buffer<double>(index_t{1} << 55), std::bad_alloc);
+}
+
+TEST(Scratch, HasRoomForTheNextProblemOnceThatHasBeenSeen) {
+  Scratch scratch;
+  const double* places[3];
+  for (const double*& place : places) {
+    const Scratch::Scope scope(scratch);
+    const Buffer<double> first(100), second(3);
+    EXPECT_TRUE(is_aligned(second.data(), 64));
+    place = first.data();
+    if (&place != places) {
+      EXPECT_EQ(second.data() - first.data(), 104);
+    }
+    std::fill(first.begin(), first.end(), 1.0);
+    std::fill(second.begin(), second.end(), 2.0);
+    EXPECT_EQ(first[99], 1.0);
+  }
+  EXPECT_EQ(places[2], places[1]);
+}
+
+TEST(Scratch, ThatIsTooSmallLeavesTheRestToTheSystem) {
+  Scratch scratch;
+  {
+    const Scratch::Scope scope(scratch);
+    const Buffer<float> small(16);
+  }
+  const Scratch::Scope scope(scratch);
+  Buffer<float> small(16), large(1000), moved(2);
+  std::fill(large.begin(), large.end(), 3.0F);
+  moved = std::move(small);  // each is freed as what it was
+  EXPECT_EQ(moved.size(), 16);
+  EXPECT_EQ(large[999], 3.0F);
+}
+
+TEST(Scratch, ServesOnlyTheThreadOfItsScope) {
+  Scratch scratch;
+  for (int problem = 0; problem < 2; ++problem) {
+    const Scratch::Scope scope(scratch);
+    const Buffer<double> mine(50);
+    std::thread([] { const Buffer<double> others(50); }).join();
+    const Buffer<double> next(1);
+    if (problem == 1) {
+      EXPECT_EQ(next.data() - mine.data(), 56);
+    }
+  }
 }
 
 }  // namespace

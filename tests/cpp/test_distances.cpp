@@ -438,7 +438,7 @@ double error_of_products(const CenteredRows<float>& X) {
   Matrix<float> r2(X.n, X.n);
   double unit = 0.0, worst = 0.0;
   for_each_column_block(X, 1, Control(), [&](const ColumnBlock<float>& block) {
-    squared_distance_tile(block, upper_tiles(X.n).front(), Refinement{}, r2.data(), X.n);
+    squared_distance_tile(block, upper_tile(X.n, 0), Refinement{}, r2.data(), X.n);
     if (block.last()) unit = epsilon<float> * static_cast<double>(block.max_norm());
   });
   for (index_t i = 0; i < X.n; ++i) {
