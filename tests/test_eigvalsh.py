@@ -192,7 +192,7 @@ def test_a_nonfinite_entry_is_named_and_nothing_is_overwritten(bad, n, rng):
         with pytest.raises(ValueError, match=r"NaN or infinity in the upper triangle; .* row 3$"):
             eg.eigvalsh(A, overwrite=overwrite)
         assert np.array_equal(A, before, equal_nan=True)
-    with pytest.raises(ValueError, match="matrix 1: A has NaN.*; the first is in row 3"):
+    with pytest.raises(ValueError, match=r"matrix 1: A has NaN.*; the first is in row 3"):
         eg.eigvalsh(np.stack([np.eye(n), A, A]))
 
 
