@@ -21,10 +21,7 @@ constexpr index_t two_stage_from = 128;
 
 // Width of the band between the two stages: a wide one makes the products of the first stage
 // efficient, a narrow one the second stage short, O(n^2 width).
-template <class T>
-index_t band_width(index_t n) {
-  return sizeof(T) == sizeof(double) && n < 1000 ? 16 : 32;
-}
+index_t band_width(index_t n) { return n < 1000 ? 16 : 32; }
 
 // Symmetric tridiagonal matrix: n diagonal and n - 1 off-diagonal entries.
 template <class T>
@@ -85,7 +82,7 @@ struct OneStage {
 template <class T>
 struct TwoStage {
   TwoStage(index_t max_n, int thread_count)
-      : width(band_width<T>(max_n)),
+      : width(band_width(max_n)),
         threads(thread_count),
         entries(band_size(max_n, width, band_stride(width))),
         reducer(max_n, width, threads) {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -325,6 +325,7 @@ class _Solved:
     base: float
     seed: int
     tol: float | None
+    _known: dict[float, tuple[MutualInformation, float]] = field(default_factory=dict)
 
     def at(self, t: float) -> MutualInformation:
         """The information at diffusion time t, with a warning where the spectra do not give it."""
@@ -340,6 +341,11 @@ class _Solved:
 
     def measured(self, t: float) -> tuple[MutualInformation, float]:
         """The information at diffusion time t, and the baseline that it is a difference from."""
+        if t not in self._known:
+            self._known[t] = self._measure(t)
+        return self._known[t]
+
+    def _measure(self, t: float) -> tuple[MutualInformation, float]:
         observed, null = self._conditional_entropies(t)
         observed_bound, null_bound = self._conditional_bounds(t)
         if self.estimator == "matched":
