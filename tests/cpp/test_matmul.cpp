@@ -24,7 +24,8 @@ Matrix<T> random_symmetric(index_t n, index_t extra_stride = 0) {
 
 template <class T>
 void expect_product(Matrix<T>& A, const Matrix<T>& V, Matrix<T>& out) {
-  symmetric_product(A.symmetric(), V.const_view(), out.view());
+  Control control;
+  symmetric_product(A.symmetric(), V.const_view(), out.view(), 2, control);
   for (index_t i = 0; i < A.rows(); ++i) {
     for (index_t c = 0; c < V.cols(); ++c) {
       double sum = 0.0, size = 0.0;
@@ -68,7 +69,8 @@ TYPED_TEST(SymmetricProduct, WithTheIdentityIsTheMatrixItself) {
   auto A = random_symmetric<TypeParam>(n);
   Matrix<TypeParam> identity(n, n), out(n, n);
   for (index_t i = 0; i < n; ++i) identity(i, i) = 1;
-  symmetric_product(A.symmetric(), identity.const_view(), out.view());
+  Control control;
+  symmetric_product(A.symmetric(), identity.const_view(), out.view(), 2, control);
   for (index_t i = 0; i < n; ++i) {
     for (index_t j = 0; j < n; ++j) ASSERT_EQ(out(i, j), A(std::min(i, j), std::max(i, j)));
   }
