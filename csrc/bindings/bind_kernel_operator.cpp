@@ -90,6 +90,7 @@ class Operator {
       throw std::invalid_argument("V must have as many rows as Z, and two dimensions");
     }
     const index_t m = V.shape(1);
+    if (m == 0) return py::array_t<S>({n(), m});
     const MatrixView<const S> v{V.data(), n(), m, m};
     return std::visit(
         [&](const auto& A) {

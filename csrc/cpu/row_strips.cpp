@@ -12,25 +12,27 @@ namespace {
 
 constexpr index_t height = simd::strip_rows;
 
-// strip[k * height + h] <- rows[h * d + k]; some entries at a time, so that what is written stays
-// in the cache until its lines are full.
+// Columns of a strip that are read before those that follow: what is written of them stays in the
+// cache until its lines are full.
+constexpr index_t at_a_time = 128;
+
+// strip[k * height + h] <- x_k, h = 0 .. height - 1 for rows [begin, begin + rows) of X, and zeros
+// for the others; norms[h] <- |x|^2.
 template <class T>
-void transpose(const T* rows, index_t d, T* strip) {
-  constexpr index_t at_a_time = 64;
-  for (index_t begin = 0; begin < d; begin += at_a_time) {
-    const index_t end = std::min(d, begin + at_a_time);
-    for (index_t h = 0; h < height; ++h) {
-      for (index_t k = begin; k < end; ++k) strip[k * height + h] = rows[h * d + k];
+void load_strip(const CenteredRows<T>& X, index_t begin, index_t rows, T* strip, double* norms) {
+  T x[at_a_time];
+  std::fill_n(norms, height, 0.0);
+  for (index_t k = 0; k < X.d; k += at_a_time) {
+    const Columns columns{k, std::min(X.d, k + at_a_time)};
+    T* const out = strip + k * height;
+    for (index_t h = 0; h < rows; ++h) {
+      norms[h] += read_centered_row(X, begin + h, columns, x);
+      for (index_t j = 0; j < columns.count(); ++j) out[j * height + h] = x[j];
+    }
+    for (index_t h = rows; h < height; ++h) {
+      for (index_t j = 0; j < columns.count(); ++j) out[j * height + h] = 0;
     }
   }
-}
-
-template <class T>
-T require_finite(double norm, index_t row, index_t n) {
-  const T rounded = static_cast<T>(norm);
-  if (std::isfinite(rounded)) return rounded;
-  throw std::invalid_argument("row " + std::to_string(row) + " of " + std::to_string(n) +
-                              " has entries that are NaN or infinite");
 }
 
 }  // namespace
@@ -43,22 +45,18 @@ template <class T>
 void RowStrips<T>::load(const CenteredRows<T>& X, index_t begin, index_t count, int threads,
                         const Control& control) {
   begin_ = begin;
-  const Buffer<T> rows(threads * height * d_);
-  parallel_for(padded_rows(count) / height, threads, [&](index_t strip, int worker) {
+  parallel_for(padded_rows(count) / height, threads, [&](index_t strip, int) {
     control.check();
-    T* const of_worker = rows.data() + worker * height * d_;
+    const index_t first = strip * height;
+    double norms[height];
+    load_strip(X, begin + first, std::min(height, count - first), strips_.data() + first * d_,
+               norms);
     for (index_t h = 0; h < height; ++h) {
-      const index_t local = strip * height + h;
-      T* const x = of_worker + h * d_;
-      if (local < count) {
-        const double norm = read_centered_row(X, begin + local, x);
-        norms_[local] = require_finite<T>(norm, begin + local, X.n);
-      } else {
-        std::fill_n(x, d_, T(0));
-        norms_[local] = 0;
-      }
+      norms_[first + h] = static_cast<T>(norms[h]);
+      if (std::isfinite(norms_[first + h])) continue;
+      throw std::invalid_argument("row " + std::to_string(begin + first + h) + " of " +
+                                  std::to_string(X.n) + " has entries that are NaN or infinite");
     }
-    transpose(of_worker, d_, strips_.data() + strip * height * d_);
   });
 }
 

@@ -42,7 +42,7 @@ void expect_product(Matrix<T>& A, const Matrix<T>& V, Matrix<T>& out) {
 
 TYPED_TEST(SymmetricProduct, IsTheSumOverRowsForEverySize) {
   for (const index_t n : sizes) {
-    for (const index_t m : {1, 2, 7}) {
+    for (const index_t m : {1, 2, 7, 70}) {
       auto A = random_symmetric<TypeParam>(n);
       const auto V = gaussian_rows<TypeParam>(n, m, 2);
       Matrix<TypeParam> out(n, m, std::numeric_limits<TypeParam>::quiet_NaN());
@@ -62,6 +62,29 @@ TYPED_TEST(SymmetricProduct, WorksWithinWiderMatrices) {
   for (index_t i = 0; i < n; ++i) {
     for (index_t j = m; j < m + 4; ++j) ASSERT_EQ(out(i, j), -1);
   }
+}
+
+TYPED_TEST(SymmetricProduct, IsBitwiseTheSameForEveryNumberOfThreads) {
+  const index_t n = 1000, m = 20;
+  auto A = random_symmetric<TypeParam>(n);
+  const auto V = gaussian_rows<TypeParam>(n, m, 2);
+  Control control;
+  Matrix<TypeParam> expected(n, m);
+  symmetric_product(A.symmetric(), V.const_view(), expected.view(), 1, control);
+  for (const int threads : {2, 3, 8}) {
+    Matrix<TypeParam> out(n, m);
+    symmetric_product(A.symmetric(), V.const_view(), out.view(), threads, control);
+    ASSERT_TRUE(bitwise_equal(out, expected));
+  }
+}
+
+TYPED_TEST(SymmetricProduct, StopsWhenItIsCancelled) {
+  auto A = random_symmetric<TypeParam>(61);
+  Matrix<TypeParam> V(61, 2), out(61, 2);
+  Control control;
+  control.cancel();
+  EXPECT_THROW(symmetric_product(A.symmetric(), V.const_view(), out.view(), 2, control),
+               Interrupted);
 }
 
 TYPED_TEST(SymmetricProduct, WithTheIdentityIsTheMatrixItself) {
