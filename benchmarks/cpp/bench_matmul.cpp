@@ -13,9 +13,10 @@ void symmetric_product(benchmark::State& state) {
   std::fill(A.begin(), A.end(), T(1));
   std::fill(V.begin(), V.end(), T(1));
   for (auto _ : state) {
+    Control control;
     eigentropy::symmetric_product(SymmetricView<T>{A.data(), n, n},
                                   MatrixView<const T>{V.data(), n, m, m},
-                                  MatrixView<T>{out.data(), n, m, m});
+                                  MatrixView<T>{out.data(), n, m, m}, thread_count(), control);
     benchmark::ClobberMemory();
   }
   if (out[n * m - 1] != static_cast<T>(n)) state.SkipWithError("wrong result");

@@ -68,14 +68,15 @@ template <class T>
 py::array_t<T> product(const py::array_t<T, py::array::c_style>& A,
                        const py::array_t<T, py::array::c_style>& V) {
   const index_t n = V.shape(0), m = V.shape(1);
-  py::array_t<T> out({n, m});
-  // symm reads A only; BLAS's interface has no const here.
+  // A is only read; there is no view of a constant symmetric matrix.
   const SymmetricView<T> a{const_cast<T*>(A.data()), n, n};
   const MatrixView<const T> v{V.data(), n, m, m};
-  const MatrixView<T> y{out.mutable_data(), n, m, m};
-  const py::gil_scoped_release release;
-  symmetric_product(a, v, y);
-  return out;
+  const auto compute = [=](Control& control) {
+    Buffer<T> out(n * m);
+    symmetric_product(a, v, MatrixView<T>{out.data(), n, m, m}, thread_count(), control);
+    return out;
+  };
+  return to_array(run_interruptible(compute, py::none()), {n, m});
 }
 
 }  // namespace

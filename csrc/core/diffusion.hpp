@@ -89,9 +89,11 @@ SubsetSpectra<T> subset_spectra(const CenteredRows<T>& X, Subsets& subsets,
                                 const OperatorOptions& options, SubsetKernels kernels,
                                 double memory_limit, int threads, Control& control);
 
-// out (n x m) <- A V for V (n x m), both row-major.
-template <class T>
-void symmetric_product(SymmetricView<T> A, MatrixView<const T> V, MatrixView<T> out);
+// out (n x m) <- A V for V (n x m), both row-major. A is read once. Within a tile sums are in A's
+// precision, across tiles in float64.
+template <class T, class S>
+void symmetric_product(SymmetricView<T> A, MatrixView<const S> V, MatrixView<S> out, int threads,
+                       Control& control);
 
 // Binary adjacency matrix, n x n: out_ij = 1 if z_j is within the distance of the k-th nearest row
 // to z_i, z_i itself counted as the first. Ties are all in, so a row may have more than k ones.

@@ -88,6 +88,10 @@ CenteredRows<T> view_rows(const CenteredRows<T>& X, const index_t* indices, inde
 template <class T>
 CenteredRows<T> in_memory(const CenteredRows<T>& X, int threads);
 
+// x <- the columns of x_i; returns the sum of their squares.
+template <class T>
+double read_centered_row(const CenteredRows<T>& X, index_t i, Columns columns, T* x);
+
 // A block of columns of all the rows x_i, and |x_i|^2 once the last block has been loaded.
 template <class T>
 class ColumnBlock {

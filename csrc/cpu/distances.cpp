@@ -364,6 +364,12 @@ CenteredRows<T> in_memory(const CenteredRows<T>& X, int threads) {
 }
 
 template <class T>
+double read_centered_row(const CenteredRows<T>& X, index_t i, Columns columns, T* x) {
+  read_row(X, i, columns, x);
+  return squared_norm(x, columns.count());
+}
+
+template <class T>
 ColumnBlock<T>::ColumnBlock(const CenteredRows<T>& X)
     : X_(X), rows_(X.n * X.block(0).count()), norm_sums_(X.n), norms_(X.n) {
   std::fill(norm_sums_.begin(), norm_sums_.end(), 0.0);
@@ -535,6 +541,7 @@ void squared_distances_from(const CenteredRows<T>& X, const index_t* query, inde
 #define EIGENTROPY_INSTANTIATE(T)                                                         \
   template NonFiniteRows find_nonfinite_rows(InputView<T>, int, const Control&);          \
   template struct CenteredRows<T>;                                                        \
+  template double read_centered_row(const CenteredRows<T>&, index_t, Columns, T*);        \
   template class ColumnBlock<T>;                                                          \
   template CenteredRows<float> center_rows(InputView<T>, int, const Control&);            \
   template CenteredRows<double> center_rows(InputView<T>, int, const Control&);           \

@@ -2,43 +2,21 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/threads.hpp"
+#include "cpu/gaussian.hpp"
 #include "cpu/simd/tile_kernels.hpp"
 
 namespace eigentropy {
 namespace {
 
-// G = exp(exponent_scale * r2) on centred, scaled rows.
-template <class T>
-T exponent_scale(const CenteredRows<T>& X, double sigma) {
-  const double relative = sigma / X.scale;
-  const double scale = -0.5 / (relative * relative);
-  // A tiny sigma would give -inf, and -inf * 0 is not 0.
-  const double limit = static_cast<double>(std::numeric_limits<T>::max()) / 16.0;
-  return static_cast<T>(std::max(scale, -limit));
-}
-
-// Where the error of |x|^2 + |y|^2 - 2 x.y would change the exponent by more than `tolerance`, as
-// between near points of a cloud that is very wide for sigma, the distances that matter (G above
-// 1e-20, or what the error may have made of them) are computed from differences.
+// Where the error of |x|^2 + |y|^2 - 2 x.y would change the exponent by more than its
+// tolerance, as between near points of a cloud that is very wide for sigma, the distances that
+// matter (G above 1e-20, or what the error may have made of them) are computed from differences.
 template <class T>
 Refinement refinement_of_kernel(const ColumnBlock<T>& block, double scale) {
-  const double tolerance = sizeof(T) == sizeof(double) ? 1e-12 : 1e-5;
-  const double eps = static_cast<double>(std::numeric_limits<T>::epsilon());
-  const double error = error_factor(block.source()) * eps * static_cast<double>(block.max_norm());
-  return {error * -scale > tolerance ? 46.0 / -scale + 2.0 * error : 0.0};
-}
-
-// w_i = (q_i / q_ref)^-alpha. A does not depend on q_ref; the smallest q keeps w <= 1 and float32
-// away from overflow for large n and alpha.
-template <class T>
-Buffer<T> density_weights(const Buffer<double>& q, double q_ref, double alpha) {
-  Buffer<T> w(q.size());
-  std::transform(q.begin(), q.end(), w.begin(),
-                 [&](double value) { return static_cast<T>(std::pow(value / q_ref, -alpha)); });
-  return w;
+  const double error = cancellation_error(block.source(), block.max_norm());
+  return {error * -scale > exponent_tolerance<T> ? 46.0 / -scale + 2.0 * error : 0.0};
 }
 
 Buffer<double> copy(const Buffer<double>& values) {

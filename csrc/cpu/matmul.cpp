@@ -1,19 +1,57 @@
+#include <algorithm>
+
 #include "core/diffusion.hpp"
-#include "cpu/blas.hpp"
+#include "cpu/symmetric_sweep.hpp"
 
 namespace eigentropy {
+namespace {
 
+// Tiles of a matrix that is there.
 template <class T>
-void symmetric_product(SymmetricView<T> A, MatrixView<const T> V, MatrixView<T> out) {
-  // Row-major n x m is column-major m x n, so what LAPACK's convention computes is
-  // out^T = V^T A, with A on the right.
-  blas::symm('R', 'L', blas::to_blas(V.cols), blas::to_blas(A.n), T(1), A.data,
-             blas::to_blas(A.stride), V.data, blas::to_blas(V.stride), T(0), out.data,
-             blas::to_blas(out.stride));
+class StoredTiles final : public TileSource<T> {
+ public:
+  explicit StoredTiles(SymmetricView<T> A) : A_(A) {}
+
+  void fill(const SweepTile& tile, T* entries) override {
+    const index_t rows = std::min(tile.rows, A_.n - tile.row);
+    const index_t cols = std::min(tile.cols, A_.n - tile.col);
+    for (index_t i = 0; i < rows; ++i) {
+      const index_t from = tile.diagonal() ? i : 0;
+      const T* const row = A_.row(tile.row + i) + tile.col;
+      T* const out = entries + i * sweep_tile;
+      std::copy(row + from, row + cols, out + from);
+      std::fill(out + cols, out + tile.cols, T(0));
+      for (index_t j = 0; j < from; ++j) out[j] = entries[j * sweep_tile + i];
+    }
+    for (index_t i = rows; i < tile.rows; ++i)
+      std::fill_n(entries + i * sweep_tile, tile.cols, T(0));
+  }
+
+ private:
+  SymmetricView<T> A_;
+};
+
+}  // namespace
+
+template <class T, class S>
+void symmetric_product(SymmetricView<T> A, MatrixView<const S> V, MatrixView<S> out, int threads,
+                       Control& control) {
+  const Stretch all{0, A.n};
+  SymmetricSweep<T> sweep(A.n, V.cols, threads);
+  sweep.load(V, nullptr);
+  StoredTiles<T> tiles(A);
+  Stage stage(control, 0.0, 1.0, sweep_tiles(all, all));
+  sweep.run(all, all, tiles, stage);
+  sweep.store(nullptr, out);
 }
 
-template void symmetric_product(SymmetricView<float>, MatrixView<const float>, MatrixView<float>);
-template void symmetric_product(SymmetricView<double>, MatrixView<const double>,
-                                MatrixView<double>);
+#define EIGENTROPY_INSTANTIATE(T, S)                                                         \
+  template void symmetric_product(SymmetricView<T>, MatrixView<const S>, MatrixView<S>, int, \
+                                  Control&);
+EIGENTROPY_INSTANTIATE(float, float)
+EIGENTROPY_INSTANTIATE(float, double)
+EIGENTROPY_INSTANTIATE(double, float)
+EIGENTROPY_INSTANTIATE(double, double)
+#undef EIGENTROPY_INSTANTIATE
 
 }  // namespace eigentropy

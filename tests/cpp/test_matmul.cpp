@@ -24,7 +24,8 @@ Matrix<T> random_symmetric(index_t n, index_t extra_stride = 0) {
 
 template <class T>
 void expect_product(Matrix<T>& A, const Matrix<T>& V, Matrix<T>& out) {
-  symmetric_product(A.symmetric(), V.const_view(), out.view());
+  Control control;
+  symmetric_product(A.symmetric(), V.const_view(), out.view(), 2, control);
   for (index_t i = 0; i < A.rows(); ++i) {
     for (index_t c = 0; c < V.cols(); ++c) {
       double sum = 0.0, size = 0.0;
@@ -41,7 +42,7 @@ void expect_product(Matrix<T>& A, const Matrix<T>& V, Matrix<T>& out) {
 
 TYPED_TEST(SymmetricProduct, IsTheSumOverRowsForEverySize) {
   for (const index_t n : sizes) {
-    for (const index_t m : {1, 2, 7}) {
+    for (const index_t m : {1, 2, 7, 70}) {
       auto A = random_symmetric<TypeParam>(n);
       const auto V = gaussian_rows<TypeParam>(n, m, 2);
       Matrix<TypeParam> out(n, m, std::numeric_limits<TypeParam>::quiet_NaN());
@@ -63,12 +64,36 @@ TYPED_TEST(SymmetricProduct, WorksWithinWiderMatrices) {
   }
 }
 
+TYPED_TEST(SymmetricProduct, IsBitwiseTheSameForEveryNumberOfThreads) {
+  const index_t n = 1000, m = 20;
+  auto A = random_symmetric<TypeParam>(n);
+  const auto V = gaussian_rows<TypeParam>(n, m, 2);
+  Control control;
+  Matrix<TypeParam> expected(n, m);
+  symmetric_product(A.symmetric(), V.const_view(), expected.view(), 1, control);
+  for (const int threads : {2, 3, 8}) {
+    Matrix<TypeParam> out(n, m);
+    symmetric_product(A.symmetric(), V.const_view(), out.view(), threads, control);
+    ASSERT_TRUE(bitwise_equal(out, expected));
+  }
+}
+
+TYPED_TEST(SymmetricProduct, StopsWhenItIsCancelled) {
+  auto A = random_symmetric<TypeParam>(61);
+  Matrix<TypeParam> V(61, 2), out(61, 2);
+  Control control;
+  control.cancel();
+  EXPECT_THROW(symmetric_product(A.symmetric(), V.const_view(), out.view(), 2, control),
+               Interrupted);
+}
+
 TYPED_TEST(SymmetricProduct, WithTheIdentityIsTheMatrixItself) {
   const index_t n = 61;
   auto A = random_symmetric<TypeParam>(n);
   Matrix<TypeParam> identity(n, n), out(n, n);
   for (index_t i = 0; i < n; ++i) identity(i, i) = 1;
-  symmetric_product(A.symmetric(), identity.const_view(), out.view());
+  Control control;
+  symmetric_product(A.symmetric(), identity.const_view(), out.view(), 2, control);
   for (index_t i = 0; i < n; ++i) {
     for (index_t j = 0; j < n; ++j) ASSERT_EQ(out(i, j), A(std::min(i, j), std::max(i, j)));
   }

@@ -1,39 +1,9 @@
 // Register-blocked products; the rules of tile_kernels_impl.hpp hold here.
 #include "cpu/simd/product_kernels.hpp"
+#include "cpu/simd/vectors_impl.hpp"
 
 namespace eigentropy::simd {
 namespace EIGENTROPY_INSTRUCTION_SET {
-
-// Vectors with no more alignment than their elements have.
-template <class T>
-struct VectorOf {
-  typedef T type
-      __attribute__((vector_size(EIGENTROPY_VECTOR_BYTES), aligned(sizeof(T)), may_alias));
-};
-template <class T>
-using Vector = typename VectorOf<T>::type;
-template <class T>
-constexpr index_t lanes = EIGENTROPY_VECTOR_BYTES / static_cast<index_t>(sizeof(T));
-
-// Accumulators fill the registers (32 of AVX-512, 16 before), but for one row of loaded vectors.
-#if EIGENTROPY_VECTOR_BYTES == 64
-constexpr int long_side = 8;
-#else
-constexpr int long_side = 4;
-#endif
-constexpr int short_side = 3;
-
-// GCC would rather load a vector again for each column that it meets, which makes loads the limit.
-template <class V>
-inline __attribute__((always_inline)) void keep_in_register(V& vector) {
-#if defined(__AVX512F__)
-  asm("" : "+v"(vector));
-#elif defined(__x86_64__)
-  asm("" : "+x"(vector));
-#else
-  static_cast<void>(vector);
-#endif
-}
 
 // out_c += sign * sum_k x_k b(c, k) for `cols` columns c of `vecs` vectors each.
 template <class T, int vecs, int cols>

@@ -1,0 +1,136 @@
+#include <memory>
+#include <variant>
+
+#include "bindings/arrays.hpp"
+#include "bindings/bindings.hpp"
+#include "bindings/run.hpp"
+#include "core/diffusion.hpp"
+#include "core/kernel_operator.hpp"
+#include "core/threads.hpp"
+
+namespace eigentropy::bindings {
+namespace {
+
+// A with its matrix, for as many products as one likes.
+template <class T>
+struct StoredOperator {
+  DiffusionMatrix<T> matrix;
+
+  index_t n() const { return matrix.n; }
+  double trace() const { return matrix.trace; }
+  double kernel_sum() const { return matrix.kernel_sum; }
+  const Buffer<double>& degrees() const { return matrix.degrees; }
+  double frobenius2(int, Control&) const { return matrix.frobenius2; }
+  template <class S>
+  void multiply(MatrixView<const S> V, MatrixView<S> out, int threads, Control& control) const {
+    symmetric_product(matrix.view(), V, out, threads, control);
+  }
+};
+
+template <class A>
+using Shared = std::shared_ptr<const A>;
+
+// Never changes but for what is computed on first use, and that is atomic.
+class Operator {
+ public:
+  Operator(const py::array& Z, double sigma, double alpha, const std::string& dtype,
+           bool is_explicit, double memory_limit, const py::object& progress)
+      : Z_(Z) {
+    with_dtype(dtype, [&](auto type) {
+      using T = decltype(type);
+      with_input(Z, [&](auto view) {
+        if (is_explicit) {
+          A_ = run_interruptible(
+              [=](Control& control) -> Shared<StoredOperator<T>> {
+                const auto X = center_rows<decltype(view(0, 0)), T>(view, thread_count(), control);
+                return std::make_shared<const StoredOperator<T>>(StoredOperator<T>{
+                    build_matrix(X, {sigma, alpha, true}, thread_count(), control, 0.0, 1.0)});
+              },
+              progress);
+        } else {
+          A_ = run_interruptible(
+              [=](Control& control) -> Shared<KernelOperator<T>> {
+                return std::make_shared<const KernelOperator<T>>(
+                    center_rows<decltype(view(0, 0)), T>(view, thread_count(), control), sigma,
+                    alpha, memory_limit, thread_count(), control);
+              },
+              progress);
+        }
+      });
+    });
+  }
+
+  index_t n() const {
+    return std::visit([](const auto& A) { return A->n(); }, A_);
+  }
+  double trace() const {
+    return std::visit([](const auto& A) { return A->trace(); }, A_);
+  }
+  double kernel_sum() const {
+    return std::visit([](const auto& A) { return A->kernel_sum(); }, A_);
+  }
+  py::array_t<double> degrees() const {
+    return std::visit(
+        [](const auto& A) { return py::array_t<double>(A->n(), A->degrees().data()); }, A_);
+  }
+
+  double frobenius2() const {
+    return std::visit(
+        [](const auto& A) {
+          return run_interruptible(
+              [A](Control& control) { return A->frobenius2(thread_count(), control); }, py::none());
+        },
+        A_);
+  }
+
+  template <class S>
+  py::array_t<S> matmul(const py::array_t<S, py::array::c_style>& V,
+                        const py::object& progress) const {
+    if (V.ndim() != 2 || V.shape(0) != n()) {
+      throw std::invalid_argument("V must have as many rows as Z, and two dimensions");
+    }
+    const index_t m = V.shape(1);
+    if (m == 0) return py::array_t<S>({n(), m});
+    const MatrixView<const S> v{V.data(), n(), m, m};
+    return std::visit(
+        [&](const auto& A) {
+          auto compute = [A, v](Control& control) {
+            Buffer<S> out(v.rows * v.cols);
+            A->multiply(v, MatrixView<S>{out.data(), v.rows, v.cols, v.cols}, thread_count(),
+                        control);
+            return out;
+          };
+          return to_array(run_interruptible(compute, progress), {v.rows, v.cols});
+        },
+        A_);
+  }
+
+ private:
+  py::array Z_;  // is read again where its rows do not fit into memory
+  std::variant<Shared<KernelOperator<double>>, Shared<KernelOperator<float>>,
+               Shared<StoredOperator<double>>, Shared<StoredOperator<float>>>
+      A_;
+};
+
+}  // namespace
+
+void bind_kernel_operator(py::module_& module) {
+  py::class_<Operator>(module, "KernelOperator")
+      .def(py::init<const py::array&, double, double, const std::string&, bool, double,
+                    const py::object&>(),
+           py::arg("Z"), py::arg("sigma"), py::arg("alpha"), py::arg("dtype"),
+           py::arg("explicit") = false,
+           py::arg("memory_limit") = std::numeric_limits<double>::infinity(),
+           py::arg("progress") = py::none())
+      .def_property_readonly("n", &Operator::n)
+      .def_property_readonly("trace", &Operator::trace)
+      .def_property_readonly("frobenius2", &Operator::frobenius2)
+      .def_property_readonly("kernel_sum", &Operator::kernel_sum)
+      .def_property_readonly("degrees", &Operator::degrees)
+      .def("matmul", &Operator::matmul<double>, py::arg("V").noconvert(),
+           py::arg("progress") = py::none())
+      .def("matmul", &Operator::matmul<float>, py::arg("V").noconvert(),
+           py::arg("progress") = py::none());
+}
+
+}  // namespace eigentropy::bindings

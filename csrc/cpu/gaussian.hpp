@@ -1,0 +1,44 @@
+// What the matrix of the Gaussian kernel and its products without a matrix have in common.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/buffer.hpp"
+#include "core/distances.hpp"
+
+namespace eigentropy {
+
+// G = exp(exponent_scale * r2) on centred, scaled rows.
+template <class T>
+T exponent_scale(const CenteredRows<T>& X, double sigma) {
+  const double relative = sigma / X.scale;
+  const double scale = -0.5 / (relative * relative);
+  // A tiny sigma would give -inf, and -inf * 0 is not 0.
+  const double limit = static_cast<double>(std::numeric_limits<T>::max()) / 16.0;
+  return static_cast<T>(std::max(scale, -limit));
+}
+
+// Error of |x|^2 + |y|^2 - 2 x.y for rows with |x|^2 <= max_norm.
+template <class T>
+double cancellation_error(const CenteredRows<T>& X, T max_norm) {
+  const double eps = static_cast<double>(std::numeric_limits<T>::epsilon());
+  return error_factor(X) * eps * static_cast<double>(max_norm);
+}
+
+// Exponents may be wrong by this much: about the relative error of G.
+template <class T>
+constexpr double exponent_tolerance = sizeof(T) == sizeof(double) ? 1e-12 : 1e-5;
+
+// w_i = (q_i / q_ref)^-alpha with q_ref the smallest q. A does not depend on q_ref; this one keeps
+// w <= 1 and float32 away from overflow for large n and alpha.
+template <class T>
+Buffer<T> density_weights(const Buffer<double>& q, double q_ref, double alpha) {
+  Buffer<T> w(q.size());
+  std::transform(q.begin(), q.end(), w.begin(),
+                 [&](double value) { return static_cast<T>(std::pow(value / q_ref, -alpha)); });
+  return w;
+}
+
+}  // namespace eigentropy

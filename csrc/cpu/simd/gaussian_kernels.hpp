@@ -1,0 +1,42 @@
+// A tile of the Gaussian kernel from packed rows: products, exponential and nothing in between that
+// leaves the first-level cache.
+#pragma once
+
+#include "core/views.hpp"
+#include "cpu/simd/instruction_set.hpp"
+
+namespace eigentropy::simd {
+
+// Rows in strips of this many: entry k of row h of a strip is strip[k * strip_rows + h]. It is a
+// multiple of both sides of every register block.
+constexpr index_t strip_rows = 48;
+
+template <class T>
+struct GaussianTile {
+  index_t rows, cols;                // multiples of strip_rows
+  index_t depth;                     // entries of a row
+  const T *row_strips, *col_strips;  // strip after strip
+  const T *row_norms, *col_norms;    // |x|^2, |y|^2
+  T scale;                           // <= 0
+};
+
+template <class T>
+struct GaussianKernels {
+  // out_ij <- exp(scale max(0, |x_i|^2 + |y_j|^2 - 2 x_i.y_j))
+  void (*from_products)(const GaussianTile<T>& tile, T* out, index_t stride);
+
+  // out_ij <- exp(scale sum_k (x_ik - y_jk)^2), which does not cancel. Twice the arithmetic.
+  void (*from_differences)(const GaussianTile<T>& tile, T* out, index_t stride);
+
+  // sums_i += values_i
+  void (*add)(index_t count, const T* values, double* sums);
+
+  static const GaussianKernels &baseline(), &avx2(), &avx512();
+};
+
+template <class T>
+const GaussianKernels<T>& gaussian_kernels() {
+  return active_kernels<GaussianKernels<T>>();
+}
+
+}  // namespace eigentropy::simd

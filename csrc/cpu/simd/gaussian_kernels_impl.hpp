@@ -1,0 +1,113 @@
+// Register-blocked distances; the rules of tile_kernels_impl.hpp hold here.
+#include "cpu/simd/gaussian_kernels.hpp"
+
+#include "cpu/simd/exponential_impl.hpp"
+#include "cpu/simd/vectors_impl.hpp"
+
+namespace eigentropy::simd {
+namespace EIGENTROPY_INSTRUCTION_SET {
+
+enum class Form { products, differences };
+
+// out_rj += sum_k x_rk y_jk, or of (x_rk - y_jk)^2, for long_side rows r and short_side vectors of
+// columns j; both operands within a strip.
+template <class T, Form form>
+inline __attribute__((always_inline)) void add_block(index_t depth, const T* x, const T* y, T* out,
+                                                     index_t stride, bool first) {
+  Vector<T> sums[long_side][short_side] = {};
+  for (index_t k = 0; k < depth; ++k) {
+    Vector<T> col[short_side];
+#pragma GCC unroll 3
+    for (int v = 0; v < short_side; ++v) {
+      col[v] = *reinterpret_cast<const Vector<T>*>(y + k * strip_rows + v * lanes<T>);
+      keep_in_register(col[v]);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < long_side; ++r) {
+      const T factor = x[k * strip_rows + r];
+#pragma GCC unroll 3
+      for (int v = 0; v < short_side; ++v) {
+        if constexpr (form == Form::products) {
+          sums[r][v] += col[v] * factor;
+        } else {
+          const Vector<T> difference = col[v] - factor;
+          sums[r][v] += difference * difference;
+        }
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < long_side; ++r) {
+#pragma GCC unroll 3
+    for (int v = 0; v < short_side; ++v) {
+      auto* target = reinterpret_cast<Vector<T>*>(out + r * stride + v * lanes<T>);
+      *target = first ? sums[r][v] : *target + sums[r][v];
+    }
+  }
+}
+
+// long_side rows and a strip of columns, of which `out` holds the sums.
+template <class T, Form form>
+void exponentiate(const T* row_norms, const T* col_norms, T scale, T* out, index_t stride) {
+  for (int r = 0; r < long_side; ++r) {
+    T* __restrict row = out + r * stride;
+    const T norm = row_norms[r];
+#pragma omp simd
+    for (index_t j = 0; j < strip_rows; ++j) {
+      T r2 = row[j];
+      if constexpr (form == Form::products) {
+        r2 = (norm + col_norms[j]) - 2 * r2;
+        r2 = r2 > 0 ? r2 : T(0);
+      }
+      row[j] = Exponential<T>::evaluate(scale * r2);
+    }
+  }
+}
+
+// Entries of the rows that are multiplied at a time: a strip of them stays in the cache. Sums in
+// the working precision are no longer than this.
+constexpr index_t depth_block = 256;
+
+template <class T, Form form>
+void gaussian(const GaussianTile<T>& tile, T* out, index_t stride) {
+  constexpr index_t block_cols = short_side * lanes<T>;
+  for (index_t k = 0; k < tile.depth; k += depth_block) {
+    const index_t depth = tile.depth - k < depth_block ? tile.depth - k : depth_block;
+    const bool last = k + depth == tile.depth;
+    for (index_t j = 0; j < tile.cols; j += strip_rows) {
+      const T* const y = tile.col_strips + j * tile.depth + k * strip_rows;
+      for (index_t i = 0; i < tile.rows; i += long_side) {
+        const index_t strip = i / strip_rows * strip_rows;
+        const T* const x = tile.row_strips + strip * tile.depth + k * strip_rows + (i - strip);
+        T* const block = out + i * stride + j;
+        for (index_t c = 0; c < strip_rows; c += block_cols) {
+          add_block<T, form>(depth, x, y + c, block + c, stride, k == 0);
+        }
+        if (last) {
+          exponentiate<T, form>(tile.row_norms + i, tile.col_norms + j, tile.scale, block, stride);
+        }
+      }
+    }
+  }
+}
+
+template <class T>
+void add(index_t count, const T* values, double* sums) {
+#pragma omp simd
+  for (index_t i = 0; i < count; ++i) sums[i] += static_cast<double>(values[i]);
+}
+
+template <class T>
+constexpr GaussianKernels<T> table{gaussian<T, Form::products>, gaussian<T, Form::differences>,
+                                   add<T>};
+
+}  // namespace EIGENTROPY_INSTRUCTION_SET
+
+template <class T>
+const GaussianKernels<T>& GaussianKernels<T>::EIGENTROPY_INSTRUCTION_SET() {
+  return EIGENTROPY_INSTRUCTION_SET::table<T>;
+}
+template const GaussianKernels<float>& GaussianKernels<float>::EIGENTROPY_INSTRUCTION_SET();
+template const GaussianKernels<double>& GaussianKernels<double>::EIGENTROPY_INSTRUCTION_SET();
+
+}  // namespace eigentropy::simd
