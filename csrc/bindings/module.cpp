@@ -17,5 +17,6 @@ PYBIND11_MODULE(_core, module) {
   eigentropy::bindings::bind_spectrum(module);
   eigentropy::bindings::bind_symmetric(module);
   eigentropy::bindings::bind_operator(module);
+  eigentropy::bindings::bind_low_rank(module);
   eigentropy::bindings::bind_machine(module);
 }
