@@ -57,6 +57,17 @@ class BoundKernel {
   ScaledKernel kernel_;
 };
 
+// F_l . F_(first + i) (rank, rank - first)
+py::array gram_columns(const Doubles& F, index_t first) {
+  const index_t rank = F.shape(0), count = rank - first;
+  const auto compute = [f = matrix_view(F), first, rank, count](Control& control) {
+    Buffer<double> out(rank * count);
+    eigentropy::gram_columns(f, first, {out.data(), rank, count, count}, thread_count(), control);
+    return out;
+  };
+  return to_array(run_interruptible(compute, py::none()), {rank, count});
+}
+
 }  // namespace
 
 void bind_low_rank(py::module_& module) {
@@ -67,6 +78,7 @@ void bind_low_rank(py::module_& module) {
            py::arg("pivots"))
       .def("factor_rows", &BoundKernel::factor_rows, py::arg("F").noconvert(), py::arg("pivots"),
            py::arg("L").noconvert());
+  module.def("gram_columns", &gram_columns, py::arg("F").noconvert(), py::arg("first"));
 }
 
 }  // namespace eigentropy::bindings
