@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -361,6 +362,16 @@ def test_the_result_depends_on_the_seed_and_not_on_the_number_of_threads(rng):
     assert factors[0] == factors[1] == factors[2]
     np.testing.assert_allclose(results, [results[0]] * 3, rtol=1e-9)
     assert low_rank_spectrum(Z, 0.7, scaling, 1e-3, seed=6).entropy() != results[0]
+
+
+def test_two_threads_at_once_agree_with_one(rng):
+    Z = rng.normal(size=(900, 3))
+    scaling = operator_scaling(Z, 0.7, 0.5)
+    alone = low_rank_spectrum(Z, 0.7, scaling, 1e-3)
+    with ThreadPoolExecutor(2) as pool:
+        calls = [pool.submit(low_rank_spectrum, Z, 0.7, scaling, 1e-3) for _ in range(4)]
+    for call in calls:
+        assert call.result().residuals.tobytes() == alone.residuals.tobytes()
 
 
 def test_progress_rises_to_1(rng):

@@ -129,7 +129,7 @@ def low_rank_spectrum(
     Epperly, Tropp, Webber: Embrace rejection: kernel matrix approximation by accelerated randomly
     pivoted Cholesky, arXiv:2410.03969.
     """
-    limit = _rank_limit(len(rows), max_rank)
+    limit = _rank_limit(*rows.shape, max_rank)
     factor = PartialCholesky(rows, sigma, scaling, limit)
     rounding = min(1.0, ROUNDING + EPS * reach(rows, sigma))
     generator = np.random.default_rng(seed)
@@ -156,7 +156,8 @@ def low_rank_spectrum(
 def operator_scaling(rows: Matrix, sigma: float, alpha: float) -> Doubles:
     """s_i = q_i^-alpha / sqrt(d_i), the roots of the diagonal of A; by way of the n x n matrix."""
     A, *_ = _core.matrix(rows, sigma, alpha, "float64")
-    return np.sqrt(A.diagonal())
+    scaling: Doubles = np.sqrt(A.diagonal())
+    return scaling
 
 
 class PartialCholesky:
@@ -243,7 +244,8 @@ class PartialCholesky:
         gram[:, known:] = _core.gram_columns(self.factor, known)
         gram[known:, :known] = gram[:known, known:].T
         self._gram = gram
-        return np.clip(eigvalsh(gram), 0.0, 1.0)
+        values: Doubles = np.clip(eigvalsh(gram), 0.0, 1.0)
+        return values
 
 
 def reject(
@@ -372,14 +374,14 @@ def _next_target(found: LowRankSpectrum, tol: float) -> float:
     return next_residual(found.residual, bound, tol * max(value, tol), found.n)
 
 
-def _rank_limit(n: int, max_rank: int | None) -> int:
+def _rank_limit(n: int, d: int, max_rank: int | None) -> int:
     """How far the factor may grow; MemoryError if that does not fit."""
     bytes_per_rank = 8.0 * n
     if max_rank is None:
         fitting = int(MEMORY_SHARE * _memory.available() / bytes_per_rank)
         return max(1, min(n, max(BLOCK, int(RANK_SHARE * n)), fitting))
     _memory.require(
-        bytes_per_rank * (min(n, max_rank) + 3 * BLOCK),
+        bytes_per_rank * (min(n, max_rank) + 3 * BLOCK + min(d, _core.widest_block)),
         f"a factor of rank {min(n, max_rank)} of {n} rows",
         "pass a smaller max_rank, or method='stochastic', which keeps no factor",
     )
@@ -404,7 +406,8 @@ def _levelled(lower: Doubles, missing: float) -> Doubles:
     ascending = lower[::-1]
     levels = (missing + np.cumsum(ascending)) / np.arange(1, len(lower) + 1)
     raised = int(np.count_nonzero(levels >= ascending))
-    return np.maximum(lower, levels[raised - 1])
+    levelled: Doubles = np.maximum(lower, levels[raised - 1])
+    return levelled
 
 
 def _sum_entropy(eigenvalues: Doubles, diagonal: Doubles, trace: float, rounding: float) -> float:
@@ -428,4 +431,5 @@ def _entropy(values: Doubles) -> float:
 def _eta(x: Any) -> Doubles:
     """-x log x, 0 at 0."""
     logarithms = np.log(x, out=np.zeros_like(x), where=x > 0.0)
-    return -x * logarithms
+    product: Doubles = -x * logarithms
+    return product
