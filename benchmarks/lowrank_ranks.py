@@ -2,11 +2,12 @@
 
     python benchmarks/lowrank_ranks.py --output benchmarks/results/lowrank.json
 
-For each data set, kernel width and tolerance: the rank, the bound and the true error relative to S,
-the inequality of Fannes and Audenaert for the same residual, the rank that the best approximation
-would take to leave that residual, what the first block of pivots predicts for it, and processor time
-of the factorisation, degrees not included, over that of all eigenvalues in float64. Fails where the entropy is outside of its interval, or an
-eigenvalue of A - F^T F is below 0 by more than is allowed for rounding.
+For each data set, kernel width and tolerance: the rank, the bound and the true error relative to
+S, the inequality of Fannes and Audenaert for the same residual, the rank that the best
+approximation would take to leave that residual, what the first block of pivots predicts for it,
+and processor time of the factorisation, degrees not included, over that of all eigenvalues in
+float64. Fails where the entropy is outside of its interval, or an eigenvalue of A - F^T F is below
+0 by more than is allowed for rounding.
 """
 
 from __future__ import annotations

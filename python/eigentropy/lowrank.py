@@ -129,7 +129,7 @@ def low_rank_spectrum(
     Epperly, Tropp, Webber: Embrace rejection: kernel matrix approximation by accelerated randomly
     pivoted Cholesky, arXiv:2410.03969.
     """
-    limit = _rank_limit(*rows.shape, max_rank)
+    limit = _rank_limit(len(rows), rows.shape[1], max_rank)
     factor = PartialCholesky(rows, sigma, scaling, limit)
     rounding = min(1.0, ROUNDING + EPS * reach(rows, sigma))
     generator = np.random.default_rng(seed)
