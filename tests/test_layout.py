@@ -24,6 +24,7 @@ ORDER = [
     "results",
     "bandwidth",
     "groups",
+    "lowrank",
     "operator",
     "entropy",
     "information",

@@ -18,5 +18,6 @@ PYBIND11_MODULE(_core, module) {
   eigentropy::bindings::bind_symmetric(module);
   eigentropy::bindings::bind_operator(module);
   eigentropy::bindings::bind_kernel_operator(module);
+  eigentropy::bindings::bind_low_rank(module);
   eigentropy::bindings::bind_machine(module);
 }

@@ -1,6 +1,7 @@
 // Squared Euclidean distances between the rows of a matrix, which may be far larger than memory.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <variant>
 
@@ -157,9 +158,11 @@ void squared_distance_tile(const ColumnBlock<T>& block, const Tile& tile, Refine
 template <class T>
 void squared_distances(const CenteredRows<T>& X, MatrixView<T> r2, int threads, Control& control);
 
-// r2_ij = |x_query(i) - x_j|^2 for chosen rows: count x n.
+// r2_ij = |x_query(i) - x_j|^2 for chosen rows: count x n. `finish`, if there is one, is called on
+// each stretch of columns that is done, by the thread that has it in its cache.
 template <class T>
 void squared_distances_from(const CenteredRows<T>& X, const index_t* query, index_t count,
-                            MatrixView<T> r2, int threads, Control& control);
+                            MatrixView<T> r2, int threads, Control& control,
+                            const std::function<void(Columns)>& finish = {});
 
 }  // namespace eigentropy

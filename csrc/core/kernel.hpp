@@ -21,6 +21,12 @@ template <class T>
 Buffer<double> gaussian_kernel(const CenteredRows<T>& X, double sigma, SymmetricView<T> G,
                                int threads, Stage& stage);
 
+// G_ij for chosen rows i, n columns each: count x n. `finish` as in squared_distances_from.
+template <class T>
+void gaussian_kernel_rows(const CenteredRows<T>& X, double sigma, const index_t* chosen,
+                          index_t count, MatrixView<T> G, int threads, Control& control,
+                          const std::function<void(Columns)>& finish);
+
 struct DiffusionScaling {
   double trace;            // tr A
   double frobenius2;       // |A|_F^2

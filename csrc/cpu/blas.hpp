@@ -25,6 +25,9 @@ char* scipy_openblas_get_corename(void);
   void scipy_##p##symm_(const char*, const char*, const int*, const int*, const T*, const T*,    \
                         const int*, const T*, const int*, const T*, T*, const int*, std::size_t, \
                         std::size_t);                                                            \
+  void scipy_##p##trsm_(const char*, const char*, const char*, const char*, const int*,          \
+                        const int*, const T*, const T*, const int*, T*, const int*, std::size_t, \
+                        std::size_t, std::size_t, std::size_t);                                  \
   void scipy_##p##sytrd_(const char*, const int*, T*, const int*, T*, T*, T*, T*, const int*,    \
                          int*, std::size_t);                                                     \
   void scipy_##p##sterf_(const int*, T*, T*, int*);                                              \
@@ -70,6 +73,10 @@ inline std::string core_name() { return scipy_openblas_get_corename(); }
   inline void symm(char side, char uplo, int m, int n, T alpha, const T* a, int lda, const T* b,   \
                    int ldb, T beta, T* c, int ldc) {                                               \
     scipy_##p##symm_(&side, &uplo, &m, &n, &alpha, a, &lda, b, &ldb, &beta, c, &ldc, 1, 1);        \
+  }                                                                                                \
+  inline void trsm(char side, char uplo, char trans, char diag, int m, int n, T alpha, const T* a, \
+                   int lda, T* b, int ldb) {                                                       \
+    scipy_##p##trsm_(&side, &uplo, &trans, &diag, &m, &n, &alpha, a, &lda, b, &ldb, 1, 1, 1, 1);   \
   }                                                                                                \
   inline int sytrd(char uplo, int n, T* a, int lda, T* d, T* e, T* tau, T* work, int lwork) {      \
     int info = 0;                                                                                  \

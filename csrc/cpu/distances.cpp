@@ -514,7 +514,8 @@ void squared_distances(const CenteredRows<T>& X, MatrixView<T> r2, int threads, 
 
 template <class T>
 void squared_distances_from(const CenteredRows<T>& X, const index_t* query, index_t count,
-                            MatrixView<T> r2, int threads, Control& control) {
+                            MatrixView<T> r2, int threads, Control& control,
+                            const std::function<void(Columns)>& finish) {
   const index_t stretches = tile_count(X.n);
   Stage stage(control, 0.0, 1.0, X.blocks() * stretches);
   const SingleThreadedBlas one_thread;
@@ -532,6 +533,7 @@ void squared_distances_from(const CenteredRows<T>& X, const index_t* query, inde
                                                   block.norms() + begin);
         refine(block, {count, cols, 0, begin, query}, refinement_of_distances(block).below, out,
                r2.stride);
+        if (finish) finish({begin, begin + cols});
       }
       stage.finish_task();
     });
@@ -553,7 +555,8 @@ void squared_distances_from(const CenteredRows<T>& X, const index_t* query, inde
                                       index_t);                                           \
   template void squared_distances(const CenteredRows<T>&, MatrixView<T>, int, Control&);  \
   template void squared_distances_from(const CenteredRows<T>&, const index_t*, index_t,   \
-                                       MatrixView<T>, int, Control&);
+                                       MatrixView<T>, int, Control&,                      \
+                                       const std::function<void(Columns)>&);
 EIGENTROPY_INSTANTIATE(float)
 EIGENTROPY_INSTANTIATE(double)
 #undef EIGENTROPY_INSTANTIATE

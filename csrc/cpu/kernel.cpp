@@ -90,6 +90,20 @@ Buffer<double> gaussian_kernel(const CenteredRows<T>& X, double sigma, Symmetric
 }
 
 template <class T>
+void gaussian_kernel_rows(const CenteredRows<T>& X, double sigma, const index_t* chosen,
+                          index_t count, MatrixView<T> G, int threads, Control& control,
+                          const std::function<void(Columns)>& finish) {
+  const auto& kernels = simd::tile_kernels<T>();
+  const T scale = exponent_scale(X, sigma);
+  squared_distances_from(X, chosen, count, G, threads, control, [&](Columns columns) {
+    const Buffer<T> unused_sums(count);
+    kernels.gaussian(G.data + columns.begin, count, columns.count(), G.stride, scale,
+                     unused_sums.data(), nullptr);
+    finish(columns);
+  });
+}
+
+template <class T>
 DiffusionScaling diffusion_operator(SymmetricView<T> G, const Buffer<double>& q, double alpha,
                                     int threads) {
   const double q_ref = *std::min_element(q.begin(), q.end());
@@ -157,6 +171,9 @@ void mirror(SymmetricView<T> A, int threads) {
 #define EIGENTROPY_INSTANTIATE(T)                                                                \
   template Buffer<double> gaussian_kernel(const CenteredRows<T>&, double, SymmetricView<T>, int, \
                                           Stage&);                                               \
+  template void gaussian_kernel_rows(const CenteredRows<T>&, double, const index_t*, index_t,    \
+                                     MatrixView<T>, int, Control&,                               \
+                                     const std::function<void(Columns)>&);                       \
   template DiffusionScaling diffusion_operator(SymmetricView<T>, const Buffer<double>&, double,  \
                                                int);                                             \
   template double frobenius2(SymmetricView<T>, int);                                             \
