@@ -6,7 +6,7 @@ import math
 import numbers
 from typing import Any
 
-METHODS = ("auto", "exact", "stochastic")
+METHODS = ("auto", "exact", "stochastic", "lowrank")
 
 
 def positive(value: Any, name: str) -> float:
@@ -50,16 +50,6 @@ def logarithm_base(value: Any) -> float:
     return number
 
 
-def exact_method(method: Any) -> str:
-    """The method that will be used: "exact" is the one that this version has."""
-    if one_of(method, "method", METHODS) == "stochastic":
-        raise NotImplementedError(
-            "method='stochastic' is not built in this version; use method='exact' or 'auto', "
-            "on a random subset of the rows if n is too large"
-        )
-    return "exact"
-
-
 def working_dtype(dtype: Any) -> str:
     """The name of the precision of an operator: "float64" by default, or "float32"."""
     if dtype is None:
@@ -68,12 +58,6 @@ def working_dtype(dtype: Any) -> str:
     if name not in ("float32", "float64"):
         raise ValueError(f"dtype must be 'float32', 'float64' or None, got {dtype!r}")
     return name
-
-
-def auto_tolerance(method: str, dtype: Any, tol: Any) -> float | None:
-    """The relative error that "auto" may make; None where method or dtype fix the precision."""
-    checked = positive(tol, "tol")
-    return checked if method == "auto" and dtype is None else None
 
 
 def cpu_device(device: Any) -> None:

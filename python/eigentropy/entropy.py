@@ -7,10 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from eigentropy._options import auto_tolerance, exact_method, integer, logarithm_base, positive
+from eigentropy._options import integer, logarithm_base, positive
 from eigentropy._progress import Callback
-from eigentropy.operator import DiffusionOperator
+from eigentropy._warnings import warn
+from eigentropy.approach import Approach
+from eigentropy.estimation import low_rank_entropies, stochastic_entropies
+from eigentropy.operator import DiffusionOperator, sample_rows
 from eigentropy.results import Entropy
+from eigentropy.stochastic import SMALLEST_N
 
 
 def diffusion_spectral_entropy(
@@ -22,6 +26,7 @@ def diffusion_spectral_entropy(
     base: float = 2.0,
     method: str = "auto",
     tol: float = 1e-3,
+    max_points: int | None = None,
     dtype: Any = None,
     device: Any = None,
     seed: int = 0,
@@ -54,26 +59,37 @@ def diffusion_spectral_entropy(
         Density normalisation; 1/2 is the paper's.
     base : float
         Of the logarithm: 2 for bits, math.e for nats.
-    method : {"auto", "exact"}
-        Both compute all eigenvalues. "exact" does it in float64; "auto" in float32 where n is at
-        least 1000 and a bound of the rounding error is below `tol`, which takes less time and half
-        the memory (where the bound is not, all is computed again in float64).
+    method : {"auto", "exact", "stochastic", "lowrank"}
+        - "exact": all eigenvalues, in float64.
+        - "stochastic": an estimate with a `standard_error`, from products with random vectors. As
+          many as it takes for a 95 % interval within `tol`. Needs no n x n matrix.
+        - "lowrank": a factor of low rank that leaves S within a guaranteed `bound`. For t = 1 and
+          smooth kernels.
+        - "auto": all eigenvalues while they take about a second, from 1000 rows on in float32 if a
+          bound of the rounding error is within `tol`. Beyond, whichever of the three is predicted
+          to be fastest, and fits into memory.
     tol : float
-        Relative error of S that "auto" may trade for speed. An S below tol nats counts as tol.
+        Relative error of S that all methods but "exact" may make. An S below tol nats counts as
+        tol.
+    max_points : int, optional
+        Measure so many rows, chosen at random, where Z has more. S depends on the number of rows:
+        nothing else ever leaves rows out.
     dtype : {"float64", "float32"}, optional
         Working precision; given, it is what is used, whatever `method` and `tol` say.
     device : {"cpu"}, optional
     seed : int
-        Of the rows that a bandwidth rule samples when n is large.
+        Of all random numbers: rows that a bandwidth rule samples when n is large, probes, pivots,
+        `max_points`.
     progress : bool or callable
-        Show a bar on stderr, or call it with the fraction that is done. It starts again where
-        "auto" has to compute again in float64.
+        Show a bar on stderr, or call it with the fraction that is done. It starts again with each
+        step, such as the eigenvalues in float64 where float32 was not enough.
 
     Returns
     -------
     Entropy
-        Works as a float; carries the eigenvalues, the sigma and the precision that were used, and
-        `.at(t)`. One row has entropy 0.
+        Works as a float; carries the error, the sigma, the method and the precision that were
+        used, the eigenvalues if they were computed, `.at(t)`, `.interval()` and `.density(x)`. One
+        row has entropy 0.
 
     Raises
     ------
@@ -88,6 +104,10 @@ def diffusion_spectral_entropy(
     -----
     SaturationWarning
         sigma is so small or so large that the result says nothing about Z.
+    PrecisionWarning
+        The method that was asked for did not reach `tol`.
+    UserWarning
+        Too few rows for an estimate: all eigenvalues were computed.
 
     References
     ----------
@@ -101,21 +121,38 @@ def diffusion_spectral_entropy(
     >>> float(eg.diffusion_spectral_entropy(Z)) > float(eg.diffusion_spectral_entropy(Z, t=10))
     True
     """
-    exact_method(method)
-    tolerance = auto_tolerance(method, dtype, tol)
+    approach = Approach.checked(method, tol, dtype)
     t, base = positive(t, "t"), logarithm_base(base)
+    rows, chosen = sample_rows(Z, max_points, seed)
     operator = DiffusionOperator(
-        Z, sigma=sigma, alpha=alpha, dtype=dtype, device=device, seed=seed, progress=progress
+        rows, sigma=sigma, alpha=alpha, dtype=dtype, device=device, seed=seed, progress=progress
     )
-    return entropies(operator, [t], base, tolerance)[0]
+    result = entropies(operator, [t], base, approach)[0]
+    return result if chosen is None else replace(result, rows_of_Z=len(Z))
 
 
 def entropies(
-    operator: DiffusionOperator, times: Sequence[float], base: float, tol: float | None
+    operator: DiffusionOperator, times: Sequence[float], base: float, approach: Approach
 ) -> list[Entropy]:
-    """The entropy at each t, from one spectrum; in float32 where `tol` allows it for all."""
-    first = operator._within(tol, times).entropy(times[0], base)
-    first = replace(first, _tol=tol)
+    """The entropy at each t, from one spectrum; each as accurate as `approach` asks for."""
+    n, d = operator.rows.shape
+    if approach.method == "lowrank":
+        if set(times) != {1.0}:
+            raise ValueError(
+                f"method='lowrank' gives S at t = 1 only, got t={', '.join(f'{t:g}' for t in times)}"
+            )
+        return low_rank_entropies(operator, base, approach.tol)
+    if operator._eigenvalues is None and approach.estimates(n, d, operator.alpha):
+        found = stochastic_entropies(operator, times, base, approach)
+        if found is not None:
+            return found
+    elif approach.method == "stochastic":
+        warn(
+            f"{n} rows are too few for an estimate, which needs {SMALLEST_N}: all eigenvalues were "
+            "computed instead"
+        )
+    first = operator._within(approach.rounding_tol, times).entropy(times[0], base)
+    first = replace(first, _tol=approach.rounding_tol)
     return [first, *(first.at(t) for t in times[1:])]
 
 

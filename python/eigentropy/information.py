@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core, _memory
-from eigentropy._options import (
-    auto_tolerance,
-    exact_method,
-    integer,
-    logarithm_base,
-    one_of,
-    positive,
-)
+from eigentropy._options import integer, logarithm_base, one_of, positive
 from eigentropy._progress import Callback, reporter
 from eigentropy._warnings import warn
+from eigentropy.approach import Approach
+from eigentropy.estimation import estimated_spectrum
 from eigentropy.groups import Codes, group_codes
 from eigentropy.operator import (
     DiffusionOperator,
     outside_of_range,
     require_matrix_memory,
+    sample_rows,
     warn_if_saturated,
 )
 from eigentropy.precision import Rounding, eigenvalue_error, may_use_single, within
-from eigentropy.results import MutualInformation, warn_if_imprecise
+from eigentropy.results import MutualInformation, PrecisionWarning, warn_if_imprecise
+from eigentropy.spectral_estimate import SpectralEstimate
 from eigentropy.spectrum import spectral_entropy
 
 ESTIMATORS = ("matched", "plain")
@@ -53,6 +50,7 @@ def diffusion_spectral_mutual_information(
     base: float = 2.0,
     method: str = "auto",
     tol: float = 1e-3,
+    max_points: int | None = None,
     dtype: Any = None,
     device: Any = None,
     seed: int = 0,
@@ -97,18 +95,22 @@ def diffusion_spectral_mutual_information(
     t, sigma, alpha, base, device, progress
         As in `diffusion_spectral_entropy`.
     method, tol, dtype
-        As in `diffusion_spectral_entropy`; what counts for "auto" is whether the groups of all
-        partitions together take as long as a matrix of 1000 rows, such as 8 groups of 500. The
-        error that it may make of the information, a difference of entropies, is `tol` times the
-        larger of them, the baseline.
+        As in `diffusion_spectral_entropy`, but for "lowrank", for the entropies of the groups: with
+        "auto" and "stochastic" those of large groups are estimated, and those of small ones exact.
+        What counts for "auto" is how long the groups of all partitions take together. The error
+        that it may make of the information, a difference of entropies, is `tol` times the larger
+        of them, the baseline.
+    max_points : int, optional
+        Use so many rows, chosen at random, where Z has more.
     seed : int
-        Of the random partitions.
+        Of all random numbers: partitions, probes, `max_points`.
 
     Returns
     -------
     MutualInformation
         Works as a float, in bits by default; carries `standard_error`, `p_value`, `adjusted`,
-        `clusters` and more. Negative estimates are reported as they are.
+        `clusters` and more. Negative estimates are reported as they are. With `max_points`, the
+        groups are those of the rows in `rows`.
 
     Raises
     ------
@@ -139,33 +141,39 @@ def diffusion_spectral_mutual_information(
     >>> round(eg.diffusion_spectral_mutual_information(Z, labels).adjusted, 1)
     1.0
     """
-    exact_method(method)
-    tolerance = auto_tolerance(method, dtype, tol)
+    approach = Approach.checked(method, tol, dtype)
+    if approach.method == "lowrank":
+        raise ValueError("method='lowrank' is for the entropy of one set of rows, not for groups")
     one_of(estimator, "estimator", ESTIMATORS)
     integer(n_null, "n_null", at_least=2 if estimator == "matched" else 0)
     t, base, seed = positive(t, "t"), logarithm_base(base), integer(seed, "seed", at_least=0)
-    operator = _operator(Z, sigma=sigma, alpha=alpha, dtype=dtype, device=device, seed=seed)
+    rows, chosen = sample_rows(Z, max_points, seed)
+    operator = _operator(rows, sigma=sigma, alpha=alpha, dtype=dtype, device=device, seed=seed)
     if operator is Z:
-        tolerance = None  # the caller has chosen its dtype
-    codes = group_codes(Y, operator.n, kind, n_clusters, clusters)
-    return informations(
+        approach = replace(approach, dtype=operator.dtype)  # which the caller has chosen
+    n = operator.n if chosen is None else len(Z)
+    codes = group_codes(Y, n, kind, n_clusters, clusters)
+    if chosen is not None:
+        codes = np.unique(codes[chosen], return_inverse=True)[1]
+    result = informations(
         operator,
         codes,
         [t],
-        tolerance,
+        approach,
         estimator=estimator,
         n_null=n_null,
         base=base,
         seed=seed,
         progress=progress,
     )[0]
+    return result if chosen is None else replace(result, rows=chosen)
 
 
 def informations(
     operator: DiffusionOperator,
     codes: Codes,
     times: Sequence[float],
-    tol: float | None,
+    approach: Approach,
     *,
     estimator: str,
     n_null: int,
@@ -173,20 +181,20 @@ def informations(
     seed: int,
     progress: bool | Callback,
 ) -> list[MutualInformation]:
-    """The information at each t, from the same spectra.
-
-    In float32 where that is within `tol` for all; with tol = None in the operator's own dtype.
-    """
+    """The information at each t, from the same spectra."""
     sizes = np.bincount(codes)
     _warn_about_groups(sizes)
     partitions = _partitions(codes, n_null, seed)
+    with reporter(progress, "estimates") as callback:
+        estimated = _estimate_groups(operator, sizes, partitions, times, approach, callback)
+    orders = np.tile(sizes, len(partitions))[[group is None for group in estimated]]
 
     def solve(dtype: str) -> _Solved:
         with reporter(progress, "mutual information") as callback:
-            groups = _solve_groups(operator, dtype, sizes, partitions, callback)
-        return _Solved(operator, codes, sizes, groups, estimator, base, seed, tol)
+            groups = _solve_groups(operator, dtype, sizes, partitions, estimated, callback)
+        return _Solved(operator, codes, sizes, groups, estimator, base, seed, approach)
 
-    solved = _solve_in_single(solve, operator, np.tile(sizes, len(partitions)), times, tol)
+    solved = _solve_in_single(solve, operator, orders, times, approach.rounding_tol)
     if solved is None:
         solved = solve(operator.dtype)
     _warn_about_sigma(solved.groups.kernel_sums, sizes, operator.sigma)
@@ -196,13 +204,15 @@ def informations(
 def _solve_in_single(
     solve: Callable[[str], _Solved],
     operator: DiffusionOperator,
-    sizes: npt.NDArray[np.int64],
+    orders: npt.NDArray[np.int64],
     times: Sequence[float],
     tol: float | None,
 ) -> _Solved | None:
     """The groups solved in float32, if that is worth trying and gives every t within tol."""
     columns = operator.rows.shape[1]
-    if tol is None or not may_use_single(sizes, columns, operator._known_reach, times, tol):
+    if tol is None or len(orders) == 0:
+        return None
+    if not may_use_single(orders, columns, operator._known_reach, times, tol):
         return None
     try:
         solved = solve("float32")
@@ -246,16 +256,92 @@ def _partitions(codes: Codes, n_null: int, seed: int) -> npt.NDArray[np.int64]:
 
 
 @dataclass(frozen=True)
+class _AllEigenvalues:
+    """Those of one group, and what is known of their rounding; None in float64."""
+
+    values: npt.NDArray[Any]
+    rounding: Rounding | None
+
+    def entropy(self, t: float, base: float) -> tuple[float, float]:
+        """S(t), and its standard error."""
+        return spectral_entropy(self.values, t=t, base=base), 0.0
+
+    def bound(self, t: float, base: float) -> float:
+        """Of the rounding error of S(t)."""
+        if self.rounding is None:
+            return 0.0
+        return self.rounding.entropy_error(self.values, t, base)
+
+
+@dataclass(frozen=True)
+class _Estimated:
+    """A group whose spectrum is estimated."""
+
+    spectrum: SpectralEstimate
+    kernel_sum: float
+
+    def entropy(self, t: float, base: float) -> tuple[float, float]:
+        """S(t), and its standard error."""
+        return self.spectrum.entropy(t, base)
+
+    def bound(self, t: float, base: float) -> float:
+        """None is known; the standard error has what rounding does."""
+        return 0.0
+
+
+@dataclass(frozen=True)
 class _Groups:
     """The spectra of every group, observed and random ones.
 
     Group y of partition b is at b * (number of groups) + y; partition 0 is the observed one.
     """
 
-    dtype: str
-    spectra: list[npt.NDArray[Any]]
-    roundings: list[Rounding]  # one for each spectrum in float32, none in float64
+    dtype: str  # of the exact ones
+    spectra: list[_AllEigenvalues | _Estimated]
     kernel_sums: npt.NDArray[np.float64]  # (partitions, groups)
+
+    @property
+    def method(self) -> str:
+        """Stochastic as soon as one spectrum is."""
+        estimated = any(isinstance(group, _Estimated) for group in self.spectra)
+        return "stochastic" if estimated else "exact"
+
+
+def _estimate_groups(
+    operator: DiffusionOperator,
+    sizes: npt.NDArray[np.int64],
+    partitions: npt.NDArray[np.int64],
+    times: Sequence[float],
+    approach: Approach,
+    progress: Callback | None,
+) -> list[_Estimated | None]:
+    """Estimates of the spectra of large groups; None for each group that is to be solved."""
+    orders = np.tile(sizes, len(partitions))
+    large = approach.estimated_groups(orders, operator.rows.shape[1], operator.alpha)
+    groups: list[_Estimated | None] = [None] * len(orders)
+    subsets = np.split(partitions.ravel(), np.cumsum(orders)[:-1])
+    total, done, short = float(orders[large].sum()), 0.0, 0
+    for number in np.flatnonzero(large):
+        # Independent probes for each: the errors of differences would not be those of their parts.
+        seed = np.random.SeedSequence([operator.seed, int(number)])
+        found = estimated_spectrum(
+            operator, np.sort(subsets[number]), times, approach, int(seed.generate_state(1)[0])
+        )
+        done += float(orders[number])
+        if progress is not None:
+            progress(done / total)
+        if all(found[0].meets(t) for t in times):
+            groups[number] = _Estimated(*found)
+        elif approach.method == "stochastic" or not approach.fits_exactly(int(orders[number])):
+            groups[number] = _Estimated(*found)
+            short += 1
+    if short:
+        warn(
+            f"the entropies of {short} of the {int(total and sum(large))} large groups are not known "
+            f"to tol={approach.tol:g}; their errors are part of the standard error",
+            PrecisionWarning,
+        )
+    return groups
 
 
 def _solve_groups(
@@ -263,41 +349,49 @@ def _solve_groups(
     dtype: str,
     sizes: npt.NDArray[np.int64],
     partitions: npt.NDArray[np.int64],
+    estimated: Sequence[_Estimated | None],
     progress: Callback | None,
 ) -> _Groups:
-    """Solve all groups of all partitions as one batch."""
-    Z = operator.rows
-    require_matrix_memory(int(sizes.max()), Z.shape[1], dtype, rows=operator.n)
-    ends = np.cumsum(np.tile(sizes, len(partitions)))
-    eigenvalues, kernel_sums = _core.subset_spectra(
-        Z,
-        np.concatenate([[0], ends]),
-        partitions.ravel(),
-        operator.sigma,
-        operator.alpha,
-        dtype,
-        memory_limit=SHARED_KERNEL_SHARE * _memory.available(),
-        progress=progress,
-    )
-    spectra = np.split(eigenvalues, ends[:-1])
-    roundings = _roundings(spectra, operator._known_reach()) if dtype == "float32" else []
-    np.clip(eigenvalues, 0.0, 1.0, out=eigenvalues)
-    return _Groups(dtype, spectra, roundings, kernel_sums.reshape(len(partitions), -1))
+    """Solve all groups of all partitions that are not estimated as one batch."""
+    orders = np.tile(sizes, len(partitions))
+    solved = np.array([group is None for group in estimated])
+    spectra: list[_AllEigenvalues | _Estimated | None] = list(estimated)
+    kernel_sums = np.array([0.0 if group is None else group.kernel_sum for group in estimated])
+    if solved.any():
+        Z = operator.rows
+        require_matrix_memory(int(orders[solved].max()), Z.shape[1], dtype, rows=operator.n)
+        subsets = np.split(partitions.ravel(), np.cumsum(orders)[:-1])
+        ends = np.cumsum(orders[solved])
+        eigenvalues, kernel_sums[solved] = _core.subset_spectra(
+            Z,
+            np.concatenate([[0], ends]),
+            np.concatenate([subsets[number] for number in np.flatnonzero(solved)]),
+            operator.sigma,
+            operator.alpha,
+            dtype,
+            memory_limit=SHARED_KERNEL_SHARE * _memory.available(),
+            progress=progress,
+        )
+        numbers = np.flatnonzero(solved)
+        reach = operator._known_reach() if dtype == "float32" else None
+        for number, values in zip(numbers, np.split(eigenvalues, ends[:-1]), strict=True):
+            rounding = None if reach is None else _rounding(values, reach)
+            spectra[number] = _AllEigenvalues(values, rounding)
+        np.clip(eigenvalues, 0.0, 1.0, out=eigenvalues)
+    known = [group for group in spectra if group is not None]
+    return _Groups(dtype, known, kernel_sums.reshape(len(partitions), -1))
 
 
-def _roundings(spectra: list[npt.NDArray[Any]], reach: float) -> list[Rounding]:
-    """What is known of the rounding in spectra as they come out of the solver, not yet clipped.
+def _rounding(values: npt.NDArray[Any], reach: float) -> Rounding:
+    """What is known of the rounding in a spectrum as it comes out of the solver, not yet clipped.
 
     The traces of the groups are not known. The solver keeps their sum to better than eps n.
     """
     eps = float(np.finfo(np.float32).eps)
-    return [
-        Rounding(
-            eigenvalue_error(len(values), reach, outside_of_range(values)),
-            float(values.sum(dtype=np.float64)) + eps * len(values),
-        )
-        for values in spectra
-    ]
+    return Rounding(
+        eigenvalue_error(len(values), reach, outside_of_range(values)),
+        float(values.sum(dtype=np.float64)) + eps * len(values),
+    )
 
 
 def _warn_about_sigma(
@@ -324,20 +418,20 @@ class _Solved:
     estimator: str
     base: float
     seed: int
-    tol: float | None
+    approach: Approach
     _known: dict[float, tuple[MutualInformation, float]] = field(default_factory=dict)
+    _spectrum_of_all: dict[str, SpectralEstimate] = field(default_factory=dict)
 
     def at(self, t: float) -> MutualInformation:
         """The information at diffusion time t, with a warning where the spectra do not give it."""
         result, baseline = self.measured(t)
-        warn_if_imprecise(result.error_bound, baseline, self.tol, self.base, t)
+        warn_if_imprecise(result.error_bound, baseline, self.approach.rounding_tol, self.base, t)
         return result
 
     def is_within(self, t: float) -> bool:
         """Whether rounding leaves the information at t within tol of the baseline."""
-        assert self.tol is not None
         result, baseline = self.measured(t)
-        return within(result.error_bound, baseline, self.tol, self.base)
+        return within(result.error_bound, baseline, self.approach.tol, self.base)
 
     def measured(self, t: float) -> tuple[MutualInformation, float]:
         """The information at diffusion time t, and the baseline that it is a difference from."""
@@ -346,28 +440,28 @@ class _Solved:
         return self._known[t]
 
     def _measure(self, t: float) -> tuple[MutualInformation, float]:
-        observed, null = self._conditional_entropies(t)
-        observed_bound, null_bound = self._conditional_bounds(t)
+        entropies, errors, bounds = self._conditional(t)
+        observed, null = float(entropies[0]), entropies[1:]
         if self.estimator == "matched":
-            baseline, bound = float(null.mean()), float(null_bound.mean())
+            # The spread of the null has the errors of its estimates in it.
+            baseline, bound = float(null.mean()), float(bounds[1:].mean())
             error = float(null.std(ddof=1)) / math.sqrt(len(null))
         else:
-            baseline, bound = self._whole(t)
-            error = 0.0
+            baseline, error, bound = self._whole(t)
         # Less conditional entropy is more information. Equal partitions may differ in the last bit.
         tie = 1e-12 if self.groups.dtype == "float64" else 1e-6
         at_least = int((null <= observed + tie * max(1.0, abs(observed))).sum())
-        bound += observed_bound
+        bound += float(bounds[0])
         result = MutualInformation(
             value=baseline - observed,
-            standard_error=error,
+            standard_error=math.hypot(error, float(errors[0])),
             p_value=(1 + at_least) / (1 + len(null)) if len(null) else math.nan,
             conditional_entropy=observed,
             null=baseline - null,
             group_sizes=self.sizes,
             clusters=self.codes,
             label_entropy=self._label_entropy(),
-            method="exact",
+            method=self.groups.method,
             estimator=self.estimator,
             n=self.operator.n,
             sigma=self.operator.sigma,
@@ -383,14 +477,17 @@ class _Solved:
 
     def adjusted(self, t: float) -> tuple[float, str]:
         """The ratio matched / (H(Y) - (S(Z) - mean null)), and why it is NaN where it is."""
-        observed, null = self._conditional_entropies(t)
+        entropies, _, _ = self._conditional(t)
+        observed, null = float(entropies[0]), entropies[1:]
         label_entropy = self._label_entropy()
         if len(null) < 2:
             return math.nan, "n_null is below 2: there is no matched baseline"
         if label_entropy == 0.0:
             return math.nan, "Y has a single group: H(Y) is 0"
         baseline, noise = float(null.mean()), float(null.std(ddof=1))
-        room = label_entropy - (self._whole(t)[0] - baseline)
+        whole, error, _ = self._whole(t)
+        room = label_entropy - (whole - baseline)
+        noise = math.hypot(noise, error)
         if room <= max(3.0 * noise, 1e-9 * label_entropy):
             return math.nan, (
                 f"H(Y) leaves {room:.3g} above what groups of these sizes lose at random, which "
@@ -398,28 +495,42 @@ class _Solved:
             )
         return (baseline - observed) / room, ""
 
-    def _conditional_entropies(self, t: float) -> tuple[float, npt.NDArray[np.float64]]:
-        """sum_y p_y S(Z | y) of the observed partition and of each random one."""
-        entropies = [spectral_entropy(group, t=t, base=self.base) for group in self.groups.spectra]
-        return self._weighted(entropies)
+    def _conditional(self, t: float) -> npt.NDArray[np.float64]:
+        """sum_y p_y S(Z | y), its standard error and the bound of its rounding error.
 
-    def _conditional_bounds(self, t: float) -> tuple[float, npt.NDArray[np.float64]]:
-        """Bounds of the rounding errors of `_conditional_entropies`; 0 in float64."""
-        pairs = zip(self.groups.spectra, self.groups.roundings, strict=False)
-        bounds = [rounding.entropy_error(group, t, self.base) for group, rounding in pairs]
-        return self._weighted(bounds or np.zeros(len(self.groups.spectra)))
-
-    def _weighted(self, values: Any) -> tuple[float, npt.NDArray[np.float64]]:
-        """sum_y p_y value_y of the observed partition and of each random one."""
-        weighted = np.reshape(values, (-1, len(self.sizes))) @ (self.sizes / self.operator.n)
-        return float(weighted[0]), weighted[1:]
+        Shape (3, partitions): the observed partition first, then the random ones.
+        """
+        groups = [
+            (*group.entropy(t, self.base), group.bound(t, self.base))
+            for group in self.groups.spectra
+        ]
+        values, errors, bounds = np.reshape(groups, (-1, len(self.sizes), 3)).transpose(2, 0, 1)
+        shares = self.sizes / self.operator.n
+        return np.stack([values @ shares, np.sqrt(errors**2 @ shares**2), bounds @ shares])
 
     def _label_entropy(self) -> float:
         p = self.sizes / self.operator.n
         return max(0.0, -float(p @ np.log(p))) / math.log(self.base)
 
-    def _whole(self, t: float) -> tuple[float, float]:
-        """S(Z) and its rounding error, without the warnings that the groups have caused already."""
-        operator = self.operator._within(self.tol, [t])
+    def _whole(self, t: float) -> tuple[float, float, float]:
+        """S(Z), its standard error and rounding error, without the warnings of the groups again."""
+        n, d = self.operator.rows.shape
+        if self.operator._eigenvalues is None and self.approach.estimates(
+            n, d, self.operator.alpha
+        ):
+            spectrum = self._estimate_of_all(t)
+            return *spectrum.entropy(t, self.base), 0.0
+        operator = self.operator._within(self.approach.rounding_tol, [t])
         value = spectral_entropy(operator.eigenvalues(), t=t, base=self.base)
-        return value, operator._entropy_error(t, self.base)
+        return value, 0.0, operator._entropy_error(t, self.base)
+
+    def _estimate_of_all(self, t: float) -> SpectralEstimate:
+        """The spectrum of all rows, estimated once, for the first t."""
+        spectrum = self._spectrum_of_all.get("spectrum")
+        if spectrum is None:
+            rows = np.arange(self.operator.n)
+            spectrum = estimated_spectrum(
+                self.operator, rows, [t], self.approach, self.operator.seed
+            )[0]
+            self._spectrum_of_all["spectrum"] = spectrum
+        return spectrum

@@ -15,16 +15,14 @@ import numpy.typing as npt
 from eigentropy import files
 from eigentropy._arrays import Matrix, as_numpy
 from eigentropy._options import (
-    auto_tolerance,
-    exact_method,
     integer,
     logarithm_base,
     nonnegative,
     one_of,
     positive,
-    working_dtype,
 )
 from eigentropy._progress import Callback
+from eigentropy.approach import Approach
 from eigentropy.bandwidth import RULES
 from eigentropy.entropy import entropies
 from eigentropy.groups import CLUSTERINGS, KINDS, group_codes
@@ -68,9 +66,7 @@ class Settings:
             positive(self.sigma, "sigma")
         nonnegative(self.alpha, "alpha")
         logarithm_base(self.base)
-        exact_method(self.method)
-        working_dtype(self.dtype)
-        positive(self.tol, "tol")
+        Approach.checked(self.method, self.tol, self.dtype)
         one_of(self.estimator, "estimator", ESTIMATORS)
         integer(self.n_null, "n_null", at_least=2 if self.estimator == "matched" else 0)
         one_of(self.kind, "kind", KINDS)
@@ -79,9 +75,9 @@ class Settings:
         integer(self.seed, "seed", at_least=0)
 
     @property
-    def tolerance(self) -> float | None:
-        """What "auto" may trade for speed; None where method or dtype fix the precision."""
-        return auto_tolerance(self.method, self.dtype, self.tol)
+    def approach(self) -> Approach:
+        """How the spectra are obtained."""
+        return Approach(self.method, self.tol, self.dtype)
 
 
 @dataclass
@@ -103,7 +99,7 @@ class Variable:
             operator,
             self.groups,
             settings.t,
-            settings.tolerance,
+            settings.approach,
             estimator=settings.estimator,
             n_null=settings.n_null,
             base=settings.base,
@@ -142,7 +138,7 @@ def measure(
         progress=progress,
     )
     return Measurement(
-        entropies=entropies(operator, settings.t, settings.base, settings.tolerance),
+        entropies=entropies(operator, settings.t, settings.base, settings.approach),
         informations={
             role: variable.information(operator, settings, progress)
             for role, variable in variables.items()

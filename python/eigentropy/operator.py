@@ -284,6 +284,21 @@ class DiffusionOperator:
         return self._traces
 
 
+def sample_rows(
+    Z: Any, max_points: int | None, seed: int
+) -> tuple[Any, npt.NDArray[np.int64] | None]:
+    """Rows of Z chosen at random, and their ascending numbers; Z and None if it has no more."""
+    if max_points is None:
+        return Z, None
+    most = integer(max_points, "max_points", at_least=1)
+    rows = as_numpy(Z, "Z")
+    if rows.ndim == 0 or len(rows) <= most:
+        return Z, None
+    generator = np.random.default_rng(integer(seed, "seed", at_least=0))
+    chosen = np.sort(generator.permutation(len(rows))[:most])
+    return rows[chosen], chosen
+
+
 def require_matrix_memory(n: int, d: int, dtype: str, rows: int = 0) -> None:
     """Refuse a matrix of n x n, with what is needed beside it, that does not fit.
 
@@ -298,8 +313,7 @@ def require_matrix_memory(n: int, d: int, dtype: str, rows: int = 0) -> None:
     _memory.require(
         float(size) * (float(n) * (n + beside) + copied),
         f"the {n} x {n} matrix in {dtype}",
-        f"pass a random subset of the rows{half} "
-        "(method='stochastic', which needs no matrix, is not built in this version)",
+        f"use method='stochastic' or 'auto', which need no matrix{half}",
     )
 
 

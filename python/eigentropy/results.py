@@ -12,7 +12,8 @@ import numpy.typing as npt
 from eigentropy._options import positive
 from eigentropy._warnings import warn
 from eigentropy.precision import Rounding, within
-from eigentropy.spectrum import spectral_entropy
+from eigentropy.spectral_estimate import SpectralEstimate
+from eigentropy.spectrum import spectral_density, spectral_entropy
 
 
 class SaturationWarning(UserWarning):
@@ -20,7 +21,7 @@ class SaturationWarning(UserWarning):
 
 
 class PrecisionWarning(UserWarning):
-    """A float32 spectrum does not give the entropy at this t as accurately as `tol` asks for."""
+    """The entropy at this t is not known as accurately as `tol` asks for."""
 
 
 def unit(base: float) -> str:
@@ -116,9 +117,9 @@ class Entropy(Number):
     value : float
         S(t) in the unit of `base`.
     standard_error : float
-        Of a stochastic estimate; 0 for an exact one.
+        Of a stochastic estimate; 0 for the other methods.
     method : str
-        "exact".
+        How it was obtained: "exact", "stochastic" or "lowrank".
     n : int
         Number of rows.
     sigma, alpha, t, base : float
@@ -128,10 +129,15 @@ class Entropy(Number):
     dtype : str
         The precision of the computation, "float64" or "float32".
     error_bound : float
-        Bound of the rounding error of a float32 result, in the unit of `base`. 0 in float64, where
-        the error is some 1e-13 for t >= 1 and no bound is computed.
+        Guaranteed bound of the error, in the unit of `base`: of "lowrank", and of the rounding of an
+        exact result in float32. 0 for an exact one in float64, where the error is some 1e-13 for
+        t >= 1 and no bound is computed. NaN for an estimate, which has `standard_error`.
     eigenvalues : array of shape (n,), or None
         Of the diffusion operator, descending, where they were all computed.
+    rank : int or None
+        Of the factor, for "lowrank".
+    rows_of_Z : int or None
+        How many rows Z has, if `max_points` chose n of them at random.
     """
 
     value: float
@@ -146,18 +152,28 @@ class Entropy(Number):
     dtype: str = "float64"
     error_bound: float = 0.0
     eigenvalues: npt.NDArray[Any] | None = None
+    rank: int | None = None
+    rows_of_Z: int | None = None
+    _estimate: SpectralEstimate | None = None
     _rounding: Rounding | None = None  # of a float32 spectrum
     _tol: float | None = None  # what "auto" has to meet; None where the caller chose the dtype
 
     def at(self, t: float) -> Entropy:
-        """The entropy at another diffusion time, from the same eigenvalues.
+        """The entropy at another diffusion time, from the same eigenvalues or the same estimate.
 
-        Where "auto" has chosen float32 and that is not enough for this t, a `PrecisionWarning`
-        says so; the result's `error_bound` has the figure.
+        Where that is less accurate than `tol`, because "auto" has chosen float32 for another t or
+        the probes of an estimate were too few, a `PrecisionWarning` says so; `error_bound` and
+        `standard_error` have the figure.
         """
-        if self.eigenvalues is None:
-            raise ValueError("this result has no eigenvalues to compute another t from")
         t = positive(t, "t")
+        if self._estimate is not None:
+            warn_if_too_few(self._estimate, t, self.base)
+            value, error = self._estimate.entropy(t, self.base)
+            return replace(self, value=value, standard_error=error, t=t)
+        if self.eigenvalues is None:
+            raise ValueError(
+                "a factor of low rank gives the entropy at t = 1 only; use another method"
+            )
         value = spectral_entropy(self.eigenvalues, t=t, base=self.base)
         error = 0.0
         if self._rounding is not None:
@@ -165,18 +181,69 @@ class Entropy(Number):
         warn_if_imprecise(error, value, self._tol, self.base, t)
         return replace(self, value=value, t=t, error_bound=error)
 
+    @property
+    def bound(self) -> float:
+        """The same as `error_bound`: a guarantee, where `standard_error` is a probability."""
+        return self.error_bound
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Where S is: with this probability for an estimate, certainly for the other methods.
+
+        Raises
+        ------
+        ValueError
+            level not between 0 and 1.
+        """
+        level = positive(level, "level")
+        if level >= 1.0:
+            raise ValueError(f"level must be below 1, got {level!r}")
+        if self._estimate is not None:
+            return self._estimate.interval(self.t, self.base, level)
+        return max(0.0, self.value - self.error_bound), self.value + self.error_bound
+
+    def density(self, x: Any, width: float = 0.02) -> npt.NDArray[np.float64]:
+        """Spectral density at x, smoothed: eigenvalues a unit of length, over n.
+
+        Gaussians of standard deviation `width` around the eigenvalues, or around the quadrature
+        nodes of an estimate, reflected at 0 and 1, so that it integrates to 1 over [0, 1].
+        """
+        width = positive(width, "width")
+        if self._estimate is not None:
+            return self._estimate.density(x, width)
+        if self.eigenvalues is None:
+            raise ValueError("a factor of low rank says nothing about the density of the spectrum")
+        return spectral_density(self.eigenvalues, np.ones(self.n), x, width)
+
     def __repr__(self) -> str:
+        rows = f"n={self.n}" + (f" of {self.rows_of_Z} rows" if self.rows_of_Z else "")
         return (
-            f"Entropy({self.value:.6g} {unit(self.base)}, {_how(self)}, n={self.n}, "
+            f"Entropy({self.value:.6g} {unit(self.base)}, {_how(self)}, {rows}, "
             f"sigma={self.sigma:.4g}, alpha={self.alpha:g}, t={self.t:g})"
         )
 
 
 def _how(result: Entropy | MutualInformation) -> str:
-    """The method and, where it is not float64, the precision."""
-    if result.dtype == "float64":
+    """The method, its error and, where it is not float64, the precision."""
+    if isinstance(result, Entropy) and result.method == "stochastic":
+        return f"+- {result.standard_error:.1g}, stochastic"
+    if result.method == "lowrank":
+        return f"within {result.error_bound:.1g}, lowrank"
+    if result.dtype == "float64" or math.isnan(result.error_bound):
         return result.method
     return f"{result.method} in {result.dtype} +- {result.error_bound:.1g}"
+
+
+def warn_if_too_few(spectrum: SpectralEstimate, t: float, base: float) -> None:
+    """Warn where the probes of an estimate do not give S(t) to its tolerance."""
+    if spectrum.meets(t):
+        return
+    value, error = spectrum.entropy(t, base)
+    warn(
+        f"{spectrum.probes} probes leave a standard error of {error:.2g} {unit(base)} at t={t:g}, "
+        f"whose 95 % interval is wider than tol={spectrum.tol:g} of {value:.4g}; pass a larger tol, "
+        "this t to the function itself, or method='exact'",
+        PrecisionWarning,
+    )
 
 
 def warn_if_imprecise(
@@ -212,9 +279,9 @@ class MutualInformation(Number):
         I(Z; Y) in the unit of `base`; a negative estimate is reported as it is.
     standard_error : float
         Of the random baseline: standard deviation over the null partitions, divided by the root
-        of their number. It shrinks as n_null grows and is no measure of significance: that is
-        `p_value`, and `null.std()` is the spread under independence. 0 for the plain estimator,
-        which has no random part.
+        of their number; and, where entropies are estimated, of that of the observed groups. It is
+        no measure of significance: that is `p_value`, and `null.std()` is the spread under
+        independence. 0 for the plain estimator with exact entropies, which has no random part.
     p_value : float
         (1 + number of null partitions at least as informative) / (1 + n_null); NaN without any.
     conditional_entropy : float
@@ -228,7 +295,8 @@ class MutualInformation(Number):
     label_entropy : float
         H(Y) in the unit of `base`.
     method, estimator : str
-        How the spectra and how the baseline were obtained.
+        How the spectra and how the baseline were obtained; "stochastic" where the spectra of large
+        groups were estimated.
     dtype : str
         "float32" where any of the spectra is, "float64" otherwise.
     error_bound : float
@@ -236,6 +304,8 @@ class MutualInformation(Number):
         in `Entropy`.
     n, sigma, alpha, t, base, seed
         As in `Entropy`.
+    rows : array of int, or None
+        The rows of Z that `max_points` chose; `clusters` has their groups.
     """
 
     value: float
@@ -256,6 +326,7 @@ class MutualInformation(Number):
     seed: int
     dtype: str = "float64"
     error_bound: float = 0.0
+    rows: npt.NDArray[np.int64] | None = None
     _source: InformationSource | None = None
 
     def at(self, t: float) -> MutualInformation:

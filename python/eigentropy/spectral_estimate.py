@@ -11,6 +11,7 @@ import numpy as np
 from eigentropy._options import logarithm_base, positive
 from eigentropy.lanczos import Array, Doubles
 from eigentropy.quadrature import Rule, student_quantile, traces_by_probe
+from eigentropy.spectrum import spectral_density
 
 LEVEL = 0.95
 
@@ -116,13 +117,7 @@ class SpectralEstimate:
         Gaussians of standard deviation `width` around the nodes, reflected at 0 and 1, so that it
         integrates to 1 over [0, 1].
         """
-        at = np.asarray(x, dtype=np.float64)[..., None]
-        nodes, weights = self.nodes, self.weights / self.weights.sum()
-        total = np.zeros(at.shape[:-1])
-        for centers in (nodes, -nodes, 2.0 - nodes):
-            total += np.exp(-0.5 * ((at - centers) / width) ** 2) @ weights
-        density: Doubles = total / (math.sqrt(2.0 * math.pi) * width)
-        return density
+        return spectral_density(self.nodes, self.weights, x, width)
 
     def _by_rule(self, which: int, t: float) -> tuple[float, Doubles]:
         """S(t) by one of the four rules, and what each probe adds to it, to first order."""

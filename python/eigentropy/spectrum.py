@@ -128,6 +128,22 @@ def spectral_entropy(eigenvalues: Any, t: float = 1.0, base: float = 2.0) -> flo
     return max(0.0, entropy) / math.log(base)  # the rounding of a single eigenvalue may be < 0
 
 
+def spectral_density(
+    nodes: npt.NDArray[Any], weights: npt.NDArray[Any], x: Any, width: float
+) -> npt.NDArray[np.float64]:
+    """Weighted Gaussians of standard deviation `width` around nodes in [0, 1], at x.
+
+    Reflected at 0 and 1, so that the integral over [0, 1] is 1.
+    """
+    at = np.asarray(x, dtype=np.float64)[..., None]
+    shares = weights / weights.sum()
+    total = np.zeros(at.shape[:-1])
+    for centers in (nodes, -nodes, 2.0 - nodes):
+        total += np.exp(-0.5 * ((at - centers) / width) ** 2) @ shares
+    density: npt.NDArray[np.float64] = total / (math.sqrt(2.0 * math.pi) * width)
+    return density
+
+
 def _magnitudes(eigenvalues: Any) -> npt.NDArray[np.floating[Any]]:
     values = as_numpy(eigenvalues, "eigenvalues")
     if values.ndim != 1 or values.size == 0:

@@ -1,0 +1,168 @@
+"""Entropies of an operator that do not take all of its eigenvalues."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from eigentropy import _core, _memory
+from eigentropy._progress import Callback, reporter
+from eigentropy._warnings import warn
+from eigentropy.approach import LOW_RANK_SHARE, SMOOTH_TRACE, Approach
+from eigentropy.lowrank import LowRankSpectrum, low_rank_spectrum
+from eigentropy.operator import DiffusionOperator, warn_if_saturated
+from eigentropy.results import Entropy, PrecisionWarning, unit, warn_if_too_few
+from eigentropy.spectral_estimate import SpectralEstimate
+from eigentropy.stochastic import estimate
+
+# Rows that would take more of the free memory are read again whenever they are used.
+ROWS_SHARE = 0.25
+
+
+def kernel_operator(
+    operator: DiffusionOperator, dtype: str, explicit: bool, progress: Callback | None
+) -> _core.KernelOperator:
+    """A for products: with its matrix, or without."""
+    return _core.KernelOperator(
+        operator.rows,
+        operator.sigma,
+        operator.alpha,
+        dtype,
+        explicit,
+        ROWS_SHARE * _memory.available(),
+        progress,
+    )
+
+
+def stochastic_entropies(
+    operator: DiffusionOperator, times: Sequence[float], base: float, approach: Approach
+) -> list[Entropy] | None:
+    """Estimates of the entropy at each t, or what a factor of low rank says where that is quicker.
+
+    None if "auto" had better compute all eigenvalues, since the probes do not do.
+    """
+    dtype, explicit = approach.product_dtype, approach.explicit(operator.n)
+    with reporter(operator._progress, "kernel") as progress:
+        A = kernel_operator(operator, dtype, explicit, progress)
+    _warn_about_sigma(operator, A)
+    if approach.method == "auto" and set(times) == {1.0} and A.trace < SMOOTH_TRACE:
+        found = _low_rank(operator, _scaling(A), approach.tol, quick=True)
+        if found.converged:
+            del A
+            return low_rank_entropies(operator, base, approach.tol, quick=True)
+    with reporter(operator._progress, "estimate") as progress:
+        spectrum = estimate(A, times, approach.tol, operator.seed, progress, dtype=dtype)
+    if approach.method == "auto" and approach.fits_exactly(operator.n):
+        if not all(spectrum.meets(t) for t in times):
+            return None
+    for t in times:
+        warn_if_too_few(spectrum, t, base)
+    return [estimated_entropy(operator, spectrum, t, base, dtype) for t in times]
+
+
+def estimated_spectrum(
+    operator: DiffusionOperator,
+    rows: Any,
+    times: Sequence[float],
+    approach: Approach,
+    seed: int,
+) -> tuple[SpectralEstimate, float]:
+    """The spectrum of some of the rows, by themselves, and the sum of their kernel."""
+    dtype = approach.product_dtype
+    subset = operator.rows if len(rows) == operator.n else operator.rows[rows]
+    A = _core.KernelOperator(
+        subset,
+        operator.sigma,
+        operator.alpha,
+        dtype,
+        approach.explicit(len(rows)),
+        ROWS_SHARE * _memory.available(),
+        None,
+    )
+    return estimate(A, times, approach.tol, seed, dtype=dtype), A.kernel_sum
+
+
+def estimated_entropy(
+    operator: DiffusionOperator, spectrum: SpectralEstimate, t: float, base: float, dtype: str
+) -> Entropy:
+    """The result for one t."""
+    value, error = spectrum.entropy(t, base)
+    return Entropy(
+        value=value,
+        standard_error=error,
+        method="stochastic",
+        n=operator.n,
+        sigma=operator.sigma,
+        alpha=operator.alpha,
+        t=t,
+        base=base,
+        seed=operator.seed,
+        dtype=dtype,
+        error_bound=math.nan,
+        _estimate=spectrum,
+    )
+
+
+def low_rank_entropies(
+    operator: DiffusionOperator, base: float, tol: float, *, quick: bool = False
+) -> list[Entropy]:
+    """S(1) with a guaranteed bound."""
+    with reporter(operator._progress, "kernel") as progress:
+        A = kernel_operator(operator, "float64", False, progress)
+    _warn_about_sigma(operator, A)
+    found = _low_rank(operator, _scaling(A), tol, quick=quick)
+    value, bound = found.entropy(base)
+    if not found.converged:
+        warn(
+            f"a factor of rank {found.rank} leaves S between bounds that are {2 * bound:.2g} "
+            f"{unit(base)} apart, more than tol={tol:g} of it: the kernel is not smooth enough for "
+            "method='lowrank'; use 'stochastic', or a larger sigma",
+            PrecisionWarning,
+        )
+    return [
+        Entropy(
+            value=value,
+            standard_error=0.0,
+            method="lowrank",
+            n=operator.n,
+            sigma=operator.sigma,
+            alpha=operator.alpha,
+            t=1.0,
+            base=base,
+            seed=operator.seed,
+            error_bound=bound,
+            rank=found.rank,
+        )
+    ]
+
+
+def _low_rank(
+    operator: DiffusionOperator, scaling: Any, tol: float, *, quick: bool
+) -> LowRankSpectrum:
+    """`quick`: only as long as it is faster than an estimate."""
+    limit = max(1, int(LOW_RANK_SHARE * operator.n)) if quick else None
+    with reporter(operator._progress, "factor of low rank") as progress:
+        return low_rank_spectrum(
+            operator.rows,
+            operator.sigma,
+            scaling,
+            tol,
+            max_rank=limit,
+            give_up=quick,
+            seed=operator.seed,
+            progress=progress,
+        )
+
+
+def _scaling(A: _core.KernelOperator) -> Any:
+    """s with A = diag(s) G diag(s)."""
+    return np.asarray(A.scaling)
+
+
+def _warn_about_sigma(operator: DiffusionOperator, A: _core.KernelOperator) -> None:
+    n = operator.n
+    others = (A.kernel_sum - n) / n
+    warn_if_saturated(n, others, others / max(1, n - 1), operator.sigma)
