@@ -32,7 +32,8 @@ void factor_rows(const ScaledKernel& kernel, MatrixView<const double> F, const i
                  index_t count, const double* L, MatrixView<double> out, int threads,
                  Control& control);
 
-// out_li = F_l . F_(first + i): the columns of F F^T from `first` on, rank x (rank - first).
+// out_li = F_l . F_(first + i): the columns of F F^T from `first` on, rank x (rank - first). Its
+// upper triangle; below are zeros, here and there.
 void gram_columns(MatrixView<const double> F, index_t first, MatrixView<double> out, int threads,
                   Control& control);
 

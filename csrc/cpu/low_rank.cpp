@@ -5,6 +5,7 @@
 
 #include "core/kernel.hpp"
 #include "core/threads.hpp"
+#include "core/tiles.hpp"
 #include "cpu/blas.hpp"
 
 namespace eigentropy {
@@ -82,17 +83,19 @@ void factor_rows(const ScaledKernel& kernel, MatrixView<const double> F, const i
 
 void gram_columns(MatrixView<const double> F, index_t first, MatrixView<double> out, int threads,
                   Control& control) {
-  // Small enough to be shared out, large enough for the product to be fast.
-  constexpr index_t at_a_time = 64;
-  const index_t down = (out.rows + at_a_time - 1) / at_a_time;
-  const index_t across = (out.cols + at_a_time - 1) / at_a_time;
+  const index_t down = tile_count(out.rows), across = tile_count(out.cols);
   const int n = blas::to_blas(F.cols), stride = blas::to_blas(F.stride);
   const SingleThreadedBlas one_thread;
   parallel_for(down * across, threads, [&](index_t tile, int) {
     control.check();
-    const index_t row = tile / across * at_a_time, col = tile % across * at_a_time;
-    blas::gemm('T', 'N', blas::to_blas(std::min(at_a_time, out.cols - col)),
-               blas::to_blas(std::min(at_a_time, out.rows - row)), n, 1.0, F.row(first + col),
+    const index_t row = tile / across * tile_size, col = tile % across * tile_size;
+    const index_t rows = std::min(tile_size, out.rows - row);
+    const index_t cols = std::min(tile_size, out.cols - col);
+    if (row >= first + col + cols) {  // below the diagonal
+      for (index_t i = row; i < row + rows; ++i) std::fill_n(out.row(i) + col, cols, 0.0);
+      return;
+    }
+    blas::gemm('T', 'N', blas::to_blas(cols), blas::to_blas(rows), n, 1.0, F.row(first + col),
                stride, F.row(row), stride, 0.0, out.row(row) + col, blas::to_blas(out.stride));
   });
 }

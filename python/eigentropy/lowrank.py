@@ -239,10 +239,9 @@ class PartialCholesky:
     def eigenvalues(self) -> Doubles:
         """Those of F^T F that are not 0, by way of F F^T; shape (rank,), descending."""
         known = len(self._gram)
-        gram = np.empty((self.rank, self.rank))
+        gram = np.zeros((self.rank, self.rank))  # of which the upper triangle is used
         gram[:known, :known] = self._gram
         gram[:, known:] = _core.gram_columns(self.factor, known)
-        gram[known:, :known] = gram[:known, known:].T
         self._gram = gram
         values: Doubles = np.clip(eigvalsh(gram), 0.0, 1.0)
         return values

@@ -101,9 +101,9 @@ TEST(LowRank, RowsDoNotDependOnTheNumberOfThreads) {
   }
 }
 
-TEST(LowRank, GramColumnsAreInnerProducts) {
-  for (const index_t rank : {1, 63, 64, 65, 130}) {
-    const auto F = gaussian_rows<double>(rank, 301, 3);
+TEST(LowRank, GramColumnsAreInnerProductsAboveTheDiagonal) {
+  for (const index_t rank : sizes) {
+    const auto F = gaussian_rows<double>(rank, 101, 3);
     for (const index_t first : {index_t{0}, rank / 2, rank - 1}) {
       SCOPED_TRACE(first);
       Matrix<double> out(rank, rank - first), expected(rank, rank - first);
@@ -111,7 +111,8 @@ TEST(LowRank, GramColumnsAreInnerProducts) {
       gram_columns(F.const_view(), first, out.view(), 3, control);
       for (index_t l = 0; l < rank; ++l) {
         for (index_t i = 0; i < rank - first; ++i) {
-          for (index_t j = 0; j < 301; ++j) expected(l, i) += F(l, j) * F(first + i, j);
+          for (index_t j = 0; j < 101; ++j) expected(l, i) += F(l, j) * F(first + i, j);
+          if (l > first + i) expected(l, i) = out(l, i) = 0.0;
         }
       }
       EXPECT_TRUE(all_near(out, expected, 1e-12));
