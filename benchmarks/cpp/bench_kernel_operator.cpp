@@ -19,8 +19,7 @@ void kernel_operator(benchmark::State& state) {
   const index_t n = state.range(0), d = state.range(1), m = state.range(2);
   const Threads threads(static_cast<int>(state.range(3)));
   Control control;
-  const KernelOperator<T> A(gaussian_rows<T>(n, d), bandwidth(d), 0.5, 1e12, thread_count(),
-                            control);
+  const KernelOperator<T> A(gaussian_rows<T>(n, d), {bandwidth(d)}, thread_count(), control);
   // The trivial eigenvector is what it was after a product.
   const Buffer<T> V(n * m), out(n * m);
   for (index_t i = 0; i < n * m; ++i) V[i] = static_cast<T>(std::sqrt(A.degrees()[i / m]));

@@ -4,58 +4,30 @@
 #include "bindings/arrays.hpp"
 #include "bindings/bindings.hpp"
 #include "bindings/run.hpp"
-#include "core/diffusion.hpp"
 #include "core/kernel_operator.hpp"
 #include "core/threads.hpp"
 
 namespace eigentropy::bindings {
 namespace {
 
-// A with its matrix, for as many products as one likes.
 template <class T>
-struct StoredOperator {
-  DiffusionMatrix<T> matrix;
-
-  index_t n() const { return matrix.n; }
-  double trace() const { return matrix.trace; }
-  double kernel_sum() const { return matrix.kernel_sum; }
-  const Buffer<double>& degrees() const { return matrix.degrees; }
-  double frobenius2(int, Control&) const { return matrix.frobenius2; }
-  template <class S>
-  void multiply(MatrixView<const S> V, MatrixView<S> out, int threads, Control& control) const {
-    symmetric_product(matrix.view(), V, out, threads, control);
-  }
-};
-
-template <class A>
-using Shared = std::shared_ptr<const A>;
+using Shared = std::shared_ptr<const KernelOperator<T>>;
 
 // Never changes but for what is computed on first use, and that is atomic.
 class Operator {
  public:
-  Operator(const py::array& Z, double sigma, double alpha, const std::string& dtype,
-           bool is_explicit, double memory_limit, const py::object& progress)
+  Operator(const py::array& Z, const KernelOperatorOptions& options, const std::string& dtype,
+           const py::object& progress)
       : Z_(Z) {
     with_dtype(dtype, [&](auto type) {
       using T = decltype(type);
       with_input(Z, [&](auto view) {
-        if (is_explicit) {
-          A_ = run_interruptible(
-              [=](Control& control) -> Shared<StoredOperator<T>> {
-                const auto X = center_rows<decltype(view(0, 0)), T>(view, thread_count(), control);
-                return std::make_shared<const StoredOperator<T>>(StoredOperator<T>{
-                    build_matrix(X, {sigma, alpha, true}, thread_count(), control, 0.0, 1.0)});
-              },
-              progress);
-        } else {
-          A_ = run_interruptible(
-              [=](Control& control) -> Shared<KernelOperator<T>> {
-                return std::make_shared<const KernelOperator<T>>(
-                    center_rows<decltype(view(0, 0)), T>(view, thread_count(), control), sigma,
-                    alpha, memory_limit, thread_count(), control);
-              },
-              progress);
-        }
+        const auto compute = [view, options](Control& control) -> Shared<T> {
+          auto X = center_rows<decltype(view(0, 0)), T>(view, thread_count(), control);
+          return std::make_shared<const KernelOperator<T>>(std::move(X), options, thread_count(),
+                                                           control);
+        };
+        A_ = run_interruptible(compute, progress);
       });
     });
   }
@@ -107,19 +79,22 @@ class Operator {
 
  private:
   py::array Z_;  // is read again where its rows do not fit into memory
-  std::variant<Shared<KernelOperator<double>>, Shared<KernelOperator<float>>,
-               Shared<StoredOperator<double>>, Shared<StoredOperator<float>>>
-      A_;
+  std::variant<Shared<double>, Shared<float>> A_;
 };
+
+std::unique_ptr<Operator> make_operator(const py::array& Z, double sigma, double alpha,
+                                        const std::string& dtype, bool keeps_matrix,
+                                        double memory_limit, const py::object& progress) {
+  const KernelOperatorOptions options{sigma, alpha, keeps_matrix, memory_limit};
+  return std::make_unique<Operator>(Z, options, dtype, progress);
+}
 
 }  // namespace
 
 void bind_kernel_operator(py::module_& module) {
   py::class_<Operator>(module, "KernelOperator")
-      .def(py::init<const py::array&, double, double, const std::string&, bool, double,
-                    const py::object&>(),
-           py::arg("Z"), py::arg("sigma"), py::arg("alpha"), py::arg("dtype"),
-           py::arg("explicit") = false,
+      .def(py::init(&make_operator), py::arg("Z"), py::arg("sigma"), py::arg("alpha"),
+           py::arg("dtype"), py::arg("explicit") = false,
            py::arg("memory_limit") = std::numeric_limits<double>::infinity(),
            py::arg("progress") = py::none())
       .def_property_readonly("n", &Operator::n)

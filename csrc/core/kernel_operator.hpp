@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <limits>
 #include <memory>
 
 #include "core/buffer.hpp"
@@ -14,13 +15,23 @@ namespace eigentropy {
 template <class T>
 class RowStrips;
 
+struct KernelOperatorOptions {
+  double sigma = 1.0;
+  double alpha = 0.5;
+  // Whether the upper triangle of G is kept. If not, every product computes it again.
+  bool keeps_matrix = false;
+  // Bytes that the rows may take.
+  double memory_limit = std::numeric_limits<double>::infinity();
+};
+
 // A = diag(s) G diag(s) with s_i = w_i / sqrt(d_i), w_i = q_i^-alpha: kernel.hpp has G, q and d.
-// Every product computes the upper triangle of G again, tile by tile in T, and sums over tiles in
-// float64: n^2 (d + 2 m) flops and n^2 / 2 exponentials for m vectors.
+// The upper triangle of G comes tile by tile, in T, and each tile is multiplied with the vectors of
+// its rows and of its columns; sums over tiles are in float64. Without the matrix that is
+// n^2 (d + 2 m) flops and n^2 / 2 exponentials for m vectors, with it n^2 2 m.
 //
-// Memory: the rows, packed, n d T; for a product n m (T + float64), and some tiles a thread. Rows
-// that would take more than `memory_limit` bytes are read in stretches of which two fit, whenever
-// they are used: the caller's rows must stay.
+// Memory: the rows, packed, n d T; or half the matrix, n^2 T / 2, once it is there. A product takes
+// n m (T + float64), and a few tiles a thread. Of rows that would take more than the limit,
+// stretches of which two fit are read whenever they are needed: the caller's rows must stay.
 //
 // All functions may be called from several threads at once.
 template <class T>
@@ -28,7 +39,7 @@ class KernelOperator {
  public:
   // One pass over the tiles for q, and if alpha is not 0 one more for d. Throws invalid_argument if
   // a row or an entry of the operator is not finite.
-  KernelOperator(CenteredRows<T> X, double sigma, double alpha, double memory_limit, int threads,
+  KernelOperator(CenteredRows<T> X, const KernelOperatorOptions& options, int threads,
                  Control& control);
   ~KernelOperator();
   KernelOperator(const KernelOperator&) = delete;
@@ -55,11 +66,13 @@ class KernelOperator {
              int threads, Stage& stage) const;
   Buffer<double> row_sums(const Buffer<double>& w, int threads, Stage& stage) const;
   index_t tiles() const;
+  bool has_matrix() const { return stretch_ == 0; }
 
   CenteredRows<T> X_;
   T scale_;
-  index_t stretch_;                    // rows that are in memory at a time
-  std::unique_ptr<RowStrips<T>> all_;  // if these are all
+  Buffer<T> matrix_;                   // tile after tile, if it is kept
+  index_t stretch_;                    // rows in memory at a time; 0: no rows, but the matrix
+  std::unique_ptr<RowStrips<T>> all_;  // if these are all rows
   double trace_ = 0.0, kernel_sum_ = 0.0;
   Buffer<double> degrees_, s_;
   mutable std::atomic<double> frobenius2_;  // NaN: not known yet

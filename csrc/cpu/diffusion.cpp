@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <stdexcept>
-#include <string>
 
 #include "core/solve_checked.hpp"
 #include "core/threads.hpp"
+#include "cpu/gaussian.hpp"
 
 namespace eigentropy {
 namespace {
@@ -30,16 +29,6 @@ double sum_of(const Buffer<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
 }
 
-// |A|_F^2 is finite if all entries are.
-template <class T>
-void require_finite(const DiffusionMatrix<T>& matrix, const OperatorOptions& options) {
-  if (std::isfinite(matrix.frobenius2)) return;
-  throw std::invalid_argument(
-      "the operator of " + std::to_string(matrix.n) + " rows has entries that are not finite: " +
-      "(q_i q_j)^alpha is beyond " + (sizeof(T) == sizeof(float) ? "float32" : "float64") +
-      " for alpha = " + std::to_string(options.alpha));
-}
-
 // The bound of relative errors of a kernel's entries, ten times over: see refinement_of_kernel.
 template <class T>
 constexpr double kernel_rounding = sizeof(T) == sizeof(double) ? 1e-11 : 1e-4;
@@ -59,7 +48,7 @@ DiffusionMatrix<T> build_matrix(const CenteredRows<T>& X, const OperatorOptions&
   matrix.trace = scaling.trace;
   matrix.frobenius2 = scaling.frobenius2;
   matrix.degrees = std::move(scaling.degrees);
-  require_finite(matrix, options);
+  require_finite_operator<T>(matrix.frobenius2, matrix.n, options.alpha);
   return matrix;
 }
 

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <stdexcept>
+#include <string>
 
 #include "core/buffer.hpp"
 #include "core/distances.hpp"
@@ -39,6 +41,16 @@ Buffer<T> density_weights(const Buffer<double>& q, double q_ref, double alpha) {
   std::transform(q.begin(), q.end(), w.begin(),
                  [&](double value) { return static_cast<T>(std::pow(value / q_ref, -alpha)); });
   return w;
+}
+
+// `sum` is finite if all entries of the operator are.
+template <class T>
+void require_finite_operator(double sum, index_t n, double alpha) {
+  if (std::isfinite(sum)) return;
+  throw std::invalid_argument("the operator of " + std::to_string(n) +
+                              " rows has entries that are not finite: (q_i q_j)^alpha is beyond " +
+                              (sizeof(T) == sizeof(float) ? "float32" : "float64") +
+                              " for alpha = " + std::to_string(alpha));
 }
 
 }  // namespace eigentropy

@@ -4,20 +4,19 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
-#include <stdexcept>
-#include <string>
 #include <utility>
 
 #include "cpu/gaussian.hpp"
 #include "cpu/row_strips.hpp"
 #include "cpu/simd/gaussian_kernels.hpp"
-#include "cpu/simd/tile_kernels.hpp"
 #include "cpu/symmetric_sweep.hpp"
 
 namespace eigentropy {
 namespace {
 
 constexpr double not_known = std::numeric_limits<double>::quiet_NaN();
+
+index_t tile_blocks(index_t n) { return (n + sweep_tile - 1) / sweep_tile; }
 
 // Rows that are in memory at a time: all, or whole tiles of which two stretches fit.
 template <class T>
@@ -40,17 +39,20 @@ void for_each_pair(index_t n, index_t length, const Visit& visit) {
 
 }  // namespace
 
-// Tiles of G, from rows that are in memory.
+// Tiles of G: from rows that are in memory, or from those that are kept.
 template <class T>
 class KernelOperator<T>::Tiles final : public TileSource<T> {
  public:
-  // With s, the squares of s_i G_ij s_j are summed, too.
-  Tiles(const KernelOperator& A, const Buffer<double>* s) : X_(A.X_), scale_(A.scale_) {
-    if (s == nullptr) return;
-    s_ = Buffer<T>(padded_rows(s->size()));
+  // in_cache: a tile that is kept is copied, since in one go it comes from memory faster than where
+  // a product reads several of its rows at a time.
+  // frobenius2: the squares of s_i G_ij s_j are summed, too.
+  Tiles(const KernelOperator& A, bool in_cache, bool frobenius2) : A_(A), in_cache_(in_cache) {
+    if (!frobenius2) return;
+    s_ = Buffer<T>(padded_rows(A.n()));
     std::fill(s_.begin(), s_.end(), T(0));
-    std::transform(s->begin(), s->end(), s_.begin(), [](double x) { return static_cast<T>(x); });
-    squares_ = Buffer<double>((s->size() + sweep_tile - 1) / sweep_tile);
+    std::transform(A.s_.begin(), A.s_.end(), s_.begin(),
+                   [](double x) { return static_cast<T>(x); });
+    squares_ = Buffer<double>(tile_blocks(A.n()));
     std::fill(squares_.begin(), squares_.end(), 0.0);
   }
 
@@ -59,43 +61,60 @@ class KernelOperator<T>::Tiles final : public TileSource<T> {
     cols_ = &cols;
   }
 
-  void fill(const SweepTile& tile, T* entries) override {
+  const T* get(const SweepTile& tile, T* workspace) override {
+    T* entries = A_.matrix_.size() == 0 ? workspace : kept(tile);
+    if (!A_.has_matrix()) {
+      compute(tile, entries);
+    } else if (in_cache_) {
+      entries = std::copy_n(entries, tile.rows * sweep_tile, workspace) - tile.rows * sweep_tile;
+    }
+    if (squares_.size() != 0) squares_[tile.row / sweep_tile] += squares(tile, entries);
+    return entries;
+  }
+
+  double frobenius2() const { return std::accumulate(squares_.begin(), squares_.end(), 0.0); }
+
+ private:
+  T* kept(const SweepTile& tile) const {
+    const index_t i = tile.row / sweep_tile, j = tile.col / sweep_tile;
+    const index_t before = i * tile_blocks(A_.n()) - i * (i - 1) / 2 + (j - i);
+    return A_.matrix_.data() + before * sweep_tile * sweep_tile;
+  }
+
+  void compute(const SweepTile& tile, T* entries) const {
     const auto gaussian = cancels(tile) ? kernels_.from_differences : kernels_.from_products;
     for_each_part(tile, [&](index_t i, index_t rows, index_t j, index_t cols, bool) {
       const index_t row = tile.row + i, col = tile.col + j;
-      gaussian({rows, cols, X_.d, rows_->strip(row), cols_->strip(col), rows_->norms(row),
-                cols_->norms(col), scale_},
+      gaussian({rows, cols, A_.X_.d, rows_->strip(row), cols_->strip(col), rows_->norms(row),
+                cols_->norms(col), A_.scale_},
                entries + i * sweep_tile + j, sweep_tile);
     });
     if (!tile.diagonal()) return;
     for (index_t i = 0; i < tile.rows; ++i) entries[i * sweep_tile + i] = 1;  // G_ii = 1 exactly
   }
 
-  void finish(const SweepTile& tile, T* entries) override {
-    if (squares_.size() == 0) return;
-    double& squares = squares_[tile.row / sweep_tile];
-    for_each_part(tile, [&](index_t i, index_t rows, index_t j, index_t cols, bool mirrored) {
-      const double sum =
-          simd::tile_kernels<T>().conjugate(entries + i * sweep_tile + j, rows, cols, sweep_tile,
-                                            s_.data() + tile.row + i, s_.data() + tile.col + j);
-      squares += mirrored ? 2.0 * sum : sum;
-    });
-  }
-
-  double frobenius2() const { return std::accumulate(squares_.begin(), squares_.end(), 0.0); }
-
- private:
   // Whether |x|^2 + |y|^2 - 2 x.y would be too far off, as between near points of a cloud that is
   // very wide for sigma.
   bool cancels(const SweepTile& tile) const {
     const T norm =
         std::max(rows_->max_norm(tile.row, tile.rows), cols_->max_norm(tile.col, tile.cols));
-    return cancellation_error(X_, norm) * -static_cast<double>(scale_) > exponent_tolerance<T>;
+    const double error = cancellation_error(A_.X_, norm);
+    return error * -static_cast<double>(A_.scale_) > exponent_tolerance<T>;
+  }
+
+  double squares(const SweepTile& tile, const T* entries) const {
+    double total = 0.0;
+    for_each_part(tile, [&](index_t i, index_t rows, index_t j, index_t cols, bool mirrored) {
+      const double sum = kernels_.squares(entries + i * sweep_tile + j, rows, cols, sweep_tile,
+                                          s_.data() + tile.row + i, s_.data() + tile.col + j);
+      total += mirrored ? 2.0 * sum : sum;
+    });
+    return total;
   }
 
   const simd::GaussianKernels<T>& kernels_ = simd::gaussian_kernels<T>();
-  const CenteredRows<T>& X_;
-  T scale_;
+  const KernelOperator& A_;
+  bool in_cache_;
   Buffer<T> s_;
   Buffer<double> squares_;  // one for each row of tiles
   const RowStrips<T>* rows_ = nullptr;
@@ -103,34 +122,40 @@ class KernelOperator<T>::Tiles final : public TileSource<T> {
 };
 
 template <class T>
-KernelOperator<T>::KernelOperator(CenteredRows<T> X, double sigma, double alpha,
-                                  double memory_limit, int threads, Control& control)
+KernelOperator<T>::KernelOperator(CenteredRows<T> X, const KernelOperatorOptions& options,
+                                  int threads, Control& control)
     : X_(std::move(X)),
-      scale_(exponent_scale(X_, sigma)),
-      stretch_(stretch_length<T>(X_.n, X_.d, memory_limit)),
+      scale_(exponent_scale(X_, options.sigma)),
+      matrix_(options.keeps_matrix ? tiles() * sweep_tile * sweep_tile : 0),
+      stretch_(stretch_length<T>(X_.n, X_.d, options.memory_limit)),
       s_(X_.n),
       frobenius2_(not_known) {
   if (stretch_ == X_.n) {
     all_ = std::make_unique<RowStrips<T>>(X_.n, X_.d);
     all_->load(X_, 0, X_.n, threads, control);
   }
-  Stage stage(control, 0.0, 1.0, (alpha == 0.0 ? 1 : 2) * tiles());
+  Stage stage(control, 0.0, 1.0, (options.alpha == 0.0 ? 1 : 2) * tiles());
   Buffer<double> w(X_.n);
   std::fill(w.begin(), w.end(), 1.0);
   Buffer<double> d = row_sums(w, threads, stage);
   kernel_sum_ = std::accumulate(d.begin(), d.end(), 0.0);
+  if (options.keeps_matrix) {
+    stretch_ = 0;
+    all_.reset();
+  }
   double unit = 1.0;
-  if (alpha != 0.0) {
+  if (options.alpha != 0.0) {
     const double q_ref = *std::min_element(d.begin(), d.end());
-    w = density_weights<double>(d, q_ref, alpha);
+    w = density_weights<double>(d, q_ref, options.alpha);
     d = row_sums(w, threads, stage);
-    unit = std::pow(q_ref, -2.0 * alpha);
+    unit = std::pow(q_ref, -2.0 * options.alpha);
   }
   for (index_t i = 0; i < X_.n; ++i) {
     s_[i] = w[i] / std::sqrt(d[i]);
     trace_ += s_[i] * s_[i];
     d[i] *= unit;
   }
+  require_finite_operator<T>(trace_, X_.n, options.alpha);
   degrees_ = std::move(d);
 }
 
@@ -139,10 +164,7 @@ KernelOperator<T>::~KernelOperator() = default;
 
 template <class T>
 index_t KernelOperator<T>::tiles() const {
-  index_t count = 0;
-  for_each_pair(X_.n, stretch_,
-                [&](Stretch rows, Stretch cols) { count += sweep_tiles(rows, cols); });
-  return count;
+  return sweep_tiles({0, X_.n}, {0, X_.n});
 }
 
 // w_i sum_j G_ij w_j
@@ -162,9 +184,9 @@ void KernelOperator<T>::sweep(MatrixView<const S> V, const double* factors, Matr
                               bool frobenius2, int threads, Stage& stage) const {
   SymmetricSweep<T> sums(X_.n, V.cols, threads);
   sums.load(V, factors);
-  Tiles tiles(*this, frobenius2 ? &s_ : nullptr);
-  if (all_ != nullptr) {
-    tiles.choose(*all_, *all_);
+  Tiles tiles(*this, sums.reads_several_rows(), frobenius2);
+  if (has_matrix() || all_ != nullptr) {
+    if (!has_matrix()) tiles.choose(*all_, *all_);
     sums.run({0, X_.n}, {0, X_.n}, tiles, stage);
   } else {
     RowStrips<T> of_rows(stretch_, X_.d), of_cols(stretch_, X_.d);

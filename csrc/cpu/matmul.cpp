@@ -12,7 +12,7 @@ class StoredTiles final : public TileSource<T> {
  public:
   explicit StoredTiles(SymmetricView<T> A) : A_(A) {}
 
-  void fill(const SweepTile& tile, T* entries) override {
+  const T* get(const SweepTile& tile, T* entries) override {
     const index_t rows = std::min(tile.rows, A_.n - tile.row);
     const index_t cols = std::min(tile.cols, A_.n - tile.col);
     for (index_t i = 0; i < rows; ++i) {
@@ -25,6 +25,7 @@ class StoredTiles final : public TileSource<T> {
     }
     for (index_t i = rows; i < tile.rows; ++i)
       std::fill_n(entries + i * sweep_tile, tile.cols, T(0));
+    return entries;
   }
 
  private:

@@ -64,12 +64,12 @@ class SymmetricSweep<T>::RowOfTiles {
 
   // before_adding() is called before anything is added to the result.
   template <class BeforeAdding>
-  void multiply(const SweepTile& tile, const BeforeAdding& before_adding) const {
+  void multiply(const SweepTile& tile, const T* entries, const BeforeAdding& before_adding) const {
     for (index_t c = 0; c < chunks_.count; ++c) {
       const index_t width = chunks_.width(c);
       std::fill_n(work_.row_part.data(), tile.rows * width, T(0));
       std::fill_n(work_.col_part.data(), tile.cols * width, T(0));
-      multiply_chunk(tile, c);
+      multiply_chunk(tile, entries, c);
       add_(tile.rows * width, work_.row_part.data(), row_sums(c));
       before_adding();
       add_(tile.cols * width, work_.col_part.data(), sweep_.sums(c, tile.col));
@@ -89,36 +89,47 @@ class SymmetricSweep<T>::RowOfTiles {
     return work_.row_sums.data() + sweep_tile * chunks_.begin(c);
   }
 
-  void multiply_chunk(const SweepTile& tile, index_t c) const {
+  void multiply_chunk(const SweepTile& tile, const T* entries, index_t c) const {
+    const index_t width = chunks_.width(c);
     for_each_part(tile, [&](index_t i, index_t rows, index_t j, index_t cols, bool mirrored) {
-      multiply_part(c, i, rows, tile, j, cols, mirrored);
+      const Part part{rows,
+                      cols,
+                      entries + i * sweep_tile + j,
+                      sweep_.values(c, tile.row + i),
+                      sweep_.values(c, tile.col + j),
+                      work_.row_part.data() + i * width,
+                      mirrored ? work_.col_part.data() + j * width : nullptr};
+      if (width == 1) {
+        multiply_column(part);
+      } else {
+        multiply_columns(part, width);
+      }
     });
   }
 
-  // Part of the tile for its rows and, if it is `mirrored`, for its columns.
-  void multiply_part(index_t c, index_t i, index_t rows, const SweepTile& tile, index_t j,
-                     index_t cols, bool mirrored) const {
-    const index_t width = chunks_.width(c);
-    const T* const entries = work_.tile.data() + i * sweep_tile + j;
-    const T* const of_rows = sweep_.values(c, tile.row + i);
-    const T* const of_cols = sweep_.values(c, tile.col + j);
-    T* const row_part = work_.row_part.data() + i * width;
-    T* const col_part = work_.col_part.data() + j * width;
-    if (width == 1)
-      return weighted_sums(entries, rows, cols, of_rows, of_cols, row_part,
-                           mirrored ? col_part : nullptr);
-    products_.multiply(rows, cols, width, entries, sweep_tile, 1, of_cols, row_part);
-    if (mirrored) products_.multiply(cols, rows, width, entries, 1, sweep_tile, of_rows, col_part);
+  // Part of a tile, the rows of V that belong to its rows and columns, and those of the result; of
+  // the columns' only if it stands for its mirror image, too.
+  struct Part {
+    index_t rows, cols;
+    const T *entries, *of_rows, *of_cols;
+    T *row_part, *col_part;
+  };
+
+  void multiply_columns(const Part& part, index_t width) const {
+    products_.multiply(part.rows, part.cols, width, part.entries, sweep_tile, 1, part.of_cols,
+                       part.row_part);
+    if (part.col_part == nullptr) return;
+    products_.multiply(part.cols, part.rows, width, part.entries, 1, sweep_tile, part.of_rows,
+                       part.col_part);
   }
 
-  // The same for one column of V.
-  void weighted_sums(const T* entries, index_t rows, index_t cols, const T* of_rows,
-                     const T* of_cols, T* row_part, T* col_part) const {
-    T rows_sums[sweep_tile], cols_sums[sweep_tile];
-    tiles_.weighted_sums(entries, rows, cols, sweep_tile, of_rows, of_cols, rows_sums,
-                         col_part == nullptr ? nullptr : cols_sums);
-    for (index_t i = 0; i < rows; ++i) row_part[i] += rows_sums[i];
-    for (index_t j = 0; col_part != nullptr && j < cols; ++j) col_part[j] += cols_sums[j];
+  void multiply_column(const Part& part) const {
+    T row_sums[sweep_tile], col_sums[sweep_tile];
+    tiles_.weighted_sums(part.entries, part.rows, part.cols, sweep_tile, part.of_rows, part.of_cols,
+                         row_sums, part.col_part == nullptr ? nullptr : col_sums);
+    for (index_t i = 0; i < part.rows; ++i) part.row_part[i] += row_sums[i];
+    if (part.col_part == nullptr) return;
+    for (index_t j = 0; j < part.cols; ++j) part.col_part[j] += col_sums[j];
   }
 
   const SymmetricSweep& sweep_;
@@ -172,12 +183,11 @@ void SymmetricSweep<T>::run(const Stretch& rows, const Stretch& cols, TileSource
     for (index_t col = triangle ? row : 0; col < cols.tiles(); ++col) {
       const index_t left = cols.begin + col * sweep_tile;
       const SweepTile tile = tiles.tile(left, std::min(cols.end, left + sweep_tile));
-      source.fill(tile, work.tile.data());
-      tiles.multiply(tile, [&] {
+      const T* const entries = source.get(tile, work.tile.data());
+      tiles.multiply(tile, entries, [&] {
         if (ready <= col) ready = pipeline.wait(row - 1, col + 1, stage.control());
       });
       pipeline.advance(row, col + 1);
-      source.finish(tile, work.tile.data());
       stage.finish_task();
     }
     tiles.add_row_sums();

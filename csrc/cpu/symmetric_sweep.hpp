@@ -42,10 +42,9 @@ template <class T>
 class TileSource {
  public:
   virtual ~TileSource() = default;
-  // Writes the parts of the tile, rows of sweep_tile entries. What is beyond the matrix is finite.
-  virtual void fill(const SweepTile& tile, T* entries) = 0;
-  // The tile has been multiplied, and is no longer needed. Tiles of one row come in order.
-  virtual void finish(const SweepTile& /*tile*/, T* /*entries*/) {}
+  // Returns the parts of the tile, rows of sweep_tile entries: written to `workspace` or kept
+  // elsewhere. What is beyond the matrix is finite. Tiles of one row come in order.
+  virtual const T* get(const SweepTile& tile, T* workspace) = 0;
 };
 
 // A stretch of rows or of columns of B; it begins with a tile.
@@ -79,6 +78,9 @@ template <class T>
 class SymmetricSweep {
  public:
   SymmetricSweep(index_t n, index_t columns, int threads);
+
+  // Of a tile at a time; a product with few vectors goes from one to the next.
+  bool reads_several_rows() const { return chunks_.padded > chunks_.count; }
 
   // V_jc <- factors_j V_jc, and the result is 0. No factors: 1.
   template <class S>

@@ -25,10 +25,10 @@ struct Product {
 // A V and all that comes with it.
 template <class T>
 Product<T> product(const Matrix<T>& Z, double sigma, double alpha, const Matrix<T>& V,
-                   int threads = 2, double memory_limit = unlimited) {
+                   int threads = 2, double memory_limit = unlimited, bool keeps_matrix = false) {
   Control control;
-  const KernelOperator<T> A(center_rows<T, T>(Z.input(), threads), sigma, alpha, memory_limit,
-                            threads, control);
+  const KernelOperator<T> A(center_rows<T, T>(Z.input(), threads),
+                            {sigma, alpha, keeps_matrix, memory_limit}, threads, control);
   Product<T> result{Matrix<T>(Z.rows(), V.cols(), V.cols() + 2, T(-9)),
                     A.trace(),
                     0.0,
@@ -64,10 +64,25 @@ template <class T>
 }
 
 template <class T>
+void expect_same(const Product<T>& actual, const Product<T>& expected) {
+  ASSERT_TRUE(bitwise_equal(actual.values, expected.values));
+  ASSERT_TRUE(bitwise_equal(actual.degrees, expected.degrees));
+  EXPECT_EQ(actual.trace, expected.trace);
+  EXPECT_EQ(actual.frobenius2, expected.frobenius2);
+  EXPECT_EQ(actual.kernel_sum, expected.kernel_sum);
+}
+
+// Compares with the definition, and the two ways to have the matrix with each other.
+template <class T>
 void expect_product(const Matrix<T>& Z, double sigma, double alpha, index_t m,
                     double memory_limit = unlimited) {
   const auto V = gaussian_rows<T>(Z.rows(), m, 5);
   const auto actual = product(Z, sigma, alpha, V, 2, memory_limit);
+  if (memory_limit == unlimited) {
+    expect_same(actual, product(Z, sigma, alpha, V, 2, unlimited, true));
+  } else {
+    EXPECT_EQ(product(Z, sigma, alpha, V, 2, memory_limit, true).kernel_sum, actual.kernel_sum);
+  }
   const Oracle expected(Z, sigma, alpha);
   const double tolerance = by_precision<T>(1e-11, 1e-4);
   EXPECT_TRUE(is_product(actual.values, expected.A, V, tolerance));
@@ -185,12 +200,7 @@ TYPED_TEST(KernelOperatorOf, RowsIsBitwiseTheSameForEveryNumberOfThreads) {
   for (const double limit : {unlimited, 1.0}) {
     const auto expected = product(Z, 1.0, 0.5, V, 1, limit);
     for (const int threads : {2, 3, 8}) {
-      const auto actual = product(Z, 1.0, 0.5, V, threads, limit);
-      ASSERT_TRUE(bitwise_equal(actual.values, expected.values));
-      ASSERT_TRUE(bitwise_equal(actual.degrees, expected.degrees));
-      EXPECT_EQ(actual.trace, expected.trace);
-      EXPECT_EQ(actual.frobenius2, expected.frobenius2);
-      EXPECT_EQ(actual.kernel_sum, expected.kernel_sum);
+      expect_same(product(Z, 1.0, 0.5, V, threads, limit), expected);
     }
   }
 }
@@ -199,7 +209,7 @@ TYPED_TEST(KernelOperatorOf, RowsHasTheSameNormBeforeAndAfterAProduct) {
   const auto Z = gaussian_rows<TypeParam>(500, 5, 1);
   const auto X = centered(Z);
   Control control;
-  const KernelOperator<TypeParam> A(X, 1.0, 0.5, unlimited, 2, control);
+  const KernelOperator<TypeParam> A(X, {1.0}, 2, control);
   const double before = A.frobenius2(2, control);
   const auto V = gaussian_rows<TypeParam>(500, 20, 2);
   EXPECT_EQ(product(Z, 1.0, 0.5, V).frobenius2, before);
@@ -209,7 +219,7 @@ TYPED_TEST(KernelOperatorOf, RowsOfTheOtherPrecisionGoesWithEither) {
   const auto Z = gaussian_rows<TypeParam>(205, 6, 1);
   const auto X = centered(Z);
   Control control;
-  const KernelOperator<TypeParam> A(X, 1.5, 0.5, unlimited, 2, control);
+  const KernelOperator<TypeParam> A(X, {1.5}, 2, control);
   const auto in_double = gaussian_rows<double>(205, 6, 2);
   const auto in_single = gaussian_rows<float>(205, 6, 2);
   Matrix<double> doubles(205, 6);
@@ -225,7 +235,7 @@ TYPED_TEST(KernelOperatorOf, RowsMultipliesForSeveralThreadsAtOnce) {
   const auto V = gaussian_rows<TypeParam>(500, 20, 2);
   const auto expected = product(Z, 1.0, 0.5, V);
   Control control;
-  const KernelOperator<TypeParam> A(X, 1.0, 0.5, unlimited, 2, control);
+  const KernelOperator<TypeParam> A(X, {1.0}, 2, control);
   std::vector<Matrix<TypeParam>> results(4, Matrix<TypeParam>(500, 20, 22, TypeParam(-9)));
   std::vector<std::thread> callers;
   for (auto& result : results) {
@@ -245,8 +255,8 @@ TYPED_TEST(KernelOperatorOf, RowsThatAreNotFiniteNamesTheFirst) {
   Control control;
   for (const double limit : {unlimited, 1.0}) {
     try {
-      const KernelOperator<TypeParam> A(center_rows<TypeParam, TypeParam>(Z.input(), 1), 1.0, 0.5,
-                                        limit, 1, control);
+      const KernelOperator<TypeParam> A(center_rows<TypeParam, TypeParam>(Z.input(), 1),
+                                        {1.0, 0.5, false, limit}, 1, control);
       FAIL() << "no exception";
     } catch (const std::invalid_argument& error) {
       EXPECT_NE(std::string(error.what()).find("row 333 of 500"), std::string::npos)
@@ -259,7 +269,7 @@ TYPED_TEST(KernelOperatorOf, RowsStopsWhenItIsCancelledAndCanBeUsedAgain) {
   const auto Z = gaussian_rows<TypeParam>(1500, 5, 1);
   const auto V = gaussian_rows<TypeParam>(1500, 20, 2);
   Control control;
-  const KernelOperator<TypeParam> A(centered(Z), 1.0, 0.5, unlimited, 2, control);
+  const KernelOperator<TypeParam> A(centered(Z), {1.0}, 2, control);
   EXPECT_EQ(control.progress(), 1.0);
   Matrix<TypeParam> out(1500, 20, 22, TypeParam(-9));
   Control cancelled;
@@ -322,6 +332,40 @@ TYPED_TEST(KernelOperatorOf, TilesIsTheDefinitionWithEveryInstructionSet) {
       expect_gaussian(kernels, 2 * simd::strip_rows, 3 * simd::strip_rows, depth);
     }
   }
+}
+
+TYPED_TEST(KernelOperatorOf, SquaresAddUpWithEveryInstructionSet) {
+  using T = TypeParam;
+  const index_t rows = 7;
+  for (const simd::InstructionSet set : simd::instruction_sets) {
+    if (!simd::is_available(set)) continue;
+    for (const index_t cols : {1, 15, 16, 17, 192}) {
+      const auto tile = gaussian_rows<T>(rows, cols + 3, 1);
+      const auto scales = gaussian_rows<T>(2, 192, 2);
+      const T *const of_rows = scales.data(), *const of_cols = of_rows + 192;
+      double expected = 0.0;
+      for (index_t i = 0; i < rows; ++i) {
+        for (index_t j = 0; j < cols; ++j) {
+          expected += std::pow(static_cast<double>(tile(i, j)) * static_cast<double>(of_rows[i]) *
+                                   static_cast<double>(of_cols[j]),
+                               2.0);
+        }
+      }
+      const auto& kernels = simd::kernels_of<simd::GaussianKernels<T>>(set);
+      EXPECT_TRUE(near(kernels.squares(tile.data(), rows, cols, cols + 3, of_rows, of_cols),
+                       expected, 64 * epsilon<T> * expected));
+    }
+  }
+}
+
+// The weights w = (q / min q)^-alpha of float32 vectors are 0 where q is 1e4 times the smallest,
+// for alpha = 12.
+TEST(KernelOperator, ThatIsNotFiniteInSinglePrecisionSaysSo) {
+  Matrix<float> Z(10'001, 1);
+  Z(10'000, 0) = 100;
+  Control control;
+  const auto X = centered(Z);
+  EXPECT_THROW(KernelOperator<float>(X, {1.0, 12.0}, 2, control), std::invalid_argument);
 }
 
 TYPED_TEST(KernelOperatorOf, PartsAddUpInDoubleWithEveryInstructionSet) {

@@ -28,6 +28,10 @@ struct GaussianKernels {
   // out_ij <- exp(scale sum_k (x_ik - y_jk)^2), which does not cancel. Twice the arithmetic.
   void (*from_differences)(const GaussianTile<T>& tile, T* out, index_t stride);
 
+  // sum_ij (row_scale_i G_ij col_scale_j)^2
+  double (*squares)(const T* tile, index_t rows, index_t cols, index_t stride, const T* row_scale,
+                    const T* col_scale);
+
   // sums_i += values_i
   void (*add)(index_t count, const T* values, double* sums);
 

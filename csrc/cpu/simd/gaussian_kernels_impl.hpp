@@ -92,6 +92,23 @@ void gaussian(const GaussianTile<T>& tile, T* out, index_t stride) {
 }
 
 template <class T>
+double squares(const T* tile, index_t rows, index_t cols, index_t stride, const T* row_scale,
+               const T* col_scale) {
+  double total = 0.0;
+  for (index_t i = 0; i < rows; ++i) {
+    const T* __restrict row = tile + i * stride;
+    T sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (index_t j = 0; j < cols; ++j) {
+      const T a = row[j] * (row_scale[i] * col_scale[j]);
+      sum += a * a;
+    }
+    total += static_cast<double>(sum);
+  }
+  return total;
+}
+
+template <class T>
 void add(index_t count, const T* values, double* sums) {
 #pragma omp simd
   for (index_t i = 0; i < count; ++i) sums[i] += static_cast<double>(values[i]);
@@ -99,7 +116,7 @@ void add(index_t count, const T* values, double* sums) {
 
 template <class T>
 constexpr GaussianKernels<T> table{gaussian<T, Form::products>, gaussian<T, Form::differences>,
-                                   add<T>};
+                                   squares<T>, add<T>};
 
 }  // namespace EIGENTROPY_INSTRUCTION_SET
 

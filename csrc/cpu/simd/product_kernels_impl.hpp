@@ -62,23 +62,28 @@ void multiply_stripe(index_t rows, index_t depth, index_t width, const T* a, ind
 constexpr index_t depth_block = 64;
 constexpr index_t row_block = 96;
 
-// width is a multiple of 16: whole vectors.
+// Stripes of `vecs` vectors, as many as fit; returns how far they come.
+template <class T, int vecs>
+index_t multiply_stripes(index_t w, index_t rows, index_t depth, index_t width, const T* a,
+                         index_t a_row, index_t a_depth, const T* v, T* y) {
+  for (; w + vecs * lanes<T> <= width; w += vecs * lanes<T>) {
+    multiply_stripe<T, vecs>(rows, depth, width, a, a_row, a_depth, v + w, y + w);
+  }
+  return w;
+}
+
+// width is a multiple of 16: whole vectors. A stripe's accumulators, one row of its vectors and a
+// factor must fit into the registers.
 template <class T>
 void multiply_block(index_t rows, index_t depth, index_t width, const T* a, index_t a_row,
                     index_t a_depth, const T* v, T* y) {
-  index_t w = 0;
-  for (; w + long_side * lanes<T> <= width; w += long_side * lanes<T>) {
-    multiply_stripe<T, long_side>(rows, depth, width, a, a_row, a_depth, v + w, y + w);
+  constexpr int widest = long_side / 2;
+  index_t w = multiply_stripes<T, widest>(0, rows, depth, width, a, a_row, a_depth, v, y);
+  if constexpr (widest > 2) {
+    w = multiply_stripes<T, 3>(w, rows, depth, width, a, a_row, a_depth, v, y);
+    w = multiply_stripes<T, 2>(w, rows, depth, width, a, a_row, a_depth, v, y);
   }
-  for (; w + 4 * lanes<T> <= width; w += 4 * lanes<T>) {
-    multiply_stripe<T, 4>(rows, depth, width, a, a_row, a_depth, v + w, y + w);
-  }
-  for (; w + 2 * lanes<T> <= width; w += 2 * lanes<T>) {
-    multiply_stripe<T, 2>(rows, depth, width, a, a_row, a_depth, v + w, y + w);
-  }
-  for (; w < width; w += lanes<T>) {
-    multiply_stripe<T, 1>(rows, depth, width, a, a_row, a_depth, v + w, y + w);
-  }
+  multiply_stripes<T, 1>(w, rows, depth, width, a, a_row, a_depth, v, y);
 }
 
 template <class T>
