@@ -270,7 +270,7 @@ BAD_INPUT = {
     "base 1": (["z.npy", "--base", "1"], "error: base must not be 1"),
     "base": (["z.npy", "--base", "two"], "error: base must be a number or e, got 'two'"),
     "method": (["z.npy", "--method", "best"], "error: method must be one of 'auto', 'exact'"),
-    "stochastic": (["z.npy", "--method", "stochastic"], "is not built in this version"),
+    "lowrank": (["z.npy", "--method", "lowrank", "-t", "1,2"], "gives S at t = 1 only, got t=1, 2"),
     "dtype": (["z.npy", "--dtype", "float16"], "error: dtype must be 'float32', 'float64'"),
     "tol": (["z.npy", "--tol", "0"], "error: tol must be a finite number > 0, got 0"),
     "estimator": (["z.npy", "--estimator", "x"], "error: estimator must be one of 'matched'"),

@@ -253,13 +253,13 @@ def test_a_solver_error_in_float32_leads_to_float64(gaussian, monkeypatch):
     assert eg.dse(gaussian).dtype == "float64"
 
 
-def test_auto_fits_where_float64_does_not(gaussian, monkeypatch):
+def test_a_matrix_that_does_not_fit_may_fit_in_float32(gaussian, monkeypatch):
     monkeypatch.setattr(_memory, "available", lambda: 10e6)
-    assert eg.dse(gaussian).dtype == "float32"
+    assert eg.dse(gaussian, dtype="float32", method="exact").dtype == "float32"
     with pytest.raises(MemoryError, match="dtype='float32' for half of it"):
         eg.dse(gaussian, method="exact")
     with pytest.raises(MemoryError) as error:
-        eg.dse(np.tile(gaussian, (2, 1)))
+        eg.dse(np.tile(gaussian, (2, 1)), dtype="float32", method="exact")
     assert "in float32" in str(error.value)
     assert "half" not in str(error.value)
 

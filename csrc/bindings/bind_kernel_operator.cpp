@@ -46,6 +46,11 @@ class Operator {
         [](const auto& A) { return py::array_t<double>(A->n(), A->degrees().data()); }, A_);
   }
 
+  py::array_t<double> scaling() const {
+    return std::visit(
+        [](const auto& A) { return py::array_t<double>(A->n(), A->scaling().data()); }, A_);
+  }
+
   double frobenius2() const {
     return std::visit(
         [](const auto& A) {
@@ -102,6 +107,7 @@ void bind_kernel_operator(py::module_& module) {
       .def_property_readonly("frobenius2", &Operator::frobenius2)
       .def_property_readonly("kernel_sum", &Operator::kernel_sum)
       .def_property_readonly("degrees", &Operator::degrees)
+      .def_property_readonly("scaling", &Operator::scaling)
       .def("matmul", &Operator::matmul<double>, py::arg("V").noconvert(),
            py::arg("progress") = py::none())
       .def("matmul", &Operator::matmul<float>, py::arg("V").noconvert(),

@@ -49,6 +49,7 @@ class KernelOperator {
   double trace() const { return trace_; }
   double kernel_sum() const { return kernel_sum_; }  // sum_ij G_ij
   const Buffer<double>& degrees() const { return degrees_; }
+  const Buffer<double>& scaling() const { return s_; }
 
   // |A|_F^2: known from the first product on; before, it takes a pass over the tiles.
   double frobenius2(int threads, Control& control) const;

@@ -74,7 +74,26 @@ Base = Annotated[
         rich_help_panel=KERNEL,
     ),
 ]
-Method = Annotated[str, typer.Option("--method", metavar="auto|exact", rich_help_panel=KERNEL)]
+Method = Annotated[
+    str,
+    typer.Option(
+        "--method",
+        metavar="auto|exact|stochastic|lowrank",
+        help="All eigenvalues, an estimate with a standard error, or a guaranteed bound. auto: "
+        "the first while it takes about a second, else the fastest.",
+        rich_help_panel=KERNEL,
+    ),
+]
+MaxPoints = Annotated[
+    int | None,
+    typer.Option(
+        "--max-points",
+        metavar="N",
+        help="Measure so many rows, chosen at random, of a matrix that has more.",
+        show_default="all",
+        rich_help_panel=KERNEL,
+    ),
+]
 Dtype = Annotated[
     str,
     typer.Option(
@@ -90,7 +109,7 @@ Tol = Annotated[
     typer.Option(
         "--tol",
         metavar="NUMBER",
-        help="Relative error of the entropy that --dtype auto may trade for speed.",
+        help="Relative error of the entropy that every method but exact may make.",
         rich_help_panel=KERNEL,
     ),
 ]

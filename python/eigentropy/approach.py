@@ -1,12 +1,12 @@
 """How the spectrum is obtained: all eigenvalues, an estimate, or a factor of low rank.
 
-docs/stochastic.md states the rule of method="auto"; benchmarks/approaches.py compares its predictions
-with measured times.
+docs/stochastic.md states the rule of method="auto"; benchmarks/approaches.py compares its
+predictions with measured times.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,22 +71,23 @@ class Approach:
         """Whether the entropy of n rows is estimated."""
         return bool(self.estimated_groups([n], d, alpha)[0])
 
-    def estimated_groups(self, sizes: Sequence[int], d: int, alpha: float) -> list[bool]:
+    def estimated_groups(self, sizes: Iterable[int], d: int, alpha: float) -> list[bool]:
         """Which of some groups of rows have their entropies estimated, as one computation."""
+        orders = [int(n) for n in sizes]
         if self.method == "stochastic":
-            return [supports(n) for n in sizes]
+            return [supports(n) for n in orders]
         if self.method != "auto" or self.tol < FLOOR[self.product_dtype]:
-            return [False for _ in sizes]
+            return [False for _ in orders]
         # Exactly, "auto" may also compute in float32; that is not known yet.
         dtype = self.dtype or "float32"
-        soon = sum(exact_cost(n, d, dtype) for n in sizes) <= SOON
+        soon = sum(exact_cost(n, d, dtype) for n in orders) <= SOON
         return [
             supports(n)
             and (
                 not self.fits_exactly(n)
                 or (not soon and self._is_faster(n, d, alpha, dtype))
             )
-            for n in sizes
+            for n in orders
         ]
 
     def _is_faster(self, n: int, d: int, alpha: float, dtype: str) -> bool:
@@ -98,14 +99,14 @@ class Approach:
         return fits(n, self.dtype or "float64")
 
     def explicit(self, n: int) -> bool:
-        """Whether an estimate of n rows keeps the matrix."""
-        return fits(n, self.product_dtype)
+        """Whether an estimate of n rows keeps the matrix, of which it takes one half."""
+        return fits(n // 2**0.5, self.product_dtype)
 
 
-def fits(n: int, dtype: str) -> bool:
+def fits(n: float, dtype: str) -> bool:
     """Whether an n x n matrix leaves enough memory free."""
     size = 4.0 if dtype == "float32" else 8.0
-    return size * float(n) ** 2 <= MATRIX_SHARE * _memory.available()
+    return size * n**2 <= MATRIX_SHARE * _memory.available()
 
 
 def exact_cost(n: int, d: int, dtype: str) -> float:

@@ -128,7 +128,7 @@ def diffusion_spectral_entropy(
         rows, sigma=sigma, alpha=alpha, dtype=dtype, device=device, seed=seed, progress=progress
     )
     result = entropies(operator, [t], base, approach)[0]
-    return result if chosen is None else replace(result, rows_of_Z=len(Z))
+    return result if chosen is None else replace(result, sampled_from=len(Z))
 
 
 def entropies(
@@ -138,9 +138,8 @@ def entropies(
     n, d = operator.rows.shape
     if approach.method == "lowrank":
         if set(times) != {1.0}:
-            raise ValueError(
-                f"method='lowrank' gives S at t = 1 only, got t={', '.join(f'{t:g}' for t in times)}"
-            )
+            given = ", ".join(f"{t:g}" for t in times)
+            raise ValueError(f"method='lowrank' gives S at t = 1 only, got t={given}")
         return low_rank_entropies(operator, base, approach.tol)
     if operator._eigenvalues is None and approach.estimates(n, d, operator.alpha):
         found = stochastic_entropies(operator, times, base, approach)

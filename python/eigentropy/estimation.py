@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from eigentropy import _core, _memory
 from eigentropy._progress import Callback, reporter
 from eigentropy._warnings import warn
@@ -49,15 +47,15 @@ def stochastic_entropies(
         A = kernel_operator(operator, dtype, explicit, progress)
     _warn_about_sigma(operator, A)
     if approach.method == "auto" and set(times) == {1.0} and A.trace < SMOOTH_TRACE:
-        found = _low_rank(operator, _scaling(A), approach.tol, quick=True)
+        found = _low_rank(operator, A.scaling, approach.tol, quick=True)
         if found.converged:
             del A
             return low_rank_entropies(operator, base, approach.tol, quick=True)
     with reporter(operator._progress, "estimate") as progress:
         spectrum = estimate(A, times, approach.tol, operator.seed, progress, dtype=dtype)
-    if approach.method == "auto" and approach.fits_exactly(operator.n):
-        if not all(spectrum.meets(t) for t in times):
-            return None
+    has_met = all(spectrum.meets(t) for t in times)
+    if not has_met and approach.method == "auto" and approach.fits_exactly(operator.n):
+        return None
     for t in times:
         warn_if_too_few(spectrum, t, base)
     return [estimated_entropy(operator, spectrum, t, base, dtype) for t in times]
@@ -113,7 +111,7 @@ def low_rank_entropies(
     with reporter(operator._progress, "kernel") as progress:
         A = kernel_operator(operator, "float64", False, progress)
     _warn_about_sigma(operator, A)
-    found = _low_rank(operator, _scaling(A), tol, quick=quick)
+    found = _low_rank(operator, A.scaling, tol, quick=quick)
     value, bound = found.entropy(base)
     if not found.converged:
         warn(
@@ -155,11 +153,6 @@ def _low_rank(
             seed=operator.seed,
             progress=progress,
         )
-
-
-def _scaling(A: _core.KernelOperator) -> Any:
-    """s with A = diag(s) G diag(s)."""
-    return np.asarray(A.scaling)
 
 
 def _warn_about_sigma(operator: DiffusionOperator, A: _core.KernelOperator) -> None:

@@ -76,6 +76,11 @@ def _label_codes(labels: npt.NDArray[Any], n: int, name: str) -> Codes:
         ) from None
 
 
+def groups_of_rows(codes: Codes, rows: npt.NDArray[Any]) -> Codes:
+    """The groups of some rows, numbered again without those that have none of them."""
+    return np.unique(codes[rows], return_inverse=True)[1].astype(np.int64)
+
+
 def _missing(labels: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     if labels.dtype.kind in "fmM":
         is_missing = np.isnan if labels.dtype.kind == "f" else np.isnat

@@ -16,7 +16,7 @@ from eigentropy._progress import Callback, reporter
 from eigentropy._warnings import warn
 from eigentropy.approach import Approach
 from eigentropy.estimation import estimated_spectrum
-from eigentropy.groups import Codes, group_codes
+from eigentropy.groups import Codes, group_codes, groups_of_rows
 from eigentropy.operator import (
     DiffusionOperator,
     outside_of_range,
@@ -154,7 +154,7 @@ def diffusion_spectral_mutual_information(
     n = operator.n if chosen is None else len(Z)
     codes = group_codes(Y, n, kind, n_clusters, clusters)
     if chosen is not None:
-        codes = np.unique(codes[chosen], return_inverse=True)[1]
+        codes = groups_of_rows(codes, chosen)
     result = informations(
         operator,
         codes,
@@ -320,8 +320,9 @@ def _estimate_groups(
     large = approach.estimated_groups(orders, operator.rows.shape[1], operator.alpha)
     groups: list[_Estimated | None] = [None] * len(orders)
     subsets = np.split(partitions.ravel(), np.cumsum(orders)[:-1])
-    total, done, short = float(orders[large].sum()), 0.0, 0
-    for number in np.flatnonzero(large):
+    numbers = np.flatnonzero(large)
+    total, done, short = float(orders[numbers].sum()), 0.0, 0
+    for number in numbers:
         # Independent probes for each: the errors of differences would not be those of their parts.
         seed = np.random.SeedSequence([operator.seed, int(number)])
         found = estimated_spectrum(
@@ -337,8 +338,8 @@ def _estimate_groups(
             short += 1
     if short:
         warn(
-            f"the entropies of {short} of the {int(total and sum(large))} large groups are not known "
-            f"to tol={approach.tol:g}; their errors are part of the standard error",
+            f"the entropies of {short} of the {len(numbers)} large groups are not known to "
+            f"tol={approach.tol:g}; their errors are part of the standard error",
             PrecisionWarning,
         )
     return groups

@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,9 @@ from eigentropy._progress import Callback
 from eigentropy.approach import Approach
 from eigentropy.bandwidth import RULES
 from eigentropy.entropy import entropies
-from eigentropy.groups import CLUSTERINGS, KINDS, group_codes
+from eigentropy.groups import CLUSTERINGS, KINDS, group_codes, groups_of_rows
 from eigentropy.information import ESTIMATORS, informations
-from eigentropy.operator import DiffusionOperator
+from eigentropy.operator import DiffusionOperator, sample_rows
 from eigentropy.results import Entropy, MutualInformation
 
 Progress = bool | Callback
@@ -46,6 +46,7 @@ class Settings:
     base: float = 2.0
     method: str = "auto"
     tol: float = 1e-3
+    max_points: int | None = None
     dtype: str | None = None
     estimator: str = "matched"
     n_null: int = 20
@@ -67,6 +68,8 @@ class Settings:
         nonnegative(self.alpha, "alpha")
         logarithm_base(self.base)
         Approach.checked(self.method, self.tol, self.dtype)
+        if self.max_points is not None:
+            integer(self.max_points, "max_points", at_least=1)
         one_of(self.estimator, "estimator", ESTIMATORS)
         integer(self.n_null, "n_null", at_least=2 if self.estimator == "matched" else 0)
         one_of(self.kind, "kind", KINDS)
@@ -90,14 +93,22 @@ class Variable:
     groups: npt.NDArray[Any] | None = None
 
     def information(
-        self, operator: DiffusionOperator, settings: Settings, progress: Progress = False
+        self,
+        operator: DiffusionOperator,
+        settings: Settings,
+        progress: Progress = False,
+        chosen: npt.NDArray[Any] | None = None,
     ) -> list[MutualInformation]:
-        """Measure the information that the rows share with it, at every t from one solution."""
+        """Measure the information that the rows share with it, at every t from one solution.
+
+        `chosen` are the numbers of the operator's rows, if they are not all.
+        """
         clusters = settings.clustering if self.groups is None else self.groups
-        self.groups = group_codes(self.values, operator.n, self.kind, settings.n_clusters, clusters)
+        n, wanted = len(self.values), settings.n_clusters
+        self.groups = group_codes(self.values, n, self.kind, wanted, clusters)
         return informations(
             operator,
-            self.groups,
+            self.groups if chosen is None else groups_of_rows(self.groups, chosen),
             settings.t,
             settings.approach,
             estimator=settings.estimator,
@@ -129,18 +140,22 @@ def measure(
             raise ValueError(
                 f"{variable.source} has {len(variable.values)} entries, {name} has {len(Z)} rows"
             )
+    rows, chosen = sample_rows(Z, settings.max_points, settings.seed)
     operator = DiffusionOperator(
-        Z,
+        rows,
         sigma=settings.sigma,
         alpha=settings.alpha,
         dtype=settings.dtype,
         seed=settings.seed,
         progress=progress,
     )
+    results = entropies(operator, settings.t, settings.base, settings.approach)
+    if chosen is not None:
+        results = [replace(result, sampled_from=len(Z)) for result in results]
     return Measurement(
-        entropies=entropies(operator, settings.t, settings.base, settings.approach),
+        entropies=results,
         informations={
-            role: variable.information(operator, settings, progress)
+            role: variable.information(operator, settings, progress, chosen)
             for role, variable in variables.items()
         },
     )

@@ -129,14 +129,14 @@ class Entropy(Number):
     dtype : str
         The precision of the computation, "float64" or "float32".
     error_bound : float
-        Guaranteed bound of the error, in the unit of `base`: of "lowrank", and of the rounding of an
-        exact result in float32. 0 for an exact one in float64, where the error is some 1e-13 for
-        t >= 1 and no bound is computed. NaN for an estimate, which has `standard_error`.
+        Guaranteed bound of the error, in the unit of `base`: of "lowrank", and of the rounding of
+        an exact result in float32. 0 for an exact one in float64, where the error is some 1e-13
+        for t >= 1 and no bound is computed. NaN for an estimate, which has `standard_error`.
     eigenvalues : array of shape (n,), or None
         Of the diffusion operator, descending, where they were all computed.
     rank : int or None
         Of the factor, for "lowrank".
-    rows_of_Z : int or None
+    sampled_from : int or None
         How many rows Z has, if `max_points` chose n of them at random.
     """
 
@@ -153,7 +153,7 @@ class Entropy(Number):
     error_bound: float = 0.0
     eigenvalues: npt.NDArray[Any] | None = None
     rank: int | None = None
-    rows_of_Z: int | None = None
+    sampled_from: int | None = None
     _estimate: SpectralEstimate | None = None
     _rounding: Rounding | None = None  # of a float32 spectrum
     _tol: float | None = None  # what "auto" has to meet; None where the caller chose the dtype
@@ -172,7 +172,8 @@ class Entropy(Number):
             return replace(self, value=value, standard_error=error, t=t)
         if self.eigenvalues is None:
             raise ValueError(
-                "a factor of low rank gives the entropy at t = 1 only; use another method"
+                "this result has no eigenvalues to compute another t from; a factor of low rank is "
+                "for t = 1 only"
             )
         value = spectral_entropy(self.eigenvalues, t=t, base=self.base)
         error = 0.0
@@ -215,7 +216,7 @@ class Entropy(Number):
         return spectral_density(self.eigenvalues, np.ones(self.n), x, width)
 
     def __repr__(self) -> str:
-        rows = f"n={self.n}" + (f" of {self.rows_of_Z} rows" if self.rows_of_Z else "")
+        rows = f"n={self.n}" + (f" of {self.sampled_from} rows" if self.sampled_from else "")
         return (
             f"Entropy({self.value:.6g} {unit(self.base)}, {_how(self)}, {rows}, "
             f"sigma={self.sigma:.4g}, alpha={self.alpha:g}, t={self.t:g})"
@@ -240,8 +241,8 @@ def warn_if_too_few(spectrum: SpectralEstimate, t: float, base: float) -> None:
     value, error = spectrum.entropy(t, base)
     warn(
         f"{spectrum.probes} probes leave a standard error of {error:.2g} {unit(base)} at t={t:g}, "
-        f"whose 95 % interval is wider than tol={spectrum.tol:g} of {value:.4g}; pass a larger tol, "
-        "this t to the function itself, or method='exact'",
+        f"whose 95 % interval is wider than tol={spectrum.tol:g} of {value:.4g}; pass a larger "
+        "tol, this t to the function itself, or method='exact'",
         PrecisionWarning,
     )
 
