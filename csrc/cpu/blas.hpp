@@ -18,19 +18,16 @@ char* scipy_openblas_get_config(void);
 char* scipy_openblas_get_corename(void);
 
 // The trailing size_t are the lengths of the character arguments, as Fortran passes them.
-#define EIGENTROPY_DECLARE_BLAS(T, p)                                                            \
-  void scipy_##p##gemm_(const char*, const char*, const int*, const int*, const int*, const T*,  \
-                        const T*, const int*, const T*, const int*, const T*, T*, const int*,    \
-                        std::size_t, std::size_t);                                               \
-  void scipy_##p##symm_(const char*, const char*, const int*, const int*, const T*, const T*,    \
-                        const int*, const T*, const int*, const T*, T*, const int*, std::size_t, \
-                        std::size_t);                                                            \
-  void scipy_##p##sytrd_(const char*, const int*, T*, const int*, T*, T*, T*, T*, const int*,    \
-                         int*, std::size_t);                                                     \
-  void scipy_##p##sterf_(const int*, T*, T*, int*);                                              \
-  void scipy_##p##syevr_(const char*, const char*, const char*, const int*, T*, const int*,      \
-                         const T*, const T*, const int*, const int*, const T*, int*, T*, T*,     \
-                         const int*, int*, T*, const int*, int*, const int*, int*, std::size_t,  \
+#define EIGENTROPY_DECLARE_BLAS(T, p)                                                           \
+  void scipy_##p##gemm_(const char*, const char*, const int*, const int*, const int*, const T*, \
+                        const T*, const int*, const T*, const int*, const T*, T*, const int*,   \
+                        std::size_t, std::size_t);                                              \
+  void scipy_##p##sytrd_(const char*, const int*, T*, const int*, T*, T*, T*, T*, const int*,   \
+                         int*, std::size_t);                                                    \
+  void scipy_##p##sterf_(const int*, T*, T*, int*);                                             \
+  void scipy_##p##syevr_(const char*, const char*, const char*, const int*, T*, const int*,     \
+                         const T*, const T*, const int*, const int*, const T*, int*, T*, T*,    \
+                         const int*, int*, T*, const int*, int*, const int*, int*, std::size_t, \
                          std::size_t, std::size_t);
 EIGENTROPY_DECLARE_BLAS(float, s)
 EIGENTROPY_DECLARE_BLAS(double, d)
@@ -66,10 +63,6 @@ inline std::string core_name() { return scipy_openblas_get_corename(); }
   inline void gemm(char ta, char tb, int m, int n, int k, T alpha, const T* a, int lda,            \
                    const T* b, int ldb, T beta, T* c, int ldc) {                                   \
     scipy_##p##gemm_(&ta, &tb, &m, &n, &k, &alpha, a, &lda, b, &ldb, &beta, c, &ldc, 1, 1);        \
-  }                                                                                                \
-  inline void symm(char side, char uplo, int m, int n, T alpha, const T* a, int lda, const T* b,   \
-                   int ldb, T beta, T* c, int ldc) {                                               \
-    scipy_##p##symm_(&side, &uplo, &m, &n, &alpha, a, &lda, b, &ldb, &beta, c, &ldc, 1, 1);        \
   }                                                                                                \
   inline int sytrd(char uplo, int n, T* a, int lda, T* d, T* e, T* tau, T* work, int lwork) {      \
     int info = 0;                                                                                  \
