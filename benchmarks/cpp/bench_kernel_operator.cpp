@@ -15,25 +15,34 @@ double flops_of_product(index_t n, index_t d, index_t m) {
 }
 
 template <class T>
-void kernel_operator(benchmark::State& state) {
-  const index_t n = state.range(0), d = state.range(1), m = state.range(2);
-  const Threads threads(static_cast<int>(state.range(3)));
-  Control control;
-  const KernelOperator<T> A(gaussian_rows<T>(n, d), {bandwidth(d)}, thread_count(), control);
+void multiply(benchmark::State& state, const KernelOperator<T>& A, index_t m) {
+  const index_t n = A.n();
   // The trivial eigenvector is what it was after a product.
   const Buffer<T> V(n * m), out(n * m);
   for (index_t i = 0; i < n * m; ++i) V[i] = static_cast<T>(std::sqrt(A.degrees()[i / m]));
-  const MatrixView<const T> v{V.data(), n, m, m};
-  A.frobenius2(thread_count(), control);
+  Control control;
+  A.frobenius2(thread_count(), control);  // which the first product would compute, too
   for (auto _ : state) {
-    A.multiply(v, MatrixView<T>{out.data(), n, m, m}, thread_count(), control);
+    A.multiply(MatrixView<const T>{V.data(), n, m, m}, MatrixView<T>{out.data(), n, m, m},
+               thread_count(), control);
     benchmark::ClobberMemory();
   }
   if (!close<T>(static_cast<double>(out[n * m - 1]), static_cast<double>(V[n * m - 1]))) {
     state.SkipWithError("wrong result");
   }
+}
+
+template <class T>
+void kernel_operator(benchmark::State& state) {
+  const index_t n = state.range(0), d = state.range(1), m = state.range(2);
+  const Threads threads(static_cast<int>(state.range(3)));
+  Control control;
+  const KernelOperator<T> A(gaussian_rows<T>(n, d), {bandwidth(d)}, thread_count(), control);
+  multiply(state, A, m);
   count_flops<T>(state, flops_of_product(n, d, m), thread_count());
-  count_bytes(state, static_cast<double>(n * (d + m)) * sizeof(T));
+  // The rows, the vectors and, in float64, the result.
+  const auto bytes = static_cast<double>(sizeof(T) * (d + m) + sizeof(double) * m);
+  count_bytes(state, static_cast<double>(n) * bytes);
 }
 void operator_axes(benchmark::internal::Benchmark* benchmark) {
   benchmark->ArgNames({"n", "d", "m", "threads"})->UseRealTime()->Unit(benchmark::kMillisecond);
@@ -45,6 +54,26 @@ void operator_axes(benchmark::internal::Benchmark* benchmark) {
 }
 BENCHMARK_TEMPLATE(kernel_operator, float)->Apply(operator_axes);
 BENCHMARK_TEMPLATE(kernel_operator, double)->Apply(operator_axes);
+
+// From tiles that are kept: as much is read as of a stored triangle.
+template <class T>
+void kept_operator(benchmark::State& state) {
+  const index_t n = state.range(0), d = 16, m = state.range(1);
+  const Threads threads(static_cast<int>(state.range(2)));
+  Control control;
+  KernelOperatorOptions options{bandwidth(d)};
+  options.keeps_matrix = true;
+  const KernelOperator<T> A(gaussian_rows<T>(n, d), options, thread_count(), control);
+  multiply(state, A, m);
+  count_flops<T>(state, flops_of_product(n, 0, m), thread_count());
+  count_bytes(state, 0.5 * static_cast<double>(n * n) * sizeof(T));
+}
+void kept_axes(benchmark::internal::Benchmark* benchmark) {
+  benchmark->ArgNames({"n", "m", "threads"})->UseRealTime()->Unit(benchmark::kMillisecond);
+  for (const index_t m : {1, 16, 64, 256}) benchmark->Args({8192, m, thread_count()});
+}
+BENCHMARK_TEMPLATE(kept_operator, double)->Apply(kept_axes);
+BENCHMARK_TEMPLATE(kept_operator, float)->Apply(kept_axes);
 
 }  // namespace
 }  // namespace eigentropy::bench

@@ -22,9 +22,6 @@ char* scipy_openblas_get_corename(void);
   void scipy_##p##gemm_(const char*, const char*, const int*, const int*, const int*, const T*,  \
                         const T*, const int*, const T*, const int*, const T*, T*, const int*,    \
                         std::size_t, std::size_t);                                               \
-  void scipy_##p##symm_(const char*, const char*, const int*, const int*, const T*, const T*,    \
-                        const int*, const T*, const int*, const T*, T*, const int*, std::size_t, \
-                        std::size_t);                                                            \
   void scipy_##p##trsm_(const char*, const char*, const char*, const char*, const int*,          \
                         const int*, const T*, const T*, const int*, T*, const int*, std::size_t, \
                         std::size_t, std::size_t, std::size_t);                                  \
@@ -69,10 +66,6 @@ inline std::string core_name() { return scipy_openblas_get_corename(); }
   inline void gemm(char ta, char tb, int m, int n, int k, T alpha, const T* a, int lda,            \
                    const T* b, int ldb, T beta, T* c, int ldc) {                                   \
     scipy_##p##gemm_(&ta, &tb, &m, &n, &k, &alpha, a, &lda, b, &ldb, &beta, c, &ldc, 1, 1);        \
-  }                                                                                                \
-  inline void symm(char side, char uplo, int m, int n, T alpha, const T* a, int lda, const T* b,   \
-                   int ldb, T beta, T* c, int ldc) {                                               \
-    scipy_##p##symm_(&side, &uplo, &m, &n, &alpha, a, &lda, b, &ldb, &beta, c, &ldc, 1, 1);        \
   }                                                                                                \
   inline void trsm(char side, char uplo, char trans, char diag, int m, int n, T alpha, const T* a, \
                    int lda, T* b, int ldb) {                                                       \

@@ -45,7 +45,7 @@ struct SymmetricSweep<T>::Workspace {
   Buffer<double> row_sums;       // what all tiles of a row give to it
 };
 
-// The tiles of one row, from the left to the right, by one thread.
+// The tiles of one row, by one thread.
 template <class T>
 class SymmetricSweep<T>::RowOfTiles {
  public:
@@ -180,14 +180,16 @@ void SymmetricSweep<T>::run(const Stretch& rows, const Stretch& cols, TileSource
     const index_t begin = rows.begin + row * sweep_tile;
     const RowOfTiles tiles(*this, begin, std::min(rows.end, begin + sweep_tile), work);
     index_t ready = row == 0 ? std::numeric_limits<index_t>::max() : 0;
-    for (index_t col = triangle ? row : 0; col < cols.tiles(); ++col) {
+    // From the right, where every row has tiles: the row below can follow one tile behind.
+    for (index_t step = 1; step <= cols.tiles() - (triangle ? row : 0); ++step) {
+      const index_t col = cols.tiles() - step;
       const index_t left = cols.begin + col * sweep_tile;
       const SweepTile tile = tiles.tile(left, std::min(cols.end, left + sweep_tile));
       const T* const entries = source.get(tile, work.tile.data());
       tiles.multiply(tile, entries, [&] {
-        if (ready <= col) ready = pipeline.wait(row - 1, col + 1, stage.control());
+        if (ready < step) ready = pipeline.wait(row - 1, step, stage.control());
       });
-      pipeline.advance(row, col + 1);
+      pipeline.advance(row, step);
       stage.finish_task();
     }
     tiles.add_row_sums();
