@@ -28,6 +28,14 @@ class Rule:
     nodes: Doubles  # (D,)
     weights: Doubles  # (m, D)
 
+    def first(self, count: int) -> Rule:
+        """The rules of the first vectors."""
+        return Rule(self.nodes, self.weights[:count])
+
+    def total(self) -> Rule:
+        """The rule for the sum over the vectors."""
+        return Rule(self.nodes, self.weights.sum(axis=0, keepdims=True))
+
 
 def rules(T: Doubles, *blocks: Doubles) -> list[Rule]:
     """The rule of each block of vectors, given by coordinates in the first rows of T."""
@@ -67,8 +75,9 @@ def traces_by_probe(sketch: Rule, batches: Sequence[Rule], t: float, exact: Doub
     identity = np.eye(basis.shape[1])
     coefficients = np.linalg.solve(without[0] + RIDGE * identity, without[1])
     beyond = known - np.concatenate(variates)
-    total: Doubles = sketched + np.concatenate(forms)
-    return total + np.einsum("ij,ijk->ik", beyond, coefficients)
+    corrections = np.einsum("ij,ijk->ik", beyond, coefficients)
+    total: Doubles = sketched + np.concatenate(forms) + corrections
+    return total
 
 
 def _control_variates(batches: Sequence[Rule]) -> Doubles:
@@ -85,7 +94,8 @@ def _control_variates(batches: Sequence[Rule]) -> Doubles:
 
 
 def _powers(x: Doubles) -> Doubles:
-    return np.stack([np.ones_like(x), x, x**2], axis=1)
+    powers: Doubles = np.stack([np.ones_like(x), x, x**2], axis=1)
+    return powers
 
 
 def _polynomials(x: Doubles, basis: Doubles) -> Doubles:
