@@ -20,6 +20,9 @@ RIDGE = 1e-6
 # Directions of the three control variates that are rounding where the spectrum has fewer points.
 DEPENDENT = 1e-10
 
+# Nodes that are this small, or their squares, are rounding of a matrix without further eigenvalues.
+NO_EIGENVALUES = 1e-14
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -86,7 +89,8 @@ def _control_variates(batches: Sequence[Rule]) -> Doubles:
     weights = np.concatenate([rule.weights.sum(axis=0) for rule in batches])
     columns = np.sqrt(weights)[:, None] * _powers(nodes)
     lengths = np.linalg.norm(columns, axis=0)
-    lengths[lengths == 0.0] = 1.0  # all eigenvalues are 0
+    none = lengths <= NO_EIGENVALUES * lengths[0]
+    columns[:, none], lengths[none] = 0.0, 1.0
     _, values, vectors = np.linalg.svd(columns / lengths, full_matrices=False)
     kept = values > DEPENDENT * values[0]
     basis: Doubles = vectors[kept].T / values[kept] / lengths[:, None]

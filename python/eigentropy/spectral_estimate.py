@@ -25,8 +25,9 @@ BRACKET_PART = 0.125
 BRACKET_ERRORS = 0.4
 BRACKET_SHARE = 0.02
 
-# An end of the bracket that has not moved lately, while the other one did, may do so in its turn.
-OUTER = 0.1
+# An end of the bracket that has not moved lately, while the other one did, may do so in its turn:
+# the entropy is never taken to be in the outer quarters of the bracket.
+OUTER = 0.25
 
 # Gauss and Gauss-Radau after each of the last four steps, the last one at the end.
 History = Sequence[tuple[Rule, Rule]]
@@ -49,18 +50,24 @@ class SpectralEstimate:
     """
 
     def __init__(
-        self, exact: Doubles, sketch: History, batches: Sequence[History], tol: float
+        self,
+        exact: Doubles,
+        sketch: History,
+        batches: Sequence[History],
+        tol: float,
+        rounding: float,
     ) -> None:
         self._exact = exact  # traces of 1, A, A^2, without the known eigenvalue
         self._sketch = sketch
         self._batches = list(batches)
-        self.n, self.tol = round(exact[0]) + 1, tol
+        self.n, self.tol, self._rounding = round(exact[0]) + 1, tol, rounding
         self.probes = sum(len(batch[-1][0].weights) for batch in batches)
         self.steps = self.columns = 0
 
     def with_probes(self, batch: History) -> SpectralEstimate:
         """The same with more probes."""
-        more = SpectralEstimate(self._exact, self._sketch, [*self._batches, batch], self.tol)
+        batches = [*self._batches, batch]
+        more = SpectralEstimate(self._exact, self._sketch, batches, self.tol, self._rounding)
         more.steps = self.steps
         return more
 
@@ -164,8 +171,8 @@ class SpectralEstimate:
         return powers + 1.0, moments  # the known eigenvalue is 1, its logarithm 0
 
     def allowed(self, point: Point) -> float:
-        """The error in nats that `tol` allows."""
-        return self.tol * max(point.value, self.tol)
+        """The error in nats that `tol` allows, or that no number of probes takes away."""
+        return max(self.tol * max(point.value, self.tol), self._rounding)
 
 
 @dataclass(frozen=True)

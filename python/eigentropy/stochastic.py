@@ -47,6 +47,9 @@ SMALLEST_N = 8 * (SKETCHED + PROBES)
 # Relative error of S that rounding of products in this precision may leave.
 FLOOR = {"float32": 1e-5, "float64": 1e-9}
 
+# The same in nats, for an S near 0.
+ROUNDING = {"float32": 2e-6, "float64": 1e-12}
+
 # A direction that is shorter, beside the longest, is one that Q has already.
 SAME_DIRECTION = 1e-7
 
@@ -174,7 +177,7 @@ class _Run:
             if refined is not None:
                 sketch, Q = refined
                 vectors = _combined(space.basis, Q, self._dtype)
-                start = SpectralEstimate(self._exact, sketch, [], self._tol)
+                start = self._estimate(sketch, [])
                 result = self._more(start, vectors, AFTER)
         while (more := self._missing(result)) > 0:
             if vectors is None:
@@ -198,7 +201,7 @@ class _Run:
             gauss, radau = rules(T, Q, Z), rules(space.matrix_with_zero(), Q, Z)
             sketch.append((gauss[0].total(), radau[0].total()))
             probes.append((gauss[1], radau[1]))
-            result = SpectralEstimate(self._exact, _last(sketch), [_last(probes)], self._tol)
+            result = self._estimate(_last(sketch), [_last(probes)])
             if self._is_enough(space, result, len(sketch)):
                 return space, Q, result
 
@@ -246,6 +249,10 @@ class _Run:
             result = so_far.with_probes(_last(probes))
             if self._is_enough(space, result, len(probes)):
                 return result
+
+    def _estimate(self, sketch: History, batches: Sequence[History]) -> SpectralEstimate:
+        rounding = ROUNDING[self._dtype]
+        return SpectralEstimate(self._exact, sketch, batches, self._tol, rounding)
 
     def _is_enough(self, space: BlockLanczos, estimate: SpectralEstimate, count: int) -> bool:
         if space.exhausted or space.steps >= self._max_steps:
