@@ -57,7 +57,7 @@ class BlockLanczos:
     polynomial p of degree at most 2(k - s) + 1, :math:`x^T p(A) x = y^T p(T) y` with y = V^T x.
     Every new block is made orthogonal to all the earlier ones, twice: without that, copies of
     converged eigenvalues appear. Directions that the product leaves no more than rounding noise of
-    are dropped, and where none is left the space is invariant and T is all of A that the block sees.
+    are dropped, and where none is left the space is invariant: T is all of A that the block sees.
 
     Parameters
     ----------
@@ -71,8 +71,6 @@ class BlockLanczos:
 
     Attributes
     ----------
-    steps : int
-        Number of products so far.
     exhausted : bool
         The space is invariant.
     start : array of shape (m', m)
@@ -94,6 +92,7 @@ class BlockLanczos:
 
     @property
     def steps(self) -> int:
+        """Number of products so far."""
         return len(self._diagonal)
 
     def step(self, progress: Callback | None = None) -> None:

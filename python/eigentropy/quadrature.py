@@ -20,6 +20,9 @@ RIDGE = 1e-6
 # Directions of the three control variates that are rounding where the spectrum has fewer points.
 DEPENDENT = 1e-10
 
+# Nodes that are this small, or their squares, are rounding of a matrix without further eigenvalues.
+NO_EIGENVALUES = 1e-14
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -27,6 +30,14 @@ class Rule:
 
     nodes: Doubles  # (D,)
     weights: Doubles  # (m, D)
+
+    def first(self, count: int) -> Rule:
+        """The rules of the first vectors."""
+        return Rule(self.nodes, self.weights[:count])
+
+    def total(self) -> Rule:
+        """The rule for the sum over the vectors."""
+        return Rule(self.nodes, self.weights.sum(axis=0, keepdims=True))
 
 
 def rules(T: Doubles, *blocks: Doubles) -> list[Rule]:
@@ -67,8 +78,9 @@ def traces_by_probe(sketch: Rule, batches: Sequence[Rule], t: float, exact: Doub
     identity = np.eye(basis.shape[1])
     coefficients = np.linalg.solve(without[0] + RIDGE * identity, without[1])
     beyond = known - np.concatenate(variates)
-    total: Doubles = sketched + np.concatenate(forms)
-    return total + np.einsum("ij,ijk->ik", beyond, coefficients)
+    corrections = np.einsum("ij,ijk->ik", beyond, coefficients)
+    total: Doubles = sketched + np.concatenate(forms) + corrections
+    return total
 
 
 def _control_variates(batches: Sequence[Rule]) -> Doubles:
@@ -77,7 +89,8 @@ def _control_variates(batches: Sequence[Rule]) -> Doubles:
     weights = np.concatenate([rule.weights.sum(axis=0) for rule in batches])
     columns = np.sqrt(weights)[:, None] * _powers(nodes)
     lengths = np.linalg.norm(columns, axis=0)
-    lengths[lengths == 0.0] = 1.0  # all eigenvalues are 0
+    none = lengths <= NO_EIGENVALUES * lengths[0]
+    columns[:, none], lengths[none] = 0.0, 1.0
     _, values, vectors = np.linalg.svd(columns / lengths, full_matrices=False)
     kept = values > DEPENDENT * values[0]
     basis: Doubles = vectors[kept].T / values[kept] / lengths[:, None]
@@ -85,7 +98,8 @@ def _control_variates(batches: Sequence[Rule]) -> Doubles:
 
 
 def _powers(x: Doubles) -> Doubles:
-    return np.stack([np.ones_like(x), x, x**2], axis=1)
+    powers: Doubles = np.stack([np.ones_like(x), x, x**2], axis=1)
+    return powers
 
 
 def _polynomials(x: Doubles, basis: Doubles) -> Doubles:

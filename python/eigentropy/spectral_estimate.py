@@ -5,24 +5,34 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from eigentropy._options import logarithm_base, positive
 from eigentropy.lanczos import Array, Doubles
-from eigentropy.quadrature import Rule, student_quantile, traces_by_probe
+from eigentropy.quadrature import Rule, power_and_moment, student_quantile, traces_by_probe
 from eigentropy.spectrum import spectral_density
 
 LEVEL = 0.95
 
-# Steps go on while the bracket is wider than this many standard errors, or than this share of the
-# tolerance if that is more. Where in it the answer lies is known to a part of its width.
-BRACKET_ERRORS = 4.0
-BRACKET_SHARE = 0.2
-BRACKET_PART = 12.0
+# tr A^t for these is known beforehand.
+T_IS_KNOWN = (1.0, 2.0)
 
-# Gauss and Gauss-Radau after the step before the last one, and after the last one.
-FourRules = tuple[Rule, Rule, Rule, Rule]
+# Where in the bracket the entropy lies is known to this part of its width, or to what the last step
+# changed, if that is more. Steps go on until that is a small part of the standard error of the
+# probes, or of the tolerance if that is more.
+BRACKET_PART = 0.125
+BRACKET_ERRORS = 0.4
+BRACKET_SHARE = 0.02
+
+# An end of the bracket that has not moved lately, while the other one did, may do so in its turn:
+# the entropy is never taken to be in the outer quarters of the bracket.
+OUTER = 0.25
+
+# Gauss and Gauss-Radau after each of the last four steps, the last one at the end.
+History = Sequence[tuple[Rule, Rule]]
+REMEMBERED = 4
 
 
 class SpectralEstimate:
@@ -41,18 +51,24 @@ class SpectralEstimate:
     """
 
     def __init__(
-        self, exact: Doubles, sketch: FourRules, batches: Sequence[FourRules], tol: float
+        self,
+        exact: Doubles,
+        sketch: History,
+        batches: Sequence[History],
+        tol: float,
+        rounding: float,
     ) -> None:
         self._exact = exact  # traces of 1, A, A^2, without the known eigenvalue
         self._sketch = sketch
         self._batches = list(batches)
-        self.n, self.tol = round(exact[0]) + 1, tol
-        self.probes = sum(len(batch[0].weights) for batch in batches)
+        self.n, self.tol, self._rounding = round(exact[0]) + 1, tol, rounding
+        self.probes = sum(len(batch[-1][0].weights) for batch in batches)
         self.steps = self.columns = 0
 
-    def with_probes(self, batch: FourRules) -> SpectralEstimate:
+    def with_probes(self, batch: History) -> SpectralEstimate:
         """The same with more probes."""
-        more = SpectralEstimate(self._exact, self._sketch, [*self._batches, batch], self.tol)
+        batches = [*self._batches, batch]
+        more = SpectralEstimate(self._exact, self._sketch, batches, self.tol, self._rounding)
         more.steps = self.steps
         return more
 
@@ -81,35 +97,43 @@ class SpectralEstimate:
     def excess(self, t: float) -> float:
         """Half-width of the 95 % interval of S(t), in units of what `tol` allows."""
         point = self.at(t)
-        return self.quantile() * point.error / self._allowed(point)
+        return self.quantile() * point.error / self.allowed(point)
 
     def is_converged(self, t: float) -> bool:
         """Whether what more steps could change is small beside the other errors."""
         point = self.at(t)
-        small = max(BRACKET_ERRORS * point.statistical, BRACKET_SHARE * self._allowed(point))
-        return point.width <= small
+        small = max(BRACKET_ERRORS * point.statistical, BRACKET_SHARE * self.allowed(point))
+        return point.unresolved <= small
 
     def at(self, t: float) -> Point:
         """S(t) in nats."""
         t = positive(t, "t")
-        by_rule = [self._by_rule(which, t) for which in range(4)]
-        share = _share_of_radau(*(value for value, _ in by_rule))
-        (gauss, gauss_terms), (radau, radau_terms) = by_rule[2:]
-        terms = (1.0 - share) * gauss_terms + share * radau_terms
-        statistical = float(terms.std(ddof=1)) / math.sqrt(len(terms))
-        return Point(gauss + share * (radau - gauss), statistical, gauss, radau)
+        gauss, radau = (
+            [self._by_rule(step, which, t) for step in range(REMEMBERED)] for which in (0, 1)
+        )
+        ends = np.array([[value for value, _ in rule] for rule in (gauss, radau)])
+        share, before = _where_they_meet(ends[:, 1:]), _where_they_meet(ends[:, :-1])
+        value = _between(ends[:, -1], share)
+        terms = _between((gauss[-1][1], radau[-1][1]), share)
+        return Point(
+            value=float(value),
+            statistical=float(terms.std(ddof=1)) / math.sqrt(len(terms)),
+            ends=(float(ends[0, -1]), float(ends[1, -1])),
+            drift=abs(float(value - _between(ends[:, -2], before))),
+            shift=abs(share - before),
+        )
 
     @property
     def nodes(self) -> Doubles:
         """Quadrature nodes, shape (D,), the known eigenvalue 1 first."""
-        parts = [self._sketch[2].nodes, *(batch[2].nodes for batch in self._batches)]
+        parts = [self._sketch[-1][0].nodes, *(batch[-1][0].nodes for batch in self._batches)]
         return np.concatenate([[1.0], *parts])
 
     @property
     def weights(self) -> Doubles:
         """Their weights, about n in all: the sum of weights * f(nodes) estimates tr f(A)."""
-        parts = [batch[2].weights.sum(axis=0) / self.probes for batch in self._batches]
-        return np.concatenate([[1.0], self._sketch[2].weights[0], *parts])
+        parts = [batch[-1][0].weights.sum(axis=0) / self.probes for batch in self._batches]
+        return np.concatenate([[1.0], self._sketch[-1][0].weights[0], *parts])
 
     def density(self, x: Array, width: float = 0.02) -> Doubles:
         """Smoothed spectral density at x: eigenvalues a unit of length, over n.
@@ -119,43 +143,78 @@ class SpectralEstimate:
         """
         return spectral_density(self.nodes, self.weights, x, width)
 
-    def _by_rule(self, which: int, t: float) -> tuple[float, Doubles]:
-        """S(t) by one of the four rules, and what each probe adds to it, to first order."""
-        batches = [batch[which] for batch in self._batches]
-        powers, moments = traces_by_probe(self._sketch[which], batches, t, self._exact).T
-        powers = powers + 1.0  # the known eigenvalue, whose logarithm is 0
-        if t in (1.0, 2.0):
-            powers = np.full_like(powers, 1.0 + self._exact[int(t)])
+    def influence(self, t: float, x: Doubles) -> Doubles:
+        """By how much S(t) grows, to first order, with an eigenvalue more at x."""
+        T, M = (float(trace.mean()) for trace in self._traces(-1, 0, t))
+        powers, moments = power_and_moment(x, t).T
+        growth: Doubles = -t * moments / T
+        return growth if t in T_IS_KNOWN else growth + powers * (1.0 + t * M / T) / T
+
+    def _by_rule(self, step: int, which: int, t: float) -> tuple[float, Doubles]:
+        """S(t) by one rule, and what each probe adds to it, to first order."""
+        powers, moments = self._traces(step, which, t)
         T, M = float(powers.mean()), float(moments.mean())
         terms: Doubles = powers / T - t * moments / T + t * M * powers / T**2
         return math.log(T) - t * M / T, terms
 
-    def _allowed(self, point: Point) -> float:
-        return self.tol * max(point.value, self.tol)
+    def _traces(self, step: int, which: int, t: float) -> tuple[Doubles, Doubles]:
+        """T and M by one rule, from each probe."""
+        batches = [batch[step][which] for batch in self._batches]
+        powers, moments = traces_by_probe(self._sketch[step][which], batches, t, self._exact).T
+        if t in T_IS_KNOWN:
+            return np.full_like(powers, 1.0 + self._exact[int(t)]), moments
+        return powers + 1.0, moments  # the known eigenvalue is 1, its logarithm 0
+
+    def allowed(self, point: Point) -> float:
+        """The error in nats that `tol` allows, or that no number of probes takes away."""
+        return max(self.tol * max(point.value, self.tol), self._rounding)
 
 
 @dataclass(frozen=True)
 class Point:
-    """An entropy in nats: the value, the standard error of the probes, the ends of the bracket."""
+    """An entropy in nats.
+
+    Attributes
+    ----------
+    value : float
+    statistical : float
+        Standard error that comes from the probes.
+    ends : (float, float)
+        The value by Gauss and by Gauss-Radau quadrature.
+    drift : float
+        What the last step changed.
+    shift : float
+        By what part of the bracket the place in it has changed.
+    """
 
     value: float
     statistical: float
-    gauss: float
-    radau: float
+    ends: tuple[float, float]
+    drift: float
+    shift: float
 
     @property
-    def width(self) -> float:
-        """Of the bracket."""
-        return abs(self.gauss - self.radau)
+    def unresolved(self) -> float:
+        """What quadrature may be off."""
+        width = abs(self.ends[1] - self.ends[0])
+        return max(self.drift, width * max(BRACKET_PART, self.shift))
 
     @property
     def error(self) -> float:
-        """Standard error, with what is not known of the place in the bracket."""
-        return math.hypot(self.statistical, self.width / BRACKET_PART)
+        """Standard error of probes and quadrature together."""
+        return math.hypot(self.statistical, self.unresolved)
 
 
-def _share_of_radau(gauss_before: float, radau_before: float, gauss: float, radau: float) -> float:
-    """Where in the bracket both ends meet if they keep approaching at the rates of the last step."""
-    by_gauss, by_radau = abs(gauss - gauss_before), abs(radau - radau_before)
-    moved = by_gauss + by_radau
-    return by_gauss / moved if moved > 0.0 else 0.5
+def _where_they_meet(ends: Doubles) -> float:
+    """The place in the bracket that both ends approach as fast as in these steps, shape (2, steps).
+
+    0 is Gauss, 1 is Gauss-Radau.
+    """
+    by_gauss, by_radau = np.ptp(ends, axis=1)
+    if by_gauss + by_radau == 0.0:
+        return 0.5
+    return float(np.clip(by_gauss / (by_gauss + by_radau), OUTER, 1.0 - OUTER))
+
+
+def _between(ends: Any, share: float) -> Any:
+    return ends[0] + share * (ends[1] - ends[0])

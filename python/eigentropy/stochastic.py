@@ -1,7 +1,7 @@
 """Diffusion spectral entropy from products of the operator with blocks of random vectors.
 
-docs/stochastic.md derives the estimator and its variance; benchmarks/stochastic_variants.py compares
-it with simpler ones.
+docs/stochastic.md derives the estimator and its variance; benchmarks/stochastic_variants.py
+compares it with simpler ones.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from eigentropy import _memory
-from eigentropy._options import integer, logarithm_base, one_of, positive
+from eigentropy._options import integer, one_of, positive
 from eigentropy._progress import Callback
 from eigentropy.lanczos import Array, BlockLanczos, Doubles, Products
 from eigentropy.quadrature import Rule, rules
-from eigentropy.spectral_estimate import FourRules, SpectralEstimate
+from eigentropy.spectral_estimate import REMEMBERED, History, SpectralEstimate
 
 # Columns of the first block: those that Q is made of, and the probes. A power of two of them is
 # what a product is fastest with; the probes fix the degrees of freedom of the standard error.
@@ -25,6 +25,13 @@ PROBES = 16
 
 # Q spans the first blocks of the sketched columns' Krylov space: A is applied to them twice.
 SKETCH_BLOCKS = 3
+
+# Where they do not do, Q becomes Ritz vectors, between so many, whose quadrature takes no more than
+# this share of the tolerance, from between so many steps; and so many probes start anew outside Q.
+MIN_SKETCH, MAX_SKETCH = 32, 64
+SKETCH_SHARE = 0.02
+REFINED_STEPS, MOST_REFINED_STEPS = 6, 8
+AFTER = 32
 
 # Probes that one more block may have, and all blocks together.
 BLOCK_PROBES = 64
@@ -39,6 +46,9 @@ SMALLEST_N = 8 * (SKETCHED + PROBES)
 
 # Relative error of S that rounding of products in this precision may leave.
 FLOOR = {"float32": 1e-5, "float64": 1e-9}
+
+# The same in nats, for an S near 0.
+ROUNDING = {"float32": 2e-6, "float64": 1e-12}
 
 # A direction that is shorter, beside the longest, is one that Q has already.
 SAME_DIRECTION = 1e-7
@@ -117,10 +127,11 @@ def _reachable(tol: float, dtype: str) -> float:
     tol = positive(tol, "tol")
     if tol < FLOOR[dtype]:
         raise ValueError(
-            f"tol must be at least {FLOOR[dtype]:g}, which rounding in {dtype} may cost, got {tol!r}; "
-            "use method='exact'"
+            f"tol must be at least {FLOOR[dtype]:g}, which rounding in {dtype} may cost, "
+            f"got {tol!r}; use method='exact'"
         )
     return tol
+
 
 def max_steps(n: int, dtype: str) -> int:
     """How many products with one block there may be, by the memory that there is for its basis."""
@@ -138,7 +149,7 @@ def max_steps(n: int, dtype: str) -> int:
 
 
 class _Run:
-    """One estimate on its way: the first block, then blocks of more probes while they are needed."""
+    """One estimate on its way: the first block, then more probes while they are needed."""
 
     def __init__(
         self,
@@ -158,51 +169,95 @@ class _Run:
         self._work = _Work(progress, self._max_steps * (SKETCHED + PROBES))
 
     def result(self) -> SpectralEstimate:
-        result, Q = self._first()
+        """The estimate, as good as `tol` asks for or 1024 probes make it."""
+        space, Q, result = self._first()
+        vectors: Array | None = None
+        if self._missing(result) > PROBES:
+            refined = self._refined(space, result)
+            if refined is not None:
+                sketch, Q = refined
+                vectors = _combined(space.basis, Q, self._dtype)
+                start = self._estimate(sketch, [])
+                result = self._more(start, vectors, AFTER)
         while (more := self._missing(result)) > 0:
-            self._work.expect(self._max_steps * more)
-            result = self._more(result, Q, more)
+            if vectors is None:
+                vectors = _combined(space.basis, Q, self._dtype)
+            result = self._more(result, vectors, more)
         self._work.finish()
-        result.columns = self._work.done
+        result.steps, result.columns = space.steps, self._work.done
         return result
 
-    def _first(self) -> tuple[SpectralEstimate, Array]:
-        """The estimate of the first block, and Q, shape (n, at most 48)."""
+    def _first(self) -> tuple[BlockLanczos, Doubles, SpectralEstimate]:
+        """The first block: its space, Q in coordinates of its basis, and the estimate."""
         space = self._space(self._signs(SKETCHED + PROBES))
-        sketch: list[Rule] = []
-        probes: list[Rule] = []
+        sketch: list[tuple[Rule, Rule]] = []
+        probes: list[tuple[Rule, Rule]] = []
         while True:
             self._step(space)
             if space.steps < SKETCH_BLOCKS and not space.exhausted:
                 continue
             T = space.matrix()
             Q, Z = _split(T, space, SKETCHED)
-            for matrix in (T, space.matrix_with_zero()):
-                by_vector, by_probe = rules(matrix, Q, Z)
-                sketch.append(Rule(by_vector.nodes, by_vector.weights.sum(axis=0, keepdims=True)))
-                probes.append(by_probe)
-            estimate = SpectralEstimate(self._exact, _last(sketch), [_last(probes)], self._tol)
-            if self._is_enough(space, estimate, len(sketch)):
-                estimate.steps = space.steps
-                return estimate, _combined(space.basis, Q, self._dtype)
+            gauss, radau = rules(T, Q, Z), rules(space.matrix_with_zero(), Q, Z)
+            sketch.append((gauss[0].total(), radau[0].total()))
+            probes.append((gauss[1], radau[1]))
+            result = self._estimate(_last(sketch), [_last(probes)])
+            if self._is_enough(space, result, len(sketch)):
+                return space, Q, result
+
+    def _refined(
+        self, space: BlockLanczos, result: SpectralEstimate
+    ) -> tuple[History, Doubles] | None:
+        """A better sketch, for new probes: Ritz vectors, from the largest Ritz value down.
+
+        As many as the bracket allows; some more steps may be needed for more than Q has now.
+        Returns the rules of the sketch and its coordinates, or None where the spectrum has no
+        such leading part. The probes of the first block are in the same space, and cannot serve
+        outside these vectors.
+        """
+        while True:
+            if space.steps >= REFINED_STEPS or space.exhausted:
+                T = space.matrix()
+                Y = np.linalg.eigh(T)[1][:, : -MAX_SKETCH - 1 : -1]
+                (gauss,), (radau,) = rules(T, Y), rules(space.matrix_with_zero(), Y)
+                kept = min(self._accurate(gauss, radau, result, t) for t in self._times)
+                if kept >= MIN_SKETCH:
+                    kept_rules = (gauss.first(kept).total(), radau.first(kept).total())
+                    return _last([kept_rules]), Y[:, :kept]
+                if space.exhausted or space.steps >= min(MOST_REFINED_STEPS, self._max_steps):
+                    return None
+            self._step(space)
+
+    def _accurate(self, gauss: Rule, radau: Rule, result: SpectralEstimate, t: float) -> int:
+        """How many of the vectors together have a bracket that `tol` does not notice."""
+        by_gauss, by_radau = (r.weights @ result.influence(t, r.nodes) for r in (gauss, radau))
+        width = np.cumsum(np.abs(by_gauss - by_radau))
+        return int(np.searchsorted(width, SKETCH_SHARE * result.allowed(result.at(t))))
 
     def _more(self, so_far: SpectralEstimate, Q: Array, count: int) -> SpectralEstimate:
-        """The estimate with `count` more probes, on the complement of the same Q."""
+        """The estimate with `count` more probes, outside the span of Q."""
+        self._work.expect(self._max_steps * count)
         signs = self._signs(count)
         space = self._space(signs - Q @ (Q.T @ signs))
-        probes: list[Rule] = []
+        probes: list[tuple[Rule, Rule]] = []
         while True:
             self._step(space)
-            for matrix in (space.matrix(), space.matrix_with_zero()):
-                probes += rules(matrix, space.start)
-            estimate = so_far.with_probes(_last(probes))
-            if self._is_enough(space, estimate, len(probes)):
-                return estimate
+            gauss, radau = (
+                rules(T, space.start)[0] for T in (space.matrix(), space.matrix_with_zero())
+            )
+            probes.append((gauss, radau))
+            result = so_far.with_probes(_last(probes))
+            if self._is_enough(space, result, len(probes)):
+                return result
+
+    def _estimate(self, sketch: History, batches: Sequence[History]) -> SpectralEstimate:
+        rounding = ROUNDING[self._dtype]
+        return SpectralEstimate(self._exact, sketch, batches, self._tol, rounding)
 
     def _is_enough(self, space: BlockLanczos, estimate: SpectralEstimate, count: int) -> bool:
         if space.exhausted or space.steps >= self._max_steps:
             return True
-        return count > 2 and all(estimate.is_converged(t) for t in self._times)
+        return count > 1 and all(estimate.is_converged(t) for t in self._times)
 
     def _missing(self, estimate: SpectralEstimate) -> int:
         """How many more probes the tolerance takes, at most a block; 0 if they would not do."""
@@ -258,10 +313,9 @@ def _combined(basis: Sequence[Array], coordinates: Doubles, dtype: str) -> Array
     return total
 
 
-def _last(rules: Sequence[Rule]) -> FourRules:
-    """The rules of the last two steps; those of the only step twice."""
-    gauss_before, radau_before, gauss, radau = (*rules[:2], *rules)[-4:]
-    return gauss_before, radau_before, gauss, radau
+def _last(steps: Sequence[tuple[Rule, Rule]]) -> History:
+    """The rules of the last steps; the first one again where there were fewer."""
+    return [*[steps[0]] * REMEMBERED, *steps][-REMEMBERED:]
 
 
 class _Work:
