@@ -95,7 +95,8 @@ def test_numpy_and_torch_scalars_are_numbers(Z):
 @pytest.mark.parametrize("measure", [eg.dse, dsmi])
 def test_a_matrix_that_cannot_fit_is_refused_before_it_is_allocated(Z, measure, monkeypatch):
     monkeypatch.setattr(_memory, "available", lambda: 1000.0)
-    with pytest.raises(MemoryError, match=r"matrix in float64 needs .* bytes.*1000 bytes.*stochastic"):
+    message = r"matrix in float64 needs .* bytes.*1000 bytes.*stochastic"
+    with pytest.raises(MemoryError, match=message):
         measure(Z)
 
 

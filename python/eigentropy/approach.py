@@ -23,6 +23,8 @@ EIGENVALUES = 1.5
 # one with so few columns is.
 STEPS = 10
 NARROW = 2.0
+# What an estimate takes however few the rows are: small matrices, and Python.
+START = 6e10
 
 # All eigenvalues are worth more than an estimate: an estimate must be predicted to be so much
 # faster, and they are computed anyway where that takes about a second.
@@ -115,10 +117,10 @@ def exact_cost(n: int, d: int, dtype: str) -> float:
 
 
 def estimate_cost(n: int, d: int, alpha: float, dtype: str, explicit: bool) -> float:
-    """Of an estimate with one block of vectors."""
+    """Of an estimate with one block of vectors, which most kernels need."""
     product = 2.0 * NARROW * float(n) ** 2 * (SKETCHED + PROBES)
     passes = 1 if explicit else STEPS + (1 if alpha == 0.0 else 2)
-    return _slowness(dtype) * (passes * _kernel_cost(n, d) + STEPS * product)
+    return START + _slowness(dtype) * (passes * _kernel_cost(n, d) + STEPS * product)
 
 
 def _kernel_cost(n: int, d: int) -> float:
