@@ -13,6 +13,9 @@ namespace {
 template <class T>
 using Shared = std::shared_ptr<const KernelOperator<T>>;
 
+// A of the rows of Z. dtype is that of its tiles; vectors and results may have the other one.
+// explicit: the upper triangle is kept, half of n x n; if not, each product computes it again.
+// memory_limit: bytes that the rows may take; of more, stretches are read from Z when needed.
 // Never changes but for what is computed on first use, and that is atomic.
 class Operator {
  public:
