@@ -6,8 +6,8 @@
 Part one: estimators that multiply A with the same number of columns, 32 in each of 6 products, or
 a sixth more, and the root mean square of their relative error of S over seeds. Part two: the
 estimate as it is, at the default tolerance: errors, work, and the share of the 95 % intervals that
-contain the exact value. Part three: what vectors and products in float32 change of an estimate, seed
-by seed. The exact values are from all eigenvalues.
+contain the exact value. Part three: what vectors and products in float32 change of an estimate,
+seed by seed. The exact values are from all eigenvalues.
 """
 
 from __future__ import annotations
