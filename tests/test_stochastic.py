@@ -360,7 +360,7 @@ def test_a_tolerance_that_cannot_be_met_is_refused(tol):
 
 def test_the_floor_is_named():
     matrix, _ = prescribed(decaying(300))
-    with pytest.raises(ValueError, match="at least 1e-05, which rounding in float32 may cost"):
+    with pytest.raises(ValueError, match="at least 5e-05, which rounding in float32 may cost"):
         estimate(matrix, tol=1e-6)
 
 
