@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -54,13 +55,14 @@ def test_an_estimate_says_how_sure_it_is(gaussian):
 
 def test_an_estimate_serves_every_t(gaussian):
     result = eg.dse(gaussian, method="stochastic")
-    for t in (1.0, 2.0, 3.5):
+    for t in (1.0, 1.5, 2.0):
         exact = float(eg.dse(gaussian, t=t, method="exact"))
-        other = result.at(t)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", eg.PrecisionWarning)
+            other = result.at(t)
         assert other.t == t
         assert abs(float(other) - exact) <= 5 * other.standard_error + 1e-5 * exact
-    again = result.at(3.5).at(1.0)
-    assert float(again) == float(result)
+    assert float(other.at(1.0)) == float(result)
 
 
 def test_at_warns_where_the_probes_are_too_few(roll):
@@ -175,9 +177,12 @@ def test_a_tolerance_beyond_reach_names_the_floor(gaussian, tol, message):
 
 
 def test_a_small_tolerance_takes_float64(gaussian):
-    assert eg.dse(gaussian[:300], method="stochastic", tol=9e-6).dtype == "float64"
-    with pytest.raises(ValueError, match="tol must be at least 1e-05"):
-        eg.dse(gaussian, method="stochastic", tol=9e-6, dtype="float32")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", eg.PrecisionWarning)
+        result = eg.dse(gaussian[:300], method="stochastic", tol=4e-5)
+    assert result.dtype == "float64"
+    with pytest.raises(ValueError, match="tol must be at least 5e-05"):
+        eg.dse(gaussian, method="stochastic", tol=4e-5, dtype="float32")
 
 
 # What "auto" does
@@ -207,7 +212,7 @@ def test_auto_is_exact_where_the_probes_do_not_do(roll, eager, monkeypatch):
 
 
 def test_auto_estimates_what_does_not_fit(gaussian, monkeypatch):
-    monkeypatch.setattr(_memory, "available", lambda: 7e6)
+    monkeypatch.setattr(_memory, "available", lambda: 4e6)
     assert eg.dse(gaussian).method == "stochastic"
     with pytest.raises(MemoryError, match="method='stochastic' or 'auto'"):
         eg.dse(gaussian, method="exact", sigma=3.0)
@@ -287,18 +292,22 @@ def test_large_groups_are_estimated_and_small_ones_exact(labelled, estimator):
     assert result.method == "stochastic"
     kinds = [type(group).__name__ for group in result._source.groups.spectra]
     assert kinds == ["_Estimated", "_Estimated", "_AllEigenvalues"] * 5
+    if estimator == "plain":
+        assert result.standard_error > exact.standard_error == 0.0
     # The random partitions are the same, so that the difference is of the estimates alone.
-    assert result.standard_error > exact.standard_error
     assert abs(float(result) - float(exact)) < 3e-3 * exact.conditional_entropy
     assert result.p_value == exact.p_value
     assert result.adjusted == pytest.approx(exact.adjusted, rel=0.02)
 
 
 def test_the_errors_of_estimated_groups_cover_their_differences(labelled):
-    exact = eg.dsmi(*labelled, method="exact", n_null=4)
+    options = {"estimator": "plain", "n_null": 0}
+    exact = eg.dsmi(*labelled, method="exact", **options)
     errors = []
     for seed in range(20):
-        result = eg.dsmi(*labelled, method="stochastic", n_null=4, seed=seed, sigma=exact.sigma)
+        result = eg.dsmi(
+            *labelled, method="stochastic", seed=seed, sigma=exact.sigma, tol=5e-3, **options
+        )
         entropies, standard_errors, _ = result._source._conditional(1.0)
         errors.append((entropies[0] - exact.conditional_entropy) / standard_errors[0])
     assert np.mean(np.abs(errors) < 2.2) >= 0.8
