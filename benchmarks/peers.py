@@ -112,7 +112,8 @@ def entropy(spec: dict[str, Any]) -> Ready:
         import eigentropy as eg
 
         Z = Z.astype(np.float32)
-        return lambda: Z, lambda rows: float(eg.dse(rows, sigma=sigma, alpha=0.0, dtype="float32"))
+        options = {"sigma": sigma, "alpha": 0.0, "dtype": "float32", "method": "exact"}
+        return lambda: Z, lambda rows: float(eg.dse(rows, **options))
     package = _package(spec["package"])
     return lambda: Z, lambda rows: package.diffusion_spectral_entropy(
         rows, gaussian_kernel_sigma=sigma

@@ -50,7 +50,8 @@ def test_an_estimate_says_how_sure_it_is(gaussian):
     wide = result.interval(0.999)
     assert wide[0] < low < high < wide[1]
     assert math.isnan(result.bound)
-    assert "+-" in repr(result) and "stochastic" in repr(result)
+    assert "+- " in repr(result)
+    assert "stochastic" in repr(result)
 
 
 def test_an_estimate_serves_every_t(gaussian):

@@ -55,9 +55,9 @@ def measurement_json(
 
 def entropy_json(result: Entropy) -> dict[str, Any]:
     """List all fields but the eigenvalues, and the largest value that n rows can have."""
-    settings = ("method", "rank", "dtype", "n", "sampled_from")
-    settings += ("sigma", "alpha", "t", "base", "seed")
-    names = ("value", "standard_error", "error_bound", *settings)
+    how = ("method", "rank", "dtype", "n", "sampled_from")
+    settings = ("sigma", "alpha", "t", "base", "seed")
+    names = ("value", "standard_error", "error_bound", *how, *settings)
     fields = {name: getattr(result, name) for name in names}
     return {**fields, "maximum": _log_n(result)}
 
