@@ -85,10 +85,7 @@ class Approach:
         soon = sum(exact_cost(n, d, dtype) for n in orders) <= SOON
         return [
             supports(n)
-            and (
-                not self.fits_exactly(n)
-                or (not soon and self._is_faster(n, d, alpha, dtype))
-            )
+            and (not self.fits_exactly(n) or (not soon and self._is_faster(n, d, alpha, dtype)))
             for n in orders
         ]
 
