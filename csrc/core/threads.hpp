@@ -51,9 +51,20 @@ class ThreadTeam {
 // nothing is lost by fork().
 void parallel_for(index_t count, int threads, Task task);
 
-// While one of these lives, BLAS and LAPACK calls run on the thread that makes them: used around
-// loops that are parallel themselves. Process-wide, since BLAS knows no other way; overlapping
-// scopes of several threads are counted.
+// BLAS and LAPACK run on the thread that calls them, but while one of these lives: around the few
+// routines that have no loop of ours above them. Its threads wait by spinning, also for a while
+// after the last call. Process-wide, since BLAS knows no other way; scopes of several threads are
+// counted.
+class ThreadedBlas {
+ public:
+  ThreadedBlas();
+  ~ThreadedBlas();
+  ThreadedBlas(const ThreadedBlas&) = delete;
+  ThreadedBlas& operator=(const ThreadedBlas&) = delete;
+};
+
+// Keeps BLAS to one thread although another thread has a ThreadedBlas: around loops that are
+// parallel themselves, and whose results must not depend on what else is running.
 class SingleThreadedBlas {
  public:
   SingleThreadedBlas();

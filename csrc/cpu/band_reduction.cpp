@@ -192,9 +192,14 @@ class BandReduction {
   // Both triangles of a diagonal block of which A has the lower one.
   const T* whole_square(Columns<T> block, index_t rows, int worker) const {
     T* square = work_.squares.data() + worker * Blocks::largest * Blocks::largest;
-    for (index_t j = 0; j < rows; ++j) {
-      for (index_t i = j; i < rows; ++i) {
-        square[j * rows + i] = square[i * rows + j] = *block.at(i, j);
+    for (index_t j = 0; j < rows; ++j) std::copy_n(block.at(j, j), rows - j, square + j * rows + j);
+    constexpr index_t step = 16;  // rows and columns that stay in the first-level cache
+    for (index_t first = 0; first < rows; first += step) {
+      for (index_t j = 0; j < std::min(first + step, rows); ++j) {
+        const index_t end = std::min(first + step, rows);
+        for (index_t i = std::max(first, j + 1); i < end; ++i) {
+          square[i * rows + j] = square[j * rows + i];
+        }
       }
     }
     return square;

@@ -171,6 +171,7 @@ template <class T>
 void top_eigenpairs(SymmetricView<T> A, index_t k, T* w, MatrixView<T> vectors, Control& control) {
   require_finite(A);
   const Control::Detachable owns_its_memory(control);
+  const ThreadedBlas all_threads;
   const int n = blas::to_blas(A.n), lda = blas::to_blas(A.stride);
   const int wanted = blas::to_blas(k), first = n - wanted + 1;
   Buffer<T> values(n);

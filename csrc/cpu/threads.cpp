@@ -33,18 +33,22 @@ std::atomic<int>& configured_threads() {
   return count;
 }
 
-// Number of live SingleThreadedBlas scopes. A child of fork() has none of the threads that hold
-// them, so it starts again from zero with a fresh lock.
+// Numbers of live scopes. A child of fork() has none of the threads that hold them, so it starts
+// again from zero with a fresh lock.
 struct BlasScopes {
   std::mutex lock;
-  int live = 0;
+  int single = 0, several = 0;
+
+  void apply() const {
+    blas::set_threads(several > 0 && single == 0 ? configured_threads().load() : 1);
+  }
 
   static BlasScopes& instance() {
     static BlasScopes scopes;
     static const int registered =
         pthread_atfork([] { instance().lock.lock(); }, [] { instance().lock.unlock(); },
                        [] {
-                         instance().live = 0;
+                         instance().single = instance().several = 0;
                          instance().lock.unlock();
                        });
     static_cast<void>(registered);
@@ -52,29 +56,28 @@ struct BlasScopes {
   }
 };
 
+// Counts a scope that begins or ends. A count is 0 already in a child that was forked inside one.
+void change(int BlasScopes::* count, int by) {
+  BlasScopes& scopes = BlasScopes::instance();
+  const std::lock_guard<std::mutex> guard(scopes.lock);
+  scopes.*count = std::max(0, scopes.*count + by);
+  scopes.apply();
+}
+
 }  // namespace
 
 int thread_count() { return configured_threads().load(); }
 
 void set_thread_count(int count) {
   configured_threads().store(std::max(1, count));
-  BlasScopes& scopes = BlasScopes::instance();
-  const std::lock_guard<std::mutex> guard(scopes.lock);
-  if (scopes.live == 0) blas::set_threads(thread_count());
+  change(&BlasScopes::single, 0);
 }
 
-SingleThreadedBlas::SingleThreadedBlas() {
-  BlasScopes& scopes = BlasScopes::instance();
-  const std::lock_guard<std::mutex> guard(scopes.lock);
-  if (scopes.live++ == 0) blas::set_threads(1);
-}
+SingleThreadedBlas::SingleThreadedBlas() { change(&BlasScopes::single, 1); }
+SingleThreadedBlas::~SingleThreadedBlas() { change(&BlasScopes::single, -1); }
 
-SingleThreadedBlas::~SingleThreadedBlas() {
-  BlasScopes& scopes = BlasScopes::instance();
-  const std::lock_guard<std::mutex> guard(scopes.lock);
-  // live is 0 in a child that was forked inside this scope.
-  if (scopes.live == 0 || --scopes.live == 0) blas::set_threads(thread_count());
-}
+ThreadedBlas::ThreadedBlas() { change(&BlasScopes::several, 1); }
+ThreadedBlas::~ThreadedBlas() { change(&BlasScopes::several, -1); }
 
 namespace {
 

@@ -83,11 +83,12 @@ class Approach:
         # Exactly, "auto" may also compute in float32; that is not known yet.
         dtype = self.dtype or "float32"
         soon = sum(exact_cost(n, d, dtype) for n in orders) <= SOON
-        return [
-            supports(n)
+        wanted = {
+            n: supports(n)
             and (not self.fits_exactly(n) or (not soon and self._is_faster(n, d, alpha, dtype)))
-            for n in orders
-        ]
+            for n in set(orders)
+        }
+        return [wanted[n] for n in orders]
 
     def _is_faster(self, n: int, d: int, alpha: float, dtype: str) -> bool:
         estimate = estimate_cost(n, d, alpha, self.product_dtype, self.explicit(n))

@@ -135,14 +135,23 @@ TEST(ThreadCounts, BelowOneMeansOne) {
   EXPECT_EQ(thread_count(), 1);
 }
 
-TEST(ThreadCounts, AreThoseOfBlasToo) {
+TEST(ThreadedBlasScopes, GiveBlasTheThreadsThatThereAre) {
   const ThreadCount threads(3);
-  EXPECT_EQ(thread_count(), 3);
-  EXPECT_EQ(blas_threads(), 3);
+  EXPECT_EQ(blas_threads(), 1);
+  {
+    const ThreadedBlas scope;
+    EXPECT_EQ(blas_threads(), 3);
+    {
+      const ThreadedBlas inner;
+    }
+    EXPECT_EQ(blas_threads(), 3);
+  }
+  EXPECT_EQ(blas_threads(), 1);
 }
 
 TEST(SingleThreadedBlasScopes, EndWithTheLastOfThem) {
   const ThreadCount threads(3);
+  const ThreadedBlas all_threads;
   {
     const SingleThreadedBlas outer;
     EXPECT_EQ(blas_threads(), 1);
@@ -157,6 +166,7 @@ TEST(SingleThreadedBlasScopes, EndWithTheLastOfThem) {
 
 TEST(SingleThreadedBlasScopes, OfSeveralThreadsAreCounted) {
   const ThreadCount threads(3);
+  const ThreadedBlas all_threads;
   std::promise<void> entered, leave;
   std::thread other([&] {
     const SingleThreadedBlas scope;
@@ -175,6 +185,7 @@ TEST(SingleThreadedBlasScopes, OfSeveralThreadsAreCounted) {
 
 TEST(SingleThreadedBlasScopes, EndWithTheCountThatWasSetInside) {
   const ThreadCount threads(3);
+  const ThreadedBlas all_threads;
   {
     const SingleThreadedBlas scope;
     set_thread_count(4);
@@ -185,6 +196,7 @@ TEST(SingleThreadedBlasScopes, EndWithTheCountThatWasSetInside) {
 
 TEST(SingleThreadedBlasScopes, EndWhenAnExceptionPasses) {
   const ThreadCount threads(3);
+  const ThreadedBlas all_threads;
   try {
     const SingleThreadedBlas scope;
     throw std::runtime_error("passing");
@@ -226,7 +238,8 @@ TEST(Fork, ChildOfAScopeStartsWithoutIt) {
   const auto expected = spectrum_of_sample(300);
   const SingleThreadedBlas scope;
   EXPECT_TRUE(holds_in_child([&] {
-    return all_near(spectrum_of_sample(300), expected, 1e-13) && blas_threads() == thread_count();
+    const ThreadedBlas all_threads;
+    return blas_threads() == thread_count() && all_near(spectrum_of_sample(300), expected, 1e-13);
   }));
 }
 
