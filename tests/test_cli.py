@@ -21,7 +21,7 @@ from eigentropy import cli, groups, tracking
 from eigentropy._figure import axis_of
 from eigentropy.measuring import Settings
 
-HEAVY = ("torch", "sklearn", "scipy", "matplotlib", "pyarrow", "pandas", "safetensors")
+HEAVY = ("torch", "sklearn", "scipy", "matplotlib", "pyarrow", "pandas", "safetensors", "zarr")
 
 
 def invoke(*args):

@@ -18,6 +18,7 @@ ORDER = [
     "_progress",
     "_warnings",
     "_lifetime",
+    "_temporary",
     "_arrays",
     "spectrum",
     "precision",

@@ -254,8 +254,8 @@ def test_importing_is_light():
     """No framework, no plotting, no clustering is imported before it is needed."""
     result = run_script(
         "import sys, eigentropy; "
-        "print([m for m in ('torch','cupy','sklearn','scipy','matplotlib','pandas','pyarrow')"
-        " if m in sys.modules])"
+        "print([m for m in ('torch','cupy','sklearn','scipy','matplotlib','pandas','pyarrow',"
+        "'zarr') if m in sys.modules])"
     )
     assert result.stdout.strip() == "[]", result.stderr
 

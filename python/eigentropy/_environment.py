@@ -17,6 +17,7 @@ _OPTIONAL = {
     "pyarrow": ".csv, .tsv and .parquet files",
     "matplotlib": "figures",
     "torch": ".pt and .pth files, tensors",
+    "zarr": "Zarr arrays",
 }
 
 

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 
-def require(needed: float, what: str, alternative: str) -> None:
-    """Raise MemoryError if `needed` bytes are not available."""
-    free = available()
+def require(needed: float, what: str, alternative: str, free: float | None = None) -> None:
+    """Raise MemoryError if `needed` bytes are not free; of memory, unless `free` is given."""
+    free = available() if free is None else free
     if needed > free:
         raise MemoryError(
             f"{what} needs {needed / 2**30:.1f} GiB ({needed:.0f} bytes) and "

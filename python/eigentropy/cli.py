@@ -114,8 +114,8 @@ def measure_command(
         str,
         typer.Argument(
             metavar="FILE",
-            help="Matrix (n, d), one row a sample: .npy, .npz, .csv, .tsv, .parquet, .pt, .pth or "
-            ".safetensors.",
+            help="Matrix (n, d), one row a sample: .npy, .npz, .csv, .tsv, .parquet, .pt, .pth, "
+            ".safetensors or .zarr.",
         ),
     ],
     labels: options.Labels = None,

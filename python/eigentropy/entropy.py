@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from eigentropy._arrays import row_count
 from eigentropy._options import integer, logarithm_base, positive
 from eigentropy._progress import Callback
 from eigentropy._warnings import warn
@@ -128,7 +129,7 @@ def diffusion_spectral_entropy(
         rows, sigma=sigma, alpha=alpha, dtype=dtype, device=device, seed=seed, progress=progress
     )
     result = entropies(operator, [t], base, approach)[0]
-    return result if chosen is None else replace(result, sampled_from=len(Z))
+    return result if chosen is None else replace(result, sampled_from=row_count(Z))
 
 
 def entropies(

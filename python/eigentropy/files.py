@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -18,13 +19,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._arrays import Matrix, as_matrix, as_numpy
+from eigentropy._arrays import Matrix, as_matrix, as_numpy, is_zarr
 
 Array = npt.NDArray[Any]
 
 ARCHIVES = (".npy", ".npz", ".pt", ".pth", ".safetensors")
 TABLES = (".csv", ".tsv", ".parquet")
-SUFFIXES = ARCHIVES + TABLES
+DIRECTORIES = (".zarr",)
+SUFFIXES = ARCHIVES + TABLES + DIRECTORIES
 
 
 class FileError(ValueError):
@@ -45,6 +47,8 @@ def read_matrix(path: str | os.PathLike[str], key: str | None = None) -> Matrix:
     ``.csv``,         all columns, or the one called `key`; a first line that is not numbers is
     ``.tsv``          the header. Needs pyarrow
     ``.parquet``      the same; a column of lists of one length counts as that many columns
+    ``.zarr``         a directory: the array, or the one at `key` of a group (``outer/inner``).
+                      Needs zarr. What does not fit into memory is copied to a temporary file
     ================= =========================================================================
 
     Parameters
@@ -108,7 +112,7 @@ def read_sample(
     labels = None
     if column is not None:
         labels = _checked_labels(contents.own_labels(column), shown(path, column))
-    matrix = _checked_matrix(contents.matrix(key, without=column), shown(path, key))
+    matrix = _checked_matrix(contents.matrix(key, without=column), path, key)
     if labels is not None and len(labels) != len(matrix):
         raise FileError(
             f"{shown(path, column)} has {len(labels)} entries, "
@@ -121,7 +125,9 @@ def read_variable(path: str | os.PathLike[str], key: str | None = None) -> Matri
     """Read as `read_matrix` does, but a 1-d array of n numbers is a matrix (n, 1)."""
     path, key = split_key(path, key)
     array = _Contents(path).matrix(key)
-    return _checked_matrix(array[:, None] if array.ndim == 1 else array, shown(path, key))
+    if array.ndim == 1:
+        array = as_numpy(array, shown(path, key))[:, None]
+    return _checked_matrix(array, path, key)
 
 
 def is_file_name(text: str) -> bool:
@@ -134,15 +140,23 @@ def require_file(path: str | os.PathLike[str]) -> None:
     path, _ = split_key(path, None)
     with named_errors(path):
         status = path.stat()
-    if stat.S_ISDIR(status.st_mode):
+    is_directory = stat.S_ISDIR(status.st_mode)
+    if is_directory and path.suffix.lower() not in DIRECTORIES:
         raise FileError(f"{shown(path)} is a directory; a file is wanted")
+    if path.suffix.lower() in DIRECTORIES and not is_directory:
+        raise FileError(f"{shown(path)} is a file; a directory is wanted")
     if path.suffix.lower() not in SUFFIXES:
         kind = repr(path.suffix) if path.suffix else "without a suffix"
         raise FileError(
             f"{shown(path)}: unknown kind of file {kind}; known are {', '.join(SUFFIXES)}"
         )
-    if status.st_size == 0:
+    if status.st_size == 0 and not is_directory:
         raise FileError(f"{shown(path)} is empty (0 bytes)")
+
+
+def is_data(path: Path) -> bool:
+    """Say whether this is a file, or a directory that holds arrays as a file does."""
+    return path.is_dir() if path.suffix.lower() in DIRECTORIES else path.is_file()
 
 
 def split_key(path: str | os.PathLike[str], key: str | None) -> tuple[Path, str | None]:
@@ -194,7 +208,7 @@ class _Contents:
         with named_errors(self._path):
             if self._table is not None:
                 return self._table.labels(key)
-            return self._member(key, None)
+            return as_numpy(self._member(key, None), shown(self._path, key))
 
     def own_labels(self, column: str) -> Array:
         try:
@@ -362,25 +376,65 @@ def _safetensor(path: Path, name: str, entry: dict[str, Any], start: int) -> Arr
     return array
 
 
+_ZARR_METADATA = ("zarr.json", ".zarray", ".zgroup")
+
+
+def _open_zarr(path: Path) -> _Members:
+    try:
+        import zarr
+    except ImportError as error:
+        raise FileError(
+            f"{shown(path)}: reading .zarr needs zarr; pip install 'eigentropy[zarr]'"
+        ) from error
+    if not any((path / name).is_file() for name in _ZARR_METADATA):
+        raise FileError(f"{shown(path)} holds neither a Zarr array nor a group")
+    arrays = list(_zarr_arrays(zarr.open(os.fspath(path), mode="r"), ""))
+    return {name: partial(_zarr_array, path, array) for name, array in arrays}
+
+
+def _zarr_arrays(node: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Find the arrays in nested groups, names joined by slashes."""
+    if is_zarr(node):
+        yield name, node
+        return
+    members = itertools.chain(node.arrays(), node.groups())
+    for inner, member in sorted(members, key=lambda member: str(member[0])):
+        yield from _zarr_arrays(member, f"{name}/{inner}" if name else inner)
+
+
+def _zarr_array(path: Path, array: Any) -> Any:
+    """Return it unread, since it may be larger than memory."""
+    compressors = array.compressors if hasattr(array, "compressors") else (array.compressor,)
+    codecs = (*(array.filters or ()), *(compressors or ()))
+    if any(getattr(codec, "codec_id", None) == "pickle" for codec in codecs):
+        raise FileError(_refused(path, "holds"))
+    return array
+
+
 _OPENERS: dict[str, Callable[[Path], _Members]] = {
     ".npy": _open_npy,
     ".npz": _open_npz,
     ".pt": _open_torch,
     ".pth": _open_torch,
     ".safetensors": _open_safetensors,
+    ".zarr": _open_zarr,
 }
 
 
-def _checked_matrix(array: Array, file: str) -> Matrix:
+def _checked_matrix(array: Array, path: Path, key: str | None) -> Matrix:
+    file = shown(path, key)
     if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
         raise FileError(f"{file} must hold real numbers, its dtype is {array.dtype}")
     if array.ndim < 2:
-        what = "a scalar" if array.ndim == 0 else f"a 1-d array of length {len(array)}"
+        what = "a scalar" if array.ndim == 0 else f"a 1-d array of length {array.size}"
         raise FileError(f"{file} holds {what}; a matrix (n, d) is wanted, one row a sample")
-    try:
-        return as_matrix(array, file)
-    except (ValueError, TypeError) as error:
-        raise FileError(str(error)) from error
+    with named_errors(path):  # of what is only read now
+        try:
+            return as_matrix(array, file)
+        except (ValueError, TypeError) as error:
+            if not str(error).startswith(file):
+                raise
+            raise FileError(str(error)) from error
 
 
 def _checked_labels(array: Array, file: str) -> Array:

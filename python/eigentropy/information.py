@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core, _memory
+from eigentropy._arrays import row_count
 from eigentropy._options import integer, logarithm_base, one_of, positive
 from eigentropy._progress import Callback, reporter
 from eigentropy._warnings import warn
@@ -151,7 +152,7 @@ def diffusion_spectral_mutual_information(
     operator = _operator(rows, sigma=sigma, alpha=alpha, dtype=dtype, device=device, seed=seed)
     if operator is Z:
         approach = replace(approach, dtype=operator.dtype)  # which the caller has chosen
-    n = operator.n if chosen is None else len(Z)
+    n = operator.n if chosen is None else row_count(Z)
     codes = group_codes(Y, n, kind, n_clusters, clusters)
     if chosen is not None:
         codes = groups_of_rows(codes, chosen)

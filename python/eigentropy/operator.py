@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core, _memory
-from eigentropy._arrays import Matrix, as_matrix, as_numpy
+from eigentropy._arrays import Matrix, as_matrix, as_numpy, chosen_rows, is_zarr
 from eigentropy._options import (
     cpu_device,
     integer,
@@ -94,7 +94,7 @@ class DiffusionOperator:
         if self.alpha > MAX_ALPHA:
             raise ValueError(f"alpha must be at most {MAX_ALPHA:g}, got {alpha!r}")
         self.seed = integer(seed, "seed", at_least=0)
-        self.rows: Matrix = as_matrix(Z)
+        self.rows: Matrix = as_matrix(Z, progress=progress)
         self.n = len(self.rows)
         self.sigma = resolve_sigma(sigma, self.rows, self.seed)
         self._progress = progress
@@ -291,12 +291,12 @@ def sample_rows(
     if max_points is None:
         return Z, None
     most = integer(max_points, "max_points", at_least=1)
-    rows = as_numpy(Z, "Z")
-    if rows.ndim == 0 or len(rows) <= most:
+    rows = Z if is_zarr(Z) else as_numpy(Z, "Z")
+    if rows.ndim == 0 or rows.shape[0] <= most:
         return Z, None
     generator = np.random.default_rng(integer(seed, "seed", at_least=0))
-    chosen = np.sort(generator.permutation(len(rows))[:most])
-    return rows[chosen], chosen
+    chosen = np.sort(generator.permutation(rows.shape[0])[:most])
+    return chosen_rows(rows, chosen), chosen
 
 
 def require_matrix_memory(n: int, d: int, dtype: str, rows: int = 0) -> None:

@@ -132,9 +132,11 @@ def find_snapshots(
     given = [snapshots] if isinstance(snapshots, (str, os.PathLike)) else list(snapshots)
     paths: list[Path] = []
     for path in map(Path, given):
-        if not path.is_dir():
+        if path.is_dir() and not files.is_data(path):
+            paths += _files_in(path, besides)
+        else:
             files.require_file(path)  # now, rather than after hours of measuring
-        paths += _files_in(path, besides) if path.is_dir() else [path]
+            paths.append(path)
     if not paths:
         raise files.FileError("there are no snapshots: the list of files is empty")
     return sorted(dict.fromkeys(paths), key=lambda path: natural_key(str(path)))
@@ -208,7 +210,7 @@ def _files_in(directory: Path, besides: Sequence[Any]) -> list[Path]:
             for path in directory.iterdir()
             if path.suffix.lower() in files.SUFFIXES
             and not path.name.startswith(".")
-            and path.is_file()
+            and files.is_data(path)
             and path.absolute() not in other
         ]
     if not found:
