@@ -324,7 +324,7 @@ def test_the_rows_of_an_estimate_are_not_loaded(tmp_path, large_rows, large_entr
     growth, entropy, method = result.stdout.split()
     assert method == "stochastic"
     assert float(entropy) == pytest.approx(large_entropy, rel=1e-6)
-    assert float(growth) < 30  # MiB; two tiles of rows take 24 MB
+    assert float(growth) < 30  # MiB; two blocks of rows take 12 MB
 
 
 # Zarr directories as files.

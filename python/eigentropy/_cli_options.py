@@ -15,7 +15,7 @@ Key = Annotated[
     str | None,
     typer.Option(
         "--key",
-        help="Array of a .npz, .pt or .safetensors file, or column of a table. Also FILE:KEY.",
+        help="Array of a .npz, .pt, .safetensors or .zarr, or column of a table. Also FILE:KEY.",
         rich_help_panel=DATA,
     ),
 ]

@@ -47,9 +47,10 @@ def diffusion_spectral_entropy(
     Parameters
     ----------
     Z : array-like of shape (n, d)
-        One row a sample; NumPy, torch (CPU) or any array with ``__dlpack__``; (n, ...) is
+        One row a sample; NumPy, torch (CPU), Zarr or any array with ``__dlpack__``; (n, ...) is
         flattened. float32 and float64 are used in place, also from a mapped file, which is never
-        loaded as a whole; float16 and bfloat16 are copied to float32, integers to float64.
+        loaded as a whole; float16 and bfloat16 are copied to float32, integers to float64. Such
+        copies, and those of Zarr arrays, are mapped temporary files where memory is too small.
     t : float
         Diffusion time, > 0: larger t damps small eigenvalues, which is where noise sits.
     sigma : float or str

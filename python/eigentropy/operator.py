@@ -45,7 +45,8 @@ class DiffusionOperator:
 
     What is asked for is computed on first use and kept. At most one n x n matrix exists at a time:
     `eigenvalues` overwrites it, and `matmul` builds it again. The rows are read anew each time, a
-    block of columns at a time: Z must not change meanwhile, and may be a mapped file.
+    block of columns at a time: Z must not change meanwhile, and may be a mapped file. A Zarr array
+    is copied once.
 
     Parameters
     ----------
