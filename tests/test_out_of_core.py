@@ -14,9 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import zarr
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 from threadpoolctl import threadpool_limits
 from typer.testing import CliRunner
 
@@ -143,6 +145,16 @@ def test_a_mapped_file_of_another_dtype_is_copied_to_one_of_floats(temporary, tm
     assert isinstance(matrix, np.memmap)
     assert matrix.dtype.isnative
     np.testing.assert_array_equal(matrix, Z.astype("f8"))
+
+
+def test_bfloat16_in_a_file_is_copied_to_one_of_float32(temporary, tmp_path, monkeypatch, Z):
+    monkeypatch.setattr(files, "fits_in_memory", lambda size: False)
+    tensor = torch.from_numpy(Z).bfloat16()
+    save_file({"Z": tensor}, tmp_path / "z.safetensors")
+    matrix = files.read_matrix(tmp_path / "z.safetensors")
+    assert isinstance(matrix, np.memmap)
+    assert matrix.filename is None
+    np.testing.assert_array_equal(matrix, tensor.float().numpy())
 
 
 def test_rows_that_cannot_be_flattened_in_place_are_copied(temporary, Z):

@@ -42,7 +42,7 @@ def mapped_copy(
 
     Parameters
     ----------
-    source : array-like with shape and ndim
+    source : array-like with a shape
         Is indexed by slices, one for each axis, that begin with a chunk.
     dtype : dtype
     chunks : sequence of int

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy._arrays import Matrix, as_matrix, as_numpy, is_zarr
+from eigentropy._temporary import fits_in_memory, mapped_copy
 
 Array = npt.NDArray[Any]
 
@@ -371,9 +372,24 @@ def _safetensor(path: Path, name: str, entry: dict[str, Any], start: int) -> Arr
     if begin == end:
         return np.empty(shape, dtype)
     array = np.memmap(path, dtype, mode="r", offset=start + begin, shape=shape)
-    if kind == "BF16":
-        return (array.astype("<u4") << 16).view("<f4")
-    return array
+    if kind != "BF16":
+        return array
+    widened = _Widened(array)
+    if fits_in_memory(2 * array.nbytes):
+        return widened[...]
+    return mapped_copy(widened, np.float32, (1,) * array.ndim, shown(path, name))
+
+
+class _Widened:
+    """bfloat16, as 16 bits each, that become float32 where they are looked at."""
+
+    def __init__(self, bits: Array) -> None:
+        self._bits = bits
+        self.shape = bits.shape
+
+    def __getitem__(self, region: Any) -> Array:
+        wide: Array = self._bits[region].astype("<u4") << 16
+        return wide.view("<f4")
 
 
 _ZARR_METADATA = ("zarr.json", ".zarray", ".zgroup")

@@ -112,6 +112,7 @@ def track(
                 Z, variables = read_sample(path, key, column, shared, settings)
                 measured = measure(Z, variables, settings, name=files.shown(path))
                 row = _row(name, measured)
+            del Z, variables, measured  # which may take much room, before the next is read
             rows.append(row)
             if output is not None:
                 write_atomically(Path(output), to_csv(rows).encode())
