@@ -1,0 +1,177 @@
+"""Estimates without a matrix: how time grows with n, n = 100 000, and answers that are known.
+
+    python benchmarks/large.py --output benchmarks/results/large.json
+
+Each measurement is in a process of its own, on normal rows in float32 with d = 128, alpha = 1/2 and
+sigma = "auto". A pass computes the kernel between all rows once; columns are those that A was
+multiplied with. Peak is what the process holds at most, everything included. Seconds are from the
+rows to the number. Fails where time grows faster than n^2.1, the largest case takes more than 10
+minutes or 2 GB, or an entropy that is known is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from estimates import Counted, Data, estimated, products, rounded, timed
+from machine import clean_environment, describe
+from measure import resident_bytes
+from truths import TRUTHS, agreement
+
+SIZES = (2500, 5000, 10000, 20000, 40000, 80000)
+LARGEST = 100000
+KNOWN = 50000
+DIMENSIONS = 128
+ALPHA = 0.5
+TOL = 1e-3
+# Passes that give the degrees, the trace and |A|_F^2, where alpha is not 0.
+PASSES_BEFORE = 2
+# The estimate is one draw; a level of 95 % would reject one good result in twenty.
+LEVEL = 0.999
+
+MOST_SLOPE = 2.1
+MOST_SECONDS = 600.0
+MOST_BYTES = 2e9
+
+
+def normal_rows(n: int) -> np.ndarray:
+    return np.random.default_rng(n).normal(size=(n, DIMENSIONS)).astype(np.float32)
+
+
+def one_size(n: int) -> dict[str, Any]:
+    Z = normal_rows(n)
+    seconds, (A, found) = timed(lambda: _entropy(Z))
+    value, error = found.entropy()
+    return {
+        "n": n,
+        "d": DIMENSIONS,
+        "seconds": seconds,
+        "passes": PASSES_BEFORE + A.calls,
+        "columns": A.columns,
+        "probes": found.probes,
+        "peak_bytes": resident_bytes("VmHWM"),
+        "bits": value,
+        "standard_error": error,
+        "meets_tol": found.meets(1.0),
+    }
+
+
+def _entropy(Z: np.ndarray) -> tuple[Counted, Any]:
+    A = products(Data("", Z, "auto"), ALPHA, explicit=False)
+    return A, estimated(A, [1.0], TOL)
+
+
+def one_truth(name: str, n: int) -> dict[str, Any]:
+    truth = TRUTHS[name](n)
+    seconds, found = timed(
+        lambda: estimated(truth.operator(), list(truth.entropies), TOL)
+    )
+    return {
+        "name": truth.name,
+        "n": found.n,
+        "seconds": seconds,
+        "probes": found.probes,
+        "t": agreement(truth, found, TOL, LEVEL),
+    }
+
+
+def alone(function: str, *arguments: object) -> dict[str, Any]:
+    """The function's result from a process of its own."""
+    command = [sys.executable, __file__, "--alone", json.dumps([function, *arguments])]
+    output = subprocess.run(
+        command, env=clean_environment(), stdout=subprocess.PIPE, text=True, check=True
+    ).stdout
+    result: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return result
+
+
+def slope(rows: Sequence[dict[str, Any]]) -> float:
+    """Of log seconds over log n, by least squares; NaN for fewer than two sizes."""
+    if len(rows) < 2:
+        return math.nan
+    n, seconds = ([math.log(row[name]) for row in rows] for name in ("n", "seconds"))
+    return float(np.polyfit(n, seconds, 1)[0])
+
+
+def faults(growth: float, largest: dict[str, Any] | None, known: Sequence[dict[str, Any]]) -> list[str]:
+    """What is not as it must be."""
+    found = []
+    if growth > MOST_SLOPE:
+        found.append(f"time grows as n^{growth:.2f}")
+    if largest is not None:
+        if not largest["seconds"] <= MOST_SECONDS:
+            found.append(f"n = {largest['n']} takes {largest['seconds']:.0f} s")
+        if not largest["peak_bytes"] <= MOST_BYTES:
+            found.append(f"n = {largest['n']} takes {largest['peak_bytes'] / 1e9:.2f} GB")
+        if not largest["meets_tol"]:
+            found.append(f"n = {largest['n']} does not meet tol")
+    for row in known:
+        for t, at in row["t"].items():
+            if not at["agrees"]:
+                found.append(f"{row['name']}, n = {row['n']}, t = {t}: {at}")
+    return found
+
+
+def size_line(row: dict[str, Any]) -> str:
+    return (
+        f"n = {row['n']:6d}: {row['seconds']:8.2f} s, {row['passes']} passes, "
+        f"{row['columns']} columns, peak {row['peak_bytes'] / 1e9:.2f} GB, "
+        f"{row['bits']:.4f} +- {row['standard_error']:.4f} bits"
+    )
+
+
+def truth_line(row: dict[str, Any]) -> str:
+    parts = [f"t={t}: {at['relative_difference']:+.1e}" for t, at in row["t"].items()]
+    return f"n = {row['n']:6d}: {row['seconds']:8.2f} s, {row['name']}, {', '.join(parts)}"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--sizes", type=int, nargs="*", default=SIZES)
+    parser.add_argument("--largest", type=int, default=LARGEST, help="0: none")
+    parser.add_argument("--known", type=int, default=KNOWN, help="n of the truths; 0: none")
+    parser.add_argument("--alone", help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.alone:
+        function, *values = json.loads(options.alone)
+        print(json.dumps({"one_size": one_size, "one_truth": one_truth}[function](*values)))
+        return
+    sizes = [shown(size_line, alone("one_size", n)) for n in options.sizes]
+    growth = slope(sizes)
+    print(f"time grows as n^{growth:.2f}")
+    largest = shown(size_line, alone("one_size", options.largest)) if options.largest else None
+    names = TRUTHS if options.known else ()
+    known = [shown(truth_line, alone("one_truth", name, options.known)) for name in names]
+    wrong = faults(growth, largest, known)
+    results = {
+        "machine": describe(),
+        "tol": TOL,
+        "slope": growth,
+        "sizes": sizes,
+        "largest": largest,
+        "known": known,
+        "faults": wrong,
+    }
+    if options.output:
+        options.output.write_text(json.dumps(rounded(results), indent=1) + "\n")
+    if wrong:
+        raise SystemExit("\n".join(wrong))
+
+
+def shown(line: Callable[[dict[str, Any]], str], row: dict[str, Any]) -> dict[str, Any]:
+    print(line(row), flush=True)
+    return row
+
+
+if __name__ == "__main__":
+    main()
