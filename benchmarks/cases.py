@@ -30,6 +30,8 @@ class Contender:
     answer: str | None = "answer"
     # Of its answer; see rounds.difference.
     tolerance: float = 10.0
+    # The tolerance is of the difference as a share of the reference.
+    relative: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,24 @@ def dse(sizes: list[int]) -> Iterator[Case]:
         yield Case({"n": n, "d": 512}, _entropies(), _save_rows(n, 512))
 
 
+def stochastic(sizes: list[int]) -> Iterator[Case]:
+    """Estimates with tol = 1e-3 beside all eigenvalues, which they are compared with."""
+
+    def contender(package: str, library: str, tolerance: float) -> Contender:
+        spec = {"task": "entropy", "package": package}
+        return Contender(package, (library,), spec, tolerance=tolerance, relative=True)
+
+    contenders = [
+        # The first is what the others' answers are compared with where the peer does not take part.
+        contender("eigentropy float32", "eigentropy", 1e-5),
+        contender("eigentropy stochastic", "eigentropy", 1e-3),
+        contender("eigentropy auto", "eigentropy", 1e-3),
+        contender("dse-dsmi", "dse-dsmi", 1e-5),
+    ]
+    for n in sizes:
+        yield Case({"n": n, "d": 512, "tol": 1e-3}, contenders, _save_rows(n, 512))
+
+
 def dimensions(sizes: list[int]) -> Iterator[Case]:
     for n in sizes:
         for d in (2, 20, 200, 2000, 20000):
@@ -232,6 +252,7 @@ class Suite:
 SUITES = {
     "eigenvalues": Suite(eigenvalues, (500, 1000, 2000), (500, 1000, 2000, 5000, 10000), 7.0),
     "dse": Suite(dse, (500, 1000, 2000), (500, 1000, 2000, 5000, 10000), 2.0),
+    "stochastic": Suite(stochastic, (2000,), (2000, 5000, 10000), 2.0),
     "dimensions": Suite(dimensions, (2000,), (2000,), 2.0),
     "stages": Suite(stages, (1000, 2000), (1000, 2000, 5000)),
     "dsmi": Suite(dsmi, (2000,), (2000, 5000)),

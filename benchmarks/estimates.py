@@ -68,9 +68,7 @@ def products(data: Data, alpha: float, *, explicit: bool) -> Counted:
     return Counted(kernel_operator(operator, DTYPE, explicit, None))
 
 
-def estimated(
-    A: Any, times: Sequence[float], tol: float = 1e-3, seed: int = 0
-) -> SpectralEstimate:
+def estimated(A: Any, times: Sequence[float], tol: float = 1e-3, seed: int = 0) -> SpectralEstimate:
     return estimate(A, times, tol, seed, dtype=DTYPE)
 
 
@@ -80,10 +78,10 @@ def timed(call: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - start, result
 
 
-def rounded(value: object) -> object:
-    """Three digits a number, at any depth."""
+def rounded(value: object, digits: int = 6) -> object:
+    """So many digits a number, at any depth."""
     if isinstance(value, dict):
-        return {name: rounded(item) for name, item in value.items()}
+        return {name: rounded(item, digits) for name, item in value.items()}
     if isinstance(value, list):
-        return [rounded(item) for item in value]
-    return float(f"{value:.3g}") if isinstance(value, float) else value
+        return [rounded(item, digits) for item in value]
+    return float(f"{value:.{digits}g}") if isinstance(value, float) else value

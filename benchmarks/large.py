@@ -72,9 +72,7 @@ def _entropy(Z: np.ndarray) -> tuple[Counted, Any]:
 
 def one_truth(name: str, n: int) -> dict[str, Any]:
     truth = TRUTHS[name](n)
-    seconds, found = timed(
-        lambda: estimated(truth.operator(), list(truth.entropies), TOL)
-    )
+    seconds, found = timed(lambda: estimated(truth.operator(), list(truth.entropies), TOL))
     return {
         "name": truth.name,
         "n": found.n,
@@ -102,7 +100,9 @@ def slope(rows: Sequence[dict[str, Any]]) -> float:
     return float(np.polyfit(n, seconds, 1)[0])
 
 
-def faults(growth: float, largest: dict[str, Any] | None, known: Sequence[dict[str, Any]]) -> list[str]:
+def faults(
+    growth: float, largest: dict[str, Any] | None, known: Sequence[dict[str, Any]]
+) -> list[str]:
     """What is not as it must be."""
     found = []
     if growth > MOST_SLOPE:

@@ -173,6 +173,7 @@ def run_child(
 def compare(contenders: list[Contender], folder: Path) -> dict[str, float]:
     """Of each answer to the reference's, or to the first if that does not take part."""
     groups: dict[str, dict[str, np.ndarray]] = {}
+    relative = {contender.name for contender in contenders if contender.relative}
     for contender in contenders:
         if contender.answer is not None and answer_file(contender, folder).exists():
             answer = np.load(answer_file(contender, folder))
@@ -181,7 +182,8 @@ def compare(contenders: list[Contender], folder: Path) -> dict[str, float]:
     for answers in groups.values():
         reference = answers.get(REFERENCE, next(iter(answers.values())))
         for name, answer in answers.items():
-            differences[name] = difference(answer, reference)
+            scale = float(np.abs(reference).max()) if name in relative else 1.0
+            differences[name] = difference(answer, reference) / scale
     return differences
 
 

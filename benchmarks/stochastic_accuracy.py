@@ -1,6 +1,7 @@
 """How far estimates are from the exact entropy, and how often their intervals contain it.
 
-    python benchmarks/stochastic_accuracy.py --output benchmarks/results/stochastic_accuracy.json
+    OPENBLAS_NUM_THREADS=1 python benchmarks/stochastic_accuracy.py \
+        --output benchmarks/results/stochastic_accuracy.json
 
 Errors: for each data set, alpha and t, the relative error of S over a few seeds at tol = 1e-3, as
 `eg.dse(Z, t=t, method="stochastic")` gives it, and the work. Coverage: at fewer rows and
@@ -85,7 +86,10 @@ def summary(runs: list[dict[str, float]]) -> dict[str, float]:
         "median_half_width": float(np.median(of("stated"))),
         "covered": float(of("covered").mean()),
         "met": float(of("met").mean()),
-        **{f"median_{name}": float(np.median(of(name))) for name in ("probes", "products", "columns")},
+        **{
+            f"median_{name}": float(np.median(of(name)))
+            for name in ("probes", "products", "columns")
+        },
     }
 
 
@@ -166,7 +170,9 @@ def main(arguments: list[str] | None = None) -> None:
     if options.output:
         options.output.write_text(document(results))
     if found["above_tol"] or found["badly_covered"]:
-        raise SystemExit("an error is above tol, or intervals contain the entropy too rarely or too often")
+        raise SystemExit(
+            "an error is above tol, or intervals contain the entropy too rarely or too often"
+        )
 
 
 if __name__ == "__main__":

@@ -123,6 +123,32 @@ def entropies(suite: str) -> Callable[[Results], str]:
     return render
 
 
+def stochastic(results: Results) -> str:
+    """Differences are relative."""
+    peer = "dse-dsmi"
+    ways = {"stochastic": f"{OURS} stochastic", "auto": f"{OURS} auto", "exact": f"{OURS} float32"}
+    header = ["n", "d", *ways, peer, *[f"{peer} over {way}" for way in ways]]
+    header += [*[f"MiB, {way}" for way in (*ways, peer)]]
+    header += [f"{way} differs by" for way in ("stochastic", "auto")]
+    rows = [
+        [
+            str(case["n"]),
+            str(case["d"]),
+            *[seconds_of(case, name) for name in (*ways.values(), peer)],
+            *[times_of(case, peer, name) for name in ways.values()],
+            *[megabytes(case, name) for name in (*ways.values(), peer)],
+            *[difference(case, ways[way]) for way in ("stochastic", "auto")],
+        ]
+        for case in results["stochastic"]["cases"]
+    ]
+    return table(header, rows)
+
+
+def megabytes(case: dict[str, Any], name: str) -> str:
+    """What a call takes beyond its input."""
+    return f"{median(case, name, 'extra_bytes') / MEGABYTE:.0f}" if name in case["runs"] else ""
+
+
 def dsmi(results: Results) -> str:
     auto, peer = f"{OURS} auto", "dse-dsmi"
     header = ["n", "classes", "eigentropy", "auto", "dse-dsmi", "over it", "auto"]
@@ -242,6 +268,7 @@ BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "eigenvalues": (("eigenvalues",), eigenvalues),
     "dse": (("dse",), entropies("dse")),
     "dimensions": (("dimensions",), entropies("dimensions")),
+    "stochastic": (("stochastic",), stochastic),
     "dsmi": (("dsmi",), dsmi),
     "stages": (("stages",), stages),
     "batch": (("batch",), batch),
