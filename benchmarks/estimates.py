@@ -1,4 +1,4 @@
-"""What the programs about the stochastic estimate share: data, an operator that counts, documents."""
+"""What the programs about the stochastic estimate share: data, and an operator that counts."""
 
 from __future__ import annotations
 

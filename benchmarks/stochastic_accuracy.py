@@ -6,9 +6,10 @@
 Errors: for each data set, alpha and t, the relative error of S over a few seeds at tol = 1e-3, as
 `eg.dse(Z, t=t, method="stochastic")` gives it, and the work. Coverage: at fewer rows and
 alpha = 1/2, the share of many seeds whose 95 % interval contains the exact value. The exact values
-are from all eigenvalues in float64. sigma is "auto" for the Gaussian data and the blobs. Fails where
-a median is above tol, or a share is not within 90 to 99 %; shares of fewer than 100 seeds say too
-little and do not count.
+are from all eigenvalues in float64. sigma is "auto" for the Gaussian data and the blobs.
+
+Fails where a median is above tol, or a share is not within 90 to 99 %; shares of fewer than 100
+seeds say too little and do not count.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ import numpy as np
 import eigentropy as eg
 from estimates import Counted, Data, products
 
-# Between the centres of what is to be separate, in sigma: beyond 15 sigma the kernel is 0 in float32.
-# Not more, since rounding of a distance grows with the coordinates.
+# Between the centres of what is to be separate, in sigma: beyond 15 the kernel is 0 in float32. Not
+# more, since rounding of a distance grows with the coordinates.
 FAR = 25.0
 
 
@@ -64,7 +64,7 @@ def far_clusters(n: int, k: int = 10, d: int = 20, t: float = 50.0) -> Truth:
 
 
 def copies(n: int, small: int = 500, d: int = 5, alpha: float = 0.5) -> Truth:
-    """Far copies of a few rows: each eigenvalue repeats, S = S(of one copy) + log2 of their number."""
+    """Far copies of a few rows: eigenvalues repeat, S = S(of one copy) + log2 of their number."""
     one, count = np.random.default_rng(0).normal(size=(small, d)), n // small
     operator = eg.DiffusionOperator(one, alpha=alpha)
     spectrum, sigma = operator.eigenvalues(), operator.sigma
@@ -101,7 +101,7 @@ def weighted_eigenvalues(
 
 
 def feature_map(n: int, rank: int = 200) -> Truth:
-    """Bumps along a line: a kernel with as many eigenvalues as there are bumps, which fall slowly."""
+    """Bumps along a line: a kernel with as many eigenvalues as there are bumps."""
     x = np.random.default_rng(0).uniform(size=n)
     F = np.exp(-0.5 * (rank * (x[:, None] - np.linspace(0.0, 1.0, rank))) ** 2)
     A = FeatureMap(F)
