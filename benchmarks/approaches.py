@@ -2,12 +2,12 @@
 
     python benchmarks/approaches.py --output benchmarks/results/approaches.json
 
-Three ways take turns on one input: all eigenvalues in float32, an estimate that keeps the matrix, an
-estimate without it; normal rows, alpha = 1/2, sigma and tol by default. For each n and d: seconds,
-the predicted costs of python/eigentropy/approach.py, what the rule takes, and how much longer that
-is than the fastest. A prediction is the ratio of two costs; its error is by what factor it differs
-from the ratio of the seconds. Fails where an error is above the factor that the rule allows for
-before it takes an estimate (`PREFERENCE`), from the size on where the rule asks.
+Three ways take turns on one input: all eigenvalues in float32, an estimate that keeps the matrix,
+an estimate without it; normal rows, alpha = 1/2, sigma and tol by default. For each n and d:
+seconds, the costs that eigentropy/approach.py predicts, what the rule takes, and how much longer
+that is than the fastest. A prediction is the ratio of two costs; its error is by what factor it
+differs from the ratio of the seconds. Fails where an error is above the factor that the rule allows
+for before it takes an estimate (`PREFERENCE`), from the size on where the rule asks.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def measure(n: int, d: int, repetitions: int) -> dict[str, Any]:
 
 
 def compared(seconds: dict[str, float], costs: dict[str, float], choice: str) -> dict[str, Any]:
-    """The predicted ratios of exact to estimated over the measured ones, and what the choice loses."""
+    """Predicted over measured ratios of exact to estimated, and what the choice loses."""
     fastest = min(seconds, key=seconds.__getitem__)
     return {
         "seconds": seconds,

@@ -22,9 +22,9 @@ from typing import Any
 
 import numpy as np
 
+import measure
 from estimates import Counted, Data, estimated, products, rounded, timed
 from machine import clean_environment, describe
-from measure import resident_bytes
 from truths import TRUTHS, agreement
 
 SIZES = (2500, 5000, 10000, 20000, 40000, 80000)
@@ -35,6 +35,8 @@ ALPHA = 0.5
 TOL = 1e-3
 # Passes that give the degrees, the trace and |A|_F^2, where alpha is not 0.
 PASSES_BEFORE = 2
+# Short calls are repeated until they took so long.
+ENOUGH_SECONDS = 2.0
 # The estimate is one draw; a level of 95 % would reject one good result in twenty.
 LEVEL = 0.999
 
@@ -49,16 +51,17 @@ def normal_rows(n: int) -> np.ndarray:
 
 def one_size(n: int) -> dict[str, Any]:
     Z = normal_rows(n)
-    seconds, (A, found) = timed(lambda: _entropy(Z))
+    measured, (A, found) = measure.timed((lambda: Z, _entropy), ENOUGH_SECONDS)
     value, error = found.entropy()
     return {
         "n": n,
         "d": DIMENSIONS,
-        "seconds": seconds,
+        "seconds": measured["seconds"],
+        "calls": measured["calls"],
         "passes": PASSES_BEFORE + A.calls,
         "columns": A.columns,
         "probes": found.probes,
-        "peak_bytes": resident_bytes("VmHWM"),
+        "peak_bytes": measure.resident_bytes("VmHWM"),
         "bits": value,
         "standard_error": error,
         "meets_tol": found.meets(1.0),
@@ -92,12 +95,9 @@ def alone(function: str, *arguments: object) -> dict[str, Any]:
     return result
 
 
-def slope(rows: Sequence[dict[str, Any]]) -> float:
+def slope(n: Sequence[float], seconds: Sequence[float]) -> float:
     """Of log seconds over log n, by least squares; NaN for fewer than two sizes."""
-    if len(rows) < 2:
-        return math.nan
-    n, seconds = ([math.log(row[name]) for row in rows] for name in ("n", "seconds"))
-    return float(np.polyfit(n, seconds, 1)[0])
+    return float(np.polyfit(np.log(n), np.log(seconds), 1)[0]) if len(n) > 1 else math.nan
 
 
 def faults(
@@ -147,8 +147,10 @@ def main(arguments: list[str] | None = None) -> None:
         print(json.dumps({"one_size": one_size, "one_truth": one_truth}[function](*values)))
         return
     sizes = [shown(size_line, alone("one_size", n)) for n in options.sizes]
-    growth = slope(sizes)
-    print(f"time grows as n^{growth:.2f}")
+    n, seconds = ([row[name] for row in sizes] for name in ("n", "seconds"))
+    growth = slope(n, seconds)
+    growth_of_a_pass = slope(n, [row["seconds"] / row["passes"] for row in sizes])
+    print(f"time grows as n^{growth:.2f}, that of a pass as n^{growth_of_a_pass:.2f}")
     largest = shown(size_line, alone("one_size", options.largest)) if options.largest else None
     names = TRUTHS if options.known else ()
     known = [shown(truth_line, alone("one_truth", name, options.known)) for name in names]
@@ -157,6 +159,7 @@ def main(arguments: list[str] | None = None) -> None:
         "machine": describe(),
         "tol": TOL,
         "slope": growth,
+        "slope_of_a_pass": growth_of_a_pass,
         "sizes": sizes,
         "largest": largest,
         "known": known,

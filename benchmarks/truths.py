@@ -19,17 +19,7 @@ from estimates import Counted, Data, products
 FAR = 25.0
 
 
-@dataclass(frozen=True)
-class Truth:
-    """An operator with the entropies that it has, in bits.
-
-    `upper` is where only an upper bound is known.
-    """
-
-    name: str
-    operator: Callable[[], Counted]
-    entropies: dict[float, float]
-    upper: bool = False
+ALPHA = 0.5
 
 
 class FeatureMap:
@@ -54,16 +44,36 @@ class FeatureMap:
         return product
 
 
+@dataclass(frozen=True)
+class Truth:
+    """Rows, or an operator, with the entropies that they have, in bits, by t.
+
+    `upper` is where only an upper bound is known.
+    """
+
+    name: str
+    source: Data | FeatureMap
+    entropies: dict[float, float]
+    alpha: float = ALPHA
+    upper: bool = False
+
+    def operator(self) -> Counted:
+        """A, without its matrix."""
+        if isinstance(self.source, FeatureMap):
+            return Counted(self.source)
+        return products(self.source, self.alpha, explicit=False)
+
+
 def far_clusters(n: int, k: int = 10, d: int = 20, t: float = 50.0) -> Truth:
     """Gaussian clusters: S(t) = log2 k at a large t (Proposition 4.2)."""
     Z = np.random.default_rng(0).normal(size=(n, d))
     sigma = 2.0 * np.sqrt(d)  # within a cluster the second eigenvalue is about 0.1
     Z += _spread(k, d, sigma)[np.arange(n) % k]
     data = Data(f"{k} far clusters", Z, sigma)
-    return Truth(data.name, _of_rows(data, 0.5), {t: float(np.log2(k))})
+    return Truth(data.name, data, {t: float(np.log2(k))})
 
 
-def copies(n: int, small: int = 500, d: int = 5, alpha: float = 0.5) -> Truth:
+def copies(n: int, small: int = 500, d: int = 5, alpha: float = ALPHA) -> Truth:
     """Far copies of a few rows: eigenvalues repeat, S = S(of one copy) + log2 of their number."""
     one, count = np.random.default_rng(0).normal(size=(small, d)), n // small
     operator = eg.DiffusionOperator(one, alpha=alpha)
@@ -72,10 +82,10 @@ def copies(n: int, small: int = 500, d: int = 5, alpha: float = 0.5) -> Truth:
     more = float(np.log2(count))
     expected = {t: eg.spectral_entropy(spectrum, t) + more for t in (1.0, 2.0, 3.5)}
     data = Data(f"{count} copies of {small} rows", Z, sigma)
-    return Truth(data.name, _of_rows(data, alpha), expected)
+    return Truth(data.name, data, expected, alpha)
 
 
-def repeated_rows(n: int, distinct: int = 300, d: int = 5, alpha: float = 0.5) -> Truth:
+def repeated_rows(n: int, distinct: int = 300, d: int = 5, alpha: float = ALPHA) -> Truth:
     """Few distinct rows, unequally often: A has their number as its rank."""
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(distinct, d))
@@ -85,7 +95,7 @@ def repeated_rows(n: int, distinct: int = 300, d: int = 5, alpha: float = 0.5) -
     spectrum = weighted_eigenvalues(rows, counts, sigma, alpha)
     expected = {t: eg.spectral_entropy(spectrum, t) for t in (1.0, 2.0, 3.5)}
     data = Data(f"{distinct} distinct rows", np.repeat(rows, counts, axis=0), sigma)
-    return Truth(data.name, _of_rows(data, alpha), expected)
+    return Truth(data.name, data, expected, alpha)
 
 
 def weighted_eigenvalues(
@@ -106,7 +116,7 @@ def feature_map(n: int, rank: int = 200) -> Truth:
     F = np.exp(-0.5 * (rank * (x[:, None] - np.linspace(0.0, 1.0, rank))) ** 2)
     A = FeatureMap(F)
     expected = {t: eg.spectral_entropy(A.eigenvalues, t) for t in (1.0, 2.0, 3.5)}
-    return Truth(f"feature map of rank {rank}", lambda: Counted(A), expected)
+    return Truth(f"feature map of rank {rank}", A, expected)
 
 
 def gaussian(n: int, d: int = 512) -> Truth:
@@ -114,11 +124,8 @@ def gaussian(n: int, d: int = 512) -> Truth:
     sigma = float(np.sqrt(d / 2))
     Z = np.random.default_rng(0).normal(size=(n, d))
     bound = eg.gaussian_entropy(n, d, sigma)
-    return Truth(f"gaussian d={d}", _of_rows(Data("", Z, sigma), 0.5), {1.0: bound}, upper=True)
-
-
-def _of_rows(data: Data, alpha: float) -> Callable[[], Counted]:
-    return lambda: products(data, alpha, explicit=False)
+    data = Data(f"gaussian d={d}", Z, sigma)
+    return Truth(data.name, data, {1.0: bound}, upper=True)
 
 
 def _spread(k: int, d: int, sigma: float) -> np.ndarray:
