@@ -36,7 +36,7 @@ TOL = 1e-3
 # Passes that give the degrees, the trace and |A|_F^2, where alpha is not 0.
 PASSES_BEFORE = 2
 # Short calls are repeated until they took so long.
-ENOUGH_SECONDS = 2.0
+ENOUGH_SECONDS = 1.0
 # The estimate is one draw; a level of 95 % would reject one good result in twenty.
 LEVEL = 0.999
 

@@ -11,10 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import approaches
 import cases
+import estimates
+import large
 import plot
 import rounds
 import stages
+import stochastic_accuracy
 import suite
 import summary
 import tables
@@ -268,3 +272,161 @@ def test_the_program_has_the_stages_that_are_asked_for():
         check=True,
     ).stdout.splitlines()
     assert set(listed) == set(wanted)
+
+
+STOCHASTIC = {
+    "n": 100,
+    "d": 512,
+    "tol": 1e-3,
+    "runs": {
+        "eigentropy float32": [run(2.0, 2 * 2**20)],
+        "eigentropy stochastic": [run(0.1, 3 * 2**20)],
+        "eigentropy auto": [run(0.2, 4 * 2**20)],
+        "dse-dsmi": [run(10.0, 50 * 2**20)],
+    },
+    "differences": {"eigentropy stochastic": 2e-4, "eigentropy auto": 3e-4, "dse-dsmi": 1e-7},
+}
+
+
+def test_the_table_of_estimates_has_relative_differences_and_memory():
+    rendered = tables.render("stochastic", {"stochastic": {"cases": [STOCHASTIC]}})
+    assert rendered.splitlines()[2] == (
+        "| 100 | 512 | 100 ms | 200 ms | 2 s | 10 s | 100.0x | 50.0x | 5.0x "
+        "| 3 | 4 | 2 | 50 | 2e-04 | 3e-04 |"
+    )
+
+
+def test_a_relative_tolerance_is_a_share_of_the_reference(tmp_path):
+    contenders = [
+        cases.Contender(name, ("eigentropy",), {}, relative=relative)
+        for name, relative in (("first", True), ("share", True), ("absolute", False))
+    ]
+    for contender, answer in zip(contenders, (8.0, 8.4, 8.4), strict=True):
+        np.save(rounds.answer_file(contender, tmp_path), np.asarray(answer))
+    differences = rounds.compare(contenders, tmp_path)
+    assert differences == {
+        "first": 0.0,
+        "share": pytest.approx(0.05),
+        "absolute": pytest.approx(0.4),
+    }
+
+
+def accuracy_row(error=1e-4, covered=0.95, seeds=200):
+    return {
+        "data": "rows",
+        "n": 9,
+        "alpha": 0.5,
+        "t": 1.0,
+        "seeds": seeds,
+        "median_relative_error": error,
+        "covered": covered,
+    }
+
+
+def test_medians_above_the_tolerance_and_bad_coverage_are_named():
+    assert stochastic_accuracy.inexact([accuracy_row(), accuracy_row(1e-3)]) == []
+    for error in (1.1e-3, math.nan):
+        assert stochastic_accuracy.inexact([accuracy_row(error)]) == ["rows, n=9, alpha=0.5, t=1"]
+    assert stochastic_accuracy.badly_covered([accuracy_row()]) == []
+    for covered in (0.895, 0.995, math.nan):
+        row = accuracy_row(covered=covered)
+        assert stochastic_accuracy.badly_covered([row]) == ["rows, n=9, alpha=0.5, t=1"]
+        assert stochastic_accuracy.badly_covered([{**row, "seeds": 20}]) == []
+    found = stochastic_accuracy.overall(
+        [accuracy_row(4e-4), accuracy_row(6e-4)],
+        [accuracy_row(covered=0.92), accuracy_row(covered=0.98)],
+    )
+    assert found["largest_median_relative_error"] == 6e-4
+    assert found["share_of_medians_within_aim"] == 0.5
+    assert found["covered"] == pytest.approx(0.95)
+    assert len(found["outside_of_aim"]) == 2
+    assert not found["above_tol"]
+    assert not found["badly_covered"]
+
+
+def test_the_summary_of_seeds_has_medians_and_shares():
+    runs = [
+        {
+            "relative_error": error,
+            "stated": 2.0,
+            "covered": covered,
+            "met": True,
+            "probes": 16,
+            "products": 5,
+            "columns": columns,
+        }
+        for error, covered, columns in ((1.0, True, 160), (5.0, False, 320), (2.0, True, 160))
+    ]
+    found = stochastic_accuracy.summary(runs)
+    assert (found["median_relative_error"], found["largest_relative_error"]) == (2.0, 5.0)
+    assert found["covered"] == pytest.approx(2 / 3)
+    assert (found["median_products"], found["median_columns"]) == (5.0, 160.0)
+
+
+def test_accuracy_is_measured_at_every_t(monkeypatch):
+    monkeypatch.setattr(stochastic_accuracy, "TOL", 1e-2)
+    rows = list(stochastic_accuracy.measure(estimates.data_sets(300)[1], 0.5, 2))
+    assert [row["t"] for row in rows] == [1.0, 2.0, 3.5]
+    for row in rows:
+        assert row["seeds"] == 2
+        assert row["median_relative_error"] < 1e-2
+        assert row["median_columns"] >= 32 * row["median_products"] > 0
+
+
+def test_an_operator_counts_its_products():
+    data = estimates.data_sets(300)[0]
+    A = estimates.products(data, 0.5, explicit=False)
+    V = np.ones((300, 3), dtype=np.float32)
+    assert np.allclose(A.matmul(V), estimates.products(data, 0.5, explicit=True).matmul(V))
+    A.matmul(V[:, :2].copy())
+    assert (A.calls, A.columns) == (2, 5)
+
+
+def test_the_slope_is_the_power():
+    n = np.array([10.0, 20.0, 50.0, 100.0])
+    assert large.slope(n, 3e-6 * n**2.25) == pytest.approx(2.25)
+    assert math.isnan(large.slope(n[:1], n[:1]))
+
+
+def test_what_is_too_slow_too_large_or_wrong_is_named():
+    fine = {"n": 9, "seconds": 599.0, "peak_bytes": 1.9e9, "meets_tol": True}
+    known = {"name": "copies", "n": 9, "t": {"1": {"agrees": True}}}
+    assert large.faults(2.05, fine, [known]) == []
+    assert large.faults(math.nan, None, []) == []
+    wrong = {"seconds": 601.0, "peak_bytes": 2.1e9, "meets_tol": False}
+    missed = {**known, "t": {"1": {"agrees": False}}}
+    assert len(large.faults(2.2, {**fine, **wrong}, [missed])) == 5
+
+
+def test_large_cases_are_measured_alone(capsys, tmp_path):
+    file = tmp_path / "large.json"
+    large.main(["--sizes", "300", "--largest", "0", "--known", "0", "--output", str(file)])
+    found = json.loads(file.read_text())
+    assert found["largest"] is None
+    assert found["sizes"][0]["columns"] >= 32 * (found["sizes"][0]["passes"] - 2) > 0
+    assert found["sizes"][0]["peak_bytes"] > 1e6
+    assert "n =    300" in capsys.readouterr().out
+
+
+def test_predictions_are_compared_as_ratios():
+    found = approaches.compared(
+        {"exact": 6.0, "explicit": 1.0, "matrix-free": 3.0},
+        {"exact": 9e12, "explicit": 3e12, "matrix-free": 3e12},
+        "matrix-free",
+    )
+    assert found["predicted_over_measured"] == {"explicit": 0.5, "matrix-free": 1.5}
+    assert found["fastest"] == "explicit"
+    assert found["chosen_over_fastest"] == 3.0
+    row = {"n": 9, "d": 2, **found}
+    assert approaches.wrong_predictions([row], 2.5) == []
+    assert approaches.wrong_predictions([row], 1.9) == ["n = 9, d = 2, explicit: 0.50"]
+    row["costs"] = {name: cost / 1e3 for name, cost in row["costs"].items()}
+    assert approaches.wrong_predictions([row], 1.9) == []
+
+
+def test_the_three_ways_find_one_entropy():
+    row = approaches.measure(300, 20, 1)
+    bits = row["bits"]
+    assert bits["explicit"] == pytest.approx(bits["exact"], rel=5e-3)
+    assert bits["matrix-free"] == pytest.approx(bits["explicit"], rel=1e-5)
+    assert row["chosen"] == "exact"
