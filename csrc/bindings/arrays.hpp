@@ -45,6 +45,7 @@ auto with_dtype(const std::string& dtype, const Call& call) {
 // Hands the memory to NumPy without a copy.
 template <class T>
 py::array_t<T> to_array(Buffer<T>&& buffer, std::vector<py::ssize_t> shape) {
+  if (buffer.size() == 0) return py::array_t<T>(std::move(shape));  // no memory to hand over
   T* data = buffer.release();
   const py::capsule owner(data, [](void* memory) { std::free(memory); });
   return py::array_t<T>(std::move(shape), data, owner);

@@ -8,6 +8,7 @@ namespace eigentropy::bindings {
 void bind_distances(pybind11::module_& module);
 void bind_spectrum(pybind11::module_& module);
 void bind_symmetric(pybind11::module_& module);
+void bind_block_vectors(pybind11::module_& module);
 void bind_low_rank(pybind11::module_& module);
 void bind_operator(pybind11::module_& module);
 void bind_kernel_operator(pybind11::module_& module);

@@ -18,6 +18,7 @@ PYBIND11_MODULE(_core, module) {
   eigentropy::bindings::bind_symmetric(module);
   eigentropy::bindings::bind_operator(module);
   eigentropy::bindings::bind_kernel_operator(module);
+  eigentropy::bindings::bind_block_vectors(module);
   eigentropy::bindings::bind_low_rank(module);
   eigentropy::bindings::bind_machine(module);
 }

@@ -8,13 +8,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from eigentropy import _core
 from eigentropy._progress import Callback
 
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
-
-# Rows that are converted to float64 together, for the sums of a Gram matrix.
-ROWS_AT_ONCE = 2**14
 
 # What a product, and the projections after it, leave where the exact result is 0, in units of
 # eps |A V|; and of eps |A| = eps for the sums within a product, whose terms are of size 1/sqrt(n).
@@ -44,7 +42,7 @@ class Products(Protocol):
         """Row sums of the kernel, shape (n,): A sqrt(degrees) = sqrt(degrees)."""
 
     def matmul(self, V: Array, progress: Callback | None = None) -> Array:
-        """A @ V for V of shape (n, m), in the dtype of V."""
+        """A @ V for V of shape (n, m), in the dtype of V: a new array."""
 
 
 class BlockLanczos:
@@ -86,7 +84,7 @@ class BlockLanczos:
         self._diagonal: list[Doubles] = []
         self._below: list[Doubles] = []
         self.exhausted = False
-        omega = start.astype(dtype)
+        omega = start.astype(dtype, order="C")
         block, self.start = self._orthonormal(omega, _largest_column(omega))
         self.basis.append(block)
 
@@ -98,8 +96,8 @@ class BlockLanczos:
     def step(self, progress: Callback | None = None) -> None:
         """One more product: K_k becomes K_(k+1)."""
         last = self.basis[-1]
-        product = self._products.matmul(last, progress)
-        diagonal = (last.T @ product).astype(np.float64)
+        product = np.ascontiguousarray(self._products.matmul(last, progress))
+        diagonal = _core.inner(last, product)
         self._diagonal.append((diagonal + diagonal.T) / 2.0)
         scale = _largest_column(product) + 1.0 / math.sqrt(len(product))
         block, below = self._orthonormal(product, scale)
@@ -128,41 +126,34 @@ class BlockLanczos:
         corner = (couplings / np.maximum(values, SMALLEST)) @ couplings.T
         return _block_tridiagonal([*self._diagonal, corner], self._below)
 
+    def blocks(self, size: int) -> list[Array]:
+        """The first blocks, with so many vectors together."""
+        ends = np.cumsum([block.shape[1] for block in self.basis])
+        return self.basis[: int(np.searchsorted(ends, size)) + 1]
+
     def size(self, blocks: int) -> int:
         """Dimension of the space of the first blocks."""
         return sum(block.shape[1] for block in self.basis[:blocks])
 
     def _orthonormal(self, W: Array, scale: float) -> tuple[Array, Doubles]:
-        """Q, R with W = (what lies in the earlier blocks) + Q R, but for noise."""
+        """Q, R with W = (what lies in the earlier blocks) + Q R, but for noise. Overwrites W."""
         tol = NOISE * self._eps * scale
-        Q, R = _orthonormal_columns(self._outside(W), tol)
+        earlier = [self._excluded, *self.basis]
+        _core.project_out(earlier, W)
+        Q, R = _orthonormal_columns(W, tol)
         # The first time leaves what rounding puts back, divided by the smallest column.
-        Q, again = _orthonormal_columns(self._outside(Q), 0.5)
+        _core.project_out(earlier, Q)
+        Q, again = _orthonormal_columns(Q, 0.5)
         return Q, again @ R
-
-    def _outside(self, W: Array) -> Array:
-        W = W - self._excluded @ (self._excluded.T @ W)
-        for block in self.basis:
-            W -= block @ (block.T @ W)
-        return W
 
 
 def _orthonormal_columns(W: Array, tol: float) -> tuple[Array, Doubles]:
     """Q, R with W = Q R and Q^T Q = 1, without directions of W that are shorter than tol."""
-    squares, vectors = np.linalg.eigh(_gram(W))
+    squares, vectors = np.linalg.eigh(_core.gram(W))
     kept = squares > tol**2
     lengths = np.sqrt(squares[kept])
     vectors = vectors[:, kept]
-    return W @ (vectors / lengths).astype(W.dtype), lengths[:, None] * vectors.T
-
-
-def _gram(W: Array) -> Doubles:
-    """W^T W in float64: its small eigenvalues are the squares of small lengths."""
-    total = np.zeros((W.shape[1], W.shape[1]))
-    for first in range(0, len(W), ROWS_AT_ONCE):
-        rows = W[first : first + ROWS_AT_ONCE].astype(np.float64)
-        total += rows.T @ rows
-    return total
+    return _core.combine([W], vectors / lengths), lengths[:, None] * vectors.T
 
 
 def _largest_column(W: Array) -> float:

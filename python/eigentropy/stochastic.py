@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eigentropy import _memory
+from eigentropy import _core, _memory
 from eigentropy._options import integer, one_of, positive
 from eigentropy._progress import Callback
 from eigentropy.lanczos import Array, BlockLanczos, Doubles, Products
@@ -181,7 +181,7 @@ class _Run:
             if refined is not None:
                 sketch, Q = refined
                 result, more = self._estimate(sketch, []), AFTER
-            vectors = _combined(space.basis, Q, self._dtype)
+            vectors = _core.combine(space.blocks(len(Q)), Q)
             space.basis.clear()  # its memory is needed
         while more > 0:
             result = self._more(result, vectors, more)
@@ -240,8 +240,9 @@ class _Run:
     def _more(self, so_far: SpectralEstimate, Q: Array, count: int) -> SpectralEstimate:
         """The estimate with `count` more probes, outside the span of Q."""
         self._work.expect(self._max_steps * count)
-        signs = self._signs(count)
-        space = self._space(signs - Q @ (Q.T @ signs))
+        probes_outside = self._signs(count)
+        _core.project_out([Q], probes_outside)
+        space = self._space(probes_outside)
         probes: list[tuple[Rule, Rule]] = []
         while True:
             self._step(space)
@@ -305,17 +306,6 @@ def _split(T: Doubles, space: BlockLanczos, sketched: int) -> tuple[Doubles, Dou
         Q, block = np.hstack([Q, new]), T @ new
     rows = space.size(SKETCH_BLOCKS)
     return Q[:rows], (Z - Q @ (Q.T @ Z))[:rows]
-
-
-def _combined(basis: Sequence[Array], coordinates: Doubles, dtype: str) -> Array:
-    """The vectors with these coordinates, shape (n, columns)."""
-    ends = np.cumsum([block.shape[1] for block in basis])
-    total = np.zeros((len(basis[0]), coordinates.shape[1]), dtype=dtype)
-    for end, block in zip(ends, basis, strict=True):
-        rows = coordinates[end - block.shape[1] : end]
-        if len(rows):
-            total += block @ rows.astype(dtype)
-    return total
 
 
 def _last(steps: Sequence[tuple[Rule, Rule]]) -> History:
