@@ -1,4 +1,4 @@
-"""Products of blocks of vectors: against NumPy, and whatever the number of threads."""
+"""Products of blocks of vectors, and their small eigenproblems: against NumPy."""
 
 from __future__ import annotations
 
@@ -89,3 +89,20 @@ def test_blocks_that_do_not_fit_are_refused():
         _core.combine([V], np.ones((3, 3)))
     with pytest.raises(ValueError, match="must be a block"):
         _core.combine([], np.ones((3, 3)))
+
+
+@pytest.mark.parametrize("n", [1, 2, 61, 300])
+def test_small_eigenpairs_are_orthonormal_and_those_of_numpy(n, rng):
+    A = rng.normal(size=(n, n))
+    A = A + A.T
+    values, vectors = _core.symmetric_eigenpairs(np.triu(A))
+    np.testing.assert_allclose(values, np.linalg.eigvalsh(A), atol=1e-12 * n)
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(n), atol=1e-13 * n)
+    np.testing.assert_allclose(A @ vectors, vectors * values, atol=1e-12 * n)
+
+
+def test_no_matrix_has_no_eigenpairs_and_nan_is_refused():
+    values, vectors = _core.symmetric_eigenpairs(np.zeros((0, 0)))
+    assert (values.shape, vectors.shape) == ((0,), (0, 0))
+    with pytest.raises(ValueError, match="is nan"):
+        _core.symmetric_eigenpairs(np.full((2, 2), np.nan))

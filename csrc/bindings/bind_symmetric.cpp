@@ -1,6 +1,7 @@
 #include "bindings/arrays.hpp"
 #include "bindings/bindings.hpp"
 #include "bindings/run.hpp"
+#include "core/eigenvalues.hpp"
 #include "core/symmetric_spectra.hpp"
 #include "core/threads.hpp"
 
@@ -77,9 +78,26 @@ py::array symmetric_eigenvalues(py::array A, const std::string& reduction, bool 
   throw std::invalid_argument("A must be float32 or float64");
 }
 
+// Eigenvalues (n,), ascending, and eigenvectors (n, n), one a column, of the upper triangle of A.
+// For small matrices: the GIL is released, and nothing asks whether it was cancelled.
+py::tuple symmetric_eigenpairs(const py::array_t<double, py::array::c_style>& A) {
+  if (A.ndim() != 2 || A.shape(0) != A.shape(1)) {
+    throw std::invalid_argument("A must have shape (n, n)");
+  }
+  const index_t n = A.shape(0);
+  Buffer<double> values(n), vectors = to_buffer<double>(A);
+  if (n > 0) {
+    const py::gil_scoped_release without_gil;
+    small_eigenpairs({vectors.data(), n, n}, values.data());
+  }
+  const py::array rows = to_array(std::move(vectors), {n, n});
+  return py::make_tuple(to_array(std::move(values)), rows.attr("T"));
+}
+
 }  // namespace
 
 void bind_symmetric(py::module_& module) {
+  module.def("symmetric_eigenpairs", &symmetric_eigenpairs, py::arg("A").noconvert());
   module.def("symmetric_eigenvalues", &symmetric_eigenvalues, py::arg("A"),
              py::arg("reduction") = "auto", py::arg("overwrite") = false,
              py::arg("progress") = py::none());

@@ -52,6 +52,11 @@ struct SmallProblem {
 template <class T>
 void top_eigenpairs(SymmetricView<T> A, index_t k, T* w, MatrixView<T> vectors, Control& control);
 
+// w <- all eigenvalues of a matrix of up to some thousand rows, ascending; A <- their orthonormal
+// eigenvectors, one a row. On the caller's thread alone: one that waits for others takes long on a
+// machine that is busy. Throws invalid_argument if an entry is not finite.
+void small_eigenpairs(SymmetricView<double> A, double* w);
+
 // Where all eigenvalues of a matrix are known to lie.
 struct EigenvalueBounds {
   double low = -std::numeric_limits<double>::infinity();

@@ -22,7 +22,8 @@ inline std::string meaning_of_info(const std::string& routine, int info) {
   if (routine == "sterf") {
     return "did not converge in 30 n iterations: " + value + " off-diagonal entries are not zero";
   }
-  if (routine == "syevr") return "failed with an internal error (info = " + value + ")";
+  if (routine == "syevr" || routine == "syevd")
+    return "failed with an internal error (info = " + value + ")";
   return "returned info = " + value + ", which has no meaning for it";
 }
 

@@ -18,19 +18,21 @@ char* scipy_openblas_get_config(void);
 char* scipy_openblas_get_corename(void);
 
 // The trailing size_t are the lengths of the character arguments, as Fortran passes them.
-#define EIGENTROPY_DECLARE_BLAS(T, p)                                                            \
-  void scipy_##p##gemm_(const char*, const char*, const int*, const int*, const int*, const T*,  \
-                        const T*, const int*, const T*, const int*, const T*, T*, const int*,    \
-                        std::size_t, std::size_t);                                               \
-  void scipy_##p##trsm_(const char*, const char*, const char*, const char*, const int*,          \
-                        const int*, const T*, const T*, const int*, T*, const int*, std::size_t, \
-                        std::size_t, std::size_t, std::size_t);                                  \
-  void scipy_##p##sytrd_(const char*, const int*, T*, const int*, T*, T*, T*, T*, const int*,    \
-                         int*, std::size_t);                                                     \
-  void scipy_##p##sterf_(const int*, T*, T*, int*);                                              \
-  void scipy_##p##syevr_(const char*, const char*, const char*, const int*, T*, const int*,      \
-                         const T*, const T*, const int*, const int*, const T*, int*, T*, T*,     \
-                         const int*, int*, T*, const int*, int*, const int*, int*, std::size_t,  \
+#define EIGENTROPY_DECLARE_BLAS(T, p)                                                              \
+  void scipy_##p##gemm_(const char*, const char*, const int*, const int*, const int*, const T*,    \
+                        const T*, const int*, const T*, const int*, const T*, T*, const int*,      \
+                        std::size_t, std::size_t);                                                 \
+  void scipy_##p##trsm_(const char*, const char*, const char*, const char*, const int*,            \
+                        const int*, const T*, const T*, const int*, T*, const int*, std::size_t,   \
+                        std::size_t, std::size_t, std::size_t);                                    \
+  void scipy_##p##sytrd_(const char*, const int*, T*, const int*, T*, T*, T*, T*, const int*,      \
+                         int*, std::size_t);                                                       \
+  void scipy_##p##sterf_(const int*, T*, T*, int*);                                                \
+  void scipy_##p##syevd_(const char*, const char*, const int*, T*, const int*, T*, T*, const int*, \
+                         int*, const int*, int*, std::size_t, std::size_t);                        \
+  void scipy_##p##syevr_(const char*, const char*, const char*, const int*, T*, const int*,        \
+                         const T*, const T*, const int*, const int*, const T*, int*, T*, T*,       \
+                         const int*, int*, T*, const int*, int*, const int*, int*, std::size_t,    \
                          std::size_t, std::size_t);
 EIGENTROPY_DECLARE_BLAS(float, s)
 EIGENTROPY_DECLARE_BLAS(double, d)
@@ -79,6 +81,12 @@ inline std::string core_name() { return scipy_openblas_get_corename(); }
   inline int sterf(int n, T* d, T* e) {                                                            \
     int info = 0;                                                                                  \
     scipy_##p##sterf_(&n, d, e, &info);                                                            \
+    return info;                                                                                   \
+  }                                                                                                \
+  inline int syevd(int n, T* a, int lda, T* w, T* work, int lwork, int* iwork, int liwork) {       \
+    int info = 0;                                                                                  \
+    const char vectors = 'V', uplo = 'L';                                                          \
+    scipy_##p##syevd_(&vectors, &uplo, &n, a, &lda, w, work, &lwork, iwork, &liwork, &info, 1, 1); \
     return info;                                                                                   \
   }                                                                                                \
   inline int syevr_top(int n, T* a, int lda, int first, int last, int* found, T* w, T* z, int ldz, \

@@ -197,6 +197,19 @@ void top_eigenpairs(SymmetricView<T> A, index_t k, T* w, MatrixView<T> vectors, 
   }
 }
 
+void small_eigenpairs(SymmetricView<double> A, double* w) {
+  require_finite(A);
+  const SingleThreadedBlas one_thread;
+  const int n = blas::to_blas(A.n), lda = blas::to_blas(A.stride);
+  double size = 0.0;
+  int integer_size = 0;
+  check_info("syevd", blas::syevd(n, A.data, lda, w, &size, -1, &integer_size, -1));
+  Buffer<double> work(blas::work_size(size));
+  Buffer<int> integer_work(integer_size);
+  check_info("syevd", blas::syevd(n, A.data, lda, w, work.data(), blas::to_blas(work.size()),
+                                  integer_work.data(), integer_size));
+}
+
 template <class T>
 bool spectrum_matches(const T* w, index_t n, double trace, double frobenius2,
                       EigenvalueBounds bounds) {

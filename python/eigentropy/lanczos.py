@@ -120,7 +120,7 @@ class BlockLanczos:
         if self.exhausted:
             return self.matrix()
         T, below = self.matrix(), self._below[-1]
-        values, vectors = np.linalg.eigh(T)
+        values, vectors = _core.symmetric_eigenpairs(T)
         couplings = below @ vectors[-below.shape[1] :]
         # Not 1 / 0: an eigenvalue of A that is 0 has converged, and its coupling is rounding.
         corner = (couplings / np.maximum(values, SMALLEST)) @ couplings.T
@@ -149,7 +149,7 @@ class BlockLanczos:
 
 def _orthonormal_columns(W: Array, tol: float) -> tuple[Array, Doubles]:
     """Q, R with W = Q R and Q^T Q = 1, without directions of W that are shorter than tol."""
-    squares, vectors = np.linalg.eigh(_core.gram(W))
+    squares, vectors = _core.symmetric_eigenpairs(_core.gram(W))
     kept = squares > tol**2
     lengths = np.sqrt(squares[kept])
     vectors = vectors[:, kept]

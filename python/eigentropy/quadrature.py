@@ -12,6 +12,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from eigentropy import _core
 from eigentropy.lanczos import Doubles
 
 # What keeps the fit defined where one probe alone sees a part of the spectrum.
@@ -42,7 +43,7 @@ class Rule:
 
 def rules(T: Doubles, *blocks: Doubles) -> list[Rule]:
     """The rule of each block of vectors, given by coordinates in the first rows of T."""
-    nodes, vectors = np.linalg.eigh(T)
+    nodes, vectors = _core.symmetric_eigenpairs(T)
     nodes = np.clip(nodes, 0.0, 1.0)  # where the eigenvalues of A are
     return [Rule(nodes, (block.T @ vectors[: len(block)]) ** 2) for block in blocks]
 

@@ -221,7 +221,7 @@ class _Run:
         while True:
             if space.steps >= REFINED_STEPS or space.exhausted:
                 T = space.matrix()
-                Y = np.linalg.eigh(T)[1][:, : -MAX_SKETCH - 1 : -1]
+                Y = _core.symmetric_eigenpairs(T)[1][:, : -MAX_SKETCH - 1 : -1]
                 (gauss,), (radau,) = rules(T, Y), rules(space.matrix_with_zero(), Y)
                 kept = min(self._accurate(gauss, radau, result, t) for t in self._times)
                 if kept >= MIN_SKETCH:
