@@ -20,10 +20,10 @@ LEVEL = 0.95
 T_IS_KNOWN = (1.0, 2.0)
 
 # Where in the bracket the entropy lies is known to this part of its width, or to what the last step
-# changed, if that is more. Steps go on until that is a small part of the standard error of the
-# probes, or of the tolerance if that is more.
-BRACKET_PART = 0.125
-BRACKET_ERRORS = 0.4
+# changed, if that is more: it may be near an end, and then is so for every seed. Steps go on until
+# that is at most a share of the standard error of the probes, or of the tolerance if that is more.
+BRACKET_PART = 0.4
+BRACKET_ERRORS = 0.6
 BRACKET_SHARE = 0.02
 
 # An end of the bracket that has not moved lately, while the other one did, may do so in its turn:
