@@ -29,7 +29,7 @@ START = 6e10
 # All eigenvalues are worth more than an estimate: an estimate must be predicted to be so much
 # faster, and they are computed anyway where that takes about a second.
 PREFERENCE = 3.0
-SOON = 1e11
+SOON = 4e11
 
 # The matrix may take this share of the free memory.
 MATRIX_SHARE = 0.5
