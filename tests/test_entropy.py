@@ -198,4 +198,4 @@ def test_any_finite_matrix_has_an_entropy_between_0_and_log2_n(Z, alpha, t):
     expected = reference.diffusion_spectral_entropy(Z, result.sigma, t, alpha)
     # Subtracting the centre rounds the coordinates, which sigma may be very small beside.
     rounding = np.finfo(float).eps * np.abs(Z).max() / result.sigma
-    assert float(result) == pytest.approx(expected, rel=1e-8, abs=1e-8 + 10 * rounding)
+    assert float(result) == pytest.approx(expected, rel=1e-8, abs=max(1e-8, 10 * rounding))

@@ -80,7 +80,7 @@ Method = Annotated[
         "--method",
         metavar="auto|exact|stochastic|lowrank",
         help="All eigenvalues, an estimate with a standard error, or a guaranteed bound. auto: "
-        "the first while it takes about a second, else the fastest.",
+        "the first while it takes a second or two, else the fastest.",
         rich_help_panel=KERNEL,
     ),
 ]

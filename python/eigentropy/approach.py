@@ -27,7 +27,7 @@ NARROW = 2.0
 START = 6e10
 
 # All eigenvalues are worth more than an estimate: an estimate must be predicted to be so much
-# faster, and they are computed anyway where that takes about a second.
+# faster, and they are computed anyway where that takes a second or two.
 PREFERENCE = 3.0
 SOON = 4e11
 

@@ -67,7 +67,7 @@ def diffusion_spectral_entropy(
           many as it takes for a 95 % interval within `tol`. Needs no n x n matrix.
         - "lowrank": a factor of low rank that leaves S within a guaranteed `bound`. For t = 1 and
           smooth kernels.
-        - "auto": all eigenvalues while they take about a second, from 1000 rows on in float32 if a
+        - "auto": all eigenvalues while they take a second or two, from 1000 rows on in float32 if a
           bound of the rounding error is within `tol`. Beyond, whichever of the three is predicted
           to be fastest, and fits into memory.
     tol : float

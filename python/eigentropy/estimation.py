@@ -21,11 +21,15 @@ ROWS_SHARE = 0.25
 
 
 def kernel_operator(
-    operator: DiffusionOperator, dtype: str, explicit: bool, progress: Callback | None
+    operator: DiffusionOperator,
+    dtype: str,
+    explicit: bool,
+    progress: Callback | None,
+    rows: Any = None,
 ) -> _core.KernelOperator:
-    """A for products: with its matrix, or without."""
+    """A for products, of all rows or of some by themselves: with its matrix, or without."""
     return _core.KernelOperator(
-        operator.rows,
+        operator.rows if rows is None else operator.rows[rows],
         operator.sigma,
         operator.alpha,
         dtype,
@@ -68,18 +72,10 @@ def estimated_spectrum(
     approach: Approach,
     seed: int,
 ) -> tuple[SpectralEstimate, float]:
-    """The spectrum of some of the rows, by themselves, and the sum of their kernel."""
+    """The spectrum of some of the rows by themselves, or of all, and the sum of their kernel."""
     dtype = approach.product_dtype
-    subset = operator.rows if len(rows) == operator.n else operator.rows[rows]
-    A = _core.KernelOperator(
-        subset,
-        operator.sigma,
-        operator.alpha,
-        dtype,
-        approach.explicit(len(rows)),
-        ROWS_SHARE * _memory.available(),
-        None,
-    )
+    n = operator.n if rows is None else len(rows)
+    A = kernel_operator(operator, dtype, approach.explicit(n), None, rows)
     return estimate(A, times, approach.tol, seed, dtype=dtype), A.kernel_sum
 
 
@@ -88,16 +84,12 @@ def estimated_entropy(
 ) -> Entropy:
     """The result for one t."""
     value, error = spectrum.entropy(t, base)
-    return Entropy(
-        value=value,
+    return operator._result(
+        value,
+        "stochastic",
+        t,
+        base,
         standard_error=error,
-        method="stochastic",
-        n=operator.n,
-        sigma=operator.sigma,
-        alpha=operator.alpha,
-        t=t,
-        base=base,
-        seed=operator.seed,
         dtype=dtype,
         error_bound=math.nan,
         _estimate=spectrum,
@@ -120,21 +112,7 @@ def low_rank_entropies(
             "method='lowrank'; use 'stochastic', or a larger sigma",
             PrecisionWarning,
         )
-    return [
-        Entropy(
-            value=value,
-            standard_error=0.0,
-            method="lowrank",
-            n=operator.n,
-            sigma=operator.sigma,
-            alpha=operator.alpha,
-            t=1.0,
-            base=base,
-            seed=operator.seed,
-            error_bound=bound,
-            rank=found.rank,
-        )
-    ]
+    return [operator._result(value, "lowrank", 1.0, base, error_bound=bound, rank=found.rank)]
 
 
 def _low_rank(

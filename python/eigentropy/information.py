@@ -530,9 +530,7 @@ class _Solved:
         """The spectrum of all rows, estimated once, for the first t."""
         spectrum = self._spectrum_of_all.get("spectrum")
         if spectrum is None:
-            rows = np.arange(self.operator.n)
-            spectrum = estimated_spectrum(
-                self.operator, rows, [t], self.approach, self.operator.seed
-            )[0]
+            operator = self.operator
+            spectrum, _ = estimated_spectrum(operator, None, [t], self.approach, operator.seed)
             self._spectrum_of_all["spectrum"] = spectrum
         return spectrum

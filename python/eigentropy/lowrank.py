@@ -106,7 +106,7 @@ def low_rank_spectrum(
     sigma : float
         Kernel width.
     scaling : float64 array of shape (n,)
-        s_i = q_i^-alpha / sqrt(d_i), computed in float64; see `operator_scaling`.
+        s_i = q_i^-alpha / sqrt(d_i), computed in float64, as `_core.KernelOperator` has it.
     tol : float
         Relative to S; an S below tol nats counts as tol nats.
     max_rank : int, optional
@@ -151,13 +151,6 @@ def low_rank_spectrum(
     if progress is not None:
         progress(1.0)
     return found
-
-
-def operator_scaling(rows: Matrix, sigma: float, alpha: float) -> Doubles:
-    """s_i = q_i^-alpha / sqrt(d_i), the roots of the diagonal of A; by way of the n x n matrix."""
-    A, *_ = _core.matrix(rows, sigma, alpha, "float64")
-    scaling: Doubles = np.sqrt(A.diagonal())
-    return scaling
 
 
 class PartialCholesky:

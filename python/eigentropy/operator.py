@@ -141,20 +141,38 @@ class DiffusionOperator:
         eigenvalues = self.eigenvalues()
         others = (self._kernel_sum - self.n) / self.n
         warn_if_saturated(self.n, others, others / max(1, self.n - 1), self.sigma)
+        return self._result(
+            spectral_entropy(eigenvalues, t=t, base=base),
+            "exact",
+            t,
+            base,
+            dtype=self.dtype,
+            error_bound=self._entropy_error(t, base),
+            eigenvalues=eigenvalues,
+            _rounding=self._rounding(),
+        )
+
+    def _result(
+        self,
+        value: float,
+        method: str,
+        t: float,
+        base: float,
+        standard_error: float = 0.0,
+        **others: Any,
+    ) -> Entropy:
+        """An entropy of these rows with these settings, however it was obtained."""
         return Entropy(
-            value=spectral_entropy(eigenvalues, t=t, base=base),
-            standard_error=0.0,
-            method="exact",
+            value=value,
+            standard_error=standard_error,
+            method=method,
             n=self.n,
             sigma=self.sigma,
             alpha=self.alpha,
             t=t,
             base=base,
             seed=self.seed,
-            dtype=self.dtype,
-            error_bound=self._entropy_error(t, base),
-            eigenvalues=eigenvalues,
-            _rounding=self._rounding(),
+            **others,
         )
 
     def _entropy_error(self, t: float, base: float) -> float:
