@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,10 @@ namespace eigentropy::testing {
 namespace {
 
 // What a routine does in place of its work, `after` some good calls and for as many as `calls`.
-// Queries of the size of the workspace do not count.
+// Queries of the size of the workspace do not count. Threads that call the routine at once take
+// their turns one by one: two of them must not use up the same call.
 struct Fault {
+  std::mutex turns;
   std::atomic<int> after{0};
   std::atomic<int> calls{0};
   std::atomic<int> info{0};
@@ -38,8 +41,12 @@ struct Fault {
     calls = how_many;
   }
   bool strikes() {
-    if (calls == 0 || after-- > 0) return false;
-    after = 0;
+    const std::lock_guard turn(turns);
+    if (calls == 0) return false;
+    if (after > 0) {
+      --after;
+      return false;
+    }
     --calls;
     return true;
   }
