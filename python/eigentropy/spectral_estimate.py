@@ -19,9 +19,10 @@ LEVEL = 0.95
 # tr A^t for these is known beforehand.
 T_IS_KNOWN = (1.0, 2.0)
 
-# Where in the bracket the entropy lies is known to this part of its width, or to what the last step
-# changed, if that is more: it may be near an end, and then is so for every seed. Steps go on until
-# that is at most a share of the standard error of the probes, or of the tolerance if that is more.
+# Where in the bracket the entropy lies is known to this part of its width, or to what the next
+# step may change, if that is more: it may be near an end, and then is so for every seed. Steps go
+# on until that is at most a share of the standard error of the probes, or of the tolerance if that
+# is more.
 BRACKET_PART = 0.4
 BRACKET_ERRORS = 0.6
 BRACKET_SHARE = 0.02
@@ -119,7 +120,7 @@ class SpectralEstimate:
             value=float(value),
             statistical=float(terms.std(ddof=1)) / math.sqrt(len(terms)),
             ends=(float(ends[0, -1]), float(ends[1, -1])),
-            drift=abs(float(value - _between(ends[:, -2], before))),
+            drift=abs(float(value - _between(ends[:, -2], before))) * _narrowing(ends),
             shift=abs(share - before),
         )
 
@@ -182,7 +183,7 @@ class Point:
     ends : (float, float)
         The value by Gauss and by Gauss-Radau quadrature.
     drift : float
-        What the last step changed.
+        What the next step may change: what the last one did, in proportion to the bracket.
     shift : float
         By what part of the bracket the place in it has changed.
     """
@@ -214,6 +215,12 @@ def _where_they_meet(ends: Doubles) -> float:
     if by_gauss + by_radau == 0.0:
         return 0.5
     return float(np.clip(by_gauss / (by_gauss + by_radau), OUTER, 1.0 - OUTER))
+
+
+def _narrowing(ends: Doubles) -> float:
+    """The width of the bracket beside that before the last step, at most 1."""
+    before, now = np.abs(ends[1] - ends[0])[-2:]
+    return float(now / before) if now < before else 1.0
 
 
 def _between(ends: Any, share: float) -> Any:
