@@ -1,12 +1,12 @@
-"""Estimates without a matrix: how time grows with n, n = 100 000, and answers that are known.
+"""Estimates without a matrix: how time grows with n, d and tol, n = 100 000, and known answers.
 
     python benchmarks/large.py --output benchmarks/results/large.json
 
-Each measurement is in a process of its own, on normal rows in float32 with d = 128, alpha = 1/2 and
-sigma = "auto". A pass computes the kernel between all rows once; columns are those that A was
-multiplied with. Peak is what the process holds at most, everything included. Seconds are from the
-rows to the number. Fails where time grows faster than n^2.1, the largest case takes more than 10
-minutes or 2 GB, or an entropy that is known is missed.
+Each measurement is in a process of its own, on normal rows in float32 with alpha = 1/2 and
+sigma = "auto", and d = 128 where nothing else is said. A pass computes the kernel between all rows
+once; columns are those that A was multiplied with. Peak is what the process holds at most,
+everything included. Seconds are from the rows to the number. Fails where time grows faster than
+n^2.1, the largest case takes more than 10 minutes or 2 GB, or an entropy that is known is missed.
 """
 
 from __future__ import annotations
@@ -31,6 +31,11 @@ SIZES = (2500, 5000, 10000, 20000, 40000, 80000)
 LARGEST = 100000
 KNOWN = 50000
 DIMENSIONS = 128
+# So many rows of several d, and of one d where tol is what decides.
+MIDDLE = 20000
+SEVERAL_DIMENSIONS = (8, 32, 128, 512, 2048)
+TOLERANCES = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4)
+DIMENSIONS_OF_TOLERANCES = 20
 ALPHA = 0.5
 TOL = 1e-3
 # Passes that give the degrees, the trace and |A|_F^2, where alpha is not 0.
@@ -45,17 +50,23 @@ MOST_SECONDS = 600.0
 MOST_BYTES = 2e9
 
 
-def normal_rows(n: int) -> np.ndarray:
-    return np.random.default_rng(n).normal(size=(n, DIMENSIONS)).astype(np.float32)
+def normal_rows(n: int, d: int) -> np.ndarray:
+    return np.random.default_rng(n).normal(size=(n, d)).astype(np.float32)
 
 
-def one_size(n: int) -> dict[str, Any]:
-    Z = normal_rows(n)
-    measured, (A, found) = measure.timed((lambda: Z, _entropy), ENOUGH_SECONDS)
+def one_size(n: int, d: int = DIMENSIONS, tol: float = TOL) -> dict[str, Any]:
+    Z = normal_rows(n, d)
+
+    def entropy(Z: np.ndarray) -> tuple[Counted, Any]:
+        A = products(Data("", Z, "auto"), ALPHA, explicit=False)
+        return A, estimated(A, [1.0], tol)
+
+    measured, (A, found) = measure.timed((lambda: Z, entropy), ENOUGH_SECONDS)
     value, error = found.entropy()
     return {
         "n": n,
-        "d": DIMENSIONS,
+        "d": d,
+        "tol": tol,
         "seconds": measured["seconds"],
         "calls": measured["calls"],
         "passes": PASSES_BEFORE + A.calls,
@@ -63,14 +74,9 @@ def one_size(n: int) -> dict[str, Any]:
         "probes": found.probes,
         "peak_bytes": measure.resident_bytes("VmHWM"),
         "bits": value,
-        "standard_error": error,
+        "half_width": found.quantile() * error,
         "meets_tol": found.meets(1.0),
     }
-
-
-def _entropy(Z: np.ndarray) -> tuple[Counted, Any]:
-    A = products(Data("", Z, "auto"), ALPHA, explicit=False)
-    return A, estimated(A, [1.0], TOL)
 
 
 def one_truth(name: str, n: int) -> dict[str, Any]:
@@ -123,9 +129,9 @@ def faults(
 
 def size_line(row: dict[str, Any]) -> str:
     return (
-        f"n = {row['n']:6d}: {row['seconds']:8.2f} s, {row['passes']} passes, "
-        f"{row['columns']} columns, peak {row['peak_bytes'] / 1e9:.2f} GB, "
-        f"{row['bits']:.4f} +- {row['standard_error']:.4f} bits"
+        f"n = {row['n']:6d}, d = {row['d']:4d}, tol = {row['tol']:.0e}: {row['seconds']:8.2f} s, "
+        f"{row['passes']} passes, {row['columns']} columns, peak {row['peak_bytes'] / 1e9:.2f} GB, "
+        f"{row['bits']:.4f} +- {row['half_width']:.4f} bits"
     )
 
 
@@ -138,6 +144,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path)
     parser.add_argument("--sizes", type=int, nargs="*", default=SIZES)
+    parser.add_argument("--middle", type=int, default=MIDDLE, help="n of several d; 0: none")
     parser.add_argument("--largest", type=int, default=LARGEST, help="0: none")
     parser.add_argument("--known", type=int, default=KNOWN, help="n of the truths; 0: none")
     parser.add_argument("--alone", help=argparse.SUPPRESS)
@@ -151,6 +158,7 @@ def main(arguments: list[str] | None = None) -> None:
     growth = slope(n, seconds)
     growth_of_a_pass = slope(n, [row["seconds"] / row["passes"] for row in sizes])
     print(f"time grows as n^{growth:.2f}, that of a pass as n^{growth_of_a_pass:.2f}")
+    dimensions, tolerances = several(options.middle) if options.middle else ([], [])
     largest = shown(size_line, alone("one_size", options.largest)) if options.largest else None
     names = TRUTHS if options.known else ()
     known = [shown(truth_line, alone("one_truth", name, options.known)) for name in names]
@@ -161,6 +169,8 @@ def main(arguments: list[str] | None = None) -> None:
         "slope": growth,
         "slope_of_a_pass": growth_of_a_pass,
         "sizes": sizes,
+        "dimensions": dimensions,
+        "tolerances": tolerances,
         "largest": largest,
         "known": known,
         "faults": wrong,
@@ -169,6 +179,15 @@ def main(arguments: list[str] | None = None) -> None:
         options.output.write_text(json.dumps(rounded(results), indent=1) + "\n")
     if wrong:
         raise SystemExit("\n".join(wrong))
+
+
+def several(n: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of several d, and of one d with several tol."""
+    dimensions = [shown(size_line, alone("one_size", n, d)) for d in SEVERAL_DIMENSIONS]
+    tolerances = [
+        shown(size_line, alone("one_size", n, DIMENSIONS_OF_TOLERANCES, tol)) for tol in TOLERANCES
+    ]
+    return dimensions, tolerances
 
 
 def shown(line: Callable[[dict[str, Any]], str], row: dict[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,8 @@ Results = dict[str, dict[str, Any]]  # by suite
 
 RESULTS = Path(__file__).parent / "results"
 BLOCK = re.compile(
-    r"(<!-- benchmark: (?P<name>[\w.-]+) -->\n)(?P<table>.*?)(<!-- end of benchmark -->)", re.DOTALL
+    r"(<!-- benchmark: (?P<name>[\w. -]+) -->\n)(?P<table>.*?)(<!-- end of benchmark -->)",
+    re.DOTALL,
 )
 LIBRARIES = {
     "numpy": "NumPy",
@@ -33,6 +34,7 @@ LIBRARIES = {
     "mkl": "MKL",
 }
 MEGABYTE = 2.0**20
+DIFFERENCE = "relative_difference"
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
@@ -232,6 +234,70 @@ def memory(results: Results) -> str:
     return table(header, rows)
 
 
+def variants(results: Results) -> str:
+    """Root mean squares of relative errors at t = 1."""
+    by_data = results["stochastic_variants"]["variants"]["data"]
+    rows = [
+        [label, *[scientific(of[label]["t=1"]["rms_relative_error"]) for of in by_data.values()]]
+        for label in next(iter(by_data.values()))
+    ]
+    return table(["", *by_data], rows)
+
+
+def growth(what: str, column: str) -> Callable[[Results], str]:
+    """What an estimate without a matrix takes over n, d or tol."""
+
+    def render(results: Results) -> str:
+        large = results["large"]
+        cases = [*large[what], *([large["largest"]] if what == "sizes" else [])]
+        header = [column, "time", "passes", "columns", "MB", "half-width of the interval"]
+        rows = [
+            [
+                f"{case[column]:g}",
+                time(case["seconds"]),
+                str(case["passes"]),
+                str(case["columns"]),
+                f"{case['peak_bytes'] / 1e6:.0f}",
+                scientific(case["half_width"] / case["bits"]),
+            ]
+            for case in cases
+        ]
+        return table(header, rows)
+
+    return render
+
+
+def known(results: Results) -> str:
+    """Relative differences from answers that are known without eigenvalues."""
+    rows = [
+        [row["name"], f"{row['t'][t]['truth']:.4f}", t, scientific(row["t"][t][DIFFERENCE])]
+        for row in results["large"]["known"]
+        for t in row["t"]
+    ]
+    return table(["", "bits", "t", "differs by"], rows)
+
+
+def ways(results: Results) -> str:
+    """Measured times of the three ways to an entropy, and what "auto" chooses."""
+    names = ("exact", "explicit", "matrix-free")
+    rows = [
+        [
+            str(row["n"]),
+            str(row["d"]),
+            *[time(row["seconds"][name]) for name in names],
+            row["chosen"],
+            times(row["chosen_over_fastest"]),
+        ]
+        for row in results["approaches"]["rows"]
+    ]
+    return table(["n", "d", *names, "chosen", "time over the fastest"], rows)
+
+
+def scientific(value: float) -> str:
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
 def summary(results: Results) -> str:
     """Eigenvalues at the largest size, DSE and DSMI at all, for those who read one table."""
     header = ["", "time", "over", "speed", "memory", "answers differ by"]
@@ -269,6 +335,12 @@ BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "dse": (("dse",), entropies("dse")),
     "dimensions": (("dimensions",), entropies("dimensions")),
     "stochastic": (("stochastic",), stochastic),
+    "variants": (("stochastic_variants",), variants),
+    "growth with n": (("large",), growth("sizes", "n")),
+    "growth with d": (("large",), growth("dimensions", "d")),
+    "growth with tol": (("large",), growth("tolerances", "tol")),
+    "known": (("large",), known),
+    "ways": (("approaches",), ways),
     "dsmi": (("dsmi",), dsmi),
     "stages": (("stages",), stages),
     "batch": (("batch",), batch),
