@@ -225,7 +225,9 @@ def test_a_document_gets_the_tables_that_there_are():
     assert tables.updated(updated, RESULTS) == updated
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/performance.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "docs/performance.md", "docs/stochastic.md", "docs/choosing.md"]
+)
 def test_the_documents_show_the_stored_results(document):
     text = (ROOT / document).read_text()
     assert "<!-- benchmark: " in text

@@ -32,6 +32,7 @@ struct Product {
 template <class T>
 void gemm(benchmark::State& state) {
   const Threads threads(static_cast<int>(state.range(0)));
+  const ThreadedBlas several_threads;
   Product<T> product;
   for (auto _ : state) product.run();
   if (!product.right()) state.SkipWithError("wrong result");
@@ -68,6 +69,7 @@ double gemm_rate(int threads) {
   if (rate == 0.0) {
     using Clock = std::chrono::steady_clock;
     const Threads scope(threads);
+    const ThreadedBlas several_threads;
     Product<T> product;
     product.run();  // starts BLAS's threads and touches the memory
     for (int i = 0; i < 10; ++i) {
