@@ -17,7 +17,6 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ from sklearn.datasets import load_digits, make_blobs, make_swiss_roll
 
 import eigentropy as eg
 from eigentropy import _core
+from eigentropy.estimation import kernel_operator
 from eigentropy.lowrank import (
     BLOCK,
     EPS,
@@ -32,23 +32,15 @@ from eigentropy.lowrank import (
     LowRankSpectrum,
     PartialCholesky,
     low_rank_spectrum,
-    operator_scaling,
     predicted_rank,
 )
 from eigentropy.precision import reach
-from float32_accuracy import document
+from float32_accuracy import Case, document
 from machine import describe
 
 TOLERANCES = (1e-2, 1e-3, 1e-4)
 ALPHA = 0.5
 REPETITIONS = 3
-
-
-@dataclass(frozen=True)
-class Case:
-    name: str
-    Z: np.ndarray
-    sigmas: tuple[float | str, ...]
 
 
 def cases(n: int) -> Iterator[Case]:
@@ -72,7 +64,7 @@ def pairs(ends: np.ndarray) -> np.ndarray:
 def measure(case: Case, sigma: float | str) -> Iterator[dict[str, object]]:
     exact_seconds, exact = timed(lambda: solved(case.Z, sigma))
     S = float(exact.entropy(base=math.e))
-    scaling = operator_scaling(case.Z, exact.sigma, ALPHA)
+    scaling = kernel_operator(exact, "float64", False, None).scaling
     lowest = lowest_eigenvalue(case.Z, exact.sigma, scaling)
     allowed = ROUNDING + EPS * reach(case.Z, exact.sigma)
     for tol in TOLERANCES:

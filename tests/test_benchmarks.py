@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import os
@@ -25,6 +26,14 @@ import tables
 from rounds import Settings
 
 ROOT = Path(__file__).parent.parent
+
+
+PROGRAMS = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_program_finds_what_it_imports(program):
+    importlib.import_module(program)
 
 
 def tiny(**options):
