@@ -32,7 +32,7 @@ def group_codes(Y: Any, n: int, kind: str, n_clusters: int, clusters: Any) -> Co
             "Y is missing: pass labels, scalars or vectors, or the groups as clusters="
         )
     values = as_numpy(Y, "Y")
-    kind = _infer_kind(values) if kind == "auto" else kind
+    kind = infer_kind(values) if kind == "auto" else kind
     _check_length(values, n, "Y")
     if kind == "labels":
         return _label_codes(values, n, "Y")
@@ -43,7 +43,8 @@ def group_codes(Y: Any, n: int, kind: str, n_clusters: int, clusters: Any) -> Co
     return _label_codes(_cluster(vectors, name, n_clusters), n, "clusters")
 
 
-def _infer_kind(values: npt.NDArray[Any]) -> str:
+def infer_kind(values: npt.NDArray[Any]) -> str:
+    """What "auto" takes these values for."""
     if values.ndim >= 2 and values.size != len(values):
         return "vectors"
     return "scalars" if values.dtype.kind == "f" else "labels"

@@ -1,0 +1,32 @@
+"""The estimators that DSE and DSMI are compared with, each with the same call shape.
+
+>>> import numpy as np
+>>> from eigentropy.baselines import binning
+>>> Z, labels = np.repeat([[0.0, 0.0], [1.0, 5.0]], 8, axis=0), np.repeat([0, 1], 8)
+>>> float(binning.mutual_information(Z, labels))
+1.0
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eigentropy.baselines import binning, ksg, spectral
+    from eigentropy.baselines._estimate import Estimate
+
+__all__ = ["Estimate", "binning", "ksg", "spectral"]
+
+
+def __getattr__(name: str) -> Any:
+    """Each estimator is imported when it is first used: they need different libraries."""
+    if name == "Estimate":
+        return import_module("eigentropy.baselines._estimate").Estimate
+    if name in __all__:
+        return import_module(f"eigentropy.baselines.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,46 @@
+"""What the baselines return: a number that remembers how it was obtained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from eigentropy.results import Number, unit
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Estimate(Number):
+    """An entropy, an information or an effective number. Works as the float `value`.
+
+    Attributes
+    ----------
+    value : float
+        In the unit of `base`. Negative estimates are reported as they are.
+    method : str
+        Which estimator.
+    n : int
+        Number of rows.
+    base : float or None
+        Of the logarithm; None for a number that has no unit, such as an effective rank.
+    standard_error : float
+        NaN where the method has none.
+    settings : mapping
+        The options that the value depends on.
+    """
+
+    value: float
+    method: str
+    n: int
+    base: float | None
+    standard_error: float = math.nan
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        parts = [f"{self.value:.6g}" + (f" {unit(self.base)}" if self.base is not None else "")]
+        if not math.isnan(self.standard_error):
+            parts[0] = f"{parts[0]} +- {self.standard_error:.2g}"
+        parts += [self.method, f"n={self.n}"]
+        parts += [f"{name}={value}" for name, value in self.settings.items()]
+        return f"Estimate({', '.join(parts)})"

@@ -1,0 +1,501 @@
+"""Entropy and mutual information of densities from the distances to nearest neighbours.
+
+Kozachenko and Leonenko's entropy; Kraskov, Stoegbauer and Grassberger's mutual information, its
+conditional form and Gao, Ver Steeg and Galstyan's correction; Ross's for labels. All distances are
+in the maximum norm. The conventions are those of the package NPEET; docs/baselines.md has them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eigentropy._arrays import Matrix, as_matrix, as_numpy, is_zarr
+from eigentropy._options import integer, logarithm_base, nonnegative, one_of, positive
+from eigentropy._progress import Callback, reporter
+from eigentropy._warnings import warn
+from eigentropy.baselines._estimate import Estimate
+from eigentropy.baselines._neighbours import (
+    SEARCHES,
+    Counts,
+    Distances,
+    Neighbourhoods,
+    Points,
+    neighbourhoods,
+)
+from eigentropy.groups import group_codes, infer_kind
+
+# NPEET's. Far below the distances of data of unit scale, and far above their rounding.
+JITTER = 1e-10
+
+# Neighbours count in a part of a space if they are nearer than the k-th by more than this.
+STRICTLY = 1e-15
+
+
+def entropy(
+    Z: Any,
+    *,
+    k: int = 3,
+    base: float = 2.0,
+    jitter: float = JITTER,
+    seed: int = 0,
+    search: str = "auto",
+    progress: bool | Callback = False,
+) -> Estimate:
+    r"""Differential entropy of the density of the rows, by Kozachenko and Leonenko.
+
+    .. math:: h = \psi(n) - \psi(k) + d \log 2 + \frac{d}{n} \sum_i \log \epsilon_i
+
+    where epsilon_i is the distance of row i to its k-th nearest neighbour, psi the digamma
+    function. It is negative for a density that is concentrated enough, depends on the scale,
+    h(cZ) = h(Z) + d log c, and is not comparable with a diffusion spectral entropy.
+
+    Where it fails: the density is taken to be constant out to the k-th neighbour, which it is not
+    in many dimensions; and data on a set of lower dimension have h = -infinity, of which the
+    estimate is some finite number.
+
+    Parameters
+    ----------
+    Z : array-like of shape (n, d), or (n,) for scalars
+    k : int
+        Neighbours, fewer than n. More of them: less variance, more bias.
+    base : float
+        Of the logarithm: 2 gives bits, math.e nats.
+    jitter : float
+        Uniform noise in [0, jitter) is added to Z, so that no two rows are equal; 0 for none.
+        1e-10, NPEET's, suits data whose scale is around 1.
+    seed : int
+        Of that noise.
+    search : {"auto", "tree", "brute"}
+        How neighbours are found. "tree" needs SciPy and is for few columns; "brute" computes all
+        distances, a strip of rows at a time; "auto" takes the faster one, a tree for many rows of
+        few columns. The result is the same.
+    progress : bool or callable
+        Show a bar on stderr, or call it with the fraction that is done.
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument of the wrong value or type; k not below n; NaN or infinity; labels instead of
+        numbers; more than k equal rows without jitter.
+    ImportError
+        A tree without SciPy.
+
+    References
+    ----------
+    Kozachenko, Leonenko: Sample estimate of the entropy of a random vector. Probl. Inf. Transm.
+    23 (1987).
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> round(float(entropy(rng.uniform(0, 8, size=(2000, 1)))), 1)     # log2(8) = 3
+    3.0
+    """
+    base = logarithm_base(base)
+    points = _points([Z], ["Z"], k, jitter, seed)
+    n, d = points[0].n, points[0].d
+
+    def log_distances(near: Neighbourhoods) -> Distances:
+        return np.log(_distances_to_kth(near, k))
+
+    mean = _mean(log_distances, points, search, progress)
+    psi = _digammas(n)
+    value = psi[n] - psi[k] + d * math.log(2.0) + d * mean
+    return _estimate(value, "Kozachenko-Leonenko", n, base, k, jitter, seed)
+
+
+def mutual_information(
+    X: Any,
+    Y: Any,
+    *,
+    k: int = 3,
+    base: float = 2.0,
+    algorithm: int = 1,
+    local_nonuniformity: float | None = None,
+    jitter: float = JITTER,
+    seed: int = 0,
+    search: str = "auto",
+    progress: bool | Callback = False,
+) -> Estimate:
+    r"""Mutual information of two continuous variables, by Kraskov, Stoegbauer and Grassberger.
+
+    The k nearest neighbours of row i in the product space, whose distance is the larger of the
+    two, say how far to look in each space. Algorithm 1 takes the distance epsilon_i to the k-th,
+    and counts the rows that are nearer than that in X, and in Y:
+
+    .. math:: I_1 = \psi(k) + \psi(n) - \langle \psi(n_x + 1) + \psi(n_y + 1) \rangle
+
+    Algorithm 2 takes for each space the largest distance that the k neighbours have in it, and
+    counts the rows that are no farther:
+
+    .. math:: I_2 = \psi(k) - 1/k + \psi(n) - \langle \psi(n_x) + \psi(n_y) \rangle
+
+    The row itself is not counted. With `local_nonuniformity`, for each row whose neighbours fill
+    the box around them badly, log(V / V') / n is added, where V is the volume of that box and V' of
+    one in the directions of their principal components; badly means that V' < alpha V.
+
+    Where it fails: strong dependence needs a number of rows that grows as exp(I) (Gao et al.), so I
+    is underestimated where X nearly determines Y. With many columns all distances are alike, the
+    distance in the product is that of the larger space, and I comes out near 0, or below, whatever
+    the dependence.
+
+    Parameters
+    ----------
+    X, Y : array-like of shape (n, d), or (n,) for scalars
+        Numbers, not labels: for these there is `discrete_mutual_information`.
+    k : int
+        Neighbours, fewer than n.
+    base : float
+        Of the logarithm: 2 gives bits, math.e nats.
+    algorithm : {1, 2}
+        1 has the smaller variance, 2 the smaller bias.
+    local_nonuniformity : float, optional
+        The alpha of the correction, between 0 and 1, such as 0.25; None for no correction. Needs
+        at least as many neighbours as X and Y have columns together, and is meant for few.
+    jitter, seed, search, progress
+        As in `entropy`; the noise is added to both.
+
+    Returns
+    -------
+    Estimate
+        Negative values are reported as they are.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As in `entropy`; X and Y of different lengths; a column that repeats each of its values
+        more than k times, which is one of labels.
+    ImportError
+        A tree without SciPy.
+
+    References
+    ----------
+    Kraskov, Stoegbauer, Grassberger: Estimating mutual information. Phys. Rev. E 69 (2004).
+    Gao, Ver Steeg, Galstyan: Efficient estimation of mutual information for strongly dependent
+    variables. AISTATS 2015, arXiv:1411.2003.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> x, noise = rng.normal(size=(2, 2000))
+    >>> y = 0.6 * x + 0.8 * noise                 # correlation 0.6: 0.32 bits
+    >>> round(float(mutual_information(x, y)), 1)
+    0.3
+    """
+    base = logarithm_base(base)
+    if algorithm not in (1, 2):
+        raise ValueError(f"algorithm must be 1 or 2, got {algorithm!r}")
+    points = _points([X, Y], ["X", "Y"], k, jitter, seed)
+    threshold = _threshold(local_nonuniformity, points, k)
+    n = points[0].n
+    psi = _digammas(n)
+
+    def terms(near: Neighbourhoods) -> Distances:
+        local: Distances
+        if algorithm == 1:
+            radius = _strictly_within(_distances_to_kth(near, k))
+            local = -psi[near.count([0], radius)] - psi[near.count([1], radius)]
+        else:
+            _distances_to_kth(near, k)  # which must not be 0
+            neighbours = near.nearest(k)
+            within = [near.count([part], near.extent(part, neighbours)) for part in (0, 1)]
+            local = -1.0 / k - psi[within[0] - 1] - psi[within[1] - 1]
+        if threshold is not None:
+            local += _box_corrections(points, near, k, threshold)
+        return local
+
+    value = psi[k] + psi[n] + _mean(terms, points, search, progress)
+    method = f"KSG {algorithm}" + (", LNC" if threshold is not None else "")
+    extra = {} if threshold is None else {"local_nonuniformity": threshold}
+    return _estimate(value, method, n, base, k, jitter, seed, **extra)
+
+
+def conditional_mutual_information(
+    X: Any,
+    Y: Any,
+    W: Any,
+    *,
+    k: int = 3,
+    base: float = 2.0,
+    jitter: float = JITTER,
+    seed: int = 0,
+    search: str = "auto",
+    progress: bool | Callback = False,
+) -> Estimate:
+    r"""What X and Y say about each other once W is known.
+
+    .. math:: I(X; Y \mid W) = \psi(k) - \langle \psi(n_{xw} + 1) + \psi(n_{yw} + 1)
+        - \psi(n_w + 1) \rangle
+
+    with the rows, itself not counted, that are nearer to row i in (X, W), (Y, W) and W than its
+    k-th neighbour in (X, Y, W).
+
+    Where it fails: as `mutual_information`, and it is drawn to 0 in far fewer dimensions, since a
+    strong dependence has to be seen within the few rows that agree in W.
+
+    Parameters
+    ----------
+    X, Y, W : array-like of shape (n, d), or (n,) for scalars
+        W may hold labels as numbers: no noise is added to it, so equal values have distance 0,
+        and labels should differ by more than X and Y do.
+    k, base, jitter, seed, search, progress
+        As in `mutual_information`; the noise is added to X and Y.
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    ValueError, TypeError, ImportError
+        As `mutual_information`.
+
+    References
+    ----------
+    Frenzel, Pompe: Partial mutual information for coupling analysis of multivariate time series.
+    Phys. Rev. Lett. 99 (2007).
+    """
+    base = logarithm_base(base)
+    points = _points([X, Y, W], ["X", "Y", "W"], k, jitter, seed)
+    psi = _digammas(points[0].n)
+
+    def terms(near: Neighbourhoods) -> Distances:
+        radius = _strictly_within(_distances_to_kth(near, k))
+        xw, yw, w = (near.count(parts, radius) for parts in ([0, 2], [1, 2], [2]))
+        local: Distances = psi[w] - psi[xw] - psi[yw]
+        return local
+
+    value = psi[k] + _mean(terms, points, search, progress)
+    return _estimate(value, "KSG 1, conditional", points[0].n, base, k, jitter, seed)
+
+
+def discrete_mutual_information(
+    Z: Any,
+    Y: Any,
+    *,
+    k: int = 3,
+    base: float = 2.0,
+    jitter: float = JITTER,
+    seed: int = 0,
+    search: str = "auto",
+    progress: bool | Callback = False,
+) -> Estimate:
+    r"""Mutual information of continuous Z and labels Y, by Ross.
+
+    .. math:: I = \psi(n) + \langle \psi(k_i) - \psi(n_{y_i}) - \psi(m_i) \rangle
+
+    where n_y is the number of rows with label y, k_i = min(k, n_y - 1), and m_i counts the rows of
+    any label that are no farther from row i than its k_i-th neighbour with the same label, that
+    neighbour among them.
+
+    Where it fails: as `mutual_information`; the estimate is at most about H(Y). Groups of at most k
+    rows have fewer neighbours and a larger variance.
+
+    Parameters
+    ----------
+    Z : array-like of shape (n, d), or (n,) for scalars
+    Y : array-like of length n
+        Labels: integers, booleans, strings, categoricals. Floats are taken as labels, too.
+    k, base, jitter, seed, search, progress
+        As in `mutual_information`; the noise is added to Z.
+
+    Returns
+    -------
+    Estimate
+        n counts the rows whose label occurs twice or more: others have no neighbour.
+
+    Raises
+    ------
+    ValueError, TypeError, ImportError
+        As `mutual_information`; missing labels; no label that occurs twice.
+
+    Warns
+    -----
+    UserWarning
+        Labels with at most k rows, and rows left out.
+
+    References
+    ----------
+    Ross: Mutual information between discrete and continuous data sets. PLoS ONE 9 (2014).
+
+    Examples
+    --------
+    >>> labels = np.arange(1000) % 2
+    >>> Z = np.random.default_rng(0).normal(size=1000) + 100 * labels
+    >>> round(float(discrete_mutual_information(Z, labels)), 2)
+    1.0
+    """
+    base = logarithm_base(base)
+    points = _points([Z], ["Z"], k, jitter, seed)
+    codes = group_codes(Y, points[0].n, "labels", 1, None)
+    points, codes = _without_single_rows(points[0], codes, k)
+    sizes = np.bincount(codes)[codes]
+    neighbours = np.minimum(k, sizes - 1)
+    n = points[0].n
+    psi = _digammas(n)
+
+    def terms(near: Neighbourhoods) -> Distances:
+        distances = _positive(near.kth_distance_in_group(codes, neighbours), k)
+        others = near.count([0], _strictly_within(distances))
+        local: Distances = psi[neighbours[near.rows]] - psi[sizes[near.rows]] - psi[others]
+        return local
+
+    value = psi[n] + _mean(terms, points, search, progress)
+    return _estimate(value, "Ross", n, base, k, jitter, seed)
+
+
+def _points(
+    values: Sequence[Any], names: Sequence[str], k: int, jitter: float, seed: int
+) -> list[Points]:
+    """The spaces, checked. Noise is added to the first two, which hold no labels."""
+    integer(k, "k", at_least=1)
+    jitter = nonnegative(jitter, "jitter")
+    seed = integer(seed, "seed", at_least=0)
+    matrices = [
+        _matrix(value, name, k, may_be_labels=name == "W")
+        for value, name in zip(values, names, strict=True)
+    ]
+    n = len(matrices[0])
+    for matrix, name in zip(matrices, names, strict=True):
+        if len(matrix) != n:
+            raise ValueError(f"{name} has {len(matrix)} rows, {names[0]} has {n}")
+    if k >= n:
+        raise ValueError(f"k must be less than the number of rows, got k={k} for {n} rows")
+    return [
+        Points(matrix, jitter if part < 2 else 0.0, (seed, part))
+        for part, matrix in enumerate(matrices)
+    ]
+
+
+def _matrix(values: Any, name: str, k: int, may_be_labels: bool) -> Matrix:
+    array = values if is_zarr(values) else as_numpy(values, name)
+    why = "" if may_be_labels or is_zarr(array) else _why_labels(array, k)
+    if why:
+        raise ValueError(
+            f"{name} {why}, and this estimator is for densities; for numbers and labels use "
+            "ksg.discrete_mutual_information(numbers, labels), for labels alone binning.entropy "
+            "and binning.mutual_information. Integers that are no labels are to be passed as floats"
+        )
+    return as_matrix(array[:, None] if array.ndim == 1 else array, name)
+
+
+def _why_labels(array: npt.NDArray[Any], k: int) -> str:
+    """What shows that one column is of labels; empty for numbers that may have a density."""
+    if array.ndim == 0 or array.size == 0 or infer_kind(array) == "vectors":
+        return ""
+    if array.dtype.kind != "f":
+        return f"holds labels (dtype {array.dtype})"
+    counts = np.unique(array, return_counts=True)[1]
+    return f"has each of its {len(counts)} values more than k={k} times" if counts.min() > k else ""
+
+
+def _without_single_rows(points: Points, codes: Counts, k: int) -> tuple[list[Points], Counts]:
+    """Without the rows that are the only ones of their label."""
+    sizes = np.bincount(codes)
+    if sizes.max() == 1:
+        raise ValueError("no label of Y occurs twice: these look like numbers, not labels")
+    if sizes.min() <= k:
+        warn(
+            f"{(sizes <= k).sum()} of the {len(sizes)} labels have at most k={k} rows, so fewer "
+            f"neighbours are used for them; {(sizes == 1).sum()} rows, the only ones of their "
+            "label, are left out"
+        )
+    if sizes.min() > 1:
+        return [points], codes
+    kept = np.flatnonzero(sizes[codes] > 1)
+    chosen = Points(points.matrix[kept], points.jitter, points.seed)
+    return [chosen], np.unique(codes[kept], return_inverse=True)[1].astype(np.int64)
+
+
+def _threshold(value: float | None, points: Sequence[Points], k: int) -> float | None:
+    if value is None:
+        return None
+    threshold = positive(value, "local_nonuniformity")
+    if threshold > 1.0:
+        raise ValueError(f"local_nonuniformity must be at most 1, got {value!r}")
+    columns = sum(part.d for part in points)
+    if k < columns:
+        raise ValueError(
+            f"local_nonuniformity needs k >= {columns}, the columns of X and Y together, for a box "
+            f"around the neighbours to have a volume; got k={k}"
+        )
+    return threshold
+
+
+def _mean(
+    terms: Callable[[Neighbourhoods], Distances],
+    points: Sequence[Points],
+    search: str,
+    progress: bool | Callback,
+) -> float:
+    """Mean over all rows of what `terms` gives for some of them."""
+    one_of(search, "search", SEARCHES)
+    n, total = points[0].n, 0.0
+    with reporter(progress, "neighbours") as report:
+        for near in neighbourhoods(points, search):
+            total += float(terms(near).sum())
+            if report is not None:
+                report(near.rows.stop / n)
+    return total / n
+
+
+def _distances_to_kth(near: Neighbourhoods, k: int) -> Distances:
+    return _positive(near.kth_distance(k), k)
+
+
+def _positive(distances: Distances, k: int) -> Distances:
+    equal = int((distances == 0.0).sum())
+    if equal:
+        raise ValueError(
+            f"{equal} rows equal k={k} others or more, so that no density can be told: leave "
+            "jitter at its default, or raise it if the numbers are so large that it is lost in "
+            "their rounding"
+        )
+    return distances
+
+
+def _strictly_within(distances: Distances) -> Distances:
+    """Radii that leave out what is at these distances; 1e-15 alone is rounded away beyond 16."""
+    return np.minimum(np.maximum(distances - STRICTLY, 0.0), np.nextafter(distances, 0.0))
+
+
+def _digammas(n: int) -> Distances:
+    """psi(m) = 1 + 1/2 + ... + 1/(m - 1) - gamma at m; NaN at m = 0."""
+    increments = np.concatenate([[-np.euler_gamma], 1.0 / np.arange(1, n)])
+    return np.concatenate([[np.nan], np.cumsum(increments)])
+
+
+def _box_corrections(
+    points: Sequence[Points], near: Neighbourhoods, k: int, threshold: float
+) -> Distances:
+    """log(V / V') of the rows where V' < threshold V, 0 of the others."""
+    values = np.concatenate([part.values for part in points], axis=1)
+    offsets = values[near.nearest(k)] - values[near.rows, None, :]
+    directions = np.linalg.eigh(offsets.transpose(0, 2, 1) @ offsets)[1]
+    box = np.log(np.abs(offsets).max(axis=1)).sum(axis=1)
+    rotated = np.log(np.abs(offsets @ directions).max(axis=1)).sum(axis=1)
+    badly: npt.NDArray[np.bool_] = rotated < box + math.log(threshold)
+    return np.where(badly, box - rotated, 0.0)
+
+
+def _estimate(
+    nats: float,
+    method: str,
+    n: int,
+    base: float,
+    k: int,
+    jitter: float,
+    seed: int,
+    **extra: float,
+) -> Estimate:
+    settings = {"k": k, **extra, "jitter": float(jitter), "seed": seed}
+    return Estimate(float(nats) / math.log(base), method, n, base, settings=settings)

@@ -1,0 +1,411 @@
+"""Effective numbers and entropies of other spectra: relatives of DSE that are cheap.
+
+Of the singular values of Z: effective rank, RankMe, participation ratio. Of a kernel matrix without
+the normalisation of a diffusion operator: Vendi score, matrix-based Renyi entropy.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eigentropy import _core, _memory
+from eigentropy._arrays import Matrix, as_matrix, as_numpy, as_square_matrices
+from eigentropy._options import integer, logarithm_base, nonnegative, one_of, positive
+from eigentropy.bandwidth import resolve_sigma
+from eigentropy.baselines._estimate import Estimate
+from eigentropy.operator import warn_if_saturated
+from eigentropy.spectrum import eigvalsh, spectral_entropy
+
+KERNELS = ("gaussian", "cosine", "precomputed")
+
+# Rows or columns are multiplied in blocks of so many entries: 64 MiB as float64.
+BLOCK_ENTRIES = 2**23
+
+# How far a precomputed kernel may be from symmetric, relative to its diagonal.
+SYMMETRY = 1e-6
+
+Spectrum = npt.NDArray[np.float64]
+
+
+def effective_rank(Z: Any, *, center: bool = False) -> Estimate:
+    r"""Effective rank of Z: exp of the entropy of its singular values.
+
+    .. math:: \exp\Big(-\sum_k p_k \log p_k\Big), \qquad p_k = s_k / \sum_j s_j
+
+    Between 1 and min(n, d): the number of directions that Z would fill evenly with this entropy.
+    The scale of Z does not matter. The singular values are roots of eigenvalues of the smaller of
+    Z Z' and Z' Z: those below some 1e-6 of the largest come out as 0.
+
+    Where it fails: it sees the linear span and nothing else. Clusters and curved sheets that span
+    all directions have full rank; and a mean far from 0 is one large direction (`center`).
+
+    Parameters
+    ----------
+    Z : array-like of shape (n, d)
+        Mapped files are read in blocks.
+    center : bool
+        Subtract the mean of each column.
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument of the wrong value or type; NaN or infinity; nothing but 0, or equal rows if
+        they are centred.
+    MemoryError
+        The product does not fit.
+
+    References
+    ----------
+    Roy, Vetterli: The effective rank: a measure of effective dimensionality. EUSIPCO 2007.
+
+    Examples
+    --------
+    >>> round(float(effective_rank(np.eye(5))), 6)
+    5.0
+    """
+    rows = as_matrix(Z)
+    s = np.sqrt(_squared_singular_values(rows, center))
+    value = math.exp(spectral_entropy(s, base=math.e))
+    return Estimate(value, "effective rank", len(rows), None, settings={"center": center})
+
+
+def rankme(Z: Any, *, epsilon: float = 1e-7) -> Estimate:
+    r"""RankMe of Garrido et al., the effective rank with a constant.
+
+    .. math:: \exp\Big(-\sum_{k=1}^{\min(n, d)} p_k \log p_k\Big), \qquad
+        p_k = s_k / \sum_j s_j + \epsilon
+
+    As published, the p_k are not scaled to add up to 1, so the value may exceed min(n, d) a little.
+
+    Parameters
+    ----------
+    Z : array-like of shape (n, d)
+    epsilon : float
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    ValueError, TypeError, MemoryError
+        As `effective_rank`.
+
+    References
+    ----------
+    Garrido, Balestriero, Najman, LeCun: RankMe: assessing the downstream performance of
+    pretrained self-supervised representations by their rank. ICML 2023, arXiv:2210.02885.
+    """
+    epsilon = nonnegative(epsilon, "epsilon")
+    rows = as_matrix(Z)
+    s = np.sqrt(_squared_singular_values(rows, center=False))
+    p = s / s.sum() + epsilon
+    p = p[p > 0.0]  # 0 log 0 = 0, for epsilon = 0
+    value = math.exp(-float(p @ np.log(p)))
+    return Estimate(value, "RankMe", len(rows), None, settings={"epsilon": epsilon})
+
+
+def participation_ratio(Z: Any, *, center: bool = True) -> Estimate:
+    r"""Participation ratio of the covariance of Z: how many principal components matter.
+
+    .. math:: \Big(\sum_k \lambda_k\Big)^2 \Big/ \sum_k \lambda_k^2
+
+    with its eigenvalues lambda, between 1 and min(n - 1, d). It is exp of their Renyi entropy of
+    order 2, and is ruled by the largest.
+
+    Parameters
+    ----------
+    Z : array-like of shape (n, d)
+    center : bool
+        False: of the second moments about 0.
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    ValueError, TypeError, MemoryError
+        As `effective_rank`.
+
+    References
+    ----------
+    Gao, Trautmann, Yu, Santhanam, Ryu, Shenoy, Ganguli: A theory of multineuronal dimensionality,
+    dynamics and measurement. bioRxiv 214262 (2017).
+    """
+    rows = as_matrix(Z)
+    variances = _squared_singular_values(rows, center)
+    value = math.exp(renyi_entropy(variances, order=2.0, base=math.e))
+    return Estimate(value, "participation ratio", len(rows), None, settings={"center": center})
+
+
+def vendi_score(
+    Z: Any,
+    *,
+    order: float = 1.0,
+    kernel: str = "gaussian",
+    sigma: float | str = "auto",
+    seed: int = 0,
+) -> Estimate:
+    r"""Vendi score: the effective number of different rows.
+
+    .. math:: \exp S_q(K / n)
+
+    with the matrix-based Renyi entropy S_q, in nats, of order q: 1 for n equal rows, n for rows
+    that are all unlike. `matrix_renyi_entropy` has the parameters, and what is raised. With order 1
+    it is the score as first published.
+
+    Where it fails: it depends on the kernel's width as DSE does, and grows with n.
+
+    Returns
+    -------
+    Estimate
+
+    References
+    ----------
+    Friedman, Dieng: The Vendi score: a diversity evaluation metric for machine learning. TMLR
+    2023, arXiv:2210.02410. Pasarkar, Dieng: Cousins of the Vendi score. AISTATS 2024,
+    arXiv:2310.12952, for the orders.
+
+    Examples
+    --------
+    >>> Z = np.repeat([[0.0, 0.0], [100.0, 0.0], [0.0, 100.0]], 5, axis=0)
+    >>> round(float(vendi_score(Z, sigma=1.0)), 6)
+    3.0
+    """
+    order = positive(order, "order")
+    eigenvalues, n, settings = _kernel_eigenvalues(Z, kernel, sigma, seed)
+    value = math.exp(renyi_entropy(eigenvalues, order=order, base=math.e))
+    return Estimate(value, "Vendi score", n, None, settings={"order": order, **settings})
+
+
+def matrix_renyi_entropy(
+    Z: Any,
+    *,
+    order: float = 2.0,
+    kernel: str = "gaussian",
+    sigma: float | str = "auto",
+    base: float = 2.0,
+    seed: int = 0,
+) -> Estimate:
+    r"""Matrix-based Renyi entropy of Sanchez Giraldo et al.
+
+    .. math:: S_q(A) = \frac{1}{1 - q} \log \operatorname{tr} A^q, \qquad
+        A_{ij} = \frac{1}{n} \frac{K_{ij}}{\sqrt{K_{ii} K_{jj}}}
+
+    and its limit, the von Neumann entropy, for q = 1. Between 0 and log n.
+
+    Where it fails: as DSE, it depends on the kernel's width and on n. The entropy of a diffusion
+    operator differs from it in the normalisation by the degrees, and takes powers of the
+    eigenvalues before they are scaled to a distribution.
+
+    Parameters
+    ----------
+    Z : array-like of shape (n, d), or (n, n) for kernel="precomputed"
+    order : float
+        q > 0, called alpha by the authors.
+    kernel : {"gaussian", "cosine", "precomputed"}
+        exp(-r^2 / (2 sigma^2)); the inner product of rows of length 1; or Z is K itself,
+        symmetric and positive semidefinite with a positive diagonal.
+    sigma : float or str
+        Of the Gaussian kernel, or a rule of `eigentropy.bandwidth`.
+    base : float
+        Of the logarithm: 2 gives bits, math.e nats.
+    seed : int
+        Of the sample of rows that a rule for sigma takes.
+
+    Returns
+    -------
+    Estimate
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument of the wrong value or type; NaN or infinity; a row of length 0 with "cosine"; a
+        precomputed kernel that is none.
+    MemoryError
+        The matrix does not fit.
+
+    Warns
+    -----
+    SaturationWarning
+        sigma is so small or so large that the result says nothing about Z.
+
+    References
+    ----------
+    Sanchez Giraldo, Rao, Principe: Measures of entropy from data using infinitely divisible
+    kernels. IEEE Trans. Inf. Theory 61 (2015), arXiv:1211.2459.
+
+    Examples
+    --------
+    >>> round(float(matrix_renyi_entropy(np.eye(4), kernel="precomputed")), 6)
+    2.0
+    """
+    order, base = positive(order, "order"), logarithm_base(base)
+    eigenvalues, n, settings = _kernel_eigenvalues(Z, kernel, sigma, seed)
+    value = renyi_entropy(eigenvalues, order=order, base=base)
+    settings = {"order": order, **settings}
+    return Estimate(value, "matrix-based Renyi entropy", n, base, settings=settings)
+
+
+def renyi_entropy(eigenvalues: Any, *, order: float = 2.0, base: float = 2.0) -> float:
+    r"""Renyi entropy of any spectrum, such as the `eigenvalues` of an `eigentropy.Entropy`.
+
+    .. math:: S_q = \frac{1}{1 - q} \log \sum_i a_i^q, \qquad a_i = \lambda_i / \sum_j \lambda_j
+
+    and the Shannon entropy for q = 1. Signs are ignored, and noise below 10 eps of the largest
+    counts as 0, as in `eigentropy.spectral_entropy`.
+
+    Parameters
+    ----------
+    eigenvalues : array-like of shape (n,)
+    order : float
+        q > 0.
+    base : float
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `eigentropy.spectral_entropy`; order <= 0.
+
+    Examples
+    --------
+    >>> round(renyi_entropy([1, 1, 1, 1], order=3), 6)
+    2.0
+    """
+    order, base = positive(order, "order"), logarithm_base(base)
+    shannon = spectral_entropy(eigenvalues, base=base)  # which checks them
+    # Near 1 the quotient below loses order - 1 to rounding: there the entropy differs from
+    # Shannon's by |order - 1| / 2 times the variance of log a.
+    if abs(order - 1.0) < 1e-8:
+        return shannon
+    values = np.abs(as_numpy(eigenvalues, "eigenvalues"))
+    eps = float(np.finfo(values.dtype).eps) if values.dtype.kind == "f" else 0.0
+    a = values[values > 10 * eps * values.max()].astype(np.float64)
+    log_powers = order * np.log(a / a.max())  # the largest is 1: nothing overflows
+    log_trace = math.log(np.exp(log_powers).sum()) - order * math.log((a / a.max()).sum())
+    return max(0.0, log_trace / (1.0 - order)) / math.log(base)  # rounding of a single eigenvalue
+
+
+def _squared_singular_values(Z: Matrix, center: bool) -> Spectrum:
+    """min(n, d) of them, relative to the square of the largest entry; rounding noise is 0."""
+    n, d = Z.shape
+    order = min(n, d)
+    _memory.require(
+        8.0 * (float(order) * (order + 300) + BLOCK_ENTRIES),
+        f"the product of Z with itself, {order} x {order},",
+        "use fewer rows or columns",
+    )
+    largest = max(float(np.abs(block).max()) for block in _blocks(Z, by_columns=n <= d))
+    if largest == 0.0:
+        raise ValueError("Z is 0 everywhere: it has no spectrum")
+    mean = _column_means(Z, largest) if center else np.zeros(d)
+    product, start = np.zeros((order, order)), 0
+    for block in _blocks(Z, by_columns=n <= d):
+        values = block.astype(np.float64)
+        values /= largest
+        if n <= d:
+            values -= mean[start : start + values.shape[1]]
+            product += values @ values.T
+            start += values.shape[1]
+        else:
+            values -= mean
+            product += values.T @ values
+    squares = np.maximum(eigvalsh(product, overwrite=True), 0.0)
+    rounding = max(n, d) * np.finfo(np.float64).eps
+    if squares[0] <= rounding * rounding:  # what is left of equal rows
+        raise ValueError("all rows of Z are equal: centred, they have no spectrum")
+    squares[squares < rounding * squares[0]] = 0.0
+    return squares
+
+
+def _column_means(Z: Matrix, scale: float) -> Spectrum:
+    """Of Z / scale, whose entries are at most 1."""
+    blocks = _blocks(Z, by_columns=True)
+    return np.concatenate([(block.astype(np.float64) / scale).mean(axis=0) for block in blocks])
+
+
+def _blocks(Z: Matrix, by_columns: bool) -> list[Matrix]:
+    """Views of all rows of some columns, or of all columns of some rows."""
+    n, d = Z.shape
+    if by_columns:
+        width = max(1, BLOCK_ENTRIES // n)
+        return [Z[:, start : start + width] for start in range(0, d, width)]
+    height = max(1, BLOCK_ENTRIES // d)
+    return [Z[start : start + height] for start in range(0, n, height)]
+
+
+def _kernel_eigenvalues(
+    Z: Any, kernel: str, sigma: float | str, seed: int
+) -> tuple[Spectrum, int, dict[str, Any]]:
+    """Of K / n with K_ii = 1; n; and what was used."""
+    one_of(kernel, "kernel", KERNELS)
+    seed = integer(seed, "seed", at_least=0)
+    if kernel == "precomputed":
+        eigenvalues = _precomputed_eigenvalues(Z)
+        return eigenvalues, len(eigenvalues), {"kernel": kernel}
+    rows = as_matrix(Z)
+    if kernel == "cosine":
+        return _cosine_eigenvalues(rows), len(rows), {"kernel": kernel}
+    width = resolve_sigma(sigma, rows, seed)
+    return _gaussian_eigenvalues(rows, width), len(rows), {"kernel": kernel, "sigma": width}
+
+
+def _gaussian_eigenvalues(rows: Matrix, sigma: float) -> Spectrum:
+    n = len(rows)
+    _require_kernel_memory(n)
+    eigenvalues, _, _, kernel_sum = _core.spectrum(rows, sigma, None, "float64")
+    others = kernel_sum / n - 1.0
+    warn_if_saturated(n, others, others / max(n - 1, 1), sigma)
+    return np.maximum(eigenvalues, 0.0) / n
+
+
+def _cosine_eigenvalues(rows: Matrix) -> Spectrum:
+    """The squared singular values of the rows divided by their lengths."""
+    scale = np.abs(rows).max(axis=1, keepdims=True).astype(np.float64)
+    if not scale.all():
+        raise ValueError(f"row {int(scale.argmin())} of Z is 0: kernel='cosine' needs a direction")
+    directions = rows / scale  # so that no square overflows
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    squares = _squared_singular_values(directions, center=False)
+    return squares / squares.sum()
+
+
+def _precomputed_eigenvalues(K: Any) -> Spectrum:
+    matrix = as_square_matrices(K, "Z")
+    if matrix.ndim != 2:
+        raise ValueError(f"Z as a kernel must have shape (n, n), got {matrix.shape}")
+    diagonal = np.diagonal(matrix)
+    if not np.isfinite(matrix).all():
+        raise ValueError("Z as a kernel has NaN or infinity")
+    if not (diagonal > 0).all():
+        raise ValueError("Z as a kernel must have a positive diagonal")
+    roots = np.sqrt(diagonal.astype(np.float64))
+    A = matrix / roots[:, None] / roots
+    if np.abs(A - A.T).max() > SYMMETRY:
+        raise ValueError("Z as a kernel must be symmetric")
+    eigenvalues = eigvalsh(A, overwrite=True) / len(A)
+    if eigenvalues[-1] < -SYMMETRY:
+        raise ValueError(
+            f"Z as a kernel must be positive semidefinite, but has an eigenvalue "
+            f"{eigenvalues[-1]:.3g} times its trace"
+        )
+    return np.maximum(eigenvalues, 0.0)
+
+
+def _require_kernel_memory(n: int) -> None:
+    _memory.require(
+        8.0 * n * (n + 300), f"the {n} x {n} kernel", "use fewer rows, or kernel='cosine'"
+    )
