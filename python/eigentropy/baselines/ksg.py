@@ -378,24 +378,25 @@ def _points(
 
 def _matrix(values: Any, name: str, k: int, may_be_labels: bool) -> Matrix:
     array = values if is_zarr(values) else as_numpy(values, name)
-    why = "" if may_be_labels or is_zarr(array) else _why_labels(array, k)
-    if why:
-        raise ValueError(
-            f"{name} {why}, and this estimator is for densities; for numbers and labels use "
-            "ksg.discrete_mutual_information(numbers, labels), for labels alone binning.entropy "
-            "and binning.mutual_information. Integers that are no labels are to be passed as floats"
-        )
-    return as_matrix(array[:, None] if array.ndim == 1 else array, name)
+    may_be_labels = may_be_labels or is_zarr(array) or array.size == 0
+    if not may_be_labels and array.ndim > 0 and infer_kind(array) == "labels":
+        raise ValueError(f"{name} holds labels (dtype {array.dtype}){_FOR_LABELS}")
+    matrix = as_matrix(array[:, None] if array.ndim == 1 else array, name)
+    if not may_be_labels and matrix.shape[1] == 1:
+        counts = np.unique(matrix, return_counts=True)[1]
+        if counts.min() > k:
+            raise ValueError(
+                f"{name} has each of its {len(counts)} values more than k={k} times, as labels do"
+                + _FOR_LABELS
+            )
+    return matrix
 
 
-def _why_labels(array: npt.NDArray[Any], k: int) -> str:
-    """What shows that one column is of labels; empty for numbers that may have a density."""
-    if array.ndim == 0 or array.size == 0 or infer_kind(array) == "vectors":
-        return ""
-    if array.dtype.kind != "f":
-        return f"holds labels (dtype {array.dtype})"
-    counts = np.unique(array, return_counts=True)[1]
-    return f"has each of its {len(counts)} values more than k={k} times" if counts.min() > k else ""
+_FOR_LABELS = (
+    ", and this estimator is for densities: for numbers and labels use "
+    "ksg.discrete_mutual_information(numbers, labels), for labels alone binning.entropy or "
+    "binning.mutual_information; pass integers that are no labels as floats"
+)
 
 
 def _without_single_rows(points: Points, codes: Counts, k: int) -> tuple[list[Points], Counts]:

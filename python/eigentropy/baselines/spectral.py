@@ -323,7 +323,7 @@ def _squared_singular_values(Z: Matrix, center: bool) -> Spectrum:
         else:
             values -= mean
             product += values.T @ values
-    squares = np.maximum(eigvalsh(product, overwrite=True), 0.0)
+    squares: Spectrum = np.maximum(eigvalsh(product, overwrite=True), 0.0)
     rounding = max(n, d) * np.finfo(np.float64).eps
     if squares[0] <= rounding * rounding:  # what is left of equal rows
         raise ValueError("all rows of Z are equal: centred, they have no spectrum")
@@ -380,7 +380,8 @@ def _cosine_eigenvalues(rows: Matrix) -> Spectrum:
     directions = rows / scale  # so that no square overflows
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     squares = _squared_singular_values(directions, center=False)
-    return squares / squares.sum()
+    shares: Spectrum = squares / squares.sum()
+    return shares
 
 
 def _precomputed_eigenvalues(K: Any) -> Spectrum:
@@ -396,7 +397,7 @@ def _precomputed_eigenvalues(K: Any) -> Spectrum:
     A = matrix / roots[:, None] / roots
     if np.abs(A - A.T).max() > SYMMETRY:
         raise ValueError("Z as a kernel must be symmetric")
-    eigenvalues = eigvalsh(A, overwrite=True) / len(A)
+    eigenvalues: Spectrum = eigvalsh(A, overwrite=True) / len(A)
     if eigenvalues[-1] < -SYMMETRY:
         raise ValueError(
             f"Z as a kernel must be positive semidefinite, but has an eigenvalue "

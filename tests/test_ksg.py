@@ -1,0 +1,501 @@
+"""Nearest-neighbour estimators: closed forms, the formulas in plain loops, and NPEET's values."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eigentropy.baselines import _neighbours, ksg
+
+SEARCHES = ["tree", "brute"]
+
+
+@pytest.fixture(params=SEARCHES)
+def search(request):
+    return request.param
+
+
+@pytest.fixture
+def narrow_strips(monkeypatch):
+    """Strips of a few rows, tiles and blocks of a few columns."""
+    monkeypatch.setattr(_neighbours, "STRIP_BYTES", 100_000)
+    monkeypatch.setattr(_neighbours, "TILE", 16)
+    monkeypatch.setattr(_neighbours, "BLOCK_COLUMNS", 3)
+
+
+# ---- Closed forms ------------------------------------------------------------------------------
+
+
+def correlated(rng, rho, n=2000):
+    x, noise = rng.normal(size=(2, n))
+    return x, rho * x + math.sqrt(1 - rho**2) * noise
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("algorithm", [1, 2])
+@pytest.mark.parametrize("rho", [0.0, 0.3, 0.6, 0.9])
+def test_gaussians_share_minus_half_log_one_minus_rho_squared(rho, algorithm, seed):
+    x, y = correlated(np.random.default_rng(seed), rho)
+    estimate = ksg.mutual_information(x, y, algorithm=algorithm, base=math.e)
+    assert float(estimate) == pytest.approx(-0.5 * math.log(1 - rho**2), abs=0.05)
+
+
+@pytest.mark.parametrize("width", [0.5, 1, 8])
+def test_a_uniform_density_has_the_entropy_log_of_its_volume(rng, width, search):
+    Z = rng.uniform(0, width, size=(2000, 2))
+    assert float(ksg.entropy(Z, search=search)) == pytest.approx(2 * math.log2(width), abs=0.1)
+
+
+@pytest.mark.parametrize("d", [1, 3])
+def test_a_gaussian_density_has_the_entropy_half_log_2_pi_e(rng, d, search):
+    Z = 3.0 * rng.normal(size=(3000, d))
+    expected = d * (0.5 * math.log(2 * math.pi * math.e) + math.log(3.0))
+    assert float(ksg.entropy(Z, base=math.e, search=search)) == pytest.approx(expected, abs=0.06)
+
+
+def test_the_ends_of_a_markov_chain_are_independent_given_its_middle(rng):
+    x, first, second = rng.normal(size=(3, 2000))
+    w = 0.8 * x + 0.6 * first
+    y = 0.8 * w + 0.6 * second
+    assert float(ksg.mutual_information(x, y)) > 0.2
+    assert float(ksg.conditional_mutual_information(x, y, w)) == pytest.approx(0.0, abs=0.05)
+
+
+def test_gaussians_given_a_third_share_what_the_partial_correlation_says(rng):
+    P = rng.multivariate_normal(np.zeros(3), [[7, -5, -4], [-5, 7, 5], [-4, 5, 6]], size=3000)
+    precision = np.linalg.inv(np.array([[7, -5, -4], [-5, 7, 5], [-4, 5, 6]]))
+    rho = -precision[0, 1] / math.sqrt(precision[0, 0] * precision[1, 1])
+    estimate = ksg.conditional_mutual_information(*P.T, base=math.e)
+    assert float(estimate) == pytest.approx(-0.5 * math.log(1 - rho**2), abs=0.05)
+
+
+def test_exclusive_or_appears_once_the_third_is_known(rng):
+    """Signs x, y and their product w: blurred, so that they have densities."""
+    x, y = rng.choice([-1.0, 1.0], size=(2, 1000))
+    blurred = [v + 0.01 * rng.normal(size=1000) for v in (x, y)]
+    assert float(ksg.mutual_information(*blurred)) == pytest.approx(0.0, abs=0.1)
+    labels = x * y
+    assert float(ksg.conditional_mutual_information(*blurred, labels)) == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize("k", [1, 3, 10])
+def test_overlapping_uniform_densities_share_what_ross_computed(rng, k, search):
+    """z is uniform on [0, 2] for one label and on [1, 3] for the other: half a bit."""
+    labels = np.arange(2000) % 2
+    z = rng.uniform(0, 2, size=2000) + labels
+    estimate = ksg.discrete_mutual_information(z, labels, k=k, search=search)
+    assert float(estimate) == pytest.approx(0.5, abs=0.06)
+
+
+@pytest.mark.parametrize("k", [1, 4])
+def test_labels_of_separated_groups_are_worth_their_entropy(rng, k):
+    labels = np.repeat([0, 1, 2], [100, 200, 700])
+    Z = rng.normal(size=(1000, 4)) + 100 * labels[:, None]
+    p = np.array([0.1, 0.2, 0.7])
+    expected = -float(p @ np.log2(p))
+    assert float(ksg.discrete_mutual_information(Z, labels, k=k)) == pytest.approx(
+        expected, abs=0.01
+    )
+
+
+def test_permuted_labels_share_nothing(rng):
+    Z, labels = rng.normal(size=(1500, 3)), rng.integers(0, 3, size=1500)
+    assert float(ksg.discrete_mutual_information(Z, labels)) == pytest.approx(0.0, abs=0.05)
+
+
+@pytest.mark.parametrize("noise", [1e-3, 1e-4])
+def test_the_correction_finds_what_a_thin_line_hides(rng, noise):
+    """x uniform on [0, 1], y - x uniform on [0, noise]: I = -log(noise) + noise / 2."""
+    x = rng.uniform(size=500)
+    y = x + noise * rng.uniform(size=500)
+    plain = float(ksg.mutual_information(x, y, k=5, base=math.e))
+    corrected = float(ksg.mutual_information(x, y, k=5, base=math.e, local_nonuniformity=0.25))
+    assert plain < 0.85 * -math.log(noise)
+    assert corrected == pytest.approx(-math.log(noise), rel=0.12)
+
+
+def test_the_correction_leaves_independent_variables_alone(rng):
+    x, y = rng.uniform(size=(2, 1000))
+    plain = ksg.mutual_information(x, y, k=10)
+    corrected = ksg.mutual_information(x, y, k=10, local_nonuniformity=0.25)
+    assert float(corrected) == pytest.approx(float(plain), abs=0.02)
+
+
+# ---- The formulas, written as loops ------------------------------------------------------------
+
+
+def psi(m):
+    return -np.euler_gamma + sum(1.0 / i for i in range(1, int(m)))
+
+
+def distances(V):
+    return np.abs(V[:, None] - V[None, :]).max(axis=2)
+
+
+def others_sorted(D, i):
+    return sorted((j for j in range(len(D)) if j != i), key=lambda j: D[i, j])
+
+
+def loop_entropy(Z, k):
+    D, (n, d) = distances(Z), Z.shape
+    logs = [math.log(D[i, others_sorted(D, i)[k - 1]]) for i in range(n)]
+    return psi(n) - psi(k) + d * math.log(2) + d * sum(logs) / n
+
+
+def loop_information(X, Y, k, algorithm):
+    DX, DY = distances(X), distances(Y)
+    D, n = np.maximum(DX, DY), len(X)
+    total = 0.0
+    for i in range(n):
+        near = others_sorted(D, i)[:k]
+        for DV in (DX, DY):
+            others = np.delete(DV[i], i)
+            if algorithm == 1:
+                total += psi((others < D[i, near[-1]]).sum() + 1)
+            else:
+                total += psi((others <= DV[i, near].max()).sum())
+    return psi(k) + psi(n) - total / n - (1 / k if algorithm == 2 else 0)
+
+
+def loop_conditional(X, Y, W, k):
+    DX, DY, DW = distances(X), distances(Y), distances(W)
+    D, n = np.maximum(np.maximum(DX, DY), DW), len(X)
+    total = 0.0
+    for i in range(n):
+        radius = D[i, others_sorted(D, i)[k - 1]]
+        xw, yw, w = (
+            psi((np.delete(DV[i], i) < radius).sum() + 1)
+            for DV in (np.maximum(DX, DW), np.maximum(DY, DW), DW)
+        )
+        total += xw + yw - w
+    return psi(k) - total / n
+
+
+def loop_ross(Z, labels, k):
+    D = distances(Z)
+    total = 0.0
+    for i in range(len(Z)):
+        alike = [j for j in others_sorted(D, i) if labels[j] == labels[i]]
+        k_i = min(k, len(alike))
+        radius = D[i, alike[k_i - 1]]
+        m = (np.delete(D[i], i) <= radius).sum()
+        total += psi(k_i) - psi(len(alike) + 1) - psi(m)
+    return psi(len(Z)) + total / len(Z)
+
+
+@pytest.mark.usefixtures("narrow_strips")
+@pytest.mark.parametrize(("n", "dx", "dy"), [(2, 1, 1), (31, 1, 1), (97, 2, 3), (40, 7, 1)])
+@pytest.mark.parametrize("k", [1, 4])
+def test_all_estimates_are_those_of_the_loops(rng, n, dx, dy, k, search):
+    k = min(k, n - 1)
+    X = rng.normal(size=(n, dx))
+    Y = X[:, :1] + rng.normal(size=(n, dy))
+    W, labels = rng.normal(size=(n, 2)), np.arange(n) % 2 if n > 2 else np.zeros(n, dtype=int)
+    options = {"k": k, "base": math.e, "jitter": 0, "search": search}
+    values = [
+        (ksg.entropy(X, **options), loop_entropy(X, k)),
+        (ksg.mutual_information(X, Y, **options), loop_information(X, Y, k, 1)),
+        (ksg.mutual_information(X, Y, algorithm=2, **options), loop_information(X, Y, k, 2)),
+        (ksg.conditional_mutual_information(X, Y, W, **options), loop_conditional(X, Y, W, k)),
+        (ksg.discrete_mutual_information(X, labels, **options), loop_ross(X, labels, k)),
+    ]
+    for value, expected in values:
+        assert float(value) == pytest.approx(expected, abs=1e-11)
+
+
+def test_small_groups_have_the_neighbours_that_there_are_and_single_rows_none(rng, search):
+    Z = rng.normal(size=(50, 2))
+    labels = np.array([0] * 40 + [1] * 7 + [2] * 2 + [3])
+    with pytest.warns(UserWarning, match=r"2 of the 4 labels .* k=3 rows.*; 1 rows.*left out"):
+        value = ksg.discrete_mutual_information(Z, labels, jitter=0, base=math.e, search=search)
+    assert value.n == 49
+    assert float(value) == pytest.approx(loop_ross(Z[:49], labels[:49], 3), abs=1e-11)
+
+
+# ---- NPEET's values ----------------------------------------------------------------------------
+
+
+def sequences(n=100):
+    """Multiples of square roots, modulo 1: spread evenly, without a random number."""
+    i = np.arange(1, n + 1)
+    return math.sqrt(2) * i % 1, math.sqrt(3) * i % 1, math.sqrt(5) * i % 1
+
+
+# From NPEET (github.com/gregversteeg/NPEET, entropy_estimators.py as of 2024) with its add_noise
+# replaced by the identity: ee.entropy(X, k=k), ee.mi(X, Y, k=k), ee.mi(X, Y, W, k=k) and
+# ee.mi(x, x + 0.02 z, k=5, alpha=alpha), in bits, on the data of the tests.
+NPEET_BY_K = {
+    1: (-2.140874077235599, 1.8360972014913026, 3.0439280585184925),
+    3: (-0.5997101256955969, 2.019941815970209, 2.3121044528611407),
+    5: (-0.9073563834299159, 1.7585884367953715, 1.6704863686344673),
+}
+NPEET_BY_ALPHA = {0.1: 3.91227484666925, 0.25: 4.384864138655645, 0.8: 5.513115667537818}
+
+
+@pytest.mark.parametrize("k", list(NPEET_BY_K))
+def test_values_are_those_of_npeet(k, search):
+    x, y, z = sequences()
+    X, Y = np.stack([x, x + 0.3 * y], axis=1), np.stack([x + 0.2 * z, z * y], axis=1)
+    options = {"k": k, "jitter": 0, "search": search}
+    values = [
+        ksg.entropy(X, **options),
+        ksg.mutual_information(X, Y, **options),
+        ksg.conditional_mutual_information(X, Y, z, **options),
+    ]
+    assert [float(v) for v in values] == pytest.approx(NPEET_BY_K[k], abs=1e-9)
+
+
+@pytest.mark.parametrize("alpha", list(NPEET_BY_ALPHA))
+def test_corrected_values_are_those_of_npeet(alpha, search):
+    x, _, z = sequences()
+    value = ksg.mutual_information(
+        x, x + 0.02 * z, k=5, local_nonuniformity=alpha, jitter=0, search=search
+    )
+    assert float(value) == pytest.approx(NPEET_BY_ALPHA[alpha], abs=1e-9)
+
+
+def test_values_in_thirty_columns_are_those_of_npeet(search):
+    A = np.sqrt(np.arange(2, 32)) * np.arange(1, 61)[:, None] % 1
+    options = {"jitter": 0, "search": search}
+    assert float(ksg.entropy(A, **options)) == pytest.approx(16.396770047298887, abs=1e-9)
+    value = ksg.mutual_information(A, A[:, ::-1] ** 2, **options)
+    assert float(value) == pytest.approx(2.209417161825346, abs=1e-9)
+
+
+@pytest.mark.parametrize("n", [10, 25, 50, 100, 200])
+def test_npeet_itself_gives_the_same_with_the_same_noise(rng, n, search, monkeypatch):
+    """Its own test cases: uniform, and Gaussian with its covariance, also rearranged."""
+    npeet = pytest.importorskip("npeet.entropy_estimators")
+    mixing = np.array([[1, 1, 0], [1, 0, 1], [0, 1, 1]])
+    covariance = mixing.T @ np.diag([3, 1, 1]) @ mixing
+    x, y, z = rng.multivariate_normal(np.zeros(3), covariance, n).T[:, :, None]
+    options = {"seed": 3, "search": search}
+    part = iter([0, 1, 0, 1, 0, 1, 0, 1])
+
+    def same_noise(values, intens=ksg.JITTER):
+        points = _neighbours.Points(np.asarray(values), intens, (3, next(part)))
+        return points.values
+
+    monkeypatch.setattr(npeet, "add_noise", same_noise)
+    pairs = [
+        (ksg.mutual_information(x, y, **options), npeet.mi(x, y)),
+        (ksg.mutual_information(x, y[::-1], **options), npeet.mi(x, y[::-1])),
+        (ksg.conditional_mutual_information(x, y, z, **options), npeet.cmi(x, y, z)),
+        (
+            ksg.mutual_information(x, y, k=5, local_nonuniformity=0.25, **options),
+            npeet.mi(x, y, k=5, alpha=0.25),
+        ),
+    ]
+    for k in range(1, 6):
+        part = iter([0])
+        u = 2 * rng.random((n, 1))
+        pairs.append((ksg.entropy(u, k=k, **options), npeet.entropy(u, k=k)))
+    for ours, theirs in pairs:
+        assert float(ours) == pytest.approx(theirs, abs=1e-9)
+
+
+# ---- Properties --------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 2**32), st.integers(5, 60), st.integers(1, 4), st.sampled_from(SEARCHES))
+def test_information_is_symmetric_and_the_order_of_rows_does_not_matter(seed, n, k, search):
+    rng = np.random.default_rng(seed)
+    X, Y = rng.normal(size=(n, 2)), rng.normal(size=(n, 1))
+    order = rng.permutation(n)
+    options = {"k": k, "jitter": 0, "search": search}
+    for algorithm in (1, 2):
+        value = float(ksg.mutual_information(X, Y, algorithm=algorithm, **options))
+        back = ksg.mutual_information(Y[order], X[order], algorithm=algorithm, **options)
+        assert float(back) == pytest.approx(value, abs=1e-11)
+
+
+@given(st.integers(0, 2**32), st.sampled_from([2.0**-20, 1.0, 2.0**30]))
+def test_information_does_not_depend_on_the_scale_and_entropy_gains_its_logarithm(seed, scale):
+    """Also where 1e-15, by which NPEET tells distances apart, is below their rounding."""
+    Z = np.random.default_rng(seed).normal(size=(60, 2))
+    X, Y = Z[:, :1], Z[:, 1:] + Z[:, :1]
+    value = ksg.mutual_information(X, Y, jitter=0)
+    assert float(ksg.mutual_information(scale * X, scale * Y, jitter=0)) == pytest.approx(value)
+    grown = float(ksg.entropy(scale * Z, jitter=0)) - float(ksg.entropy(Z, jitter=0))
+    assert grown == pytest.approx(2 * math.log2(scale), abs=1e-9)
+
+
+@pytest.mark.usefixtures("narrow_strips")
+@pytest.mark.parametrize("n", [2, 15, 16, 17, 200])
+def test_all_distances_are_the_largest_differences_however_they_are_cut(rng, n):
+    Z = rng.normal(size=(n, 7))
+    points = _neighbours.Points(Z)
+    expected = distances(Z)
+    for rows in (slice(0, n), slice(0, n // 2), slice(n // 2, n), slice(n // 3, n // 3 + 1)):
+        assert (_neighbours.max_distances(points, rows) == expected[rows]).all()
+
+
+def test_few_rows_of_many_columns_are_compared_and_many_of_few_searched():
+    assert _neighbours._tree_is_faster(2000, 2)
+    assert not _neighbours._tree_is_faster(2000, 20)
+    assert _neighbours._tree_is_faster(100_000, 10)
+    assert not _neighbours._tree_is_faster(100_000, 1000)
+
+
+def test_distances_of_long_rows_take_strips_of_memory():
+    script = (
+        "import resource, numpy as np\n"
+        "from eigentropy.baselines import ksg\n"
+        "X = np.random.default_rng(0).normal(size=(64, 100_000)).astype(np.float32)\n"
+        "y = X[:, 0].astype(float)\n"
+        "ksg.mutual_information(X[:, :2000], y)\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "ksg.mutual_information(X, y)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+    ).stdout
+    assert int(output) < 10_000  # KiB, of rows that are 25 MB
+
+
+# ---- Ties --------------------------------------------------------------------------------------
+
+
+def test_ties_are_broken_by_noise_that_the_seed_decides(rng, search):
+    X, Y = (np.round(rng.normal(size=(300, 1)), 1) for _ in range(2))
+    options = {"search": search}
+    value = ksg.mutual_information(X, Y, seed=1, **options)
+    assert value == ksg.mutual_information(X, Y, seed=1, **options)
+    assert value != ksg.mutual_information(X, Y, seed=2, **options)
+    assert float(value) == pytest.approx(0.0, abs=0.3)
+
+
+def test_both_searches_add_the_same_noise(rng):
+    X = np.repeat(rng.normal(size=(20, 3)), 6, axis=0)
+    Y = np.repeat(rng.normal(size=(20, 2)), 6, axis=0)
+    tree, brute = (ksg.mutual_information(X, Y, algorithm=2, search=search) for search in SEARCHES)
+    assert float(tree) == pytest.approx(float(brute), abs=1e-11)
+
+
+@pytest.mark.usefixtures("narrow_strips")
+def test_noise_does_not_depend_on_how_rows_are_cut(rng, monkeypatch):
+    X, Y = np.repeat(rng.normal(size=(20, 7)), 6, axis=0), rng.normal(size=(120, 1))
+    value = ksg.mutual_information(X, Y, search="brute")
+    monkeypatch.setattr(_neighbours, "STRIP_BYTES", 2**28)
+    assert float(ksg.mutual_information(X, Y, search="brute")) == pytest.approx(float(value))
+    assert float(ksg.mutual_information(X, Y, search="tree")) == pytest.approx(float(value))
+
+
+def test_the_rows_are_not_changed_by_the_noise(rng):
+    X, Y = rng.normal(size=(50, 2)), rng.normal(size=50)
+    before = X.copy(), Y.copy()
+    ksg.mutual_information(X, Y)
+    assert (before[0] == X).all()
+    assert (before[1] == Y).all()
+
+
+@pytest.mark.parametrize("algorithm", [1, 2])
+def test_more_copies_than_neighbours_without_noise_are_refused(rng, algorithm, search):
+    X = np.repeat(rng.normal(size=(5, 2)), 4, axis=0)
+    Y = np.repeat(rng.normal(size=(5, 2)), 4, axis=0)
+    options = {"jitter": 0, "search": search}
+    with pytest.raises(ValueError, match=r"20 rows equal k=3 others or more.*jitter"):
+        ksg.mutual_information(X, Y, algorithm=algorithm, **options)
+    with pytest.raises(ValueError, match="20 rows equal"):
+        ksg.entropy(X, **options)
+    with pytest.raises(ValueError, match="20 rows equal"):
+        ksg.conditional_mutual_information(X, Y, X, **options)
+    with pytest.raises(ValueError, match="20 rows equal"):
+        ksg.discrete_mutual_information(X, np.zeros(20, dtype=int), **options)
+    assert math.isfinite(ksg.mutual_information(X, Y, search=search))
+
+
+def test_a_few_copies_without_noise_are_no_obstacle(rng, search):
+    X, Y = rng.normal(size=(40, 2)), rng.normal(size=(40, 1))
+    X[1], Y[1] = X[0], Y[0]
+    for algorithm in (1, 2):
+        value = ksg.mutual_information(X, Y, algorithm=algorithm, jitter=0, search=search)
+        assert math.isfinite(value)
+
+
+# ---- Bad input ---------------------------------------------------------------------------------
+
+LABELS = np.arange(20) % 2
+ROWS = np.random.default_rng(0).normal(size=(20, 2))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [LABELS, LABELS[:, None], LABELS.astype(bool), LABELS.astype(str), LABELS.astype(float)],
+    ids=["int", "column", "bool", "strings", "float"],
+)
+def test_labels_are_sent_to_the_estimator_for_labels(labels):
+    for X, Y in [(ROWS, labels), (labels, ROWS)]:
+        with pytest.raises(ValueError, match=r"use ksg\.discrete_mutual_information\(numbers"):
+            ksg.mutual_information(X, Y)
+    with pytest.raises(ValueError, match=r"for labels alone binning\.entropy"):
+        ksg.entropy(labels)
+    with pytest.raises(ValueError, match=r"^Z h.* binning\.mutual_information"):
+        ksg.discrete_mutual_information(labels, LABELS)
+    assert math.isfinite(ksg.discrete_mutual_information(ROWS, labels.reshape(20)))
+
+
+def test_numbers_are_no_labels():
+    with pytest.raises(ValueError, match=r"no label of Y occurs twice"):
+        ksg.discrete_mutual_information(ROWS, ROWS[:, 0])
+
+
+def test_whole_numbers_that_are_no_labels_may_come_as_floats():
+    counts = np.arange(20) ** 2
+    with pytest.raises(ValueError, match="pass integers that are no labels as floats"):
+        ksg.mutual_information(ROWS, counts)
+    assert math.isfinite(ksg.mutual_information(ROWS, counts.astype(float)))
+
+
+@pytest.mark.parametrize(
+    ("X", "Y", "options", "error", "message"),
+    [
+        (ROWS, ROWS[:19], {}, ValueError, "Y has 19 rows, X has 20"),
+        (ROWS, ROWS, {"k": 20}, ValueError, "k must be less than the number of rows, got k=20"),
+        (ROWS[:1], ROWS[:1], {"k": 1}, ValueError, "got k=1 for 1 rows"),
+        (ROWS, ROWS, {"k": 0}, ValueError, "k must be at least 1"),
+        (ROWS, ROWS, {"k": 2.5}, TypeError, "k must be an integer"),
+        (ROWS * np.nan, ROWS, {}, ValueError, "X has NaN or infinity in 20 of its 20 rows"),
+        (ROWS, ROWS[:, 0] * np.inf, {}, ValueError, "Y has NaN or infinity"),
+        (ROWS[:0], ROWS, {}, ValueError, "X is empty"),
+        (ROWS, 3.0, {}, ValueError, r"Y must have shape \(n, d\)"),
+        (ROWS, ROWS, {"algorithm": 3}, ValueError, "algorithm must be 1 or 2"),
+        (ROWS, ROWS, {"search": "ball"}, ValueError, "search must be one of 'auto', 'tree'"),
+        (ROWS, ROWS, {"jitter": -1}, ValueError, "jitter must be a finite number >= 0"),
+        (ROWS, ROWS, {"seed": -1}, ValueError, "seed must be at least 0"),
+        (ROWS, ROWS, {"local_nonuniformity": 0}, ValueError, "must be a finite number > 0"),
+        (ROWS, ROWS, {"local_nonuniformity": 2}, ValueError, "must be at most 1"),
+        (ROWS, ROWS, {"local_nonuniformity": 0.5}, ValueError, "needs k >= 4, the columns of X"),
+    ],
+)
+def test_bad_input_is_named(X, Y, options, error, message):
+    with pytest.raises(error, match=message):
+        ksg.mutual_information(X, Y, **options)
+
+
+def test_a_third_variable_must_be_as_long_and_finite():
+    with pytest.raises(ValueError, match="W has 3 rows, X has 20"):
+        ksg.conditional_mutual_information(ROWS, ROWS, [1, 2, 3])
+    with pytest.raises(ValueError, match="W has NaN"):
+        ksg.conditional_mutual_information(ROWS, ROWS, ROWS * np.nan)
+
+
+def test_progress_goes_from_strip_to_strip(rng, monkeypatch):
+    monkeypatch.setattr(_neighbours, "STRIP_BYTES", 100_000)
+    seen = []
+    ksg.mutual_information(*rng.normal(size=(2, 100, 30)), search="brute", progress=seen.append)
+    assert seen == sorted(seen)
+    assert len(seen) > 2
+    assert seen[-1] == 1.0
