@@ -228,7 +228,7 @@ def sequences(n=100):
     return math.sqrt(2) * i % 1, math.sqrt(3) * i % 1, math.sqrt(5) * i % 1
 
 
-# From NPEET (github.com/gregversteeg/NPEET, entropy_estimators.py as of 2024) with its add_noise
+# From NPEET (github.com/gregversteeg/NPEET, commit 8b0d948) with its add_noise
 # replaced by the identity: ee.entropy(X, k=k), ee.mi(X, Y, k=k), ee.mi(X, Y, W, k=k) and
 # ee.mi(x, x + 0.02 z, k=5, alpha=alpha), in bits, on the data of the tests.
 NPEET_BY_K = {

@@ -1,0 +1,244 @@
+"""Effective numbers and entropies of spectra that are known."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+import eigentropy as eg
+from eigentropy import reference
+from eigentropy.baselines import spectral
+
+
+def matrix_with(singular_values, n, d, rng):
+    """An n x d matrix with these singular values."""
+    k = len(singular_values)
+    left, right = (np.linalg.qr(rng.normal(size=(m, k)))[0] for m in (n, d))
+    return left * np.asarray(singular_values, dtype=float) @ right.T
+
+
+def shannon(values):
+    """exp of the entropy of values scaled to a distribution."""
+    p = np.asarray(values, dtype=float)
+    p = p[p > 0] / p.sum()
+    return math.exp(-float(p @ np.log(p)))
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(spectral, "BLOCK_ENTRIES", 100)
+
+
+SPECTRA = {
+    "even": [2.0] * 8,
+    "one": [5.0],
+    "linear": list(range(1, 13)),
+    "geometric": [0.5**i for i in range(15)],
+    "two-scales": [1.0] * 3 + [1e-3] * 6,
+}
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("shape", [(40, 20), (20, 40), (30, 30)])
+@pytest.mark.parametrize("name", list(SPECTRA))
+def test_numbers_of_directions_are_those_of_a_prescribed_spectrum(rng, name, shape):
+    s = np.array(SPECTRA[name])
+    Z = matrix_with(s, *shape, rng)
+    assert float(spectral.effective_rank(Z)) == pytest.approx(shannon(s), rel=1e-6)
+    assert float(spectral.rankme(Z, epsilon=0)) == pytest.approx(shannon(s), rel=1e-6)
+    ratio = (s**2).sum() ** 2 / (s**4).sum()
+    value = spectral.participation_ratio(Z, center=False)
+    assert float(value) == pytest.approx(ratio, rel=1e-10)
+
+
+def test_rankme_adds_its_constant_to_every_share():
+    p = np.full(4, 0.25) + 1e-7
+    expected = math.exp(-float(p @ np.log(p)))
+    assert float(spectral.rankme(np.eye(4))) == pytest.approx(expected, rel=1e-13)
+    p = np.array([1.0, 0.0, 0.0]) + 0.1
+    expected = math.exp(-float(p @ np.log(p)))
+    Z = np.outer(np.ones(9), [1.0, 2.0, 2.0])
+    assert float(spectral.rankme(Z, epsilon=0.1)) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("shape", [(200, 9), (9, 200)])
+def test_centred_numbers_are_those_of_the_covariance(rng, shape):
+    Z = 1000.0 + rng.normal(size=shape) * np.arange(1, shape[1] + 1)
+    centred = Z - Z.mean(axis=0)
+    variances = np.linalg.svd(centred, compute_uv=False) ** 2
+    expected = variances.sum() ** 2 / (variances**2).sum()
+    assert float(spectral.participation_ratio(Z)) == pytest.approx(expected, rel=1e-9)
+    expected = shannon(np.linalg.svd(centred, compute_uv=False)[: min(shape[1], shape[0] - 1)])
+    assert float(spectral.effective_rank(Z, center=True)) == pytest.approx(expected, rel=1e-6)
+    assert float(spectral.effective_rank(Z)) < 0.5 * expected  # the mean is one large direction
+
+
+def test_isotropic_rows_have_nearly_as_many_components_as_columns(rng):
+    """The eigenvalues of a sample covariance: E is d / (1 + d / n) (Marchenko, Pastur)."""
+    Z = rng.normal(size=(4000, 40))
+    assert float(spectral.participation_ratio(Z)) == pytest.approx(40 / 1.01, rel=0.01)
+
+
+@given(
+    arrays(
+        np.float64,
+        st.tuples(st.integers(2, 12), st.integers(1, 12)),
+        elements=st.integers(-100, 100),
+    ).filter(lambda Z: Z.any()),
+    st.sampled_from([1e-200, 0.5, 3.0, 1e200]),
+    st.randoms(use_true_random=False),
+)
+def test_neither_scale_nor_the_order_of_rows_nor_transposing_matters(Z, scale, random):
+    order = list(range(len(Z)))
+    random.shuffle(order)
+    value = float(spectral.effective_rank(Z))
+    assert 1.0 <= value <= min(Z.shape) + 1e-6
+    assert float(spectral.effective_rank(scale * Z[order])) == pytest.approx(value, abs=1e-4)
+    assert float(spectral.effective_rank(Z.T)) == pytest.approx(value, abs=1e-4)
+
+
+@pytest.mark.parametrize("k", [1, 2, 7])
+@pytest.mark.parametrize("order", [0.5, 1.0, 2.0])
+def test_k_heaps_of_equal_rows_are_k_different_rows(k, order):
+    Z = 100.0 * np.repeat(np.arange(k), 6)[:, None] * [1.0, 0.5]
+    options = {"sigma": 1.0, "order": order}
+    if k == 1:
+        with pytest.warns(eg.SaturationWarning, match="all 6 rows are equal"):
+            value = spectral.vendi_score(Z, **options)
+    else:
+        value = spectral.vendi_score(Z, **options)
+    assert float(value) == pytest.approx(k, rel=1e-6)
+
+
+def test_orthogonal_directions_are_different_rows_whatever_their_length():
+    Z = np.repeat(np.diag([1.0, 20.0, 1e-5]), 4, axis=0)
+    assert float(spectral.vendi_score(Z, kernel="cosine")) == pytest.approx(3.0, rel=1e-9)
+    assert float(spectral.vendi_score(Z[:, :1] + 1, kernel="cosine")) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("order", [0.3, 1.0, 1.01, 2.0, 5.0])
+@pytest.mark.parametrize("kernel", ["gaussian", "cosine"])
+def test_matrix_entropies_are_those_of_the_formula(rng, order, kernel):
+    Z = rng.normal(size=(40, 6))
+    sigma = 1.7
+    K = np.exp(-reference.squared_distances(Z) / (2 * sigma**2))
+    if kernel == "cosine":
+        directions = Z / np.linalg.norm(Z, axis=1, keepdims=True)
+        K = directions @ directions.T
+    values = np.linalg.eigvalsh(K / 40)
+    values = values[values > 1e-13]
+    expected = -float(values @ np.log2(values))
+    if order != 1.0:
+        expected = math.log2((values**order).sum()) / (1 - order)
+    for argument, name in [(Z, kernel), (K, "precomputed"), (K * 9.0, "precomputed")]:
+        value = spectral.matrix_renyi_entropy(argument, order=order, kernel=name, sigma=sigma)
+        assert float(value) == pytest.approx(expected, abs=1e-9)
+        score = spectral.vendi_score(argument, order=order, kernel=name, sigma=sigma)
+        assert float(score) == pytest.approx(2**expected, rel=1e-9)
+
+
+def test_the_order_two_needs_no_eigenvalues(rng):
+    """-log |A|_F^2."""
+    Z = rng.normal(size=(50, 3))
+    G = np.exp(-reference.squared_distances(Z) / 2)
+    expected = -math.log2((G**2).sum() / 50**2)
+    value = spectral.matrix_renyi_entropy(Z, sigma=1.0)
+    assert float(value) == pytest.approx(expected, rel=1e-11)
+
+
+def test_sigma_may_be_a_rule(rng):
+    Z = rng.normal(size=(60, 4))
+    by_rule = spectral.vendi_score(Z, sigma="median")
+    assert by_rule.settings["sigma"] == eg.bandwidth(Z)
+    assert by_rule == spectral.vendi_score(Z, sigma=eg.bandwidth(Z))
+
+
+def test_spectra_of_a_diffusion_operator_have_renyi_entropies_too(rng):
+    result = eg.dse(rng.normal(size=(80, 3)), method="exact")
+    entropies = [
+        spectral.renyi_entropy(result.eigenvalues, order=q) for q in (0.5, 1 - 1e-7, 1, 1 + 1e-7, 3)
+    ]
+    assert entropies == sorted(entropies, reverse=True)
+    assert entropies[2] == pytest.approx(float(result), rel=1e-12)
+    assert entropies[1] == pytest.approx(entropies[3], abs=1e-5)
+
+
+@given(arrays(np.float64, st.integers(1, 20), elements=st.floats(1e-3, 1.0)), st.floats(0.05, 20))
+def test_renyi_entropies_are_between_0_and_log_n(values, order):
+    entropy = spectral.renyi_entropy(values, order=order)
+    assert 0.0 <= entropy <= math.log2(len(values)) + 1e-7
+    assert spectral.renyi_entropy(7.0 * values[::-1], order=order) == pytest.approx(
+        entropy, abs=1e-7
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_flat_spectra_have_the_entropy_log_n(dtype):
+    values = np.full(16, 3, dtype=dtype)
+    for order in (0.1, 1, 2, 50):
+        assert spectral.renyi_entropy(values, order=order) == pytest.approx(4.0, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "function", [spectral.effective_rank, spectral.rankme, spectral.participation_ratio]
+)
+@pytest.mark.parametrize(
+    ("Z", "error", "message"),
+    [
+        (np.zeros((4, 3)), ValueError, "Z is 0 everywhere"),
+        (np.ones((0, 3)), ValueError, "Z is empty"),
+        (np.ones(3), ValueError, r"Z must have shape \(n, d\)"),
+        ([[1.0, np.nan]], ValueError, "Z has NaN or infinity in 1 of its 1 rows"),
+        (np.ones((2, 2), dtype=complex), TypeError, "Z is complex"),
+    ],
+)
+def test_matrices_without_a_spectrum_are_refused(function, Z, error, message):
+    with pytest.raises(error, match=message):
+        function(Z)
+
+
+@pytest.mark.parametrize("value", [1.0, 0.1, 1e8])
+@pytest.mark.parametrize("shape", [(7, 3), (3, 7), (1, 4)])
+def test_equal_rows_have_no_covariance(value, shape):
+    with pytest.raises(ValueError, match="all rows of Z are equal"):
+        spectral.participation_ratio(np.full(shape, value))
+
+
+@pytest.mark.parametrize("measure", [spectral.vendi_score, spectral.matrix_renyi_entropy])
+@pytest.mark.parametrize(
+    ("Z", "options", "message"),
+    [
+        (np.eye(3), {"order": 0}, "order must be a finite number > 0"),
+        (np.eye(3), {"kernel": "laplace"}, "kernel must be one of 'gaussian', 'cosine'"),
+        (np.eye(3), {"sigma": -1}, "sigma must be a finite number > 0"),
+        (np.eye(3), {"seed": -1}, "seed must be at least 0"),
+        (np.diag([1.0, 0.0]), {"kernel": "cosine"}, "row 1 of Z is 0"),
+        (np.ones((2, 3)), {"kernel": "precomputed"}, r"Z must have shape \(n, n\)"),
+        (np.ones((2, 2, 2)), {"kernel": "precomputed"}, r"Z as a kernel must have shape \(n, n\)"),
+        (np.diag([1.0, -1.0]), {"kernel": "precomputed"}, "positive diagonal"),
+        ([[1.0, 0.5], [0.1, 1.0]], {"kernel": "precomputed"}, "must be symmetric"),
+        ([[1.0, 2.0], [2.0, 1.0]], {"kernel": "precomputed"}, "positive semidefinite"),
+        ([[1.0, np.nan], [np.nan, 1.0]], {"kernel": "precomputed"}, "NaN or infinity"),
+    ],
+)
+def test_bad_kernels_are_named(measure, Z, options, message):
+    with pytest.raises(ValueError, match=message):
+        measure(Z, **options)
+
+
+def test_products_that_do_not_fit_are_refused_before(monkeypatch):
+    monkeypatch.setattr("eigentropy._memory.available", lambda: 1000.0)
+    for measure in (spectral.effective_rank, spectral.vendi_score):
+        with pytest.raises(MemoryError, match="are available"):
+            measure(np.eye(30))
+
+
+def test_widths_that_say_nothing_are_warned_about(rng):
+    with pytest.warns(eg.SaturationWarning, match="far below"):
+        spectral.vendi_score(rng.normal(size=(30, 4)), sigma=1e-6)
