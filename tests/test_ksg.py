@@ -24,9 +24,8 @@ def search(request):
 
 @pytest.fixture
 def narrow_strips(monkeypatch):
-    """Strips of a few rows, tiles and blocks of a few columns."""
+    """Strips of a few rows, blocks of a few columns."""
     monkeypatch.setattr(_neighbours, "STRIP_BYTES", 100_000)
-    monkeypatch.setattr(_neighbours, "TILE", 16)
     monkeypatch.setattr(_neighbours, "BLOCK_COLUMNS", 3)
 
 

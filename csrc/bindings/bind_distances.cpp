@@ -7,6 +7,7 @@
 #include "bindings/run.hpp"
 #include "core/diffusion.hpp"
 #include "core/distances.hpp"
+#include "core/max_norm.hpp"
 #include "core/threads.hpp"
 
 namespace eigentropy::bindings {
@@ -80,6 +81,23 @@ py::array knn_matrix(const py::array& Z, index_t k, const py::object& progress) 
   });
 }
 
+using Doubles = py::array_t<double, py::array::c_style>;
+
+// D_ij <- max(D_ij, max_c |X_(first + i),c - X_jc|) in place, for D (rows, len(X))
+void raise_to_max_distances(Doubles D, const Doubles& X, index_t first) {
+  if (D.ndim() != 2 || X.ndim() != 2 || D.shape(1) != X.shape(0) || first < 0 ||
+      first + D.shape(0) > X.shape(0)) {
+    throw std::invalid_argument("D must have a column for each row of X, and rows that X has");
+  }
+  const MatrixView<double> d{D.mutable_data(), D.shape(0), D.shape(1), D.shape(1)};
+  const MatrixView<const double> x{X.data(), X.shape(0), X.shape(1), X.shape(1)};
+  const auto compute = [d, x, first](Control& control) {
+    eigentropy::raise_to_max_distances(x, first, d, thread_count(), control);
+    return true;
+  };
+  run_interruptible(compute, py::none());
+}
+
 }  // namespace
 
 void bind_distances(py::module_& module) {
@@ -88,6 +106,8 @@ void bind_distances(py::module_& module) {
   module.def("squared_distances", &distances, py::arg("Z"), py::arg("rows") = py::none(),
              py::arg("progress") = py::none());
   module.def("squared_distances_from", &distances_from, py::arg("Z"), py::arg("query"));
+  module.def("raise_to_max_distances", &raise_to_max_distances, py::arg("D").noconvert(),
+             py::arg("X").noconvert(), py::arg("first"));
   module.def("knn_adjacency", &knn_matrix, py::arg("Z"), py::arg("k"),
              py::arg("progress") = py::none());
 }

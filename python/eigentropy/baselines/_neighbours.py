@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from eigentropy import _core
 from eigentropy._arrays import Matrix
 from eigentropy._options import one_of
 
@@ -24,9 +25,6 @@ BLOCK_COLUMNS = 1024
 
 # A strip of distances, of all parts together, takes at most so many bytes.
 STRIP_BYTES = 2**28
-
-# A tile of this many rows and columns of distances stays in the cache while columns are added.
-TILE = 128
 
 Distances = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -223,28 +221,5 @@ def max_distances(points: Points, rows: slice) -> Distances:
     """max_c |x_ic - x_jc| for the chosen rows i and all rows j."""
     distances = np.zeros((rows.stop - rows.start, points.n))
     for block in points.blocks():
-        columns = np.ascontiguousarray(block.T)
-        for i, j in _tiles(points.n, rows):
-            _raise(distances[i.start - rows.start : i.stop - rows.start, j], columns, i, j)
-    own = distances[:, rows]
-    np.maximum(own, own.T, out=own)  # of these the tiles below the diagonal were left out
+        _core.raise_to_max_distances(distances, np.ascontiguousarray(block), rows.start)
     return distances
-
-
-def _tiles(n: int, rows: slice) -> Iterator[tuple[slice, slice]]:
-    """Tiles of some rows of a symmetric matrix; one of two that mirror each other."""
-    for first in range(rows.start, rows.stop, TILE):
-        i = slice(first, min(first + TILE, rows.stop))
-        for start in [*range(0, rows.start, TILE), *range(first, n, TILE)]:
-            end = rows.start if start < rows.start else n
-            yield i, slice(start, min(start + TILE, end))
-
-
-def _raise(tile: Distances, columns: Distances, i: slice, j: slice) -> None:
-    """Let each entry be at least the distance in these columns."""
-    largest, difference = tile.copy(), np.empty_like(tile)
-    for column in columns:
-        np.subtract.outer(column[i], column[j], out=difference)
-        np.abs(difference, out=difference)
-        np.maximum(largest, difference, out=largest)
-    tile[:] = largest
