@@ -10,6 +10,8 @@ import sys
 
 import numpy as np
 import pytest
+import torch
+import zarr
 
 import eigentropy as eg
 from data_sets import separated_blobs
@@ -78,6 +80,25 @@ def test_estimates_say_how_they_were_obtained(estimate):
     assert "bits" in repr(result)
     assert math.isnan(result.standard_error)
     assert all(f"{name}={setting}" in repr(result) for name, setting in result.settings.items())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_arrays_of_every_library_are_taken(dtype, tmp_path):
+    array = Z.astype(dtype)
+    stored = zarr.open_array(str(tmp_path / "z"), mode="w", shape=Z.shape, dtype=dtype)
+    stored[...] = array
+    np.save(tmp_path / "z.npy", array)
+    mapped = np.load(tmp_path / "z.npy", mmap_mode="r")
+    for measure in (
+        binning.entropy,
+        ksg.entropy,
+        lambda rows: ksg.discrete_mutual_information(rows, torch.tensor(LABELS)),
+        lambda rows: ksg.mutual_information(rows, torch.tensor(array[:, 0])),
+        spectral.effective_rank,
+        spectral.vendi_score,
+    ):
+        expected = measure(array)
+        assert [measure(rows) for rows in (torch.tensor(array), stored, mapped)] == [expected] * 3
 
 
 def test_a_standard_error_is_shown_where_there_is_one():

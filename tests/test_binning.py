@@ -174,6 +174,31 @@ def test_with_many_columns_every_row_is_alone_and_labels_mean_nothing(rng):
     )
 
 
+def test_the_matched_estimate_is_without_the_bias(rng):
+    Z, labels = rng.normal(size=(256, 50)), rng.integers(0, 2, size=256)
+    alone = binning.mutual_information(Z, labels, estimator="matched")
+    assert float(alone) == pytest.approx(0.0, abs=1e-12)
+    assert alone.standard_error == pytest.approx(0.0, abs=1e-12)
+    Z = rng.normal(size=(300, 1))
+    plain = float(binning.mutual_information(Z, rng.integers(0, 3, size=300), bins=40))
+    matched = binning.mutual_information(
+        Z, rng.integers(0, 3, size=300), bins=40, estimator="matched", n_null=50, seed=1
+    )
+    assert plain > 0.1
+    assert float(matched) == pytest.approx(0.0, abs=0.05)
+    assert 0.0 < matched.standard_error < 0.01
+
+
+def test_the_matched_estimate_subtracts_the_mean_of_permutations_from_the_seed(rng):
+    Z, labels = rng.integers(0, 4, size=(60, 1)), rng.integers(0, 3, size=60)
+    generator = np.random.default_rng(7)
+    null = [information_of(Z[:, 0], generator.permutation(labels)) for _ in range(5)]
+    matched = binning.mutual_information(Z, labels, estimator="matched", n_null=5, seed=7)
+    expected = information_of(Z[:, 0], labels) - np.mean(null)
+    assert float(matched) == pytest.approx(expected, abs=1e-12)
+    assert matched.standard_error == pytest.approx(np.std(null, ddof=1) / math.sqrt(5))
+
+
 small_tables = arrays(
     np.float64, st.tuples(st.integers(1, 40), st.integers(1, 3)), elements=st.integers(-3, 3)
 )
@@ -235,6 +260,9 @@ def test_bad_input_is_named(Z, options, error, message):
         ([1, None, 2], {}, "Y has no label"),
         (np.full((3, 2), np.nan), {}, "Y has NaN"),
         ([1, 2, 3], {"kind": "groups"}, "kind must be one of"),
+        ([1, 2, 3], {"estimator": "shuffled"}, "estimator must be one of 'plain', 'matched'"),
+        ([1, 2, 3], {"n_null": 1}, "n_null must be at least 2"),
+        ([1, 2, 3], {"seed": -1}, "seed must be at least 0"),
     ],
 )
 def test_a_bad_y_is_named(Y, options, message):

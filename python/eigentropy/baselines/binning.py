@@ -17,6 +17,8 @@ from eigentropy._options import integer, logarithm_base, one_of
 from eigentropy.baselines._estimate import Estimate
 from eigentropy.groups import KINDS, Codes, group_codes, infer_kind
 
+ESTIMATORS = ("plain", "matched")
+
 # Columns are binned in blocks of so many entries: 64 MiB as float64.
 BLOCK_ENTRIES = 2**23
 
@@ -77,17 +79,27 @@ def entropy(Z: Any, *, bins: int = 10, base: float = 2.0) -> Estimate:
 
 
 def mutual_information(
-    Z: Any, Y: Any, *, bins: int = 10, kind: str = "auto", base: float = 2.0
+    Z: Any,
+    Y: Any,
+    *,
+    bins: int = 10,
+    kind: str = "auto",
+    estimator: str = "plain",
+    n_null: int = 20,
+    base: float = 2.0,
+    seed: int = 0,
 ) -> Estimate:
     r"""Mutual information of the rows of Z, cut into bins, and Y.
 
     .. math:: I = \sum_{c, y} p_{cy} \log \frac{p_{cy}}{p_c\, p_y}
 
-    with the cells c of `entropy` and the labels y, or the cells of Y. The plug-in estimate: it is
-    never negative, and no correction is made for its bias upwards.
+    with the cells c of `entropy` and the labels y, or the cells of Y. "plain" is this plug-in
+    estimate, the classic one, which is never negative and biased upwards. "matched" subtracts the
+    mean that it has for random permutations of Y, as in
+    `eigentropy.diffusion_spectral_mutual_information`.
 
-    Where it fails: as soon as nearly every row has a cell of its own, I is H(Y) whether the labels
-    are right or permuted; with permuted labels that is all bias.
+    Where it fails: as soon as nearly every row has a cell of its own, the plain value is H(Y) and
+    the matched one 0, whether the labels are right or permuted.
 
     Parameters
     ----------
@@ -100,11 +112,19 @@ def mutual_information(
         In each column of Z and of Y.
     kind : {"auto", "labels", "scalars", "vectors"}
         What Y is, as in `eigentropy.diffusion_spectral_mutual_information`.
+    estimator : {"plain", "matched"}
+    n_null : int
+        Number of permutations, for "matched"; at least 2.
     base : float
+        Of the logarithm: 2 gives bits, math.e nats.
+    seed : int
+        Of the permutations.
 
     Returns
     -------
     Estimate
+        Of "matched", the standard error is that of the mean that is subtracted, and negative
+        values are reported as they are.
 
     Raises
     ------
@@ -119,11 +139,20 @@ def mutual_information(
     """
     bins, base = _bins(bins), logarithm_base(base)
     one_of(kind, "kind", KINDS)
+    one_of(estimator, "estimator", ESTIMATORS)
+    integer(n_null, "n_null", at_least=2)
+    rng = np.random.default_rng(integer(seed, "seed", at_least=0))
     rows = as_matrix(Z)
     groups = _cells_of_y(Y, len(rows), kind, bins)
-    settings = {"bins": bins}
-    value = _information(cells(rows, bins), groups, base)
-    return Estimate(value, "binning", len(rows), base, settings=settings)
+    cells_of_z = cells(rows, bins)
+    value = _information(cells_of_z, groups, base)
+    settings: dict[str, Any] = {"bins": bins, "estimator": estimator}
+    if estimator == "plain":
+        return Estimate(value, "binning", len(rows), base, settings=settings)
+    null = [_information(cells_of_z, rng.permutation(groups), base) for _ in range(n_null)]
+    error = float(np.std(null, ddof=1)) / math.sqrt(n_null)
+    settings |= {"n_null": n_null, "seed": seed}
+    return Estimate(value - float(np.mean(null)), "binning", len(rows), base, error, settings)
 
 
 def cells(Z: Matrix, bins: int) -> Codes:

@@ -377,7 +377,7 @@ def _points(
 
 
 def _matrix(values: Any, name: str, k: int, may_be_labels: bool) -> Matrix:
-    array = values if is_zarr(values) else as_numpy(values, name)
+    array = values if is_zarr(values) and values.ndim > 1 else as_numpy(values, name)
     may_be_labels = may_be_labels or is_zarr(array) or array.size == 0
     if not may_be_labels and array.ndim > 0 and infer_kind(array) == "labels":
         raise ValueError(f"{name} holds labels (dtype {array.dtype}){_FOR_LABELS}")
