@@ -127,6 +127,20 @@ def test_the_correction_leaves_independent_variables_alone(rng):
     assert float(corrected) == pytest.approx(float(plain), abs=0.02)
 
 
+@pytest.mark.parametrize("d", [100, 2000])
+def test_in_many_columns_algorithm_1_is_blind_where_the_others_see_groups(rng, d):
+    """Labels blurred into a density, as they are not meant to be used."""
+    labels = np.arange(600) % 3
+    Z = rng.normal(size=(600, d)) + 10 * rng.normal(size=(3, d))[labels]
+    blurred = labels + 1e-6 * rng.uniform(size=600)
+    assert float(ksg.mutual_information(Z, blurred)) == pytest.approx(0.0, abs=0.01)
+    for estimate in (
+        ksg.mutual_information(Z, blurred, algorithm=2),
+        ksg.discrete_mutual_information(Z, labels),
+    ):
+        assert float(estimate) == pytest.approx(math.log2(3), abs=0.05)
+
+
 # ---- The formulas, written as loops ------------------------------------------------------------
 
 

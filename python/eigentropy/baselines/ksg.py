@@ -145,8 +145,8 @@ def mutual_information(
 
     Where it fails: strong dependence needs a number of rows that grows as exp(I) (Gao et al.), so I
     is underestimated where X nearly determines Y. With many columns all distances are alike, the
-    distance in the product is that of the larger space, and I comes out near 0, or below, whatever
-    the dependence.
+    distance in the product is that of the larger space, and algorithm 1 comes out near 0, or
+    below, whatever the dependence.
 
     Parameters
     ----------
@@ -297,8 +297,9 @@ def discrete_mutual_information(
     any label that are no farther from row i than its k_i-th neighbour with the same label, that
     neighbour among them.
 
-    Where it fails: as `mutual_information`; the estimate is at most about H(Y). Groups of at most k
-    rows have fewer neighbours and a larger variance.
+    Where it fails: groups that overlap look alike in many columns, as all distances do; groups
+    that are far apart are told apart in any number. Groups of at most k rows have fewer neighbours
+    and a larger variance.
 
     Parameters
     ----------
