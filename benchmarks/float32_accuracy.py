@@ -20,7 +20,8 @@ import numpy as np
 from sklearn.datasets import load_digits, make_blobs, make_swiss_roll
 
 import eigentropy as eg
-from eigentropy.precision import EPS, SINGLE_FROM, may_use_single, reach, within
+from eigentropy._devices import HOST
+from eigentropy.precision import EPS, SINGLE_FROM, may_use_single, within
 from machine import describe
 
 SIZES = (30, 100, 300, 1000, 3000)
@@ -70,7 +71,7 @@ def compare(case: Case, sigma: float | str) -> dict[str, object]:
         "d": case.Z.shape[1],
         "sigma": sigma,
         "trace": exact.trace(),
-        "reach": reach(case.Z, exact.sigma),
+        "reach": HOST.reach(case.Z, exact.sigma),
         "eigenvalue_error_eps": float(error) / EPS,
         "eigenvalue_bound_eps": rounding.delta / EPS,
         "t": {f"{t:g}": at_time(exact, single, t) for t in TIMES},

@@ -24,6 +24,7 @@ from sklearn.datasets import load_digits, make_blobs, make_swiss_roll
 
 import eigentropy as eg
 from eigentropy import _core
+from eigentropy._devices import HOST
 from eigentropy.estimation import kernel_operator
 from eigentropy.lowrank import (
     BLOCK,
@@ -34,7 +35,6 @@ from eigentropy.lowrank import (
     low_rank_spectrum,
     predicted_rank,
 )
-from eigentropy.precision import reach
 from float32_accuracy import Case, document
 from machine import describe
 
@@ -66,7 +66,7 @@ def measure(case: Case, sigma: float | str) -> Iterator[dict[str, object]]:
     S = float(exact.entropy(base=math.e))
     scaling = kernel_operator(exact, "float64", False, None).scaling
     lowest = lowest_eigenvalue(case.Z, exact.sigma, scaling)
-    allowed = ROUNDING + EPS * reach(case.Z, exact.sigma)
+    allowed = ROUNDING + EPS * HOST.reach(case.Z, exact.sigma)
     for tol in TOLERANCES:
         seconds, found = timed(
             lambda tol=tol: low_rank_spectrum(case.Z, exact.sigma, scaling, tol, seed=0)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import eigentropy as eg
-from eigentropy import _core, _memory, precision, reference
+from eigentropy import _core, _memory, reference
+from eigentropy._devices import HOST
 
 BLOCK = _core.widest_block
 LABELS = np.arange(60) % 3
@@ -108,7 +109,7 @@ def test_the_reach_of_long_rows_is_found_without_a_copy_of_them(rng):
     expected = np.linalg.norm(Z[101] - Z.mean(axis=0, dtype=np.float64)) / 0.5
     tracemalloc.start()
     try:
-        found = precision.reach(Z, 0.5)
+        found = HOST.reach(Z, 0.5)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -8,6 +8,7 @@ True
 """
 
 from eigentropy._core import SolverError
+from eigentropy._cuda import DeviceError
 from eigentropy._lifetime import version as _version
 from eigentropy.bandwidth import bandwidth
 from eigentropy.entropy import cluster_gain, diffusion_spectral_entropy, gaussian_entropy
@@ -22,6 +23,7 @@ dsmi = diffusion_spectral_mutual_information
 __version__ = _version()
 
 __all__ = [
+    "DeviceError",
     "DiffusionOperator",
     "Entropy",
     "MutualInformation",

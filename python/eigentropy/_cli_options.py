@@ -104,6 +104,16 @@ Dtype = Annotated[
         rich_help_panel=KERNEL,
     ),
 ]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="cpu|cuda|cuda:1",
+        help="Where to compute; cuda needs eigentropy[cuda13].",
+        show_default="cpu",
+        rich_help_panel=KERNEL,
+    ),
+]
 Tol = Annotated[
     float,
     typer.Option(

@@ -191,10 +191,27 @@ def print_environment(environment: dict[str, Any]) -> None:
     table.add_row("memory", f"{memory / 2**30:.1f} GiB available")
     for device in environment["devices"]:
         table.add_row(device["name"], "available" if device["available"] else device["note"])
+        if "driver" in device:
+            table.add_row("", _cuda_versions(device))
+        for number, found in enumerate(device.get("devices", [])):
+            table.add_row(f"cuda:{number}", _cuda_device(found))
     for name, optional in environment["optional"].items():
         version = optional["version"] or "not installed"
         table.add_row(name, f"{version} ({optional['purpose']})")
     _print_table(table)
+
+
+def _cuda_versions(device: dict[str, Any]) -> str:
+    driver = f"driver for CUDA {device['driver']}" if device["driver"] else "no driver"
+    emulated = ", emulated on the CPU" if device["emulated"] else ""
+    return f"plug-in {device['plugin']} for CUDA {device['runtime']}, {driver}{emulated}"
+
+
+def _cuda_device(found: dict[str, Any]) -> str:
+    return (
+        f"{found['name']}, {found['memory'] / 2**30:.1f} GiB, {found['multiprocessors']} "
+        f"multiprocessors, compute capability {found['compute_capability']}"
+    )
 
 
 def _table() -> Table:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from eigentropy import _core, _memory
+from eigentropy import _core, _cuda, _memory
 from eigentropy._lifetime import version
 
 # Distributions that parts of the package use, and for what.
@@ -34,13 +34,31 @@ def environment() -> dict[str, Any]:
         "memory_available": int(_memory.available()),
         "devices": [
             {"name": "cpu", "available": True, "note": ""},
-            {"name": "cuda", "available": False, "note": "not built in this version"},
+            _cuda_devices(),
         ],
         "optional": {
             name: {"version": _installed(name), "purpose": purpose}
             for name, purpose in _OPTIONAL.items()
         },
     }
+
+
+def _cuda_devices() -> dict[str, Any]:
+    """Tell what of CUDA there is, as far as it works: the plug-in, the driver, the devices."""
+    entry: dict[str, Any] = {"name": "cuda", "available": False, "note": ""}
+    try:
+        module = _cuda.imported()
+        driver = module.driver_version()
+        entry |= {
+            "plugin": version(),  # `imported` accepts no other
+            "runtime": _cuda.shown_version(module.runtime_version),
+            "driver": _cuda.shown_version(driver) if driver else None,
+            "emulated": bool(module.emulated),
+        }
+        entry["devices"] = _cuda.devices()
+    except (ImportError, _cuda.DeviceError) as error:
+        return {**entry, "note": str(error)}
+    return {**entry, "available": True}
 
 
 def _installed(distribution: str) -> str | None:

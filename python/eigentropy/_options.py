@@ -60,18 +60,6 @@ def working_dtype(dtype: Any) -> str:
     return name
 
 
-def cpu_device(device: Any) -> None:
-    """Accepts the CPU, which is the one device that this version has."""
-    name = "cpu" if device is None else str(device)
-    kind = name.partition(":")[0]
-    if kind == "cuda":
-        raise NotImplementedError(
-            f"device={name!r} is not built in this version; leave device out or pass 'cpu'"
-        )
-    if name != "cpu":
-        raise ValueError(f"device must be 'cpu', 'cuda' or None, got {device!r}")
-
-
 def _real(value: Any, name: str) -> float:
     if isinstance(value, (bool, str, bytes)):
         raise TypeError(f"{name} must be a number, got {value!r}")

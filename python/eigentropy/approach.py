@@ -7,14 +7,15 @@ predictions with measured times.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from eigentropy import _memory
+from eigentropy._devices import HOST, Device
 from eigentropy._options import METHODS, one_of, positive, working_dtype
 from eigentropy.stochastic import FLOOR, PROBES, SKETCHED, supports
 
 # Costs are counted in multiplications and additions of float32 products; float64 takes two each.
+# The following are of the CPU; those of a GPU are at the end of this block.
 # An entry of the kernel, beside its product: exponential, sums, scaling.
 ENTRY = 60.0
 # All eigenvalues, in units of n^3: 4/3 of them are needed, at 0.9 of the rate of a product.
@@ -31,6 +32,29 @@ START = 6e10
 PREFERENCE = 3.0
 SOON = 4e11
 
+
+@dataclass(frozen=True)
+class Costs:
+    """What the costs of a kind of device are made of; the names are those of the constants."""
+
+    entry: float
+    eigenvalues: float
+    start: float
+    soon: float
+    kept: float  # of a matrix that an estimate keeps, the share that it takes
+
+    @staticmethod
+    def of(device: Device) -> Costs:
+        """Of the host, or of a GPU."""
+        return GPU if device.on_gpu else Costs(ENTRY, EIGENVALUES, START, SOON, kept=0.5)
+
+
+# GUESSES until a GPU has been measured, made from what a data centre's GPU has: products at some
+# 2e13 of the unit a second; a tridiagonal reduction at the speed of its memory, which is a tenth
+# of that; half a second for what an estimate does on the host; and two seconds are soon. All
+# eigenvalues are then computed up to some 15 000 rows.
+GPU = Costs(entry=60.0, eigenvalues=12.0, start=1e13, soon=4e13, kept=1.0)
+
 # The matrix may take this share of the free memory.
 MATRIX_SHARE = 0.5
 
@@ -42,11 +66,15 @@ LOW_RANK_SHARE = 0.1
 
 @dataclass(frozen=True)
 class Approach:
-    """What the caller asks for: the method, the relative error of S, and maybe a precision."""
+    """What the caller asks for: the method, the relative error of S, and maybe a precision.
+
+    `device` is where that is computed, on which the cheapest way depends.
+    """
 
     method: str = "auto"
     tol: float = 1e-3
     dtype: str | None = None
+    device: Device = HOST
 
     @classmethod
     def checked(cls, method: Any, tol: Any, dtype: Any) -> Approach:
@@ -56,6 +84,15 @@ class Approach:
             positive(tol, "tol"),
             None if dtype is None else working_dtype(dtype),
         )
+
+    def on(self, device: Device) -> Approach:
+        """The same on this device; ValueError for a method that it does not have."""
+        if device.on_gpu and self.method == "lowrank":
+            raise ValueError(
+                f"method='lowrank' is not there on {device.name}: use method='stochastic', or "
+                "device='cpu' with an array on the host"
+            )
+        return replace(self, device=device)
 
     @property
     def rounding_tol(self) -> float | None:
@@ -82,7 +119,8 @@ class Approach:
             return [False for _ in orders]
         # Exactly, "auto" may also compute in float32; that is not known yet.
         dtype = self.dtype or "float32"
-        soon = sum(exact_cost(n, d, dtype) for n in orders) <= SOON
+        costs = Costs.of(self.device)
+        soon = sum(exact_cost(n, d, dtype, costs) for n in orders) <= costs.soon
         wanted = {
             n: supports(n)
             and (not self.fits_exactly(n) or (not soon and self._is_faster(n, d, alpha, dtype)))
@@ -91,38 +129,55 @@ class Approach:
         return [wanted[n] for n in orders]
 
     def _is_faster(self, n: int, d: int, alpha: float, dtype: str) -> bool:
-        estimate = estimate_cost(n, d, alpha, self.product_dtype, self.explicit(n))
-        return exact_cost(n, d, dtype) > PREFERENCE * estimate
+        costs, explicit = Costs.of(self.device), self.explicit(n)
+        estimate = estimate_cost(n, d, alpha, self.product_dtype, explicit, costs)
+        return exact_cost(n, d, dtype, costs) > PREFERENCE * estimate
+
+    def may_replace_solver(self, n: int) -> bool:
+        """Whether an estimate may stand in where all eigenvalues cannot be computed on a GPU.
+
+        What cuSOLVER takes, and up to which size, is known only once it is asked.
+        """
+        return self.device.on_gpu and self.method == "auto" and supports(n)
+
+    def only_estimates(self) -> Approach:
+        """The same without all eigenvalues."""
+        return replace(self, method="stochastic")
 
     def fits_exactly(self, n: int) -> bool:
         """Whether there is memory for all eigenvalues of n rows."""
-        return fits(n, self.dtype or "float64")
+        return fits(n, self.dtype or "float64", self.device)
 
     def explicit(self, n: int) -> bool:
-        """Whether an estimate of n rows keeps the matrix, of which it takes one half."""
-        return fits(n // 2**0.5, self.product_dtype)
+        """Whether an estimate of n rows keeps the matrix, or what it takes of it."""
+        share: float = Costs.of(self.device).kept ** 0.5
+        return fits(n // (1.0 / share), self.product_dtype, self.device)
 
 
-def fits(n: float, dtype: str) -> bool:
+def fits(n: float, dtype: str, device: Device = HOST) -> bool:
     """Whether an n x n matrix leaves enough memory free."""
     size = 4.0 if dtype == "float32" else 8.0
-    return size * n**2 <= MATRIX_SHARE * _memory.available()
+    return size * n**2 <= MATRIX_SHARE * device.available()
 
 
-def exact_cost(n: int, d: int, dtype: str) -> float:
+def exact_cost(n: int, d: int, dtype: str, costs: Costs | None = None) -> float:
     """Of all eigenvalues of n rows in d dimensions, from the rows on."""
-    return _slowness(dtype) * (_kernel_cost(n, d) + EIGENVALUES * float(n) ** 3)
+    costs = costs or Costs.of(HOST)
+    return _slowness(dtype) * (_kernel_cost(n, d, costs) + costs.eigenvalues * float(n) ** 3)
 
 
-def estimate_cost(n: int, d: int, alpha: float, dtype: str, explicit: bool) -> float:
+def estimate_cost(
+    n: int, d: int, alpha: float, dtype: str, explicit: bool, costs: Costs | None = None
+) -> float:
     """Of an estimate with one block of vectors, which most kernels need."""
+    costs = costs or Costs.of(HOST)
     product = 2.0 * NARROW * float(n) ** 2 * (SKETCHED + PROBES)
     passes = 1 if explicit else STEPS + (1 if alpha == 0.0 else 2)
-    return START + _slowness(dtype) * (passes * _kernel_cost(n, d) + STEPS * product)
+    return costs.start + _slowness(dtype) * (passes * _kernel_cost(n, d, costs) + STEPS * product)
 
 
-def _kernel_cost(n: int, d: int) -> float:
-    return float(n) ** 2 * (d + ENTRY)
+def _kernel_cost(n: int, d: int, costs: Costs) -> float:
+    return float(n) ** 2 * (d + costs.entry)
 
 
 def _slowness(dtype: str) -> float:

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core
-from eigentropy._arrays import Matrix, as_matrix
+from eigentropy._arrays import Matrix
+from eigentropy._devices import HOST, Device, Rows, choose
 from eigentropy._options import integer, one_of, positive
 
 RULES = ("auto", "median", "knn", "max-slope", "sqrt-d")
@@ -48,6 +49,7 @@ def bandwidth(Z: Any, rule: str = "median", *, seed: int = 0) -> float:
     Parameters
     ----------
     Z : array-like of shape (n, d)
+        Of one that lies on a GPU, the sampled rows are brought to the host; all rows for `knn`.
     rule : str
     seed : int
 
@@ -67,27 +69,31 @@ def bandwidth(Z: Any, rule: str = "median", *, seed: int = 0) -> float:
     projections, IEEE Trans. Image Process. 17 (2008), for max-slope.
     """
     one_of(rule, "rule", RULES)
-    return sigma_of_rule(as_matrix(Z), rule, integer(seed, "seed", at_least=0))
+    device = choose(None, Z)
+    return sigma_of_rule(device.rows(Z), rule, integer(seed, "seed", at_least=0), device)
 
 
-def resolve_sigma(sigma: Any, Z: Matrix, seed: int) -> float:
+def resolve_sigma(sigma: Any, Z: Rows, seed: int, device: Device = HOST) -> float:
     """The number behind the argument `sigma`: a number or the name of a rule."""
     if isinstance(sigma, str):
         if sigma not in RULES:
             names = ", ".join(repr(rule) for rule in RULES)
             raise ValueError(f"sigma must be a number > 0 or one of {names}, got {sigma!r}")
-        return sigma_of_rule(Z, sigma, seed)
+        return sigma_of_rule(Z, sigma, seed, device)
     return positive(sigma, "sigma")
 
 
-def sigma_of_rule(Z: Matrix, rule: str, seed: int) -> float:
+def sigma_of_rule(Z: Rows, rule: str, seed: int, device: Device = HOST) -> float:
     """The rule's width for rows that have been checked."""
     rule = DEFAULT_RULE if rule == "auto" else rule
     if rule == "sqrt-d":
         return math.sqrt(Z.shape[1])
-    if len(Z) == 1:
+    if Z.shape[0] == 1:
         return 1.0
-    rows = _sample(len(Z), seed)
+    rows = _sample(Z.shape[0], seed)
+    if device.on_gpu:
+        Z = device.host_rows(Z, None if rule == "knn" else rows)
+        rows = rows if rule == "knn" else np.arange(len(Z))
     if rule == "knn":
         return _knn(Z, rows)
     distances, scale = _pair_distances(Z, rows)

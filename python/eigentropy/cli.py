@@ -16,7 +16,7 @@ from typing import Annotated, Any, ParamSpec
 import typer
 
 from eigentropy import _cli_options as options
-from eigentropy import _console, files
+from eigentropy import _console, _cuda, files
 from eigentropy._core import SolverError
 from eigentropy._environment import environment
 from eigentropy._lifetime import version
@@ -32,8 +32,17 @@ app = typer.Typer(
     help="Diffusion spectral entropy (DSE) and mutual information (DSMI) of representations.",
 )
 
-# What the library raises for input that it cannot use, and paths that the system refuses.
-BAD_INPUT = (ValueError, TypeError, NotImplementedError, MemoryError, ImportError, OSError)
+# What the library raises for input that it cannot use, paths that the system refuses, and devices
+# that are not there.
+BAD_INPUT = (
+    ValueError,
+    TypeError,
+    NotImplementedError,
+    MemoryError,
+    ImportError,
+    OSError,
+    _cuda.DeviceError,
+)
 
 P = ParamSpec("P")
 
@@ -57,12 +66,17 @@ def _exit_codes(command: Callable[P, None]) -> Callable[P, None]:
             raise
         except BAD_INPUT as error:
             raise _failure("error", error, 2) from error
-        except SolverError as error:
+        except _computation_errors() as error:
             raise _failure("error", error, 1) from error
         except KeyboardInterrupt as error:
             raise _failure("interrupted", error, 130) from error
 
     return wrapped
+
+
+def _computation_errors() -> tuple[type[Exception], ...]:
+    """Asked for when an error is there: the plug-in has classes of its own once it is loaded."""
+    return (SolverError, *_cuda.plugin_errors())
 
 
 def _failure(what: str, error: BaseException, code: int) -> typer.Exit:
@@ -127,6 +141,7 @@ def measure_command(
     base: options.Base = "2",
     method: options.Method = "auto",
     dtype: options.Dtype = "auto",
+    device: options.Device = None,
     tol: options.Tol = 1e-3,
     max_points: options.MaxPoints = None,
     estimator: options.Estimator = "matched",
@@ -149,6 +164,7 @@ def measure_command(
         base=base,
         method=method,
         dtype=dtype,
+        device=device,
         tol=tol,
         max_points=max_points,
         estimator=estimator,
@@ -188,6 +204,7 @@ def track_command(
     base: options.Base = "2",
     method: options.Method = "auto",
     dtype: options.Dtype = "auto",
+    device: options.Device = None,
     tol: options.Tol = 1e-3,
     max_points: options.MaxPoints = None,
     estimator: options.Estimator = "matched",
@@ -213,6 +230,7 @@ def track_command(
         base=base,
         method=method,
         dtype=dtype,
+        device=device,
         tol=tol,
         max_points=max_points,
         estimator=estimator,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from eigentropy import _core
 from eigentropy._arrays import row_count
 from eigentropy._options import integer, logarithm_base, positive
 from eigentropy._progress import Callback
@@ -47,10 +48,11 @@ def diffusion_spectral_entropy(
     Parameters
     ----------
     Z : array-like of shape (n, d)
-        One row a sample; NumPy, torch (CPU), Zarr or any array with ``__dlpack__``; (n, ...) is
-        flattened. float32 and float64 are used in place, also from a mapped file, which is never
-        loaded as a whole; float16 and bfloat16 are copied to float32, integers to float64. Such
-        copies, and those of Zarr arrays, are mapped temporary files where memory is too small.
+        One row a sample; NumPy, torch, CuPy, Zarr, or any array with ``__dlpack__`` or
+        ``__cuda_array_interface__``; (n, ...) is flattened. float32 and float64 are used in place,
+        also from a mapped file, which is never loaded as a whole; float16 and bfloat16 are copied
+        to float32, integers to float64. Such copies, and those of Zarr arrays, are mapped temporary
+        files where memory is too small. On a GPU, float16 and bfloat16 are used in place, too.
     t : float
         Diffusion time, > 0: larger t damps small eigenvalues, which is where noise sits.
     sigma : float or str
@@ -78,7 +80,9 @@ def diffusion_spectral_entropy(
         nothing else ever leaves rows out.
     dtype : {"float64", "float32"}, optional
         Working precision; given, it is what is used, whatever `method` and `tol` say.
-    device : {"cpu"}, optional
+    device : {"cpu", "cuda", "cuda:1", ...}, optional
+        Where to compute: by default where Z lies. An array on the host is uploaded once.
+        docs/cuda.md says what that takes.
     seed : int
         Of all random numbers: rows that a bandwidth rule samples when n is large, probes, pivots,
         `max_points`.
@@ -100,7 +104,9 @@ def diffusion_spectral_entropy(
     MemoryError
         The n x n matrix does not fit; raised before it is allocated.
     SolverError
-        LAPACK failed.
+        LAPACK or cuSOLVER failed.
+    DeviceError, ImportError
+        CUDA cannot be used; the message says what to install.
 
     Warns
     -----
@@ -138,6 +144,7 @@ def entropies(
 ) -> list[Entropy]:
     """The entropy at each t, from one spectrum; each as accurate as `approach` asks for."""
     n, d = operator.rows.shape
+    approach = approach.on(operator._device)
     if approach.method == "lowrank":
         if set(times) != {1.0}:
             given = ", ".join(f"{t:g}" for t in times)
@@ -152,7 +159,12 @@ def entropies(
             f"{n} rows are too few for an estimate, which needs {SMALLEST_N}: all eigenvalues were "
             "computed instead"
         )
-    first = operator._within(approach.rounding_tol, times).entropy(times[0], base)
+    try:
+        first = operator._within(approach.rounding_tol, times).entropy(times[0], base)
+    except (_core.SolverError, MemoryError):
+        if not approach.may_replace_solver(n):
+            raise
+        return stochastic_entropies(operator, times, base, approach.only_estimates()) or []
     first = replace(first, _tol=approach.rounding_tol)
     return [first, *(first.at(t) for t in times[1:])]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from eigentropy import _core, _memory
 from eigentropy._progress import Callback, reporter
 from eigentropy._warnings import warn
 from eigentropy.approach import LOW_RANK_SHARE, SMOOTH_TRACE, Approach
+from eigentropy.lanczos import Doubles, Products
 from eigentropy.lowrank import LowRankSpectrum, low_rank_spectrum
 from eigentropy.operator import DiffusionOperator, warn_if_saturated
 from eigentropy.results import Entropy, PrecisionWarning, unit, warn_if_too_few
@@ -20,23 +20,38 @@ from eigentropy.stochastic import estimate
 ROWS_SHARE = 0.25
 
 
+class KernelOperator(Products, Protocol):
+    """A for products, as the core of a device makes it."""
+
+    @property
+    def kernel_sum(self) -> float:
+        """Sum of all entries of G."""
+
+    @property
+    def scaling(self) -> Doubles:
+        """S with A = diag(s) G diag(s)."""
+
+
 def kernel_operator(
     operator: DiffusionOperator,
     dtype: str,
     explicit: bool,
     progress: Callback | None,
     rows: Any = None,
-) -> _core.KernelOperator:
+) -> KernelOperator:
     """A for products, of all rows or of some by themselves: with its matrix, or without."""
-    return _core.KernelOperator(
-        operator.rows if rows is None else operator.rows[rows],
+    device = operator._device
+    A: KernelOperator = device.kernel_operator(
+        operator.rows,
+        rows,
         operator.sigma,
         operator.alpha,
         dtype,
         explicit,
-        ROWS_SHARE * _memory.available(),
+        ROWS_SHARE * device.available(),
         progress,
     )
+    return A
 
 
 def stochastic_entropies(
@@ -50,13 +65,16 @@ def stochastic_entropies(
     with reporter(operator._progress, "kernel") as progress:
         A = kernel_operator(operator, dtype, explicit, progress)
     _warn_about_sigma(operator, A)
-    if approach.method == "auto" and set(times) == {1.0} and A.trace < SMOOTH_TRACE:
+    may_be_smooth = approach.method == "auto" and not operator._device.on_gpu
+    if may_be_smooth and set(times) == {1.0} and A.trace < SMOOTH_TRACE:
         found = _low_rank(operator, A.scaling, approach.tol, quick=True)
         if found.converged:
             del A
             return low_rank_entropies(operator, base, approach.tol, quick=True)
     with reporter(operator._progress, "estimate") as progress:
-        spectrum = estimate(A, times, approach.tol, operator.seed, progress, dtype=dtype)
+        spectrum = estimate(
+            A, times, approach.tol, operator.seed, progress, dtype=dtype, device=operator._device
+        )
     has_met = all(spectrum.meets(t) for t in times)
     if not has_met and approach.method == "auto" and approach.fits_exactly(operator.n):
         return None
@@ -76,7 +94,8 @@ def estimated_spectrum(
     dtype = approach.product_dtype
     n = operator.n if rows is None else len(rows)
     A = kernel_operator(operator, dtype, approach.explicit(n), None, rows)
-    return estimate(A, times, approach.tol, seed, dtype=dtype), A.kernel_sum
+    spectrum = estimate(A, times, approach.tol, seed, dtype=dtype, device=operator._device)
+    return spectrum, A.kernel_sum
 
 
 def estimated_entropy(
@@ -133,7 +152,7 @@ def _low_rank(
         )
 
 
-def _warn_about_sigma(operator: DiffusionOperator, A: _core.KernelOperator) -> None:
+def _warn_about_sigma(operator: DiffusionOperator, A: KernelOperator) -> None:
     n = operator.n
     others = (A.kernel_sum - n) / n
     warn_if_saturated(n, others, others / max(1, n - 1), operator.sigma)

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy import _core, _memory
+from eigentropy import _core
 from eigentropy._arrays import row_count
+from eigentropy._devices import parse
 from eigentropy._options import integer, logarithm_base, one_of, positive
 from eigentropy._progress import Callback, reporter
 from eigentropy._warnings import warn
@@ -183,21 +184,30 @@ def informations(
     progress: bool | Callback,
 ) -> list[MutualInformation]:
     """The information at each t, from the same spectra."""
+    approach = approach.on(operator._device)
     sizes = np.bincount(codes)
     _warn_about_groups(sizes)
     partitions = _partitions(codes, n_null, seed)
-    with reporter(progress, "estimates") as callback:
-        estimated = _estimate_groups(operator, sizes, partitions, times, approach, callback)
-    orders = np.tile(sizes, len(partitions))[[group is None for group in estimated]]
 
-    def solve(dtype: str) -> _Solved:
-        with reporter(progress, "mutual information") as callback:
-            groups = _solve_groups(operator, dtype, sizes, partitions, estimated, callback)
-        return _Solved(operator, codes, sizes, groups, estimator, base, seed, approach)
+    def solved_by(approach: Approach) -> _Solved:
+        with reporter(progress, "estimates") as callback:
+            estimated = _estimate_groups(operator, sizes, partitions, times, approach, callback)
+        orders = np.tile(sizes, len(partitions))[[group is None for group in estimated]]
 
-    solved = _solve_in_single(solve, operator, orders, times, approach.rounding_tol)
-    if solved is None:
-        solved = solve(operator.dtype)
+        def solve(dtype: str) -> _Solved:
+            with reporter(progress, "mutual information") as callback:
+                groups = _solve_groups(operator, dtype, sizes, partitions, estimated, callback)
+            return _Solved(operator, codes, sizes, groups, estimator, base, seed, approach)
+
+        single = _solve_in_single(solve, operator, orders, times, approach.rounding_tol)
+        return solve(operator.dtype) if single is None else single
+
+    try:
+        solved = solved_by(approach)
+    except (_core.SolverError, MemoryError):
+        if not approach.may_replace_solver(int(sizes.max())):
+            raise
+        solved = solved_by(approach.only_estimates())
     _warn_about_sigma(solved.groups.kernel_sums, sizes, operator.sigma)
     return [solved.measured(t)[0] for t in times]
 
@@ -230,6 +240,9 @@ def _operator(Z: Any, *, sigma: Any, alpha: Any, **options: Any) -> DiffusionOpe
         raise ValueError(
             "sigma, alpha and dtype are those of the DiffusionOperator: leave them out"
         )
+    parse(options["device"])
+    if options["device"] is not None and str(options["device"]) != Z.device:
+        raise ValueError(f"device is that of the DiffusionOperator, {Z.device}: leave it out")
     return Z
 
 
@@ -360,19 +373,20 @@ def _solve_groups(
     spectra: list[_AllEigenvalues | _Estimated | None] = list(estimated)
     kernel_sums = np.array([0.0 if group is None else group.kernel_sum for group in estimated])
     if solved.any():
-        Z = operator.rows
-        require_matrix_memory(int(orders[solved].max()), Z.shape[1], dtype, rows=operator.n)
+        Z, device = operator.rows, operator._device
+        largest = int(orders[solved].max())
+        require_matrix_memory(largest, Z.shape[1], dtype, rows=operator.n, device=device)
         subsets = np.split(partitions.ravel(), np.cumsum(orders)[:-1])
         ends = np.cumsum(orders[solved])
-        eigenvalues, kernel_sums[solved] = _core.subset_spectra(
+        eigenvalues, kernel_sums[solved] = device.subset_spectra(
             Z,
             np.concatenate([[0], ends]),
             np.concatenate([subsets[number] for number in np.flatnonzero(solved)]),
             operator.sigma,
             operator.alpha,
             dtype,
-            memory_limit=SHARED_KERNEL_SHARE * _memory.available(),
-            progress=progress,
+            SHARED_KERNEL_SHARE * device.available(),
+            progress,
         )
         numbers = np.flatnonzero(solved)
         reach = operator._known_reach() if dtype == "float32" else None
@@ -520,11 +534,18 @@ class _Solved:
         if self.operator._eigenvalues is None and self.approach.estimates(
             n, d, self.operator.alpha
         ):
-            spectrum = self._estimate_of_all(t)
-            return *spectrum.entropy(t, self.base), 0.0
-        operator = self.operator._within(self.approach.rounding_tol, [t])
-        value = spectral_entropy(operator.eigenvalues(), t=t, base=self.base)
+            return self._estimated_whole(t)
+        try:
+            operator = self.operator._within(self.approach.rounding_tol, [t])
+            value = spectral_entropy(operator._spectrum(), t=t, base=self.base)
+        except (_core.SolverError, MemoryError):
+            if not self.approach.may_replace_solver(n):
+                raise
+            return self._estimated_whole(t)
         return value, 0.0, operator._entropy_error(t, self.base)
+
+    def _estimated_whole(self, t: float) -> tuple[float, float, float]:
+        return *self._estimate_of_all(t).entropy(t, self.base), 0.0
 
     def _estimate_of_all(self, t: float) -> SpectralEstimate:
         """The spectrum of all rows, estimated once, for the first t."""

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core
+from eigentropy._devices import HOST, Block, Device
 from eigentropy._progress import Callback
 
 Array = npt.NDArray[Any]
@@ -41,7 +42,7 @@ class Products(Protocol):
     def degrees(self) -> Doubles:
         """Row sums of the kernel, shape (n,): A sqrt(degrees) = sqrt(degrees)."""
 
-    def matmul(self, V: Array, progress: Callback | None = None) -> Array:
+    def matmul(self, V: Block, progress: Callback | None = None) -> Block:
         """A @ V for V of shape (n, m), in the dtype of V: a new array."""
 
 
@@ -66,6 +67,8 @@ class BlockLanczos:
         An eigenvector of A of unit length.
     dtype : {"float32", "float64"}
         Of the basis and the products. T is float64.
+    device : Device
+        Where the basis is kept, and A is.
 
     Attributes
     ----------
@@ -73,19 +76,26 @@ class BlockLanczos:
         The space is invariant.
     start : array of shape (m', m)
         Omega in the first block of the basis.
-    basis : list of arrays of shape (n, m_j)
+    basis : list of blocks of shape (n, m_j), on the device
     """
 
-    def __init__(self, products: Products, start: Array, excluded: Doubles, dtype: str) -> None:
-        self._products = products
+    def __init__(
+        self,
+        products: Products,
+        start: Block,
+        excluded: Doubles,
+        dtype: str,
+        device: Device = HOST,
+    ) -> None:
+        self._products, self._device = products, device
         self._eps = float(np.finfo(dtype).eps)
-        self._excluded = excluded.astype(dtype)[:, None]
-        self.basis: list[Array] = []
+        self._excluded = device.block(excluded[:, None], dtype)
+        self.basis: list[Block] = []
         self._diagonal: list[Doubles] = []
         self._below: list[Doubles] = []
         self.exhausted = False
-        omega = start.astype(dtype, order="C")
-        block, self.start = self._orthonormal(omega, _largest_column(omega))
+        omega = device.block(start, dtype)
+        block, self.start = self._orthonormal(omega, device.largest_column(omega))
         self.basis.append(block)
 
     @property
@@ -96,10 +106,10 @@ class BlockLanczos:
     def step(self, progress: Callback | None = None) -> None:
         """One more product: K_k becomes K_(k+1)."""
         last = self.basis[-1]
-        product = np.ascontiguousarray(self._products.matmul(last, progress))
-        diagonal = _core.inner(last, product)
+        product = self._device.product(self._products, last, progress)
+        diagonal = self._device.inner(last, product)
         self._diagonal.append((diagonal + diagonal.T) / 2.0)
-        scale = _largest_column(product) + 1.0 / math.sqrt(len(product))
+        scale = self._device.largest_column(product) + 1.0 / math.sqrt(product.shape[0])
         block, below = self._orthonormal(product, scale)
         self._below.append(below)
         if block.shape[1] == 0:
@@ -126,7 +136,7 @@ class BlockLanczos:
         corner = (couplings / np.maximum(values, SMALLEST)) @ couplings.T
         return _block_tridiagonal([*self._diagonal, corner], self._below)
 
-    def blocks(self, size: int) -> list[Array]:
+    def blocks(self, size: int) -> list[Block]:
         """The first blocks, with so many vectors together."""
         ends = np.cumsum([block.shape[1] for block in self.basis])
         return self.basis[: int(np.searchsorted(ends, size)) + 1]
@@ -135,29 +145,26 @@ class BlockLanczos:
         """Dimension of the space of the first blocks."""
         return sum(block.shape[1] for block in self.basis[:blocks])
 
-    def _orthonormal(self, W: Array, scale: float) -> tuple[Array, Doubles]:
+    def _orthonormal(self, W: Block, scale: float) -> tuple[Block, Doubles]:
         """Q, R with W = (what lies in the earlier blocks) + Q R, but for noise. Overwrites W."""
         tol = NOISE * self._eps * scale
         earlier = [self._excluded, *self.basis]
-        _core.project_out(earlier, W)
-        Q, R = _orthonormal_columns(W, tol)
+        self._device.project_out(earlier, W)
+        Q, R = self._orthonormal_columns(W, tol)
+        if Q.shape[1] == 0:
+            return Q, R
         # The first time leaves what rounding puts back, divided by the smallest column.
-        _core.project_out(earlier, Q)
-        Q, again = _orthonormal_columns(Q, 0.5)
+        self._device.project_out(earlier, Q)
+        Q, again = self._orthonormal_columns(Q, 0.5)
         return Q, again @ R
 
-
-def _orthonormal_columns(W: Array, tol: float) -> tuple[Array, Doubles]:
-    """Q, R with W = Q R and Q^T Q = 1, without directions of W that are shorter than tol."""
-    squares, vectors = _core.symmetric_eigenpairs(_core.gram(W))
-    kept = squares > tol**2
-    lengths = np.sqrt(squares[kept])
-    vectors = vectors[:, kept]
-    return _core.combine([W], vectors / lengths), lengths[:, None] * vectors.T
-
-
-def _largest_column(W: Array) -> float:
-    return math.sqrt(float(np.einsum("ij,ij->j", W, W).max(initial=0.0)))
+    def _orthonormal_columns(self, W: Block, tol: float) -> tuple[Block, Doubles]:
+        """Q, R with W = Q R and Q^T Q = 1, without directions of W that are shorter than tol."""
+        squares, vectors = _core.symmetric_eigenpairs(self._device.gram(W))
+        kept = squares > tol**2
+        lengths = np.sqrt(squares[kept])
+        vectors = vectors[:, kept]
+        return self._device.combine([W], vectors / lengths), lengths[:, None] * vectors.T
 
 
 def _block_tridiagonal(diagonal: list[Doubles], below: list[Doubles]) -> Doubles:

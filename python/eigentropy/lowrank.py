@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from eigentropy import _core, _memory
 from eigentropy._arrays import Matrix
+from eigentropy._devices import HOST
 from eigentropy._progress import Callback
-from eigentropy.precision import reach, within
+from eigentropy.precision import within
 from eigentropy.spectrum import eigvalsh
 
 # Pivots that are proposed together. Fixed, so that the result does not depend on how fast the
@@ -131,7 +132,7 @@ def low_rank_spectrum(
     """
     limit = _rank_limit(len(rows), rows.shape[1], max_rank)
     factor = PartialCholesky(rows, sigma, scaling, limit)
-    rounding = min(1.0, ROUNDING + EPS * reach(rows, sigma))
+    rounding = min(1.0, ROUNDING + EPS * HOST.reach(rows, sigma))
     generator = np.random.default_rng(seed)
     target = math.inf  # of the residual trace, to look at the bounds again
     reported = 0.0

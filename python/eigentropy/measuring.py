@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from eigentropy import files
 from eigentropy._arrays import Matrix, as_numpy
+from eigentropy._devices import parse
 from eigentropy._options import (
     integer,
     logarithm_base,
@@ -48,6 +49,7 @@ class Settings:
     tol: float = 1e-3
     max_points: int | None = None
     dtype: str | None = None
+    device: str | None = None
     estimator: str = "matched"
     n_null: int = 20
     kind: str = "auto"
@@ -68,6 +70,7 @@ class Settings:
         nonnegative(self.alpha, "alpha")
         logarithm_base(self.base)
         Approach.checked(self.method, self.tol, self.dtype)
+        parse(self.device)
         if self.max_points is not None:
             integer(self.max_points, "max_points", at_least=1)
         one_of(self.estimator, "estimator", ESTIMATORS)
@@ -146,6 +149,7 @@ def measure(
         sigma=settings.sigma,
         alpha=settings.alpha,
         dtype=settings.dtype,
+        device=settings.device,
         seed=settings.seed,
         progress=progress,
     )

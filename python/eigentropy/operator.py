@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core, _memory
-from eigentropy._arrays import Matrix, as_matrix, as_numpy, chosen_rows, is_zarr
+from eigentropy._arrays import chosen_rows, with_shape
+from eigentropy._devices import HOST, Device, choose
 from eigentropy._options import (
-    cpu_device,
     integer,
     logarithm_base,
     nonnegative,
@@ -23,7 +23,7 @@ from eigentropy._options import (
 from eigentropy._progress import Callback, reporter
 from eigentropy._warnings import warn
 from eigentropy.bandwidth import resolve_sigma
-from eigentropy.precision import Rounding, eigenvalue_error, may_use_single, reach, within
+from eigentropy.precision import Rounding, eigenvalue_error, may_use_single, within
 from eigentropy.results import Entropy, SaturationWarning
 from eigentropy.spectrum import spectral_entropy
 
@@ -59,7 +59,8 @@ class DiffusionOperator:
         sampling density.
     dtype : {"float64", "float32"}, optional
         Working precision; float64 by default, whatever the dtype of Z.
-    device : {"cpu"}, optional
+    device : {"cpu", "cuda", "cuda:1", ...}, optional
+        Where to compute: by default where Z lies. An array on the host is uploaded once.
     seed : int
         Of the sample that a bandwidth rule uses when n is large.
     progress : bool or callable
@@ -69,9 +70,11 @@ class DiffusionOperator:
     ----------
     n : int
     rows : array of shape (n, d)
-        Z as it is read: float32 or float64, shared with Z where possible.
+        Z as it is read: float32 or float64, shared with Z where possible. On a GPU an array of
+        the plug-in, with ``__cuda_array_interface__``, and of Z's own type.
     sigma, alpha : float
     dtype : str
+    device : str
 
     References
     ----------
@@ -89,15 +92,15 @@ class DiffusionOperator:
         seed: int = 0,
         progress: bool | Callback = False,
     ) -> None:
-        cpu_device(device)
         self.dtype = working_dtype(dtype)
         self.alpha = nonnegative(alpha, "alpha")
         if self.alpha > MAX_ALPHA:
             raise ValueError(f"alpha must be at most {MAX_ALPHA:g}, got {alpha!r}")
         self.seed = integer(seed, "seed", at_least=0)
-        self.rows: Matrix = as_matrix(Z, progress=progress)
-        self.n = len(self.rows)
-        self.sigma = resolve_sigma(sigma, self.rows, self.seed)
+        self._device = choose(device, Z)
+        self.rows = self._device.rows(Z, progress)
+        self.n = self.rows.shape[0]
+        self.sigma = resolve_sigma(sigma, self.rows, self.seed, self._device)
         self._progress = progress
         self._reach: float | None = None
         self._single: DiffusionOperator | None = None
@@ -106,27 +109,41 @@ class DiffusionOperator:
     def _forget(self) -> None:
         """Nothing has been computed yet."""
         self._eigenvalues: npt.NDArray[Any] | None = None
-        self._matrix: npt.NDArray[Any] | None = None
+        self._matrix: Any = None
         self._traces: tuple[float, float] | None = None
         self._kernel_sum = math.nan
         self._outside = 0.0
 
-    def eigenvalues(self) -> npt.NDArray[Any]:
+    @property
+    def device(self) -> str:
+        """Where it is computed: "cpu", "cuda:0"."""
+        return self._device.name
+
+    def eigenvalues(self) -> Any:
         """All eigenvalues, descending, shape (n,), in the working dtype.
 
         They are accurate to some 10 eps in absolute terms and clipped to [0, 1], where the exact
         ones lie. Time O(n^2 d + n^3).
 
+        Returns
+        -------
+        array
+            A NumPy array; a torch tensor or CuPy array on the device where Z is one.
+
         Raises
         ------
         SolverError
-            LAPACK failed, or its result does not add up to the trace of A.
+            LAPACK or cuSOLVER failed, or the result does not add up to the trace of A.
         """
+        return self._device.returned(self._spectrum())
+
+    def _spectrum(self) -> npt.NDArray[Any]:
+        """The eigenvalues on the host."""
         if self._eigenvalues is None:
             self._require_memory()
             self._matrix = None  # its memory is needed
             with reporter(self._progress, "diffusion spectrum") as progress:
-                values, trace, frobenius2, self._kernel_sum = _core.spectrum(
+                values, trace, frobenius2, self._kernel_sum = self._device.spectrum(
                     self.rows, self.sigma, self.alpha, self.dtype, progress
                 )
             self._outside = outside_of_range(values)
@@ -138,7 +155,7 @@ class DiffusionOperator:
     def entropy(self, t: float = 1.0, base: float = 2.0) -> Entropy:
         """The diffusion spectral entropy S(t), from all eigenvalues; see `spectral_entropy`."""
         t, base = positive(t, "t"), logarithm_base(base)
-        eigenvalues = self.eigenvalues()
+        eigenvalues = self._spectrum()
         others = (self._kernel_sum - self.n) / self.n
         warn_if_saturated(self.n, others, others / max(1, self.n - 1), self.sigma)
         return self._result(
@@ -148,7 +165,7 @@ class DiffusionOperator:
             base,
             dtype=self.dtype,
             error_bound=self._entropy_error(t, base),
-            eigenvalues=eigenvalues,
+            eigenvalues=self._device.returned(eigenvalues),
             _rounding=self._rounding(),
         )
 
@@ -178,7 +195,7 @@ class DiffusionOperator:
     def _entropy_error(self, t: float, base: float) -> float:
         """Bound of the rounding error of S(t); 0 in float64, where none is computed."""
         rounding = self._rounding()
-        return 0.0 if rounding is None else rounding.entropy_error(self.eigenvalues(), t, base)
+        return 0.0 if rounding is None else rounding.entropy_error(self._spectrum(), t, base)
 
     def _rounding(self) -> Rounding | None:
         """What is known of the rounding in the eigenvalues, which must have been computed."""
@@ -189,7 +206,7 @@ class DiffusionOperator:
     def _known_reach(self) -> float:
         """Largest distance of a row from the mean row, in units of sigma."""
         if self._reach is None:
-            self._reach = reach(self.rows, self.sigma)
+            self._reach = self._device.reach(self.rows, self.sigma)
         return self._reach
 
     def _within(self, tol: float | None, times: Sequence[float]) -> DiffusionOperator:
@@ -203,7 +220,7 @@ class DiffusionOperator:
             return self
         single = self._in_single()
         try:
-            spectrum = single.eigenvalues()
+            spectrum = single._spectrum()
         except _core.SolverError:
             return self
         exact_enough = all(
@@ -228,29 +245,28 @@ class DiffusionOperator:
         """Squared Frobenius norm of A = sum of the squared eigenvalues, in O(n^2 d)."""
         return self._known_traces()[1]
 
-    def matmul(self, V: Any) -> npt.NDArray[Any]:
-        """A @ V for V of shape (n,) or (n, m), in the working dtype.
+    def matmul(self, V: Any) -> Any:
+        """A @ V for V of shape (n,) or (n, m), in the working dtype; in the array type of Z.
 
-        Keeps A, n x n, for the next call.
+        Keeps A, n x n, for the next call. A V on the host is uploaded where A is on a GPU.
         """
-        vectors = np.ascontiguousarray(as_numpy(V, "V"), dtype=self.dtype)
-        if vectors.ndim not in (1, 2) or len(vectors) != self.n:
-            raise ValueError(f"V must have {self.n} rows, as Z has, got shape {vectors.shape}")
-        columns = vectors.reshape(self.n, -1)
-        if columns.shape[1] == 0:
-            return columns
-        return _core.symmetric_product(self._built_matrix(), columns).reshape(vectors.shape)
+        vectors = with_shape(V, "V")
+        shape = tuple(vectors.shape)
+        if len(shape) not in (1, 2) or shape[0] != self.n:
+            raise ValueError(f"V must have {self.n} rows, as Z has, got shape {shape}")
+        return self._device.symmetric_product(self._built_matrix, vectors, self.dtype)
 
-    def __matmul__(self, V: Any) -> npt.NDArray[Any]:
+    def __matmul__(self, V: Any) -> Any:
         """A @ V; see `matmul`."""
         return self.matmul(V)
 
-    def diffusion_map(self, k: int = 2, t: float = 1.0) -> npt.NDArray[Any]:
+    def diffusion_map(self, k: int = 2, t: float = 1.0) -> Any:
         r"""Coordinates of the rows in the first k diffusion directions, shape (n, k).
 
         Column j holds lambda_j^t psi_j, where psi_j are the right eigenvectors of P after the
         constant one, with sum_i d_i psi_j(i)^2 = sum_i d_i. Distances between these rows
         approximate diffusion distances at time t. The largest entry of each column is positive.
+        In the array type of Z, as `eigenvalues`.
 
         Raises
         ------
@@ -263,7 +279,7 @@ class DiffusionOperator:
         self._require_memory()
         self._matrix = None  # its memory is needed
         with reporter(self._progress, "diffusion map") as progress:
-            values, vectors, degrees = _core.eigenpairs(
+            values, vectors, degrees = self._device.eigenpairs(
                 self.rows, self.sigma, self.alpha, self.dtype, k, progress
             )
         # v is orthonormal and an eigenvector of A; psi = D^-1/2 v one of P.
@@ -271,26 +287,27 @@ class DiffusionOperator:
         largest = np.abs(psi).argmax(axis=0)
         psi *= np.sign(psi[largest, np.arange(k)])
         coordinates: npt.NDArray[Any] = psi * np.clip(values, 0.0, 1.0) ** t
-        return coordinates.astype(self.dtype)
+        return self._device.returned(coordinates.astype(self.dtype))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         """A as an array of shape (n, n)."""
-        return np.array(self._built_matrix(), dtype=dtype)
+        return np.array(self._device.as_host(self._built_matrix()), dtype=dtype)
 
     def __repr__(self) -> str:
         return (
             f"DiffusionOperator(n={self.n}, d={self.rows.shape[1]}, sigma={self.sigma:.4g}, "
-            f"alpha={self.alpha:g}, dtype={self.dtype})"
+            f"alpha={self.alpha:g}, dtype={self.dtype}"
+            + (f", device={self.device})" if self._device.on_gpu else ")")
         )
 
     def _require_memory(self) -> None:
-        require_matrix_memory(self.n, self.rows.shape[1], self.dtype)
+        require_matrix_memory(self.n, self.rows.shape[1], self.dtype, device=self._device)
 
-    def _built_matrix(self) -> npt.NDArray[Any]:
+    def _built_matrix(self) -> Any:
         if self._matrix is None:
             self._require_memory()
             with reporter(self._progress, "diffusion operator") as progress:
-                self._matrix, trace, frobenius2, _ = _core.matrix(
+                self._matrix, trace, frobenius2 = self._device.matrix(
                     self.rows, self.sigma, self.alpha, self.dtype, progress
                 )
             self._traces = trace, frobenius2
@@ -310,29 +327,26 @@ def sample_rows(
     if max_points is None:
         return Z, None
     most = integer(max_points, "max_points", at_least=1)
-    rows = Z if is_zarr(Z) else as_numpy(Z, "Z")
-    if rows.ndim == 0 or rows.shape[0] <= most:
+    rows = with_shape(Z)
+    if len(rows.shape) == 0 or rows.shape[0] <= most:
         return Z, None
     generator = np.random.default_rng(integer(seed, "seed", at_least=0))
     chosen = np.sort(generator.permutation(rows.shape[0])[:most])
     return chosen_rows(rows, chosen), chosen
 
 
-def require_matrix_memory(n: int, d: int, dtype: str, rows: int = 0) -> None:
+def require_matrix_memory(n: int, d: int, dtype: str, rows: int = 0, device: Device = HOST) -> None:
     """Refuse a matrix of n x n, with what is needed beside it, that does not fit.
 
     `rows` rows of d columns are copied besides, unless they are too long for that.
     """
-    size = 8 if dtype == "float64" else 4
     half = ", or dtype='float32' for half of it" if dtype == "float64" else ""
-    # Beside the matrix is at first a block of columns of the rows; once that is gone, the solver's
-    # reflectors, products, panels and the band itself, some 300 columns.
-    beside = max(min(d, _core.widest_block), 300)
-    copied = float(rows) * d if d <= _core.widest_block else 0.0
+    where = f" on {device.name}" if device.on_gpu else ""
     _memory.require(
-        float(size) * (float(n) * (n + beside) + copied),
-        f"the {n} x {n} matrix in {dtype}",
+        device.matrix_bytes(n, d, dtype, rows),
+        f"the {n} x {n} matrix in {dtype}{where}",
         f"use method='stochastic' or 'auto', which need no matrix{half}",
+        free=device.available(),
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core
+from eigentropy._arrays import as_numpy
 from eigentropy.spectrum import NOISE_FLOOR_EPS, spectral_entropy
 
 EPS = float(np.finfo(np.float32).eps)
@@ -27,9 +28,6 @@ SINGLE_FROM = 1000
 # takes longer than float32 saves.
 REFINED_ABOVE = 1e-5
 REFINED_COLUMNS = 0.25
-
-# Rows may be long, and lie in a file: so many of their numbers are looked at together.
-REACH_ELEMENTS = 2**20
 
 # The level of the largest entropy is sought until a step gains less than this share.
 LEVEL_TOLERANCE = 1e-9
@@ -56,19 +54,6 @@ class Rounding:
     def entropy_error(self, eigenvalues: Any, t: float, base: float) -> float:
         """Bound of the error of S(t), in the unit of `base`."""
         return entropy_error(eigenvalues, t, self.delta, self.trace) / math.log(base)
-
-
-def reach(rows: npt.NDArray[Any], sigma: float) -> float:
-    """Largest distance of a row from the mean row, in units of sigma; infinite on overflow."""
-    largest = 0.0
-    at_a_time = max(1, REACH_ELEMENTS // rows.shape[1])
-    with np.errstate(over="ignore", invalid="ignore"):
-        center = rows.mean(axis=0, dtype=np.float64)
-        for start in range(0, len(rows), at_a_time):
-            offsets = (rows[start : start + at_a_time] - center) / sigma
-            norm = float(np.einsum("ij,ij->i", offsets, offsets).max())
-            largest = max(largest, norm) if math.isfinite(norm) else math.inf
-    return math.sqrt(largest)
 
 
 def eigenvalue_error(n: int, reach: float, outside: float = 0.0) -> float:
@@ -134,7 +119,7 @@ def entropy_range(eigenvalues: Any, t: float, delta: float, trace: float) -> tup
     they are what the trace leaves beside the others; S is largest where they share it equally, and
     smallest without them.
     """
-    values = np.sort(np.asarray(eigenvalues, dtype=np.float64))[::-1]
+    values = np.sort(as_numpy(eigenvalues, "eigenvalues").astype(np.float64))[::-1]
     values[0] = 1.0
     cut = max(2.0 * delta, NOISE_FLOOR_EPS * EPS)
     resolved = values[: max(1, int((values > cut).sum()))]

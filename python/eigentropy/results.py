@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from eigentropy._arrays import as_numpy
 from eigentropy._options import positive
 from eigentropy._warnings import warn
 from eigentropy.precision import Rounding, within
@@ -133,7 +134,8 @@ class Entropy(Number):
         an exact result in float32. 0 for an exact one in float64, where the error is some 1e-13
         for t >= 1 and no bound is computed. NaN for an estimate, which has `standard_error`.
     eigenvalues : array of shape (n,), or None
-        Of the diffusion operator, descending, where they were all computed.
+        Of the diffusion operator, descending, where they were all computed. A torch tensor or
+        CuPy array on a GPU where Z is one.
     rank : int or None
         Of the factor, for "lowrank".
     sampled_from : int or None
@@ -151,7 +153,7 @@ class Entropy(Number):
     seed: int
     dtype: str = "float64"
     error_bound: float = 0.0
-    eigenvalues: npt.NDArray[Any] | None = None
+    eigenvalues: Any = None
     rank: int | None = None
     sampled_from: int | None = None
     _estimate: SpectralEstimate | None = None
@@ -213,7 +215,8 @@ class Entropy(Number):
             return self._estimate.density(x, width)
         if self.eigenvalues is None:
             raise ValueError("a factor of low rank says nothing about the density of the spectrum")
-        return spectral_density(self.eigenvalues, np.ones(self.n), x, width)
+        nodes = as_numpy(self.eigenvalues, "eigenvalues")
+        return spectral_density(nodes, np.ones(self.n), x, width)
 
     def __repr__(self) -> str:
         rows = f"n={self.n}" + (f" of {self.sampled_from} rows" if self.sampled_from else "")

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from eigentropy import _core, _memory
 from eigentropy._arrays import as_numpy, as_square_matrices
+from eigentropy._devices import Cuda, choose
 from eigentropy._options import logarithm_base, positive
 from eigentropy._progress import Callback, reporter
 
@@ -18,9 +19,7 @@ from eigentropy._progress import Callback, reporter
 NOISE_FLOOR_EPS = 10.0
 
 
-def eigvalsh(
-    A: Any, *, overwrite: bool = False, progress: bool | Callback = False
-) -> npt.NDArray[Any]:
+def eigvalsh(A: Any, *, overwrite: bool = False, progress: bool | Callback = False) -> Any:
     r"""All eigenvalues of a real symmetric matrix, or of a stack of them.
 
     The solver of `diffusion_spectral_entropy`, for any symmetric matrix: Householder reflections to
@@ -30,7 +29,8 @@ def eigvalsh(
     matrices of a stack are solved one to a thread, with one copy for each.
 
     The sums of the eigenvalues and of their squares are compared with the trace and \|A\|_F^2; if
-    they disagree, LAPACK's plain driver solves the matrix again.
+    they disagree, LAPACK's plain driver solves the matrix again. Matrices on a GPU are copied and
+    solved there, by cuSOLVER.
 
     Parameters
     ----------
@@ -48,7 +48,8 @@ def eigvalsh(
     Returns
     -------
     array of shape (n,) or (..., n)
-        Descending (`numpy.linalg.eigvalsh` ascends), in the precision of the computation.
+        Descending (`numpy.linalg.eigvalsh` ascends), in the precision of the computation. A torch
+        tensor or CuPy array on the device where A is one.
 
     Raises
     ------
@@ -66,6 +67,9 @@ def eigvalsh(
     >>> eigvalsh([[2.0, 1.0], [1.0, 2.0]]).round(12)
     array([3., 1.])
     """
+    device = choose(None, A, "A")
+    if isinstance(device, Cuda):
+        return _eigvalsh_on(device, A, progress)
     matrices = as_square_matrices(A)
     n = matrices.shape[-1]
     copied_columns = 0 if overwrite else n
@@ -78,6 +82,21 @@ def eigvalsh(
     with reporter(progress, "eigenvalues") as report:
         values = _core.symmetric_eigenvalues(batch, "auto", overwrite, report)
     return values.reshape(matrices.shape[:-1])
+
+
+def _eigvalsh_on(device: Cuda, A: Any, progress: bool | Callback) -> Any:
+    """Of matrices on a GPU, of which a copy is solved."""
+    batch, shape = device.square_matrices(A)
+    n = batch.shape[-1]
+    _memory.require(
+        device.matrix_bytes(n, 0, batch.dtype, 0),
+        f"a copy of the {n} x {n} matrix on {device.name}, with what the solver needs beside it,",
+        "pass the matrix as a NumPy array to solve it on the CPU",
+        free=device.available(),
+    )
+    with reporter(progress, "eigenvalues") as report:
+        values = device.symmetric_eigenvalues(batch, report)
+    return device.returned(values.reshape(shape[:-1]))
 
 
 def spectral_entropy(eigenvalues: Any, t: float = 1.0, base: float = 2.0) -> float:

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from eigentropy import _core, _memory
+from eigentropy._devices import HOST, Block, Device
 from eigentropy._options import integer, one_of, positive
 from eigentropy._progress import Callback
-from eigentropy.lanczos import Array, BlockLanczos, Doubles, Products
+from eigentropy.lanczos import BlockLanczos, Doubles, Products
 from eigentropy.quadrature import Rule, rules
 from eigentropy.spectral_estimate import REMEMBERED, History, SpectralEstimate
 
@@ -70,6 +71,7 @@ def estimate(
     progress: Callback | None = None,
     *,
     dtype: str = "float32",
+    device: Device = HOST,
 ) -> SpectralEstimate:
     r"""The entropies of the spectrum of A, from its products with random vectors.
 
@@ -97,6 +99,8 @@ def estimate(
         may end early.
     dtype : {"float32", "float64"}
         Of the vectors that A is multiplied with. The basis takes 32 n numbers of them a step.
+    device : Device
+        Where A is, and the vectors are. The probes are the same on all.
 
     Returns
     -------
@@ -123,8 +127,8 @@ def estimate(
             f"a stochastic estimate needs at least {SMALLEST_N} rows, got {products.n}; "
             "use method='exact', which takes no longer for so few"
         )
-    run = _Run(products, times, tol, integer(seed, "seed", at_least=0), dtype, progress)
-    return run.result()
+    seed = integer(seed, "seed", at_least=0)
+    return _Run(products, times, tol, seed, dtype, progress, device).result()
 
 
 def _reachable(tol: float, dtype: str) -> float:
@@ -137,7 +141,7 @@ def _reachable(tol: float, dtype: str) -> float:
     return tol
 
 
-def max_steps(n: int, dtype: str) -> int:
+def max_steps(n: int, dtype: str, device: Device = HOST) -> int:
     """How many products with one block there may be, by the memory that there is for its basis."""
     columns = BLOCK_PROBES + SKETCHED
     block = float(n) * columns * np.dtype(dtype).itemsize
@@ -147,8 +151,9 @@ def max_steps(n: int, dtype: str) -> int:
         (fewest + 4) * block,
         f"a Krylov basis of {fewest} blocks of {columns} vectors of {n} numbers",
         "pass a random subset of the rows",
+        free=device.available(),
     )
-    fit = int(BASIS_SHARE * _memory.available() / block)
+    fit = int(BASIS_SHARE * device.available() / block)
     return min(MAX_STEPS, max(fewest, fit))
 
 
@@ -163,13 +168,15 @@ class _Run:
         seed: int,
         dtype: str,
         progress: Callback | None,
+        device: Device,
     ) -> None:
+        self._device = device
         self._products, self._times, self._tol, self._dtype = products, times, tol, dtype
         self._random = np.random.default_rng(seed)
         roots = np.sqrt(np.asarray(products.degrees, dtype=np.float64))
         self._top = roots / np.linalg.norm(roots)
         self._exact = np.array([products.n, products.trace, products.frobenius2]) - 1.0
-        self._max_steps = max_steps(products.n, dtype)
+        self._max_steps = max_steps(products.n, dtype, device)
         self._work = _Work(progress, self._max_steps * (SKETCHED + PROBES))
 
     def result(self) -> SpectralEstimate:
@@ -181,7 +188,7 @@ class _Run:
             if refined is not None:
                 sketch, Q = refined
                 result, more = self._estimate(sketch, []), AFTER
-            vectors = _core.combine(space.blocks(len(Q)), Q)
+            vectors = self._device.combine(space.blocks(len(Q)), Q)
             space.basis.clear()  # its memory is needed
         while more > 0:
             result = self._more(result, vectors, more)
@@ -237,11 +244,11 @@ class _Run:
         width = np.cumsum(np.abs(by_gauss - by_radau))
         return int(np.searchsorted(width, SKETCH_SHARE * result.allowed(result.at(t))))
 
-    def _more(self, so_far: SpectralEstimate, Q: Array, count: int) -> SpectralEstimate:
+    def _more(self, so_far: SpectralEstimate, Q: Block, count: int) -> SpectralEstimate:
         """The estimate with `count` more probes, outside the span of Q."""
         self._work.expect(self._max_steps * count)
         probes_outside = self._signs(count)
-        _core.project_out([Q], probes_outside)
+        self._device.project_out([Q], probes_outside)
         space = self._space(probes_outside)
         probes: list[tuple[Rule, Rule]] = []
         while True:
@@ -271,19 +278,18 @@ class _Run:
         wanted = math.ceil(RESERVE * estimate.probes * (excess**2 - 1.0))
         return min(max(wanted, PROBES), BLOCK_PROBES)
 
-    def _space(self, start: Array) -> BlockLanczos:
-        return BlockLanczos(self._products, start, self._top, self._dtype)
+    def _space(self, start: Block) -> BlockLanczos:
+        return BlockLanczos(self._products, start, self._top, self._dtype, self._device)
 
     def _step(self, space: BlockLanczos) -> None:
         columns = space.basis[-1].shape[1]
         space.step(self._work.report(columns))
         self._work.done += columns
 
-    def _signs(self, count: int) -> Array:
+    def _signs(self, count: int) -> Block:
         """Rademacher vectors, shape (n, count)."""
         bits = self._random.integers(0, 2, size=(self._products.n, count), dtype=np.int8)
-        signs: Array = (2 * bits - 1).astype(self._dtype)
-        return signs
+        return self._device.block(2 * bits - 1, self._dtype)
 
 
 def _split(T: Doubles, space: BlockLanczos, sketched: int) -> tuple[Doubles, Doubles]:
