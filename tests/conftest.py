@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import hypothesis
 import numpy as np
 import pytest
 
+import device_arrays
 from data_sets import DATA_SETS
+from eigentropy import _cuda
 
 # The same examples in every run, so that a run tells about the change and nothing else;
 # HYPOTHESIS_PROFILE=search looks for new ones.
@@ -26,3 +29,34 @@ def data_set(request):
 @pytest.fixture
 def rng():
     return np.random.default_rng(42)
+
+
+def pytest_report_header():
+    return f"CUDA: {device_arrays.description()}"
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("gpu"):
+        reason = device_arrays.why_no_gpu()
+        if reason:
+            pytest.skip(f"{item.name} needs a GPU: {reason}")
+
+
+@pytest.fixture
+def cuda_core(monkeypatch):
+    """The CUDA plug-in as if nothing had used it: the installed one, or else a stand-in."""
+    return install(device_arrays.plugin(), monkeypatch)
+
+
+@pytest.fixture
+def fake_core(monkeypatch):
+    """The stand-in, for what cannot be seen from outside of a real one."""
+    return install(device_arrays.fake_plugin(), monkeypatch)
+
+
+def install(package, monkeypatch):
+    monkeypatch.setitem(sys.modules, device_arrays.PACKAGE, package)
+    monkeypatch.setattr(_cuda, "_core", None)
+    monkeypatch.setattr(_cuda, "_process", 0)
+    monkeypatch.setattr(_cuda, "_devices", [])
+    return package._core

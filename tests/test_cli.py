@@ -541,12 +541,11 @@ def test_info_says_what_is_there():
     assert document["memory_available"] > 0
     assert document["simd"]
     assert document["blas"]["core"]
-    assert [(d["name"], d["available"]) for d in document["devices"]] == [
-        ("cpu", True), ("cuda", False),
-    ]  # fmt: skip
+    assert [device["name"] for device in document["devices"]] == ["cpu", "cuda"]
+    assert document["devices"][0]["available"]
     assert document["optional"]["pyarrow"]["version"]
     table = succeed("info").stdout
-    for text in (eg.__version__, "threads", "cuda", "not built in this version", "matplotlib"):
+    for text in (eg.__version__, "threads", "cuda", "matplotlib"):
         assert text in table
 
 

@@ -241,8 +241,7 @@ class _TorchArray(DeviceArray):
         return array
 
     def chosen(self, rows: npt.NDArray[np.int64]) -> Any:
-        torch = sys.modules["torch"]
-        return self.value[torch.as_tensor(rows, device=self.value.device)]
+        return self.value[sys.modules["torch"].from_numpy(rows)]
 
 
 class _CupyArray(DeviceArray):

@@ -479,12 +479,12 @@ def choose(device: Any, Z: Any, name: str = "Z") -> Device:
     home = array.device if array.device is not None else (index or 0)
     if kind == "cpu":
         raise ValueError(
-            f"{name} lies on cuda:{home}, and device is 'cpu': leave device out to compute there, "
+            f"{name} lies on cuda:{home}, and device is 'cpu': leave it out to compute there, "
             f"or pass {name}.cpu() (torch) or {name}.get() (CuPy)"
         )
     if index is not None and index != home:
         raise ValueError(
-            f"{name} lies on cuda:{home}, and device is 'cuda:{index}': leave device out to "
+            f"{name} lies on cuda:{home}, and device is 'cuda:{index}': leave it out to "
             f"compute there, or bring {name} to cuda:{index}"
         )
     _cuda.require_device(home)

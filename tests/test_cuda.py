@@ -1,0 +1,428 @@
+"""On a CUDA device: the same answers as on the CPU, and errors that help.
+
+Runs on whatever is there: a GPU, the emulated device, or a stand-in in NumPy.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+
+import eigentropy as eg
+from data_sets import separated_blobs
+from device_arrays import Foreign, OnAnotherDevice, on_host
+from eigentropy import _core, _cuda, approach, estimation, reference, stochastic
+from eigentropy.approach import Approach
+from eigentropy.compat import dse_dsmi
+from eigentropy.measuring import Settings, measure
+
+TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
+DTYPES = list(TOLERANCE)
+
+pytestmark = pytest.mark.usefixtures("cuda_core")
+
+
+@pytest.fixture
+def Z(rng):
+    return rng.normal(size=(90, 5))
+
+
+@pytest.fixture
+def blobs():
+    return separated_blobs(30, 4, distance=6.0)
+
+
+def same(value, expected, dtype="float64"):
+    assert float(value) == pytest.approx(float(expected), rel=TOLERANCE[dtype])
+
+
+# ---- The same answers --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("t", [0.5, 1.0, 7.0])
+def test_the_entropy_is_that_of_the_cpu(Z, dtype, alpha, t):
+    if dtype == "float32" and t < 1:
+        t = 1.5  # below, the noise of float32 counts, and differs
+    options = {"dtype": dtype, "alpha": alpha, "t": t, "sigma": 1.5}
+    found = eg.dse(Z, device="cuda", **options)
+    same(found, eg.dse(Z, **options), dtype)
+    assert (found.method, found.dtype) == ("exact", dtype)
+    same(found.at(3.0), eg.dse(Z, **{**options, "t": 3.0}), dtype)
+
+
+@pytest.mark.filterwarnings("ignore::eigentropy.SaturationWarning")
+def test_the_entropy_of_every_data_set_is_that_of_the_cpu(data_set):
+    expected = eg.dse(data_set, sigma="sqrt-d", method="exact")
+    same(eg.dse(data_set, sigma="sqrt-d", method="exact", device="cuda"), expected)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("estimator", ["matched", "plain"])
+def test_the_information_is_that_of_the_cpu(blobs, estimator, dtype):
+    Z, labels = blobs
+    options = {"estimator": estimator, "dtype": dtype, "n_null": 4, "sigma": 2.0}
+    found, expected = eg.dsmi(Z, labels, device="cuda", **options), eg.dsmi(Z, labels, **options)
+    same(found, expected, dtype)
+    same(found.adjusted, expected.adjusted, dtype)
+    same(found.conditional_entropy, expected.conditional_entropy, dtype)
+    np.testing.assert_allclose(found.null, expected.null, rtol=0, atol=10 * TOLERANCE[dtype])
+    assert found.p_value == expected.p_value
+    same(found.at(4.0), expected.at(4.0), dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_operator_is_that_of_the_cpu(Z, rng, dtype):
+    there = eg.DiffusionOperator(Z, sigma=1.5, dtype=dtype, device="cuda")
+    here = eg.DiffusionOperator(Z, sigma=1.5, dtype=dtype)
+    near = {"rtol": TOLERANCE[dtype], "atol": TOLERANCE[dtype]}
+    assert (there.device, here.device) == ("cuda:0", "cpu")
+    assert there.n == len(Z)
+    assert "device=cuda:0" in repr(there)
+    np.testing.assert_allclose(there.eigenvalues(), here.eigenvalues(), **near)
+    assert there.eigenvalues().dtype == dtype
+    same(there.trace(), here.trace(), dtype)
+    same(there.frobenius2(), here.frobenius2(), dtype)
+    for V in (rng.normal(size=90), rng.normal(size=(90, 3)), np.empty((90, 0))):
+        product = there @ V
+        assert product.shape == V.shape
+        assert product.dtype == dtype
+        np.testing.assert_allclose(product, here @ V, **near)
+    np.testing.assert_allclose(np.asarray(there), np.asarray(here), **near)
+    np.testing.assert_allclose(there.diffusion_map(3, t=2), here.diffusion_map(3, t=2), **near)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_an_operator_brings_its_device(blobs, dtype):
+    Z, labels = blobs
+    there = eg.DiffusionOperator(Z, sigma=2.0, dtype=dtype, device="cuda")
+    here = eg.DiffusionOperator(Z, sigma=2.0, dtype=dtype)
+    expected = eg.dsmi(here, labels, n_null=3)
+    for device in (None, "cuda:0"):
+        same(eg.dsmi(there, labels, n_null=3, device=device), expected, dtype)
+    with pytest.raises(ValueError, match=r"that of the DiffusionOperator, cuda:0"):
+        eg.dsmi(there, labels, device="cpu")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("alpha", [0.0, 0.5])
+def test_an_estimate_has_the_same_probes(rng, alpha, dtype):
+    Z = rng.normal(size=(400, 3))
+    options = {"method": "stochastic", "alpha": alpha, "dtype": dtype, "sigma": 0.6, "seed": 5}
+    found, expected = eg.dse(Z, device="cuda", **options), eg.dse(Z, **options)
+    same(found, expected, dtype)
+    assert found.method == "stochastic"
+    assert found.standard_error == pytest.approx(expected.standard_error, rel=1e-2)
+
+
+@pytest.mark.filterwarnings("ignore::eigentropy.PrecisionWarning")
+@pytest.mark.parametrize("sigma", [1.0, 2.0])
+def test_more_probes_outside_a_refined_sketch_are_the_same(rng, monkeypatch, sigma):
+    """The ways through stochastic.py that a slowly falling spectrum takes."""
+    monkeypatch.setattr(stochastic, "MAX_PROBES", 100)
+    Z = np.concatenate([rng.normal(size=(500, 6)), 3 * rng.normal(size=(100, 6))])
+    options = {"method": "stochastic", "tol": 1e-4, "sigma": sigma, "dtype": "float64"}
+    found, expected = eg.dse(Z, device="cuda", **options), eg.dse(Z, **options)
+    assert found._estimate.probes == expected._estimate.probes > 32
+    same(found, expected)
+
+
+def test_a_space_that_is_exhausted_is_the_same():
+    Z, _ = separated_blobs(100, 3)  # and equal rows in each of them: a kernel of rank 3
+    Z = np.round(Z / 50.0)
+    options = {"method": "stochastic", "sigma": 0.3, "t": 2.0}
+    same(eg.dse(Z, device="cuda", **options), eg.dse(Z, **options), "float32")
+
+
+def test_the_information_of_estimated_groups_is_that_of_the_cpu(rng):
+    Z, labels = rng.normal(size=(700, 3)), np.repeat([0, 1], [300, 400])
+    options = {"method": "stochastic", "tol": 1e-2, "n_null": 2, "sigma": 1.0, "dtype": "float64"}
+    found, expected = eg.dsmi(Z, labels, device="cuda", **options), eg.dsmi(Z, labels, **options)
+    assert found.method == "stochastic"
+    assert float(found) == pytest.approx(float(expected), abs=1e-9)
+    same(found.adjusted, expected.adjusted)
+
+
+@pytest.mark.parametrize("rule", ["auto", "knn", "max-slope", "sqrt-d"])
+@pytest.mark.parametrize("n", [1, 90, 2500])
+def test_bandwidths_are_those_of_the_cpu(rng, rule, n):
+    Z = rng.normal(size=(n, 3))
+    expected = eg.bandwidth(Z, rule)
+    assert eg.bandwidth(Foreign(Z), rule) == pytest.approx(expected, rel=1e-12)
+    there = eg.DiffusionOperator(Z, sigma=rule, device="cuda")
+    assert there.sigma == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(7, 7), (3, 8, 8), (2, 2, 1, 1)])
+def test_eigenvalues_of_matrices_on_a_device_are_those_of_the_cpu(rng, shape):
+    A = rng.normal(size=shape)
+    A = A + np.swapaxes(A, -1, -2)
+    found = eg.eigvalsh(Foreign(A))
+    assert found.shape == shape[:-1]
+    np.testing.assert_allclose(on_host(found), eg.eigvalsh(A), atol=1e-12)
+
+
+def test_measuring_takes_the_device_of_the_settings(Z):
+    found = measure(Z, {}, Settings(device="cuda", sigma=1.0)).entropies[0]
+    same(found, eg.dse(Z, sigma=1.0))
+
+
+def test_auto_computes_in_float32_and_estimates_as_on_the_cpu(rng, monkeypatch):
+    Z = rng.normal(size=(1100, 8))
+    found, expected = eg.dse(Z, device="cuda", sigma=1.0), eg.dse(Z, sigma=1.0)
+    assert found.dtype == expected.dtype == "float32"
+    assert abs(float(found) - float(expected)) <= found.error_bound + expected.error_bound
+    cheap = approach.Costs(entry=0.0, eigenvalues=1.0, start=0.0, soon=0.0, kept=1.0)
+    monkeypatch.setattr(approach, "GPU", cheap)
+    monkeypatch.setattr(approach, "PREFERENCE", 0.0)
+    monkeypatch.setattr(estimation, "SMOOTH_TRACE", 1e9)
+    found = eg.dse(Z, device="cuda", sigma=1.0)
+    assert found.method == "stochastic"  # for smooth kernels, too: there is no lowrank
+    assert abs(float(found) - float(expected)) <= 4 * found.standard_error
+
+
+# ---- Which device ------------------------------------------------------------------------------
+
+
+def test_cuda_alone_is_the_device_of_the_array_or_the_first(Z):
+    for device in ("cuda", "cuda:0", None):
+        assert eg.DiffusionOperator(Foreign(Z), device=device).device == "cuda:0"
+    assert eg.DiffusionOperator(Z).device == "cpu"
+    assert eg.DiffusionOperator(Z, device="cpu").device == "cpu"
+
+
+def test_an_array_says_on_which_device_it_lies(fake_core, Z):
+    operator = eg.DiffusionOperator(OnAnotherDevice(Z, 1))
+    assert operator.device == "cuda:1"
+    assert operator.rows.device == 1
+    with pytest.raises(ValueError, match=r"Z lies on cuda:1, and device is 'cuda:0': leave it"):
+        eg.dse(OnAnotherDevice(Z, 1), device="cuda:0")
+
+
+def test_an_array_on_a_gpu_is_not_computed_on_the_cpu_in_silence(Z):
+    with pytest.raises(ValueError, match=r"Z lies on cuda:0, and device is 'cpu': leave it"):
+        eg.dse(Foreign(Z), device="cpu")
+    with pytest.raises(ValueError, match=r"lies on a GPU, and this is computed on the CPU: pass"):
+        dse_dsmi.diffusion_spectral_entropy(Foreign(Z))
+
+
+def test_arrays_on_two_devices_are_refused(fake_core, Z):
+    operator = eg.DiffusionOperator(OnAnotherDevice(Z, 0))
+    with pytest.raises(ValueError, match=r"V lies on cuda:1 and Z on cuda:0; bring them to one"):
+        operator.matmul(OnAnotherDevice(np.ones((90, 2)), 1))
+    with pytest.raises(ValueError, match=r"V lies on a GPU, and this is computed on the CPU"):
+        eg.DiffusionOperator(Z).matmul(Foreign(np.ones(90)))
+
+
+def test_labels_and_vectors_on_a_device_are_brought_to_the_host(blobs):
+    Z, labels = blobs
+    scalars = Foreign(labels.astype(np.float64))
+    expected = eg.dsmi(Z, labels.astype(np.float64), n_null=3, sigma=2.0, n_clusters=3)
+    for rows in (Z, Foreign(Z)):
+        same(eg.dsmi(rows, scalars, n_null=3, sigma=2.0, n_clusters=3), expected)
+    assert eg.spectral_entropy(Foreign(np.ones(4))) == 2.0
+
+
+def test_host_rows_are_uploaded_once(fake_core, Z):
+    operator = eg.DiffusionOperator(Z, device="cuda")
+    operator.entropy()
+    operator.diffusion_map(2)
+    operator.trace()
+    assert fake_core.state.uploads == [Z.shape]
+    eg.dse(Foreign(Z))
+    assert fake_core.state.uploads == [Z.shape, (1, len(Z))]  # its eigenvalues, for the caller
+
+
+def test_methods_of_one_operator_share_its_spectrum(fake_core, Z):
+    operator = eg.DiffusionOperator(Z, device="cuda")
+    operator.eigenvalues()
+    operator.entropy(2.0)
+    copy.copy(operator).eigenvalues()
+    assert fake_core.state.calls.count("spectrum") == 1
+
+
+# ---- What cannot be done -----------------------------------------------------------------------
+
+
+def test_lowrank_is_not_there(Z):
+    with pytest.raises(ValueError, match=r"'lowrank' is not there on cuda:0: .*'cpu'"):
+        eg.dse(Z, method="lowrank", device="cuda")
+
+
+def limit_memory(core, monkeypatch, size):
+    monkeypatch.setattr(core, "memory", lambda device: (size, size))
+
+
+def test_a_matrix_beyond_the_memory_of_the_device_is_refused_before(cuda_core, Z, monkeypatch):
+    limit_memory(cuda_core, monkeypatch, 10_000)
+    wanted = r"90 x 90 matrix in float64 on cuda:0 needs .* and .*\(10000 bytes\).*'stochastic'"
+    operator = eg.DiffusionOperator(Z, sigma=1.0, device="cuda")
+    for compute in (operator.eigenvalues, operator.trace, operator.diffusion_map):
+        with pytest.raises(MemoryError, match=wanted):
+            compute()
+    with pytest.raises(MemoryError, match=wanted):
+        eg.dse(Z, method="exact", device="cuda")
+    limit_memory(cuda_core, monkeypatch, 5_000)
+    with pytest.raises(MemoryError, match=r"30 x 30 matrix"):
+        eg.dsmi(Z, np.arange(90) % 3, device="cuda", method="exact", sigma=1.0)
+
+
+def test_rows_beyond_the_memory_of_the_device_are_refused_before(cuda_core, Z, monkeypatch):
+    limit_memory(cuda_core, monkeypatch, 3000)
+    with pytest.raises(MemoryError, match=r"the rows of Z on cuda:0 needs .*\(3600 bytes\)"):
+        eg.dse(Z, device="cuda")
+
+
+def test_auto_estimates_what_does_not_fit(cuda_core, rng, monkeypatch):
+    Z = rng.normal(size=(400, 3))
+    limit_memory(cuda_core, monkeypatch, 2e6)
+    found = eg.dse(Z, device="cuda", sigma=0.6)
+    assert found.method == "stochastic"
+    assert abs(float(found) - eg.dse(Z, sigma=0.6)) <= 4 * found.standard_error
+
+
+def test_a_basis_beyond_the_memory_is_refused(cuda_core, rng, monkeypatch):
+    limit_memory(cuda_core, monkeypatch, 2e4)
+    with pytest.raises(MemoryError, match=r"a Krylov basis .* random subset of the rows"):
+        eg.dse(rng.normal(size=(400, 3)), device="cuda", sigma=0.6, method="stochastic")
+
+
+def refusing(core, error):
+    """A solver that fails; the rest works."""
+
+    def refuse(*arguments, **options):
+        raise error
+
+    core.spectrum = core.subset_spectra = core.eigenpairs = refuse
+
+
+@pytest.fixture
+def large(rng):
+    return rng.normal(size=(600, 3))
+
+
+def solver_errors(core):
+    text = "cusolverDnXsyevd: CUSOLVER_STATUS_INVALID_VALUE (3)"
+    return [core.DeviceError(text, 3), core.SolverError("no"), MemoryError("workspace of 9 GB")]
+
+
+def test_auto_estimates_what_the_solver_refuses(fake_core, large):
+    expected = eg.dse(large, sigma=0.6)
+    for error in solver_errors(fake_core):
+        refusing(fake_core, error)
+        found = eg.dse(large, sigma=0.6, device="cuda")
+        assert found.method == "stochastic"
+        assert abs(float(found) - float(expected)) <= 4 * found.standard_error
+        groups = eg.dsmi(large, np.arange(600) % 2, n_null=2, sigma=0.6, device="cuda")
+        assert groups.method == "stochastic"
+        assert np.isfinite(groups.adjusted) or groups.adjusted_note
+
+
+def test_exact_says_what_the_solver_refuses(fake_core, large):
+    wanted = [
+        (eg.SolverError, r"cuSOLVER refuses a matrix of 600 x 600 \(.*VALUE.*method='stochastic'"),
+        (eg.SolverError, "^no$"),
+        (MemoryError, r"workspace of 9 GB; use method='stochastic'"),
+    ]
+    for error, (kind, message) in zip(solver_errors(fake_core), wanted, strict=True):
+        refusing(fake_core, error)
+        with pytest.raises(kind, match=message):
+            eg.dse(large, sigma=0.6, device="cuda", method="exact")
+        with pytest.raises(kind):
+            eg.DiffusionOperator(large, device="cuda").diffusion_map()
+
+
+def test_too_few_rows_for_an_estimate_have_the_error_of_the_solver(fake_core, Z):
+    refusing(fake_core, fake_core.SolverError("no"))
+    with pytest.raises(eg.SolverError, match="no"):
+        eg.dse(Z, device="cuda")
+    with pytest.raises(eg.SolverError, match="no"):
+        eg.dsmi(Z, np.arange(90) % 2, n_null=2, device="cuda")
+
+
+def test_adjusted_estimates_the_whole_where_its_solver_refuses(fake_core, blobs):
+    Z, labels = np.repeat(blobs[0], 4, axis=0), np.repeat(blobs[1], 4)
+    Z = Z + np.random.default_rng(0).normal(size=Z.shape)
+    expected = eg.dsmi(Z, labels, n_null=3, sigma=2.0).adjusted
+    found = eg.dsmi(Z, labels, n_null=3, sigma=2.0, device="cuda")
+    fake_core.spectrum = lambda *arguments: refuse_size(fake_core)
+    assert found.adjusted == pytest.approx(expected, rel=0.05)
+
+
+def refuse_size(core):
+    raise core.SolverError("too large")
+
+
+def test_an_earlier_error_of_the_device_is_passed_on(cuda_core, large):
+    """As the plug-in's own error, which says that it was not ours."""
+    if not hasattr(cuda_core, "emulation"):
+        pytest.skip("a real device would be lost to this process")
+    operator = eg.DiffusionOperator(large, sigma=1.0, device="cuda")
+    cuda_core.emulation.fail_once(700)
+    with pytest.raises(cuda_core.DeviceError) as caught:
+        eg.dse(operator.rows, sigma=1.0)
+    assert caught.value.code == 700
+    assert isinstance(caught.value, RuntimeError)
+    assert _cuda.plugin_errors() == (cuda_core.DeviceError,)
+    assert operator.entropy().method == "exact"
+
+
+def test_a_destroyed_stream_is_passed_on(cuda_core, Z):
+    if not hasattr(cuda_core, "emulation"):
+        pytest.skip("a real device would be lost to this process")
+    eg.dse(Z, device="cuda")
+    stream = cuda_core.emulation.make_stream()
+    array = Foreign(Z, stream=stream)
+    same(eg.dse(array), eg.dse(Z))
+    cuda_core.emulation.destroy_stream(stream)
+    with pytest.raises(cuda_core.DeviceError):
+        eg.dse(array)
+
+
+def test_progress_is_told(Z):
+    seen = []
+    eg.dse(Z, device="cuda", progress=seen.append)
+    assert seen
+    assert max(seen) <= 1.0
+
+
+# ---- The rule of method="auto" -----------------------------------------------------------------
+
+
+def test_auto_on_a_gpu_computes_more_rows_exactly(fake_core, Z):
+    rule = Approach().on(eg.DiffusionOperator(Z, device="cuda")._device)
+    fake_core.state.total = 80e9
+    assert not rule.estimates(10_000, 512, 0.5)
+    assert rule.estimates(50_000, 512, 0.5)
+    assert Approach().on(rule.device).explicit(50_000)
+    fake_core.state.total = 1e9
+    assert rule.estimates(10_000, 512, 0.5)
+    assert not rule.explicit(50_000)
+
+
+def test_the_matrix_of_an_estimate_is_kept_where_there_is_room(fake_core, large, monkeypatch):
+    made = []
+    plain = fake_core.KernelOperator
+
+    def watched(*arguments, **options):
+        made.append(arguments[4])
+        return plain(*arguments, **options)
+
+    monkeypatch.setattr(fake_core, "KernelOperator", watched)
+    for size in (1e9, 2e6):
+        fake_core.state.total = size
+        eg.dse(large, method="stochastic", tol=1e-2, sigma=0.6, device="cuda")
+    assert made == [True, False]
+    assert estimation.ROWS_SHARE < 1
+
+
+def test_the_operator_of_the_stand_in_is_the_definition(fake_core, Z):
+    """Else the agreement of the two devices says nothing."""
+    there = eg.DiffusionOperator(Z, sigma=1.5, device="cuda")
+    expected = reference.diffusion_operator(Z, 1.5)
+    np.testing.assert_allclose(np.asarray(there), expected, atol=1e-14)
+    direct = _core.spectrum(Z, 1.5, 0.5, "float64")[0]
+    np.testing.assert_allclose(there.eigenvalues(), direct, atol=1e-13)

@@ -1,0 +1,381 @@
+"""Arrays on a device: every library's, every layout and dtype, read where they lie."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import eigentropy as eg
+from device_arrays import (
+    Foreign,
+    TorchOnGpu,
+    TorchOnSecondGpu,
+    on_host,
+    pretend_cupy,
+    pretend_torch,
+)
+from eigentropy import _arrays
+from eigentropy._arrays import device_array, device_rows
+
+pytestmark = [
+    pytest.mark.usefixtures("cuda_core"),
+    pytest.mark.filterwarnings("ignore::eigentropy.SaturationWarning"),
+]
+
+
+@pytest.fixture
+def Z(rng):
+    return rng.normal(size=(40, 6))
+
+
+def entropy(Z):
+    return float(eg.dse(Z, sigma=2.0))
+
+
+def rows_of(Z):
+    """The rows as the plug-in reads them."""
+    return eg.DiffusionOperator(Z, sigma=1.0).rows
+
+
+# ---- __cuda_array_interface__ ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_arrays_are_read_where_they_lie(Z, version, dtype):
+    array = Foreign(Z.astype(dtype), version=version)
+    rows = rows_of(array)
+    assert rows.pointer == array.__cuda_array_interface__["data"][0]
+    assert rows.dtype == dtype
+    assert entropy(array) == pytest.approx(entropy(Z.astype(dtype)), rel=1e-10)
+
+
+def test_views_are_not_copied(rng):
+    whole = rng.normal(size=(80, 12))
+    views = [whole[::2, ::3], whole[::-1], whole.T, np.asfortranarray(whole), whole[:, 5:6]]
+    views.append(np.broadcast_to(whole[0], (30, 12)))
+    for view in views:
+        rows = rows_of(Foreign(view))
+        assert rows.strides == view.strides
+        np.testing.assert_array_equal(rows.numpy(), view)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_views_give_what_their_copies_give(rng, dtype):
+    whole = rng.normal(size=(80, 12)).astype(dtype)
+    for view in (whole[::2, ::3], whole[::-1], whole.T, whole[3:, 5:6]):
+        expected = entropy(np.ascontiguousarray(view))
+        assert entropy(Foreign(view)) == pytest.approx(expected, rel=1e-10)
+
+
+def test_more_dimensions_are_flattened_by_their_strides(Z):
+    for shape in ((40, 2, 3), (40, 3, 1, 2)):
+        assert rows_of(Foreign(Z.reshape(shape))).shape == (40, 6)
+    padded = np.zeros((40, 4, 3))[:, :2]  # its last two dimensions are one, but for the rows
+    padded[...] = Z.reshape(40, 2, 3)
+    rows = rows_of(Foreign(padded))
+    assert (rows.shape, rows.strides) == ((40, 6), (96, 8))
+    np.testing.assert_array_equal(rows.numpy(), Z)
+    with pytest.raises(ValueError, match=r"\(40, 3, 2\) is not contiguous, and cannot be"):
+        rows_of(Foreign(Z.reshape(40, 2, 3).transpose(0, 2, 1)))
+
+
+@pytest.mark.parametrize(
+    ("array", "error", "message"),
+    [
+        (np.empty((0, 3)), ValueError, r"Z is empty: its shape is \(0, 3\)"),
+        (np.empty((3, 0)), ValueError, r"Z is empty: its shape is \(3, 0\)"),
+        (np.empty(0), ValueError, "1-d array of length 0"),
+        (np.arange(5.0), ValueError, r"shape \(n, d\).*1-d array of length 5.*Z\[:, None\]"),
+        (np.array(3.0), ValueError, "got a scalar"),
+        (np.ones((2, 2)) * 1j, TypeError, "Z is complex"),
+        (np.ones((2, 2), dtype=np.int64), TypeError, "holds int64 on a GPU, in a library"),
+        (np.ones((2, 2), dtype=">f8"), TypeError, "holds >f8 on a GPU, in a library"),
+        (np.array([[1.0, np.nan], [0, 0], [np.inf, 1]]), ValueError,
+         "Z has NaN or infinity in 2 of its 3 rows; the first is row 0"),
+    ],
+)  # fmt: skip
+def test_bad_arrays_are_named(array, error, message):
+    for measure in (eg.dse, eg.bandwidth, eg.DiffusionOperator, lambda Z: eg.dsmi(Z, [0])):
+        with pytest.raises(error, match=message):
+            measure(Foreign(array))
+
+
+def test_masked_arrays_are_refused(Z):
+    with pytest.raises(TypeError, match="Z has masked entries"):
+        eg.dse(Foreign(Z, mask=Foreign(Z)))
+
+
+@pytest.mark.parametrize(
+    ("A", "error", "message"),
+    [
+        (np.ones((2, 3)), ValueError, r"A must have shape \(n, n\) or"),
+        (np.ones((0, 0)), ValueError, "A is empty"),
+        (np.ones((2, 2)) * 1j, TypeError, "A is complex"),
+        (np.ones((4, 4))[::2, ::2], ValueError, "A must be contiguous"),
+    ],
+)
+def test_bad_matrices_are_named(A, error, message):
+    with pytest.raises(error, match=message):
+        eg.eigvalsh(Foreign(A))
+
+
+@pytest.mark.parametrize(("stream", "number"), [(None, 0), (1, 0), (2, 2), (77, 77)])
+def test_the_callers_stream_is_worked_in(fake_core, Z, stream, number):
+    """1 is the legacy default stream, 2 the default one of each thread."""
+    operator = eg.DiffusionOperator(Foreign(Z, stream=stream))
+    operator.entropy()
+    operator.matmul(np.ones(40))
+    fake_core.state.calls.clear()
+    eg.dse(Foreign(np.tile(Z, (8, 1)), stream=stream), method="stochastic")
+    assert {"matmul", "combine", "inner", "upload"} <= set(fake_core.state.calls)
+    streams = fake_core.state.streams - {0}  # the stand-in's own copies
+    assert streams == {number} - {0}
+
+
+def test_what_is_given_back_can_be_given_again(Z):
+    """Of an unknown library: arrays of the plug-in, with the interface."""
+    operator = eg.DiffusionOperator(Foreign(Z), sigma=1.0)
+    expected = eg.DiffusionOperator(Z, sigma=1.0)
+    values = operator.eigenvalues()
+    assert values.shape == (40,)
+    np.testing.assert_allclose(on_host(values), expected.eigenvalues(), atol=1e-12)
+    assert eg.spectral_entropy(values) == pytest.approx(float(expected.entropy()), rel=1e-10)
+    product = operator @ (operator @ Foreign(np.ones(40)))
+    assert product.shape == (40,)
+    np.testing.assert_allclose(on_host(product), expected @ (expected @ np.ones(40)), atol=1e-12)
+    coordinates = operator.diffusion_map(3)
+    assert coordinates.shape == (40, 3)
+    np.testing.assert_allclose(on_host(coordinates), expected.diffusion_map(3), atol=1e-10)
+    result = operator.entropy()
+    assert float(result.at(3.0)) == pytest.approx(float(expected.entropy(3.0)), rel=1e-10)
+    x = np.linspace(0, 1, 5)
+    np.testing.assert_allclose(result.density(x), expected.entropy().density(x), rtol=1e-9)
+
+
+def test_a_numpy_array_gets_numpy_arrays_back(Z):
+    operator = eg.DiffusionOperator(Z, device="cuda")
+    assert all(
+        isinstance(array, np.ndarray)
+        for array in (
+            operator.eigenvalues(),
+            operator @ np.ones(40),
+            operator @ Foreign(np.ones(40)),
+            operator.diffusion_map(2),
+            operator.entropy().eigenvalues,
+        )
+    )
+
+
+def test_vectors_of_another_precision_are_converted(Z):
+    operator = eg.DiffusionOperator(Z, sigma=1.0, device="cuda")
+    expected = eg.DiffusionOperator(Z, sigma=1.0) @ np.ones(40)
+    for V in (np.ones(40, dtype=np.float32), np.ones(40, dtype=int), [1.0] * 40):
+        np.testing.assert_allclose(operator @ V, expected, atol=1e-12)
+    with pytest.raises(TypeError, match=r"V holds float32 on a GPU.*pass float32 or float64"):
+        operator @ Foreign(np.ones(40, dtype=np.float32))
+    with pytest.raises(ValueError, match=r"V must have 40 rows, as Z has, got shape \(39,\)"):
+        operator @ Foreign(np.ones(39))
+
+
+def test_some_rows_are_chosen_on_the_device(Z):
+    found = eg.dse(Foreign(Z), max_points=20, seed=3, sigma=1.0)
+    expected = eg.dse(Z, max_points=20, seed=3, sigma=1.0)
+    assert (found.n, found.sampled_from) == (20, 40)
+    assert float(found) == pytest.approx(float(expected), rel=1e-10)
+
+
+# ---- torch -------------------------------------------------------------------------------------
+# Tensors of the host that say they are on a GPU. Those of a real one are in the tests marked gpu.
+
+
+@pytest.fixture
+def torch_gpu(monkeypatch):
+    pretend_torch(monkeypatch)
+    return lambda tensor: tensor.as_subclass(TorchOnGpu)
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str
+)
+def test_tensors_are_read_where_they_lie(fake_core, torch_gpu, Z, dtype):
+    tensor = torch.from_numpy(Z).to(dtype)
+    for view in (tensor, tensor[::2, 1:], tensor.T, tensor.requires_grad_()[::3]):
+        rows = rows_of(torch_gpu(view))
+        assert rows.pointer == view.data_ptr()
+        assert entropy(torch_gpu(view)) == pytest.approx(entropy(view), rel=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.uint8, torch.bool], ids=str)
+def test_tensors_of_integers_are_converted_by_torch(fake_core, torch_gpu, dtype):
+    tensor = (torch.arange(60).reshape(20, 3) % 7 % 3).to(dtype)
+    assert rows_of(torch_gpu(tensor)).dtype == "float64"
+    assert entropy(torch_gpu(tensor)) == pytest.approx(entropy(tensor), rel=1e-10)
+
+
+def test_tensors_that_strides_cannot_flatten_are_copied_by_torch(fake_core, torch_gpu, Z):
+    tensor = torch.from_numpy(Z.reshape(40, 2, 3)).transpose(1, 2)
+    np.testing.assert_array_equal(rows_of(torch_gpu(tensor)).numpy(), tensor.reshape(40, 6).numpy())
+
+
+def test_a_tensor_gets_tensors_back(fake_core, torch_gpu, Z):
+    operator = eg.DiffusionOperator(torch_gpu(torch.from_numpy(Z)), sigma=1.0)
+    expected = eg.DiffusionOperator(Z, sigma=1.0)
+    pairs = [
+        (operator.eigenvalues(), expected.eigenvalues()),
+        (operator.entropy().eigenvalues, expected.eigenvalues()),
+        (operator @ torch_gpu(torch.ones(40)), expected @ np.ones(40)),
+        (operator @ np.ones((40, 2)), expected @ np.ones((40, 2))),
+        (operator.diffusion_map(2), expected.diffusion_map(2)),
+        (eg.eigvalsh(torch_gpu(torch.eye(3))), np.ones(3)),
+    ]
+    for found, wanted in pairs:
+        assert isinstance(found, TorchOnGpu)
+        np.testing.assert_allclose(on_host(found), wanted, atol=1e-10)
+
+
+def test_labels_in_tensors_are_brought_to_the_host(fake_core, torch_gpu, Z):
+    labels = torch.arange(40) % 2
+    expected = float(eg.dsmi(Z, labels, n_null=3, sigma=2.0))
+    for rows in (Z, torch_gpu(torch.from_numpy(Z))):
+        found = eg.dsmi(rows, torch_gpu(labels), n_null=3, sigma=2.0)
+        assert float(found) == pytest.approx(expected, rel=1e-9)
+    assert eg.spectral_entropy(torch_gpu(torch.ones(4, dtype=torch.bfloat16))) == 2.0
+    assert eg.dse(torch_gpu(torch.from_numpy(Z)), max_points=10).sampled_from == 40
+
+
+def test_the_current_stream_of_torch_is_asked_for_each_time(fake_core, monkeypatch, Z):
+    pretend_torch(monkeypatch, stream=11)
+    operator = eg.DiffusionOperator(torch.from_numpy(Z).as_subclass(TorchOnGpu))
+    pretend_torch(monkeypatch, stream=12)
+    operator.entropy()
+    assert fake_core.state.streams >= {11, 12}
+
+
+def test_tensors_on_two_devices_are_refused(fake_core, torch_gpu, Z):
+    operator = eg.DiffusionOperator(torch_gpu(torch.from_numpy(Z)), sigma=1.0)
+    other = torch.ones(40).as_subclass(TorchOnSecondGpu)
+    with pytest.raises(ValueError, match=r"V lies on cuda:1 and Z on cuda:0"):
+        operator @ other
+    with pytest.raises(ValueError, match=r"Z lies on cuda:0, and device is 'cuda:1': leave it"):
+        eg.dse(torch_gpu(torch.from_numpy(Z)), device=torch.device("cuda:1"))
+
+
+class SparseOnGpu(torch.Tensor):
+    device, layout = torch.device("cuda", 0), torch.sparse_coo
+
+
+def test_tensors_that_are_no_matrices_of_numbers_are_refused(fake_core, torch_gpu):
+    with pytest.raises(TypeError, match=r"sparse tensor; pass Z\.to_dense"):
+        eg.dse(SparseOnGpu())
+    with pytest.raises(TypeError, match="Z is complex"):
+        eg.dse(torch_gpu(torch.eye(3, dtype=torch.complex64)))
+    with pytest.raises(TypeError, match="must hold numbers, got an array of dtype float8_e4m3fn"):
+        eg.dse(torch_gpu(torch.eye(3).to(torch.float8_e4m3fn)))
+    with pytest.raises(ValueError, match=r"Z is empty: its shape is \(0, 3\)"):
+        eg.dse(torch_gpu(torch.empty(0, 3)))
+
+
+# ---- CuPy, and DLPack --------------------------------------------------------------------------
+
+
+def test_cupy_arrays_are_read_where_they_lie_and_given_back(fake_core, monkeypatch, Z):
+    cupy = pretend_cupy(monkeypatch, stream=21)
+    for array in (Z, Z[::2].astype(np.float16), Z.T, (Z > 0), Z.reshape(40, 2, 3)):
+        expected = float(eg.dse(array, sigma=2.0))
+        assert entropy(cupy.asarray(array)) == pytest.approx(expected, rel=1e-10)
+    assert rows_of(cupy.asarray(Z)).pointer == Z.__array_interface__["data"][0]
+    operator = eg.DiffusionOperator(cupy.asarray(Z), sigma=1.0)
+    expected = eg.DiffusionOperator(Z, sigma=1.0)
+    assert isinstance(operator.eigenvalues(), cupy.ndarray)
+    np.testing.assert_allclose(operator.eigenvalues().get(), expected.eigenvalues(), atol=1e-12)
+    product = operator @ cupy.asarray(np.ones((40, 2), dtype=np.float32)[:, ::-1])
+    assert isinstance(product, cupy.ndarray)
+    np.testing.assert_allclose(product.get(), expected @ np.ones((40, 2)), atol=1e-12)
+    assert fake_core.state.streams >= {21}
+    labels = np.arange(40) % 2
+    found = eg.dsmi(cupy.asarray(Z), cupy.asarray(labels), n_null=2, max_points=30)
+    assert float(found) == pytest.approx(float(eg.dsmi(Z, labels, n_null=2, max_points=30)))
+
+
+class DLPackOnly:
+    def __dlpack_device__(self):
+        return (2, 0)
+
+    def __dlpack__(self, **options):
+        raise AssertionError("this stands in for a capsule")
+
+
+def test_dlpack_is_read_through_torch_or_cupy(fake_core, monkeypatch, Z):
+    capsule = DLPackOnly()
+    cupy = pretend_cupy(monkeypatch)
+    read = []
+    cupy.from_dlpack = lambda value: read.append(value) or cupy.asarray(Z)
+    assert entropy(capsule) == pytest.approx(entropy(Z), rel=1e-10)
+    assert set(read) == {capsule}
+    pretend_torch(monkeypatch)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    tensor = torch.from_numpy(2 * Z).as_subclass(TorchOnGpu)
+    monkeypatch.setattr(torch, "from_dlpack", lambda value: tensor)
+    assert entropy(capsule) == pytest.approx(entropy(2 * Z), rel=1e-10)
+
+
+def test_dlpack_alone_needs_torch_or_cupy():
+    with pytest.raises(NotImplementedError, match="needs PyTorch with CUDA or CuPy: import one"):
+        eg.dse(DLPackOnly())
+
+
+# ---- Without any plug-in -----------------------------------------------------------------------
+
+
+def test_recognising_an_array_asks_for_nothing(monkeypatch, Z):
+    monkeypatch.setattr(_arrays._cuda, "core", None)  # which would fail
+    array = device_array(Foreign(Z), "Z")
+    assert array is not None
+    assert device_rows(array, "Z").shape == (40, 6)
+    for host in (Z, torch.from_numpy(Z), Z.tolist(), 3.0, None):
+        assert device_array(host, "Z") is None
+
+
+# ---- On a GPU ----------------------------------------------------------------------------------
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(
+    "dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str
+)
+def test_tensors_of_a_gpu_are_those_of_the_host(Z, dtype):
+    host = torch.from_numpy(Z).to(dtype)
+    tensor = host.cuda()
+    for view in (slice(None), slice(None, None, 2)):
+        assert entropy(tensor[view]) == pytest.approx(entropy(host[view]), rel=1e-6)
+    operator = eg.DiffusionOperator(tensor, sigma=1.0)
+    assert operator.rows.pointer == tensor.data_ptr()
+    found = operator @ tensor.double()
+    assert found.device == tensor.device
+    wanted = eg.DiffusionOperator(host, sigma=1.0) @ host.double().numpy()
+    np.testing.assert_allclose(found.cpu().numpy(), wanted, atol=1e-9)
+    assert operator.eigenvalues().device == tensor.device
+
+
+@pytest.mark.gpu
+def test_work_is_done_in_the_current_stream_of_torch():
+    """The rows are written behind a long queue of another stream than the default one."""
+    stream = torch.cuda.Stream()
+    expected = entropy(torch.linspace(0, 5, 600, dtype=torch.float64).reshape(200, 3))
+    with torch.cuda.stream(stream):
+        rows = torch.zeros(200, 3, dtype=torch.float64, device="cuda")
+        busy = torch.randn(4000, 4000, device="cuda")
+        for _ in range(50):
+            busy = busy @ busy / 100
+        rows += torch.linspace(0, 5, 600, dtype=torch.float64, device="cuda").reshape(200, 3)
+        assert entropy(rows) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.gpu
+def test_cupy_arrays_of_a_gpu_are_those_of_the_host(Z):
+    cupy = pytest.importorskip("cupy")
+    operator = eg.DiffusionOperator(cupy.asarray(Z), sigma=1.0)
+    assert isinstance(operator.eigenvalues(), cupy.ndarray)
+    assert entropy(cupy.asarray(Z)) == pytest.approx(entropy(Z), rel=1e-9)
