@@ -31,6 +31,21 @@ def rng():
     return np.random.default_rng(42)
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--device",
+        choices=device_arrays.CHOICES,
+        default="auto",
+        help="what the tests of CUDA run on: the installed plug-in, on a GPU or emulated, or a "
+        "stand-in in NumPy",
+    )
+
+
+def pytest_configure(config):
+    device_arrays.choice = config.getoption("--device")
+    device_arrays.require_chosen()
+
+
 def pytest_report_header():
     return f"CUDA: {device_arrays.description()}"
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.datasets import load_digits, make_blobs, make_swiss_roll
+import pytest
 
 
 def _duplicated(rng):
     return np.repeat(rng.normal(size=(60, 7)), 5, axis=0)
+
+
+def _of_sklearn(name, *arguments, **options):
+    datasets = pytest.importorskip("sklearn.datasets")
+    return getattr(datasets, name)(*arguments, **options)
 
 
 DATA_SETS = {
@@ -16,9 +21,9 @@ DATA_SETS = {
     "gaussian-d512": lambda rng: rng.normal(size=(257, 512)),
     "gaussian-d5000": lambda rng: rng.normal(size=(200, 5000)),
     "far-from-zero": lambda rng: 1e6 + rng.normal(size=(300, 10)),
-    "blobs": lambda rng: make_blobs(500, 20, centers=3, random_state=1)[0],
-    "swiss-roll": lambda rng: make_swiss_roll(600, random_state=2)[0],
-    "digits": lambda rng: load_digits().data[:700],
+    "blobs": lambda rng: _of_sklearn("make_blobs", 500, 20, centers=3, random_state=1)[0],
+    "swiss-roll": lambda rng: _of_sklearn("make_swiss_roll", 600, random_state=2)[0],
+    "digits": lambda rng: _of_sklearn("load_digits").data[:700],
     "duplicated-rows": _duplicated,
     "one-row": lambda rng: rng.normal(size=(1, 4)),
     "two-rows": lambda rng: rng.normal(size=(2, 3)),

@@ -6,37 +6,45 @@ Where the device is emulated they lie in the memory of the host, under a GPU's n
 from __future__ import annotations
 
 import contextlib
-import os
+import ctypes
+import functools
+import importlib.util
 import sys
 import types
 
 import numpy as np
-import torch
+import pytest
 
 from fake_cuda import fake_plugin
 
-# As they are before a test replaces them.
-TENSOR, AS_TENSOR = torch.tensor, torch.as_tensor
-
 PACKAGE = "eigentropy_cuda13"
-CHOICE = os.environ.get("EIGENTROPY_TEST_CUDA", "auto")  # fake, installed, auto
+CHOICES = ("auto", "cuda", "stand-in")  # of the option --device; conftest.py sets what was chosen
+choice = "auto"
 
 
+@functools.cache
 def installed_plugin():
     """The plug-in that is installed; None if there is none, or the stand-in is wanted."""
-    if CHOICE == "fake":
+    if choice == "stand-in":
         return None
-    try:
-        return __import__(PACKAGE)
-    except ModuleNotFoundError:
-        if CHOICE == "installed":
-            raise
+    if choice == "auto" and importlib.util.find_spec(PACKAGE) is None:
         return None
+    return importlib.import_module(PACKAGE)
 
 
 def plugin():
     """The installed plug-in, of a GPU or emulated, or else the stand-in."""
     return installed_plugin() or fake_plugin()
+
+
+def require_chosen():
+    """A device that was named and is not there is an error."""
+    try:
+        package = installed_plugin()
+        if choice == "cuda":
+            package._core.devices()
+    except (ImportError, RuntimeError) as error:
+        raise pytest.UsageError(f"--device {choice}: {error}") from error
 
 
 def why_no_gpu():
@@ -67,10 +75,9 @@ class Foreign:
 
     def __init__(self, array, *, stream=None, version=3, **others):
         self._memory, pointer = array, array.__array_interface__["data"][0]
-        if not why_no_gpu():
-            base = array if array.base is None else array.base
-            self._memory = torch.from_numpy(base).cuda()
-            pointer += self._memory.data_ptr() - base.__array_interface__["data"][0]
+        package = sys.modules.get(PACKAGE)  # the stand-in, where a test has asked for it
+        if array.size > 0 and package is not None and not package._core.emulated:
+            self._memory, pointer = on_gpu(array, package._core)
         contiguous = array.flags.c_contiguous
         self.__cuda_array_interface__ = {
             "shape": array.shape,
@@ -81,6 +88,17 @@ class Foreign:
             **({} if version < 3 else {"stream": stream}),
             **others,
         }
+
+
+def on_gpu(array, core):
+    """All the memory that the array spans, copied to the device, and where its first entry is."""
+    spans = [(n - 1) * stride for n, stride in zip(array.shape, array.strides, strict=True)]
+    first = array.__array_interface__["data"][0]
+    before = -sum(span for span in spans if span < 0)
+    size = before + sum(span for span in spans if span > 0) + array.itemsize
+    raw = ctypes.string_at(first - before, size) + bytes(-size % 8)
+    memory = core.upload(np.frombuffer(raw, dtype=np.float64)[None], 0, 0)
+    return memory, memory.pointer + before
 
 
 class OnAnotherDevice(Foreign):
@@ -98,35 +116,33 @@ def on_host(array):
     """What was given back, as a NumPy array."""
     if isinstance(array, np.ndarray):
         return array
-    if isinstance(array, torch.Tensor):
-        return array.cpu().as_subclass(torch.Tensor).numpy()
-    return array.get() if hasattr(array, "get") else array.numpy()
+    if hasattr(array, "get"):
+        return array.get()
+    return np.asarray((array.cpu() if hasattr(array, "cpu") else array).numpy())
 
 
-class TorchOnGpu(torch.Tensor):
-    """A tensor of the host that says it is on cuda:0, or on the device in `index`."""
+@functools.cache
+def torch_on_gpu(index=0):
+    """A class of tensors of the host that say they are on a GPU."""
+    torch = pytest.importorskip("torch")
 
-    index = 0
+    class TorchOnGpu(torch.Tensor):
+        @property
+        def device(self):
+            return torch.device("cuda", index)
 
-    @property
-    def device(self):
-        return torch.device("cuda", self.index)
-
-
-class TorchOnSecondGpu(TorchOnGpu):
-    index = 1
+    return TorchOnGpu
 
 
 def pretend_torch(monkeypatch, stream=0):
     """Let torch hand out tensors that say they are on a GPU, and a current stream."""
+    torch = pytest.importorskip("torch")
     current = types.SimpleNamespace(cuda_stream=stream)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: current)
 
-    def made(array, device=None):
-        if device is None:  # a test's own
-            return TENSOR(array)
+    def made(array, device):
         assert device == "cuda:0"
-        return AS_TENSOR(array.copy()).as_subclass(TorchOnGpu)
+        return torch.from_numpy(array.copy()).as_subclass(torch_on_gpu())
 
     monkeypatch.setattr(torch, "tensor", made)
     monkeypatch.setattr(torch, "as_tensor", lambda array, device: made(array.numpy(), device))

@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 import eigentropy as eg
-from device_arrays import (
-    Foreign,
-    TorchOnGpu,
-    TorchOnSecondGpu,
-    on_host,
-    pretend_cupy,
-    pretend_torch,
-)
+from device_arrays import Foreign, on_host, pretend_cupy, pretend_torch, torch_on_gpu
 from eigentropy import _arrays
-from eigentropy._arrays import device_array, device_rows
+from eigentropy._arrays import FLOATS, device_array, device_rows
 
 pytestmark = [
     pytest.mark.usefixtures("cuda_core"),
@@ -191,35 +183,38 @@ def test_some_rows_are_chosen_on_the_device(Z):
 
 
 @pytest.fixture
+def torch():
+    return pytest.importorskip("torch")
+
+
+@pytest.fixture
 def torch_gpu(monkeypatch):
     pretend_torch(monkeypatch)
-    return lambda tensor: tensor.as_subclass(TorchOnGpu)
+    return lambda tensor: tensor.as_subclass(torch_on_gpu())
 
 
-@pytest.mark.parametrize(
-    "dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str
-)
-def test_tensors_are_read_where_they_lie(fake_core, torch_gpu, Z, dtype):
-    tensor = torch.from_numpy(Z).to(dtype)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_tensors_are_read_where_they_lie(fake_core, torch, torch_gpu, Z, dtype):
+    tensor = torch.from_numpy(Z).to(getattr(torch, dtype))
     for view in (tensor, tensor[::2, 1:], tensor.T, tensor.requires_grad_()[::3]):
         rows = rows_of(torch_gpu(view))
         assert rows.pointer == view.data_ptr()
         assert entropy(torch_gpu(view)) == pytest.approx(entropy(view), rel=1e-10)
 
 
-@pytest.mark.parametrize("dtype", [torch.int32, torch.uint8, torch.bool], ids=str)
-def test_tensors_of_integers_are_converted_by_torch(fake_core, torch_gpu, dtype):
-    tensor = (torch.arange(60).reshape(20, 3) % 7 % 3).to(dtype)
+@pytest.mark.parametrize("dtype", ["int32", "uint8", "bool"])
+def test_tensors_of_integers_are_converted_by_torch(fake_core, torch, torch_gpu, dtype):
+    tensor = (torch.arange(60).reshape(20, 3) % 7 % 3).to(getattr(torch, dtype))
     assert rows_of(torch_gpu(tensor)).dtype == "float64"
     assert entropy(torch_gpu(tensor)) == pytest.approx(entropy(tensor), rel=1e-10)
 
 
-def test_tensors_that_strides_cannot_flatten_are_copied_by_torch(fake_core, torch_gpu, Z):
+def test_tensors_that_strides_cannot_flatten_are_copied_by_torch(fake_core, torch, torch_gpu, Z):
     tensor = torch.from_numpy(Z.reshape(40, 2, 3)).transpose(1, 2)
     np.testing.assert_array_equal(rows_of(torch_gpu(tensor)).numpy(), tensor.reshape(40, 6).numpy())
 
 
-def test_a_tensor_gets_tensors_back(fake_core, torch_gpu, Z):
+def test_a_tensor_gets_tensors_back(fake_core, torch, torch_gpu, Z):
     operator = eg.DiffusionOperator(torch_gpu(torch.from_numpy(Z)), sigma=1.0)
     expected = eg.DiffusionOperator(Z, sigma=1.0)
     pairs = [
@@ -231,11 +226,11 @@ def test_a_tensor_gets_tensors_back(fake_core, torch_gpu, Z):
         (eg.eigvalsh(torch_gpu(torch.eye(3))), np.ones(3)),
     ]
     for found, wanted in pairs:
-        assert isinstance(found, TorchOnGpu)
+        assert isinstance(found, torch_on_gpu())
         np.testing.assert_allclose(on_host(found), wanted, atol=1e-10)
 
 
-def test_labels_in_tensors_are_brought_to_the_host(fake_core, torch_gpu, Z):
+def test_labels_in_tensors_are_brought_to_the_host(fake_core, torch, torch_gpu, Z):
     labels = torch.arange(40) % 2
     expected = float(eg.dsmi(Z, labels, n_null=3, sigma=2.0))
     for rows in (Z, torch_gpu(torch.from_numpy(Z))):
@@ -245,28 +240,27 @@ def test_labels_in_tensors_are_brought_to_the_host(fake_core, torch_gpu, Z):
     assert eg.dse(torch_gpu(torch.from_numpy(Z)), max_points=10).sampled_from == 40
 
 
-def test_the_current_stream_of_torch_is_asked_for_each_time(fake_core, monkeypatch, Z):
+def test_the_current_stream_of_torch_is_asked_for_each_time(fake_core, torch, monkeypatch, Z):
     pretend_torch(monkeypatch, stream=11)
-    operator = eg.DiffusionOperator(torch.from_numpy(Z).as_subclass(TorchOnGpu))
+    operator = eg.DiffusionOperator(torch.from_numpy(Z).as_subclass(torch_on_gpu()))
     pretend_torch(monkeypatch, stream=12)
     operator.entropy()
     assert fake_core.state.streams >= {11, 12}
 
 
-def test_tensors_on_two_devices_are_refused(fake_core, torch_gpu, Z):
+def test_tensors_on_two_devices_are_refused(fake_core, torch, torch_gpu, Z):
     operator = eg.DiffusionOperator(torch_gpu(torch.from_numpy(Z)), sigma=1.0)
-    other = torch.ones(40).as_subclass(TorchOnSecondGpu)
+    other = torch.ones(40).as_subclass(torch_on_gpu(1))
     with pytest.raises(ValueError, match=r"V lies on cuda:1 and Z on cuda:0"):
         operator @ other
     with pytest.raises(ValueError, match=r"Z lies on cuda:0, and device is 'cuda:1': leave it"):
         eg.dse(torch_gpu(torch.from_numpy(Z)), device=torch.device("cuda:1"))
 
 
-class SparseOnGpu(torch.Tensor):
-    device, layout = torch.device("cuda", 0), torch.sparse_coo
+def test_tensors_that_are_no_matrices_of_numbers_are_refused(fake_core, torch, torch_gpu):
+    class SparseOnGpu(torch.Tensor):
+        device, layout = torch.device("cuda", 0), torch.sparse_coo
 
-
-def test_tensors_that_are_no_matrices_of_numbers_are_refused(fake_core, torch_gpu):
     with pytest.raises(TypeError, match=r"sparse tensor; pass Z\.to_dense"):
         eg.dse(SparseOnGpu())
     with pytest.raises(TypeError, match="Z is complex"):
@@ -307,7 +301,7 @@ class DLPackOnly:
         raise AssertionError("this stands in for a capsule")
 
 
-def test_dlpack_is_read_through_torch_or_cupy(fake_core, monkeypatch, Z):
+def test_dlpack_is_read_through_torch_or_cupy(fake_core, torch, monkeypatch, Z):
     capsule = DLPackOnly()
     cupy = pretend_cupy(monkeypatch)
     read = []
@@ -316,7 +310,7 @@ def test_dlpack_is_read_through_torch_or_cupy(fake_core, monkeypatch, Z):
     assert set(read) == {capsule}
     pretend_torch(monkeypatch)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    tensor = torch.from_numpy(2 * Z).as_subclass(TorchOnGpu)
+    tensor = torch.from_numpy(2 * Z).as_subclass(torch_on_gpu())
     monkeypatch.setattr(torch, "from_dlpack", lambda value: tensor)
     assert entropy(capsule) == pytest.approx(entropy(2 * Z), rel=1e-10)
 
@@ -334,7 +328,7 @@ def test_recognising_an_array_asks_for_nothing(monkeypatch, Z):
     array = device_array(Foreign(Z), "Z")
     assert array is not None
     assert device_rows(array, "Z").shape == (40, 6)
-    for host in (Z, torch.from_numpy(Z), Z.tolist(), 3.0, None):
+    for host in (Z, Z.tolist(), 3.0, None):
         assert device_array(host, "Z") is None
 
 
@@ -342,11 +336,9 @@ def test_recognising_an_array_asks_for_nothing(monkeypatch, Z):
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize(
-    "dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str
-)
-def test_tensors_of_a_gpu_are_those_of_the_host(Z, dtype):
-    host = torch.from_numpy(Z).to(dtype)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_tensors_of_a_gpu_are_those_of_the_host(torch, Z, dtype):
+    host = torch.from_numpy(Z).to(getattr(torch, dtype))
     tensor = host.cuda()
     for view in (slice(None), slice(None, None, 2)):
         assert entropy(tensor[view]) == pytest.approx(entropy(host[view]), rel=1e-6)
@@ -360,7 +352,7 @@ def test_tensors_of_a_gpu_are_those_of_the_host(Z, dtype):
 
 
 @pytest.mark.gpu
-def test_work_is_done_in_the_current_stream_of_torch():
+def test_work_is_done_in_the_current_stream_of_torch(torch):
     """The rows are written behind a long queue of another stream than the default one."""
     stream = torch.cuda.Stream()
     expected = entropy(torch.linspace(0, 5, 600, dtype=torch.float64).reshape(200, 3))
