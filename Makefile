@@ -24,7 +24,7 @@ help: ## Show this list
 # ctest runs one test at a time: BLAS's threads wait for each other by spinning, which makes two
 # tests at once slower than one after the other.
 
-.PHONY: demo test test-cpp test-python test-sanitizers test-tsan lint format wheel bench bench-cpp docs
+.PHONY: demo test test-cpp test-python test-sanitizers test-tsan lint format wheel wheel-cuda bench bench-cpp docs
 demo: $(STAMPS)/demo ## Train two small networks on digits and watch their hidden layer
 	$(VENV)/bin/python examples/digits_training.py $(DEMO_ARGS)
 
@@ -62,6 +62,9 @@ format: $(STAMPS)/lint ## Format the sources
 
 wheel: $(STAMPS)/wheel ## Build the wheel into dist/ and test it in an empty environment
 	scripts/build_wheel.sh
+
+wheel-cuda: wheel ## Build the plug-in wheel for CUDA 13 and test it; needs nvcc, but no GPU
+	scripts/build_cuda_wheel.sh
 
 # Alone on the machine; BENCH_ARGS="--full --budget 14400" measures what the documents quote.
 bench: $(STAMPS)/bench build/release/build.ninja ## Compare with other packages, in 20 minutes; results in benchmarks/results

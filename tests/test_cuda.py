@@ -202,6 +202,13 @@ def test_an_array_says_on_which_device_it_lies(fake_core, Z):
         eg.dse(OnAnotherDevice(Z, 1), device="cuda:0")
 
 
+def test_what_is_given_back_says_where_it_lies(fake_core, Z):
+    there = eg.DiffusionOperator(OnAnotherDevice(Z, 1), sigma=1.0)
+    assert eg.DiffusionOperator(there.rows).device == "cuda:1"
+    with pytest.raises(ValueError, match=r"V lies on cuda:1 and Z on cuda:0"):
+        eg.DiffusionOperator(Z, device="cuda:0") @ (there @ np.ones(90))
+
+
 def test_an_array_on_a_gpu_is_not_computed_on_the_cpu_in_silence(Z):
     with pytest.raises(ValueError, match=r"Z lies on cuda:0, and device is 'cpu': leave it"):
         eg.dse(Foreign(Z), device="cpu")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,12 @@ def test_every_public_name_is_documented():
     for name in eigentropy.__all__:
         if not name.startswith("__"):
             assert getattr(eigentropy, name).__doc__, name
+
+
+def test_the_plugin_has_the_version_of_the_package():
+    root = Path(__file__).parents[1]
+    here = (root / "pyproject.toml").read_text()
+    plugin = (root / "cuda" / "pyproject.toml").read_text()
+    version = re.search('^version = "(.*)"', here, re.MULTILINE).group(1)
+    assert f'\nversion = "{version}"' in plugin
+    assert f"eigentropy-cuda13=={version}" in here

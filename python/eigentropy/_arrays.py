@@ -297,6 +297,8 @@ class _ForeignArray(DeviceArray):
             raise TypeError(f"{name} has masked entries; fill them before")
         self.value, self._name = value, name
         self.device = _dlpack_device(value)[1]
+        if self.device is None and isinstance(getattr(value, "device", None), int):
+            self.device = value.device  # an array of the plug-in
         dtype = np.dtype(interface["typestr"])
         self.dtype = dtype.name if dtype.isnative else dtype.str
         self.shape = tuple(interface["shape"])
