@@ -126,6 +126,16 @@ def test_the_callers_stream_is_worked_in(fake_core, Z, stream, number):
     assert streams == {number} - {0}
 
 
+def test_a_vector_is_multiplied_in_its_own_stream(fake_core, Z):
+    """Where it may still be on its way, whatever the stream of the rows."""
+    for rows in (Z, Foreign(Z, stream=77)):
+        operator = eg.DiffusionOperator(rows, device="cuda")
+        operator.trace()
+        fake_core.state.streams.clear()
+        operator @ Foreign(np.ones(40), stream=55)
+        assert fake_core.state.streams == {55}
+
+
 def test_what_is_given_back_can_be_given_again(Z):
     """Of an unknown library: arrays of the plug-in, with the interface."""
     operator = eg.DiffusionOperator(Foreign(Z), sigma=1.0)

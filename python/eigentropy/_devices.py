@@ -343,11 +343,16 @@ class Cuda:
             return self.returned(np.empty(shape, dtype))
         columns = (shape[0], math.prod(shape[1:]))
         if array is None:
-            V = self._upload(host.reshape(columns), "V")
-        else:
+            V, stream = self._upload(host.reshape(columns), "V"), self._stream()
+        else:  # in whose stream V may still be on its way
+            stream = array.stream()
             array = array if array.dtype == dtype else array.astype(dtype)
             V = plugin_array(array.contiguous().reshape(*columns), self.index)
-        return self._handed_on(self._core.symmetric_product(A(), V, self._stream()), shape)
+        product = self._core.symmetric_product(A(), V, stream)
+        if self.library == "numpy":
+            host_product: npt.NDArray[Any] = product.numpy(stream)
+            return host_product.reshape(shape)
+        return returned(self._with_shape(product, shape), self.library, self.index)
 
     def kernel_operator(
         self,
@@ -410,12 +415,6 @@ class Cuda:
             return returned(array, self.library, self.index)
         flat = np.ascontiguousarray(array).reshape(1, -1)
         return self._with_shape(self._core.upload(flat, self.index, self._stream()), array.shape)
-
-    def _handed_on(self, array: Any, shape: tuple[int, ...]) -> Any:
-        """An array of the plug-in as the caller's library has it, with this shape."""
-        if self.library == "numpy":
-            return self.as_host(array).reshape(shape)
-        return returned(self._with_shape(array, shape), self.library, self.index)
 
     def _with_shape(self, array: Any, shape: tuple[int, ...]) -> Any:
         """The same memory, contiguous, with another shape."""
