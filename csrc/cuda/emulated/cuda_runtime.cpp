@@ -1,0 +1,233 @@
+#include "cuda_runtime.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <set>
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::mutex lock;
+std::map<void*, std::pair<void*, std::size_t>> allocations;  // by address: the mapping and its size
+std::set<cudaStream_t> streams;
+std::size_t memory_of_device = std::size_t{8} << 30, taken = 0;
+std::atomic<int> pending{cudaSuccess};
+thread_local int current_device = 0;
+
+constexpr int device_count = 2;
+constexpr int version = 13000;
+
+cudaError_t take_pending() { return static_cast<cudaError_t>(pending.exchange(cudaSuccess)); }
+
+bool is_known(cudaStream_t stream) {
+  // 0, and 1 and 2, which stand for the default streams.
+  if (reinterpret_cast<std::uintptr_t>(stream) <= 2) return true;
+  const std::lock_guard guard(lock);
+  return streams.count(stream) != 0;
+}
+
+cudaError_t status_of(cudaStream_t stream) {
+  const cudaError_t earlier = take_pending();
+  if (earlier != cudaSuccess) return earlier;
+  return is_known(stream) ? cudaSuccess : cudaErrorInvalidResourceHandle;
+}
+
+std::size_t rounded_up(std::size_t bytes, std::size_t unit) {
+  return (bytes + unit - 1) / unit * unit;
+}
+
+}  // namespace
+
+namespace eigentropy::cuda::emulated {
+
+thread_local dim3 block_index, block_size, grid_size;
+
+void fail_once(cudaError_t status) { pending = status; }
+void set_memory(std::size_t bytes) { memory_of_device = bytes; }
+
+dim3 thread_position() {
+  const auto i = static_cast<unsigned>(thread_index());
+  const unsigned x = block_size.x, y = block_size.y;
+  return {i % x, i / x % y, i / (x * y)};
+}
+
+void run_grid(dim3 grid, dim3 block, std::size_t shared, const std::function<void()>& body) {
+  grid_size = grid;
+  block_size = block;
+  const int threads = static_cast<int>(block.x * block.y * block.z);
+  for (unsigned z = 0; z < grid.z; ++z) {
+    for (unsigned y = 0; y < grid.y; ++y) {
+      for (unsigned x = 0; x < grid.x; ++x) {
+        block_index = {x, y, z};
+        set_dynamic_shared(shared);
+        run_block(threads, body);
+      }
+    }
+  }
+}
+
+}  // namespace eigentropy::cuda::emulated
+
+const char* cudaGetErrorString(cudaError_t status) {
+  switch (status) {
+    case cudaSuccess:
+      return "no error";
+    case cudaErrorMemoryAllocation:
+      return "out of memory";
+    case cudaErrorInsufficientDriver:
+      return "CUDA driver version is insufficient for CUDA runtime version";
+    case cudaErrorNoDevice:
+      return "no CUDA-capable device is detected";
+    case cudaErrorInvalidDevice:
+      return "invalid device ordinal";
+    case cudaErrorInvalidResourceHandle:
+      return "invalid resource handle";
+    case cudaErrorNotReady:
+      return "device not ready";
+    case cudaErrorIllegalAddress:
+      return "an illegal memory access was encountered";
+    default:
+      return "invalid argument";
+  }
+}
+const char* cudaGetErrorName(cudaError_t status) { return cudaGetErrorString(status); }
+
+cudaError_t cudaGetLastError() { return take_pending(); }
+cudaError_t cudaPeekAtLastError() { return static_cast<cudaError_t>(pending.load()); }
+
+cudaError_t cudaDriverGetVersion(int* out) {
+  *out = version;
+  return cudaSuccess;
+}
+cudaError_t cudaRuntimeGetVersion(int* out) {
+  *out = version;
+  return cudaSuccess;
+}
+cudaError_t cudaGetDeviceCount(int* count) {
+  *count = device_count;
+  return cudaSuccess;
+}
+cudaError_t cudaGetDevice(int* device) {
+  *device = current_device;
+  return cudaSuccess;
+}
+cudaError_t cudaSetDevice(int device) {
+  if (device < 0 || device >= device_count) return cudaErrorInvalidDevice;
+  current_device = device;
+  return cudaSuccess;
+}
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
+  if (device < 0 || device >= device_count) return cudaErrorInvalidDevice;
+  *properties = {};
+  std::strcpy(properties->name, "emulated on the host");
+  properties->totalGlobalMem = memory_of_device;
+  properties->major = 9;
+  properties->multiProcessorCount = 4;
+  properties->sharedMemPerBlockOptin = 227 << 10;
+  return cudaSuccess;
+}
+cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
+  const std::lock_guard guard(lock);
+  *total = memory_of_device;
+  *free = memory_of_device - std::min(taken, memory_of_device);
+  return cudaSuccess;
+}
+
+// The end of the memory is the end of a page, and what follows cannot be touched: an access beyond
+// ends the program, as does one after the memory was given back. Every byte is 0xFF, a NaN.
+cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
+  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  const std::size_t used = rounded_up(std::max<std::size_t>(bytes, 1), 16);
+  const std::size_t size = rounded_up(used, page);
+  const std::lock_guard guard(lock);
+  if (taken + size > memory_of_device) return cudaErrorMemoryAllocation;
+  void* mapping = mmap(nullptr, size + page, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapping == MAP_FAILED) return cudaErrorMemoryAllocation;
+  char* const begin = static_cast<char*>(mapping);
+  mprotect(begin + size, page, PROT_NONE);
+  std::memset(begin, 0xFF, size);
+  *memory = begin + size - used;
+  allocations[*memory] = {mapping, size + page};
+  taken += size;
+  return cudaSuccess;
+}
+cudaError_t cudaMallocAsync(void** memory, std::size_t bytes, cudaStream_t stream) {
+  const cudaError_t status = status_of(stream);
+  return status == cudaSuccess ? cudaMalloc(memory, bytes) : status;
+}
+cudaError_t cudaFree(void* memory) {
+  if (memory == nullptr) return cudaSuccess;
+  const std::lock_guard guard(lock);
+  const auto found = allocations.find(memory);
+  if (found == allocations.end()) return cudaErrorInvalidValue;
+  const auto [mapping, size] = found->second;
+  munmap(mapping, size);
+  taken -= size - static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  allocations.erase(found);
+  return cudaSuccess;
+}
+cudaError_t cudaFreeAsync(void* memory, cudaStream_t) { return cudaFree(memory); }
+
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind,
+                            cudaStream_t stream) {
+  const cudaError_t status = status_of(stream);
+  if (status == cudaSuccess && bytes > 0) std::memcpy(to, from, bytes);
+  return status;
+}
+cudaError_t cudaMemcpy2DAsync(void* to, std::size_t to_pitch, const void* from,
+                              std::size_t from_pitch, std::size_t width, std::size_t height,
+                              cudaMemcpyKind, cudaStream_t stream) {
+  const cudaError_t status = status_of(stream);
+  for (std::size_t i = 0; status == cudaSuccess && i < height; ++i) {
+    std::memcpy(static_cast<char*>(to) + i * to_pitch,
+                static_cast<const char*>(from) + i * from_pitch, width);
+  }
+  return status;
+}
+cudaError_t cudaMemsetAsync(void* memory, int value, std::size_t bytes, cudaStream_t stream) {
+  const cudaError_t status = status_of(stream);
+  if (status == cudaSuccess) std::memset(memory, value, bytes);
+  return status;
+}
+
+cudaError_t cudaStreamCreate(cudaStream_t* stream) {
+  const std::lock_guard guard(lock);
+  *stream = reinterpret_cast<cudaStream_t>(new char[16]);
+  streams.insert(*stream);
+  return cudaSuccess;
+}
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  const std::lock_guard guard(lock);
+  if (streams.erase(stream) == 0) return cudaErrorInvalidResourceHandle;
+  delete[] reinterpret_cast<char*>(stream);
+  return cudaSuccess;
+}
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return status_of(stream); }
+cudaError_t cudaStreamQuery(cudaStream_t stream) { return status_of(stream); }
+
+cudaError_t cudaEventCreate(cudaEvent_t* event) {
+  *event = reinterpret_cast<cudaEvent_t>(new Clock::time_point());
+  return cudaSuccess;
+}
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete reinterpret_cast<Clock::time_point*>(event);
+  return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  *reinterpret_cast<Clock::time_point*>(event) = Clock::now();
+  return status_of(stream);
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t) { return take_pending(); }
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t stop) {
+  const auto elapsed =
+      *reinterpret_cast<Clock::time_point*>(stop) - *reinterpret_cast<Clock::time_point*>(start);
+  *milliseconds = std::chrono::duration<float, std::milli>(elapsed).count();
+  return cudaSuccess;
+}

@@ -1,0 +1,167 @@
+// The part of CUDA's runtime that we use, for a device that is emulated on the host: the same names
+// as NVIDIA's header of this name. Streams are immediate: a call has ended when it returns.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+
+#include "fibers.hpp"
+
+#define __global__ static
+#define __device__ inline
+#define __host__
+#define __forceinline__ inline
+// Several threads of the host may each emulate a block.
+#define __shared__ static thread_local
+#define __launch_bounds__(...)
+#define __align__(bytes) alignas(bytes)
+
+enum cudaError_t {
+  cudaSuccess = 0,
+  cudaErrorInvalidValue = 1,
+  cudaErrorMemoryAllocation = 2,
+  cudaErrorInsufficientDriver = 35,
+  cudaErrorNoDevice = 100,
+  cudaErrorInvalidDevice = 101,
+  cudaErrorInvalidResourceHandle = 400,
+  cudaErrorNotReady = 600,
+  cudaErrorIllegalAddress = 700
+};
+enum cudaMemcpyKind {
+  cudaMemcpyHostToHost,
+  cudaMemcpyHostToDevice,
+  cudaMemcpyDeviceToHost,
+  cudaMemcpyDeviceToDevice,
+  cudaMemcpyDefault
+};
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
+
+struct CUstream_st;
+using cudaStream_t = CUstream_st*;
+struct CUevent_st;
+using cudaEvent_t = CUevent_st*;
+
+struct dim3 {
+  unsigned x = 1, y = 1, z = 1;
+  constexpr dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
+};
+struct alignas(16) float4 {
+  float x, y, z, w;
+};
+struct alignas(8) float2 {
+  float x, y;
+};
+struct alignas(16) double2 {
+  double x, y;
+};
+inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
+
+struct cudaDeviceProp {
+  char name[256];
+  std::size_t totalGlobalMem;
+  int major, minor, multiProcessorCount;
+  std::size_t sharedMemPerBlockOptin;
+};
+
+const char* cudaGetErrorString(cudaError_t status);
+const char* cudaGetErrorName(cudaError_t status);
+cudaError_t cudaGetLastError();
+cudaError_t cudaPeekAtLastError();
+cudaError_t cudaDriverGetVersion(int* version);
+cudaError_t cudaRuntimeGetVersion(int* version);
+cudaError_t cudaGetDeviceCount(int* count);
+cudaError_t cudaGetDevice(int* device);
+cudaError_t cudaSetDevice(int device);
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
+cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total);
+cudaError_t cudaMalloc(void** memory, std::size_t bytes);
+cudaError_t cudaMallocAsync(void** memory, std::size_t bytes, cudaStream_t stream);
+cudaError_t cudaFree(void* memory);
+cudaError_t cudaFreeAsync(void* memory, cudaStream_t stream);
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream);
+cudaError_t cudaMemcpy2DAsync(void* to, std::size_t to_pitch, const void* from,
+                              std::size_t from_pitch, std::size_t width, std::size_t height,
+                              cudaMemcpyKind kind, cudaStream_t stream);
+cudaError_t cudaMemsetAsync(void* memory, int value, std::size_t bytes, cudaStream_t stream);
+cudaError_t cudaStreamCreate(cudaStream_t* stream);
+cudaError_t cudaStreamDestroy(cudaStream_t stream);
+cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaStreamQuery(cudaStream_t stream);
+cudaError_t cudaEventCreate(cudaEvent_t* event);
+cudaError_t cudaEventDestroy(cudaEvent_t event);
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
+cudaError_t cudaEventSynchronize(cudaEvent_t event);
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t stop);
+template <class Kernel>
+cudaError_t cudaFuncSetAttribute(Kernel, cudaFuncAttribute, int) {
+  return cudaSuccess;
+}
+
+namespace eigentropy::cuda::emulated {
+
+// What a test makes the next call of the runtime return, once: an error of an earlier kernel.
+void fail_once(cudaError_t status);
+// How much memory the device has; what is taken counts.
+void set_memory(std::size_t bytes);
+
+extern thread_local dim3 block_index, block_size, grid_size;
+
+// The three-dimensional index of the fiber that runs.
+dim3 thread_position();
+
+void run_grid(dim3 grid, dim3 block, std::size_t shared, const std::function<void()>& body);
+
+template <class T>
+T exchanged(T value, int lane) {
+  static_assert(sizeof(T) <= sizeof(double));
+  char* slots = static_cast<char*>(warp_slots());
+  std::memcpy(slots + thread_index() % 32 * sizeof(double), &value, sizeof(T));
+  warp_barrier();
+  T result;
+  std::memcpy(&result, slots + lane * sizeof(double), sizeof(T));
+  warp_barrier();
+  return result;
+}
+
+}  // namespace eigentropy::cuda::emulated
+
+#define threadIdx (::eigentropy::cuda::emulated::thread_position())
+#define blockIdx (::eigentropy::cuda::emulated::block_index)
+#define blockDim (::eigentropy::cuda::emulated::block_size)
+#define gridDim (::eigentropy::cuda::emulated::grid_size)
+
+inline void __syncthreads() { eigentropy::cuda::emulated::block_barrier(); }
+inline void __syncwarp(unsigned = 0xffffffffU) { eigentropy::cuda::emulated::warp_barrier(); }
+template <class T>
+T __shfl_xor_sync(unsigned, T value, int mask) {
+  namespace emulated = eigentropy::cuda::emulated;
+  return emulated::exchanged(value, (emulated::thread_index() % 32) ^ mask);
+}
+template <class T>
+T __shfl_down_sync(unsigned, T value, unsigned distance) {
+  namespace emulated = eigentropy::cuda::emulated;
+  const int lane = emulated::thread_index() % 32, from = lane + static_cast<int>(distance);
+  return emulated::exchanged(value, from < 32 ? from : lane);
+}
+template <class T>
+T __shfl_sync(unsigned, T value, int lane) {
+  return eigentropy::cuda::emulated::exchanged(value, lane);
+}
+template <class T>
+T __ldg(const T* address) {
+  return *address;
+}
+inline float __expf(float x) { return std::exp(x); }
+inline float __int_as_float(int bits) {
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+using std::isfinite;
+using std::max;
+using std::min;

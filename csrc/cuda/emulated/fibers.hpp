@@ -1,0 +1,33 @@
+// Runs the threads of a CUDA block on one thread of the host: each is a fiber, which gives way at a
+// barrier. What the tests call a device is this.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+
+namespace eigentropy::cuda::emulated {
+
+// In which order the threads of a block run between two barriers. A kernel that lacks a barrier
+// gives another result in one of them, or reads shared memory that nobody has written.
+enum class Order { ascending, descending };
+void set_order(Order order);
+
+// body() once for each of `threads` threads, thread_index() telling which one it is. Throws
+// logic_error if some threads wait at a barrier that others never reach.
+void run_block(int threads, const std::function<void()>& body);
+
+int thread_index();
+
+// All threads of the block, or of the caller's warp of 32, reach it before one goes on. Threads
+// that have ended do not count.
+void block_barrier();
+void warp_barrier();
+
+// What the caller's warp exchanges: 32 slots of 8 bytes.
+void* warp_slots();
+
+// Shared memory of the block whose size the launch gives; every byte is 0xFF (NaN) at first.
+void* dynamic_shared();
+void set_dynamic_shared(std::size_t bytes);
+
+}  // namespace eigentropy::cuda::emulated

@@ -1,0 +1,73 @@
+#include "cuda/runtime.hpp"
+
+#include <nvtx3/nvToolsExt.h>
+
+namespace eigentropy::cuda {
+
+void check(cudaError_t status, const char* what) {
+  if (status == cudaSuccess) return;
+  throw DeviceError(std::string(what) + ": " + cudaGetErrorString(status), status);
+}
+
+namespace {
+
+// cudaStreamQuery says at once if work of anybody on this stream has failed.
+void check_earlier(cudaStream_t stream) {
+  cudaError_t status = cudaGetLastError();
+  if (status == cudaSuccess) status = cudaStreamQuery(stream);
+  if (status == cudaSuccess || status == cudaErrorNotReady) return;
+  if (status == cudaErrorInvalidResourceHandle) {
+    throw DeviceError("the stream is not a CUDA stream of this device, or was destroyed", status);
+  }
+  throw DeviceError(std::string("an earlier CUDA call of this process, not one of eigentropy, "
+                                "has failed: ") +
+                        cudaGetErrorString(status),
+                    status);
+}
+
+}  // namespace
+
+Queue::Queue(int device, cudaStream_t stream) : device_(device), stream_(stream) {
+  check(cudaGetDevice(&previous_), "cudaGetDevice");
+  check(cudaSetDevice(device), "cudaSetDevice");
+  try {
+    check_earlier(stream);
+  } catch (...) {
+    cudaSetDevice(previous_);
+    throw;
+  }
+}
+
+Queue::~Queue() { cudaSetDevice(previous_); }
+
+void Queue::synchronize() const { check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize"); }
+
+void* allocate(const Queue& queue, std::size_t bytes) {
+  void* memory = nullptr;
+  const cudaError_t status = cudaMallocAsync(&memory, bytes, queue.stream());
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();  // it is ours, and reported here
+    const DeviceMemory there = device_memory(queue.device());
+    throw OutOfDeviceMemory("device " + std::to_string(queue.device()) + " has no " +
+                            std::to_string(bytes) + " bytes left: " + std::to_string(there.free) +
+                            " of " + std::to_string(there.total) + " are free");
+  }
+  check(status, "cudaMallocAsync");
+  return memory;
+}
+
+DeviceMemory device_memory(int device) {
+  int previous = 0;
+  check(cudaGetDevice(&previous), "cudaGetDevice");
+  check(cudaSetDevice(device), "cudaSetDevice");
+  DeviceMemory memory{};
+  const cudaError_t status = cudaMemGetInfo(&memory.free, &memory.total);
+  cudaSetDevice(previous);
+  check(status, "cudaMemGetInfo");
+  return memory;
+}
+
+Range::Range(const char* name) { nvtxRangePushA(name); }
+Range::~Range() { nvtxRangePop(); }
+
+}  // namespace eigentropy::cuda
