@@ -1,10 +1,13 @@
 // From rows to the spectrum of their diffusion operator: the whole exact path.
 #pragma once
 
+#include <string>
+
 #include "core/buffer.hpp"
 #include "core/control.hpp"
 #include "core/distances.hpp"
 #include "core/eigenvalues.hpp"
+#include "core/errors.hpp"
 #include "core/kernel.hpp"
 
 namespace eigentropy {
@@ -36,12 +39,22 @@ template <class T>
 DiffusionMatrix<T> build_matrix(const CenteredRows<T>& X, const OperatorOptions& options,
                                 int threads, Control& control, double from, double to);
 
+// The bound of relative errors of a kernel's entries, ten times over: see refinement_of_kernel.
+template <class T>
+constexpr double kernel_rounding = sizeof(T) == sizeof(double) ? 1e-11 : 1e-4;
+
 // Throws SolverError unless w, ascending, can be the spectrum of an operator of these options with
 // these traces: spectrum_matches, and bounds of [0, 1], or [0, n] for the kernel itself. The kernel
 // is positive semidefinite up to the rounding of its distances only, which the lower bound allows.
 template <class T>
 void check_spectrum(const T* w, index_t n, const OperatorOptions& options, double trace,
-                    double frobenius2);
+                    double frobenius2) {
+  // Entries are positive, so that relative errors of the entries are errors relative to the norm.
+  const double norm = options.normalized ? 1.0 : static_cast<double>(n);
+  if (spectrum_matches(w, n, trace, frobenius2, {-kernel_rounding<T> * norm, norm})) return;
+  throw SolverError("the eigenvalues do not add up to the traces of the " + std::to_string(n) +
+                    " x " + std::to_string(n) + " matrix, or are outside of its bounds");
+}
 
 template <class T>
 struct Spectrum {

@@ -1,6 +1,8 @@
 // Eigenvalues of symmetric matrices.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 #include <memory>
 
@@ -71,6 +73,24 @@ struct EigenvalueBounds {
 // Costs nothing and catches a solver that fails silently.
 template <class T>
 bool spectrum_matches(const T* w, index_t n, double trace, double frobenius2,
-                      EigenvalueBounds bounds = {});
+                      EigenvalueBounds bounds = {}) {
+  // Each eigenvalue is wrong by a modest multiple of eps |A| and |A| <= |A|_F; the errors of n
+  // of them add up to less than this. `!(x <= tolerance)` also rejects NaN.
+  const double rounding =
+      50.0 * static_cast<double>(std::numeric_limits<T>::epsilon()) * static_cast<double>(n);
+  const double frobenius = std::sqrt(frobenius2);
+  const double norm = std::min(frobenius, std::max(std::abs(bounds.low), std::abs(bounds.high)));
+  double sum = 0.0, squares = 0.0;
+  for (index_t i = 0; i < n; ++i) {
+    const double value = static_cast<double>(w[i]);
+    if (!(value >= bounds.low - rounding * norm && value <= bounds.high + rounding * norm)) {
+      return false;
+    }
+    sum += value;
+    squares += value * value;
+  }
+  return std::abs(sum - trace) <= rounding * frobenius &&
+         std::abs(squares - frobenius2) <= 2.0 * rounding * frobenius2;
+}
 
 }  // namespace eigentropy

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/gaussian.hpp"
 #include "core/solve_checked.hpp"
 #include "core/threads.hpp"
-#include "cpu/gaussian.hpp"
 
 namespace eigentropy {
 namespace {
@@ -29,10 +29,6 @@ double sum_of(const Buffer<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
 }
 
-// The bound of relative errors of a kernel's entries, ten times over: see refinement_of_kernel.
-template <class T>
-constexpr double kernel_rounding = sizeof(T) == sizeof(double) ? 1e-11 : 1e-4;
-
 }  // namespace
 
 template <class T>
@@ -50,16 +46,6 @@ DiffusionMatrix<T> build_matrix(const CenteredRows<T>& X, const OperatorOptions&
   matrix.degrees = std::move(scaling.degrees);
   require_finite_operator<T>(matrix.frobenius2, matrix.n, options.alpha);
   return matrix;
-}
-
-template <class T>
-void check_spectrum(const T* w, index_t n, const OperatorOptions& options, double trace,
-                    double frobenius2) {
-  // Entries are positive, so that relative errors of the entries are errors relative to the norm.
-  const double norm = options.normalized ? 1.0 : static_cast<double>(n);
-  if (spectrum_matches(w, n, trace, frobenius2, {-kernel_rounding<T> * norm, norm})) return;
-  throw SolverError("the eigenvalues do not add up to the traces of the " + std::to_string(n) +
-                    " x " + std::to_string(n) + " matrix, or are outside of its bounds");
 }
 
 template <class T>
@@ -98,7 +84,6 @@ void knn_adjacency(const CenteredRows<T>& X, index_t k, MatrixView<T> out, int t
 #define EIGENTROPY_INSTANTIATE(T)                                                               \
   template DiffusionMatrix<T> build_matrix(const CenteredRows<T>&, const OperatorOptions&, int, \
                                            Control&, double, double);                           \
-  template void check_spectrum(const T*, index_t, const OperatorOptions&, double, double);      \
   template Spectrum<T> diffusion_spectrum(const CenteredRows<T>&, const OperatorOptions&, int,  \
                                           Control&, double, double);                            \
   template void knn_adjacency(const CenteredRows<T>&, index_t, MatrixView<T>, int, Control&);

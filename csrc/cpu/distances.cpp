@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "core/centers.hpp"
 #include "cpu/blas.hpp"
 #include "cpu/simd/tile_kernels.hpp"
 
@@ -63,21 +64,6 @@ struct ColumnRanges {
 
   std::vector<double> low, high, sum;
 };
-
-// A point near the column's mean that is a multiple of 2^k, 2^k between 1/16 and 1/32 of the
-// range; see CenteredRows.
-double coarse_center(double low, double high, double sum, index_t n) {
-  const double width = high - low;
-  if (width == 0.0) return low;
-  if (!std::isfinite(width)) return 0.0;  // a column of +-1e308: its values are offsets already
-  const double step = std::ldexp(1.0, std::ilogb(width) - 4);
-  if (step == 0.0) return low;  // denormal numbers
-  const double mean = sum / static_cast<double>(n);
-  // The sum of numbers near the largest one overflows.
-  const double center = std::isfinite(mean) ? mean : low + 0.5 * width;
-  const double steps = center / step;
-  return std::isfinite(steps) ? std::nearbyint(steps) * step : center;
-}
 
 // The rows are shared out to threads; the sums of the shares are added in order.
 template <class S>
@@ -299,10 +285,7 @@ CenteredRows<T> center_rows(InputView<S> Z, int threads, const Control& control)
   X.source = Z;
   Centers centers = find_centers(Z, threads, control);
   X.centers = std::make_shared<const Buffer<double>>(std::move(centers.of_columns));
-  // 2^k is exact, and so is dividing by it. Not below 2^-1022, whose inverse is a number.
-  if (centers.largest_offset > 0.0) {
-    X.scale = std::ldexp(1.0, std::max(-1022, std::ilogb(centers.largest_offset)));
-  }
+  X.scale = row_scale(centers.largest_offset);
   return X;
 }
 

@@ -3,21 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/gaussian.hpp"
 #include "core/threads.hpp"
-#include "cpu/gaussian.hpp"
 #include "cpu/simd/tile_kernels.hpp"
 
 namespace eigentropy {
 namespace {
-
-// Where the error of |x|^2 + |y|^2 - 2 x.y would change the exponent by more than its
-// tolerance, as between near points of a cloud that is very wide for sigma, the distances that
-// matter (G above 1e-20, or what the error may have made of them) are computed from differences.
-template <class T>
-Refinement refinement_of_kernel(const ColumnBlock<T>& block, double scale) {
-  const double error = cancellation_error(block.source(), block.max_norm());
-  return {error * -scale > exponent_tolerance<T> ? 46.0 / -scale + 2.0 * error : 0.0};
-}
 
 Buffer<double> copy(const Buffer<double>& values) {
   Buffer<double> copied(values.size());
@@ -72,7 +63,8 @@ Buffer<double> gaussian_kernel(const CenteredRows<T>& X, double sigma, Symmetric
   const SingleThreadedBlas one_thread;
   RowSums<T> sums(X.n);
   for_each_column_block(X, threads, stage.control(), [&](const ColumnBlock<T>& block) {
-    const Refinement refinement = refinement_of_kernel(block, static_cast<double>(scale));
+    const Refinement refinement = refinement_of_kernel<T>(cancellation_error(X, block.max_norm()),
+                                                          static_cast<double>(scale));
     for_each_upper_tile(X.n, threads, [&](const Tile& tile, index_t) {
       T* g = G.row(tile.row) + tile.col;
       squared_distance_tile(block, tile, refinement, g, G.stride);

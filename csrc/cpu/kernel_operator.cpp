@@ -6,7 +6,7 @@
 #include <numeric>
 #include <utility>
 
-#include "cpu/gaussian.hpp"
+#include "core/gaussian.hpp"
 #include "cpu/row_strips.hpp"
 #include "cpu/simd/gaussian_kernels.hpp"
 #include "cpu/symmetric_sweep.hpp"

@@ -53,15 +53,6 @@ Magnitude magnitude(InputView<T> A, int threads) {
   return total;
 }
 
-// A power of two, by which dividing is exact. 1 unless squares of the entries, of which |A|_F^2 and
-// the reflectors are made, would leave the range of T.
-template <class T>
-double scale_of(double largest) {
-  const double limit = sizeof(T) == sizeof(double) ? 0x1p400 : 0x1p40;
-  if (largest == 0.0 || (largest < limit && largest > 1.0 / limit)) return 1.0;
-  return std::ldexp(1.0, std::max(std::ilogb(largest), -1000));  // 1 / scale must not overflow
-}
-
 template <class T>
 double checked_scale(InputView<T> A, int threads) {
   const Magnitude size = magnitude(A, threads);

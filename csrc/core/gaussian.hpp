@@ -1,4 +1,5 @@
-// What the matrix of the Gaussian kernel and its products without a matrix have in common.
+// What all ways to the Gaussian kernel have in common: its matrix, products without a matrix, on
+// the host and on a device.
 #pragma once
 
 #include <algorithm>
@@ -12,14 +13,18 @@
 
 namespace eigentropy {
 
-// G = exp(exponent_scale * r2) on centred, scaled rows.
+// G = exp(exponent_scale * r2) on centred rows that were divided by row_scale.
 template <class T>
-T exponent_scale(const CenteredRows<T>& X, double sigma) {
-  const double relative = sigma / X.scale;
+T exponent_scale(double sigma, double row_scale) {
+  const double relative = sigma / row_scale;
   const double scale = -0.5 / (relative * relative);
   // A tiny sigma would give -inf, and -inf * 0 is not 0.
   const double limit = static_cast<double>(std::numeric_limits<T>::max()) / 16.0;
   return static_cast<T>(std::max(scale, -limit));
+}
+template <class T>
+T exponent_scale(const CenteredRows<T>& X, double sigma) {
+  return exponent_scale<T>(sigma, X.scale);
 }
 
 // Error of |x|^2 + |y|^2 - 2 x.y for rows with |x|^2 <= max_norm.
@@ -32,6 +37,15 @@ double cancellation_error(const CenteredRows<T>& X, T max_norm) {
 // Exponents may be wrong by this much: about the relative error of G.
 template <class T>
 constexpr double exponent_tolerance = sizeof(T) == sizeof(double) ? 1e-12 : 1e-5;
+
+// Where the error of |x|^2 + |y|^2 - 2 x.y would change the exponent by more than its tolerance, as
+// between near points of a cloud that is very wide for sigma, the distances that matter (G above
+// 1e-20, or what the error may have made of them) are computed from differences. `scale` is that of
+// the exponent.
+template <class T>
+Refinement refinement_of_kernel(double error, double scale) {
+  return {error * -scale > exponent_tolerance<T> ? 46.0 / -scale + 2.0 * error : 0.0};
+}
 
 // w_i = (q_i / q_ref)^-alpha with q_ref the smallest q. A does not depend on q_ref; this one keeps
 // w <= 1 and float32 away from overflow for large n and alpha.
