@@ -1,0 +1,66 @@
+// Products of the diffusion operator with vectors on the device, with or without its matrix.
+#pragma once
+
+#include <atomic>
+
+#include "core/control.hpp"
+#include "core/kernel_operator.hpp"
+#include "cuda/rows.hpp"
+#include "cuda/runtime.hpp"
+
+namespace eigentropy::cuda {
+
+// A = diag(s) G diag(s), s as in core/kernel_operator.hpp. Blocks of threads compute G tile by tile
+// in T and multiply each tile with the vectors of its columns while it is in shared memory: a
+// tile's products are summed in T, sums over tiles in float64, each of them by one thread and in a
+// fixed order. G is computed whole, not one triangle of it. That is 2 n^2 (d + m) flops and n^2
+// exponentials for m <= 80 vectors; more are taken in stripes, each of which computes G again.
+//
+// With the matrix (keeps_matrix), G is n x n in device memory, both triangles, and a product is
+// cuBLAS's, 2 n^2 m flops in true single or double precision.
+//
+// Bytes on the device, n and d rounded up to tiles, T = 4 or 8:
+//   n (d + 1) T          the rows, transposed, and their |x|^2; twice that while it is made
+//   n^2 T                or the matrix, once it is there
+//   16 n                 s and the weights of a pass
+// A product takes n m T for the scaled vectors and, without the matrix, at most some 100 MB for
+// sums in float64, whatever n is; with it, n m (8 + 8 T).
+//
+// A matrix in float16 with products in float32 would halve the n^2 T and the time to read it, which
+// is what a product with few vectors takes: entries are in [0, 1], and an error of 2^-11 in each
+// would be far above float32's. It is not built.
+//
+// All functions may be called from several threads at once, each with a queue of its own on the
+// operator's device. It must outlive what they asked for.
+template <class T>
+class KernelOperator {
+ public:
+  // One pass over G for q, and if alpha is not 0 one more for d. `memory_limit` is not looked at:
+  // what does not fit throws OutOfDeviceMemory. Throws invalid_argument if an entry of the operator
+  // is not finite, Interrupted. Waits for the results.
+  KernelOperator(const Queue& queue, DeviceRows<T> X, const KernelOperatorOptions& options,
+                 Control& control);
+
+  index_t n() const { return n_; }
+  double trace() const { return trace_; }
+  double kernel_sum() const { return kernel_sum_; }  // sum_ij G_ij
+  const Buffer<double>& degrees() const { return degrees_; }
+  const Buffer<double>& scaling() const { return s_; }
+
+  // |A|_F^2. The first call takes a pass over G and waits for it.
+  double frobenius2(const Queue& queue, Control& control) const;
+
+  // out (n x m) <- A V for V (n x m), both in device memory, row-major and without room between the
+  // rows; they do not overlap. Does not wait for the result, unless it takes so long that it is
+  // done in several launches: of these at most two are ahead of the device, and `control` is looked
+  // at before each. After Interrupted some rows of `out` may still be written, in stream order.
+  void multiply(const Queue& queue, const T* V, T* out, index_t m, Control& control) const;
+
+ private:
+  index_t n_, d_;
+  double trace_ = 0.0, kernel_sum_ = 0.0;
+  Buffer<double> degrees_, s_;
+  mutable std::atomic<double> frobenius2_;  // NaN: not known yet
+};
+
+}  // namespace eigentropy::cuda
