@@ -1,4 +1,4 @@
-// Sums and minima over the threads of a warp or a block, always in the same order.
+// One warp to a row, and sums over the threads of a warp or a block, always in the same order.
 #pragma once
 
 #include "cuda/runtime.hpp"
@@ -6,6 +6,23 @@
 namespace eigentropy::cuda {
 
 constexpr int warp_size = 32;
+
+// Kernels that give each row of a matrix a warp, whose lanes read neighbouring columns.
+// Eight: a block is 256 threads, which fill a multiprocessor on every GPU. Not measured yet.
+constexpr int warps_per_block = 8;
+constexpr unsigned threads_of_warps = warps_per_block * warp_size;
+
+inline dim3 blocks_of_warps(index_t rows) { return dim3(blocks_for(rows, warps_per_block)); }
+
+template <class Index = index_t>
+__device__ Index row_of_warp() {
+  return static_cast<Index>(blockIdx.x) * warps_per_block +
+         static_cast<Index>(threadIdx.x) / warp_size;
+}
+template <class Index = index_t>
+__device__ Index lane() {
+  return static_cast<Index>(threadIdx.x) % warp_size;
+}
 
 // In all lanes. All lanes of the warp must take part.
 template <class T>
@@ -26,6 +43,12 @@ struct Smaller {
   template <class T>
   __device__ T operator()(T a, T b) const {
     return b < a ? b : a;
+  }
+};
+struct Larger {
+  template <class T>
+  __device__ T operator()(T a, T b) const {
+    return a < b ? b : a;
   }
 };
 

@@ -76,17 +76,6 @@ auto with_elements(const Source& Z, const Visit& visit) {
   }
 }
 
-// One warp to a row, whose lanes read neighbouring columns.
-constexpr int warps_per_block = 8;
-dim3 blocks_of_warps(index_t rows) { return dim3(blocks_for(rows, warps_per_block)); }
-constexpr unsigned threads_of_warps = warps_per_block * warp_size;
-
-__device__ index_t row_of_warp() {
-  return static_cast<index_t>(blockIdx.x) * warps_per_block +
-         static_cast<index_t>(threadIdx.x) / warp_size;
-}
-__device__ index_t lane() { return static_cast<index_t>(threadIdx.x) % warp_size; }
-
 template <class S>
 __global__ void flag_nonfinite_rows(Elements<S> Z, unsigned char* flags) {
   const index_t i = row_of_warp();
