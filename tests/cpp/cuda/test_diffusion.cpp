@@ -77,7 +77,8 @@ TYPED_TEST(Diffusion, SpectrumIsThatOfTheHost) {
       EXPECT_TRUE(
           all_near(found.eigenvalues, expected.eigenvalues, by_precision<T>(1e-12, 1e-5) * size))
           << described(name, options);
-      EXPECT_TRUE(near(found.trace, expected.trace, by_precision<T>(1e-12, 1e-5) * X.n));
+      EXPECT_TRUE(near(found.trace, expected.trace,
+                       by_precision<T>(1e-12, 1e-5) * static_cast<double>(X.n)));
       EXPECT_EQ(this->control.progress(), 1.0);
     }
   }
