@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/gaussian.hpp"
@@ -62,20 +64,20 @@ __global__ void fill_up(const Problem<T>* problems, index_t rows, index_t order)
   }
 }
 
-// w, ascending, of a matrix of n rows filled up to `order`; returns where its own begin.
+// w, ascending, of a matrix of n rows filled up to `order`, with eigenvalues up to `norm`; returns
+// where its own begin.
 template <class T>
-const T* without_filling(const T* w, index_t n, index_t order) {
-  const index_t filled = order - n;
+const T* without_filling(const T* w, index_t n, index_t order, double norm) {
   const double tolerance = 50.0 * static_cast<double>(std::numeric_limits<T>::epsilon()) *
-                           static_cast<double>(order) * static_cast<double>(order);
-  for (index_t i = 0; i < filled; ++i) {
+                           static_cast<double>(order) * norm;
+  for (index_t i = 0; i < order - n; ++i) {
     // `!(x <= tolerance)` also rejects NaN.
-    if (!(std::abs(static_cast<double>(w[i]) - filling) <= std::min(0.5, tolerance))) {
+    if (!(std::abs(static_cast<double>(w[i]) - filling) <= std::min(0.25, tolerance))) {
       throw SolverError("the eigenvalues of a matrix that was filled up to order " +
                         std::to_string(order) + " lack those of the filling");
     }
   }
-  return w + filled;
+  return w + (order - n);
 }
 
 template <class T>
@@ -128,8 +130,9 @@ class SubsetSolver {
       const auto take = [&] {
         if (!found) throw SolverError(reason);
         check_info(batch_routine, found->info[p]);
-        const T* const w =
-            without_filling(found->values.data() + p * order, subsets_.size(s), order);
+        const index_t n = subsets_.size(s);
+        const double norm = options_.normalized ? 1.0 : static_cast<double>(n);
+        const T* const w = without_filling(found->values.data() + p * order, n, order, norm);
         store(s, w, sums[static_cast<std::size_t>(p)]);
       };
       solve_checked(take, [&] { solve_alone(s, Driver::values); });
