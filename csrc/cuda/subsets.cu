@@ -99,6 +99,7 @@ class SubsetSolver {
     shared_ = DeviceBuffer<T>(queue_, X_.n * X_.n);
     const Batch<T> all(queue_, {{X_.n, X_.n, shared_.data(), nullptr}});
     gaussian_kernels(queue_, X_, options_.sigma, all);
+    queue_.synchronize();  // `all` ends here
   }
 
   void solve_large(index_t s) {

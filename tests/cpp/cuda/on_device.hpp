@@ -83,6 +83,17 @@ Matrix<T> with_an_isolated_row(index_t n, index_t d) {
   return Z;
 }
 
+// Rows of one number repeated, in whose products all rounding errors have one direction.
+template <class T>
+Matrix<T> repeated_numbers(index_t n, index_t d) {
+  const Matrix<T> numbers = testing::gaussian_rows<T>(n, 1, 7);
+  Matrix<T> Z(n, d);
+  for (index_t i = 0; i < n; ++i) {
+    for (index_t j = 0; j < d; ++j) Z(i, j) = numbers(i, 0);
+  }
+  return Z;
+}
+
 template <class T>
 std::vector<Case<T>> cases() {
   std::vector<Case<T>> all;
@@ -94,6 +105,7 @@ std::vector<Case<T>> cases() {
     }
   }
   all.push_back({"long rows", testing::gaussian_rows<T>(66, 2000, 2), 40.0});
+  all.push_back({"repeated numbers", repeated_numbers<T>(66, 2000), 100.0});
   all.push_back({"many rows", testing::gaussian_rows<T>(257, 5, 2), 1.0});
   all.push_back({"identical", Matrix<T>(70, 5, T(3.25)), 1.0});
   all.push_back({"duplicates", duplicates<T>(90, 7), 1.0});

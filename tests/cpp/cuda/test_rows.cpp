@@ -42,7 +42,7 @@ void expect_as_on_the_host(const DeviceRows<T>& X, const CenteredRows<T>& expect
   EXPECT_TRUE(bitwise_equal(to_host(queue, X.x.data(), X.n * X.d), *expected.copy)) << name;
   const auto norms = to_host(queue, X.norms.data(), X.n);
   const auto largest = static_cast<double>(X.max_norm);
-  EXPECT_TRUE(all_near(norms, *expected.norms, by_precision<T>(1e-14, 1e-6) * largest));
+  EXPECT_TRUE(all_near(norms, *expected.norms, by_precision<T>(1e-13, 1e-6) * largest));
   EXPECT_EQ(X.max_norm, *std::max_element(norms.begin(), norms.end())) << name;
 }
 
