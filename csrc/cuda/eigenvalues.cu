@@ -283,13 +283,11 @@ class GivenMatrices {
 
   void solve_alone(index_t b, T* out) const {
     try {
-      const DeviceBuffer<T> room(queue_, n_ * n_);
+      solve_checked([&] { solve_copy(b, Driver::values, out); },
+                    [&] { solve_copy(b, Driver::vectors, out); });
     } catch (const OutOfDeviceMemory&) {
       solve_in_place(b, out);
-      return;
     }
-    solve_checked([&] { solve_copy(b, Driver::values, out); },
-                  [&] { solve_copy(b, Driver::vectors, out); });
   }
 
  private:

@@ -119,7 +119,6 @@ __global__ void __launch_bounds__(tile_threads) gaussian_tiles(TilePass<T> pass)
   const TilePlace place = place_of(number - problem.first_tile);
   find_rows(pass, problem, place, tile);
   if (threadIdx.x == 0) has_near_pairs = 0;
-  __syncthreads();
 
   Sum sums[rows_of_thread][cols_of_thread];
   sum_terms<Term>(tile.rows, tile.cols, pass.d, *shared_memory<Panels<T>>(), sums);

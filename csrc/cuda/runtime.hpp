@@ -125,6 +125,9 @@ Buffer<T> to_host(const Queue& queue, const T* data, index_t size) {
   return buffer;
 }
 
+// C++ files of a build for a GPU launch nothing.
+#if defined(__CUDACC__) || defined(EIGENTROPY_CUDA_EMULATED)
+
 // kernel<<<grid, block, shared, stream>>>(arguments...). A grid without blocks is not launched.
 template <class... Parameters, class... Arguments>
 void launch(const Queue& queue, void (*kernel)(Parameters...), dim3 grid, dim3 block,
@@ -163,6 +166,8 @@ template <class T>
 T* shared_memory() {
   return reinterpret_cast<T*>(emulated::dynamic_shared());
 }
+#endif
+
 #endif
 
 // ceil(size / block), as a number of blocks.

@@ -116,10 +116,12 @@ __device__ void add_terms(const Panels<T>& panels, T (&sums)[rows_of_thread][col
 }
 
 // sums_ij <- the sum of Term over the d columns, for the thread's entries. `rows` and `cols` are in
-// shared memory: where the tile's rows begin, null beyond the last. Each panel is added up by
-// itself: in rows of one number repeated all rounding errors have one direction, and added up one
-// term after the other 2000 of them are 300 eps |x|^2; this way they are 30, which is what
-// cancellation_error allows.
+// shared memory: where the tile's rows begin, null beyond the last. A barrier comes before their
+// use, and at the end.
+//
+// Each panel is added up by itself. In rows of one number repeated all rounding errors have one
+// direction: added up one after the other, 2000 terms are wrong by 300 eps |x|^2; this way by 30,
+// which is what cancellation_error allows.
 template <class Term, class T, class Sum>
 __device__ void sum_terms(const T* const* rows, const T* const* cols, index_t d, Panels<T>& panels,
                           Sum (&sums)[rows_of_thread][cols_of_thread]) {
