@@ -14,6 +14,8 @@ constexpr unsigned threads_of_warps = warps_per_block * warp_size;
 
 inline dim3 blocks_of_warps(index_t rows) { return dim3(blocks_for(rows, warps_per_block)); }
 
+// Templates: a header's __device__ functions have to be that, or inline, which emulated/ makes of
+// __device__ already.
 template <class Index = index_t>
 __device__ Index row_of_warp() {
   return static_cast<Index>(blockIdx.x) * warps_per_block +
@@ -45,13 +47,6 @@ struct Smaller {
     return b < a ? b : a;
   }
 };
-struct Larger {
-  template <class T>
-  __device__ T operator()(T a, T b) const {
-    return a < b ? b : a;
-  }
-};
-
 // In all threads of a block of `threads`, a power of two; `shared` has one element for each.
 template <int threads, class Combine, class T>
 __device__ T block_reduce(T value, T* shared, Combine combine) {
