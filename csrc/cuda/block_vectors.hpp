@@ -1,8 +1,8 @@
 // Blocks of vectors in device memory: n x m, each column a vector, with n large and m small.
 //
 // What core/block_vectors.hpp does, with device pointers in all views and their strides as they
-// are. Sums over rows are taken in chunks of a fixed size and added in a fixed order: two calls give
-// the same bits.
+// are. Sums over rows are taken in chunks of a fixed size and added in a fixed order: two calls
+// give the same bits.
 #pragma once
 
 #include "core/block_vectors.hpp"
@@ -27,7 +27,8 @@ void project_out(const Queue& queue, const Blocks<T>& V, MatrixView<T> W);
 template <class T>
 void combine(const Queue& queue, const Blocks<T>& V, const T* C, MatrixView<T> out);
 
-// max_j |w_j|, the largest Euclidean norm of a column, summed in double. 0 if there is none.
+// max_j |w_j|, the largest Euclidean norm of a column, summed in double. 0 if there is none, NaN if
+// an entry is.
 template <class T>
 double largest_column(const Queue& queue, MatrixView<const T> W);
 

@@ -5,6 +5,7 @@
 
 #include "core/control.hpp"
 #include "core/kernel_operator.hpp"
+#include "cuda/gaussian_sweep.hpp"
 #include "cuda/rows.hpp"
 #include "cuda/runtime.hpp"
 
@@ -24,7 +25,7 @@ namespace eigentropy::cuda {
 //   n^2 T                or the matrix, once it is there
 //   16 n                 s and the weights of a pass
 // A product takes n m T for the scaled vectors and, without the matrix, at most some 100 MB for
-// sums in float64, whatever n is; with it, n m (8 + 8 T).
+// sums in float64, whatever n is; with it, n m (8 + 8 T) for those of stripes of its columns.
 //
 // A matrix in float16 with products in float32 would halve the n^2 T and the time to read it, which
 // is what a product with few vectors takes: entries are in [0, 1], and an error of 2^-11 in each
@@ -57,7 +58,16 @@ class KernelOperator {
   void multiply(const Queue& queue, const T* V, T* out, index_t m, Control& control) const;
 
  private:
-  index_t n_, d_;
+  // out_i <- factors_i sum_j G_ij factors_j, or with the squares of G.
+  Buffer<double> row_sums(const Queue& queue, Entries entries, const Buffer<double>& factors,
+                          Stage& stage) const;
+  void multiply_matrix(const Queue& queue, const T* V, T* out, index_t m) const;
+  bool has_matrix() const { return matrix_.size() > 0; }
+
+  index_t n_;
+  PackedRows<T> X_;                 // without its rows, once there is the matrix
+  DeviceBuffer<T> matrix_;          // n x X_.stride
+  DeviceBuffer<double> on_device_;  // s
   double trace_ = 0.0, kernel_sum_ = 0.0;
   Buffer<double> degrees_, s_;
   mutable std::atomic<double> frobenius2_;  // NaN: not known yet

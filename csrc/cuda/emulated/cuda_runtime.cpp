@@ -132,6 +132,12 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   properties->sharedMemPerBlockOptin = 227 << 10;
   return cudaSuccess;
 }
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int device) {
+  cudaDeviceProp properties;
+  const cudaError_t status = cudaGetDeviceProperties(&properties, device);
+  if (status == cudaSuccess) *value = properties.multiProcessorCount;
+  return status;
+}
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
   const std::lock_guard guard(lock);
   *total = memory_of_device;
@@ -194,6 +200,14 @@ cudaError_t cudaMemcpy2DAsync(void* to, std::size_t to_pitch, const void* from,
 cudaError_t cudaMemsetAsync(void* memory, int value, std::size_t bytes, cudaStream_t stream) {
   const cudaError_t status = status_of(stream);
   if (status == cudaSuccess) std::memset(memory, value, bytes);
+  return status;
+}
+cudaError_t cudaMemset2DAsync(void* memory, std::size_t pitch, int value, std::size_t width,
+                              std::size_t height, cudaStream_t stream) {
+  const cudaError_t status = status_of(stream);
+  for (std::size_t i = 0; status == cudaSuccess && i < height; ++i) {
+    std::memset(static_cast<char*>(memory) + i * pitch, value, width);
+  }
   return status;
 }
 

@@ -1,0 +1,41 @@
+// Products of cuBLAS, in single and double precision. Its matrices are column-major: a row-major
+// matrix is seen as its transpose.
+#pragma once
+
+#include "cuda/handles.hpp"
+
+namespace eigentropy::cuda::blas {
+
+template <class T>
+struct Factor {
+  const T* data;  // of the first of them
+  index_t ld;     // leading dimension
+  index_t step;   // elements from one to the next
+  cublasOperation_t op;
+};
+template <class T>
+struct Result {
+  T* data;
+  index_t ld, step;
+};
+
+// C_b <- alpha op(A_b) op(B_b) + beta C_b for `count` of them, with op(A_b) m x k and op(B_b) k x
+// n.
+inline void gemm(const BlasHandle& handle, index_t m, index_t n, index_t k, float alpha,
+                 const Factor<float>& A, const Factor<float>& B, float beta, const Result<float>& C,
+                 index_t count = 1) {
+  if (m == 0 || n == 0 || count == 0) return;
+  check(cublasSgemmStridedBatched_64(handle, A.op, B.op, m, n, k, &alpha, A.data, A.ld, A.step,
+                                     B.data, B.ld, B.step, &beta, C.data, C.ld, C.step, count),
+        "cublasSgemmStridedBatched");
+}
+inline void gemm(const BlasHandle& handle, index_t m, index_t n, index_t k, double alpha,
+                 const Factor<double>& A, const Factor<double>& B, double beta,
+                 const Result<double>& C, index_t count = 1) {
+  if (m == 0 || n == 0 || count == 0) return;
+  check(cublasDgemmStridedBatched_64(handle, A.op, B.op, m, n, k, &alpha, A.data, A.ld, A.step,
+                                     B.data, B.ld, B.step, &beta, C.data, C.ld, C.step, count),
+        "cublasDgemmStridedBatched");
+}
+
+}  // namespace eigentropy::cuda::blas

@@ -1,0 +1,387 @@
+#include "cuda/kernel_operator.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "checkers.hpp"
+#include "on_device.hpp"
+
+namespace eigentropy::cuda {
+namespace {
+
+using testing::all_near;
+using testing::bitwise_equal;
+using testing::by_precision;
+using testing::gaussian_rows;
+using testing::near;
+
+struct Options {
+  double sigma = 1.5, alpha = 0.5;
+  bool keeps_matrix = false;
+};
+
+// A V and all that comes with it.
+template <class T>
+struct Product {
+  Matrix<T> values;
+  double trace, frobenius2, kernel_sum;
+  std::vector<double> degrees, scaling;
+};
+
+template <class T>
+Product<T> product(const Matrix<T>& Z, const Options& options, const Matrix<T>& V) {
+  const Queue queue(0, nullptr);
+  Control control;
+  const KernelOperator<T> A(queue, rows_on_device(queue, Z),
+                            {options.sigma, options.alpha, options.keeps_matrix}, control);
+  EXPECT_EQ(A.n(), Z.rows());
+  EXPECT_EQ(control.progress(), 1.0);
+  const auto v = to_device(queue, V.data(), static_cast<index_t>(V.size()));
+  const DeviceBuffer<T> out(queue, v.size());
+  A.multiply(queue, v.data(), out.data(), V.cols(), control);
+  const auto values = to_host(queue, out.data(), out.size());
+  Product<T> result{Matrix<T>(V.rows(), V.cols()), A.trace(),
+                    A.frobenius2(queue, control),  A.kernel_sum(),
+                    doubles(A.degrees()),          doubles(A.scaling())};
+  std::copy(values.begin(), values.end(), result.values.data());
+  return result;
+}
+
+// The host's, in double, of the rows as they are once they are rounded to T.
+template <class T>
+Product<double> expected_product(const Matrix<T>& Z, const Options& options, const Matrix<T>& V) {
+  const auto X = testing::centered(Z);
+  const auto rounded = testing::rows_of(X);
+  Matrix<double> rows(Z.rows(), Z.cols()), vectors(V.rows(), V.cols());
+  std::copy(rounded.begin(), rounded.end(), rows.data());
+  std::copy(V.begin(), V.end(), vectors.data());
+  Control control;
+  const eigentropy::KernelOperator<double> A(testing::centered(rows),
+                                             {options.sigma / X.scale, options.alpha}, 2, control);
+  Product<double> result{Matrix<double>(V.rows(), V.cols()),
+                         A.trace(),
+                         A.frobenius2(2, control),
+                         A.kernel_sum(),
+                         doubles(A.degrees()),
+                         doubles(A.scaling())};
+  A.multiply(vectors.const_view(), result.values.view(), 2, control);
+  return result;
+}
+
+// Each within the tolerance of the expected one, relative to it.
+::testing::AssertionResult all_close(const std::vector<double>& actual,
+                                     const std::vector<double>& expected, double tolerance) {
+  if (actual.size() != expected.size()) return ::testing::AssertionFailure() << "other size";
+  for (std::size_t i = 0; i < actual.size(); ++i) {
+    const auto result = near(actual[i], expected[i], tolerance * std::abs(expected[i]));
+    if (!result) return ::testing::AssertionFailure() << "at " << i << ": " << result.message();
+  }
+  return ::testing::AssertionSuccess();
+}
+
+template <class T>
+void expect_as_on_the_host(const Matrix<T>& Z, const Options& options, const Matrix<T>& V) {
+  const double tolerance = by_precision<T>(1e-12, 1e-5);
+  const auto actual = product(Z, options, V);
+  const auto expected = expected_product(Z, options, V);
+  double largest = 0.0;
+  for (const T v : V) largest = std::max(largest, std::abs(static_cast<double>(v)));
+  EXPECT_TRUE(all_near(actual.values, expected.values, tolerance * largest));
+  EXPECT_TRUE(near(actual.trace, expected.trace, tolerance * expected.trace));
+  EXPECT_TRUE(near(actual.frobenius2, expected.frobenius2, tolerance * expected.frobenius2));
+  EXPECT_TRUE(near(actual.kernel_sum, expected.kernel_sum, tolerance * expected.kernel_sum));
+  EXPECT_TRUE(all_close(actual.degrees, expected.degrees, tolerance));
+  EXPECT_TRUE(all_close(actual.scaling, expected.scaling, tolerance));
+}
+
+template <class T>
+void expect_as_on_the_host(const Matrix<T>& Z, Options options, index_t m) {
+  const auto V = gaussian_rows<T>(Z.rows(), m, 5);
+  for (const bool keeps_matrix : {false, true}) {
+    SCOPED_TRACE(keeps_matrix ? "matrix" : "no matrix");
+    options.keeps_matrix = keeps_matrix;
+    expect_as_on_the_host(Z, options, V);
+  }
+}
+
+template <class T>
+void expect_same(const Product<T>& actual, const Product<T>& expected) {
+  EXPECT_TRUE(bitwise_equal(actual.values, expected.values));
+  EXPECT_TRUE(bitwise_equal(actual.degrees, expected.degrees));
+  EXPECT_TRUE(bitwise_equal(actual.scaling, expected.scaling));
+  EXPECT_EQ(actual.trace, expected.trace);
+  EXPECT_EQ(actual.frobenius2, expected.frobenius2);
+  EXPECT_EQ(actual.kernel_sum, expected.kernel_sum);
+}
+
+// As if the device wanted other launches.
+class Override {
+ public:
+  Override(index_t blocks, double flops) { sweep_override() = {blocks, flops}; }
+  ~Override() { sweep_override() = {}; }
+  Override(const Override&) = delete;
+  Override& operator=(const Override&) = delete;
+};
+
+// With the threads of a block in the other order, where that can be chosen.
+template <class Body>
+void emulated_descending(const Body& body) {
+#ifdef EIGENTROPY_CUDA_EMULATED
+  emulated::set_order(emulated::Order::descending);
+  body();
+  emulated::set_order(emulated::Order::ascending);
+#else
+  body();
+#endif
+}
+
+template <class T>
+class DeviceOperator : public ::testing::Test {};
+TYPED_TEST_SUITE(DeviceOperator, testing::Precisions, testing::PrecisionName);
+
+TYPED_TEST(DeviceOperator, IsThatOfTheHostForEverySize) {
+  for (const index_t n : {1, 2, 63, 64, 65, 127, 128, 129, 300}) {
+    SCOPED_TRACE(n);
+    expect_as_on_the_host(gaussian_rows<TypeParam>(n, 6, 1), {}, 5);
+  }
+}
+
+// Both sides of a slice, and of what is summed in registers.
+TYPED_TEST(DeviceOperator, IsThatOfTheHostForEveryDimension) {
+  for (const index_t d : {1, 3, 7, 8, 9, 31, 32, 33, 129, 1024, 1025, 2100}) {
+    SCOPED_TRACE(d);
+    const double sigma = 0.7 * std::sqrt(static_cast<double>(d));
+    expect_as_on_the_host(gaussian_rows<TypeParam>(70, d, 1), {sigma}, 2);
+  }
+}
+
+TYPED_TEST(DeviceOperator, TakesAnyNumberOfVectors) {
+  for (const index_t m : {1, 15, 16, 17, 32, 33, 64, 65, 80, 81, 170}) {
+    SCOPED_TRACE(m);
+    expect_as_on_the_host(gaussian_rows<TypeParam>(135, 6, 1), {}, m);
+  }
+}
+
+TYPED_TEST(DeviceOperator, IsThatOfTheHostForEveryAlpha) {
+  for (const double alpha : {0.0, 0.5, 1.0, 3.0}) {
+    SCOPED_TRACE(alpha);
+    expect_as_on_the_host(gaussian_rows<TypeParam>(205, 6, 1), {1.5, alpha}, 3);
+  }
+}
+
+TYPED_TEST(DeviceOperator, IsThatOfTheHostForRowsWhereAKernelMayGoWrong) {
+  for (const auto& [name, Z, sigma] : cases<TypeParam>()) {
+    SCOPED_TRACE(name);
+    expect_as_on_the_host(Z, {sigma}, 3);
+  }
+}
+
+// Sums over more columns than a stripe of the matrix has, and over more stripes than at once.
+TYPED_TEST(DeviceOperator, ThatIsKeptSumsOverStripesOfItsColumns) {
+  for (const index_t n : {1024, 1500}) {
+    const auto V = gaussian_rows<TypeParam>(n, 3, 5);
+    expect_as_on_the_host(gaussian_rows<TypeParam>(n, 3, 1), {1.5, 0.5, true}, V);
+  }
+}
+
+TYPED_TEST(DeviceOperator, OfRowsThatNoOtherIsNearIsTheIdentity) {
+  Matrix<TypeParam> Z(300, 1);
+  for (index_t i = 0; i < 300; ++i) Z(i, 0) = static_cast<TypeParam>(i * i);
+  const auto V = gaussian_rows<TypeParam>(300, 6, 2);
+  for (const bool keeps_matrix : {false, true}) {
+    for (const double alpha : {0.0, 0.5, 1.0}) {
+      const auto actual = product(Z, {0.01, alpha, keeps_matrix}, V);
+      EXPECT_TRUE(bitwise_equal(actual.values, V));
+      EXPECT_EQ(actual.trace, 300.0);
+      EXPECT_EQ(actual.frobenius2, 300.0);
+      EXPECT_EQ(actual.kernel_sum, 300.0);
+    }
+  }
+}
+
+TYPED_TEST(DeviceOperator, OfEqualRowsIsTheMean) {
+  const Matrix<TypeParam> Z(200, 5, TypeParam(3.7));
+  const auto V = gaussian_rows<TypeParam>(200, 1, 2);
+  double mean = 0.0;
+  for (const TypeParam v : V) mean += static_cast<double>(v) / 200.0;
+  const auto actual = product(Z, {1e-3}, V);
+  EXPECT_TRUE(
+      all_near(actual.values, std::vector<double>(200, mean), 20 * testing::epsilon<TypeParam>));
+  EXPECT_TRUE(near(actual.trace, 1.0, 1e-6));
+  EXPECT_TRUE(near(actual.frobenius2, 1.0, 1e-6));
+}
+
+// Where |x|^2 + |y|^2 - 2 x.y has no correct digit.
+TYPED_TEST(DeviceOperator, OfRowsTwiceKeepsDistancesOfZero) {
+  auto Z = gaussian_rows<TypeParam>(200, 40, 1, 1e4);
+  for (index_t i = 0; i < 100; ++i) {
+    for (index_t k = 0; k < 40; ++k) Z(100 + i, k) = Z(i, k);
+  }
+  expect_as_on_the_host(Z, {1e-3}, 2);
+}
+
+TYPED_TEST(DeviceOperator, OfCloudsThatAreFarApartIsThatOfTheHost) {
+  expect_as_on_the_host(testing::clusters<TypeParam>(300, 20, 3, 1e5, 1), {4.0}, 3);
+}
+
+// All rounding errors of a sum have one direction.
+TYPED_TEST(DeviceOperator, OfRowsOfOneNumberRepeatedIsThatOfTheHost) {
+  for (const index_t d : {64, 128, 300, 1024, 2000, 5000}) {
+    SCOPED_TRACE(d);
+    const double sigma = 2.0 * std::sqrt(static_cast<double>(d));
+    expect_as_on_the_host(repeated_numbers<TypeParam>(70, d), {sigma}, 2);
+  }
+}
+
+TYPED_TEST(DeviceOperator, IsBitwiseTheSameInEveryRun) {
+  const auto Z = gaussian_rows<TypeParam>(300, 5, 1);
+  const auto V = gaussian_rows<TypeParam>(300, 70, 2);
+  for (const bool keeps_matrix : {false, true}) {
+    const Options options{1.0, 0.5, keeps_matrix};
+    expect_same(product(Z, options, V), product(Z, options, V));
+  }
+}
+
+// With blocks of one tile, and of several, the first of which may be in use when the next begins.
+TYPED_TEST(DeviceOperator, IsBitwiseTheSameForEveryOrderOfThreads) {
+  const auto Z = testing::clusters<TypeParam>(300, 1030, 2, 1e3, 1);
+  const auto V = gaussian_rows<TypeParam>(300, 70, 2);
+  for (const index_t blocks : {1, 100}) {
+    const Override plan(blocks, 1e30);
+    for (const bool keeps_matrix : {false, true}) {
+      const Options options{40.0, 0.5, keeps_matrix};
+      const auto ascending = product(Z, options, V);
+      emulated_descending([&] { expect_same(product(Z, options, V), ascending); });
+    }
+  }
+}
+
+// Parts of a row of tiles are added in float64: only its rounding may differ.
+TYPED_TEST(DeviceOperator, DoesNotDependOnHowItIsSharedOut) {
+  const auto Z = gaussian_rows<TypeParam>(400, 5, 1);
+  const auto V = gaussian_rows<TypeParam>(400, 20, 2);
+  const Override one_part(1, 1e30);
+  const auto expected = product(Z, {1.0}, V);
+  const double rounding = by_precision<TypeParam>(1e-14, 1e-6);
+  for (const index_t blocks : {2, 17, 1000}) {
+    for (const double flops : {1.0, 3e6, 1e30}) {
+      const Override plan(blocks, flops);
+      const auto actual = product(Z, {1.0}, V);
+      EXPECT_TRUE(all_near(actual.values, expected.values, rounding));
+      EXPECT_TRUE(all_close(actual.degrees, expected.degrees, 1e-14));
+      EXPECT_TRUE(near(actual.frobenius2, expected.frobenius2, 1e-13 * expected.frobenius2));
+      const auto kept = product(Z, {1.0, 0.5, true}, V);
+      EXPECT_TRUE(all_near(kept.values, expected.values, by_precision<TypeParam>(1e-13, 1e-5)));
+    }
+  }
+}
+
+// One triangle's tiles, each used twice, in rounds: of an even and of an odd number of tiles, one
+// round or several at a time.
+TYPED_TEST(DeviceOperator, IsTheSameFromOneTriangle) {
+  for (const index_t n : {1, 60, 128, 129, 300, 400}) {
+    SCOPED_TRACE(n);
+    const auto Z = testing::clusters<TypeParam>(n, 5, 2, 1e3, 1);
+    const auto V = gaussian_rows<TypeParam>(n, 90, 2);
+    const auto expected = product(Z, {1.0}, V);
+    for (const index_t blocks : {1, 5, 1000}) {
+      const Override plan(blocks, 0.0);
+      sweep_override().one_triangle = true;
+      const auto actual = product(Z, {1.0}, V);
+      EXPECT_TRUE(all_near(actual.values, expected.values, by_precision<TypeParam>(1e-13, 2e-6)));
+      EXPECT_TRUE(
+          all_close(actual.degrees, expected.degrees, by_precision<TypeParam>(1e-13, 1e-6)));
+      EXPECT_TRUE(near(actual.frobenius2, expected.frobenius2,
+                       by_precision<TypeParam>(1e-13, 1e-6) * expected.frobenius2));
+      emulated_descending([&] { expect_same(product(Z, {1.0}, V), actual); });
+    }
+  }
+}
+
+TEST(Tournament, LetsEveryPairMeetOnce) {
+  for (index_t tiles = 1; tiles < 20; ++tiles) {
+    const auto plan = plan_tournament(tiles, 12);
+    EXPECT_EQ(plan.rounds() % 2, 1);
+    EXPECT_GE(plan.rounds(), tiles);
+    EXPECT_GE(plan.launches() * plan.at_once, plan.rounds());
+    EXPECT_GE(plan.at_once, 1);
+    EXPECT_LE(plan.at_once, plan.rounds());
+    EXPECT_GE(plan.pairs() * plan.rounds(), tiles * (tiles + 1) / 2);
+  }
+}
+
+TEST(SweepPlan, CoversAllRowsOfTilesInLaunchesThatAreNotTooLong) {
+  for (const index_t tiles : {1, 2, 7, 391, 7813}) {
+    for (const double flops : {1e3, 1e9, 1e15}) {
+      const auto plan = plan_sweep(tiles, flops, 4e12, 1056);
+      EXPECT_GE(plan.rows_of_tiles, 1);
+      EXPECT_LE(plan.rows_of_tiles, tiles);
+      EXPECT_LE(plan.parts, tiles);
+      EXPECT_GE(plan.launches(tiles) * plan.rows_of_tiles, tiles);
+      if (plan.rows_of_tiles > 1) {
+        EXPECT_LE(flops * static_cast<double>(plan.rows_of_tiles), 4e12);
+      }
+      EXPECT_GE(plan.rows_of_tiles * plan.parts, std::min(index_t{1056}, tiles));
+    }
+  }
+}
+
+TYPED_TEST(DeviceOperator, StopsBetweenLaunchesAndCanBeUsedAgain) {
+  const auto Z = gaussian_rows<TypeParam>(300, 5, 1);
+  const Queue queue(0, nullptr);
+  Control control;
+  const Override launches(1, 1.0);
+  const KernelOperator<TypeParam> A(queue, rows_on_device(queue, Z), {1.0}, control);
+  const auto V = gaussian_rows<TypeParam>(300, 4, 2);
+  const auto v = to_device(queue, V.data(), static_cast<index_t>(V.size()));
+  const DeviceBuffer<TypeParam> out(queue, v.size());
+  Control cancelled;
+  cancelled.cancel();
+  EXPECT_THROW(A.multiply(queue, v.data(), out.data(), 4, cancelled), Interrupted);
+  EXPECT_THROW(A.frobenius2(queue, cancelled), Interrupted);
+  EXPECT_THROW(KernelOperator<TypeParam>(queue, rows_on_device(queue, Z), {1.0}, cancelled),
+               Interrupted);
+  A.multiply(queue, v.data(), out.data(), 4, control);
+  EXPECT_TRUE(bitwise_equal(to_host(queue, out.data(), out.size()), product(Z, {1.0}, V).values));
+}
+
+// The weights of float32 vectors are 0 where q is 1e3 times the smallest, for alpha = 16.
+TEST(DeviceOperatorOfFloats, ThatIsNotFiniteSaysSo) {
+  Matrix<float> Z(1001, 1);
+  Z(1000, 0) = 100;
+  const Queue queue(0, nullptr);
+  Control control;
+  EXPECT_THROW(KernelOperator<float>(queue, rows_on_device(queue, Z), {1.0, 16.0}, control),
+               std::invalid_argument);
+}
+
+TYPED_TEST(DeviceOperator, OfNoVectorsIsNoWork) {
+  const Queue queue(0, nullptr);
+  Control control;
+  const auto Z = gaussian_rows<TypeParam>(10, 5, 1);
+  const KernelOperator<TypeParam> A(queue, rows_on_device(queue, Z), {1.0}, control);
+  A.multiply(queue, nullptr, nullptr, 0, control);
+}
+
+// Rows that do not fit say so, and give back what they took.
+#ifdef EIGENTROPY_CUDA_EMULATED
+TYPED_TEST(DeviceOperator, ThatDoesNotFitSaysSo) {
+  const Queue queue(0, nullptr);
+  Control control;
+  const std::size_t before = device_memory(0).free;
+  emulated::set_memory(std::size_t{1} << 20);
+  EXPECT_THROW(
+      KernelOperator<TypeParam>(queue, rows_on_device(queue, gaussian_rows<TypeParam>(600, 5, 1)),
+                                {1.0, 0.5, true}, control),
+      OutOfDeviceMemory);
+  emulated::set_memory(std::size_t{8} << 30);
+  EXPECT_EQ(device_memory(0).free, before);
+}
+#endif
+
+}  // namespace
+}  // namespace eigentropy::cuda
