@@ -1,0 +1,86 @@
+// Products with the operator, without its matrix and with it.
+#include <algorithm>
+#include <cmath>
+
+#include "cuda/kernel_operator.hpp"
+#include "yardsticks.hpp"
+
+namespace eigentropy::cuda::bench {
+namespace {
+
+// V's columns are the trivial eigenvector sqrt(d), which is what it was after a product.
+template <class T>
+Buffer<T> eigenvectors(const KernelOperator<T>& A, index_t m) {
+  Buffer<T> V(A.n() * m);
+  for (index_t i = 0; i < V.size(); ++i) V[i] = static_cast<T>(std::sqrt(A.degrees()[i / m]));
+  return V;
+}
+
+enum class Way { all_tiles, one_triangle, with_matrix };
+
+template <class T>
+void multiply(benchmark::State& state, Way way) {
+  const bool keeps_matrix = way == Way::with_matrix;
+  const index_t n = state.range(0), d = state.range(1), m = state.range(2);
+  const Queue queue(0, nullptr);
+  Control control;
+  const KernelOperator<T> A(queue, gaussian_rows<T>(queue, n, d), {bandwidth(d), 0.5, keeps_matrix},
+                            control);
+  const auto V = eigenvectors(A, m);
+  const auto v = to_device(queue, V.data(), V.size());
+  const DeviceBuffer<T> out(queue, V.size());
+  run(state, queue, [&] { A.multiply(queue, v.data(), out.data(), m, control); });
+  const auto last = static_cast<double>(to_host(queue, out.data() + V.size() - 1, 1)[0]);
+  const auto expected = static_cast<double>(V[V.size() - 1]);
+  if (!(std::abs(last - expected) <= 1e-4 * expected)) state.SkipWithError("wrong result");
+  const auto entries = static_cast<double>(n) * static_cast<double>(n);
+  const double of_distances = keeps_matrix ? 0.0 : (way == Way::one_triangle ? 1.0 : 2.0);
+  count_flops<T>(state,
+                 entries * (of_distances * static_cast<double>(d) + 2.0 * static_cast<double>(m)));
+  const auto of_vectors = static_cast<double>(n * m) * sizeof(T);
+  count_bytes(state, 2.0 * of_vectors + (keeps_matrix ? entries * sizeof(T)
+                                                      : static_cast<double>(n * d) * sizeof(T)));
+}
+template <class T>
+void matrix_free(benchmark::State& state) {
+  multiply<T>(state, Way::all_tiles);
+}
+// The other way to sweep, to find where it is faster.
+template <class T>
+void from_one_triangle(benchmark::State& state) {
+  sweep_override().one_triangle = true;
+  multiply<T>(state, Way::one_triangle);
+  sweep_override().one_triangle = false;
+}
+template <class T>
+void with_matrix(benchmark::State& state) {
+  multiply<T>(state, Way::with_matrix);
+}
+
+void matrix_free_axes(benchmark::internal::Benchmark* benchmark) {
+  timed(benchmark)->ArgNames({"n", "d", "m"});
+  for (const index_t d : {32, 128, 512}) {
+    for (const index_t m : {1, 16, 80}) {
+      benchmark->Args({sized(50'000, 140), sized(d, d / 16), m});
+    }
+  }
+}
+void matrix_axes(benchmark::internal::Benchmark* benchmark) {
+  timed(benchmark)->ArgNames({"n", "d", "m"});
+  for (const index_t m : {1, 16, 80}) benchmark->Args({sized(50'000, 140), 16, m});
+}
+
+}  // namespace
+
+void register_kernel_operator() {
+  matrix_free_axes(benchmark::RegisterBenchmark("matrix_free<float>", matrix_free<float>));
+  matrix_free_axes(benchmark::RegisterBenchmark("matrix_free<double>", matrix_free<double>));
+  matrix_free_axes(
+      benchmark::RegisterBenchmark("from_one_triangle<float>", from_one_triangle<float>));
+  matrix_free_axes(
+      benchmark::RegisterBenchmark("from_one_triangle<double>", from_one_triangle<double>));
+  matrix_axes(benchmark::RegisterBenchmark("with_matrix<float>", with_matrix<float>));
+  matrix_axes(benchmark::RegisterBenchmark("with_matrix<double>", with_matrix<double>));
+}
+
+}  // namespace eigentropy::cuda::bench
