@@ -13,7 +13,7 @@ VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
 STAMPS := $(VENV)/stamps
 CORE := CMakeLists.txt pyproject.toml $(shell find csrc cmake -type f)
-CXX_SOURCES := $(shell find csrc tests/cpp benchmarks/cpp -name '*.[ch]pp')
+CXX_SOURCES := $(shell find csrc tests/cpp benchmarks/cpp benchmarks/cuda -name '*.[ch]pp' -o -name '*.cu')
 
 .PHONY: help
 help: ## Show this list

@@ -95,6 +95,7 @@ struct SweepOverride {
   index_t blocks = 0;            // as if the device wanted so many a launch; 0: as it is
   double flops_of_launch = 0.0;  // of the longest launch; 0: as it is
   bool one_triangle = false;     // a tournament. Not measured yet where it is faster.
+  index_t stripe = 0;            // columns of a matrix that is kept, summed at once; 0: as it is
 };
 SweepOverride& sweep_override();
 

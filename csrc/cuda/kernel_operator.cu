@@ -34,7 +34,7 @@ __global__ void sum_rows(const T* G, index_t stride, index_t n, const double* fa
 // Of the products of single precision that are added in float64, each sums over so many columns of
 // G. A sum of n products of one sign, rounded n times, is off by some sqrt(n / 3) 2^-25 of itself
 // (1024: 6e-7; 50 000: 4e-6, more than the estimates made of it allow).
-constexpr index_t stripe = 1024;
+constexpr index_t stripe_columns = 1024;
 // Products of so many stripes are in memory before they are added: there is more to do at once, and
 // the sums are read and written less often.
 constexpr index_t stripes_at_once = 8;
@@ -67,8 +67,8 @@ KernelOperator<T>::KernelOperator(const Queue& queue, DeviceRows<T> X,
   const Range range("KernelOperator");
   X = DeviceRows<T>();  // the packed ones are read from here on
   const index_t passes = options.alpha == 0.0 ? 1 : 2;
-  const index_t launches =
-      options.keeps_matrix ? sweep_launches(queue, X_, 0) + passes : passes * sweep_launches(queue, X_, 1);
+  const index_t launches = options.keeps_matrix ? sweep_launches(queue, X_, 0) + passes
+                                                : passes * sweep_launches(queue, X_, 1);
   Stage stage(control, 0.0, 1.0, launches);
   if (options.keeps_matrix) {
     matrix_ = DeviceBuffer<T>(queue, n_ * X_.stride);
@@ -142,6 +142,7 @@ void KernelOperator<T>::multiply(const Queue& queue, const T* V, T* out, index_t
 // diag(s) sum over stripes J of G_.J (diag(s) V)_J
 template <class T>
 void KernelOperator<T>::multiply_matrix(const Queue& queue, const T* V, T* out, index_t m) const {
+  const index_t wanted = sweep_override().stripe, stripe = wanted > 0 ? wanted : stripe_columns;
   const index_t size = n_ * m, stripes = (n_ + stripe - 1) / stripe, whole = n_ / stripe;
   const DeviceBuffer<T> scaled(queue, size);
   scale_vectors<T>(queue, {V, n_, m, 0, m, on_device_.data()}, scaled.data(), n_, m);

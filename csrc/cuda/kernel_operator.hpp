@@ -32,7 +32,8 @@ namespace eigentropy::cuda {
 // would be far above float32's. It is not built.
 //
 // All functions may be called from several threads at once, each with a queue of its own on the
-// operator's device. It must outlive what they asked for.
+// operator's device. It must outlive what they asked for, and the stream with which it was made
+// must outlive it: its memory goes back in that stream's order.
 template <class T>
 class KernelOperator {
  public:
