@@ -170,8 +170,22 @@ __global__ void add_parts(const double* all_sums, index_t rows_of_tiles, index_t
   }
 }
 
-// A tile (I, J) has what belongs at (J, I), too: G is symmetric to the last bit, since sums and
-// products are the same from both sides. Written there, its columns become rows.
+// G <- the tile, where its columns, which lie behind each other, are rows of G.
+template <class T>
+__device__ void write_columns(const T* tile, int tile_i, int tile_j, index_t n, index_t stride,
+                              T* G) {
+  using Shape = TileShape<T>;
+  T* const corner = G + static_cast<index_t>(tile_j) * Shape::side * stride +
+                    static_cast<index_t>(tile_i) * Shape::side;
+  for (int element = static_cast<int>(threadIdx.x) * Shape::pack;
+       element < Shape::side * Shape::side; element += Shape::threads * Shape::pack) {
+    const int j = element / Shape::side;
+    if (static_cast<index_t>(tile_j) * Shape::side + j >= n) continue;
+    store_pack(corner + j * stride + element % Shape::side, load_pack(tile + element));
+  }
+}
+
+// Each tile of the upper triangle is computed once and written twice.
 template <class T>
 __global__ void __launch_bounds__(TileShape<T>::threads, 2)
     write_tiles(TileRows<T> X, index_t first_row_of_tiles, index_t n, T* G) {
@@ -180,18 +194,15 @@ __global__ void __launch_bounds__(TileShape<T>::threads, 2)
   T* const slices = tile + Shape::side * Shape::side;
   const int tile_i = static_cast<int>(first_row_of_tiles) + static_cast<int>(blockIdx.x);
   const Stretch stretch = stretch_of_part(X.stride / Shape::side);
-  for (int tile_j = stretch.begin; tile_j < stretch.end; ++tile_j) {
+  // A tile is put there after a barrier at least, that of its first slice: what was there is read.
+  for (int tile_j = max(stretch.begin, tile_i); tile_j < stretch.end; ++tile_j) {
     gaussian_entries(X, tile_i, tile_j, false, tile, slices);
     __syncthreads();
-    for (int element = static_cast<int>(threadIdx.x) * Shape::pack;
-         element < Shape::side * Shape::side; element += Shape::threads * Shape::pack) {
-      const index_t j = static_cast<index_t>(tile_j) * Shape::side + element / Shape::side;
-      if (j >= n) continue;
-      store_pack(
-          G + j * X.stride + static_cast<index_t>(tile_i) * Shape::side + element % Shape::side,
-          load_pack(tile + element));
-    }
-    // The next tile is put there after a barrier at least, that of its first slice.
+    write_columns(tile, tile_i, tile_j, n, X.stride, G);
+    if (tile_i == tile_j) continue;
+    transpose(tile);
+    __syncthreads();
+    write_columns(tile, tile_j, tile_i, n, X.stride, G);
   }
 }
 

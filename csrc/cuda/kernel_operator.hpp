@@ -17,8 +17,8 @@ namespace eigentropy::cuda {
 // fixed order. G is computed whole, not one triangle of it. That is 2 n^2 (d + m) flops and n^2
 // exponentials for m <= 80 vectors; more are taken in stripes, each of which computes G again.
 //
-// With the matrix (keeps_matrix), G is n x n in device memory, both triangles, and a product is
-// cuBLAS's, 2 n^2 m flops in true single or double precision.
+// With the matrix (keeps_matrix), G is n x n in device memory, both triangles, of which one is
+// computed, and a product is cuBLAS's, 2 n^2 m flops in true single or double precision.
 //
 // Bytes on the device, n and d rounded up to tiles, T = 4 or 8:
 //   n (d + 1) T          the rows, transposed, and their |x|^2; twice that while it is made
