@@ -24,7 +24,7 @@ namespace eigentropy::cuda {
 //   n (d + 1) T          the rows, transposed, and their |x|^2; twice that while it is made
 //   n^2 T                or the matrix, once it is there
 //   16 n                 s and the weights of a pass
-// A product takes n m T for the scaled vectors and, without the matrix, at most some 100 MB for
+// A product takes n m T for the scaled vectors and, without the matrix, at most some 200 MB for
 // sums in float64, whatever n is; with it, n m (8 + 8 T) for those of stripes of its columns.
 //
 // A matrix in float16 with products in float32 would halve the n^2 T and the time to read it, which
