@@ -13,7 +13,7 @@ VENV := $(CURDIR)/.venv
 export PATH := $(VENV)/bin:$(PATH)
 STAMPS := $(VENV)/stamps
 CORE := CMakeLists.txt pyproject.toml $(shell find csrc cmake -type f)
-CXX_SOURCES := $(shell find csrc tests/cpp benchmarks/cpp benchmarks/cuda -name '*.[ch]pp' -o -name '*.cu')
+CXX_SOURCES := $(shell find csrc tests/cpp benchmarks/cpp benchmarks/cuda -name '*.[ch]pp' -o -name '*.cu' -o -path '*/emulated/*.h')
 
 .PHONY: help
 help: ## Show this list
@@ -34,8 +34,9 @@ test-cpp: build/release/build.ninja ## Run the C++ tests
 	cmake --build --preset release
 	ctest --preset release $(CTEST_ARGS)
 
+# With the CUDA plug-in for the emulated device where test-cpp has built it.
 test-python: $(STAMPS)/test ## Run the Python tests
-	$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+	PYTHONPATH=build/release/python $(VENV)/bin/python -m pytest $(PYTEST_ARGS)
 
 test-sanitizers: build/asan-ubsan/build.ninja ## Run the C++ tests with address and UB sanitizers
 	cmake --build --preset asan-ubsan

@@ -47,6 +47,14 @@ class Operator {
     });
   }
 
+  // Its memory goes back on its device, whichever is the current one.
+  ~Operator() {
+    const OnDevice here(device_);
+    std::visit([](auto& A) { A.reset(); }, A_);
+  }
+  Operator(const Operator&) = delete;
+  Operator& operator=(const Operator&) = delete;
+
   template <class Get>
   auto get(const Get& member) const {
     return std::visit([&](const auto& A) { return member(*A); }, A_);

@@ -61,11 +61,8 @@ DeviceArray::DeviceArray(DeviceArray&& other) noexcept
 // In the order of the stream that it was made on. If that is gone, so is all that used the memory.
 DeviceArray::~DeviceArray() {
   if (!is_ours_ || data_ == nullptr) return;
-  int previous = 0;
-  cudaGetDevice(&previous);
-  cudaSetDevice(device_);
+  const OnDevice here(device_);
   if (cudaFreeAsync(data_, stream_) != cudaSuccess) cudaFree(data_);
-  cudaSetDevice(previous);
 }
 
 std::string DeviceArray::dtype() const { return name_of(type_).dtype; }

@@ -21,6 +21,21 @@ inline cudaStream_t stream_of(std::uintptr_t stream) {
   return reinterpret_cast<cudaStream_t>(stream);
 }
 
+// Makes a device the current one of this thread while it lives; never throws.
+class OnDevice {
+ public:
+  explicit OnDevice(int device) {
+    cudaGetDevice(&previous_);
+    cudaSetDevice(device);
+  }
+  ~OnDevice() { cudaSetDevice(previous_); }
+  OnDevice(const OnDevice&) = delete;
+  OnDevice& operator=(const OnDevice&) = delete;
+
+ private:
+  int previous_ = 0;
+};
+
 // Memory of a device with a shape and strides in bytes. It is the caller's, whose `owner` is kept
 // alive, or ours, given back with the array.
 class DeviceArray {
