@@ -1,0 +1,53 @@
+"""The program that compares a GPU with torch, at sizes that take no time on an emulated device."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import gpu
+
+pytestmark = pytest.mark.usefixtures("cuda_core")
+
+
+def test_every_case_is_measured_and_agrees_with_the_cpu(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(gpu, "torch_on_gpu", lambda: None)
+    sizes = ["--entropies", "70", "--informations", "120", "--estimates", "300"]
+    file = tmp_path / "gpu.json"
+    gpu.main([*sizes, "--agreement", "64", "--rounds", "1", "--output", str(file)])
+    found = json.loads(file.read_text())
+    assert [case["case"] for case in found["cases"]] == [
+        "dse float64",
+        "dse float32",
+        "dsmi",
+        "stochastic",
+    ]
+    assert all(case["seconds"]["eigentropy"] > 0.0 for case in found["cases"])
+    assert len(found["agreement"]) == 2 * 8
+    assert found["faults"] == []
+    assert "n =      300" in capsys.readouterr().out
+
+
+def test_what_does_not_fit_is_named_and_left_out(monkeypatch):
+    def too_large():
+        raise MemoryError("the matrix needs 80 GB")
+
+    monkeypatch.setattr(gpu, "torch_on_gpu", lambda: None)
+    monkeypatch.setattr(
+        gpu, "entropy_cases", lambda *_: iter([gpu.Case("dse", {"us": too_large}, 1.0, {"n": 9})])
+    )
+    lines = []
+    monkeypatch.setattr(gpu, "line", lambda case: lines.append(case) or "")
+    none = ["--informations", "--estimates", "--agreement", "30"]
+    gpu.main(["--entropies", "9", *none])
+    assert lines == [{"case": "dse", "n": 9, "left_out": "the matrix needs 80 GB"}]
+
+
+def test_answers_that_differ_are_faults():
+    case = {"case": "dse", "n": 9, "differs": {"torch": 0.2}, "tol": 0.1}
+    row = {"data": "blobs", "dtype": "float64", "relative_difference": 1e-9}
+    assert len(gpu.faults([case], [row])) == 2
+    nan = {**row, "relative_difference": float("nan")}
+    assert len(gpu.faults([{**case, "tol": 0.3}], [nan])) == 1
+    assert gpu.faults([{**case, "tol": 0.3}], [{**row, "dtype": "float32"}]) == []
