@@ -15,6 +15,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,11 @@ def estimate_case(device: Device, n: int, d: int) -> Case:
     return Case("stochastic", {"eigentropy": ours}, TOL, {"n": n, "d": d})
 
 
+def one(make: Callable[[Device, int, int], Case], device: Device, n: int) -> Iterator[Case]:
+    """The case when it is asked for: its rows take memory."""
+    yield make(device, n, 128)
+
+
 def agreement(n: int) -> list[dict[str, Any]]:
     """Entropies on the device and on the CPU."""
     rows = []
@@ -206,13 +212,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--agreement", type=int, default=1000, help="n of the data sets")
     options = parser.parse_args(arguments)
     device = Device(torch_on_gpu())
-    makers: list[tuple[Callable[[], Iterator[Case]], int]] = [
-        *[(lambda n=n: entropy_cases(device, n, 512), n) for n in options.entropies],
-        *[(lambda n=n: iter([information_case(device, n, 128)]), n) for n in options.informations],
-        *[(lambda n=n: iter([estimate_case(device, n, 128)]), n) for n in options.estimates],
+    makers: list[Callable[[], Iterator[Case]]] = [
+        *[partial(entropy_cases, device, n, 512) for n in options.entropies],
+        *[partial(one, information_case, device, n) for n in options.informations],
+        *[partial(one, estimate_case, device, n) for n in options.estimates],
     ]
     cases = []
-    for maker, n in makers:
+    for maker in makers:
         for case in maker():
             try:
                 cases.append(measured(device, case, options.rounds))
