@@ -152,6 +152,8 @@ def test_what_is_given_back_can_be_given_again(Z):
     np.testing.assert_allclose(on_host(coordinates), expected.diffusion_map(3), atol=1e-10)
     result = operator.entropy()
     assert float(result.at(3.0)) == pytest.approx(float(expected.entropy(3.0)), rel=1e-10)
+    single = eg.DiffusionOperator(Foreign(Z), sigma=1.0, dtype="float32").entropy().at(3.0)
+    assert abs(float(single) - float(expected.entropy(3.0))) <= single.error_bound
     x = np.linspace(0, 1, 5)
     np.testing.assert_allclose(result.density(x), expected.entropy().density(x), rtol=1e-9)
 

@@ -100,10 +100,11 @@ def within(error: float, entropy: float, tol: float, base: float = math.e) -> bo
 
 def entropy_error(eigenvalues: Any, t: float, delta: float, trace: float) -> float:
     r"""Bound of \|S(t) - exact S(t)\| in nats; see `entropy_range`."""
-    computed = spectral_entropy(eigenvalues, t, math.e)
-    low, high = entropy_range(eigenvalues, t, delta, trace)
+    values = as_numpy(eigenvalues, "eigenvalues")
+    computed = spectral_entropy(values, t, math.e)
+    low, high = entropy_range(values, t, delta, trace)
     # All three are sums in float64, which matters where they are nearly 0.
-    n = len(eigenvalues)
+    n = len(values)
     own_rounding = n * float(np.finfo(np.float64).eps) * (1.0 + math.log(n))
     return max(high - computed, computed - low) + own_rounding
 
@@ -119,7 +120,7 @@ def entropy_range(eigenvalues: Any, t: float, delta: float, trace: float) -> tup
     they are what the trace leaves beside the others; S is largest where they share it equally, and
     smallest without them.
     """
-    values = np.sort(as_numpy(eigenvalues, "eigenvalues").astype(np.float64))[::-1]
+    values = np.sort(np.asarray(eigenvalues, dtype=np.float64))[::-1]
     values[0] = 1.0
     cut = max(2.0 * delta, NOISE_FLOOR_EPS * EPS)
     resolved = values[: max(1, int((values > cut).sum()))]
