@@ -355,8 +355,8 @@ def outside_of_range(eigenvalues: npt.NDArray[Any]) -> float:
     return max(0.0, -float(eigenvalues.min()), float(eigenvalues.max()) - 1.0)
 
 
-def warn_if_saturated(n: int, others: float, likeness: float, sigma: float) -> None:
-    """Warn where the kernel joins no rows or all of them alike.
+def warn_if_saturated(n: int, others: float, likeness: float, sigma: float) -> bool:
+    """Warn where the kernel joins no rows or all of them alike, and say whether it does.
 
     `others` is the total kernel weight that a mean row gives to the other rows, `likeness` the
     mean off-diagonal entry of G.
@@ -378,5 +378,6 @@ def warn_if_saturated(n: int, others: float, likeness: float, sigma: float) -> N
             "sigma='auto' or a smaller one"
         )
     else:
-        return
+        return False
     warn(message, SaturationWarning)
+    return True

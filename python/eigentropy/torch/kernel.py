@@ -1,0 +1,120 @@
+"""The Gaussian kernel of a batch of tensors, and its width; outside of autograd's graph."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from eigentropy._arrays import as_matrix
+from eigentropy.bandwidth import MEDIAN_FACTOR, SAMPLE_ROWS, resolve_sigma
+
+# Rounding may change the exponent of the kernel by so much; beyond, distances are in float64.
+EXPONENT_ERROR = 1e-5
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """G_ij = exp(-r2_ij / (2 sigma^2)) of a batch, in the precision of the computation."""
+
+    G: torch.Tensor
+    sigma: float
+
+    def of_rows(self, rows: torch.Tensor) -> Kernel:
+        """The kernel of some of the rows, with the same width."""
+        return Kernel(self.G[rows][:, rows], self.sigma)
+
+
+def flat_rows(Z: torch.Tensor) -> torch.Tensor:
+    """(n, ...) as (n, d), refusing what is no batch of real features."""
+    if not isinstance(Z, torch.Tensor):
+        raise TypeError(f"Z must be a torch.Tensor, got {type(Z).__name__}")
+    if not Z.is_floating_point():
+        raise TypeError(f"Z must have a floating-point dtype, got {Z.dtype}")
+    if Z.ndim < 2 or Z.numel() == 0:
+        raise ValueError(f"Z must have shape (n, d), one row a sample, got {tuple(Z.shape)}")
+    return Z.flatten(1)
+
+
+def without_autocast(device: torch.device) -> torch.autocast:
+    """Autocast would round the products of distances to half precision."""
+    return torch.autocast(device_type=device.type, enabled=False)
+
+
+@torch.no_grad()
+def gaussian_kernel(Z: torch.Tensor, sigma: float | str, dtype: torch.dtype) -> Kernel:
+    """The kernel of the rows of Z in `dtype`; NaN as a whole where Z is not finite.
+
+    A rule for sigma looks at the values of Z only: sigma is a constant for the gradient.
+    """
+    rows = Z.detach().to(dtype)
+    if not torch.isfinite(rows).all():  # e.g. an overflow that a gradient scaler is about to skip
+        return Kernel(rows.new_full((len(rows), len(rows)), math.nan), math.nan)
+    with without_autocast(rows.device):
+        r2, reach2 = _squared_distances(rows)
+        width = _sigma(Z, r2, sigma)
+        error = 8.0 * torch.finfo(r2.dtype).eps * reach2 / (2.0 * width**2)
+        if error > EXPONENT_ERROR and dtype != torch.float64:
+            r2, _ = _squared_distances(Z.detach().double())
+            width = _sigma(Z, r2, sigma)
+        return Kernel(torch.exp(r2 * (-0.5 / width**2)).to(dtype), width)
+
+
+def _squared_distances(rows: torch.Tensor) -> tuple[torch.Tensor, float]:
+    """All r2_ij, and the largest |x_i - mean|^2; equal rows have distance 0."""
+    if rows.is_cuda and rows.dtype == torch.float32 and torch.backends.cuda.matmul.allow_tf32:
+        rows = rows.double()  # TF32 has 10 bits, too few for differences
+    rows = rows - rows.mean(dim=0)
+    norms = (rows * rows).sum(dim=1)
+    sums = norms[:, None] + norms
+    r2 = torch.addmm(sums, rows, rows.T, alpha=-2.0)
+    # Below its own rounding a distance is 0, so that rows that are equal stay equal.
+    r2.masked_fill_(r2 <= 4.0 * torch.finfo(r2.dtype).eps * sums, 0.0)
+    r2.fill_diagonal_(0.0)
+    return r2, float(norms.max())
+
+
+def _sigma(Z: torch.Tensor, r2: torch.Tensor, sigma: float | str) -> float:
+    """The width of a rule of `eigentropy.bandwidth`, or the number that was given.
+
+    Widths that follow from the median are found where the tensor is; the rows of other rules go to
+    the CPU.
+    """
+    if sigma in ("auto", "median"):
+        return _median_sigma(r2)
+    if sigma == "sqrt-d":
+        return math.sqrt(Z.shape[1])
+    if isinstance(sigma, str):
+        return resolve_sigma(sigma, as_matrix(Z.detach().cpu()), 0)
+    return sigma
+
+
+def _median_sigma(r2: torch.Tensor) -> float:
+    n = len(r2)
+    if n == 1:
+        return 1.0
+    if n > SAMPLE_ROWS:  # the rows that `bandwidth` samples
+        chosen = np.sort(np.random.default_rng(0).choice(n, SAMPLE_ROWS, replace=False))
+        rows = torch.from_numpy(chosen).to(r2.device)
+        return _median_sigma(r2[rows][:, rows])
+    above = torch.triu_indices(n, n, offset=1, device=r2.device)
+    pairs = r2[above[0], above[1]].double()
+    median = _median_root(pairs)
+    if median == 0.0:  # more than half of the pairs are duplicates: the others set the scale
+        pairs = pairs[pairs > 0.0]
+        if len(pairs) == 0:
+            return 1.0
+        median = _median_root(pairs)
+    return MEDIAN_FACTOR * median
+
+
+def _median_root(squares: torch.Tensor) -> float:
+    """The median of the roots, the mean of both middle ones where their number is even."""
+    lower = squares.median()  # the lower of both
+    median = math.sqrt(float(lower))
+    if len(squares) % 2 == 0 and int((squares <= lower).sum()) == len(squares) // 2:
+        upper = squares.masked_fill(squares <= lower, math.inf).min()
+        median = 0.5 * (median + math.sqrt(float(upper)))
+    return median

@@ -1,0 +1,3 @@
+class CSVLogger: pass
+class JSONLinesLogger: pass
+class TensorBoardLogger: pass
