@@ -1,0 +1,1 @@
+"""DSE against the initial scale."""

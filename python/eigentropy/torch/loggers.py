@@ -1,3 +1,112 @@
-class CSVLogger: pass
-class JSONLinesLogger: pass
-class TensorBoardLogger: pass
+"""Where the values of a monitor go: CSV, JSON lines, TensorBoard, or any function."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+Values = Mapping[str, float]
+Log = Callable[[dict[str, float], int], object]
+StrPath = str | os.PathLike[str]
+
+
+class CSVLogger:
+    """One row a measurement, one column a value, after the column `step`.
+
+    A file that exists is continued. A value that is new gets a column, for which the file is
+    written again.
+    """
+
+    def __init__(self, path: StrPath) -> None:
+        self.path = Path(path)
+
+    def __call__(self, values: Values, step: int) -> None:
+        """Add a row."""
+        row = {"step": str(step), **{key: repr(float(value)) for key, value in values.items()}}
+        columns, rows = self._read()
+        missing = [key for key in row if key not in columns]
+        if missing:
+            columns += missing
+            self._write(columns, [*rows, row])
+        else:
+            with self.path.open("a", newline="") as file:
+                csv.DictWriter(file, columns, restval="").writerow(row)
+
+    def _read(self) -> tuple[list[str], list[dict[str, str]]]:
+        if not self.path.exists():
+            return [], []
+        with self.path.open(newline="") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+            return list(reader.fieldnames or []), rows
+
+    def _write(self, columns: list[str], rows: list[dict[str, str]]) -> None:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, restval="", lineterminator="\r\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        new = self.path.with_name(f".{self.path.name}.new")
+        new.write_bytes(text.getvalue().encode())
+        new.replace(self.path)
+
+
+class JSONLinesLogger:
+    """One JSON document a line and measurement; NaN, which JSON does not have, is null."""
+
+    def __init__(self, path: StrPath) -> None:
+        self.path = Path(path)
+
+    def __call__(self, values: Values, step: int) -> None:
+        """Add a line."""
+        known = {key: value if math.isfinite(value) else None for key, value in values.items()}
+        with self.path.open("a") as file:
+            file.write(json.dumps({"step": step, **known}, allow_nan=False) + "\n")
+
+
+class TensorBoardLogger:
+    """Scalars by a SummaryWriter, or anything else with `add_scalar(name, value, step)`.
+
+    Given a directory, it makes the writer, which needs the package tensorboard.
+    """
+
+    def __init__(self, writer: Any) -> None:
+        if isinstance(writer, (str, os.PathLike)):
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError as error:
+                raise ImportError(
+                    "TensorBoardLogger needs TensorBoard: pip install tensorboard"
+                ) from error
+            writer = SummaryWriter(os.fspath(writer))
+        self.writer = writer
+
+    def __call__(self, values: Values, step: int) -> None:
+        """Add a scalar for each value."""
+        for key, value in values.items():
+            self.writer.add_scalar(key, value, step)
+
+
+def as_log(log: Any) -> Log:
+    """The function behind the argument `log`: a callable, a writer, or the path of a file."""
+    if callable(log):
+        function: Log = log
+        return function
+    if hasattr(log, "add_scalar"):
+        return TensorBoardLogger(log)
+    if isinstance(log, (str, os.PathLike)):
+        suffix = Path(log).suffix.lower()
+        if suffix == ".csv":
+            return CSVLogger(log)
+        if suffix in (".jsonl", ".ndjson"):
+            return JSONLinesLogger(log)
+        raise ValueError(f"log as a path must end in .csv or .jsonl, got {os.fspath(log)!r}")
+    raise TypeError(
+        "log must be a callable log(values, step), a SummaryWriter or a path, got "
+        f"{type(log).__name__}"
+    )

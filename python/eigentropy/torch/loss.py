@@ -141,9 +141,10 @@ class SpectralEntropy(torch.nn.Module):
         """
         rows = flat_rows(Z)
         kernel = self._kernel(rows)
-        return kernel_entropy(rows, kernel, self.settings)
+        value: torch.Tensor = kernel_entropy(rows, kernel, self.settings)
+        return value
 
-    @torch.compiler.disable  # numbers go to the host here
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # numbers go to the host
     def _kernel(self, rows: torch.Tensor) -> Kernel:
         kernel = gaussian_kernel(rows, self.settings.sigma, self.settings.dtype(rows))
         self.sigma_used, n = kernel.sigma, len(rows)
@@ -293,7 +294,7 @@ def _groups(labels: Any, n: int, device: torch.device) -> list[torch.Tensor]:
     return list(torch.split(order, np.bincount(codes).tolist()))
 
 
-@torch.compiler.disable
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def kernel_entropy(rows: torch.Tensor, kernel: Kernel, settings: Settings) -> torch.Tensor:
     """S of the rows that have this kernel, with a gradient to the rows."""
     value: torch.Tensor = _Entropy.apply(rows, kernel, settings)  # type: ignore[no-untyped-call]
@@ -304,9 +305,7 @@ class _Entropy(torch.autograd.Function):
     """From rows to S; the kernel comes along and is a function of the rows, not a variable."""
 
     @staticmethod
-    def forward(
-        ctx: Any, rows: torch.Tensor, kernel: Kernel, settings: Settings
-    ) -> torch.Tensor:
+    def forward(ctx: Any, rows: torch.Tensor, kernel: Kernel, settings: Settings) -> torch.Tensor:
         """S in the precision of the kernel."""
         with without_autocast(rows.device):
             A, q, d = _operator(kernel.G, settings.alpha)
@@ -340,9 +339,7 @@ class _Entropy(torch.autograd.Function):
             return (gradient * factor).to(rows.dtype), None, None
 
 
-def _operator(
-    G: torch.Tensor, alpha: float
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _operator(G: torch.Tensor, alpha: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """A = D^-1/2 K D^-1/2, and the densities q and degrees d of K = G / (q q^T)^alpha."""
     q = G.sum(dim=1)
     scale = q**-alpha
@@ -356,8 +353,9 @@ def _eigenvalues(A: torch.Tensor) -> torch.Tensor:
     if bool(torch.isnan(A[0, 0])):
         return A.new_full((len(A),), math.nan)
     if A.device.type == "cpu":
-        return torch.from_numpy(eigvalsh(as_numpy(A, "A"), overwrite=True).copy())
-    return torch.linalg.eigvalsh(A)
+        return torch.tensor(eigvalsh(as_numpy(A, "A"), overwrite=True))
+    eigenvalues: torch.Tensor = torch.linalg.eigvalsh(A)
+    return eigenvalues
 
 
 def _eigenpairs(A: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -365,7 +363,7 @@ def _eigenpairs(A: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return A.new_full((len(A),), math.nan), torch.full_like(A, math.nan)
     try:
         eigenvalues, V = torch.linalg.eigh(A)
-    except torch.linalg.LinAlgError:  # did not converge, which happens in float32 if at all
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # did not converge
         eigenvalues, V = torch.linalg.eigh(A.double())
     return eigenvalues, V.to(A.dtype)
 

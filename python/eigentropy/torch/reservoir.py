@@ -1,0 +1,121 @@
+"""A bounded random sample of the activations that pass by in training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from eigentropy._options import integer
+from eigentropy.torch.layers import Pooling, first_tensor, pooled, unwrapped
+
+Array = npt.NDArray[Any]
+Hook = Callable[..., None]
+
+
+class Reservoir:
+    """At most `capacity` samples of those that have passed since it was emptied (algorithm R).
+
+    All layers hold the same samples, in the same order. Only forward passes in training mode with
+    gradients count, of these the last one before `commit`.
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        layers: Mapping[str, torch.nn.Module],
+        pooling: Pooling,
+        capacity: int,
+        seed: int,
+    ) -> None:
+        if isinstance(model, torch.nn.DataParallel) and len(model.device_ids) > 1:
+            raise ValueError(
+                "a reservoir cannot watch the replicas of DataParallel; use a probe instead"
+            )
+        self.capacity = integer(capacity, "reservoir", at_least=1)
+        self.pooling = pooling
+        self.generator = np.random.default_rng(seed)
+        self.seen = 0
+        self.stored: dict[str, Array] = {}
+        self.labels: dict[int, Any] = {}
+        self._forget_batch()
+        self.handles = [unwrapped(model).register_forward_pre_hook(_uncompiled(self._start))]
+        for name, module in layers.items():
+
+            def hook(module: Any, _: Any, output: Any, name: str = name) -> None:
+                self._record(module, name, output)
+
+            self.handles.append(module.register_forward_hook(_uncompiled(hook)))
+
+    def _forget_batch(self) -> None:
+        self.size = 0
+        self.slots: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self.rows: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self.batch: dict[str, Array] = {}
+
+    def _start(self, *_: Any) -> None:
+        if torch.is_grad_enabled():
+            self._forget_batch()
+
+    def _record(self, module: torch.nn.Module, name: str, output: Any) -> None:
+        if not (module.training and torch.is_grad_enabled()):
+            return
+        if self.size == 0:
+            self._draw(len(first_tensor(output, name)))
+        rows = pooled(output, name, self.pooling, self.size)
+        chosen = rows[torch.from_numpy(self.rows).to(rows.device)]  # a copy
+        self.batch.pop(name, None)
+        self.batch[name] = chosen.cpu().numpy()
+
+    def _draw(self, size: int) -> None:
+        """Which rows of a batch go to which places; of two for one place the later stays."""
+        positions = self.seen + np.arange(size)
+        drawn = self.generator.integers(0, positions + 1)
+        slots = np.where(positions < self.capacity, positions, drawn)
+        backwards = np.flatnonzero(slots < self.capacity)[::-1]
+        self.slots, first = np.unique(slots[backwards], return_index=True)
+        self.rows, self.size = backwards[first], size
+
+    def commit(self, labels: Any = None) -> None:
+        """Take over what was chosen of the last batch."""
+        if labels is not None:
+            if len(labels) != self.size:
+                raise ValueError(
+                    f"labels has {len(labels)} entries, the last batch in training mode has "
+                    f"{self.size} rows"
+                )
+            for slot, row in zip(self.slots.tolist(), self.rows.tolist(), strict=True):
+                self.labels[slot] = labels[row]
+        for name, part in self.batch.items():
+            if name not in self.stored or self.stored[name].shape[1] != part.shape[1]:
+                self.stored[name] = np.zeros((self.capacity, part.shape[1]), part.dtype)
+            self.stored[name][self.slots] = part
+        self.seen += self.size
+        self._forget_batch()
+
+    @property
+    def n(self) -> int:
+        """Number of samples that it holds."""
+        return min(self.seen, self.capacity)
+
+    def take(self) -> tuple[dict[str, Array], list[Any]]:
+        """The samples of each layer and their labels, as far as these were given; empties it."""
+        n = self.n
+        activations = {name: rows[:n].copy() for name, rows in self.stored.items()}
+        labels = [self.labels[slot] for slot in range(n) if slot in self.labels]
+        self.seen, self.stored, self.labels = 0, {}, {}
+        return activations, labels
+
+    def remove(self) -> None:
+        """Take the hooks off the model."""
+        for handle in self.handles:
+            handle.remove()
+
+
+def _uncompiled(hook: Hook) -> Hook:
+    """Dynamo must not look inside: what a hook does is no part of the model."""
+    disabled: Hook = torch.compiler.disable(hook)  # type: ignore[no-untyped-call]
+    return disabled
