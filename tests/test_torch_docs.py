@@ -1,0 +1,78 @@
+"""The examples of docs/torch.md and of the docstrings run, and say what they are said to."""
+
+from __future__ import annotations
+
+import csv
+import doctest
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
+
+from eigentropy.torch import loss, monitor  # noqa: E402
+
+DOCUMENT = Path(__file__).parent.parent / "docs" / "torch.md"
+
+
+def test_the_examples_run_one_after_the_other(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    examples = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    assert len(examples) == 3
+    names: dict[str, object] = {}
+    for example in examples:
+        exec(compile(example, DOCUMENT.name, "exec"), names)
+    with Path("run.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["1", "2", "3", "4", "5"]
+    assert {"dse/1", "dse/2", "dsmi_y/1", "dsmi_y_adjusted/2"} <= set(rows[0])
+    assert "<- recommended" in capsys.readouterr().out
+    assert names["result"].recommended in (0.01, 0.1, 1.0, 10.0)
+
+
+def test_the_quick_start_has_ten_lines_beside_its_imports():
+    example = re.search(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL).group(1)
+    lines = [line for line in example.splitlines() if line and "import" not in line]
+    assert len(lines) == 10
+
+
+@pytest.mark.parametrize("module", [loss, monitor])
+def test_the_examples_of_the_docstrings_are_right(module):
+    result = doctest.testmod(module)
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None   # as if it were not installed
+import eigentropy
+try:
+    import eigentropy.torch
+except ImportError as error:
+    print(error)
+"""
+
+
+def test_without_torch_the_package_works_and_the_extra_is_named():
+    output = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH], capture_output=True, text=True, check=True
+    ).stdout
+    assert "pip install 'eigentropy[torch]'" in output
+
+
+def test_the_package_does_not_import_torch_by_itself():
+    command = "import sys, eigentropy; print('torch' in sys.modules)"
+    output = subprocess.run(
+        [sys.executable, "-c", command], capture_output=True, text=True, check=True
+    ).stdout
+    assert output.strip() == "False"
+
+
+def test_inside_of_the_package_torch_is_the_library():
+    assert loss.torch is torch
+    assert loss.torch.__name__ == "torch"
