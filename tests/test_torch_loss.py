@@ -10,6 +10,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
 import eigentropy as eg  # noqa: E402
+from eigentropy import _memory  # noqa: E402
 from eigentropy.torch import EntropyLoss, InformationLoss, SpectralEntropy  # noqa: E402
 from eigentropy.torch.kernel import gaussian_kernel  # noqa: E402
 
@@ -343,6 +344,30 @@ def test_labels_that_do_not_fit_are_refused():
         EntropyLoss(goal="up")
     with pytest.raises(TypeError, match="schedule must be a callable"):
         EntropyLoss(schedule=3)
+
+
+def test_a_second_derivative_is_refused_and_not_wrong():
+    Z = batch()
+    with pytest.raises(RuntimeError, match="no second derivative: leave out create_graph=True"):
+        torch.autograd.grad(SpectralEntropy(sigma=1.0)(Z), Z, create_graph=True)
+
+
+# Dynamo looks at the gradients of what is no leaf, and hides the warning about it, but no error.
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")
+def test_a_compiled_loss_is_the_same():
+    module, Z = SpectralEntropy(sigma=1.0), batch()
+    torch._dynamo.reset()
+    compiled = torch.compile(lambda Z: 2.0 * module(Z.tanh()), backend="eager")
+    slope = torch.autograd.grad(compiled(Z), Z)[0]
+    expected = torch.autograd.grad(2.0 * module(Z.tanh()), Z)[0]
+    torch.testing.assert_close(slope, expected, rtol=0.0, atol=0.0)
+    torch._dynamo.reset()
+
+
+def test_a_batch_that_cannot_fit_is_refused_before_it_is_computed(monkeypatch):
+    monkeypatch.setattr(_memory, "available", lambda: 2.0**30)
+    with pytest.raises(MemoryError, match="the gradient for a batch of 20000, 6 matrices"):
+        SpectralEntropy()(torch.zeros(20_000, 1))
 
 
 def test_the_random_state_is_left_alone():

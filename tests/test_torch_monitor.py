@@ -461,7 +461,33 @@ def test_data_parallel_is_unwrapped(net):
     assert Monitor(nn.DataParallel(net), LAYERS, probe=(x, y)).measure() == expected
 
 
-def test_models_with_several_arguments(net):
+@pytest.fixture
+def process_group(tmp_path):
+    """A group of this process alone."""
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1
+    )
+    yield
+    torch.distributed.destroy_process_group()
+
+
+def test_distributed_data_parallel_is_unwrapped(net, process_group):
+    x, y = blobs()
+    expected = Monitor(net, LAYERS, probe=(x, y)).measure()
+    parallel = nn.parallel.DistributedDataParallel(net)
+    assert Monitor(parallel, LAYERS, probe=(x, y)).measure() == expected
+
+
+def test_only_the_first_rank_measures(net, process_group, monkeypatch):
+    seen = []
+    monitor = Monitor(net, "head", probe=blobs(), log=lambda values, step: seen.append(step))
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 1)
+    assert monitor.step() == {}
+    assert monitor.history == seen == []
+    assert monitor.steps == 1
+
+
+def test_models_with_several_arguments():
     class Two(nn.Module):
         def __init__(self):
             super().__init__()

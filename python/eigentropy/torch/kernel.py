@@ -8,11 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from eigentropy import _memory
 from eigentropy._arrays import as_matrix
 from eigentropy.bandwidth import MEDIAN_FACTOR, SAMPLE_ROWS, resolve_sigma
 
 # Rounding may change the exponent of the kernel by so much; beyond, distances are in float64.
 EXPONENT_ERROR = 1e-5
+
+# Batches of more rows are compared with the memory that there is: kernel, operator and
+# eigenvectors stay until the backward pass, which has three more at a time.
+CHECKED_FROM = 4096
+MATRICES = 6
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,7 @@ def gaussian_kernel(Z: torch.Tensor, sigma: float | str, dtype: torch.dtype) -> 
 
     A rule for sigma looks at the values of Z only: sigma is a constant for the gradient.
     """
+    _require_memory(Z, dtype)
     rows = Z.detach().to(dtype)
     if not torch.isfinite(rows).all():  # e.g. an overflow that a gradient scaler is about to skip
         return Kernel(rows.new_full((len(rows), len(rows)), math.nan), math.nan)
@@ -60,6 +67,17 @@ def gaussian_kernel(Z: torch.Tensor, sigma: float | str, dtype: torch.dtype) -> 
             r2, _ = _squared_distances(Z.detach().double())
             width = _sigma(Z, r2, sigma)
         return Kernel(torch.exp(r2 * (-0.5 / width**2)).to(dtype), width)
+
+
+def _require_memory(Z: torch.Tensor, dtype: torch.dtype) -> None:
+    """Refuse, on the CPU, what cannot fit; elsewhere PyTorch itself says so."""
+    n = len(Z)
+    if Z.device.type == "cpu" and n > CHECKED_FROM:
+        _memory.require(
+            float(n) * n * MATRICES * dtype.itemsize,
+            f"the gradient for a batch of {n}, {MATRICES} matrices of {n} x {n},",
+            "use a part of the batch",
+        )
 
 
 def _squared_distances(rows: torch.Tensor) -> tuple[torch.Tensor, float]:
@@ -100,7 +118,7 @@ def _median_sigma(r2: torch.Tensor) -> float:
         rows = torch.from_numpy(chosen).to(r2.device)
         return _median_sigma(r2[rows][:, rows])
     above = torch.triu_indices(n, n, offset=1, device=r2.device)
-    pairs = r2[above[0], above[1]].double()
+    pairs = r2[above[0], above[1]]
     median = _median_root(pairs)
     if median == 0.0:  # more than half of the pairs are duplicates: the others set the scale
         pairs = pairs[pairs > 0.0]

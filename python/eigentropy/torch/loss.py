@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.autograd.function import once_differentiable
 
 from eigentropy._arrays import as_numpy
 from eigentropy._options import logarithm_base, nonnegative, one_of, positive
@@ -69,6 +68,8 @@ class SpectralEntropy(torch.nn.Module):
     far or in separate clusters. Eigenvalues below the solver's noise enter g as that noise level,
     where :math:`\lambda^{t-1} \log\lambda` would have no limit. From A to the rows it is matrix
     products. Time O(n^3 + n^2 d), memory some n x n matrices.
+
+    There is no second derivative, and ``create_graph=True`` says so.
 
     sigma is a constant for the gradient, also where a rule chooses it from the batch. With "auto" S
     does not depend on the scale of the batch, but this gradient points along it, too; a loss that
@@ -133,6 +134,8 @@ class SpectralEntropy(torch.nn.Module):
         ------
         ValueError, TypeError
             Z is no batch of rows of floating-point numbers.
+        MemoryError
+            On the CPU: some matrices of n x n do not fit; raised before they are allocated.
 
         Warns
         -----
@@ -318,9 +321,12 @@ class _Entropy(torch.autograd.Function):
             return spectrum.entropy(A.dtype)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         """dS/dZ from V g V^T = dS/dA; docs/torch.md has the derivation."""
+        if torch.is_grad_enabled():  # PyTorch would take this gradient for a constant
+            raise RuntimeError(
+                "the spectral entropy has no second derivative: leave out create_graph=True"
+            )
         rows, G, A, q, d, V, g = ctx.saved_tensors
         with without_autocast(rows.device):
             BA = ((V * g) @ V.T).mul_(A)
