@@ -15,6 +15,8 @@ extensions = [
 ]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
+# Base classes of the adapters; the API reference needs no more of these libraries.
+autodoc_mock_imports = ["lightning", "torchmetrics", "transformers"]
 numpydoc_show_class_members = False
 autodoc_typehints = "none"
 html_theme = "furo"

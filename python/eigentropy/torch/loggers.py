@@ -110,3 +110,10 @@ def as_log(log: Any) -> Log:
         "log must be a callable log(values, step), a SummaryWriter or a path, got "
         f"{type(log).__name__}"
     )
+
+
+def as_list(log: Any) -> list[Any]:
+    """The loggers behind the argument `log`: none, one, or a list of them."""
+    if log is None:
+        return []
+    return list(log) if isinstance(log, (list, tuple)) else [log]

@@ -18,7 +18,7 @@ from eigentropy._warnings import warn
 from eigentropy.groups import group_codes
 from eigentropy.measuring import Measurement, Settings, Variable, measure
 from eigentropy.torch.layers import Pooling, checked_pooling, find_layers, unwrapped
-from eigentropy.torch.loggers import as_log
+from eigentropy.torch.loggers import as_list, as_log
 from eigentropy.torch.probe import Probe
 from eigentropy.torch.reservoir import Reservoir
 
@@ -86,6 +86,8 @@ class Monitor:
     layers : tuple of str
     steps : int
         Number of calls of `step`.
+    removed : bool
+        By `remove`, or at the end of the `with` block.
 
     Raises
     ------
@@ -149,11 +151,11 @@ class Monitor:
         self._pooling = checked_pooling(pooling)
         self._model = model
         self._modules = find_layers(unwrapped(model), layers)
-        self._logs = [as_log(one) for one in _as_list(log)]
+        self._logs = [as_log(one) for one in as_list(log)]
         self.layers = tuple(self._modules)
         self.history: list[dict[str, float]] = []
         self.steps = 0
-        self._removed = False
+        self.removed = False
         self._said: set[tuple[str, str]] = set()
         self._probe: Probe | None = None
         self._reservoir: Reservoir | None = None
@@ -312,12 +314,12 @@ class Monitor:
                     )
 
     def _check_open(self) -> None:
-        if self._removed:
+        if self.removed:
             raise RuntimeError("the monitor was removed from its model")
 
     def remove(self) -> None:
         """Take the monitor off the model; the history stays."""
-        self._removed = True
+        self.removed = True
         if self._reservoir is not None:
             self._reservoir.remove()
 
@@ -350,12 +352,6 @@ _NOT_RUN = {
     True: "no forward pass in training mode has called it, or the model was compiled, and had run, "
     "before the monitor was made",
 }
-
-
-def _as_list(log: Any) -> list[Any]:
-    if log is None:
-        return []
-    return list(log) if isinstance(log, (list, tuple)) else [log]
 
 
 def _samples_and_labels(probe: Any) -> tuple[Any, Any]:

@@ -1,0 +1,80 @@
+"""A monitor as a callback of Hugging Face's Trainer: `pip install transformers accelerate`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from eigentropy.torch.loggers import as_list, as_log
+from eigentropy.torch.monitor import Monitor
+
+try:
+    from transformers import TrainerCallback
+except ImportError as error:
+    raise ImportError(
+        "eigentropy.torch.transformers needs transformers: pip install transformers accelerate"
+    ) from error
+
+
+class MonitorCallback(TrainerCallback):  # type: ignore[misc]
+    """Measures a model's layers at each evaluation of a Trainer.
+
+    The values join `state.log_history`, which the Trainer saves with its checkpoints, and go to
+    `log` at the Trainer's global step. An evaluation outside of `train` measures nothing.
+
+    Parameters
+    ----------
+    layers, probe, every, log, **options
+        Of `eigentropy.torch.Monitor`; `every` counts evaluations. The samples of the probe are what
+        the model takes by name, such as ``{"input_ids": ..., "attention_mask": ...}``.
+
+    Attributes
+    ----------
+    monitor : Monitor or None
+        From the start of training on.
+    """
+
+    def __init__(
+        self,
+        layers: str | Sequence[str],
+        probe: Any,
+        *,
+        every: int = 1,
+        log: Any = None,
+        **options: Any,
+    ) -> None:
+        self._arguments = {"layers": layers, "probe": probe, "every": every, **options}
+        self._logs = as_list(log)
+        self.monitor: Monitor | None = None
+        self._state: Any = None
+
+    def on_train_begin(
+        self, args: Any, state: Any, control: Any, model: torch.nn.Module, **others: Any
+    ) -> None:
+        """Make the monitor."""
+
+        def log(values: dict[str, float], step: int) -> None:
+            entry = {**values, "step": self._state.global_step, "epoch": self._state.epoch}
+            self._state.log_history.append(entry)
+
+        self._state = state
+        self.monitor = Monitor(
+            model, log=[log, *map(self._at_global_step, self._logs)], **self._arguments
+        )
+
+    def _at_global_step(self, log: Any) -> Any:
+        function = as_log(log)
+        return lambda values, step: function(values, self._state.global_step)
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        """Count an evaluation, and measure if it is one of `every`."""
+        if self.monitor is not None and not self.monitor.removed:
+            self._state = state
+            self.monitor.step()
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        """Take the monitor off the model; the history stays."""
+        if self.monitor is not None:
+            self.monitor.remove()
