@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from eigentropy import _memory
+from eigentropy._arrays import as_numpy
 from eigentropy._options import integer
 from eigentropy.torch.layers import Pooling, pooled, unwrapped
 
@@ -44,7 +45,7 @@ class Probe:
 
     def vectors(self) -> Array:
         """The samples as (n, d)."""
-        leaves = [np.asarray(_as_array(leaf)).reshape(self.n, -1) for leaf in _leaves(self.x)]
+        leaves = [_as_array(leaf).reshape(self.n, -1) for leaf in _leaves(self.x)]
         return leaves[0] if len(leaves) == 1 else np.concatenate(leaves, axis=1)
 
     def activations(
@@ -196,8 +197,8 @@ def _chosen(leaf: Any, rows: Any) -> Any:
     return np.asarray(leaf[rows])
 
 
-def _as_array(leaf: Any) -> Any:
-    return leaf.detach().cpu().numpy() if isinstance(leaf, torch.Tensor) else leaf
+def _as_array(leaf: Any) -> Array:
+    return as_numpy(leaf.detach().cpu() if isinstance(leaf, torch.Tensor) else leaf, "probe")
 
 
 def _as_tensor(leaf: Any, like: torch.Tensor | None) -> torch.Tensor:
