@@ -76,8 +76,12 @@ class Monitor:
         A probe of more samples is thinned to so many, drawn once. None: never.
     batch_size : int
         Of the probe's passes.
-    t, sigma, alpha, base, method, tol, n_null, n_clusters, clustering, seed
-        As in `eigentropy.measuring.Settings`.
+    n_null : int
+        Random partitions behind each information: fewer than for a single measurement, since they
+        are the same at every step and shift the whole curve alike.
+    t, sigma, alpha, base, method, tol, n_clusters, clustering, seed
+        As in `eigentropy.diffusion_spectral_mutual_information`; `clustering` is its `clusters`,
+        for the input.
 
     Attributes
     ----------
@@ -136,7 +140,7 @@ class Monitor:
         base: float = 2.0,
         method: str = "auto",
         tol: float = 1e-3,
-        n_null: int = 20,
+        n_null: int = 5,
         n_clusters: int = 10,
         clustering: str = "spectral",
         seed: int = 0,
