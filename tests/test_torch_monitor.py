@@ -674,11 +674,13 @@ def test_csv_has_one_row_a_measurement_and_goes_on(net, tmp_path):
     assert list(rows[0]) == ["step", *first]
     assert [row["step"] for row in rows] == ["1", "2"]
     assert float(rows[1]["dse/head"]) == second["dse/head"]
-    CSVLogger(str(path))({"accuracy": math.nan}, 3)
+    log = CSVLogger(str(path))
+    log({"accuracy": math.nan}, 3)
+    log({"accuracy": 0.5}, 4)
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["step", *first, "accuracy"]
-    assert [row["accuracy"] for row in rows] == ["", "", "nan"]
+    assert [row["accuracy"] for row in rows] == ["", "", "nan", "0.5"]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["run.csv"]
 
 

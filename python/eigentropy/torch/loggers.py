@@ -25,18 +25,18 @@ class CSVLogger:
 
     def __init__(self, path: StrPath) -> None:
         self.path = Path(path)
+        self._columns: list[str] = []
 
     def __call__(self, values: Values, step: int) -> None:
         """Add a row."""
         row = {"step": str(step), **{key: repr(float(value)) for key, value in values.items()}}
-        columns, rows = self._read()
-        missing = [key for key in row if key not in columns]
-        if missing:
-            columns += missing
-            self._write(columns, [*rows, row])
+        if not self._columns or not self.path.exists() or row.keys() - set(self._columns):
+            columns, rows = self._read()
+            self._columns = list(dict.fromkeys([*columns, *row]))
+            self._write(self._columns, [*rows, row])
         else:
             with self.path.open("a", newline="") as file:
-                csv.DictWriter(file, columns, restval="").writerow(row)
+                csv.DictWriter(file, self._columns, restval="").writerow(row)
 
     def _read(self) -> tuple[list[str], list[dict[str, str]]]:
         if not self.path.exists():
