@@ -418,6 +418,33 @@ def test_a_layer_that_does_not_run_is_said_once():
     assert set(values) == {"dse/a"}
 
 
+class Sometimes(nn.Module):
+    """Its layer `late` runs for batches of more than 20."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.late = nn.Linear(4, 6), nn.Tanh()
+
+    def forward(self, x):
+        x = self.first(x)
+        return self.late(x) if len(x) > 20 else x
+
+
+def test_a_layer_that_does_not_run_for_all_samples_has_no_values():
+    monitor = Monitor(Sometimes(), ["first", "late"], probe=blobs()[0], batch_size=50)
+    with pytest.warns(UserWarning, match="layer 'late', step 1: did not run, or not for all"):
+        values = monitor.step()
+    assert set(values) == {"dse/first"}
+    net = Sometimes()
+    with Monitor(net, ["first", "late"], reservoir=100, every=2) as monitor:
+        net(torch.randn(30, 4))
+        monitor.step()
+        net(torch.randn(10, 4))
+        with pytest.warns(UserWarning, match="layer 'late', step 2: did not run, or not for all"):
+            values = monitor.step()
+    assert set(values) == {"dse/first"}
+
+
 def test_a_logger_that_fails_is_warned_about_once_and_the_others_go_on(net):
     seen = []
 
@@ -646,7 +673,9 @@ def test_a_reservoir_without_labels_or_with_too_few_says_so():
 
 def test_a_reservoir_without_a_pass_measures_nothing_and_says_so():
     monitor = Monitor(nn.Sequential(nn.Linear(4, 6)), "0", reservoir=9)
-    with pytest.warns(UserWarning, match="layer '0', step 1: did not run: no forward pass"):
+    with pytest.warns(
+        UserWarning, match="layer '0', step 1: did not run, or not for all samples: not every"
+    ):
         assert monitor.step() == {}
 
 

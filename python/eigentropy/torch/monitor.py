@@ -255,7 +255,9 @@ class Monitor:
                 variables = {"dsmi_y": Variable("labels", np.asarray(labels), "auto")}
         for name in self.layers:
             if name not in rows:
-                self._say(name, "did not run: " + _NOT_RUN[self._probe is None])
+                self._say(
+                    name, "did not run, or not for all samples: " + _NOT_RUN[self._probe is None]
+                )
         return rows, variables
 
     def _measure_layer(
@@ -352,9 +354,9 @@ class Monitor:
 
 _NOT_FINITE = "has NaN or infinity in its activations: its values are NaN"
 _NOT_RUN = {
-    False: "the model's forward pass does not call it",
-    True: "no forward pass in training mode has called it, or the model was compiled, and had run, "
-    "before the monitor was made",
+    False: "the model's forward pass does not always call it",
+    True: "not every forward pass in training mode has called it, or the model was compiled, and "
+    "had run, before the monitor was made",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -59,6 +60,7 @@ class Probe:
                 stop = min(start + self.batch_size, self.n)
                 activations.begin(start, stop)
                 _call(base, _apply(self.x, lambda leaf, s=slice(start, stop): leaf[s]))
+        activations.drop_incomplete()
         return activations
 
 
@@ -66,12 +68,14 @@ class Activations:
     """The rows of each layer, (n, d), in the order in which the layers run.
 
     A layer that runs several times in one forward pass gives its last output, and is in `repeated`.
+    One that does not run for all samples has no rows.
     """
 
     def __init__(self, n: int, pooling: Pooling) -> None:
         self.n, self.pooling = n, pooling
         self.rows: dict[str, Array] = {}
         self.repeated: set[str] = set()
+        self.filled: Counter[str] = Counter()
         self.bytes = 0
         self.begin(0, 0)
 
@@ -87,6 +91,8 @@ class Activations:
             self.rows[name] = self._room(part)
         if name in self.ran:
             self.repeated.add(name)
+        else:
+            self.filled[name] += len(part)
         self.ran.add(name)
         if part.shape[1] != self.rows[name].shape[1]:
             raise ValueError(
@@ -94,6 +100,10 @@ class Activations:
                 "numbers: choose a pooling that makes them equally long"
             )
         self.rows[name][self.start : self.stop] = part.cpu().numpy()
+
+    def drop_incomplete(self) -> None:
+        """Forget the layers that some samples have not passed: their rows are not all known."""
+        self.rows = {name: rows for name, rows in self.rows.items() if self.filled[name] == self.n}
 
     def _room(self, part: torch.Tensor) -> Array:
         self.bytes += self.n * part.shape[1] * part.element_size()

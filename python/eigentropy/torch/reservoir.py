@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -40,6 +41,7 @@ class Reservoir:
         self.generator = np.random.default_rng(seed)
         self.seen = 0
         self.stored: dict[str, Array] = {}
+        self.passed: Counter[str] = Counter()
         self.labels: dict[int, Any] = {}
         self._forget_batch()
         self.handles = [unwrapped(model).register_forward_pre_hook(_uncompiled(self._start))]
@@ -93,6 +95,7 @@ class Reservoir:
             if name not in self.stored or self.stored[name].shape[1] != part.shape[1]:
                 self.stored[name] = np.zeros((self.capacity, part.shape[1]), part.dtype)
             self.stored[name][self.slots] = part
+            self.passed[name] += self.size
         self.seen += self.size
         self._forget_batch()
 
@@ -102,11 +105,17 @@ class Reservoir:
         return min(self.seen, self.capacity)
 
     def take(self) -> tuple[dict[str, Array], list[Any]]:
-        """The samples of each layer and their labels, as far as these were given; empties it."""
+        """The samples of each layer and their labels, as far as these were given; empties it.
+
+        A layer that some batches have not passed is left out.
+        """
         n = self.n
-        activations = {name: rows[:n].copy() for name, rows in self.stored.items()}
+        activations = {
+            name: rows[:n] for name, rows in self.stored.items() if self.passed[name] == self.seen
+        }
         labels = [self.labels[slot] for slot in range(n) if slot in self.labels]
         self.seen, self.stored, self.labels = 0, {}, {}
+        self.passed.clear()
         return activations, labels
 
     def remove(self) -> None:
