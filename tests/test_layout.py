@@ -78,7 +78,8 @@ def test_the_plugin_has_the_version_of_the_package():
     version = re.search('^version = "(.*)"', here, re.MULTILINE).group(1)
     assert f'\nversion = "{version}"' in plugin
     assert f"eigentropy-cuda13=={version}" in here
-def test_only_the_folder_torch_imports_torch_and_nothing_imports_the_folder():
+
+
 def test_nothing_imports_the_folder_torch():
     for path in PACKAGE.rglob("*.py"):
         if path.parent.name == "torch":
