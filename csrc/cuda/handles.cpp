@@ -119,6 +119,7 @@ Lease<Handle>::~Lease() {
     Pool<Handle>::instance().give_back({device_, handle_, last_use_});
     return;
   }
+  cudaGetLastError();  // the caller hears of it from what it asks for next
   discard(handle_);
   cudaEventDestroy(last_use_);
 }

@@ -6,15 +6,20 @@ namespace eigentropy::cuda {
 
 void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
+  cudaGetLastError();  // it is ours, and reported here
   throw DeviceError(std::string(what) + ": " + cudaGetErrorString(status), status);
 }
 
 namespace {
 
-// cudaStreamQuery says at once if work of anybody on this stream has failed.
+// cudaStreamQuery says at once if work of anybody on this stream has failed. CUDA remembers what it
+// says as the last error, be it that the stream is busy.
 void check_earlier(cudaStream_t stream) {
   cudaError_t status = cudaGetLastError();
-  if (status == cudaSuccess) status = cudaStreamQuery(stream);
+  if (status == cudaSuccess) {
+    status = cudaStreamQuery(stream);
+    if (status != cudaSuccess) cudaGetLastError();
+  }
   if (status == cudaSuccess || status == cudaErrorNotReady) return;
   if (status == cudaErrorInvalidResourceHandle) {
     throw DeviceError("the stream is not a CUDA stream of this device, or was destroyed", status);
@@ -54,6 +59,17 @@ void* allocate(const Queue& queue, std::size_t bytes) {
   }
   check(status, "cudaMallocAsync");
   return memory;
+}
+
+void give_back(void* memory, int device, cudaStream_t stream) noexcept {
+  int current = device;
+  cudaGetDevice(&current);
+  if (current != device) cudaSetDevice(device);
+  if (cudaFreeAsync(memory, stream) != cudaSuccess) {
+    cudaFree(memory);
+    cudaGetLastError();  // nobody else's
+  }
+  if (current != device) cudaSetDevice(current);
 }
 
 DeviceMemory device_memory(int device) {

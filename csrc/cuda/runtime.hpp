@@ -30,7 +30,8 @@ struct OutOfDeviceMemory : std::bad_alloc {
   std::string message;
 };
 
-// Throws DeviceError unless status is success; `what` is the name of the call.
+// Throws DeviceError unless status is success; `what` is the name of the call. The error is then
+// no longer the last one that CUDA remembers.
 void check(cudaError_t status, const char* what);
 
 // A device and a stream of the caller, on which everything is done in order. While it lives its
@@ -53,6 +54,10 @@ class Queue {
   cudaStream_t stream_;
 };
 
+// Gives memory back on its device, whichever is the current one, in the order of the stream that it
+// was made on. If that is gone, so is all that used the memory.
+void give_back(void* memory, int device, cudaStream_t stream) noexcept;
+
 // `size` elements in the memory of the queue's device, not initialised. They are taken from and
 // given back to a pool in the order of the stream, so that neither waits.
 template <class T>
@@ -68,12 +73,12 @@ class DeviceBuffer {
   DeviceBuffer(const DeviceBuffer&) = delete;
   DeviceBuffer& operator=(const DeviceBuffer&) = delete;
   ~DeviceBuffer() {
-    if (data_ != nullptr) cudaFreeAsync(data_, stream_);
+    if (data_ != nullptr) give_back(data_, device_, stream_);
   }
 
   T* data() const { return data_; }
   index_t size() const { return size_; }
-  // Gives the memory up; cudaFree it.
+  // Gives the memory up, for the caller to give back.
   T* release() {
     size_ = 0;
     return std::exchange(data_, nullptr);
@@ -83,11 +88,13 @@ class DeviceBuffer {
   void swap(DeviceBuffer& other) {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
+    std::swap(device_, other.device_);
     std::swap(stream_, other.stream_);
   }
 
   T* data_ = nullptr;
   index_t size_ = 0;
+  int device_ = 0;
   cudaStream_t stream_ = nullptr;
 };
 
@@ -98,6 +105,7 @@ DeviceBuffer<T>::DeviceBuffer(const Queue& queue, index_t size)
     : data_(size > 0 ? static_cast<T*>(allocate(queue, static_cast<std::size_t>(size) * sizeof(T)))
                      : nullptr),
       size_(size),
+      device_(queue.device()),
       stream_(queue.stream()) {}
 
 // Copies `size` elements to or from the device. The host's memory must stay until the queue has

@@ -47,11 +47,6 @@ class Operator {
     });
   }
 
-  // Its memory goes back on its device, whichever is the current one.
-  ~Operator() {
-    const OnDevice here(device_);
-    std::visit([](auto& A) { A.reset(); }, A_);
-  }
   Operator(const Operator&) = delete;
   Operator& operator=(const Operator&) = delete;
 

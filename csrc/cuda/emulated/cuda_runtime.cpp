@@ -8,22 +8,35 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <utility>
 
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
 std::mutex lock;
-std::map<void*, std::pair<void*, std::size_t>> allocations;  // by address: the mapping and its size
+struct Allocation {
+  void* mapping;
+  std::size_t size;
+  int device;
+};
+std::map<void*, Allocation> allocations;  // by address
 std::set<cudaStream_t> streams;
 std::size_t memory_of_device = std::size_t{8} << 30, taken = 0;
 std::atomic<int> pending{cudaSuccess};
 thread_local int current_device = 0;
+thread_local cudaError_t last_error = cudaSuccess;
 
 constexpr int device_count = 2;
 constexpr int version = 13000;
 
 cudaError_t take_pending() { return static_cast<cudaError_t>(pending.exchange(cudaSuccess)); }
+
+// What a call returns is remembered, until somebody asks for it.
+cudaError_t told(cudaError_t status) {
+  if (status != cudaSuccess) last_error = status;
+  return status;
+}
 
 bool is_known(cudaStream_t stream) {
   // 0, and 1 and 2, which stand for the default streams.
@@ -34,8 +47,8 @@ bool is_known(cudaStream_t stream) {
 
 cudaError_t status_of(cudaStream_t stream) {
   const cudaError_t earlier = take_pending();
-  if (earlier != cudaSuccess) return earlier;
-  return is_known(stream) ? cudaSuccess : cudaErrorInvalidResourceHandle;
+  if (earlier != cudaSuccess) return told(earlier);
+  return told(is_known(stream) ? cudaSuccess : cudaErrorInvalidResourceHandle);
 }
 
 std::size_t rounded_up(std::size_t bytes, std::size_t unit) {
@@ -98,8 +111,10 @@ const char* cudaGetErrorString(cudaError_t status) {
 }
 const char* cudaGetErrorName(cudaError_t status) { return cudaGetErrorString(status); }
 
-cudaError_t cudaGetLastError() { return take_pending(); }
-cudaError_t cudaPeekAtLastError() { return static_cast<cudaError_t>(pending.load()); }
+cudaError_t cudaGetLastError() {
+  const cudaError_t earlier = take_pending(), last = std::exchange(last_error, cudaSuccess);
+  return earlier != cudaSuccess ? earlier : last;
+}
 
 cudaError_t cudaDriverGetVersion(int* out) {
   *out = version;
@@ -118,12 +133,12 @@ cudaError_t cudaGetDevice(int* device) {
   return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int device) {
-  if (device < 0 || device >= device_count) return cudaErrorInvalidDevice;
+  if (device < 0 || device >= device_count) return told(cudaErrorInvalidDevice);
   current_device = device;
   return cudaSuccess;
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
-  if (device < 0 || device >= device_count) return cudaErrorInvalidDevice;
+  if (device < 0 || device >= device_count) return told(cudaErrorInvalidDevice);
   *properties = {};
   std::strcpy(properties->name, "emulated on the host");
   properties->totalGlobalMem = memory_of_device;
@@ -152,15 +167,15 @@ cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
   const std::size_t used = rounded_up(std::max<std::size_t>(bytes, 1), 16);
   const std::size_t size = rounded_up(used, page);
   const std::lock_guard guard(lock);
-  if (taken + size > memory_of_device) return cudaErrorMemoryAllocation;
+  if (taken + size > memory_of_device) return told(cudaErrorMemoryAllocation);
   void* mapping = mmap(nullptr, size + page, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (mapping == MAP_FAILED) return cudaErrorMemoryAllocation;
+  if (mapping == MAP_FAILED) return told(cudaErrorMemoryAllocation);
   char* const begin = static_cast<char*>(mapping);
   mprotect(begin + size, page, PROT_NONE);
   std::memset(begin, 0xFF, size);
   *memory = begin + size - used;
-  allocations[*memory] = {mapping, size + page};
+  allocations[*memory] = {mapping, size + page, current_device};
   taken += size;
   return cudaSuccess;
 }
@@ -172,14 +187,25 @@ cudaError_t cudaFree(void* memory) {
   if (memory == nullptr) return cudaSuccess;
   const std::lock_guard guard(lock);
   const auto found = allocations.find(memory);
-  if (found == allocations.end()) return cudaErrorInvalidValue;
-  const auto [mapping, size] = found->second;
+  if (found == allocations.end()) return told(cudaErrorInvalidValue);
+  const auto [mapping, size, device] = found->second;
   munmap(mapping, size);
   taken -= size - static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   allocations.erase(found);
   return cudaSuccess;
 }
-cudaError_t cudaFreeAsync(void* memory, cudaStream_t) { return cudaFree(memory); }
+// Stricter than CUDA, where the order of another device's stream would be the wrong one.
+cudaError_t cudaFreeAsync(void* memory, cudaStream_t stream) {
+  if (!is_known(stream)) return told(cudaErrorInvalidResourceHandle);
+  {
+    const std::lock_guard guard(lock);
+    const auto found = allocations.find(memory);
+    if (found != allocations.end() && found->second.device != current_device) {
+      return told(cudaErrorInvalidValue);
+    }
+  }
+  return cudaFree(memory);
+}
 
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind,
                             cudaStream_t stream) {
@@ -219,7 +245,7 @@ cudaError_t cudaStreamCreate(cudaStream_t* stream) {
 }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   const std::lock_guard guard(lock);
-  if (streams.erase(stream) == 0) return cudaErrorInvalidResourceHandle;
+  if (streams.erase(stream) == 0) return told(cudaErrorInvalidResourceHandle);
   delete[] reinterpret_cast<char*>(stream);
   return cudaSuccess;
 }
@@ -241,7 +267,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   *reinterpret_cast<Clock::time_point*>(event) = Clock::now();
   return status_of(stream);
 }
-cudaError_t cudaEventSynchronize(cudaEvent_t) { return take_pending(); }
+cudaError_t cudaEventSynchronize(cudaEvent_t) { return told(take_pending()); }
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t stop) {
   const auto elapsed =
       *reinterpret_cast<Clock::time_point*>(stop) - *reinterpret_cast<Clock::time_point*>(start);

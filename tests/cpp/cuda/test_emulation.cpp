@@ -129,6 +129,31 @@ TEST(Emulation, AForeignErrorIsCalledForeign) {
   }
 }
 
+TEST(Emulation, ErrorsOfOursAreNotCalledForeign) {
+  EXPECT_THROW(Queue(1000, nullptr), DeviceError);
+  const Queue queue(0, nullptr);
+  emulated::fail_once(cudaErrorInvalidValue);
+  EXPECT_THROW(queue.synchronize(), DeviceError);
+  cudaStream_t stream;
+  check(cudaStreamCreate(&stream), "cudaStreamCreate");
+  DeviceBuffer<char> buffer(Queue(0, stream), 100);
+  check(cudaStreamDestroy(stream), "cudaStreamDestroy");
+  buffer = DeviceBuffer<char>();  // its stream is gone
+  EXPECT_NO_THROW(Queue(0, nullptr));
+}
+
+TEST(Emulation, MemoryGoesBackOnItsDevice) {
+  DeviceBuffer<char> buffer;
+  {
+    const Queue queue(1, nullptr);
+    buffer = DeviceBuffer<char>(queue, 100);
+  }
+  const std::size_t before = device_memory(1).free;
+  buffer = DeviceBuffer<char>();
+  EXPECT_GT(device_memory(1).free, before);
+  EXPECT_EQ(cudaGetLastError(), cudaSuccess);
+}
+
 TEST(Emulation, ADestroyedStreamIsAnError) {
   cudaStream_t stream;
   check(cudaStreamCreate(&stream), "cudaStreamCreate");
