@@ -136,6 +136,27 @@ def test_a_vector_is_multiplied_in_its_own_stream(fake_core, Z):
         assert fake_core.state.streams == {55}
 
 
+@pytest.mark.parametrize("stream", [0, 1, 2])
+def test_default_streams_are_the_legacy_one(cuda_core, Z, stream):
+    """Computations run on threads of their own, whose default streams are not the caller's."""
+    array = cuda_core.upload(Z, 0, stream)
+    assert array.__cuda_array_interface__["stream"] == 1
+
+
+def test_the_stride_of_a_single_entry_says_nothing(Z):
+    """As torch leaves it for the transpose of a row."""
+    operator = eg.DiffusionOperator(Foreign(Z), sigma=1.0)
+    expected = on_host(operator @ Foreign(np.ones((40, 1))))
+    found = operator @ Foreign(np.ones((40, 1)), strides=(8, 320))
+    np.testing.assert_array_equal(on_host(found), expected)
+
+
+def test_memory_that_is_not_aligned_is_refused(Z):
+    rows = rows_of(Foreign(Z))
+    with pytest.raises(ValueError, match="not aligned"):
+        type(rows)(rows.pointer + 4, rows.shape, rows.strides, rows.dtype, 0, rows)
+
+
 def test_what_is_given_back_can_be_given_again(Z):
     """Of an unknown library: arrays of the plug-in, with the interface."""
     operator = eg.DiffusionOperator(Foreign(Z), sigma=1.0)

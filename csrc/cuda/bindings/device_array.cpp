@@ -46,6 +46,10 @@ DeviceArray::DeviceArray(std::uintptr_t pointer, std::vector<py::ssize_t> shape,
   if (strides_.size() != shape_.size()) {
     throw std::invalid_argument("there must be as many strides as dimensions");
   }
+  // A device that reads at such an address is lost to the whole process.
+  if (pointer % static_cast<std::uintptr_t>(name_of(type_).size) != 0) {
+    throw std::invalid_argument("the memory is not aligned to its item size; pass a copy");
+  }
 }
 
 DeviceArray::DeviceArray(DeviceArray&& other) noexcept
@@ -58,11 +62,8 @@ DeviceArray::DeviceArray(DeviceArray&& other) noexcept
       is_ours_(std::exchange(other.is_ours_, false)),
       stream_(other.stream_) {}
 
-// In the order of the stream that it was made on. If that is gone, so is all that used the memory.
 DeviceArray::~DeviceArray() {
-  if (!is_ours_ || data_ == nullptr) return;
-  const OnDevice here(device_);
-  if (cudaFreeAsync(data_, stream_) != cudaSuccess) cudaFree(data_);
+  if (is_ours_ && data_ != nullptr) give_back(data_, device_, stream_);
 }
 
 std::string DeviceArray::dtype() const { return name_of(type_).dtype; }
@@ -73,8 +74,13 @@ index_t DeviceArray::size() const {
   return size;
 }
 
+// The stride of a dimension that has one entry says nothing; torch leaves any number there.
 bool DeviceArray::is_contiguous() const {
-  return strides_ == contiguous_strides(shape_, name_of(type_).size);
+  const auto wanted = contiguous_strides(shape_, name_of(type_).size);
+  for (std::size_t i = 0; i < shape_.size(); ++i) {
+    if (shape_[i] > 1 && strides_[i] != wanted[i]) return false;
+  }
+  return true;
 }
 
 py::dict DeviceArray::cuda_array_interface() const {

@@ -16,25 +16,12 @@ namespace eigentropy::cuda::bindings {
 
 namespace py = pybind11;
 
-// The caller's stream is a number; 0 is the default one.
+// The caller's stream is a number; 0 and 1 are the legacy default one. 2 is the default one of each
+// thread, where a computation on a thread of its own would not find what its caller has asked for:
+// the legacy one waits for all of these, and they for it.
 inline cudaStream_t stream_of(std::uintptr_t stream) {
-  return reinterpret_cast<cudaStream_t>(stream);
+  return stream <= 2 ? nullptr : reinterpret_cast<cudaStream_t>(stream);
 }
-
-// Makes a device the current one of this thread while it lives; never throws.
-class OnDevice {
- public:
-  explicit OnDevice(int device) {
-    cudaGetDevice(&previous_);
-    cudaSetDevice(device);
-  }
-  ~OnDevice() { cudaSetDevice(previous_); }
-  OnDevice(const OnDevice&) = delete;
-  OnDevice& operator=(const OnDevice&) = delete;
-
- private:
-  int previous_ = 0;
-};
 
 // Memory of a device with a shape and strides in bytes. It is the caller's, whose `owner` is kept
 // alive, or ours, given back with the array.
