@@ -33,7 +33,8 @@ step() {
     return 1
   fi
   echo "=== $name"
-  timeout "$limit" "$@" >"$out/$name.log" 2>&1 || status=$?
+  # A shell of its own, as timeout knows no functions.
+  timeout "$limit" bash -c '"$@"' step "$@" >"$out/$name.log" 2>&1 || status=$?
   tail -n "$([ $status = 0 ] && echo 5 || echo 60)" "$out/$name.log"
   [ $status = 0 ] || failed=1
   summary+=("$(printf '%5d s  %-20s %s' $((SECONDS - start)) "$name" \
@@ -67,18 +68,25 @@ packages() {
   if [ "$cuda" = EMULATED ]; then
     cp -r "$build/cpp/python/eigentropy_cuda13" "$site"
   else
-    CMAKE_ARGS="-DCMAKE_CUDA_ARCHITECTURES=${CUDA_ARCHITECTURES:-native}" "$python" -m pip install \
-      --quiet --no-deps --no-build-isolation --no-index --upgrade --target "$site" ./cuda || return
+    # NVIDIA's libraries are not beside the plug-in here, but where the build has found them.
+    CMAKE_ARGS="-DCMAKE_CUDA_ARCHITECTURES=${CUDA_ARCHITECTURES:-native} -DCMAKE_INSTALL_RPATH_USE_LINK_PATH=ON" \
+      "$python" -m pip install --quiet --no-deps --no-build-isolation --no-index --upgrade \
+      --target "$site" ./cuda || return
   fi
   "$python" -m eigentropy info
 }
 
 # What needs the real device is not run on the emulated one.
 sanitized() {
-  compute-sanitizer --tool "$1" --error-exitcode 1 "$build/cpp/tests/cpp/cuda/eigentropy_cuda_tests" \
-    --gtest_brief=1
+  local tool=$1 options=()
+  # Tests ask for devices and for memory that are not there.
+  [ "$tool" != memcheck ] || options=(--report-api-errors no)
+  compute-sanitizer --tool "$tool" --error-exitcode 1 ${options[@]+"${options[@]}"} \
+    "$build/cpp/tests/cpp/cuda/eigentropy_cuda_tests" --gtest_brief=1
 }
 
+export python cuda build site
+export -f describe wheels configure packages sanitized
 export PYTHONPATH=$site${PYTHONPATH:+:$PYTHONPATH}
 step describe 30 describe
 step wheels 60 wheels
