@@ -217,7 +217,13 @@ def main(arguments: list[str] | None = None) -> None:
         *[partial(one, information_case, device, n) for n in options.informations],
         *[partial(one, estimate_case, device, n) for n in options.estimates],
     ]
-    cases = []
+    rows = agreement(options.agreement)
+    cases: list[dict[str, Any]] = []
+    results = {
+        "machine": {**describe(), **described(device)},
+        "agreement": rows,
+        "cases": cases,
+    }
     for maker in makers:
         for case in maker():
             try:
@@ -225,18 +231,16 @@ def main(arguments: list[str] | None = None) -> None:
             except MemoryError as error:
                 cases.append({"case": case.name, **case.settings, "left_out": str(error)})
             print(line(cases[-1]), flush=True)
-    rows = agreement(options.agreement)
+            write(options.output, results)  # what there is, in case that time runs out
     wrong = faults(cases, rows)
-    results = {
-        "machine": {**describe(), **described(device)},
-        "cases": cases,
-        "agreement": rows,
-        "faults": wrong,
-    }
-    if options.output:
-        options.output.write_text(json.dumps(rounded(results), indent=1) + "\n")
+    write(options.output, {**results, "faults": wrong})
     if wrong:
         raise SystemExit("\n".join(wrong))
+
+
+def write(output: Path | None, results: dict[str, Any]) -> None:
+    if output:
+        output.write_text(json.dumps(rounded(results), indent=1) + "\n")
 
 
 def torch_on_gpu() -> Any:
