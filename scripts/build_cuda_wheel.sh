@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Machine code for each of these; GPUs that are newer than the last one take its PTX.
-architectures=${CUDA_ARCHITECTURES:-75-real;80-real;86-real;89-real;90-real;100-real;120}
+architectures=${CUDA_ARCHITECTURES:-80-real;86-real;89-real;90-real;100-real;120}
 most_bytes=100000000
 
 for tool in auditwheel patchelf; do
