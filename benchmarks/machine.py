@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shutil
 import subprocess
 from datetime import datetime, timezone
 from pathlib import Path
@@ -26,6 +27,8 @@ def clean_environment() -> dict[str, str]:
 
 def _git(*arguments: str) -> str:
     root = Path(__file__).parent
+    if shutil.which("git") is None:
+        return ""
     result = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True)
     return result.stdout.strip()
 
