@@ -114,8 +114,12 @@ DeviceArray symmetric_product(const DeviceArray& A, const DeviceArray& V, std::u
       throw std::invalid_argument("A must be square, and V have as many rows");
     }
     const Queue queue(A.device(), stream_of(stream));
-    return DeviceArray(cuda::symmetric_product(queue, a.data, a.rows, v.data, v.cols),
-                       {v.rows, v.cols}, queue);
+    auto out = cuda::symmetric_product(queue, a.data, a.rows, v.data, v.cols);
+    // The caller may drop them before they are read.
+    if (A.goes_back_elsewhere(queue.stream()) || V.goes_back_elsewhere(queue.stream())) {
+      queue.synchronize();
+    }
+    return DeviceArray(std::move(out), {v.rows, v.cols}, queue);
   });
 }
 

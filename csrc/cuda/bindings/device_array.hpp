@@ -43,6 +43,8 @@ class DeviceArray {
   const std::vector<py::ssize_t>& strides() const { return strides_; }
   Type type() const { return type_; }
   int device() const { return device_; }
+  // Whether it goes back in the order of another stream, which does not wait for this one.
+  bool goes_back_elsewhere(cudaStream_t stream) const { return is_ours_ && stream != stream_; }
   std::string dtype() const;
   index_t size() const;
   bool is_contiguous() const;
