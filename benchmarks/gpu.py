@@ -28,6 +28,7 @@ from machine import describe
 TOL = 1e-3
 ALPHA = 0.5
 NULLS, CLASSES = 20, 10
+LONG = 500000
 # Largest relative differences from the CPU.
 AGREEMENT = {"float64": 1e-10, "float32": 1e-4}
 
@@ -65,23 +66,31 @@ class Case:
     tol: float
     settings: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_long(self) -> bool:
+        """Whether it takes a minute or more, and is measured once, as it is."""
+        return self.settings["n"] >= LONG
+
 
 def measured(device: Device, case: Case, rounds: int) -> dict[str, Any]:
     times: dict[str, list[float]] = {name: [] for name in case.contenders}
     answers: dict[str, float] = {}
-    for name, call in case.contenders.items():  # warm: handles, pools, kernels
-        answers[name] = float(call())
-    for _ in range(rounds):
+    if not case.is_long:
+        for call in case.contenders.values():  # handles, pools, kernels
+            call()
+    for _ in range(1 if case.is_long else rounds):
         for name, call in case.contenders.items():
-            times[name].append(device.seconds(call)[0])
-    seconds = {name: statistics.median(values) for name, values in times.items()}
-    ours, *others = seconds
+            seconds, answer = device.seconds(call)
+            times[name].append(seconds)
+            answers[name] = float(answer)
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    ours, *others = medians
     return {
         "case": case.name,
         **case.settings,
-        "seconds": seconds,
+        "seconds": medians,
         "all_seconds": times,
-        "speed": {other: seconds[other] / seconds[ours] for other in others},
+        "speed": {other: medians[other] / medians[ours] for other in others},
         "answers": answers,
         "differs": {other: abs(answers[ours] / answers[other] - 1.0) for other in others},
         "tol": case.tol,

@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Machine code for each of these; GPUs that are newer than the last one take its PTX.
-architectures=${CUDA_ARCHITECTURES:-80-real;86-real;89-real;90-real;100-real;120}
+architectures=${CUDA_ARCHITECTURES:-75-real;80-real;86-real;89-real;90-real;100-real;120}
 most_bytes=100000000
 
 for tool in auditwheel patchelf; do
@@ -49,7 +49,8 @@ build_and_test() {
   # Without .venv's cmake and ninja: as for anyone who builds from source.
   PATH=${PATH//"$PWD/.venv/bin:"/} "$work/tools/bin/pip" wheel --quiet --disable-pip-version-check --no-deps \
     --config-settings=build-dir="$work/cmake" \
-    --config-settings=cmake.define.CMAKE_CUDA_ARCHITECTURES="$architectures" --wheel-dir "$work/raw" ./cuda
+    --config-settings=cmake.define.CMAKE_CUDA_ARCHITECTURES="$architectures" \
+    --config-settings=cmake.define.EIGENTROPY_WERROR=ON --wheel-dir "$work/raw" ./cuda
   # NVIDIA's libraries are those of its wheels, which are found by their place beside the module.
   auditwheel repair --exclude 'libcu*' --exclude 'libnv*' --wheel-dir "$work/repaired" "$work"/raw/*.whl
   wheel=$(echo "$work"/repaired/*.whl)

@@ -2,6 +2,11 @@
 
 #include <nvtx3/nvToolsExt.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <mutex>
+#include <set>
+
 namespace eigentropy::cuda {
 
 void check(cudaError_t status, const char* what) {
@@ -47,7 +52,43 @@ Queue::~Queue() { cudaSetDevice(previous_); }
 
 void Queue::synchronize() const { check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize"); }
 
+void require_shared_memory(const Queue& queue, std::size_t bytes) {
+  int most = 0;
+  check(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, queue.device()),
+        "cudaDeviceGetAttribute");
+  if (bytes <= static_cast<std::size_t>(most)) return;
+  throw DeviceError("a block needs " + std::to_string(bytes) +
+                        " bytes of shared memory, and device " + std::to_string(queue.device()) +
+                        " has " + std::to_string(most) +
+                        " for one: estimates need compute capability 8.0 or newer",
+                    cudaErrorInvalidValue);
+}
+
+namespace {
+
+// What a pool keeps when its memory was given back, and a synchronisation would else return to the
+// system: the blocks of an estimate come and go between many of these. Not measured yet.
+constexpr std::uint64_t kept_by_pool = std::uint64_t{1} << 30;
+
+void keep_some_memory(int device) {
+  static std::mutex lock;
+  static std::set<int> done;
+  const std::lock_guard guard(lock);
+  if (!done.insert(device).second) return;
+  cudaMemPool_t pool;
+  check(cudaDeviceGetDefaultMemPool(&pool, device), "cudaDeviceGetDefaultMemPool");
+  std::uint64_t threshold = 0;
+  check(cudaMemPoolGetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &threshold),
+        "cudaMemPoolGetAttribute");
+  threshold = std::max(threshold, kept_by_pool);
+  check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &threshold),
+        "cudaMemPoolSetAttribute");
+}
+
+}  // namespace
+
 void* allocate(const Queue& queue, std::size_t bytes) {
+  keep_some_memory(queue.device());
   void* memory = nullptr;
   const cudaError_t status = cudaMallocAsync(&memory, bytes, queue.stream());
   if (status == cudaErrorMemoryAllocation) {

@@ -136,14 +136,19 @@ Buffer<T> to_host(const Queue& queue, const T* data, index_t size) {
 // C++ files of a build for a GPU launch nothing.
 #if defined(__CUDACC__) || defined(EIGENTROPY_CUDA_EMULATED)
 
+// Throws DeviceError where a block of the queue's device cannot have so many bytes of shared
+// memory.
+void require_shared_memory(const Queue& queue, std::size_t bytes);
+
 // kernel<<<grid, block, shared, stream>>>(arguments...). A grid without blocks is not launched.
 template <class... Parameters, class... Arguments>
 void launch(const Queue& queue, void (*kernel)(Parameters...), dim3 grid, dim3 block,
             std::size_t shared, Arguments&&... arguments) {
   if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
-#ifdef __CUDACC__
   // Above, a kernel has to ask for it.
   constexpr std::size_t without_asking = 48 << 10;
+  if (shared > without_asking) require_shared_memory(queue, shared);
+#ifdef __CUDACC__
   if (shared > without_asking) {
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                static_cast<int>(shared)),

@@ -23,6 +23,7 @@ struct Allocation {
 std::map<void*, Allocation> allocations;  // by address
 std::set<cudaStream_t> streams;
 std::size_t memory_of_device = std::size_t{8} << 30, taken = 0;
+std::size_t shared_of_block = 227 << 10;
 std::atomic<int> pending{cudaSuccess};
 thread_local int current_device = 0;
 thread_local cudaError_t last_error = cudaSuccess;
@@ -63,6 +64,7 @@ thread_local dim3 block_index, block_size, grid_size;
 
 void fail_once(cudaError_t status) { pending = status; }
 void set_memory(std::size_t bytes) { memory_of_device = bytes; }
+void set_shared_memory(std::size_t bytes) { shared_of_block = bytes; }
 
 dim3 thread_position() {
   const auto i = static_cast<unsigned>(thread_index());
@@ -144,15 +146,24 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   properties->totalGlobalMem = memory_of_device;
   properties->major = 9;
   properties->multiProcessorCount = 4;
-  properties->sharedMemPerBlockOptin = 227 << 10;
+  properties->sharedMemPerBlockOptin = shared_of_block;
   return cudaSuccess;
 }
-cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int device) {
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
   cudaDeviceProp properties;
   const cudaError_t status = cudaGetDeviceProperties(&properties, device);
-  if (status == cudaSuccess) *value = properties.multiProcessorCount;
+  if (status != cudaSuccess) return status;
+  *value = attribute == cudaDevAttrMultiProcessorCount
+               ? properties.multiProcessorCount
+               : static_cast<int>(properties.sharedMemPerBlockOptin);
   return status;
 }
+cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int) {
+  *pool = nullptr;
+  return cudaSuccess;
+}
+cudaError_t cudaMemPoolGetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) { return cudaSuccess; }
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) { return cudaSuccess; }
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
   const std::lock_guard guard(lock);
   *total = memory_of_device;

@@ -38,11 +38,17 @@ enum cudaMemcpyKind {
   cudaMemcpyDeviceToDevice,
   cudaMemcpyDefault
 };
-enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount = 16 };
+enum cudaDeviceAttr {
+  cudaDevAttrMultiProcessorCount = 16,
+  cudaDevAttrMaxSharedMemoryPerBlockOptin = 97
+};
+enum cudaMemPoolAttr { cudaMemPoolAttrReleaseThreshold = 4 };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 
 struct CUstream_st;
 using cudaStream_t = CUstream_st*;
+struct CUmemPool_st;
+using cudaMemPool_t = CUmemPool_st*;
 struct CUevent_st;
 using cudaEvent_t = CUevent_st*;
 
@@ -79,6 +85,10 @@ cudaError_t cudaSetDevice(int device);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device);
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total);
+// There is no pool: what is given back is gone.
+cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int device);
+cudaError_t cudaMemPoolGetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribute, void* value);
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribute, void* value);
 cudaError_t cudaMalloc(void** memory, std::size_t bytes);
 cudaError_t cudaMallocAsync(void** memory, std::size_t bytes, cudaStream_t stream);
 cudaError_t cudaFree(void* memory);
@@ -112,6 +122,8 @@ namespace eigentropy::cuda::emulated {
 void fail_once(cudaError_t status);
 // How much memory the device has; what is taken counts.
 void set_memory(std::size_t bytes);
+// How much of it a block can have to share.
+void set_shared_memory(std::size_t bytes);
 
 extern thread_local dim3 block_index, block_size, grid_size;
 

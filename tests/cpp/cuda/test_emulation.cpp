@@ -164,5 +164,22 @@ TEST(Emulation, ADestroyedStreamIsAnError) {
   EXPECT_THROW(Queue(1, stream), DeviceError);
 }
 
+TEST(Emulation, ABlockThatAsksForTooMuchSharedMemoryIsAnError) {
+  const Queue queue(0, nullptr);
+  const DeviceBuffer<double> out(queue, 1);
+  emulated::set_shared_memory(64 << 10);  // compute capability 7.5
+  try {
+    launch(queue, read_shared, 1, 1, 80 << 10, out.data());
+    ADD_FAILURE() << "no error";
+  } catch (const DeviceError& error) {
+    EXPECT_EQ(
+        std::string(error.what()),
+        "a block needs 81920 bytes of shared memory, and device 0 has 65536 for one: estimates "
+        "need compute capability 8.0 or newer");
+  }
+  emulated::set_shared_memory(227 << 10);
+  EXPECT_NO_THROW(launch(queue, read_shared, 1, 1, 80 << 10, out.data()));
+}
+
 }  // namespace
 }  // namespace eigentropy::cuda
