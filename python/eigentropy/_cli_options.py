@@ -173,6 +173,44 @@ Output = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+OutputDirectory = Annotated[
+    str,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="DIR",
+        help="Write DIR/NAME.csv and DIR/NAME.png; the directory is made where it is missing.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Full = Annotated[
+    bool,
+    typer.Option("--full", help="The paper's size, hours instead of minutes."),
+]
+StudyData = Annotated[
+    str | None,
+    typer.Option("--data", metavar="NAME", help="Data set of the model zoo: digits."),
+]
+Repetitions = Annotated[
+    int | None,
+    typer.Option(
+        "--repetitions",
+        metavar="N",
+        min=1,
+        help="Seeds, counted from --seed; for the model zoo the number of networks.",
+        show_default="the study's own",
+    ),
+]
+Processes = Annotated[
+    int | None,
+    typer.Option(
+        "--processes",
+        metavar="N",
+        min=1,
+        help="Networks of the model zoo that are trained at the same time.",
+        show_default="one a core",
+    ),
+]
 Seed = Annotated[
     int,
     typer.Option("--seed", metavar="N", help="Of everything random.", rich_help_panel=INFORMATION),

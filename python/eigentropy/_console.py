@@ -7,7 +7,7 @@ import math
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich import box
@@ -20,6 +20,9 @@ from eigentropy import measuring
 from eigentropy.measuring import Settings, Variable
 from eigentropy.results import Entropy, MutualInformation, unit
 from eigentropy.tracking import Row
+
+if TYPE_CHECKING:  # not needed by the other commands
+    from eigentropy.studies.study import Listing, Outcome, Study
 
 TITLES = {"labels": "DSMI with labels", "against": "DSMI with vectors"}
 
@@ -173,6 +176,44 @@ def print_rows(rows: Sequence[Row], settings: Settings) -> None:
 
 
 _SHORT = {"labels": "labels", "against": "vectors"}
+
+
+def print_names(titles: dict[str, str]) -> None:
+    """Print names and what they stand for."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, title in titles.items():
+        table.add_row(name, Text(title))
+    _console().print(table)
+
+
+def print_outcome(study: Study, outcome: Outcome) -> None:
+    """Print the verdict of `eigentropy study`."""
+    table = _table()
+    for heading in ("the paper, or the aim", "measured", "holds"):
+        table.add_column(heading, overflow="fold")
+    for finding in outcome.findings:
+        verdict = {True: "yes", False: "no", None: "-"}[finding.holds]
+        table.add_row(Text(finding.claim), Text(finding.measured), verdict)
+    print_lines([f"{study.name}: {study.title}"])
+    _console().print(table)
+    _console().print()
+    if outcome.listing:
+        _print_listing(outcome.listing)
+    before = len(outcome.rows) - outcome.measured
+    print_lines([f"{outcome.measured} numbers measured, {before} from earlier runs"])
+    print_lines(outcome.notes)
+
+
+def _print_listing(listing: Listing) -> None:
+    print_lines([listing.title])
+    table = _table()
+    for number, heading in enumerate(listing.headings):
+        table.add_column(heading, justify="left" if number < 2 else "right", no_wrap=True)
+    for line in listing.lines:
+        table.add_row(*map(Text, line))
+    _print_table(table)
 
 
 def print_environment(environment: dict[str, Any]) -> None:

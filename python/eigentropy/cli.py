@@ -10,6 +10,7 @@ import functools
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec
 
@@ -278,11 +279,15 @@ def _telling_of(done: list[Row], table: Path) -> Iterator[None]:
 
 
 def _draw(path: Path, rows: list[Row], settings: Settings, warned: list[str], quiet: bool) -> bool:
-    """Write the figure; without matplotlib, warn."""
     from eigentropy._figure import figure_png
 
+    return _written(path, lambda: figure_png(rows, settings), warned, quiet)
+
+
+def _written(path: Path, draw: Callable[[], bytes], warned: list[str], quiet: bool) -> bool:
+    """Write the figure; without matplotlib, warn."""
     try:
-        write_atomically(path, figure_png(rows, settings))
+        write_atomically(path, draw())
     except ImportError as error:
         line = f"no figure was drawn: {error}"
         warned.append(line)
@@ -290,6 +295,94 @@ def _draw(path: Path, rows: list[Row], settings: Settings, warned: list[str], qu
             _console.print_warnings([line])
         return False
     return True
+
+
+@app.command("study")
+@_exit_codes
+def study_command(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Which study; --list shows them.")
+    ] = None,
+    show_list: Annotated[bool, typer.Option("--list", help="List the studies.")] = False,
+    full: options.Full = False,
+    data: options.StudyData = None,
+    output: options.OutputDirectory = "studies",
+    seed: options.Seed = 0,
+    repetitions: options.Repetitions = None,
+    processes: options.Processes = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Run an experiment of the paper, or the model zoo: CSV, figure and verdict.
+
+    Writes DIR/NAME.csv line by line and DIR/NAME.png. The same command goes on where an earlier
+    run was interrupted.
+
+    Example: eigentropy study dimension -o studies
+    """
+    from eigentropy import studies  # not needed by the other commands
+
+    if show_list or name is None:
+        _list_studies(studies.STUDIES, as_json)
+        return
+    study = studies.find(name)
+    if data is not None and data not in study.data:
+        known = f"one of {', '.join(study.data)}" if study.data else f"left out for {study.name}"
+        raise ValueError(f"--data must be {known}, got {data!r}")
+    table = Path(output) / f"{study.name}.csv"
+    plan = studies.Plan(full=full, seed=seed, repetitions=repetitions)
+    done: list[Any] = []
+    with _warnings(quiet) as warned, _telling_of(done, table):
+        outcome = studies.run(
+            study,
+            plan,
+            table,
+            processes=processes,
+            progress=_progress(quiet),
+            on_row=done.append,
+        )
+    drawn = _draw_study(table.with_suffix(".png"), outcome, study.name, plan, warned, quiet)
+    written = [table, table.with_suffix(".png")] if drawn else [table]
+    if as_json:
+        _console.print_json(_study_document(study.name, plan, outcome, written, warned))
+    else:
+        _console.print_outcome(study, outcome)
+        _console.print_lines([f"written: {' and '.join(map(files.shown, written))}"])
+
+
+def _list_studies(known: dict[str, Any], as_json: bool) -> None:
+    titles = {name: study.title for name, study in known.items()}
+    if as_json:
+        _console.print_json(titles)
+    else:
+        _console.print_names(titles)
+
+
+def _draw_study(
+    path: Path, outcome: Any, name: str, plan: Any, warned: list[str], quiet: bool
+) -> bool:
+    from eigentropy.studies.figures import figure_png
+
+    size = "the paper's size" if plan.full else "quick size"
+    caption = f"{name}, {size}; shaded: 95 % confidence over repetitions"
+    return _written(path, lambda: figure_png(outcome.panels, caption), warned, quiet)
+
+
+def _study_document(
+    name: str, plan: Any, outcome: Any, written: list[Path], warned: list[str]
+) -> dict[str, Any]:
+    return {
+        "eigentropy": version(),
+        "command": "study",
+        "study": name,
+        "settings": asdict(plan),
+        "rows": len(outcome.rows),
+        "measured": outcome.measured,
+        "findings": [asdict(finding) for finding in outcome.findings],
+        "listing": asdict(outcome.listing) if outcome.listing else None,
+        "written": [files.shown(path) for path in written],
+        "warnings": [*warned, *outcome.notes],
+    }
 
 
 @app.command("info")

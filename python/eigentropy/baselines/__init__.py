@@ -13,10 +13,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from eigentropy.baselines import binning, ksg, spectral
+    from eigentropy.baselines import binning, ksg, mine, spectral
     from eigentropy.baselines._estimate import Estimate
 
-__all__ = ["Estimate", "binning", "ksg", "spectral"]
+__all__ = ["Estimate", "binning", "ksg", "mine", "spectral"]
 
 
 def __getattr__(name: str) -> Any:

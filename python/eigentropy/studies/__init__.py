@@ -1,0 +1,48 @@
+"""The experiments of the paper, and a zoo of small networks, as `eigentropy study NAME`.
+
+One file a study. Each says which cells to measure, how to measure one, what the rows say about the
+paper's claims, and what to draw; `study.run` does the rest.
+"""
+
+from __future__ import annotations
+
+from eigentropy.studies import (
+    corruption,
+    dimension,
+    intrinsic_dimension,
+    intuition,
+    models,
+    sigma_t,
+    subsampling,
+    trees,
+)
+from eigentropy.studies.study import Finding, Outcome, Plan, Study, run
+
+STUDIES: dict[str, Study] = {
+    module.STUDY.name: module.STUDY
+    for module in (
+        intuition,
+        intrinsic_dimension,
+        trees,
+        corruption,
+        dimension,
+        subsampling,
+        sigma_t,
+        models,
+    )
+}
+
+__all__ = ["STUDIES", "Finding", "Outcome", "Plan", "Study", "find", "run"]
+
+
+def find(name: str) -> Study:
+    """The study of this name.
+
+    Raises
+    ------
+    ValueError
+        There is none.
+    """
+    if name not in STUDIES:
+        raise ValueError(f"NAME must be one of {', '.join(STUDIES)}, got {name!r}")
+    return STUDIES[name]

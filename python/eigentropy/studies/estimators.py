@@ -1,0 +1,195 @@
+"""The estimators that studies compare, by the names in their tables.
+
+Names say what they compute and its setting: ``DSE auto``, ``DSMI sigma=10``, ``adjusted sqrt-d``,
+``plain sqrt-d`` (equation 8 of the paper), ``p auto``, ``CSE 10 bins``, ``MINE``. And
+
+- ``CSMI 10 bins``: binned entropy of random groups minus that of the groups, the counterpart of
+  the matched DSMI and what the paper's code computes;
+- ``plug-in 10 bins``: mutual information of cells and labels, without that baseline;
+- ``KSG``: of numbers and labels, by Ross;
+- ``KSG continuous``: the one for two continuous variables, given labels, as in the paper.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+import eigentropy as eg
+from eigentropy._warnings import warn
+from eigentropy.baselines import Estimate, binning, ksg, mine
+from eigentropy.studies.rows import Cell, Row
+from eigentropy.studies.study import Job
+
+# Of one DSMI: what is in the same result, and needs no second computation.
+PARTS = ("DSMI", "adjusted", "plain", "p")
+
+# The optional package that an estimator takes, and the extra that brings it.
+NEEDS = {"KSG": ("scipy", "baselines"), "MINE": ("torch", "torch")}
+
+# Random partitions for the baseline of CSMI, as many as DSMI has.
+N_NULL = 20
+
+# What the continuous KSG gets instead of labels, since it refuses ties: NPEET adds as much.
+JITTER = 1e-10
+
+
+def available(names: Sequence[str]) -> list[str]:
+    """Those of the names whose packages are installed, with a warning about the others."""
+    found = []
+    for name in names:
+        package, extra = NEEDS.get(name.split()[0], ("", ""))
+        if not package or importlib.util.find_spec(package):
+            found.append(name)
+        else:
+            warn(f"{name} is left out: it needs {package}, pip install 'eigentropy[{extra}]'")
+    return found
+
+
+def sigma_of(setting: str, width: float | None = None) -> float | str:
+    """The argument `sigma` behind a setting: "sigma=10", a rule, or "width", a given number."""
+    if setting == "width":
+        if width is None:
+            raise ValueError("a setting of 'width' needs a sigma")
+        return width
+    return float(setting.removeprefix("sigma=")) if setting.startswith("sigma=") else setting
+
+
+def measure(
+    job: Job, Z: Any, labels: Any = None, *, sigma: float | None = None, **mine: Any
+) -> Iterator[Row]:
+    """The rows of a job's cells on these data; `sigma` is of "width", `mine` are options of MINE.
+
+    Cells of one DSMI, or of one DSE at several t, are computed together: the time is of all.
+    A saturated sigma is a result here, not a mistake: no warning. An estimator that fails at a
+    cell leaves it out, with a warning.
+    """
+    for cells in _together(job.cells):
+        kind, _, setting = cells[0].estimator.partition(" ")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", eg.SaturationWarning)
+                if kind == "DSE":
+                    yield from _entropies(cells, Z, sigma_of(setting, sigma))
+                elif kind in PARTS:
+                    yield from _informations(cells, Z, labels, sigma_of(setting, sigma))
+                else:
+                    yield _baseline(cells[0], kind, setting, Z, labels, mine)
+        except (FloatingPointError, MemoryError) as error:
+            warn(f"{cells[0].estimator} at {cells[0].settings}: {error}")
+
+
+def _together(cells: Sequence[Cell]) -> list[list[Cell]]:
+    groups: dict[Any, list[Cell]] = {}
+    for cell in cells:
+        kind, _, setting = cell.estimator.partition(" ")
+        if kind == "DSE":
+            groups.setdefault(("DSE", setting), []).append(cell)
+        elif kind in PARTS:
+            groups.setdefault(("DSMI", setting), []).append(cell)
+        else:
+            groups.setdefault(cell, []).append(cell)
+    return list(groups.values())
+
+
+def _times(cells: Sequence[Cell]) -> list[float]:
+    return [float(cell.settings.get("t", 1.0)) for cell in cells]
+
+
+def _entropies(cells: Sequence[Cell], Z: Any, sigma: float | str) -> Iterator[Row]:
+    start = time.perf_counter()
+    times = _times(cells)
+    # In float64, of which every t is accurate.
+    found = eg.dse(Z, sigma=sigma, method="exact", seed=cells[0].seed)
+    values = [found.at(t) for t in times]
+    seconds = time.perf_counter() - start
+    for cell, entropy in zip(cells, values, strict=True):
+        yield Row(cell, entropy.value, entropy.standard_error, seconds)
+
+
+def _informations(cells: Sequence[Cell], Z: Any, labels: Any, sigma: float | str) -> Iterator[Row]:
+    start = time.perf_counter()
+    seed = cells[0].seed
+    times = _times(cells)
+    method = "auto" if set(times) == {1.0} else "exact"
+    found = eg.dsmi(Z, labels, t=times[0], sigma=sigma, method=method, seed=seed)
+    by_t = {t: found.at(t) for t in dict.fromkeys(times)}
+    numbers = [_part(by_t[t], cell, Z) for t, cell in zip(times, cells, strict=True)]
+    seconds = time.perf_counter() - start
+    for cell, (value, error) in zip(cells, numbers, strict=True):
+        yield Row(cell, value, error, seconds)
+
+
+def _part(found: eg.MutualInformation, cell: Cell, Z: Any) -> tuple[float, float]:
+    kind = cell.estimator.split()[0]
+    if kind == "DSMI":
+        return found.value, found.standard_error
+    if kind == "adjusted":
+        return found.adjusted, float("nan")
+    if kind == "p":
+        return found.p_value, float("nan")
+    whole = eg.dse(Z, t=found.t, sigma=found.sigma, method="exact")
+    return whole.value - found.conditional_entropy, 0.0
+
+
+def _baseline(
+    cell: Cell, kind: str, setting: str, Z: Any, labels: Any, mine_options: dict[str, Any]
+) -> Row:
+    start = time.perf_counter()
+    if kind == "MINE":
+        value = mine.mutual_information(Z, labels, seed=cell.seed, **mine_options)
+    elif kind == "KSG":
+        value = _neighbours(setting, Z, labels, cell.seed)
+    elif kind == "CSE":
+        value = binning.entropy(Z, bins=int(setting.split()[0]))
+    elif kind == "plug-in":
+        value = binning.mutual_information(Z, labels, bins=int(setting.split()[0]))
+    else:
+        value, error = _binned(Z, labels, int(setting.split()[0]), cell.seed)
+        return Row(cell, value, error, time.perf_counter() - start)
+    return Row(cell, float(value), value.standard_error, time.perf_counter() - start)
+
+
+def _neighbours(setting: str, Z: Any, labels: Any, seed: int) -> Estimate:
+    if setting != "continuous":
+        return ksg.discrete_mutual_information(Z, labels, k=3, seed=seed)
+    noise = np.random.default_rng([seed, 6]).random(len(labels))
+    return ksg.mutual_information(Z, labels + JITTER * noise, k=3, seed=seed)
+
+
+def _binned(Z: Any, labels: Any, bins: int, seed: int) -> tuple[float, float]:
+    """The matched information of bins, and its standard error: as of DSMI."""
+    rng = np.random.default_rng([seed, 7])
+    codes = np.unique(labels, return_inverse=True)[1]
+    observed = _conditional(Z, codes, bins)
+    null = [_conditional(Z, rng.permutation(codes), bins) for _ in range(N_NULL)]
+    return float(np.mean(null)) - observed, float(np.std(null, ddof=1)) / math.sqrt(N_NULL)
+
+
+def _conditional(Z: Any, codes: Any, bins: int) -> float:
+    sizes = np.bincount(codes)
+    entropies = [float(binning.entropy(Z[codes == y], bins=bins)) for y in range(len(sizes))]
+    return float(sizes @ entropies) / len(codes)
+
+
+def spearman(x: Sequence[float], y: Sequence[float]) -> float:
+    """Rank correlation, ties sharing their mean rank; NaN for fewer than 3 points or a constant."""
+    if len(x) < 3:
+        return float("nan")
+    ranks = [_ranks(np.asarray(values, dtype=float)) for values in (x, y)]
+    spread = [float(r.std()) for r in ranks]
+    if min(spread) == 0.0:
+        return float("nan")
+    centred = [r - r.mean() for r in ranks]
+    return float(np.mean(centred[0] * centred[1]) / (spread[0] * spread[1]))
+
+
+def _ranks(values: Any) -> Any:
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2.0)[inverse]

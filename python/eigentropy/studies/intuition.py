@@ -1,0 +1,98 @@
+"""Three blobs and diffusion time: DSE falls towards log2(number of clusters).
+
+The paper's intuition figure: as t grows, small eigenvalues die out and one of each cluster remains.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from eigentropy.studies import data, estimators
+from eigentropy.studies.estimators import spearman
+from eigentropy.studies.rows import Row
+from eigentropy.studies.study import (
+    Curve,
+    Finding,
+    Job,
+    Panel,
+    Plan,
+    Study,
+    distinct,
+    make_job,
+    means,
+    repeated,
+    select,
+)
+
+BLOBS = 3
+ENTROPIES = ("DSE sqrt-d", "DSE auto")
+INFORMATIONS = ("DSMI sigma=1", "DSMI auto", "adjusted auto")
+INFORMATION_TIMES = (1, 2, 3, 4, 5, 10, 100, 1000)
+QUICK_TIMES = (1, 2, 3, 5, 7, 10, 20, 30, 50, 70, 100, 200, 300, 500, 700, 999)
+
+
+def jobs(plan: Plan) -> list[Job]:
+    """Entropies over a fine grid of t, informations over the paper's."""
+    n = 3000 if plan.full else 600
+    times = range(1, 1000) if plan.full else QUICK_TIMES
+    return [
+        make_job("stretched blobs", {"n": n, "d": d}, names, seed, grid)
+        for d in (2, 3)
+        for seed in plan.seeds(quick=3, full=5)
+        for names, grid in ((ENTROPIES, times), (INFORMATIONS, INFORMATION_TIMES))
+    ]
+
+
+def measure(job: Job) -> Iterable[Row]:
+    """The same spectrum serves every t."""
+    n, d = int(job.settings["n"]), int(job.settings["d"])
+    Z, labels = data.stretched_blobs(n, d, BLOBS, seed=job.seed)
+    return estimators.measure(job, Z, labels)
+
+
+def findings(rows: Sequence[Row]) -> list[Finding]:
+    """DSE never rises with t, and ends near log2(3)."""
+    found = []
+    for name in ENTROPIES:
+        for d in distinct(rows, "d"):
+            curve = means(select(rows, d=d, estimator=name), "t")
+            if len(curve) < 3:
+                found.append(Finding(f"d = {d}: {name} falls with t", "not measured", None))
+                continue
+            values = list(curve.values())
+            rho = spearman(list(curve), values)
+            found.append(
+                Finding(f"d = {d}: {name} falls with t", f"Spearman {rho:.3f}", rho <= -0.95)
+            )
+            limit, end = math.log2(BLOBS), values[-1]
+            found.append(
+                Finding(
+                    f"d = {d}: {name} tends to log2({BLOBS}) = {limit:.3f} bits",
+                    f"{end:.3f} at t = {max(curve):g}, from {values[0]:.3f}",
+                    abs(end - limit) <= 0.2,
+                )
+            )
+    return found
+
+
+def panels(rows: Sequence[Row]) -> list[Panel]:
+    """Entropies and informations over t."""
+    drawn = []
+    for d in distinct(rows, "d"):
+        for title, names in (("DSE", ENTROPIES), ("DSMI", INFORMATIONS)):
+            curves = [
+                Curve(name, repeated(select(rows, d=d, estimator=name), "t")) for name in names
+            ]
+            drawn.append(Panel(f"{title}, three blobs, d = {d}", "t", "bits", curves, log_x=True))
+    return drawn
+
+
+STUDY = Study(
+    name="intuition",
+    title="DSE and DSMI of three blobs over diffusion time t",
+    jobs=jobs,
+    measure=measure,
+    findings=findings,
+    panels=panels,
+)
