@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +14,7 @@ from eigentropy._arrays import as_matrix, as_numpy
 from eigentropy._options import integer, logarithm_base, one_of, positive
 from eigentropy._progress import Callback, reporter
 from eigentropy.baselines._estimate import Estimate
+from eigentropy.baselines._pytorch import require_torch, threads_for
 from eigentropy.groups import KINDS, group_codes, infer_kind
 
 BOUNDS = ("dv", "f")
@@ -25,9 +25,6 @@ VALIDATION = 0.125
 # Each held-out row is paired with so many others for the second expectation: enough for its error
 # to be below that of the first.
 PAIRINGS = 20
-
-# Multiplications of a layer and a batch below which one thread is faster than two.
-SMALL_LAYER = 2**23
 
 # Weight of the newest batch in the moving average of E exp T.
 AVERAGE_RATE = 0.01
@@ -146,7 +143,10 @@ def mutual_information(
     torch = _torch()
     generator = torch.Generator().manual_seed(settings.seed)
     pairs = _divided(x, y, settings, generator)
-    with reporter(progress, "MINE") as callback, _threads_for(pairs, settings):
+    with (
+        reporter(progress, "MINE") as callback,
+        threads_for(torch, _multiplications(pairs, settings)),
+    ):
         network = _train(pairs, settings, generator, callback)
         value, error = _evaluate(network, pairs.held_out, settings.bound, generator)
     if not math.isfinite(value):
@@ -185,24 +185,12 @@ class _Pairs:
 
 
 def _torch() -> Any:
-    try:
-        import torch
-    except ImportError as error:
-        raise ImportError("MINE needs PyTorch: pip install 'eigentropy[torch]'") from error
-    return torch
+    return require_torch("MINE needs")
 
 
-@contextmanager
-def _threads_for(pairs: _Pairs, settings: _Settings) -> Iterator[None]:
-    """One thread for small layers: several, which wait for each other by spinning, take longer."""
-    torch, before = _torch(), _torch().get_num_threads()
-    columns = sum(part.shape[1] for part in pairs.training)
-    if columns * max(settings.hidden, default=1) * settings.batch < SMALL_LAYER:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def _multiplications(pairs: _Pairs, settings: _Settings) -> int:
+    columns: int = sum(part.shape[1] for part in pairs.training)
+    return columns * max(settings.hidden, default=1) * settings.batch
 
 
 def _share(value: float) -> float:
@@ -332,8 +320,7 @@ def _loss(joint: Any, strangers: Any, average: float, settings: _Settings) -> tu
 
 def _mixed(average: float, now: float) -> float:
     """The moving average of exp, in logarithms, which do not overflow."""
-    parts = [math.log1p(-AVERAGE_RATE) + average, math.log(AVERAGE_RATE) + now]
-    return float(np.logaddexp(*parts))
+    return float(np.logaddexp(math.log1p(-AVERAGE_RATE) + average, math.log(AVERAGE_RATE) + now))
 
 
 def _evaluate(

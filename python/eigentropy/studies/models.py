@@ -21,7 +21,7 @@ from eigentropy._warnings import warn
 from eigentropy.bandwidth import RULES
 from eigentropy.studies import data, estimators
 from eigentropy.studies.estimators import spearman
-from eigentropy.studies.networks import Recipe, hidden_layer, recipes, require_torch
+from eigentropy.studies.networks import Recipe, hidden_layer, recipes, torch_for_networks
 from eigentropy.studies.rows import Cell, Row
 from eigentropy.studies.study import (
     Curve,
@@ -52,7 +52,7 @@ BOOTSTRAPS = 500
 
 def jobs(plan: Plan) -> list[Job]:
     """One for each network; `repetitions` is the number of networks."""
-    require_torch()
+    torch_for_networks()
     _require_sklearn()
     names = [*PROBES, *(f"{kind} {setting}" for setting in SETTINGS for kind in STATISTICS)]
     count = plan.repetitions or (FULL if plan.full else QUICK)
@@ -165,7 +165,7 @@ def findings(rows: Sequence[Row]) -> list[Finding]:
         found.append(_reaches(rows, "adjusted auto", probe, target, claim))
     for setting in ("sqrt-d", "sigma=10"):
         claim = f"the paper's DSMI, {setting}, hardly ranks them by the linear probe ({PAPER})"
-        x, y = paired(rows, f"plain {setting}", "linear probe")
+        x, y = paired(rows, f"DSMI {setting}", "linear probe")
         rho = spearman(x, y)
         holds = abs(rho) < 0.4 if math.isfinite(rho) else None
         found.append(Finding(claim, f"Spearman {rho:.3f} over {len(x)} networks", holds))
@@ -193,7 +193,7 @@ def listing(rows: Sequence[Row]) -> Listing:
             lines.append([kind, setting, *cells, f"{len(x)} of {networks}"])
     return Listing(
         f"Spearman correlation with the accuracy of probes, {networks} networks "
-        "(plain with sqrt-d or sigma=10 is the paper's)",
+        "(DSMI with sqrt-d or sigma=10 is the paper's)",
         ["statistic", "sigma", *PROBES, "defined"],
         lines,
     )
@@ -202,7 +202,7 @@ def listing(rows: Sequence[Row]) -> Listing:
 def panels(rows: Sequence[Row]) -> list[Panel]:
     """Accuracies of the probes over the statistics."""
     drawn = []
-    for statistic in ("adjusted auto", "plain sqrt-d", "plain sigma=10"):
+    for statistic in ("adjusted auto", "DSMI sqrt-d", "DSMI sigma=10"):
         curves = []
         for probe in PROBES:
             points: dict[float, list[float]] = {}

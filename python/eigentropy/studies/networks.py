@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eigentropy.baselines._pytorch import require_torch, threads_for
 from eigentropy.studies.data import Array, Labels, corrupted
 from eigentropy.studies.rows import Parameter
 
@@ -68,13 +69,9 @@ def _rounded(value: float) -> float:
     return float(f"{value:.3g}")
 
 
-def require_torch() -> Any:
+def torch_for_networks() -> Any:
     """PyTorch, or an error that says which extra brings it."""
-    try:
-        import torch
-    except ImportError as error:
-        raise ImportError("the networks need PyTorch: pip install 'eigentropy[torch]'") from error
-    return torch
+    return require_torch("the networks need")
 
 
 def hidden_layer(
@@ -91,12 +88,14 @@ def hidden_layer(
     FloatingPointError
         Training diverged; the message names the step.
     """
-    torch = require_torch()
+    torch = torch_for_networks()
     rng = np.random.default_rng([seed, 5])
     chosen = rng.permutation(len(X))[: recipe.rows]
     told = corrupted(y[chosen], recipe.label_noise, seed=seed)
     body, head = _network(recipe, rng)
-    _train(body, head, recipe, X[chosen].astype(np.float32), told, rng)
+    # All of these networks are small.
+    with threads_for(torch, 0):
+        _train(body, head, recipe, X[chosen].astype(np.float32), told, rng)
     with torch.no_grad():
         Z: npt.NDArray[np.float32] = body(_images(recipe, X_heldout)).numpy()
     if not np.isfinite(Z).all():
@@ -105,7 +104,7 @@ def hidden_layer(
 
 
 def _network(recipe: Recipe, rng: np.random.Generator) -> tuple[Any, Any]:
-    nn = require_torch().nn
+    nn = torch_for_networks().nn
     layers: list[Any] = []
     inputs, side = (SIDE * SIDE, 0) if recipe.family == "mlp" else (1, SIDE)
     for depth in range(recipe.depth):
@@ -124,7 +123,7 @@ def _network(recipe: Recipe, rng: np.random.Generator) -> tuple[Any, Any]:
 
 
 def _layer(recipe: Recipe, inputs: int, rng: np.random.Generator) -> Any:
-    nn = require_torch().nn
+    nn = torch_for_networks().nn
     if recipe.family == "mlp":
         layer = nn.utils.skip_init(nn.Linear, inputs, recipe.width)
     else:
@@ -135,7 +134,7 @@ def _layer(recipe: Recipe, inputs: int, rng: np.random.Generator) -> Any:
 
 def _draw_weights(layer: Any, scale: float, rng: np.random.Generator) -> None:
     """Normal weights of variance 2 / fan-in (He et al. 2015), times scale; biases 0."""
-    torch = require_torch()
+    torch = torch_for_networks()
     shape = tuple(layer.weight.shape)
     deviation = scale * math.sqrt(2.0 / math.prod(shape[1:]))
     with torch.no_grad():
@@ -144,7 +143,7 @@ def _draw_weights(layer: Any, scale: float, rng: np.random.Generator) -> None:
 
 
 def _images(recipe: Recipe, X: npt.NDArray[Any]) -> Any:
-    torch = require_torch()
+    torch = torch_for_networks()
     rows = torch.from_numpy(np.ascontiguousarray(X, dtype=np.float32))
     return rows if recipe.family == "mlp" else rows.reshape(-1, 1, SIDE, SIDE)
 
@@ -152,7 +151,7 @@ def _images(recipe: Recipe, X: npt.NDArray[Any]) -> Any:
 def _train(
     body: Any, head: Any, recipe: Recipe, X: npt.NDArray[Any], y: Labels, rng: np.random.Generator
 ) -> None:
-    torch = require_torch()
+    torch = torch_for_networks()
     images, labels = _images(recipe, X), torch.from_numpy(y)
     weights = [*body.parameters(), *head.parameters()]
     optimiser = torch.optim.Adam(weights, lr=recipe.learning_rate)

@@ -1,7 +1,7 @@
 """Maps of DSE and adjusted DSMI over sigma and t.
 
-sigma is given in units of the spread of the rows, the root of the trace of their covariance, so that
-a map is the same whatever the scale. The paper's sigma = 10 is looked at by scaling the rows.
+sigma is in units of the spread of the rows, the root of the trace of their covariance, so that a
+map is the same whatever the scale. The paper's sigma = 10 is looked at by scaling the rows.
 """
 
 from __future__ import annotations

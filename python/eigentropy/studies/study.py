@@ -6,6 +6,7 @@ import contextlib
 import math
 import multiprocessing
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
@@ -200,7 +201,7 @@ def _rows(study: Study, jobs: list[Job], processes: int) -> Iterator[Row]:
     # Started anew, since a fork of a process with threads, such as PyTorch's, may hang.
     context = multiprocessing.get_context("spawn")
     with _one_thread_each(), ProcessPoolExecutor(processes, mp_context=context) as pool:
-        waiting = [pool.submit(_measured, study, job) for job in jobs]
+        waiting = [pool.submit(_measured, study.measure, job) for job in jobs]
         try:
             for done in as_completed(waiting):
                 rows, warned = done.result()
@@ -231,13 +232,11 @@ def _one_thread_each() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _measured(study: Study, job: Job) -> tuple[list[Row], list[str]]:
+def _measured(measure: Callable[[Job], Iterable[Row]], job: Job) -> tuple[list[Row], list[str]]:
     """All rows of a job, in a process of its own, and the warnings there."""
-    import warnings
-
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
-        rows = list(study.measure(job))
+        rows = list(measure(job))
     return rows, list(dict.fromkeys(str(warning.message) for warning in caught))
 
 

@@ -1,0 +1,37 @@
+"""PyTorch, imported when it is needed, and how many threads it uses for small layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+# Multiplications of a layer and a batch below which one thread is faster than two.
+SMALL_LAYER = 2**23
+
+
+def require_torch(what: str) -> Any:
+    """The module.
+
+    Raises
+    ------
+    ImportError
+        It is missing; the message names the extra.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise ImportError(f"{what} PyTorch: pip install 'eigentropy[torch]'") from error
+    return torch
+
+
+@contextmanager
+def threads_for(torch: Any, multiplications: int) -> Iterator[None]:
+    """One thread for small layers: several, which wait for each other by spinning, take longer."""
+    before = torch.get_num_threads()
+    if multiplications < SMALL_LAYER:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,137 @@
+"""MINE: Gaussians of known information, labels, seeds, divergence, bad input."""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from eigentropy.baselines import mine
+
+
+def gaussians(rho, n=2000, seed=0):
+    """Two normal variables of correlation rho: -log(1 - rho^2) / 2 nats."""
+    x, noise = np.random.default_rng(seed).normal(size=(2, n))
+    return x, rho * x + math.sqrt(1 - rho**2) * noise
+
+
+QUICK = {"epochs": 25, "base": math.e}
+
+
+@pytest.mark.parametrize("rho", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("options", [{}, {"bound": "f"}, {"bias_corrected": False}])
+def test_gaussians_of_known_information(rho, options):
+    estimate = mine.mutual_information(*gaussians(rho), **QUICK, **options)
+    assert abs(estimate - -math.log(1 - rho**2) / 2) <= 0.15
+    assert 0 < estimate.standard_error < 0.1
+    assert (estimate.n, estimate.method, estimate.base) == (2000, "MINE", math.e)
+
+
+def test_independent_variables_have_none():
+    x, y = np.random.default_rng(0).normal(size=(2, 1000))
+    assert abs(mine.mutual_information(x, y, epochs=10)) < 0.05
+
+
+def test_labels_of_separated_blobs_are_known():
+    labels = np.arange(900) % 3
+    Z = np.random.default_rng(0).normal(size=(900, 2)) + 20 * np.eye(3)[labels, :2]
+    for told in (labels, np.array(["a", "b", "c"])[labels]):
+        assert abs(mine.mutual_information(Z, told, epochs=40) - math.log2(3)) < 0.1
+
+
+def test_vectors_and_scales_make_no_difference():
+    x, y = gaussians(0.9, n=800)
+    noise = np.random.default_rng(1).normal(size=(2, 800))
+    X = np.stack([1e4 + 1e3 * x, noise[0], np.ones(800)], axis=1)  # the last says nothing
+    found = mine.mutual_information(X, np.stack([1e-3 * y, noise[1]], axis=1), **QUICK)
+    assert abs(found - 0.83) <= 0.25
+
+
+def test_the_base_is_a_unit():
+    x, y = gaussians(0.9, n=300)
+    bits, nats = (mine.mutual_information(x, y, epochs=3, base=base) for base in (2, math.e))
+    assert bits * math.log(2) == pytest.approx(float(nats))
+    assert bits.standard_error * math.log(2) == pytest.approx(nats.standard_error)
+
+
+def test_the_seed_decides_and_no_global_state_is_touched():
+    x, y = gaussians(0.6, n=300)
+    before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
+    threads = torch.get_num_threads()
+    values = [float(mine.mutual_information(x, y, epochs=3, seed=seed)) for seed in (1, 1, 2)]
+    torch.manual_seed(5)
+    values.append(float(mine.mutual_information(x, y, epochs=3, seed=1)))
+    torch.set_rng_state(before[0])
+    assert values[0] == values[1] == values[3] != values[2]
+    assert (np.random.get_state()[1] == before[1]).all()
+    assert random.getstate() == before[2]
+    assert torch.get_num_threads() == threads
+    mine.mutual_information(x, y, epochs=1)
+    assert torch.equal(torch.get_rng_state(), before[0])
+
+
+def test_patience_stops_training():
+    x, y = np.random.default_rng(0).normal(size=(2, 300))
+    reports = {}
+    for patience in (3, None):
+        reports[patience] = []
+        mine.mutual_information(
+            x, y, epochs=40, patience=patience, progress=reports[patience].append
+        )
+    assert len(reports[3]) < len(reports[None]) == 40
+    assert reports[None][-1] == 1.0
+
+
+def test_rows_that_are_held_out_are_not_trained_on():
+    """A network that could learn every training row by heart finds nothing on the others."""
+    rng = np.random.default_rng(0)
+    found = mine.mutual_information(
+        rng.normal(size=(200, 200)), rng.normal(size=200), epochs=60, batch=20, patience=5
+    )
+    assert found < 0.2
+
+
+@pytest.mark.parametrize("bound", mine.BOUNDS)
+def test_divergence_is_an_error_that_names_the_step(bound):
+    x, y = gaussians(0.9, n=300)
+    with pytest.raises(FloatingPointError, match=r"diverged (at step \d+|in the evaluation)"):
+        mine.mutual_information(x, y, learning_rate=1e12, bound=bound, epochs=20)
+
+
+def test_the_moving_average_does_not_overflow():
+    assert mine._mixed(2000.0, 1000.0) == pytest.approx(2000.0 + math.log(0.99))
+    assert mine._mixed(1.0, 1.0) == pytest.approx(1.0)
+
+
+def test_missing_torch_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ImportError, match=r"eigentropy\[torch\]"):
+        mine.mutual_information([1.0, 2.0], [1.0, 2.0])
+
+
+BAD = {
+    "bound must be one of": {"bound": "nwj"},
+    "hidden must be at least 1": {"hidden": (0,)},
+    "epochs must be at least 1": {"epochs": 0},
+    "batch must be at least 2": {"batch": 1},
+    "learning_rate must be": {"learning_rate": -1.0},
+    "held_out must be": {"held_out": 1.0},
+    "patience must be at least 1": {"patience": 0},
+    "base must not be 1": {"base": 1},
+    "seed must be at least 0": {"seed": -1},
+    "kind must be one of": {"kind": "words"},
+    "Y has 19 entries, X has 20 rows": {"Y": np.arange(19.0)},
+    "has NaN": {"Y": np.full(20, math.nan)},
+    "too few to hold out": {"X": [1.0, 2.0, 3.0], "Y": [1.0, 2.0, 3.0]},
+}
+
+
+@pytest.mark.parametrize("message", BAD)
+def test_bad_input(message):
+    arguments = {"X": np.arange(20.0), "Y": np.arange(20.0), **BAD[message]}
+    with pytest.raises(ValueError, match=r"(?i)nan" if message == "has NaN" else message):
+        mine.mutual_information(arguments.pop("X"), arguments.pop("Y"), **arguments)

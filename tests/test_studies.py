@@ -1,0 +1,433 @@
+"""How studies run: rows as they come, resuming, processes, figures, the command."""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import io
+import json
+import math
+import sys
+from dataclasses import replace
+
+import matplotlib.image
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from eigentropy import cli, studies
+from eigentropy.files import FileError
+from eigentropy.studies import estimators, figures, networks, rows, study
+from eigentropy.studies.rows import Cell, Row
+from eigentropy.studies.study import Curve, Finding, Panel, Plan, Study, make_job
+
+# A study whose numbers cost nothing: x squared, and whether the mean over the seeds is.
+
+
+def toy_jobs(plan):
+    return [
+        make_job("toy", {"x": x}, ["square", "cube"], s) for s in plan.seeds(2, 3) for x in (1, 2)
+    ]
+
+
+def toy_measure(job):
+    for cell in job.cells:
+        power = 2 if cell.estimator == "square" else 3
+        yield Row(cell, float(cell.settings["x"]) ** power, math.nan, 0.0)
+
+
+def toy_findings(found):
+    squares = study.means(study.select(found, estimator="square"), "x")
+    return [Finding("squares", f"{squares}", squares == {1.0: 1.0, 2.0: 4.0})]
+
+
+def toy_panels(found):
+    return [Panel("toy", "x", "y", [Curve("s", study.repeated(found, "x"))])]
+
+
+TOY = Study("toy", "numbers", toy_jobs, toy_measure, toy_findings, toy_panels)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "deep" / "toy.csv"
+
+
+def lines_of(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+# Rows and files
+
+
+def test_the_table_is_long_form(path):
+    outcome = study.run(TOY, Plan(), path)
+    first = lines_of(path)[0]
+    assert list(first) == list(rows.COLUMNS)
+    assert json.loads(first["parameters"]) == {"x": 1}
+    assert (first["study"], first["data"], first["estimator"]) == ("toy", "toy", "square")
+    assert len(lines_of(path)) == len(outcome.rows) == outcome.measured == 8
+    assert outcome.findings[0].holds is True
+    assert {row.cell for row in rows.read("toy", path)} == {row.cell for row in outcome.rows}
+
+
+def test_numbers_survive_the_file_in_full_precision(path):
+    cell = Cell('a, "b"', (("t", 0.1), ("who", "x,y")), "DSE auto", 3)
+    row = Row(cell, 0.1 + 0.2, 1 / 3, 2.0)
+    text = next(csv.reader(io.StringIO(rows.to_line("toy", row))))
+    assert rows.from_fields("toy", text) == row
+
+
+def test_an_interrupted_run_goes_on_where_it_was(path):
+    measured = []
+
+    def interrupted(job):
+        for row in toy_measure(job):
+            if len(measured) == 5:
+                raise KeyboardInterrupt
+            measured.append(row.cell)
+            yield row
+
+    with pytest.raises(KeyboardInterrupt):
+        study.run(replace(TOY, measure=interrupted), Plan(), path)
+    assert len(lines_of(path)) == 5
+    again = []
+    outcome = study.run(TOY, Plan(), path, on_row=lambda row: again.append(row.cell))
+    assert len(again) == outcome.measured == 3
+    assert not set(again) & set(measured)
+    assert len(outcome.rows) == 8
+    assert study.run(TOY, Plan(), path).measured == 0
+    assert study.run(TOY, Plan(repetitions=3), path).measured == 4  # the third seed
+    assert study.run(TOY, Plan(full=True), path).measured == 0
+
+
+def test_a_torn_last_line_is_dropped_and_measured_again(path):
+    study.run(TOY, Plan(), path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9])
+    outcome = study.run(TOY, Plan(), path)
+    assert outcome.measured == 1
+    assert "torn" in outcome.notes[0]
+    assert path.read_bytes() == whole
+
+
+def test_a_torn_header_starts_anew(path):
+    path.parent.mkdir()
+    path.write_text("study,da")
+    assert study.run(TOY, Plan(), path).measured == 8
+
+
+BAD_FILES = {
+    "is not the table of a study": "a,b\n1,2\n",
+    "line 2, is not a row of toy": ",".join(rows.COLUMNS) + "\ntoy,toy,{},square\n",
+    "of the study 'other'": ",".join(rows.COLUMNS) + "\nother,toy,{},square,0,1,1,1\n",
+    "line 2": ",".join(rows.COLUMNS) + "\ntoy,toy,[],square,0,1,1,1\n",
+}
+
+
+@pytest.mark.parametrize("message", BAD_FILES)
+def test_a_file_of_something_else_is_left_alone(path, message):
+    path.parent.mkdir()
+    path.write_text(BAD_FILES[message])
+    with pytest.raises(FileError, match=message):
+        study.run(TOY, Plan(), path)
+    assert path.read_text() == BAD_FILES[message]
+
+
+def test_two_runs_do_not_write_to_one_file(path):
+    path.parent.mkdir()
+    with path.open("a") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(FileError, match="being written by another run"):
+            study.run(TOY, Plan(), path)
+
+
+def test_a_directory_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(FileError, match=r"file/toy.csv cannot be written"):
+        study.run(TOY, Plan(), tmp_path / "file" / "toy.csv")
+
+
+def test_numbers_that_could_not_be_measured_are_counted(path):
+    def partly(job):
+        return list(toy_measure(job))[:1]
+
+    outcome = study.run(replace(TOY, measure=partly), Plan(), path)
+    assert outcome.notes == ["4 of 8 numbers could not be measured"]
+    assert study.run(TOY, Plan(), path).measured == 4
+
+
+def test_processes_give_the_same_table(path, tmp_path):
+    fractions = []
+    parallel = replace(TOY, parallel=True)
+    outcome = study.run(parallel, Plan(), path, processes=2, progress=fractions.append)
+    alone = study.run(TOY, Plan(), tmp_path / "alone.csv")
+    assert [(r.cell, r.value) for r in outcome.rows] == [(r.cell, r.value) for r in alone.rows]
+    assert fractions[-1] == 1.0
+    assert "EIGENTROPY_NUM_THREADS" not in __import__("os").environ
+
+
+# Estimators
+
+
+def test_spearman_is_the_rank_correlation():
+    x = [1.0, 5.0, 2.0, 2.0, 9.0]
+    assert estimators.spearman(x, [v**3 for v in x]) == pytest.approx(1.0)
+    assert estimators.spearman(x, [-v for v in x]) == pytest.approx(-1.0)
+    from scipy.stats import spearmanr
+
+    y = [3.0, 3.0, 1.0, 4.0, 2.0]
+    assert estimators.spearman(x, y) == pytest.approx(spearmanr(x, y).statistic)
+    assert math.isnan(estimators.spearman(x, [1.0] * 5))
+    assert math.isnan(estimators.spearman([1, 2], [1, 2]))
+
+
+def test_estimators_give_what_the_functions_give():
+    import eigentropy as eg
+    from eigentropy.baselines import binning, ksg, mine
+
+    Z = np.random.default_rng(0).normal(size=(60, 2))
+    labels = (Z[:, 0] > 0).astype(int)
+    names = ("DSE auto", "DSMI sigma=1", "adjusted sigma=1", "plain sigma=1", "p sigma=1")
+    names += ("CSE 5 bins", "plug-in 5 bins", "CSMI 5 bins", "KSG", "KSG continuous", "MINE")
+    job = make_job("toy", {"n": 60}, names, 3)
+    found = {r.cell.estimator: r.value for r in estimators.measure(job, Z, labels, epochs=2)}
+    information = eg.dsmi(Z, labels, sigma=1.0, seed=3)
+    assert found["DSE auto"] == eg.dse(Z)
+    assert found["DSMI sigma=1"] == information
+    assert found["adjusted sigma=1"] == information.adjusted
+    assert found["p sigma=1"] == information.p_value
+    plain = eg.dsmi(Z, labels, sigma=1.0, estimator="plain")
+    assert found["plain sigma=1"] == pytest.approx(float(plain))
+    assert found["CSE 5 bins"] == binning.entropy(Z, bins=5)
+    assert found["plug-in 5 bins"] == binning.mutual_information(Z, labels, bins=5)
+    assert found["KSG"] == ksg.discrete_mutual_information(Z, labels, seed=3)
+    assert found["MINE"] == mine.mutual_information(Z, labels, seed=3, epochs=2)
+    assert 0.2 < found["CSMI 5 bins"] < 1.0
+    assert 0.2 < found["KSG continuous"] < 1.2
+
+
+def test_binned_information_of_rows_that_are_all_alone_is_0():
+    Z = np.random.default_rng(0).normal(size=(90, 50))
+    assert estimators._binned(Z, np.arange(90) % 3, 10, 0) == pytest.approx((0, 0), abs=1e-12)
+
+
+def test_binned_information_is_that_of_one_grid_and_matched():
+    labels = np.arange(400) % 2
+    Z = labels[:, None] + 0.1 * np.random.default_rng(0).random((400, 1))
+    value, error = estimators._binned(Z, labels, 2, 0)
+    assert value == pytest.approx(1.0, abs=0.01)
+    assert 0 < error < 0.01
+
+
+def test_a_t_is_a_cell_of_its_own():
+    import eigentropy as eg
+
+    Z = np.random.default_rng(0).normal(size=(30, 2))
+    job = make_job("toy", {}, ["DSE auto", "CSE 5 bins"], 0, [1, 7])
+    found = list(estimators.measure(job, Z))
+    assert [(r.cell.estimator, r.cell.settings) for r in found] == [
+        ("DSE auto", {"t": 1.0}),
+        ("DSE auto", {"t": 7.0}),
+        ("CSE 5 bins", {}),
+    ]
+    assert found[1].value == eg.dse(Z, t=7, method="exact")
+
+
+def test_an_estimator_that_fails_leaves_its_cell_out_and_says_so():
+    Z = np.random.default_rng(0).normal(size=(60, 2))
+    job = make_job("toy", {}, ["MINE", "CSE 5 bins"], 0)
+    with pytest.warns(UserWarning, match="MINE .* diverged at step"):
+        found = list(estimators.measure(job, Z, np.arange(60) % 2, learning_rate=1e12))
+    assert [row.cell.estimator for row in found] == ["CSE 5 bins"]
+
+
+def test_estimators_of_packages_that_are_missing_are_left_out(monkeypatch):
+    monkeypatch.setattr(estimators.importlib.util, "find_spec", lambda name: None)
+    with pytest.warns(UserWarning, match="is left out: it needs") as caught:
+        assert estimators.available(["DSE auto", "KSG", "MINE", "CSE 5 bins"]) == [
+            "DSE auto",
+            "CSE 5 bins",
+        ]
+    texts = [str(warning.message) for warning in caught]
+    assert "eigentropy[baselines]" in texts[0]
+    assert "eigentropy[torch]" in texts[1]
+
+
+def test_width_needs_a_number():
+    assert estimators.sigma_of("width", 2.0) == 2.0
+    assert estimators.sigma_of("sigma=10") == 10.0
+    assert estimators.sigma_of("knn") == "knn"
+    with pytest.raises(ValueError, match="needs a sigma"):
+        estimators.sigma_of("width")
+
+
+# Figures
+
+
+def test_bands_are_student_intervals():
+    values = [1.0, 2.0, 4.0]
+    from scipy.stats import sem, t
+
+    assert figures.band(values) == pytest.approx((7 / 3, t.ppf(0.975, 2) * sem(values)), rel=1e-3)
+    assert figures.band([3.0]) == (3.0, 0.0)
+    assert figures.band([1.0, math.nan]) == (1.0, 0.0)
+    assert math.isnan(figures.band([math.nan])[0])
+    many = list(range(40))
+    assert figures.band(many)[1] == pytest.approx(1.96 * sem(many), rel=1e-3)
+
+
+def test_every_kind_of_panel_is_drawn():
+    curve = Curve("a", {1.0: [1.0, 2.0], 10.0: [math.nan]})
+    panels = [
+        Panel("curves", "x", "y", [curve, Curve("empty", {})], log_x=True),
+        Panel("points", "x", "y", [curve], scatter=True),
+        Panel("map", "x", "y", cells={(0.1, 1.0): 1.0, (0.2, 5.0): 2.0}),
+        Panel("nothing", "x", "y"),
+    ]
+    image = matplotlib.image.imread(io.BytesIO(figures.figure_png(panels, "caption")))
+    assert image[..., :3].std() > 0.01
+
+
+# The command
+
+
+def invoke(*args):
+    return CliRunner().invoke(cli.app, ["study", *map(str, args)])
+
+
+@pytest.fixture
+def toy(monkeypatch, tmp_path):
+    monkeypatch.setitem(studies.STUDIES, "toy", TOY)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_command_writes_and_judges(toy):
+    result = invoke("toy", "-o", "out")
+    assert result.exit_code == 0, result.output
+    assert "squares" in result.stdout
+    assert "yes" in result.stdout
+    assert "8 numbers measured, 0 from earlier runs" in result.stdout
+    assert "written: out/toy.csv and out/toy.png" in result.stdout
+    assert matplotlib.image.imread(toy / "out" / "toy.png").size
+    assert "0 numbers measured, 8 from earlier runs" in invoke("toy", "-o", "out").stdout
+
+
+def test_the_command_as_json(toy):
+    document = json.loads(invoke("toy", "--json", "--seed", "4", "--repetitions", "1").stdout)
+    assert document["settings"] == {"full": False, "seed": 4, "repetitions": 1}
+    assert document["findings"][0]["holds"] is True
+    assert document["written"] == ["studies/toy.csv", "studies/toy.png"]
+    assert (document["rows"], document["measured"], document["listing"]) == (4, 4, None)
+    assert {line["seed"] for line in lines_of(toy / "studies" / "toy.csv")} == {"4"}
+
+
+def test_the_command_lists_the_studies():
+    for args in (["--list"], []):
+        result = invoke(*args)
+        assert result.exit_code == 0
+        assert all(name in result.stdout for name in studies.STUDIES)
+    assert set(json.loads(invoke("--list", "--json").stdout)) == set(studies.STUDIES)
+
+
+def error(*args):
+    result = invoke(*args)
+    assert (result.exit_code, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    return line
+
+
+def test_bad_input_is_one_line(toy):
+    assert "NAME must be one of intuition" in error("nope")
+    (toy / "file").touch()
+    assert "cannot be written" in error("toy", "-o", "file")
+    assert "--data must be left out for toy, got 'digits'" in error("toy", "--data", "digits")
+    assert "--data must be one of digits, got 'mnist'" in error("models", "--data", "mnist")
+
+
+def test_missing_packages_are_named_with_their_extra(toy, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    result = invoke("toy")
+    assert result.exit_code == 0
+    assert "eigentropy[plot]" in result.stderr
+    assert "written: studies/toy.csv\n" in result.stdout
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert "eigentropy[torch]" in error("models")
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    assert "eigentropy[cluster]" in error("models", "-o", toy / "out")
+
+
+def test_ctrl_c_says_how_many_rows_there_are(toy, monkeypatch):
+    def interrupted(job):
+        yield from list(toy_measure(job))[:1]
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(studies.STUDIES, "toy", replace(TOY, measure=interrupted))
+    result = invoke("toy")
+    assert result.exit_code == 130
+    assert result.stderr == "interrupted: rows in studies/toy.csv: 1\n"
+
+
+# Networks
+
+
+def test_recipes_are_many_kinds_and_a_larger_zoo_has_the_smaller():
+    zoo = networks.recipes(100, 0)
+    assert networks.recipes(10, 0) == zoo[:10]
+    assert networks.recipes(10, 1) != zoo[:10]
+    for name in ("family", "width", "depth", "activation", "rows", "label_noise", "epochs"):
+        assert len({getattr(recipe, name) for recipe in zoo}) >= 2, name
+
+
+@pytest.mark.parametrize("family", ["mlp", "conv"])
+def test_networks_learn_and_leave_global_state_alone(family):
+    import torch
+
+    from eigentropy.studies import models
+
+    X, X_heldout, y, y_heldout = models.halves()
+    recipe = networks.Recipe(family, 16, 2, "ReLU", 1.0, 3e-3, 400, 0.0, 6)
+    before = torch.get_rng_state()
+    Z, again = (networks.hidden_layer(recipe, X, y, X_heldout, 1) for _ in range(2))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert (again == Z).all()
+    untrained = networks.hidden_layer(replace(recipe, epochs=0), X, y, X_heldout, 1)
+    memorised = networks.hidden_layer(replace(recipe, label_noise=1.0), X, y, X_heldout, 1)
+    accuracy = [
+        models.cross_validated(models.PROBE["kNN probe"](), part, y_heldout).mean()
+        for part in (Z, untrained, memorised)
+    ]
+    assert accuracy[0] > max(0.85, accuracy[2])
+    assert accuracy[1] < accuracy[0]
+
+
+def test_a_network_that_diverges_is_left_out(path):
+    from eigentropy.studies import models
+
+    job = models.jobs(Plan(repetitions=1))[0]
+    settings = {"learning_rate": 1e30, "epochs": 3, "scale": 1e10, "label_noise": 1.0, "rows": 900}
+    settings |= {"activation": "ReLU", "depth": 4}
+    changed = replace(job, cells=tuple(c.with_parameters(**settings) for c in job.cells))
+    with pytest.warns(UserWarning, match="network 0 is left out: training diverged"):
+        assert list(models.measure(changed)) == []
+
+
+def test_the_zoo_measures_every_rule_and_probe(path):
+    small = replace(
+        studies.STUDIES["models"],
+        jobs=lambda plan: [
+            replace(
+                job, cells=tuple(c.with_parameters(epochs=1, width=8, rows=50) for c in job.cells)
+            )
+            for job in studies.STUDIES["models"].jobs(plan)
+        ],
+    )
+    outcome = study.run(small, Plan(repetitions=3), path, processes=1)
+    assert len(outcome.rows) == 3 * (2 + 6 * 4)
+    assert len(outcome.listing.lines) == 6 * 4
+    assert all(line[-1] == "3 of 3" for line in outcome.listing.lines if line[1] == "auto")
+    assert all(math.isfinite(r.value) for r in study.select(outcome.rows, estimator="kNN probe"))
