@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from eigentropy.studies import data, estimators
@@ -54,52 +55,40 @@ def measure(job: Job) -> Iterable[Row]:
 
 
 def findings(rows: Sequence[Row]) -> list[Finding]:
-    """DSE rises with k at every noise, bins do not."""
+    """Whether DSE, at t = 1, rises with k at every noise, and bins do not."""
+    noises = distinct(rows, "noise") or NOISES
     return [
-        *(_rises(rows, name, t) for name in NAMES[:2] for t in (1.0, 5.0)),
+        *(_rises(rows, name, noise) for name in NAMES[:2] for noise in noises),
         _does_not_rise(rows, NAMES[2]),
     ]
 
 
-def _rises(rows: Sequence[Row], name: str, t: float) -> Finding:
-    wanted = select(rows, estimator=name, t=t)
+def _rises(rows: Sequence[Row], name: str, noise: float) -> Finding:
+    wanted = [row for row in select(rows, estimator=name, noise=noise) if _first(row)]
+    claim = f"{name}, noise {noise:g}: rises with the intrinsic dimension (Spearman >= 0.95)"
     worst = _worst(wanted)
-    claim = f"{name}, t = {t:g}, rises with the intrinsic dimension (Spearman >= 0.95)"
     if worst is None:
         return Finding(claim, "not measured", None)
-    return Finding(
-        claim, f"Spearman {worst:.3f} at the least, of {_settings(wanted)}", worst >= 0.95
-    )
+    values = [row.value for row in wanted]
+    span = f"{min(values):.2f} to {max(values):.2f} bits"
+    return Finding(claim, f"Spearman {worst:.3f} at the least, {span}", worst >= 0.95)
 
 
 def _does_not_rise(rows: Sequence[Row], name: str) -> Finding:
-    """By how much it does, against what DSE does."""
     wanted = select(rows, estimator=name)
-    claim = f"{name} does not rise with the intrinsic dimension"
+    claim = f"{name} does not rise with the intrinsic dimension (by less than 0.1 bits)"
     if not wanted:
         return Finding(claim, "not measured", None)
     values = [row.value for row in wanted]
-    worst = _worst(wanted)
-    rises = worst is not None and worst >= 0.95 and max(values) - min(values) > 0.1
-    return Finding(claim, f"{min(values):.2f} to {max(values):.2f} bits", not rises)
-
-
-def _curves(rows: Sequence[Row]) -> list[dict[float, float]]:
-    return [
-        means(select(rows, data=law, noise=noise), "k")
-        for law in distinct(rows, "data")
-        for noise in distinct(rows, "noise")
-    ]
+    span = f"{min(values):.2f} to {max(values):.2f} bits"
+    return Finding(claim, span, max(values) - min(values) < 0.1)
 
 
 def _worst(rows: Sequence[Row]) -> float | None:
-    # A curve that is constant has no rank correlation: it does not rise.
-    found = [spearman(list(c), list(c.values())) for c in _curves(rows) if len(c) >= 3]
-    return min((rho if rho == rho else 0.0) for rho in found) if found else None
-
-
-def _settings(rows: Sequence[Row]) -> str:
-    return f"{len(_curves(rows))} laws and noises"
+    """The smallest rank correlation of a law; a constant curve has none and does not rise."""
+    curves = [means(select(rows, data=law), "k") for law in distinct(rows, "data")]
+    found = [spearman(list(c), list(c.values())) for c in curves if len(c) >= 3]
+    return min((0.0 if math.isnan(rho) else rho) for rho in found) if found else None
 
 
 def panels(rows: Sequence[Row]) -> list[Panel]:

@@ -5,11 +5,11 @@ The paper's intuition figure: as t grows, small eigenvalues die out and one of e
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 
 from eigentropy.studies import data, estimators
-from eigentropy.studies.estimators import spearman
 from eigentropy.studies.rows import Row
 from eigentropy.studies.study import (
     Curve,
@@ -61,10 +61,11 @@ def findings(rows: Sequence[Row]) -> list[Finding]:
                 found.append(Finding(f"d = {d}: {name} falls with t", "not measured", None))
                 continue
             values = list(curve.values())
-            rho = spearman(list(curve), values)
-            found.append(
-                Finding(f"d = {d}: {name} falls with t", f"Spearman {rho:.3f}", rho <= -0.95)
-            )
+            # At its limit it stays where it is, but for rounding.
+            step = max(b - a for a, b in itertools.pairwise(values))
+            measured = f"the largest step up is {max(0.0, step):.1g} bits"
+            falls = step < 1e-6 and values[-1] < values[0]
+            found.append(Finding(f"d = {d}: {name} falls with t", measured, falls))
             limit, end = math.log2(BLOBS), values[-1]
             found.append(
                 Finding(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from eigentropy.studies import data, estimators
@@ -75,7 +76,7 @@ def _falls(rows: Sequence[Row], name: str, t: float) -> Finding:
     if not curves:
         return Finding(claim, "not measured", None)
     found = [spearman(list(c), list(c.values())) for c in curves]
-    worst = max((rho if rho == rho else 0.0) for rho in found)  # NaN: a constant curve
+    worst = max((0.0 if math.isnan(rho) else rho) for rho in found)  # NaN: a constant curve
     return Finding(claim, f"Spearman {worst:.3f} or less in {len(curves)} settings", worst <= -0.9)
 
 

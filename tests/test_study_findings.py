@@ -1,0 +1,218 @@
+"""What studies say about rows made up to hold or not, and each study at a tiny size."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from eigentropy import studies
+from eigentropy.studies import figures
+from eigentropy.studies.rows import Row
+from eigentropy.studies.study import Job, Plan, select
+
+
+def made_up(name, value, plan):
+    """The rows of a study if every cell had the value of a function of it."""
+    cells = [cell for job in studies.STUDIES[name].jobs(plan) for cell in job.cells]
+    return [Row(cell, value(cell), math.nan, 0.0) for cell in cells]
+
+
+def verdicts(name, value, **plan):
+    rows = made_up(name, value, Plan(**{"repetitions": 2, **plan}))
+    return {f.claim: f.holds for f in studies.STUDIES[name].findings(rows)}
+
+
+def _intuition(cell):
+    return math.log2(3) + 3 / cell.settings["t"]
+
+
+def _rising(cell):
+    if cell.estimator.startswith("CSE"):
+        return 8.0
+    return math.log(1 + cell.settings["k"]) / cell.settings["t"]
+
+
+def _falling(cell):
+    if cell.estimator.startswith(("CSMI", "plug-in", "KSG")):
+        return 0.0
+    return 1.0 - cell.settings["share"]
+
+
+def _dimension(cell):
+    d, n = cell.settings["d"], cell.settings["n"]
+    if cell.estimator == "DSMI sqrt-d" and n == 5000:
+        return {20: 1.31, 20_000: 0.58}.get(d, 1.0)
+    fixed = {"DSMI auto": 1.4, "adjusted auto": 0.99, "p auto": 1 / 21, "MINE": 0.05}
+    return fixed.get(cell.estimator, 0.0)
+
+
+def _subsampling(cell):
+    return 5.0 + cell.settings["d"] + 0.1 * cell.settings["share"]
+
+
+def _sigma_t(cell):
+    if "scale" in cell.settings:
+        scale = cell.settings["scale"]
+        return 4.0 if cell.estimator == "DSE auto" else 5.0 - math.log10(scale)
+    return 10.0 / cell.settings["t"] / cell.settings["width"]
+
+
+def _models(cell):
+    # Ranks by one part of the network's number, and by another that knows nothing of it.
+    known, other = cell.settings["network"], (37 * cell.settings["network"]) % 101
+    agrees = "probe" in cell.estimator or cell.estimator == "adjusted auto"
+    return float(known if agrees else other)
+
+
+HOLDS = {
+    "intuition": _intuition,
+    "intrinsic-dimension": _rising,
+    "trees": _falling,
+    "corruption": _falling,
+    "dimension": _dimension,
+    "subsampling": _subsampling,
+    "sigma-t": _sigma_t,
+    "models": _models,
+}
+
+
+def _only(study):
+    return {"repetitions": 101} if study == "models" else {}
+
+
+@pytest.mark.parametrize("name", studies.STUDIES)
+def test_rows_that_bear_the_claims_out(name):
+    found = verdicts(name, HOLDS[name], **_only(name))
+    assert len(found) >= 2
+    assert found == dict.fromkeys(found, True)
+
+
+@pytest.mark.parametrize("name", studies.STUDIES)
+def test_rows_that_contradict_the_claims(name):
+    """Values turned around: falls become rises, what was near a value is far from it."""
+    found = verdicts(name, lambda cell: 100.0 - 3.0 * HOLDS[name](cell), **_only(name))
+    contradicted = {claim for claim, verdict in found.items() if verdict is False}
+    # Constants stay constant, and what hardly ranks does not rank upside down either.
+    spared = ("does not rise", "does not fall", "hardly", "less than 10 %", "auto does not")
+    spared += ("measures the scale", "or more at every d", "does: Spearman")
+    assert {c for c in set(found) - contradicted if not any(s in c for s in spared)} == set()
+    assert contradicted or name in CONTRADICTIONS
+
+
+CONTRADICTIONS = {
+    "intrinsic-dimension": ("CSE 10 bins does not rise", lambda c: float(c.settings["k"])),
+    "trees": ("CSMI 10 bins does not fall", lambda c: 1.0 - c.settings["share"]),
+    "dimension": ("stays at 1.3 bits", lambda c: 1.2),
+    "subsampling": ("less than 10 %", lambda c: 5.0 * c.settings["share"]),
+    "models": (
+        "does: Spearman",
+        lambda c: float(len(c.estimator) * c.settings["network"] % 5),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONTRADICTIONS)
+def test_claims_that_need_a_contradiction_of_their_own(name):
+    claim, value = CONTRADICTIONS[name]
+    found = {c: v for c, v in verdicts(name, value).items() if claim in c}
+    assert found
+    assert not any(found.values())
+
+
+def test_a_fixed_sigma_that_does_not_measure_the_scale_is_found():
+    found = verdicts("sigma-t", lambda c: 1.0)
+    assert next(v for c, v in found.items() if "measures the scale" in c) is False
+    moving = verdicts("sigma-t", lambda c: float(c.settings.get("scale", 1.0)))
+    assert next(v for c, v in moving.items() if "sigma = auto does not" in c) is False
+
+
+def test_the_paper_s_settings_may_rank_well():
+    found = verdicts("models", lambda c: float(c.settings["network"]), repetitions=20)
+    assert [v for c, v in found.items() if "hardly" in c] == [False, False]
+
+
+@pytest.mark.parametrize("name", studies.STUDIES)
+def test_no_rows_say_nothing(name):
+    assert {finding.holds for finding in studies.STUDIES[name].findings([])} <= {None}
+
+
+@pytest.mark.parametrize("name", studies.STUDIES)
+def test_panels_are_drawn_of_made_up_rows(name):
+    panels = studies.STUDIES[name].panels(made_up(name, HOLDS[name], Plan(repetitions=2)))
+    assert panels
+    assert figures.figure_png(panels[:2], name).startswith(b"\x89PNG")
+    assert all(any(c.points for c in p.curves) or p.cells for p in panels)
+
+
+@pytest.mark.parametrize("name", studies.STUDIES)
+def test_the_full_size_is_larger_and_cells_are_distinct(name):
+    study = studies.STUDIES[name]
+    quick, full = ([c for j in study.jobs(Plan(full=f)) for c in j.cells] for f in (False, True))
+    assert len(set(quick)) == len(quick) < len(full) == len(set(full))
+
+
+# Smaller than quick: what each study's settings become.
+TINY = {
+    "intuition": {"n": 60},
+    "intrinsic-dimension": {"n": 40, "D": 20, "k": 3},
+    "trees": {"branches": 2},
+    "corruption": {"n": 90, "d": 5},
+    "dimension": {"n": 90, "d": 5},
+    "subsampling": {"points": 40, "d": 3},
+    "sigma-t": {"n": 45},
+}
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_every_cell_of_the_first_job_is_measured(name):
+    study = studies.STUDIES[name]
+    tiny = [_shrunk(job, TINY[name]) for job in study.jobs(Plan(repetitions=1))]
+    for job in (tiny[0], tiny[-1]):
+        cells = tuple(cell for cell in job.cells if cell.estimator != "MINE")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            rows = list(study.measure(replace(job, cells=cells)))
+        assert {row.cell for row in rows} == set(cells)
+        assert all(math.isfinite(r.value) for r in rows if not r.cell.estimator.startswith("adj"))
+        assert all(row.seconds >= 0 for row in rows)
+
+
+def _shrunk(job, settings):
+    known = {k: v for k, v in settings.items() if k in job.settings}
+    return Job(tuple(cell.with_parameters(**known) for cell in job.cells))
+
+
+def test_the_same_seed_gives_the_same_rows():
+    study = studies.STUDIES["trees"]
+    job = study.jobs(Plan(repetitions=1))[0]
+    values = [[row.value for row in study.measure(job)] for _ in range(2)]
+    assert np.array_equal(*values, equal_nan=True)
+
+
+def test_undefined_values_are_left_out_of_a_correlation_and_counted():
+    from eigentropy.studies import models
+
+    rows = made_up("models", _models, Plan(repetitions=10))
+    gone = select(rows, estimator="adjusted auto")[0]
+    rows[rows.index(gone)] = replace(gone, value=math.nan)
+    assert len(models.paired(rows, "adjusted auto", "kNN probe")[0]) == 9
+    line = next(x for x in models.listing(rows).lines if x[:2] == ["adjusted", "auto"])
+    assert line[-1] == "9 of 10"
+    assert line[2] == "1.000"
+
+
+def test_bootstrap_intervals_contain_the_correlation():
+    from eigentropy.studies import models
+    from eigentropy.studies.estimators import spearman
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=60)
+    y = x + rng.normal(size=60)
+    low, high = models.interval(x, y)
+    assert low < spearman(x, y) < high
+    assert 0.1 < high - low < 0.6
+    assert all(map(math.isnan, models.interval([1, 2], [1, 2])))
