@@ -16,7 +16,7 @@ _OPTIONAL = {
     "scikit-learn": "clusters of vectors",
     "pyarrow": ".csv, .tsv and .parquet files",
     "matplotlib": "figures",
-    "torch": ".pt and .pth files, tensors",
+    "torch": ".pt and .pth files, tensors, MINE, networks of studies",
     "zarr": "Zarr arrays",
 }
 

@@ -15,6 +15,7 @@ from eigentropy.studies.study import Curve, Panel
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _LINES = ("-", "--")
 _MOST_COLUMNS = 3
+_MOST_LABELS_INSIDE = 4
 
 # 97.5 % quantiles of Student's t, by degrees of freedom; the normal one beyond.
 _STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
@@ -87,7 +88,10 @@ def _draw(figure: Any, axes: Any, panel: Panel) -> None:
             _points(axes, curve, style)
         else:
             _line(axes, curve, {**style, "ls": _LINES[number // len(_COLOURS) % len(_LINES)]})
-    if axes.get_legend_handles_labels()[0]:
+    labels = axes.get_legend_handles_labels()[1]
+    if len(labels) > _MOST_LABELS_INSIDE:  # more would cover curves
+        axes.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    elif labels:
         axes.legend(frameon=False, fontsize=7)
 
 
