@@ -3,7 +3,7 @@
     eigentropy study dimension -o benchmarks/results/studies
     python benchmarks/studies.py --update docs/studies.md
 
-Of the rows in benchmarks/results/studies. A document says where: between `<!-- study: dimension -->`
+Of the rows in benchmarks/results/studies. A document says where: between `<!-- study: trees -->`
 and `<!-- end of study -->`. A block whose rows are missing is left as it is.
 """
 

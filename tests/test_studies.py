@@ -7,6 +7,7 @@ import fcntl
 import io
 import json
 import math
+import os
 import sys
 from dataclasses import replace
 
@@ -165,7 +166,23 @@ def test_processes_give_the_same_table(path, tmp_path):
     alone = study.run(TOY, Plan(), tmp_path / "alone.csv")
     assert [(r.cell, r.value) for r in outcome.rows] == [(r.cell, r.value) for r in alone.rows]
     assert fractions[-1] == 1.0
-    assert "EIGENTROPY_NUM_THREADS" not in __import__("os").environ
+    assert "EIGENTROPY_NUM_THREADS" not in os.environ
+
+
+def killed(job):
+    os._exit(1)
+
+
+def test_a_process_that_is_killed_says_how_to_go_on(path):
+    parallel = replace(TOY, parallel=True, measure=killed)
+    with pytest.raises(ChildProcessError, match="the same command goes on"):
+        study.run(parallel, Plan(), path, processes=2)
+
+
+@pytest.mark.parametrize("options", [{"seed": -1}, {"repetitions": 0}])
+def test_plans_are_checked(options):
+    with pytest.raises(ValueError, match=f"{next(iter(options))} must be at least"):
+        Plan(**options)
 
 
 # Estimators

@@ -6,13 +6,16 @@ import contextlib
 import math
 import multiprocessing
 import os
+import signal
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from eigentropy._options import integer
 from eigentropy._progress import Callback, reporter
 from eigentropy._warnings import warn
 from eigentropy.studies.rows import Cell, Parameter, Row, Table, opened, sorted_parameters
@@ -25,6 +28,12 @@ class Plan:
     full: bool = False
     seed: int = 0
     repetitions: int | None = None  # None: the study's own number
+
+    def __post_init__(self) -> None:
+        """Check the numbers before anything is measured."""
+        integer(self.seed, "seed", at_least=0)
+        if self.repetitions is not None:
+            integer(self.repetitions, "repetitions", at_least=1)
 
     def seeds(self, quick: int, full: int) -> range:
         """One seed a repetition."""
@@ -170,15 +179,16 @@ def run(
     jobs = study.jobs(plan)
     cells = [cell for job in jobs for cell in job.cells]
     with opened(study.name, path) as table, reporter(progress, study.name) as callback:
-        before = len(table.of(cells))
+        done = before = len(table.of(cells))
         for row in _rows(
             study, _unfinished(jobs, table), processes or len(os.sched_getaffinity(0))
         ):
             table.add(row)
+            done += 1
             if on_row is not None:
                 on_row(row)
             if callback is not None:
-                callback(len(table.of(cells)) / len(cells))
+                callback(done / len(cells))
         rows, notes = table.of(cells), list(table.notes)
     missing = len(cells) - len(rows)
     if missing:
@@ -200,7 +210,8 @@ def _rows(study: Study, jobs: list[Job], processes: int) -> Iterator[Row]:
         return
     # Started anew, since a fork of a process with threads, such as PyTorch's, may hang.
     context = multiprocessing.get_context("spawn")
-    with _one_thread_each(), ProcessPoolExecutor(processes, mp_context=context) as pool:
+    options: dict[str, Any] = {"mp_context": context, "initializer": _ignore_interrupts}
+    with _one_thread_each(), ProcessPoolExecutor(processes, **options) as pool:
         waiting = [pool.submit(_measured, study.measure, job) for job in jobs]
         try:
             for done in as_completed(waiting):
@@ -208,10 +219,20 @@ def _rows(study: Study, jobs: list[Job], processes: int) -> Iterator[Row]:
                 for line in warned:
                     warn(line)
                 yield from rows
+        except BrokenProcessPool as error:
+            raise ChildProcessError(
+                "a process was killed, perhaps for lack of memory; the same command goes on, "
+                "with fewer --processes"
+            ) from error
         except BaseException:
             for future in waiting:
                 future.cancel()
             raise
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C is for the process that waits: it starts no further jobs."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 _THREADS = ("EIGENTROPY_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
