@@ -137,10 +137,7 @@ def opened(study: str, path: Path) -> Iterator[Table]:
     except OSError as error:
         raise FileError(f"{shown(path)} cannot be written: {error.strerror or error}") from error
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise FileError(f"{shown(path)} is being written by another run") from error
+        _lock(file, path)
         notes = _drop_torn_line(file, path)
         rows = _read(study, file, path)
         if os.fstat(file.fileno()).st_size == 0:
@@ -153,6 +150,15 @@ def read(study: str, path: Path) -> list[Row]:
     """The rows in a file, in the order in which they were measured."""
     with path.open(newline="", encoding="utf-8") as file:
         return list(_read(study, file, path).values())
+
+
+def _lock(file: TextIO, path: Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise FileError(f"{shown(path)} is being written by another run") from error
+    except OSError:  # a network's file system without locks: two runs are up to the user
+        return
 
 
 def _drop_torn_line(file: TextIO, path: Path) -> list[str]:
