@@ -128,6 +128,19 @@ def test_claims_that_need_a_contradiction_of_their_own(name):
     assert not any(found.values())
 
 
+def test_a_step_up_that_a_rank_correlation_forgives_is_told():
+    rows = made_up(
+        "corruption", lambda c: 0.5 if c.settings["share"] == 0 else 0.7 - c.settings["share"] / 2,
+        Plan(),
+    )  # fmt: skip
+    first = studies.STUDIES["corruption"].findings(rows)[0]
+    assert first.holds is False  # 0.5 is only fifth of eleven
+    gentle = [replace(r, value=0.62) if r.cell.settings["share"] == 0 else r for r in rows]
+    first = studies.STUDIES["corruption"].findings(gentle)[0]
+    assert first.holds is True
+    assert first.measured == "Spearman -0.991, from 0.620 to 0.200, but a step up of 0.03"
+
+
 def test_a_fixed_sigma_that_does_not_measure_the_scale_is_found():
     found = verdicts("sigma-t", lambda c: 1.0)
     assert next(v for c, v in found.items() if "measures the scale" in c) is False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 
@@ -83,8 +84,12 @@ def _falls(rows: Sequence[Row], d: int, name: str) -> Finding:
     rho = spearman(list(curve), list(curve.values()))
     if math.isnan(rho):
         return Finding(claim, f"{min(curve.values()):.3f} throughout", False)
-    ends = f"from {curve[min(curve)]:.3f} to {curve[max(curve)]:.3f}"
-    return Finding(claim, f"Spearman {rho:.3f}, {ends}", rho <= -0.95)
+    values = list(curve.values())
+    rise = max(b - a for a, b in itertools.pairwise(values))
+    measured = f"Spearman {rho:.3f}, from {values[0]:.3f} to {values[-1]:.3f}"
+    if rise > 0.01:  # a rank correlation forgives it
+        measured += f", but a step up of {rise:.2f}"
+    return Finding(claim, measured, rho <= -0.95)
 
 
 def _is_zero(rows: Sequence[Row], name: str) -> Finding:
