@@ -53,7 +53,7 @@ def jobs(plan: Plan) -> list[Job]:
     return [
         make_job("blobs", {"n": n, "d": d, "share": share}, names, seed)
         for d in (20, 100)
-        for seed in plan.seeds(quick=2, full=5)
+        for seed in plan.seeds(quick=3, full=5)
         for share in SHARES
     ]
 

@@ -53,7 +53,7 @@ def jobs(plan: Plan) -> list[Job]:
     every = [
         make_job("blobs", {"n": n, "d": d}, names, seed)
         for d in (DIMENSIONS if plan.full else QUICK_DIMENSIONS)
-        for seed in plan.seeds(quick=2, full=5)
+        for seed in plan.seeds(quick=3, full=5)
     ]
     if plan.full:
         return every

@@ -40,7 +40,7 @@ def jobs(plan: Plan) -> list[Job]:
         make_job(law, {"n": n, "D": D, "k": k, "noise": noise}, names, seed, TIMES)
         for law in LAWS
         for noise in NOISES
-        for seed in plan.seeds(quick=2, full=3)
+        for seed in plan.seeds(quick=3, full=3)
         for k in (DIMENSIONS if plan.full else QUICK_DIMENSIONS)
     ]
 

@@ -58,7 +58,7 @@ def findings(rows: Sequence[Row]) -> list[Finding]:
 
 
 def _moves(rows: Sequence[Row], name: str, t: float, share: float) -> Finding:
-    claim = f"{name}, t = {t:g}: {share:.0%} of the rows change it by less than 10 %"
+    claim = f"{name}, t = {t:g}: with {share:.0%} of the rows it moves by less than 10 %"
     whole = means(select(rows, share=1.0), "d")
     part = means(select(rows, share=share), "d")
     both = [d for d in whole if d in part]
@@ -66,7 +66,7 @@ def _moves(rows: Sequence[Row], name: str, t: float, share: float) -> Finding:
         return Finding(claim, "not measured", None)
     worst = max(abs(part[d] - whole[d]) / whole[d] for d in both)
     order = spearman([whole[d] for d in both], [part[d] for d in both])
-    measured = f"by {worst:.0%} at most; the order of d is kept to Spearman {order:.2f}"
+    measured = f"by {worst:.1%} at most; the order of d is kept to Spearman {order:.2f}"
     return Finding(claim, measured, worst < 0.1)
 
 
