@@ -54,7 +54,7 @@ lint: $(STAMPS)/lint $(STAMPS)/test ## Run the linters and the type checker
 	ruff check .
 	ruff format --check .
 	mypy
-	clang-format --dry-run --Werror $(CXX_SOURCES)
+	@clang-format --dry-run --Werror $(CXX_SOURCES)
 
 format: $(STAMPS)/lint ## Format the sources
 	ruff check --fix .
