@@ -1,9 +1,12 @@
 # Finds the headers and libraries of CUDA 13 in NVIDIA's PyPI wheels, by asking the Python that has
-# them, or in CudaLibraries_ROOT, a directory with include/ and lib/ (or lib64/), such as that of a
-# toolkit.
+# them, or in CudaLibraries_ROOT, a variable of CMake or of the environment: a directory with
+# include/ and lib/ (or lib64/), such as that of a toolkit.
 #
 # Defines CudaLibraries_INCLUDE_DIR and the target CudaLibraries::CudaLibraries: cuBLAS and
 # cuSOLVER, and the runtime linked statically.
+if(NOT CudaLibraries_ROOT AND DEFINED ENV{CudaLibraries_ROOT})
+  set(CudaLibraries_ROOT $ENV{CudaLibraries_ROOT})
+endif()
 if(NOT CudaLibraries_ROOT)
   find_package(Python COMPONENTS Interpreter QUIET)
   if(Python_EXECUTABLE)

@@ -90,17 +90,21 @@ export -f describe wheels configure packages sanitized
 export PYTHONPATH=$site${PYTHONPATH:+:$PYTHONPATH}
 step describe 30 describe
 step wheels 60 wheels
+built=no
 step configure 120 configure &&
   step build 240 cmake --build "$build/cpp" -j "$jobs" --target eigentropy_cuda_tests eigentropy_cuda_benchmarks \
     $([ "$cuda" = EMULATED ] && echo _cuda_core) &&
+  built=yes &&
   step cpp-tests 120 "$build/cpp/tests/cpp/cuda/eigentropy_cuda_tests" --gtest_brief=1
 step packages 240 packages &&
   step python-tests 180 "$python" -m pytest -q -p no:cacheprovider --device cuda tests/test_cuda*.py &&
   step benchmarks 240 "$python" benchmarks/gpu.py --output "$out/gpu.json" ${GPU_BENCHMARK_ARGS:-}
-step microbenchmarks 120 "$build/cpp/benchmarks/cuda/eigentropy_cuda_benchmarks" \
-  --benchmark_out="$out/microbenchmarks.json" ${MICROBENCHMARK_ARGS:-}
-if command -v compute-sanitizer >/dev/null; then
-  for tool in memcheck racecheck initcheck; do step "$tool" 120 sanitized "$tool"; done
+if [ $built = yes ]; then
+  step microbenchmarks 120 "$build/cpp/benchmarks/cuda/eigentropy_cuda_benchmarks" \
+    --benchmark_out="$out/microbenchmarks.json" ${MICROBENCHMARK_ARGS:-}
+  if command -v compute-sanitizer >/dev/null; then
+    for tool in memcheck racecheck initcheck; do step "$tool" 120 sanitized "$tool"; done
+  fi
 fi
 
 printf '%s\n' "${summary[@]}" | tee "$out/summary.txt"
