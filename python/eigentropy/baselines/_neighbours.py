@@ -103,10 +103,7 @@ def neighbourhoods(parts: Sequence[Points], search: str) -> Iterator[Neighbourho
 
 
 def _tree_is_faster(n: int, d: int) -> bool:
-    """Measured: from 5 columns on all distances are faster for 2000 rows, from 11 on for 20 000.
-
-    In more columns a tree looks at nearly all pairs.
-    """
+    """A rule of thumb: in many columns a tree looks at nearly all pairs, later for many rows."""
     return d <= 6.0 * math.log10(n) - 15.0
 
 
