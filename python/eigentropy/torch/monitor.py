@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -17,9 +18,11 @@ from eigentropy._options import integer, one_of
 from eigentropy._warnings import warn
 from eigentropy.groups import group_codes
 from eigentropy.measuring import Measurement, Settings, Variable, measure
+from eigentropy.report.recording import Recorder, as_recorder
 from eigentropy.torch.layers import Pooling, checked_pooling, find_layers, unwrapped
 from eigentropy.torch.loggers import as_list, as_log
 from eigentropy.torch.probe import Probe
+from eigentropy.torch.recorded import checked_values, description
 from eigentropy.torch.reservoir import Reservoir
 
 MEASURES = ("dse", "dsmi_y", "dsmi_x", "dsmi_previous")
@@ -61,6 +64,9 @@ class Monitor:
     log : callable, path, SummaryWriter, or a list of these, optional
         ``log(values, step)``, such as `wandb.log`; a file ``.csv`` or ``.jsonl``; TensorBoard. One
         that fails is warned about once and does not stop the training.
+    record : path or Recorder, optional
+        A directory for a run that `eigentropy report` shows: the values, and spectra and maps of
+        the layers. See `eigentropy.report.Recorder`.
     measures : sequence of str, optional
         Of "dse", "dsmi_y", "dsmi_x", "dsmi_previous". "dse", and "dsmi_y" where there are labels,
         by default. "dsmi_x" needs a probe; it and "dsmi_previous" need scikit-learn.
@@ -129,6 +135,7 @@ class Monitor:
         *,
         every: int = 1,
         log: Any = None,
+        record: Recorder | str | os.PathLike[str] | None = None,
         measures: Sequence[str] | None = None,
         pooling: str | Pooling = "flatten",
         reservoir: int | None = None,
@@ -171,6 +178,12 @@ class Monitor:
             self._variables = self._shared(self._probe, labels)
         else:
             self._reservoir = Reservoir(model, self._modules, self._pooling, reservoir, seed)
+        self._recorder = as_recorder(record) if _is_first_rank() else None
+        if self._recorder is not None:
+            n = self._probe.n if self._probe is not None else reservoir
+            self._recorder.describe(
+                **description(self.layers, self.measures, self.settings, n, self._variables)
+            )
 
     def _shared(self, probe: Probe, labels: Any) -> dict[str, Variable]:
         """What all layers are compared with; its groups are found here, once."""
@@ -190,13 +203,18 @@ class Monitor:
             )
         return variables
 
-    def step(self, labels: Any = None) -> dict[str, float] | None:
+    def step(
+        self, labels: Any = None, values: Mapping[str, Any] | None = None
+    ) -> dict[str, float] | None:
         """Count a step of the loop; measure and log if it is one of `every`.
 
         Parameters
         ----------
         labels : array or tensor of shape (n,), optional
             Of the last training batch, for "dsmi_y" with a reservoir.
+        values : mapping of str to number, optional
+            Further values of this step, such as loss and accuracy: they join what is returned,
+            logged and recorded. Passed over where nothing is measured.
 
         Returns
         -------
@@ -210,10 +228,15 @@ class Monitor:
             if known is None and "dsmi_y" in self.measures:
                 raise ValueError("labels are missing: dsmi_y with a reservoir needs step(labels)")
             self._reservoir.commit(known)
-        return self.measure() if self.steps % self.every == 0 else None
+        return self.measure(values) if self.steps % self.every == 0 else None
 
-    def measure(self) -> dict[str, float]:
+    def measure(self, values: Mapping[str, Any] | None = None) -> dict[str, float]:
         """Measure and log now, whatever `every` says; before the loop, for its start.
+
+        Parameters
+        ----------
+        values : mapping of str to number, optional
+            As for `step`.
 
         Returns
         -------
@@ -223,14 +246,20 @@ class Monitor:
         self._check_open()
         if not _is_first_rank():
             return {}
+        further = checked_values(values)
+        if self._recorder is not None:
+            self._recorder.begin(self.steps)
         activations, variables = self._activations()
-        values: dict[str, float] = {}
+        found: dict[str, float] = {}
         previous: Array | None = None
         for name in list(activations):
             rows = activations.pop(name)  # its memory is free after the next layer
-            values.update(self._measure_layer(name, rows, previous, variables))
+            found.update(self._measure_layer(name, rows, previous, variables))
             previous = rows
-        ordered = {key: values[key] for key in sorted(values, key=self._place)}
+        ordered = {key: found[key] for key in sorted(found, key=self._place)}
+        for key in ordered.keys() & further.keys():
+            raise ValueError(f"values: {key!r} is the name of what the monitor measures")
+        ordered |= further
         self.history.append({"step": self.steps, **ordered})
         self._log(ordered)
         return ordered
@@ -275,6 +304,10 @@ class Monitor:
             measured = measure(rows, variables, self.settings, name=name)
         for warning in caught:
             self._say(name, str(warning.message), warning.category)
+        if self._recorder is not None:
+            labels = variables.get("dsmi_y")
+            groups = None if labels is None else labels.groups
+            self._recorder.layer(name, rows, measured.entropies[0], groups)
         return self._values(name, measured, variables)
 
     def _clustered(self, previous: Array) -> Variable:
@@ -307,7 +340,8 @@ class Monitor:
             warn(f"layer {name!r}, step {self.steps}: {text}", category)
 
     def _log(self, values: dict[str, float]) -> None:
-        for number, log in enumerate(self._logs):
+        record = [self._recorder.write] if self._recorder is not None else []
+        for number, log in enumerate([*record, *self._logs]):
             try:
                 log(dict(values), self.steps)
             except Exception as error:  # whatever it is, the training matters more
@@ -350,6 +384,8 @@ class Monitor:
         """Go on where `state_dict` was taken."""
         self.steps = state["steps"]
         self.history = [dict(row) for row in state["history"]]
+        if self._recorder is not None:
+            self._recorder.loaded(self.steps)
 
 
 _NOT_FINITE = "has NaN or infinity in its activations: its values are NaN"

@@ -1,0 +1,277 @@
+"""The writer of a run: values, spectra and views of layers, as they are measured.
+
+A run is a directory. `run.json` says what was measured; `values.jsonl` has one line a measurement,
+and `spectra.jsonl` another; `views/NUMBER.json` are the maps of some of them. The line of values
+comes last: what has none was interrupted, and is not read.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eigentropy._arrays import as_numpy
+from eigentropy._core import SolverError
+from eigentropy._lifetime import version
+from eigentropy._options import integer
+from eigentropy.files import shown
+from eigentropy.operator import DiffusionOperator
+from eigentropy.results import Entropy
+from eigentropy.spectrum import spectral_entropy
+from eigentropy.tracking import write_atomically
+
+Array = npt.NDArray[Any]
+StrPath = str | os.PathLike[str]
+
+FORMAT = 1
+RUN, VALUES, SPECTRA, VIEWS = "run.json", "values.jsonl", "spectra.jsonl", "views"
+
+# S(t) is computed at these, ten a decade from 0.1 to 100, besides the monitor's own.
+TIMES = tuple(float(f"{10 ** (k / 10):.4g}") for k in range(-10, 21))
+
+# So many eigenvalues of a spectrum are drawn, evenly on a logarithmic scale of ranks.
+RANKS = 48
+
+
+class Recorder:
+    """Writes a run, for `eigentropy report` to show.
+
+    Parameters
+    ----------
+    path : path
+        The directory, made where it is missing. One with a run in it is refused.
+    title : str, optional
+        Of the run; the directory's name by default.
+    settings : mapping, optional
+        Whatever tells this run from others, such as the learning rate; shown as it is.
+    resume : bool
+        Go on with a run that is there, at the step of the monitor's loaded state. What was recorded
+        after that step is dropped.
+    points : int
+        Rows of a view, drawn once; a view costs all eigenvectors of that many.
+    views : int
+        Most views that are kept, evenly over the run: where there are more, every second goes.
+
+    Raises
+    ------
+    FileExistsError
+        There is a run, and `resume` is false.
+
+    Examples
+    --------
+    >>> from eigentropy.report import Recorder
+    >>> recorder = Recorder("runs/a", title="lr 0.1", settings={"lr": 0.1})   # doctest: +SKIP
+    >>> monitor = Monitor(model, "**", probe=(x, y), record=recorder)         # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        path: StrPath,
+        *,
+        title: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+        resume: bool = False,
+        points: int = 500,
+        views: int = 20,
+    ) -> None:
+        self.path = Path(path)
+        self.title = self.path.absolute().name if title is None else title
+        self.settings = dict(settings or {})
+        self.points = integer(points, "points", at_least=3)
+        self.views = integer(views, "views", at_least=2)
+        self._resume = resume
+        self._description: dict[str, Any] = {}
+        self._measured = 0  # how often
+        self._is_open = False
+        self._loaded: int | None = None
+        self._spectra: dict[str, Any] = {}
+        self._view: dict[str, Any] | None = None
+        if not resume and any(_lines(self.path / VALUES)):
+            raise FileExistsError(
+                f"{shown(self.path)} holds a run: record into another directory, or go on with it "
+                "by record=Recorder(path, resume=True) and the monitor's load_state_dict"
+            )
+
+    def __repr__(self) -> str:
+        return f"Recorder({shown(self.path)!r})"
+
+    def describe(self, **description: Any) -> None:
+        """Say what will be measured: layers, seed, settings of the kernel, sizes of classes."""
+        times = sorted({*TIMES, *map(float, description.get("times", ()))})
+        self._description = {**description, "times": times}
+        (self.path / VIEWS).mkdir(parents=True, exist_ok=True)  # now: later, training would stop
+
+    def loaded(self, step: int) -> None:
+        """The monitor goes on after this step."""
+        self._loaded, self._is_open = step, False
+
+    def begin(self, step: int) -> None:
+        """A measurement begins. The first makes the directory, or what is there fit for it."""
+        if not self._is_open:
+            self._open()
+        self._spectra = {}
+        wants_view = self._measured % self._stride() == 0
+        self._view = {"step": step, "layers": {}} if wants_view else None
+
+    def layer(self, name: str, rows: Array, entropy: Entropy, groups: Array | None) -> None:
+        """What is kept of a layer's rows (n, d), beside its values: spectrum and view."""
+        self._spectra[name] = self._spectrum(entropy)
+        if self._view is not None and len(rows) >= 3:
+            chosen = view_rows(len(rows), self.points)
+            coordinates = _map(rows[chosen], entropy.sigma, entropy.alpha)
+            if coordinates is not None:
+                self._view["layers"][name] = coordinates
+                self._view["groups"] = None if groups is None else groups[chosen].tolist()
+
+    def write(self, values: Mapping[str, float], step: int) -> None:
+        """End the measurement; called as a logger is."""
+        _append(self.path / SPECTRA, {"step": step, "layers": self._spectra})
+        if self._view is not None:
+            write_json(self._view_path(self._measured), self._view)
+        _append(self.path / VALUES, {"step": step, **values})
+        self._measured += 1
+        self._thin()
+
+    def _spectrum(self, entropy: Entropy) -> dict[str, Any]:
+        """S(t) from all eigenvalues, and some of these. An estimate has none of them."""
+        known: dict[str, Any] = {"n": entropy.n, "sigma": _short(entropy.sigma)}
+        if entropy.eigenvalues is None:
+            return known
+        eigenvalues = as_numpy(entropy.eigenvalues, "eigenvalues")
+        times = self._description["times"]
+        known["entropy"] = [
+            _short(spectral_entropy(eigenvalues, t=t, base=entropy.base)) for t in times
+        ]
+        known["eigenvalues"] = [_short(x) for x in eigenvalues[ranks(len(eigenvalues)) - 1]]
+        return known
+
+    def _open(self) -> None:
+        there = (self.path / RUN).exists()
+        if there and self._loaded is None and any(_lines(self.path / VALUES)):
+            raise FileExistsError(
+                f"{shown(self.path)} holds a run, and the monitor has no state to go on with it "
+                "from: call load_state_dict first, or record into another directory"
+            )
+        if there and self._loaded is not None:
+            self._check_same()
+        else:
+            write_json(self.path / RUN, self._document())
+        self._drop_after(math.inf if self._loaded is None else self._loaded)
+        self._is_open = True
+
+    def _document(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "eigentropy": version(),
+            "title": self.title,
+            **self._description,
+            "settings": self.settings,
+        }
+
+    def _check_same(self) -> None:
+        """A run can be gone on with only by what measures the same."""
+        known = json.loads((self.path / RUN).read_text(encoding="utf-8"))
+        for name, here in {"format": FORMAT, **self._description}.items():
+            if known.get(name) != json.loads(json.dumps(here)):
+                raise ValueError(
+                    f"{shown(self.path)} cannot be gone on with: its {name} is "
+                    f"{known.get(name)!r}, here it is {here!r}"
+                )
+
+    def _drop_after(self, step: float) -> None:
+        """Keep what was measured until `step`; what comes later is measured again."""
+        for file in (VALUES, SPECTRA):
+            kept = [line for line in _lines(self.path / file) if line["step"] <= step]
+            text = "".join(json.dumps(line) + "\n" for line in kept)
+            write_atomically(self.path / file, text.encode())
+            if file == VALUES:
+                self._measured = len(kept)
+        self._thin()
+
+    def _stride(self) -> int:
+        """Every so manyth measurement has a view: a power of two."""
+        stride = 1
+        while self._measured > stride * self.views:
+            stride *= 2
+        return stride
+
+    def _thin(self) -> None:
+        """Remove the views that are too many, and those of measurements that were dropped."""
+        stride = self._stride()
+        for path in (self.path / VIEWS).glob("*.json"):
+            number = int(path.stem)
+            if number % stride or number >= self._measured:
+                path.unlink()
+
+    def _view_path(self, number: int) -> Path:
+        return self.path / VIEWS / f"{number:06d}.json"
+
+
+def as_recorder(record: Recorder | StrPath | None) -> Recorder | None:
+    """What is behind the argument `record` of a monitor."""
+    if record is None or isinstance(record, Recorder):
+        return record
+    if isinstance(record, (str, os.PathLike)):
+        return Recorder(record)
+    raise TypeError(f"record must be a directory or a Recorder, got {type(record).__name__}")
+
+
+def ranks(n: int) -> npt.NDArray[np.int64]:
+    """Which of n eigenvalues are drawn, from 1 to n."""
+    return np.unique(np.geomspace(1, n, RANKS).round().astype(np.int64))
+
+
+def view_rows(n: int, points: int) -> npt.NDArray[np.int64]:
+    """The rows of a view: the same at every step and for every layer."""
+    if n <= points:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(0).choice(n, points, replace=False))
+
+
+def _map(rows: Array, sigma: float, alpha: float) -> list[list[float]] | None:
+    """Coordinates in two diffusion directions, in thousandths of the largest."""
+    try:
+        coordinates = DiffusionOperator(rows, sigma=sigma, alpha=alpha).diffusion_map(2)
+    except SolverError:  # a picture is not worth an error
+        return None
+    largest = np.abs(coordinates).max() or 1.0
+    scaled = np.rint(1000 * as_numpy(coordinates, "coordinates") / largest)
+    columns: list[list[float]] = scaled.astype(np.int64).T.tolist()
+    return columns
+
+
+def _short(value: float) -> float | None:
+    """Six digits; null where JSON has no number."""
+    return float(f"{value:.6g}") if math.isfinite(value) else None
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """A whole file, all of it or nothing."""
+    write_atomically(path, (json.dumps(document, allow_nan=False) + "\n").encode())
+
+
+def _append(path: Path, document: Mapping[str, Any]) -> None:
+    known = {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in document.items()
+    }
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(known, allow_nan=False) + "\n")
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a file that were written to their end."""
+    if not path.exists():
+        return
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:
+            return
