@@ -183,6 +183,20 @@ OutputDirectory = Annotated[
         rich_help_panel=OUTPUT,
     ),
 ]
+PageFile = Annotated[
+    str,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="The page, one HTML file; one that is there is replaced.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Title = Annotated[
+    str,
+    typer.Option("--title", metavar="TEXT", help="Of the page.", rich_help_panel=OUTPUT),
+]
 Full = Annotated[
     bool,
     typer.Option("--full", help="The paper's size, hours instead of minutes."),

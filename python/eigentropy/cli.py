@@ -385,6 +385,47 @@ def _study_document(
     }
 
 
+@app.command("report")
+@_exit_codes
+def report_command(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN...",
+            help="Directories that a Monitor has recorded, its .csv or .jsonl logs, or the .csv "
+            "of track.",
+        ),
+    ],
+    output: options.PageFile = "report.html",
+    title: options.Title = "Training report",
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Draw recorded training runs on one HTML page that opens without a network.
+
+    Example: eigentropy report runs/a runs/b -o report.html
+    """
+    from eigentropy import report  # not needed by the other commands
+
+    path = Path(output)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"--output must end in .html, got {output!r}")
+    known = [report.read_run(run) for run in runs]
+    content = report.page(known, title).encode()
+    write_atomically(path, content)
+    said = [f"{run.title}: {text}" for run in known for text in report.remarks(run)]
+    said = [*report.differences(known), *said]
+    if as_json:
+        document = {"eigentropy": version(), "command": "report", "title": title}
+        written = {"written": files.shown(path), "bytes": len(content)}
+        shown = [{"title": run.title, "file": run.source, "steps": run.steps} for run in known]
+        _console.print_json({**document, "runs": shown, **written, "warnings": said})
+    else:
+        _console.print_lines([f"written: {files.shown(path)}"])
+        if not quiet:
+            _console.print_warnings(said)
+
+
 @app.command("info")
 @_exit_codes
 def info_command(as_json: options.Json = False) -> None:

@@ -51,6 +51,8 @@ class Recorder:
         Of the run; the directory's name by default.
     settings : mapping, optional
         Whatever tells this run from others, such as the learning rate; shown as it is.
+    step_name : str
+        What the monitor's steps are, for the axes: "epoch", "batch".
     resume : bool
         Go on with a run that is there, at the step of the monitor's loaded state. What was recorded
         after that step is dropped.
@@ -77,6 +79,7 @@ class Recorder:
         *,
         title: str | None = None,
         settings: Mapping[str, Any] | None = None,
+        step_name: str = "epoch",
         resume: bool = False,
         points: int = 500,
         views: int = 20,
@@ -84,6 +87,7 @@ class Recorder:
         self.path = Path(path)
         self.title = self.path.absolute().name if title is None else title
         self.settings = dict(settings or {})
+        self.step_name = step_name
         self.points = integer(points, "points", at_least=3)
         self.views = integer(views, "views", at_least=2)
         self._resume = resume
@@ -171,6 +175,7 @@ class Recorder:
             "format": FORMAT,
             "eigentropy": version(),
             "title": self.title,
+            "step_name": self.step_name,
             **self._description,
             "settings": self.settings,
         }

@@ -1,0 +1,186 @@
+"""One page in HTML, which needs nothing but itself: data, style and drawing are all inside."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from eigentropy._lifetime import version
+from eigentropy.report.recording import ranks
+from eigentropy.report.remarks import differences, remarks
+from eigentropy.report.runs import KINDS, Run
+from eigentropy.results import unit
+
+ASSETS = Path(__file__).parent / "assets"
+SCRIPTS = ("drawing.js", "trajectories.js", "plane.js", "spectrum.js", "views.js", "main.js")
+
+# What the page calls the entries of a description.
+LABELS = {
+    "seed": "seed",
+    "n": "samples of the probe",
+    "classes": "classes",
+    "measures": "measures",
+    "t": "diffusion time t",
+    "sigma": "kernel width sigma",
+    "alpha": "density normalisation alpha",
+    "base": "base of the logarithm",
+    "method": "method",
+    "tol": "tolerance",
+    "n_null": "random partitions",
+    "n_clusters": "clusters of the input",
+    "clustering": "clustering",
+    "eigentropy": "eigentropy",
+}
+
+
+def page(runs: Sequence[Run], title: str = "Training report") -> str:
+    """Draw runs on one page.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        From `read_run`; they are compared in the same panels.
+    title : str
+        Of the page.
+
+    Returns
+    -------
+    str
+        A whole HTML document. It loads nothing, and its policy forbids it to.
+
+    Raises
+    ------
+    ValueError
+        There are no runs.
+    """
+    if not runs:
+        raise ValueError("there are no runs to report on")
+    parts = {
+        "title": html.escape(title),
+        "style": _asset("page.css"),
+        "script": "\n".join(map(_asset, SCRIPTS)),
+        # "</script>" in a name would end the element: no "<" is left in the data.
+        "data": json.dumps(_document(runs, title), allow_nan=False, separators=(",", ":")).replace(
+            "<", "\\u003c"
+        ),
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _asset("page.html"))
+
+
+def _asset(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8")
+
+
+def _document(runs: Sequence[Run], title: str) -> dict[str, Any]:
+    titles = _distinct([run.title for run in runs])
+    return {
+        "title": title,
+        "eigentropy": version(),
+        "remarks": differences(runs),
+        "runs": [_run(run, name) for run, name in zip(runs, titles, strict=True)],
+    }
+
+
+def _distinct(titles: Sequence[str]) -> list[str]:
+    """Runs of the same title are numbered."""
+    seen: dict[str, int] = {}
+    named = []
+    for title in titles:
+        seen[title] = seen.get(title, 0) + 1
+        named.append(f"{title} ({seen[title]})" if titles.count(title) > 1 else title)
+    return named
+
+
+def _run(run: Run, title: str) -> dict[str, Any]:
+    known = run.description
+    layers = list(run.layers)
+    sizes = {layer.get("n") for at in run.spectra.values() for layer in at.values()}
+    return {
+        "title": title,
+        "source": run.source,
+        "layers": layers,
+        "steps": run.steps,
+        "stepName": known.get("step_name", "snapshot" if run.names else "step"),
+        "names": run.names,
+        "base": known.get("base", 2.0),
+        "unit": unit(known.get("base", 2.0)),
+        "series": {
+            kind: [_rounded(run.series(kind).get(layer)) for layer in layers]
+            for kind in KINDS
+            if run.series(kind)
+        },
+        "scalars": {name: _rounded(values) for name, values in run.scalars().items()},
+        "times": known.get("times", []),
+        "t": known.get("t", 1.0),
+        "ranks": {str(n): ranks(n).tolist() for n in sizes if n},
+        "spectra": _spectra(run),
+        "views": [_view(view, layers) for view in run.views],
+        "classes": known.get("classes"),
+        "settings": _settings(run),
+        "remarks": remarks(run),
+    }
+
+
+def _spectra(run: Run) -> list[list[Any]]:
+    """For each step and layer [n, sigma, S(t), eigenvalues], or null."""
+    return [
+        [_spectrum(run.spectra.get(step, {}).get(layer)) for layer in run.layers]
+        for step in run.steps
+    ]
+
+
+def _spectrum(known: dict[str, Any] | None) -> list[Any] | None:
+    if known is None or "entropy" not in known:
+        return None
+    eigenvalues = [_significant(value, 4) for value in known["eigenvalues"]]
+    return [known["n"], known["sigma"], _rounded(known["entropy"]), eigenvalues]
+
+
+def _view(view: dict[str, Any], layers: Sequence[str]) -> dict[str, Any]:
+    maps = [view["layers"].get(layer) for layer in layers]
+    return {"step": view["step"], "groups": view.get("groups"), "layers": maps}
+
+
+def _settings(run: Run) -> list[list[str]]:
+    """What to show in the table: name and value, the caller's own settings first."""
+    known = {**run.description, "classes": _class_sizes(run)}
+    own = [[str(name), _text(value)] for name, value in known.get("settings", {}).items()]
+    ours = [[LABELS[name], _text(known[name])] for name in LABELS if known.get(name) is not None]
+    return [*own, *ours, ["measurements", str(len(run.steps))], ["file", run.source]]
+
+
+def _class_sizes(run: Run) -> str | None:
+    classes = run.description.get("classes")
+    if not classes:
+        return None
+    sizes = [c["size"] for c in classes]
+    each = f"{min(sizes)}" if min(sizes) == max(sizes) else f"{min(sizes)} to {max(sizes)}"
+    return f"{len(sizes)}, of {each} samples"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_text, value))
+    return value if isinstance(value, str) else f"{value:.6g}" if _is_float(value) else str(value)
+
+
+def _is_float(value: Any) -> bool:
+    return isinstance(value, float) and math.isfinite(value)
+
+
+def _rounded(values: Sequence[float | None] | None) -> list[float | None] | None:
+    """Four decimals of what is seen in bits; more where all is small."""
+    if values is None:
+        return None
+    return [
+        None if v is None else round(v, 4) if abs(v) >= 0.1 else _significant(v, 3) for v in values
+    ]
+
+
+def _significant(value: float, digits: int) -> float:
+    return float(f"{value:.{digits}g}")
