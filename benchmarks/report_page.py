@@ -117,7 +117,7 @@ def train_on_digits(path: Path, permuted: bool, epochs: int) -> None:
                                                       "lr": 2e-3, "batch": 50})  # fmt: skip
     with Monitor(
         model, ["pool1", "pool2", "relu3", "head"], probe=(X[probe], y[probe]),
-        measures=["dse", "dsmi_y", "dsmi_x"], record=recorder,
+        measures=["dse", "dsmi_y", "dsmi_x"], max_points=400, record=recorder,
     ) as monitor:  # fmt: skip
 
         def scores() -> dict[str, float]:
@@ -168,7 +168,7 @@ def main() -> None:
     parser.add_argument("--page", type=Path, help="with --screenshot: keep the page here")
     options = parser.parse_args()
     if options.screenshot is not None:
-        photograph(options.screenshot, min(options.epochs, 40), options.page)
+        photograph(options.screenshot, min(options.epochs, 30), options.page)
         return
     result = measure(options)
     print(json.dumps(result, indent=1))

@@ -12,11 +12,11 @@ const DASHES = ["", "7 4", "2 4", "9 3 2 3", "12 5", "4 2"];
 const MEASURES = {
   dse: "Entropy, DSE(Z)",
   dsmi_y: "Information about the labels, DSMI(Z;Y)",
-  dsmi_y_adjusted: "DSMI(Z;Y), adjusted: 0 independent, 1 separate",
+  dsmi_y_adjusted: "The same, adjusted, DSMI(Z;Y)",
   dsmi_x: "Information about the input, DSMI(Z;X)",
-  dsmi_x_adjusted: "DSMI(Z;X), adjusted: 0 independent, 1 separate",
+  dsmi_x_adjusted: "The same, adjusted, DSMI(Z;X)",
   dsmi_previous: "Information about the layer before",
-  dsmi_previous_adjusted: "About the layer before, adjusted",
+  dsmi_previous_adjusted: "The same, adjusted",
 };
 
 const byId = (id) => document.getElementById(id);

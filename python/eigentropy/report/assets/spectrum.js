@@ -1,6 +1,7 @@
 "use strict";
 // The spectrum of a layer at a step: eigenvalues, their t-th powers, and S(t) at the slider's t.
 
+const WIDE = { width: 640, height: 330 };
 const spectrumState = { run: 0, layer: 0, step: 0, time: 0 };
 
 function spectrum() {
@@ -98,6 +99,7 @@ function eigenvalueChart(run, n, eigenvalues, t, colour) {
     title: `Eigenvalues, and their powers to t = ${t}`,
     x: { domain: [1, Math.max(2, n)], log: true, label: "rank of the eigenvalue" },
     y: { domain: [0, 1.03], label: "eigenvalue" },
+    ...WIDE,
   });
   const powers = (exponent) => ranks.map((rank, i) => [rank, eigenvalues[i] ** exponent]);
   plot.marks.append(
@@ -112,6 +114,7 @@ function entropyChart(run, entropies, time, most, colour) {
     title: "Entropy against t",
     x: { domain: extent(run.times), log: true, label: "diffusion time t" },
     y: { domain: [0, 1.05 * most], label: `S(t), ${run.unit}` },
+    ...WIDE,
   });
   plot.marks.append(
     svg("line", { class: "limit", x1: plot.left, x2: plot.right, y1: plot.Y(most), y2: plot.Y(most) }),

@@ -3,12 +3,15 @@
 
 const panels = [];
 
+// Other than those of the layers.
+const SCALAR_COLOURS = ["#1c2430", "#a3468f", "#7f8a99", "#946b00", "#4c6a2f", "#8c2d1c"];
+
 function trajectories() {
   const place = byId("trajectories");
   for (const [kind, title] of Object.entries(MEASURES)) {
     const lines = runs.flatMap((run, r) =>
       (run.series[kind] || []).map((values, i) => ({ run, r, layer: run.layers[i], values })));
-    addPanel(place, title, lines, kind.endsWith("_adjusted") ? "share" : unitOf(lines));
+    addPanel(place, title, lines, kind.endsWith("_adjusted") ? "0 independent, 1 separate" : unitOf(lines));
   }
   for (const [title, lines] of scalarPanels()) addPanel(place, title, lines, title);
   if (!panels.length) place.append(missing("There are no values to draw."));
@@ -28,7 +31,7 @@ function scalarPanels() {
   });
   for (const lines of found.values()) {
     const names = [...new Set(lines.map((line) => line.name))];
-    for (const line of lines) line.colour = colourOf(names.indexOf(line.name), names.length);
+    for (const line of lines) line.colour = SCALAR_COLOURS[names.indexOf(line.name) % SCALAR_COLOURS.length];
   }
   return found;
 }
@@ -59,6 +62,11 @@ function addPanel(place, title, lines, label) {
     pointerleave: () => { hideTooltip(); panels.forEach((one) => one.cross.classList.add("off")); },
     click: (event) => selectStep(nearestStep(plot, drawn, event)),
   }));
+  const keys = new Map(drawn.filter((line) => line.name).map((line) => [line.name, line.colour]));
+  if (keys.size > 1) {
+    plot.figure.append(html("div", { class: "keys inline" },
+      ...[...keys].map(([name, colour]) => html("span", {}, swatch(colour), " ", name))));
+  }
   panels.push(plot);
   place.append(plot.figure);
 }

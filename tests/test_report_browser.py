@@ -1,0 +1,191 @@
+"""The report page in headless Chromium: it is drawn, says nothing on the console, and answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import browser
+import eigentropy as eg
+from eigentropy.report import page, read_run
+from test_report import LAYERS, NASTY, N, record, rows_of, write
+
+pytestmark = [
+    pytest.mark.skipif(browser.missing() is not None, reason=str(browser.missing())),
+    # Selenium's own, of sockets that it leaves to the garbage collector.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def driver():
+    with browser.chromium() as one:
+        yield one
+
+
+def opened(driver, tmp_path, *runs):
+    file = tmp_path / "page.html"
+    file.write_text(page([read_run(run) for run in runs], "A page"))
+    browser.complaints(driver)  # of earlier tests
+    browser.open_page(driver, file)
+    return lambda script, *arguments: driver.execute_script(f"return {script}", *arguments)
+
+
+@pytest.fixture
+def run(tmp_path):
+    information = {"dsmi_x": 0.3, "dsmi_y_adjusted": 0.5}
+    return record(tmp_path / "a", information=information)
+
+
+def count(ask, selector):
+    return ask("document.querySelectorAll(arguments[0]).length", selector)
+
+
+def move(ask, slider, index):
+    """As a hand would: the value, then the event."""
+    ask(
+        "(([id, index]) => { const input = document.getElementById(id); input.value = index; "
+        "input.dispatchEvent(new Event('input')); })(arguments)",
+        slider,
+        index,
+    )
+
+
+def test_the_page_is_drawn_without_a_complaint(driver, tmp_path, run):
+    ask = opened(driver, tmp_path, run)
+    assert browser.complaints(driver) == []
+    assert ask("document.title") == "A page"
+    captions = ask(
+        "[...document.querySelectorAll('#trajectories figcaption')].map(c => c.innerText)"
+    )
+    assert captions == [
+        "Entropy, DSE(Z)",
+        "Information about the labels, DSMI(Z;Y)",
+        "The same, adjusted, DSMI(Z;Y)",
+        "Information about the input, DSMI(Z;X)",
+        "loss",
+    ]
+    assert count(ask, "#trajectories path.curve") == 4 * len(LAYERS) + 1
+    assert count(ask, "#plane circle") == 3 * len(LAYERS)
+    assert count(ask, "#spectrum path.curve") == 3
+    assert count(ask, "#views canvas") == len(LAYERS)
+    assert "seed" in ask("document.getElementById('settings').innerText")
+    drawn = "[...document.querySelectorAll('text')].map(t => t.textContent).join(' ')"
+    for label in ("epoch", "bits", "I(Z;X), bits", "S(t), bits", "diffusion time t"):
+        assert label in ask(drawn)
+
+
+def test_the_slider_shows_the_entropy_at_its_t(driver, tmp_path, run):
+    ask = opened(driver, tmp_path, run)
+    times = read_run(run).description["times"]
+    answer = "document.getElementById('spectrum-answer').innerText"
+    assert ask("document.getElementById('spectrum-t').max") == str(len(times) - 1)
+    seen = set()
+    for step, index in ((2, 0), (2, 14), (2, 30), (0, 14)):
+        move(ask, "spectrum-step", step)
+        move(ask, "spectrum-t", index)
+        eigenvalues = eg.DiffusionOperator(rows_of(step + 1, LAYERS[-1])).eigenvalues()
+        exact = eg.spectral_entropy(eigenvalues, t=times[index])
+        text = ask(answer)
+        assert text.startswith(f"S({times[index]:g}) = ")
+        assert float(text.split()[2]) == pytest.approx(exact, rel=2e-3, abs=6e-5)
+        assert f"of at most {np.log2(N):.2f}" in text
+        seen.add(text)
+    assert len(seen) == 4
+    ask("((s) => { s.value = 0; s.dispatchEvent(new Event('change')); })"
+        "(document.getElementById('spectrum-layer'))")  # fmt: skip
+    assert ask(answer) not in seen
+    assert browser.complaints(driver) == []
+
+
+def painted(ask):
+    """How many pixels of the first map are not empty."""
+    return ask(
+        "(() => { const c = document.querySelector('#views canvas'); const d = c.getContext('2d')"
+        ".getImageData(0, 0, c.width, c.height).data; let k = 0; "
+        "for (let i = 3; i < d.length; i += 4) k += d[i] > 0; return k; })()"
+    )
+
+
+def test_maps_follow_their_slider_and_the_classes(driver, tmp_path, run):
+    ask = opened(driver, tmp_path, run)
+    picture = "document.querySelector('#views canvas').toDataURL()"
+    last, all_classes = ask(picture), painted(ask)
+    assert all_classes > 0
+    move(ask, "views-step", 0)
+    assert ask(picture) != last
+    move(ask, "views-step", 2)
+    assert ask(picture) == last
+    for _ in range(3):
+        ask("document.querySelector('#views button[aria-pressed=true]').click()")
+        assert painted(ask) < all_classes
+    assert painted(ask) == 0
+
+
+def test_the_legend_takes_layers_out(driver, tmp_path, run):
+    ask = opened(driver, tmp_path, run)
+    before = count(ask, "#trajectories g[data-layer]:not(.off)")
+    key = "document.querySelector('#legend button')"
+    ask(f"{key}.click()")
+    assert ask(f"{key}.getAttribute('aria-pressed')") == "false"
+    assert count(ask, "#trajectories g[data-layer]:not(.off)") == before - 4
+    ask(f"{key}.click()")
+    assert count(ask, "#trajectories g[data-layer]:not(.off)") == before
+
+
+def test_pointing_at_a_curve_tells_its_values_and_a_click_chooses_the_step(driver, tmp_path, run):
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    ask = opened(driver, tmp_path, run)
+    target = driver.find_element("css selector", "#trajectories rect.hit")
+    ActionChains(driver).move_to_element(target).perform()  # its middle: the second of three
+    text = ask("document.getElementById('tooltip').innerText")
+    assert "epoch 2" in text
+    for layer in LAYERS:
+        exact = eg.DiffusionOperator(rows_of(2, layer)).entropy()
+        assert layer in text
+        assert f"{float(exact):.4f}" in text
+    ActionChains(driver).click().perform()
+    assert ask("document.getElementById('spectrum-step').value") == "1"
+    assert ask("document.getElementById('views-step').value") == "1"
+
+
+def test_several_runs_and_a_log_are_shown_together(driver, tmp_path, run):
+    other = record(tmp_path / "b", steps=(1, 2), layers=("first",))
+    log = write(tmp_path / "log.csv", "step,dse/first\n1,5.0\n2,nan\n3,5.0\n")
+    ask = opened(driver, tmp_path, run, other, log)
+    assert browser.complaints(driver) == []
+    assert count(ask, "#legend button") == len(LAYERS) + 3
+    remarks = ask("document.getElementById('remarks').innerText")
+    assert "log: Layer first has no entropy at step 2" in remarks
+    assert "log: a log of values" in remarks
+
+
+def test_a_log_alone_says_what_is_missing(driver, tmp_path):
+    ask = opened(driver, tmp_path, write(tmp_path / "log.csv", "step,dse/a\n1,5.0\n2,4.0\n"))
+    assert browser.complaints(driver) == []
+    assert count(ask, "#trajectories path.curve") == 1
+    for part in ("plane", "spectrum", "views"):
+        assert count(ask, f"#{part} .missing") == 1
+
+
+def test_names_do_no_harm(driver, tmp_path):
+    classes = [{"name": NASTY, "size": N}]
+    path = record(tmp_path / "a", layers=(NASTY,), title=NASTY, settings={NASTY: NASTY},
+                  description={"classes": classes})  # fmt: skip
+    ask = opened(driver, tmp_path, path)
+    assert browser.complaints(driver) == []
+    assert count(ask, "script") == 2
+    assert count(ask, "img") == 0
+    assert NASTY in ask("document.getElementById('legend').textContent")
+
+
+def test_a_narrow_screen_does_not_scroll_sideways(driver, tmp_path, run):
+    size = driver.get_window_size()
+    driver.set_window_size(500, 900)
+    try:
+        ask = opened(driver, tmp_path, run)
+        assert ask("document.documentElement.scrollWidth <= window.innerWidth")
+    finally:
+        driver.set_window_size(size["width"], size["height"])
