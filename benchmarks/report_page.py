@@ -117,7 +117,7 @@ def train_on_digits(path: Path, permuted: bool, epochs: int) -> None:
                                                       "lr": 2e-3, "batch": 50})  # fmt: skip
     with Monitor(
         model, ["pool1", "pool2", "relu3", "head"], probe=(X[probe], y[probe]),
-        measures=["dse", "dsmi_y", "dsmi_x"], max_points=400, record=recorder,
+        measures=["dse", "dsmi_y", "dsmi_x"], max_points=300, record=recorder,
     ) as monitor:  # fmt: skip
 
         def scores() -> dict[str, float]:
@@ -149,11 +149,14 @@ def photograph(target: Path, epochs: int, keep: Path | None) -> None:
             train_on_digits(path, path.name == "permuted", epochs)
         file = keep or Path(folder) / "page.html"
         file.write_text(page([read_run(run) for run in runs], "A small network on digits"))
-        with chromium(1300, 1000) as driver:
+        with chromium(1560, 1000) as driver:
             open_page(driver, file)
+            driver.execute_script(  # the table would be long, and names this machine's folders
+                "document.getElementById('settings').parentElement.remove();"
+                "document.getElementById('footer').remove()"
+            )
             height = driver.execute_script("return document.documentElement.scrollHeight")
-            driver.set_window_size(1300, height + 200)
-            open_page(driver, file)
+            driver.set_window_size(1560, height + 200)
             driver.find_element("tag name", "body").screenshot(str(target))
 
 
@@ -168,7 +171,7 @@ def main() -> None:
     parser.add_argument("--page", type=Path, help="with --screenshot: keep the page here")
     options = parser.parse_args()
     if options.screenshot is not None:
-        photograph(options.screenshot, min(options.epochs, 30), options.page)
+        photograph(options.screenshot, min(options.epochs, 25), options.page)
         return
     result = measure(options)
     print(json.dumps(result, indent=1))

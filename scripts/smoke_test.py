@@ -79,13 +79,17 @@ def run(*arguments: str) -> str:
 
 
 def check_command_line() -> None:
-    """The two commands that need no extras."""
+    """The commands that need no extras; the page is made of files beside the modules."""
     version = json.loads(run("info", "--json"))["eigentropy"]
     expect(version == eg.__version__, f"eigentropy info says version {version}")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x.npy"
         np.save(path, np.repeat(100.0 * np.eye(2), 8, axis=0))
         document = json.loads(run("measure", str(path), "--sigma", "1", "-t", "1000", "--json"))
+        log, page = path.with_name("log.csv"), path.with_name("page.html")
+        log.write_text("step,dse/head\n1,5.0\n2,4.0\n")
+        run("report", str(log), "-o", str(page))
+        expect("</html>" in page.read_text(), "eigentropy report wrote no page")
     expect_close(document["dse"][0]["value"], 1.0, "eigentropy measure --json")
 
 

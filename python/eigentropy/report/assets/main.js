@@ -48,7 +48,7 @@ function settings() {
   const names = [...new Set(runs.flatMap((run) => run.settings.map(([name]) => name)))];
   const rows = names.map((name) => {
     const values = tables.map((table) => table.get(name) ?? "");
-    const differs = new Set(values).size > 1;
+    const differs = new Set(values).size > 1 && name !== "file";
     return html("tr", { class: differs ? "differs" : null }, html("th", { scope: "row" }, name),
       ...values.map((value) => html("td", {}, value)));
   });

@@ -54,22 +54,27 @@ function drawPath(plot, path) {
   return group;
 }
 
-// The names of layers at the ends of their paths, moved apart where they would overlap.
+// The names of layers at the ends of their paths. Where they would overlap they are moved towards
+// the middle: those of the upper half down, those of the lower half up.
 function labels(plot, paths) {
+  const middle = (plot.top + plot.bottom) / 2;
+  const placed = [];
   const ends = paths.map((path) => {
     const last = path.points[path.points.length - 1];
     return { path, x: plot.X(last.x), y: plot.Y(last.y) };
-  }).sort((a, b) => a.y - b.y);
-  ends.forEach((end, i) => {
-    const above = ends.slice(0, i).filter((other) => Math.abs(other.x - end.x) < 110);
-    for (const other of above) if (end.y - other.y < 15) end.y = other.y + 15;
+  }).sort((a, b) => Math.abs(b.y - middle) - Math.abs(a.y - middle));
+  for (const end of ends) {
+    const away = end.y < middle ? 1 : -1;
+    const blocks = (other) => Math.abs(other.x - end.x) < 150 && Math.abs(other.y - end.y) < 15;
+    while (placed.some(blocks)) end.y += away;
+    placed.push(end);
     const name = layerName(end.path.layer) + (runs.length > 1 ? `, ${end.path.run.title}` : "");
-    const atRight = end.x > plot.width - 130;
+    const atRight = end.x > plot.width - 150;
     plot.marks.append(svg("text", {
       class: "halo", x: end.x + (atRight ? -9 : 9), y: end.y + 4, "text-anchor": atRight ? "end" : "start",
       style: `fill: ${layerColour(end.path.layer)}`, "data-layer": end.path.layer, "data-run": end.path.r,
     }, name));
-  });
+  }
 }
 
 function timeBar(paths) {
