@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 import eigentropy as eg
+import report_page
 from eigentropy import cli, report
 from eigentropy.files import FileError
 from eigentropy.report import Recorder, page, read_run
@@ -27,10 +28,10 @@ def rows_of(step, layer):
 
 
 def record(
-    path, steps=(1, 2, 3), layers=LAYERS, description=None, recorder=None, information=(), **options
+    path, steps=(1, 2, 3), layers=LAYERS, description=None, loaded=None, information=(), **options
 ):
     """A run of some steps, as a monitor writes it; `information` are further measures."""
-    recorder = recorder or Recorder(path, **options)
+    recorder = Recorder(path, resume=loaded is not None, **options)
     recorder.describe(
         **{
             "layers": list(layers), "measures": ["dse", "dsmi_y"], "n": N, "t": 1.0, "base": 2.0,
@@ -38,6 +39,8 @@ def record(
             **(description or {}),
         }
     )  # fmt: skip
+    if loaded is not None:
+        recorder.loaded(loaded)
     further = dict(information).items()
     for step in steps:
         recorder.begin(step)
@@ -125,15 +128,15 @@ def test_a_run_is_not_overwritten(run):
     before = (run / "values.jsonl").read_bytes()
     with pytest.raises(FileExistsError, match="holds a run"):
         Recorder(run)
+    recorder = Recorder(run, resume=True)
+    recorder.describe(layers=list(LAYERS))
     with pytest.raises(FileExistsError, match="no state to go on"):
-        record(run, resume=True)
+        recorder.begin(1)
     assert (run / "values.jsonl").read_bytes() == before
 
 
 def test_a_run_goes_on_where_the_state_was_taken(run):
-    recorder = Recorder(run, resume=True)
-    recorder.loaded(2)
-    record(run, steps=(3, 4), recorder=recorder)
+    record(run, steps=(3, 4), loaded=2)
     known = read_run(run)
     assert known.steps == sorted(known.spectra) == [1, 2, 3, 4]
     assert [view["step"] for view in known.views] == [1, 2, 3, 4]
@@ -143,17 +146,13 @@ def test_a_run_goes_on_where_the_state_was_taken(run):
 def test_a_torn_line_is_dropped_when_a_run_goes_on(run):
     with (run / "values.jsonl").open("a") as file:
         file.write('{"step": 4, "dse/fi')
-    recorder = Recorder(run, resume=True)
-    recorder.loaded(3)
-    record(run, steps=(4,), recorder=recorder)
+    record(run, steps=(4,), loaded=3)
     assert read_run(run).steps == [1, 2, 3, 4]
 
 
 def test_a_run_of_something_else_is_not_gone_on_with(run):
-    recorder = Recorder(run, resume=True)
-    recorder.loaded(2)
     with pytest.raises(ValueError, match="its layers is"):
-        record(run, layers=("other",), recorder=recorder)
+        record(run, layers=("other",), loaded=2)
 
 
 def test_an_estimate_has_no_spectrum(tmp_path):
@@ -443,6 +442,16 @@ def test_a_run_of_200_epochs_and_8_layers_is_below_5_megabytes(tmp_path):
     known = read_run(path)
     assert (len(known.steps), len(known.layers), len(known.views)) == (200, 8, 20)
     assert len(page([known]).encode()) < 5_000_000
+
+
+def test_the_benchmark_makes_a_run_of_the_size_that_it_says(tmp_path):
+    report_page.record_run(tmp_path / "a", epochs=3, layers=2, samples=30)
+    run = read_run(tmp_path / "a")
+    assert (run.steps, len(run.layers), run.description["n"]) == ([1, 2, 3], 2, 30)
+    assert set(run.scalars()) == {"loss", "loss/test", "accuracy", "accuracy/test"}
+    assert report.remarks(run) == ["Classes of fewer than 10 samples: " + ", ".join(
+        f"{k} (3)" for k in range(8)) + " and 2 more. DSMI with the labels is noisy: take a larger "
+        "probe."]  # fmt: skip
 
 
 # ---- The command --------------------------------------------------------------------------------

@@ -61,9 +61,9 @@ def test_the_page_is_drawn_without_a_complaint(driver, tmp_path, run):
     )
     assert captions == [
         "Entropy, DSE(Z)",
-        "Information about the labels, DSMI(Z;Y)",
+        "About the labels, DSMI(Z;Y)",
         "The same, adjusted, DSMI(Z;Y)",
-        "Information about the input, DSMI(Z;X)",
+        "About the input, DSMI(Z;X)",
         "loss",
     ]
     assert count(ask, "#trajectories path.curve") == 4 * len(LAYERS) + 1

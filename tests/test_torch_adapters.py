@@ -45,7 +45,8 @@ def lightning_module(pl):
         def training_step(self, batch, _):
             return nn.functional.cross_entropy(self(batch[0]), batch[1])
 
-        validation_step = training_step
+        def validation_step(self, batch, _):
+            self.log("val_loss", self.training_step(batch, _))
 
         def configure_optimizers(self):
             return torch.optim.SGD(self.parameters(), lr=0.1)
@@ -86,6 +87,22 @@ def test_lightning_logs_each_epoch_and_not_the_sanity_check(pl, tmp_path):
     assert callback.monitor.removed
 
 
+def test_lightning_records_its_metrics_and_goes_on_in_a_second_fit(pl, tmp_path):
+    from eigentropy.report import read_run
+    from eigentropy.torch.lightning import MonitorCallback
+
+    callback, model = MonitorCallback("head", blobs(), record=tmp_path / "a"), lightning_module(pl)
+    trainer = fit(pl, model, [callback], tmp_path / "logs", epochs=2)
+    with (Path(trainer.logger.log_dir) / "metrics.csv").open(newline="") as file:
+        losses = [float(row["val_loss"]) for row in csv.DictReader(file) if row["val_loss"]]
+    assert len(losses) == 2  # once an epoch, not again with the monitor's
+    assert read_run(tmp_path / "a").values["val_loss"] == pytest.approx(losses, rel=1e-6)
+    fit(pl, model, [callback], tmp_path / "logs", epochs=1)
+    run = read_run(tmp_path / "a")
+    assert run.steps == [1, 2, 3]
+    assert all(value > 0 for value in run.values["dse/head"])
+
+
 def test_lightning_trains_the_same_with_the_callback(pl, tmp_path):
     from eigentropy.torch.lightning import MonitorCallback
 
@@ -110,6 +127,7 @@ def test_lightning_saves_the_history_in_checkpoints(pl, tmp_path):
 def test_transformers_measures_at_each_evaluation(tmp_path):
     transformers = library("transformers")
     library("accelerate")
+    from eigentropy.report import read_run
     from eigentropy.torch.transformers import MonitorCallback
 
     class Model(nn.Module):
@@ -131,8 +149,9 @@ def test_transformers_measures_at_each_evaluation(tmp_path):
     )  # fmt: skip
     seen = []
     callback = MonitorCallback(
-        ["encoder", "head"], ({"x": x}, y), log=lambda values, step: seen.append(step)
-    )
+        ["encoder", "head"], ({"x": x}, y), log=lambda values, step: seen.append(step),
+        record=tmp_path / "run",
+    )  # fmt: skip
     torch.manual_seed(0)
     model = Model()
     trainer = transformers.Trainer(
@@ -145,6 +164,8 @@ def test_transformers_measures_at_each_evaluation(tmp_path):
     with torch.no_grad():
         Z = model(x)["logits"]
     assert logged[-1]["dse/head"] == pytest.approx(float(eg.dse(Z)), rel=1e-5)
+    losses = [row["eval_loss"] for row in trainer.state.log_history if "eval_loss" in row]
+    assert read_run(tmp_path / "run").values["eval_loss"] == pytest.approx(losses)
     trainer.evaluate()  # after training: there is no monitor any more
     assert seen == [3, 6]
 

@@ -110,6 +110,7 @@ class Recorder:
         """Say what will be measured: layers, seed, settings of the kernel, sizes of classes."""
         times = sorted({*TIMES, *map(float, description.get("times", ()))})
         self._description = {**description, "times": times}
+        self._is_open, self._loaded = False, None  # a monitor after another has a state to load
         (self.path / VIEWS).mkdir(parents=True, exist_ok=True)  # now: later, training would stop
 
     def loaded(self, step: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from eigentropy.report.recording import as_recorder
 from eigentropy.torch.loggers import as_list
 from eigentropy.torch.monitor import Monitor
 
@@ -24,13 +25,14 @@ except ImportError:
 class MonitorCallback(Callback):  # type: ignore[misc]
     """Measures a LightningModule's layers at the end of training epochs.
 
-    The values go to the trainer's loggers at its global step, and to `log` at the number of the
-    epoch, from 1. The validation before training, the sanity check, is not an epoch. Steps and
-    history are part of the trainer's checkpoints.
+    The values go to the trainer's loggers at its global step, and to `log` and `record`, with the
+    metrics that the module has logged, at the number of the epoch, from 1. The validation before
+    training, the sanity check, is not an epoch. Steps and history are part of the trainer's
+    checkpoints.
 
     Parameters
     ----------
-    layers, probe, every, log, **options
+    layers, probe, every, log, record, **options
         Of `eigentropy.torch.Monitor`; `every` counts epochs.
 
     Attributes
@@ -46,10 +48,13 @@ class MonitorCallback(Callback):  # type: ignore[misc]
         *,
         every: int = 1,
         log: Any = None,
+        record: Any = None,
         **options: Any,
     ) -> None:
         super().__init__()
-        self._arguments = {"layers": layers, "probe": probe, "every": every, **options}
+        recorder = as_recorder(record)  # one for all monitors that are made
+        own = {"layers": layers, "probe": probe, "every": every, "record": recorder}
+        self._arguments = {**own, **options}
         self._logs = as_list(log)
         self.monitor: Monitor | None = None
         self._state: dict[str, Any] | None = None
@@ -60,8 +65,9 @@ class MonitorCallback(Callback):  # type: ignore[misc]
             return
 
         def to_trainer(values: dict[str, float], step: int) -> None:
+            ours = {k: v for k, v in values.items() if k not in trainer.callback_metrics}
             for logger in trainer.loggers:
-                logger.log_metrics(values, step=trainer.global_step)
+                logger.log_metrics(ours, step=trainer.global_step)
 
         self._state = self.state_dict()  # of an earlier fit
         self.monitor = Monitor(pl_module, log=[to_trainer, *self._logs], **self._arguments)
@@ -70,7 +76,8 @@ class MonitorCallback(Callback):  # type: ignore[misc]
     def on_train_epoch_end(self, trainer: Any, pl_module: torch.nn.Module) -> None:
         """Count an epoch, and measure if it is one of `every`."""
         assert self.monitor is not None
-        self.monitor.step()
+        metrics = trainer.callback_metrics.items()
+        self.monitor.step(values={name: float(value) for name, value in metrics})
 
     def teardown(self, trainer: Any, pl_module: torch.nn.Module, stage: str) -> None:
         """Take the monitor off the model; the history stays."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from eigentropy.report.recording import as_recorder
 from eigentropy.torch.loggers import as_list, as_log
 from eigentropy.torch.monitor import Monitor
 
@@ -22,11 +23,12 @@ class MonitorCallback(TrainerCallback):  # type: ignore[misc]
     """Measures a model's layers at each evaluation of a Trainer.
 
     The values join `state.log_history`, which the Trainer saves with its checkpoints, and go to
-    `log` at the Trainer's global step. An evaluation outside of `train` measures nothing.
+    `log` at the Trainer's global step, with the metrics of the evaluation, and to `record` at the
+    number of the evaluation. An evaluation outside of `train` measures nothing.
 
     Parameters
     ----------
-    layers, probe, every, log, **options
+    layers, probe, every, log, record, **options
         Of `eigentropy.torch.Monitor`; `every` counts evaluations. The samples of the probe are what
         the model takes by name, such as ``{"input_ids": ..., "attention_mask": ...}``.
 
@@ -43,12 +45,16 @@ class MonitorCallback(TrainerCallback):  # type: ignore[misc]
         *,
         every: int = 1,
         log: Any = None,
+        record: Any = None,
         **options: Any,
     ) -> None:
-        self._arguments = {"layers": layers, "probe": probe, "every": every, **options}
+        recorder = as_recorder(record)  # one for all monitors that are made
+        own = {"layers": layers, "probe": probe, "every": every, "record": recorder}
+        self._arguments = {**own, **options}
         self._logs = as_list(log)
         self.monitor: Monitor | None = None
         self._state: Any = None
+        self._metrics: dict[str, float] = {}
 
     def on_train_begin(
         self, args: Any, state: Any, control: Any, model: torch.nn.Module, **others: Any
@@ -56,7 +62,8 @@ class MonitorCallback(TrainerCallback):  # type: ignore[misc]
         """Make the monitor."""
 
         def log(values: dict[str, float], step: int) -> None:
-            entry = {**values, "step": self._state.global_step, "epoch": self._state.epoch}
+            ours = {k: v for k, v in values.items() if k not in self._metrics}
+            entry = {**ours, "step": self._state.global_step, "epoch": self._state.epoch}
             self._state.log_history.append(entry)
 
         self._state = state
@@ -68,11 +75,15 @@ class MonitorCallback(TrainerCallback):  # type: ignore[misc]
         function = as_log(log)
         return lambda values, step: function(values, self._state.global_step)
 
-    def on_evaluate(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+    def on_evaluate(
+        self, args: Any, state: Any, control: Any, metrics: Any = None, **others: Any
+    ) -> None:
         """Count an evaluation, and measure if it is one of `every`."""
         if self.monitor is not None and not self.monitor.removed:
             self._state = state
-            self.monitor.step()
+            numbers = {k: v for k, v in (metrics or {}).items() if isinstance(v, (int, float))}
+            self._metrics = {k: float(v) for k, v in numbers.items() if k != "step"}
+            self.monitor.step(values=self._metrics)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Take the monitor off the model; the history stays."""

@@ -11,11 +11,11 @@ const DASHES = ["", "7 4", "2 4", "9 3 2 3", "12 5", "4 2"];
 
 const MEASURES = {
   dse: "Entropy, DSE(Z)",
-  dsmi_y: "Information about the labels, DSMI(Z;Y)",
+  dsmi_y: "About the labels, DSMI(Z;Y)",
   dsmi_y_adjusted: "The same, adjusted, DSMI(Z;Y)",
-  dsmi_x: "Information about the input, DSMI(Z;X)",
+  dsmi_x: "About the input, DSMI(Z;X)",
   dsmi_x_adjusted: "The same, adjusted, DSMI(Z;X)",
-  dsmi_previous: "Information about the layer before",
+  dsmi_previous: "About the layer before",
   dsmi_previous_adjusted: "The same, adjusted",
 };
 
