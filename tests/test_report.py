@@ -258,6 +258,13 @@ def broken(tmp_path, what):
         (run / "spectra.jsonl").unlink()
     elif what == "damaged":
         (run / "run.json").write_text("{")
+    elif what == "classes":
+        document = json.loads((run / "run.json").read_text())
+        (run / "run.json").write_text(json.dumps({**document, "classes": [3]}))
+    elif what == "spectra":
+        (run / "spectra.jsonl").write_text('{"step": 1}\n')
+    elif what == "view":
+        (run / "views" / "000001.json").write_text('{"step": 1')
     elif what == "list":
         (run / "run.json").write_text("[1]")
     elif what == "above":
@@ -281,6 +288,9 @@ BROKEN = {
     "empty": "holds no measurement yet",
     "only begun": "does not exist|holds no measurement yet",
     "damaged": "cannot be read",
+    "classes": r"run.json cannot be read .*AttributeError",
+    "spectra": "cannot be read .*KeyError: 'layers'",
+    "view": r"000001.json cannot be read as .json",
     "list": "holds list, not an object",
     "above": "holds no run: there is no run.json in it; inside there are '.*broken'",
     "no step": "measurement 1 has no 'step'",
@@ -474,6 +484,13 @@ def test_the_command_answers_in_json(run, tmp_path):
     assert document["written"] == str(target)
     assert document["bytes"] == target.stat().st_size
     assert [r["steps"] for r in document["runs"]] == [[1, 2, 3]] * 2
+
+
+def test_the_command_names_a_folder_that_is_not_there(run, tmp_path):
+    target = tmp_path / "nowhere" / "page.html"
+    result = CliRunner().invoke(cli.app, ["report", str(run), "-o", str(target)])
+    assert result.exit_code == 2
+    assert "cannot be written: No such file or directory" in result.stderr
 
 
 def test_the_command_refuses_a_page_that_is_no_html(run, tmp_path):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from eigentropy._options import logarithm_base
 from eigentropy.files import FileError, listed, named_errors, shown
 from eigentropy.report.recording import FORMAT, RUN, SPECTRA, VALUES, VIEWS
 
@@ -122,13 +123,7 @@ def _read_directory(path: Path) -> Run:
         inside = sorted(shown(found.parent) for found in path.glob(f"*/{RUN}"))
         hint = f"; inside there are {listed(inside)}" if inside else ""
         raise FileError(f"{shown(path)} holds no run: there is no {RUN} in it{hint}")
-    description = _json(path / RUN)
-    version = description.get("format")
-    if not isinstance(version, int) or version > FORMAT:
-        raise FileError(
-            f"{shown(path / RUN)} has format {version!r}, this version reads up to {FORMAT}: "
-            "update eigentropy"
-        )
+    description = _described(path / RUN)
     notes: list[str] = []
     rows = _by_step(_json_lines(path / VALUES, notes), path)
     steps = sorted(rows)
@@ -146,6 +141,25 @@ def _read_directory(path: Path) -> Run:
         views=[view for view in views if view["step"] in rows and view["layers"]],
         notes=notes,
     )
+
+
+def _described(path: Path) -> dict[str, Any]:
+    """`run.json`, as far as others rely on it."""
+    known = _json(path)
+    version = known.get("format")
+    if not isinstance(version, int) or version > FORMAT:
+        raise FileError(
+            f"{shown(path)} has format {version!r}, this version reads up to {FORMAT}: "
+            "update eigentropy"
+        )
+    with named_errors(path):
+        known["layers"] = [str(layer) for layer in known.get("layers", ())]
+        known["times"] = [float(t) for t in known.get("times", ())]
+        known["base"] = logarithm_base(known.get("base", 2.0))
+        known["settings"] = dict(known.get("settings", {}))
+        for one in known.get("classes") or ():
+            one.update(name=str(one["name"]), size=int(one["size"]))
+    return known
 
 
 def _read_log(path: Path) -> Run:
