@@ -297,6 +297,20 @@ def ways(results: Results) -> str:
     return table(["n", "d", *names, "chosen", "time over the fastest"], rows)
 
 
+def report_page(results: Results) -> str:
+    """Size of a page, and when a browser has drawn it."""
+    known = results["report_page"]
+    drawn = known["rendered_milliseconds"]
+    row = [
+        f"{known['epochs']} x {known['layers']}",
+        f"{known['bytes'] / 1e6:.2f} MB",
+        time(drawn["median"] / 1e3),
+        time(drawn["most"] / 1e3),
+    ]
+    header = ["epochs x layers", "page", "drawn after", f"slowest of {drawn['rounds']}"]
+    return table(header, [row])
+
+
 def scientific(value: float) -> str:
     mantissa, exponent = f"{value:.1e}".split("e")
     return f"{mantissa}e{int(exponent)}"
@@ -350,6 +364,7 @@ BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "batch": (("batch",), batch),
     "memory": (("memory",), memory),
     "figure": (("eigenvalues", "dse"), figure),  # drawn by plot.py
+    "report page": (("report_page",), report_page),
     "summary": (("eigenvalues", "dse", "dsmi"), summary),
 }
 

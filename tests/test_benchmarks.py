@@ -442,3 +442,12 @@ def test_the_three_ways_find_one_entropy():
     assert bits["explicit"] == pytest.approx(bits["exact"], rel=5e-3)
     assert bits["matrix-free"] == pytest.approx(bits["explicit"], rel=1e-5)
     assert row["chosen"] == "exact"
+
+
+def test_the_table_of_the_report_page():
+    drawn = {"median": 123.4, "most": 1500.0, "rounds": 10}
+    known = {"epochs": 200, "layers": 8, "bytes": 1_234_567, "rendered_milliseconds": drawn}
+    assert tables.render("report page", {"report_page": known}).splitlines()[::2] == [
+        "| epochs x layers | page | drawn after | slowest of 10 |",
+        "| 200 x 8 | 1.23 MB | 123 ms | 1.5 s |",
+    ]
