@@ -170,6 +170,19 @@ def test_a_log_alone_says_what_is_missing(driver, tmp_path):
         assert count(ask, f"#{part} .missing") == 1
 
 
+def test_a_single_measurement_of_many_layers_is_drawn(driver, tmp_path):
+    layers = tuple(f"encoder.{k}" for k in range(12))
+    path = record(tmp_path / "a", steps=(1,), layers=layers, information={"dsmi_x": 0.1})
+    ask = opened(driver, tmp_path, path)
+    assert browser.complaints(driver) == []
+    assert count(ask, "#trajectories circle") == 3 * len(layers) + 1
+    strokes = "[...document.querySelectorAll('#legend line')].map(l => l.getAttribute('stroke'))"
+    assert len(set(ask(strokes))) == len(layers)
+    drawn = ask("[...document.querySelectorAll('circle, path, text')].map(e => e.outerHTML).join()")
+    assert "NaN" not in drawn
+    assert "Infinity" not in drawn
+
+
 def test_names_do_no_harm(driver, tmp_path):
     classes = [{"name": NASTY, "size": N}]
     path = record(tmp_path / "a", layers=(NASTY,), title=NASTY, settings={NASTY: NASTY},
