@@ -11,6 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 
 import eigentropy as eg
 from data_sets import separated_blobs
+from eigentropy.bandwidth import _ranked
 
 RULES = ["auto", "median", "knn", "max-slope", "sqrt-d"]
 
@@ -19,6 +20,38 @@ def test_median_is_a_share_of_the_median_distance(rng):
     Z = rng.normal(size=(300, 6))
     assert eg.bandwidth(Z, "median") == pytest.approx(0.35 * np.median(pdist(Z)), rel=1e-12)
     assert eg.bandwidth(Z, "auto") == eg.bandwidth(Z, "median") == eg.bandwidth(Z)
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 5, 17, 100, 101])
+@pytest.mark.parametrize("shape", ["normal", "few values", "mostly equal", "far apart"])
+def test_the_median_of_pairs_is_exact(n, shape, rng):
+    Z = rng.normal(size=(n, 3))
+    if shape == "few values":
+        Z = np.round(Z[:, :1])
+    if shape == "mostly equal":
+        Z[n // 4 :] = 1.0
+    if shape == "far apart":
+        Z = np.exp(10 * Z)
+    distances = pdist(Z)
+    median = np.median(distances) or np.median(distances[distances > 0]) if Z.std() else 1 / 0.35
+    assert eg.bandwidth(Z, "median") == pytest.approx(0.35 * median, rel=1e-9)
+
+
+class Misleading:
+    """Draws one and the same entry."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def integers(self, n, size):
+        return np.full(size, self.number)
+
+
+@pytest.mark.parametrize("extreme", [np.argmin, np.argmax])
+def test_a_sample_that_misleads_the_median_costs_time_only(extreme, rng, monkeypatch):
+    squared = rng.random(10_000)
+    monkeypatch.setattr(np.random, "default_rng", lambda seed: Misleading(extreme(squared)))
+    assert _ranked(squared, [4999, 5000]).tolist() == np.sort(squared)[4999:5001].tolist()
 
 
 def test_knn_is_the_median_distance_to_the_tenth_neighbour(rng):
