@@ -19,11 +19,14 @@ from eigentropy._warnings import warn
 from eigentropy.groups import group_codes
 from eigentropy.measuring import Measurement, Settings, Variable, measure
 from eigentropy.report.recording import Recorder, as_recorder
+from eigentropy.torch import gathering
+from eigentropy.torch.evaluation import Evaluation
 from eigentropy.torch.layers import Pooling, checked_pooling, find_layers, unwrapped
 from eigentropy.torch.loggers import as_list, as_log
 from eigentropy.torch.probe import Probe
 from eigentropy.torch.recorded import checked_values, description
 from eigentropy.torch.reservoir import Reservoir
+from eigentropy.torch.samples import Samples
 
 MEASURES = ("dse", "dsmi_y", "dsmi_x", "dsmi_previous")
 
@@ -33,9 +36,10 @@ Array = npt.NDArray[Any]
 class Monitor:
     r"""Measures layers of a model during training, without a trace in the training.
 
-    Either on a fixed `probe`, which is passed through the model in evaluation mode without
-    gradients, or on a `reservoir` of the activations of training itself. A probe leaves gradients,
-    modes, buffers and random states as they are; its hooks exist only while it is measured.
+    On a fixed `probe`, which is passed through the model in evaluation mode without gradients; or
+    on the passes by which the loop evaluates the model anyway; or on a `reservoir` of the
+    activations of training itself. A probe leaves gradients, modes, buffers and random states as
+    they are; its hooks exist only while it is measured.
 
     ========================== ===================================================================
     key                        what it is
@@ -51,7 +55,7 @@ class Monitor:
     Parameters
     ----------
     model : torch.nn.Module
-        Also compiled, or in DataParallel or DistributedDataParallel. There only rank 0 measures.
+        Also compiled, or in DataParallel or DistributedDataParallel.
     layers : str or sequence of str
         Names of modules, as in `model.named_modules()`, or patterns: ``*`` is any part of a name
         without a dot, ``**`` any part.
@@ -74,17 +78,25 @@ class Monitor:
         From a layer's output to one row a sample: all numbers; the mean over tokens of
         (n, tokens, d) or over positions of (n, channels, ...); the first token; any function of
         the tensor.
+    evaluation : int, optional
+        Instead of a probe: measure so many samples, the same each time, of those that the loop
+        evaluates. It calls `collect` after each pass of a batch, and `step` behind the last one.
     reservoir : int, optional
         Instead of a probe: the size of a random sample, without repetition, of what the layers
         return in training, of the last forward pass before each `step`. It is emptied by each
         measurement, so the sample is of at most `every` batches.
+    gather : bool, optional
+        Under torch.distributed, whether the samples of all processes are brought together in the
+        first, which measures them, and all get the values. All have to call `step` then. A probe,
+        the same everywhere, is passed in shares. By default only rank 0 measures a probe, and
+        evaluation and reservoir are gathered.
     max_points : int, optional
         A probe of more samples is thinned to so many, drawn once. None: never.
     batch_size : int
         Of the probe's passes.
     n_null : int
-        Random partitions behind each information: fewer than for a single measurement, since they
-        are the same at every step and shift the whole curve alike.
+        Random partitions behind each information, at least 2: fewer than for a single measurement,
+        since they are the same at every step and shift the whole curve alike.
     t, sigma, alpha, base, method, tol, n_clusters, clustering, seed
         As in `eigentropy.diffusion_spectral_mutual_information`; `clustering` is its `clusters`,
         for the input.
@@ -103,6 +115,8 @@ class Monitor:
     ------
     ValueError
         A pattern matches nothing (the message has the nearest names); labels are missing.
+    RuntimeError
+        Samples are gathered, and the monitor of another process failed.
     MemoryError
         The activations of the probe do not fit; raised before they are stored.
 
@@ -138,22 +152,27 @@ class Monitor:
         record: Recorder | str | os.PathLike[str] | None = None,
         measures: Sequence[str] | None = None,
         pooling: str | Pooling = "flatten",
+        evaluation: int | None = None,
         reservoir: int | None = None,
+        gather: bool | None = None,
         max_points: int | None = 2048,
-        batch_size: int = 256,
+        batch_size: int = 64,
         t: float = 1.0,
         sigma: float | str = "auto",
         alpha: float = 0.5,
         base: float = 2.0,
         method: str = "auto",
         tol: float = 1e-3,
-        n_null: int = 5,
+        n_null: int = 2,
         n_clusters: int = 10,
         clustering: str = "spectral",
         seed: int = 0,
     ) -> None:
-        if (probe is None) == (reservoir is None):
-            raise ValueError("give either probe=(x, labels) or reservoir=number of samples")
+        if sum(source is not None for source in (probe, evaluation, reservoir)) != 1:
+            raise ValueError(
+                "give either probe=(x, labels), or evaluation=number of samples, or "
+                "reservoir=number of samples"
+            )
         self.every = integer(every, "every", at_least=1)
         self.settings = Settings(
             t=(t,), sigma=sigma, alpha=alpha, base=base, method=method, tol=tol, n_null=n_null,
@@ -168,21 +187,29 @@ class Monitor:
         self.steps = 0
         self.removed = False
         self._said: set[tuple[str, str]] = set()
+        self._gather = gather
         self._probe: Probe | None = None
+        self._evaluation: Evaluation | None = None
         self._reservoir: Reservoir | None = None
         self._variables: dict[str, Variable] = {}
         x, labels = _samples_and_labels(probe)
-        self.measures = _checked_measures(measures, labels is not None, reservoir is not None)
-        if reservoir is None:
+        self.measures = _checked_measures(
+            measures, labels is not None or evaluation is not None, probe is not None
+        )
+        watched = self._modules, self._pooling
+        if evaluation is not None:
+            self._evaluation = Evaluation(model, *watched, evaluation, seed)
+        elif reservoir is not None:
+            self._reservoir = Reservoir(model, *watched, reservoir, seed)
+        else:
             self._probe = Probe(x, max_points, batch_size, seed)
             self._variables = self._shared(self._probe, labels)
-        else:
-            self._reservoir = Reservoir(model, self._modules, self._pooling, reservoir, seed)
-        self._recorder = as_recorder(record) if _is_first_rank() else None
+        self._most = evaluation or reservoir or (self._probe.n if self._probe else 0)
+        self._recorder = as_recorder(record) if gathering.rank() == 0 else None
         if self._recorder is not None:
-            n = self._probe.n if self._probe is not None else reservoir
+            n, known = self._most, self._variables
             self._recorder.describe(
-                **description(self.layers, self.measures, self.settings, n, self._variables)
+                **description(self.layers, self.measures, self.settings, n, known)
             )
 
     def _shared(self, probe: Probe, labels: Any) -> dict[str, Variable]:
@@ -203,8 +230,31 @@ class Monitor:
             )
         return variables
 
+    def collect(self, labels: Any = None, index: Any = None) -> None:
+        """Take what the layers returned for the last batch that the loop evaluated.
+
+        Needs `evaluation`. Without `index`, the batches have to come in the same order each time
+        for the samples to be the same, and duplicates of a distributed sampler are not known.
+
+        Parameters
+        ----------
+        labels : array or tensor of shape (n,), optional
+            Of the batch, for "dsmi_y".
+        index : array or tensor of int, shape (n,), optional
+            Which samples of the data set these are. A number that came before is dropped.
+        """
+        self._check_open()
+        if self._evaluation is None:
+            raise RuntimeError("collect needs Monitor(..., evaluation=number of samples)")
+        if labels is None and "dsmi_y" in self.measures:
+            raise ValueError(
+                "labels are missing: dsmi_y needs collect(labels); or leave it out of measures"
+            )
+        known = None if labels is None else _as_array(labels)
+        self._evaluation.collect(known, _as_numbers(index), *self._process())
+
     def step(
-        self, labels: Any = None, values: Mapping[str, Any] | None = None
+        self, labels: Any = None, values: Mapping[str, Any] | None = None, index: Any = None
     ) -> dict[str, float] | None:
         """Count a step of the loop; measure and log if it is one of `every`.
 
@@ -214,7 +264,11 @@ class Monitor:
             Of the last training batch, for "dsmi_y" with a reservoir.
         values : mapping of str to number, optional
             Further values of this step, such as loss and accuracy: they join what is returned,
-            logged and recorded. Passed over where nothing is measured.
+            logged and recorded. Passed over where nothing is measured. Under torch.distributed
+            those of rank 0 count.
+        index : array or tensor of int, shape (n,), optional
+            Which samples of the data set the last training batch was, for a reservoir: of samples
+            with the same number one counts, such as those that a distributed sampler repeats.
 
         Returns
         -------
@@ -227,7 +281,7 @@ class Monitor:
             known = None if labels is None else _as_array(labels)
             if known is None and "dsmi_y" in self.measures:
                 raise ValueError("labels are missing: dsmi_y with a reservoir needs step(labels)")
-            self._reservoir.commit(known)
+            self._reservoir.commit(known, _as_numbers(index))
         return self.measure(values) if self.steps % self.every == 0 else None
 
     def measure(self, values: Mapping[str, Any] | None = None) -> dict[str, float]:
@@ -241,53 +295,78 @@ class Monitor:
         Returns
         -------
         dict
-            The values by their keys. Empty in all processes but that of rank 0.
+            The values by their keys. Under torch.distributed the same in all processes where
+            samples are gathered, otherwise empty in all but that of rank 0.
         """
         self._check_open()
-        if not _is_first_rank():
+        if self._gathers():
+            samples = gathering.gathered(self._samples)
+            found = gathering.shared(lambda: self._measured(samples, values))
+        elif gathering.rank() == 0:
+            found = self._measured(self._samples(), values)
+        else:
             return {}
+        self.history.append({"step": self.steps, **found})
+        if gathering.rank() == 0:
+            self._log(found)
+        return found
+
+    def _gathers(self) -> bool:
+        wanted = self._probe is None if self._gather is None else self._gather
+        return wanted and gathering.is_distributed()
+
+    def _process(self) -> tuple[int, int]:
+        """Which of how many processes this is, as far as that matters here."""
+        return (gathering.rank(), gathering.world_size()) if self._gathers() else (0, 1)
+
+    def _samples(self) -> Samples:
+        """What this process has."""
+        place = self._process()
+        if self._evaluation is not None:
+            return self._evaluation.take()
+        if self._reservoir is not None:
+            return self._reservoir.take(*place)
+        assert self._probe is not None
+        found = self._probe.activations(self._model, self._modules, self._pooling, *place)
+        for name in sorted(found.repeated):
+            self._say(name, "runs several times in one forward pass; its last output counts")
+        return Samples(found.rows, np.arange(place[0], self._probe.n, place[1]))
+
+    def _measured(
+        self, samples: Samples | None, values: Mapping[str, Any] | None
+    ) -> dict[str, float]:
+        """The values of all layers, and the caller's."""
+        assert samples is not None
         further = checked_values(values)
         if self._recorder is not None:
             self._recorder.begin(self.steps)
-        activations, variables = self._activations()
+        samples = samples.distinct(self._most, self.settings.seed)
+        variables = self._known_variables(samples)
         found: dict[str, float] = {}
         previous: Array | None = None
-        for name in list(activations):
-            rows = activations.pop(name)  # its memory is free after the next layer
+        for name in list(samples.rows):
+            rows = samples.rows.pop(name)  # its memory is free after the next layer
             found.update(self._measure_layer(name, rows, previous, variables))
             previous = rows
         ordered = {key: found[key] for key in sorted(found, key=self._place)}
         for key in ordered.keys() & further.keys():
             raise ValueError(f"values: {key!r} is the name of what the monitor measures")
-        ordered |= further
-        self.history.append({"step": self.steps, **ordered})
-        self._log(ordered)
-        return ordered
+        return ordered | further
 
     def _place(self, key: str) -> tuple[str, int]:
         """Keys of one measure stand together, in the order of the model."""
         kind, _, name = key.partition("/")
         return kind, self.layers.index(name)
 
-    def _activations(self) -> tuple[dict[str, Array], dict[str, Variable]]:
-        """The rows of each layer, in the order in which they run, and what they share with."""
-        variables = self._variables
-        if self._probe is not None:
-            found = self._probe.activations(self._model, self._modules, self._pooling)
-            rows = found.rows
-            for name in sorted(found.repeated):
-                self._say(name, "runs several times in one forward pass; its last output counts")
-        else:
-            assert self._reservoir is not None
-            rows, labels = self._reservoir.take()
-            if "dsmi_y" in self.measures and rows:
-                variables = {"dsmi_y": Variable("labels", np.asarray(labels), "auto")}
+    def _known_variables(self, samples: Samples) -> dict[str, Variable]:
+        """What the layers are compared with. Says which layers have no rows."""
         for name in self.layers:
-            if name not in rows:
-                self._say(
-                    name, "did not run, or not for all samples: " + _NOT_RUN[self._probe is None]
-                )
-        return rows, variables
+            if name not in samples.rows:
+                why = _NOT_CALLED if self._probe is not None else _NOT_HOOKED
+                self._say(name, f"did not run, or not for all samples: {why}")
+        if self._probe is not None or "dsmi_y" not in self.measures or samples.labels is None:
+            return self._variables
+        return {"dsmi_y": Variable("labels", samples.labels, "auto")}
 
     def _measure_layer(
         self, name: str, rows: Array, previous: Array | None, shared: dict[str, Variable]
@@ -360,8 +439,9 @@ class Monitor:
     def remove(self) -> None:
         """Take the monitor off the model; the history stays."""
         self.removed = True
-        if self._reservoir is not None:
-            self._reservoir.remove()
+        for source in (self._evaluation, self._reservoir):
+            if source is not None:
+                source.remove()
 
     def __enter__(self) -> Monitor:
         """Itself."""
@@ -389,11 +469,11 @@ class Monitor:
 
 
 _NOT_FINITE = "has NaN or infinity in its activations: its values are NaN"
-_NOT_RUN = {
-    False: "the model's forward pass does not always call it",
-    True: "not every forward pass in training mode has called it, or the model was compiled, and "
-    "had run, before the monitor was made",
-}
+_NOT_CALLED = "the model's forward pass does not always call it"
+_NOT_HOOKED = (
+    "not every forward pass that counts has called it, or the model was compiled, and had run, "
+    "before the monitor was made"
+)
 
 
 def _samples_and_labels(probe: Any) -> tuple[Any, Any]:
@@ -406,7 +486,7 @@ def _samples_and_labels(probe: Any) -> tuple[Any, Any]:
 
 
 def _checked_measures(
-    measures: Sequence[str] | None, labelled: bool, has_reservoir: bool
+    measures: Sequence[str] | None, labelled: bool, has_probe: bool
 ) -> tuple[str, ...]:
     if measures is None:
         return ("dse", "dsmi_y") if labelled else ("dse",)
@@ -415,10 +495,10 @@ def _checked_measures(
         one_of(name, "measures", MEASURES)
     if not wanted:
         raise ValueError("measures is empty")
-    if "dsmi_y" in wanted and not labelled and not has_reservoir:
+    if "dsmi_y" in wanted and has_probe and not labelled:
         raise ValueError("labels are missing: dsmi_y needs probe=(x, labels)")
-    if "dsmi_x" in wanted and has_reservoir:
-        raise ValueError("dsmi_x needs a probe: a reservoir does not hold the input")
+    if "dsmi_x" in wanted and not has_probe:
+        raise ValueError("dsmi_x needs a probe: activations alone do not have the input")
     return wanted
 
 
@@ -428,8 +508,11 @@ def _as_array(labels: Any) -> Array:
     return as_numpy(labels, "labels")
 
 
-def _is_first_rank() -> bool:
-    distributed = torch.distributed
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return True
-    return bool(distributed.get_rank() == 0)
+def _as_numbers(index: Any) -> npt.NDArray[np.int64] | None:
+    """Numbers of samples as integers."""
+    if index is None:
+        return None
+    numbers = _as_array(index)
+    if numbers.dtype.kind not in "iu" or numbers.ndim != 1:
+        raise TypeError(f"index must be integers (n,), got {numbers.dtype} {numbers.shape}")
+    return numbers.astype(np.int64)

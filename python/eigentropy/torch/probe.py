@@ -50,16 +50,23 @@ class Probe:
         return leaves[0] if len(leaves) == 1 else np.concatenate(leaves, axis=1)
 
     def activations(
-        self, model: torch.nn.Module, layers: Mapping[str, torch.nn.Module], pooling: Pooling
+        self,
+        model: torch.nn.Module,
+        layers: Mapping[str, torch.nn.Module],
+        pooling: Pooling,
+        first: int = 0,
+        step: int = 1,
     ) -> Activations:
-        """What each layer returns for all samples."""
+        """What each layer returns for all samples, or for every `step`-th from the `first` on."""
         base = unwrapped(model)
-        activations = Activations(self.n, pooling)
+        numbers = range(first, self.n, step)
+        activations = Activations(len(numbers), pooling)
         with undisturbed(base), _hooks(layers, activations):
-            for start in range(0, self.n, self.batch_size):
-                stop = min(start + self.batch_size, self.n)
-                activations.begin(start, stop)
-                _call(base, _apply(self.x, lambda leaf, s=slice(start, stop): leaf[s]))
+            for start in range(0, len(numbers), self.batch_size):
+                part = numbers[start : start + self.batch_size]
+                activations.begin(start, start + len(part))
+                where = slice(part.start, part.stop, part.step)
+                _call(base, _apply(self.x, lambda leaf, s=where: leaf[s]))
         activations.drop_incomplete()
         return activations
 

@@ -12,6 +12,7 @@ import torch
 
 from eigentropy._options import integer
 from eigentropy.torch.layers import Pooling, first_tensor, pooled, unwrapped
+from eigentropy.torch.samples import Numbers, Samples
 
 Array = npt.NDArray[Any]
 Hook = Callable[..., None]
@@ -43,14 +44,15 @@ class Reservoir:
         self.stored: dict[str, Array] = {}
         self.passed: Counter[str] = Counter()
         self.labels: dict[int, Any] = {}
+        self.numbers: dict[int, int] = {}
         self._forget_batch()
-        self.handles = [unwrapped(model).register_forward_pre_hook(_uncompiled(self._start))]
+        self.handles = [unwrapped(model).register_forward_pre_hook(uncompiled(self._start))]
         for name, module in layers.items():
 
             def hook(module: Any, _: Any, output: Any, name: str = name) -> None:
                 self._record(module, name, output)
 
-            self.handles.append(module.register_forward_hook(_uncompiled(hook)))
+            self.handles.append(module.register_forward_hook(uncompiled(hook)))
 
     def _forget_batch(self) -> None:
         self.size = 0
@@ -81,16 +83,19 @@ class Reservoir:
         self.slots, first = np.unique(slots[backwards], return_index=True)
         self.rows, self.size = backwards[first], size
 
-    def commit(self, labels: Any = None) -> None:
-        """Take over what was chosen of the last batch."""
-        if labels is not None:
-            if len(labels) != self.size:
+    def commit(self, labels: Any = None, numbers: Numbers | None = None) -> None:
+        """Take over what was chosen of the last batch, of samples with these numbers."""
+        places = list(zip(self.slots.tolist(), self.rows.tolist(), strict=True))
+        for name, given in (("labels", labels), ("index", numbers)):
+            if given is not None and len(given) != self.size:
                 raise ValueError(
-                    f"labels has {len(labels)} entries, the last batch in training mode has "
+                    f"{name} has {len(given)} entries, the last batch in training mode has "
                     f"{self.size} rows"
                 )
-            for slot, row in zip(self.slots.tolist(), self.rows.tolist(), strict=True):
-                self.labels[slot] = labels[row]
+        if labels is not None:
+            self.labels.update({slot: labels[row] for slot, row in places})
+        if numbers is not None:
+            self.numbers.update({slot: int(numbers[row]) for slot, row in places})
         for name, part in self.batch.items():
             if name not in self.stored or self.stored[name].shape[1] != part.shape[1]:
                 self.stored[name] = np.zeros((self.capacity, part.shape[1]), part.dtype)
@@ -104,19 +109,22 @@ class Reservoir:
         """Number of samples that it holds."""
         return min(self.seen, self.capacity)
 
-    def take(self) -> tuple[dict[str, Array], list[Any]]:
+    def take(self, rank: int = 0, processes: int = 1) -> Samples:
         """The samples of each layer and their labels, as far as these were given; empties it.
 
-        A layer that some batches have not passed is left out.
+        A layer that some batches have not passed is left out. Samples without numbers get some that
+        no other of the `processes` has.
         """
         n = self.n
-        activations = {
+        rows = {
             name: rows[:n] for name, rows in self.stored.items() if self.passed[name] == self.seen
         }
-        labels = [self.labels[slot] for slot in range(n) if slot in self.labels]
-        self.seen, self.stored, self.labels = 0, {}, {}
+        known = [self.labels[slot] for slot in range(n) if slot in self.labels]
+        numbers = [self.numbers.get(slot, slot * processes + rank) for slot in range(n)]
+        self.seen, self.stored, self.labels, self.numbers = 0, {}, {}, {}
         self.passed.clear()
-        return activations, labels
+        labels = np.asarray(known) if known else None
+        return Samples(rows, np.array(numbers, dtype=np.int64), labels)
 
     def remove(self) -> None:
         """Take the hooks off the model."""
@@ -124,7 +132,7 @@ class Reservoir:
             handle.remove()
 
 
-def _uncompiled(hook: Hook) -> Hook:
+def uncompiled(hook: Hook) -> Hook:
     """Dynamo must not look inside: what a hook does is no part of the model."""
     disabled: Hook = torch.compiler.disable(hook)  # type: ignore[no-untyped-call]
     return disabled

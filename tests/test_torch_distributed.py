@@ -1,0 +1,307 @@
+"""A monitor in two processes: their samples are gathered, and none waits for one that failed."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import time
+import warnings
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
+
+import eigentropy as eg  # noqa: E402
+from eigentropy.torch import Monitor  # noqa: E402
+
+nn = torch.nn
+N = 101  # which two processes cannot share equally
+HAS_TORCHMETRICS = importlib.util.find_spec("torchmetrics") is not None
+PATIENCE = 400  # seconds, of a machine that does much else
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = nn.Linear(4, 8), nn.Linear(8, 3)
+        self.skip_body = False
+
+    def forward(self, x):
+        return self.head(x.repeat(1, 2) if self.skip_body else self.body(x).tanh())
+
+
+def net():
+    torch.manual_seed(0)
+    return Net()
+
+
+def data():
+    y = torch.arange(N) % 3
+    return torch.randn(N, 4, generator=torch.Generator().manual_seed(0)) + 3 * torch.eye(4)[y], y
+
+
+def sampled(rank):
+    """Numbers of the samples of a process, some of them twice in total."""
+    sampler = torch.utils.data.DistributedSampler(range(N), num_replicas=2, rank=rank, shuffle=True)
+    return torch.tensor(list(sampler))
+
+
+def evaluate(model, monitor, index):
+    """As a loop does it, batch after batch."""
+    x, y = data()
+    model.eval()
+    with torch.no_grad():
+        for part in index.split(20):
+            model(x[part])
+            monitor.collect(y[part], part)
+    model.train()
+
+
+def evaluation(rank, capacity):
+    model = nn.parallel.DistributedDataParallel(net())
+    seen = []
+    log = lambda values, step: seen.append(step)  # noqa: E731
+    with Monitor(model, ["body", "head"], evaluation=capacity, log=log) as monitor:
+        evaluate(model, monitor, sampled(rank))
+        values = monitor.step(values={"loss": 1.0 + rank})
+    assert seen == ([1] if rank == 0 else [])
+    assert monitor.history == [{"step": 1, **values}]
+    return values
+
+
+def evaluation_in_order(rank):
+    """Without numbers: as a sampler deals the samples out that does not shuffle."""
+    x, y = data()
+    with Monitor(net(), "head", evaluation=60) as monitor, torch.no_grad():
+        monitor._model.eval()(x[rank:100:2])
+        monitor.collect(y[rank:100:2])
+        return monitor.step()
+
+
+def probe_in_shares(rank):
+    model, passed = net(), []
+    model.register_forward_pre_hook(lambda module, args: passed.append(len(args[0])))
+    with Monitor(model, ["body", "head"], probe=data(), gather=True, batch_size=30) as monitor:
+        values = monitor.step()
+    assert passed == ([30, 21] if rank == 0 else [30, 20])
+    return values
+
+
+def probe_of_one_sample(rank):
+    with Monitor(net(), "head", probe=data()[0][:1], gather=True) as monitor:
+        return monitor.measure()
+
+
+def probe_on_the_first_rank(rank):
+    return Monitor(net(), "head", probe=data()).measure()
+
+
+def reservoir(rank):
+    x, y = data()
+    part = torch.arange(0, 60) if rank == 0 else torch.arange(50, N)  # 10 of them in both
+    model = net()
+    with Monitor(model, "head", reservoir=200, measures=["dse", "dsmi_y"]) as monitor:
+        model(x[part])
+        return monitor.step(y[part], index=part)
+
+
+def error_in_one(rank):
+    model = net()
+    if rank == 1:
+        model.head = None
+    monitor = Monitor(model, "body", probe=data(), gather=True)
+    try:
+        monitor.measure()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return "no error"
+
+
+def error_in_the_first(rank):
+    try:
+        Monitor(net(), "body", probe=data(), gather=True).measure({"dse/body": 1.0})
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return "no error"
+
+
+def layer_that_one_skips(rank):
+    model = net()
+    model.skip_body = rank == 1
+    with warnings.catch_warnings(record=True) as caught:
+        values = Monitor(model, ["body", "head"], probe=data()[0], gather=True).measure()
+    return [values, [str(warning.message) for warning in caught]]
+
+
+def metric(rank):
+    if not HAS_TORCHMETRICS:
+        return None
+    from eigentropy.torch.metrics import DiffusionSpectralInformation
+
+    x, y = data()
+    information = DiffusionSpectralInformation(n_null=5)
+    part = slice(0, 60) if rank == 0 else slice(60, N)
+    information.update(x[part], y[part])
+    return float(information.compute())
+
+
+def lost(rank):
+    """The second process ends before it sends its rows."""
+    if rank == 1:
+        os._exit(0)
+    return error_in_one(rank)
+
+
+CASES = {
+    "all": (evaluation, 500),
+    "some": (evaluation, 40),
+    "in order": (evaluation_in_order,),
+    "shares": (probe_in_shares,),
+    "one": (probe_of_one_sample,),
+    "first": (probe_on_the_first_rank,),
+    "reservoir": (reservoir,),
+    "error": (error_in_one,),
+    "error 0": (error_in_the_first,),
+    "skipped": (layer_that_one_skips,),
+    "metric": (metric,),
+    "lost": (lost,),
+}
+
+
+def process(rank, folder, cases, seconds):
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2,
+        timeout=timedelta(seconds=seconds),
+    )  # fmt: skip
+    results = {}
+    for case in cases:
+        work, *arguments = CASES[case]
+        results[case] = work(rank, *arguments)
+    Path(folder, f"{rank}.json").write_text(json.dumps(results))
+    if "lost" not in cases:
+        torch.distributed.destroy_process_group()
+
+
+def results(folder, cases, seconds=300):
+    """What each of two processes returns, by case."""
+    context = torch.multiprocessing.spawn(
+        process, (str(folder), list(cases), seconds), nprocs=2, join=False
+    )
+    end = time.monotonic() + PATIENCE
+    while not context.join(timeout=5):
+        if time.monotonic() > end:
+            for one in context.processes:
+                one.kill()
+            pytest.fail(f"the processes did not end in {PATIENCE} s")
+    files = sorted(Path(folder).glob("?.json"))
+    return [json.loads(file.read_text()) for file in files]
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    cases = [case for case in CASES if case != "lost"]
+    return results(tmp_path_factory.mktemp("two"), cases)
+
+
+def alone(capacity, index=None):
+    model = net()
+    with Monitor(model, ["body", "head"], evaluation=capacity) as monitor:
+        evaluate(model, monitor, torch.arange(N) if index is None else index)
+        return monitor.step(values={"loss": 1.0})
+
+
+@pytest.mark.parametrize(("case", "capacity"), [("all", 500), ("some", 40)])
+def test_two_processes_measure_what_one_does(found, case, capacity):
+    first, second = found[0][case], found[1][case]
+    assert first == second
+    assert first == pytest.approx(alone(capacity), abs=1e-5)
+
+
+def test_samples_that_a_sampler_repeats_count_once(found):
+    both = torch.cat([sampled(0), sampled(1)])
+    assert len(both) == N + 1
+    Z = net().body(data()[0]).detach()
+    assert found[0]["all"]["dse/body"] == pytest.approx(float(eg.dse(Z)), abs=1e-5)
+
+
+def test_without_numbers_samples_are_counted_in_turn(found):
+    x, y = data()
+    with Monitor(net(), "head", evaluation=60) as monitor, torch.no_grad():
+        monitor._model.eval()(x[:100])
+        monitor.collect(y[:100])
+        expected = monitor.step()
+    assert found[0]["in order"] == found[1]["in order"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_probe_is_passed_in_shares_that_differ_in_size(found):
+    expected = Monitor(net(), ["body", "head"], probe=data()).measure()
+    assert found[0]["shares"] == found[1]["shares"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_process_without_samples_takes_part(found):
+    assert found[0]["one"] == found[1]["one"] == {"dse/head": 0.0}
+
+
+def test_unless_told_otherwise_the_first_rank_measures_a_probe(found):
+    assert found[0]["first"] == pytest.approx(
+        Monitor(net(), "head", probe=data()).measure(), abs=1e-5
+    )
+    assert found[1]["first"] == {}
+
+
+def test_reservoirs_are_gathered_without_what_is_in_both(found):
+    x, y = data()
+    Z = net()(x).detach()
+    values = found[0]["reservoir"]
+    assert values == found[1]["reservoir"]
+    assert values["dse/head"] == pytest.approx(float(eg.dse(Z)), abs=1e-5)
+    assert values["dsmi_y/head"] == pytest.approx(float(eg.dsmi(Z, y, n_null=2)), abs=1e-5)
+
+
+def test_an_error_in_one_process_is_an_error_in_the_other(found):
+    assert found[0]["error"].startswith("RuntimeError: the monitor failed in the process of rank 1")
+    assert "'NoneType' object is not callable" in found[0]["error"]
+    assert found[1]["error"].startswith("TypeError: 'NoneType'")
+
+
+def test_an_error_of_the_first_in_measuring_is_an_error_in_the_other(found):
+    assert found[0]["error 0"].startswith("ValueError: values: 'dse/body'")
+    assert "rank 0: ValueError: values: 'dse/body'" in found[1]["error 0"]
+
+
+def test_a_layer_that_one_process_skips_has_no_values(found):
+    values, messages = found[0]["skipped"]
+    assert set(values) == {"dse/head"}
+    assert ["layer 'body', step 0: did not run" in message for message in messages] == [True]
+
+
+def test_a_process_that_is_lost_ends_the_wait_of_the_other(tmp_path):
+    (first,) = results(tmp_path, ["lost"], seconds=20)
+    assert "Error" in first["lost"]
+
+
+@pytest.mark.skipif(not HAS_TORCHMETRICS, reason="torchmetrics is not installed: group adapters")
+def test_metrics_are_synchronised(found):
+    x, y = data()
+    assert found[0]["metric"] == found[1]["metric"]
+    assert found[0]["metric"] == pytest.approx(float(eg.dsmi(x, y, n_null=5)), rel=1e-4)
+
+
+def test_the_chosen_samples_are_a_random_sample():
+    from eigentropy.torch.samples import Samples, priorities
+
+    ranks = priorities(np.arange(100_000), 0)
+    assert len(set(ranks.tolist())) == 100_000
+    rows = {"a": np.arange(1000.0)[:, None]}
+    counts = np.zeros(1000)
+    for seed in range(200):
+        counts[Samples(rows, np.arange(1000)).distinct(100, seed).numbers] += 1
+    assert counts.sum() == 20_000
+    assert np.abs(counts - 20).max() < 6 * np.sqrt(20 * 0.9)
+    halves = [counts[:500].sum(), counts[::2].sum()]
+    assert np.abs(np.array(halves) - 10_000).max() < 5 * np.sqrt(20_000 * 0.25)

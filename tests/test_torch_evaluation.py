@@ -1,0 +1,162 @@
+"""A monitor that watches the passes by which a loop evaluates its model."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
+
+import eigentropy as eg  # noqa: E402
+from eigentropy import _memory  # noqa: E402
+from eigentropy.torch import Monitor  # noqa: E402
+from eigentropy.torch.samples import priorities  # noqa: E402
+
+nn = torch.nn
+
+
+@pytest.fixture
+def net():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), nn.ReLU(inplace=True), nn.Dropout(), nn.Linear(8, 3))
+
+
+def blobs(n=120):
+    y = torch.arange(n) % 3
+    return torch.randn(n, 4, generator=torch.Generator().manual_seed(0)) + 3 * torch.eye(4)[y], y
+
+
+def evaluate(net, monitor, batch=32, index=None, order=None):
+    x, y = blobs()
+    net.eval()
+    with torch.no_grad():
+        for rows in (torch.arange(len(x)) if order is None else order).split(batch):
+            net(x[rows])
+            monitor.collect(y[rows], rows if index else None)
+    net.train()
+
+
+def test_the_values_are_those_of_a_probe(net):
+    expected = Monitor(net, "**", probe=blobs()).measure()
+    with Monitor(net, "**", evaluation=500) as monitor:
+        evaluate(net, monitor)
+        assert monitor.step() == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_samples_are_the_same_each_time_whatever_their_order(net):
+    x, y = blobs()
+    numbers = torch.arange(120).numpy()
+    chosen = sorted(numbers[priorities(numbers, 0).argsort()[:50]].tolist())
+    with torch.no_grad():
+        Z = copy.deepcopy(net).eval()(x[chosen])
+    with Monitor(net, "3", evaluation=50) as monitor:
+        for order in (torch.arange(120), torch.randperm(120)):
+            evaluate(net, monitor, 32, index=True, order=order)
+            values = monitor.step()
+            assert values["dse/3"] == pytest.approx(float(eg.dse(Z)), abs=1e-5)
+            expected = eg.dsmi(Z, y[chosen], n_null=2)
+            assert values["dsmi_y/3"] == pytest.approx(float(expected), abs=1e-5)
+
+
+def test_memory_is_bounded_by_the_number_of_samples(net):
+    monitor = Monitor(net, ["0", "3"], evaluation=10)
+    for _ in range(3):
+        evaluate(net, monitor)
+    assert {name: rows.shape for name, rows in monitor._evaluation.stored.items()} == {
+        "0": (10, 8),
+        "3": (10, 3),
+    }
+    assert len(monitor._evaluation.slots) == len(monitor._evaluation.worst) == 10
+
+
+def test_more_samples_than_memory_are_refused(net, monkeypatch):
+    monitor = Monitor(net, "3", evaluation=10**6)
+    monkeypatch.setattr(_memory, "available", lambda: 1e5)
+    with pytest.raises(MemoryError, match=r"1000000 samples.*a smaller evaluation="):
+        evaluate(net, monitor)
+
+
+def test_what_works_in_place_behind_a_layer_does_not_change_what_it_returned(net):
+    x, _ = blobs()
+    with Monitor(net, "0", evaluation=500, measures="dse") as monitor, torch.no_grad():
+        net.eval()(x)
+        monitor.collect()
+        expected = float(eg.dse(net[0](x)))
+        assert monitor.step() == {"dse/0": pytest.approx(expected, abs=1e-6)}
+
+
+def train(net, monitor):
+    x, y = blobs()
+    torch.manual_seed(1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    for _ in range(3):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(x), y).backward()
+        optimizer.step()
+        net.eval()
+        with torch.no_grad():
+            net(x)
+        net.train()
+        if monitor is not None:
+            monitor.collect(y)
+            monitor.step()
+
+
+def test_training_is_bitwise_the_same_and_leaves_no_hooks(net):
+    alone, watched = copy.deepcopy(net), copy.deepcopy(net)
+    train(alone, None)
+    with Monitor(watched, "**", evaluation=50) as monitor:
+        train(watched, monitor)
+    for a, b in zip(alone.state_dict().values(), watched.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+    assert len(monitor.history) == 3
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in watched.modules())
+
+
+def test_a_compiled_model_is_watched(net):
+    torch._dynamo.reset()
+    with Monitor(net, "3", evaluation=500) as monitor:
+        evaluate(torch.compile(net, backend="eager"), monitor)
+        values = monitor.step()
+    assert values == pytest.approx(Monitor(net, "3", probe=blobs()).measure(), abs=1e-5)
+    torch._dynamo.reset()
+
+
+def test_training_does_not_reach_it(net):
+    x, y = blobs()
+    with Monitor(net, "3", evaluation=50) as monitor:
+        net(x)
+        with pytest.raises(ValueError, match=r"labels has 120 entries.*evaluation mode has 0 rows"):
+            monitor.collect(y)
+
+
+def test_without_a_pass_it_measures_nothing_and_says_so(net):
+    with (
+        Monitor(net, "3", evaluation=50) as monitor,
+        pytest.warns(UserWarning, match="layer '3', step 1: did not run"),
+    ):
+        assert monitor.step() == {}
+
+
+def test_what_is_missing_is_named(net):
+    x, y = blobs()
+    with Monitor(net, "3", evaluation=50) as monitor:
+        with pytest.raises(ValueError, match=r"labels are missing: dsmi_y needs collect\(labels\)"):
+            monitor.collect()
+        net.eval()(x)
+        with pytest.raises(TypeError, match=r"index must be integers \(n,\), got float32"):
+            monitor.collect(y, x[:, 0])
+        with pytest.raises(ValueError, match="index has 3 entries, the last batch"):
+            monitor.collect(y, [1, 2, 3])
+    with pytest.raises(RuntimeError, match="removed"):
+        monitor.collect(y)
+    with (
+        Monitor(net, "3", probe=(x, y)) as monitor,
+        pytest.raises(RuntimeError, match="collect needs Monitor"),
+    ):
+        monitor.collect(y)
+    with pytest.raises(ValueError, match="give either probe="):
+        Monitor(net, "3", probe=x, evaluation=3)
+    with pytest.raises(ValueError, match="dsmi_x needs a probe"):
+        Monitor(net, "3", evaluation=3, measures="dsmi_x")
