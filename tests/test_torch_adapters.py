@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import time
 import warnings
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
 import eigentropy as eg  # noqa: E402
+from eigentropy.torch import Monitor  # noqa: E402
 
 nn = torch.nn
 # The libraries warn about each other, and about loaders without workers.
@@ -124,50 +127,165 @@ def test_lightning_saves_the_history_in_checkpoints(pl, tmp_path):
     assert [row["step"] for row in callback.monitor.history] == [1, 2, 3]
 
 
-def test_transformers_measures_at_each_evaluation(tmp_path):
+class Classifier(nn.Module):
+    """As a Trainer wants it."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder, self.head = nn.Linear(4, 8), nn.Linear(8, 3)
+
+    def forward(self, x, labels=None):
+        logits = self.head(self.encoder(x).tanh())
+        if labels is None:
+            return {"logits": logits}
+        return {"loss": nn.functional.cross_entropy(logits, labels), "logits": logits}
+
+
+def hugging_face(folder, callbacks, **options):
+    """A Trainer of two epochs, of three steps each."""
     transformers = library("transformers")
     library("accelerate")
-    from eigentropy.report import read_run
-    from eigentropy.torch.transformers import MonitorCallback
-
-    class Model(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.encoder, self.head = nn.Linear(4, 8), nn.Linear(8, 3)
-
-        def forward(self, x, labels=None):
-            logits = self.head(self.encoder(x).tanh())
-            if labels is None:
-                return {"logits": logits}
-            return {"loss": nn.functional.cross_entropy(logits, labels), "logits": logits}
-
     x, y = blobs()
     rows = [{"x": a, "labels": b} for a, b in zip(x, y, strict=True)]
+    options = {"num_train_epochs": 2, "save_strategy": "no", **options}
     arguments = transformers.TrainingArguments(
-        output_dir=str(tmp_path), num_train_epochs=2, eval_strategy="epoch", report_to=[],
-        per_device_train_batch_size=20, use_cpu=True, disable_tqdm=True, save_strategy="no",
-    )  # fmt: skip
-    seen = []
-    callback = MonitorCallback(
-        ["encoder", "head"], ({"x": x}, y), log=lambda values, step: seen.append(step),
-        record=tmp_path / "run",
+        output_dir=str(folder), eval_strategy="epoch", report_to=[], use_cpu=True,
+        per_device_train_batch_size=20, disable_tqdm=True, **options,
     )  # fmt: skip
     torch.manual_seed(0)
-    model = Model()
-    trainer = transformers.Trainer(
-        model, arguments, train_dataset=rows, eval_dataset=rows, callbacks=[callback]
+    return transformers.Trainer(
+        Classifier(), arguments, train_dataset=rows, eval_dataset=rows, callbacks=callbacks
     )
+
+
+def callback(layers=("encoder", "head"), **options):
+    library("transformers")
+    from eigentropy.torch.transformers import MonitorCallback
+
+    x, y = blobs()
+    return MonitorCallback(list(layers), ({"x": x}, y), **options)
+
+
+def test_transformers_measures_at_each_evaluation(tmp_path):
+    from eigentropy.report import read_run
+
+    seen = []
+    log = lambda values, step: seen.append(step)  # noqa: E731
+    trainer = hugging_face(tmp_path, [callback(log=log, record=tmp_path / "run")])
     trainer.train()
     assert seen == [3, 6]
     logged = [row for row in trainer.state.log_history if "dsmi_y/encoder" in row]
     assert [row["step"] for row in logged] == [3, 6]
     with torch.no_grad():
-        Z = model(x)["logits"]
+        Z = trainer.model(blobs()[0])["logits"]
     assert logged[-1]["dse/head"] == pytest.approx(float(eg.dse(Z)), rel=1e-5)
     losses = [row["eval_loss"] for row in trainer.state.log_history if "eval_loss" in row]
     assert read_run(tmp_path / "run").values["eval_loss"] == pytest.approx(losses)
     trainer.evaluate()  # after training: there is no monitor any more
     assert seen == [3, 6]
+
+
+def test_transformers_goes_on_from_a_checkpoint(tmp_path):
+    first = [callback(every=2), callback(["head"])]
+    hugging_face(tmp_path, first, save_strategy="epoch", num_train_epochs=3).train()
+    second = [callback(["head"]), callback(every=2)]  # in another order
+    trainer = hugging_face(tmp_path, second, save_strategy="epoch", num_train_epochs=4)
+    trainer.train(resume_from_checkpoint=str(tmp_path / "checkpoint-9"))
+    assert [row["step"] for row in second[0].monitor.history] == [1, 2, 3, 4]
+    assert [row["step"] for row in second[1].monitor.history] == [2, 4]
+    assert second[0].monitor.history[:3] == first[1].monitor.history
+    third = callback(["head"])
+    trainer = hugging_face(tmp_path, [third], num_train_epochs=5)
+    trainer.train(resume_from_checkpoint=str(tmp_path / "checkpoint-12"))
+    assert [row["step"] for row in third.monitor.history] == [1, 2, 3, 4, 5]
+
+
+def test_transformers_goes_on_from_a_checkpoint_without_a_monitor(tmp_path):
+    hugging_face(tmp_path, [], save_strategy="epoch").train()
+    late = callback()
+    trainer = hugging_face(tmp_path, [late], save_strategy="epoch", num_train_epochs=3)
+    trainer.train(resume_from_checkpoint=str(tmp_path / "checkpoint-6"))
+    assert [row["step"] for row in late.monitor.history] == [1]
+
+
+def test_transformers_cannot_make_the_callback_anew(tmp_path):
+    hugging_face(tmp_path, [callback()], save_strategy="epoch").train()
+    options = {"restore_callback_states_from_checkpoint": True, "num_train_epochs": 3}
+    trainer = hugging_face(tmp_path, [callback()], **options)
+    with pytest.raises(ValueError, match="restore_callback_states_from_checkpoint=False"):
+        trainer.train(resume_from_checkpoint=str(tmp_path / "checkpoint-6"))
+
+
+@pytest.fixture
+def wandb(tmp_path, monkeypatch):
+    """The real library, which writes into a folder and asks no network."""
+    for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+    return library("wandb")
+
+
+def offline_run(wandb, folder):
+    quiet = wandb.Settings(silent=True, console="off", x_disable_stats=True, init_timeout=300)
+    return wandb.init(project="digits", mode="offline", dir=str(folder), settings=quiet)
+
+
+def messages(file):
+    """Of a log in LevelDB's format: blocks of 32 KiB, a header of 7 bytes before each part."""
+    place, message = 7, b""
+    while place + 7 <= len(file):
+        left = -place % 32768
+        if 0 < left < 7:  # too few for a header: filled up
+            place += left
+        length, kind = int.from_bytes(file[place + 4 : place + 6], "little"), file[place + 6]
+        message += file[place + 7 : place + 7 + length]
+        place += 7 + length
+        if place > len(file):  # it is being written
+            return
+        if kind in (1, 4):  # whole, or the last part
+            yield message
+            message = b""
+
+
+def records(folder):
+    """The file of an offline run, which the library's service ends to write behind our back."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    (path,) = Path(folder).glob("wandb/offline-run-*/run-*.wandb")
+    found, end = [], time.monotonic() + 100
+    while not any(record.HasField("exit") for record in found) and time.monotonic() < end:
+        time.sleep(0.1)
+        found = [Record.FromString(data) for data in messages(path.read_bytes())]
+    return found
+
+
+def written(folder):
+    """The rows of an offline run, and the metrics that it defines."""
+    rows, metrics = [], {}
+    for record in records(folder):
+        if record.HasField("history"):
+            items = record.history.item
+            rows.append({i.key or ".".join(i.nested_key): json.loads(i.value_json) for i in items})
+        if record.HasField("metric"):
+            metrics[record.metric.glob_name or record.metric.name] = record.metric.step_metric
+    return rows, metrics
+
+
+@pytest.mark.parametrize("by_module", [False, True])
+def test_weights_and_biases_gets_the_values_over_a_step_of_their_own(wandb, tmp_path, by_module):
+    model = Classifier()
+    with offline_run(wandb, tmp_path) as run:
+        log = wandb if by_module else run
+        monitor = Monitor(model, ["encoder", "head"], probe=blobs(), log=log)
+        for number in range(40):  # the loop's own values, which move the run's step
+            run.log({"loss": 1.0 / (1 + number)})
+        first, second = monitor.step(), monitor.step()
+    rows, metrics = written(tmp_path)
+    ours = [row for row in rows if "monitor_step" in row]
+    assert [row["monitor_step"] for row in ours] == [1, 2]
+    for row, values in zip(ours, (first, second), strict=True):
+        assert {key: row[key] for key in values} == pytest.approx(values)
+    assert metrics["dse/*"] == metrics["dsmi_y/*"] == "monitor_step"
+    assert sum("loss" in row for row in rows) == 40
 
 
 def test_metrics_are_those_of_all_batches():

@@ -11,7 +11,12 @@ except ImportError as error:
     ) from error
 
 from eigentropy.torch import initialization
-from eigentropy.torch.loggers import CSVLogger, JSONLinesLogger, TensorBoardLogger
+from eigentropy.torch.loggers import (
+    CSVLogger,
+    JSONLinesLogger,
+    TensorBoardLogger,
+    WandbLogger,
+)
 from eigentropy.torch.loss import EntropyLoss, InformationLoss, SpectralEntropy
 from eigentropy.torch.monitor import Monitor
 
@@ -23,5 +28,6 @@ __all__ = [
     "Monitor",
     "SpectralEntropy",
     "TensorBoardLogger",
+    "WandbLogger",
     "initialization",
 ]

@@ -1,4 +1,4 @@
-"""Where the values of a monitor go: CSV, JSON lines, TensorBoard, or any function."""
+"""Where a monitor's values go: CSV, JSON lines, TensorBoard, Weights & Biases, any function."""
 
 from __future__ import annotations
 
@@ -92,8 +92,31 @@ class TensorBoardLogger:
             self.writer.add_scalar(key, value, step)
 
 
+class WandbLogger:
+    """Values by a run of Weights & Biases, or by the module `wandb` for the run that is active.
+
+    They are drawn over a step of their own, `STEP`: the run's step is the loop's business, and
+    values for one that has passed would be dropped.
+    """
+
+    STEP = "monitor_step"
+
+    def __init__(self, run: Any) -> None:
+        self.run = run
+        self._kinds: set[str] = set()
+
+    def __call__(self, values: Values, step: int) -> None:
+        """Add the values to what the run has."""
+        for kind in {key.partition("/")[0] for key in values if "/" in key} - self._kinds:
+            self.run.define_metric(f"{kind}/*", step_metric=self.STEP)
+            self._kinds.add(kind)
+        self.run.log({self.STEP: step, **values})
+
+
 def as_log(log: Any) -> Log:
     """The function behind the argument `log`: a callable, a writer, or the path of a file."""
+    if hasattr(log, "define_metric"):
+        return WandbLogger(log)
     if callable(log):
         function: Log = log
         return function
@@ -107,7 +130,7 @@ def as_log(log: Any) -> Log:
             return JSONLinesLogger(log)
         raise ValueError(f"log as a path must end in .csv or .jsonl, got {os.fspath(log)!r}")
     raise TypeError(
-        "log must be a callable log(values, step), a SummaryWriter or a path, got "
+        "log must be a callable log(values, step), a SummaryWriter, a wandb run or a path, got "
         f"{type(log).__name__}"
     )
 

@@ -65,8 +65,8 @@ class Monitor:
         `eigentropy.diffusion_spectral_mutual_information`.
     every : int
         `step` measures at each call whose number is a multiple.
-    log : callable, path, SummaryWriter, or a list of these, optional
-        ``log(values, step)``, such as `wandb.log`; a file ``.csv`` or ``.jsonl``; TensorBoard. One
+    log : callable, path, SummaryWriter, wandb run, or a list of these, optional
+        ``log(values, step)``; a file ``.csv`` or ``.jsonl``; TensorBoard; Weights & Biases. One
         that fails is warned about once and does not stop the training.
     record : path or Recorder, optional
         A directory for a run that `eigentropy report` shows: the values, and spectra and maps of

@@ -13,18 +13,22 @@ from eigentropy.torch.monitor import Monitor
 
 try:
     from transformers import TrainerCallback
+    from transformers.trainer_callback import ExportableState
 except ImportError as error:
     raise ImportError(
         "eigentropy.torch.transformers needs transformers: pip install transformers accelerate"
     ) from error
 
 
-class MonitorCallback(TrainerCallback):  # type: ignore[misc]
+class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
     """Measures a model's layers at each evaluation of a Trainer.
 
     The values join `state.log_history`, which the Trainer saves with its checkpoints, and go to
     `log` at the Trainer's global step, with the metrics of the evaluation, and to `record` at the
-    number of the evaluation. An evaluation outside of `train` measures nothing.
+    number of the evaluation. An evaluation outside of `train` measures nothing. Steps and history
+    are part of the Trainer's checkpoints; ``train(resume_from_checkpoint=...)`` goes on there.
+    ``restore_callback_states_from_checkpoint=True`` is refused: the Trainer would make the callback
+    anew, for which a checkpoint does not have the probe.
 
     Parameters
     ----------
@@ -40,8 +44,8 @@ class MonitorCallback(TrainerCallback):  # type: ignore[misc]
 
     def __init__(
         self,
-        layers: str | Sequence[str],
-        probe: Any,
+        layers: str | Sequence[str] | None = None,
+        probe: Any = None,
         *,
         every: int = 1,
         log: Any = None,
@@ -66,10 +70,41 @@ class MonitorCallback(TrainerCallback):  # type: ignore[misc]
             entry = {**ours, "step": self._state.global_step, "epoch": self._state.epoch}
             self._state.log_history.append(entry)
 
+        if self._arguments["layers"] is None:
+            raise ValueError(
+                "layers is missing; where the Trainer has made this callback anew, from a "
+                "checkpoint, leave restore_callback_states_from_checkpoint=False: the monitor goes "
+                "on there anyway"
+            )
         self._state = state
         self.monitor = Monitor(
             model, log=[log, *map(self._at_global_step, self._logs)], **self._arguments
         )
+        # Without an entry the Trainer cannot write its next checkpoint.
+        state.stateful_callbacks.setdefault(type(self).__name__, [])
+        saved = self._saved(state)
+        if saved is not None:
+            self.monitor.load_state_dict(saved)
+
+    def _saved(self, state: Any) -> Any:
+        """The monitor's state in the checkpoint that training goes on from, if it does."""
+        found = state.stateful_callbacks.get(type(self).__name__, []) if state.global_step else []
+        same = [
+            one["attributes"]["saved"]
+            for one in (found if isinstance(found, list) else [found])
+            if one["attributes"].get("watched") == self._watched()
+        ]
+        return same[-1] if same else None  # the latest is the last
+
+    def _watched(self) -> list[str]:
+        """By which the callback finds its own state among those of several."""
+        layers = self._arguments["layers"]
+        return [layers] if isinstance(layers, str) else list(layers or [])
+
+    def state(self) -> dict[str, Any]:
+        """The monitor's state, for the Trainer's checkpoint."""
+        saved = None if self.monitor is None else self.monitor.state_dict()
+        return {"args": {}, "attributes": {"watched": self._watched(), "saved": saved}}
 
     def _at_global_step(self, log: Any) -> Any:
         function = as_log(log)
