@@ -7,6 +7,7 @@ import csv
 import json
 import math
 import random
+import warnings
 
 import numpy as np
 import pytest
@@ -408,6 +409,24 @@ def test_of_a_module_that_runs_twice_the_last_output_counts():
         monitor.step()
     assert len(caught) == 1
     assert values["dse/act"] == pytest.approx(float(eg.dse(net(x))), rel=1e-6)
+
+
+@pytest.mark.parametrize("source", ["evaluation", "reservoir"])
+def test_of_a_module_that_runs_twice_in_the_loop_the_last_output_counts(source):
+    net, (x, _) = Shared(), blobs()
+    net.b = nn.Linear(6, 6)
+    with Monitor(net, "act", measures="dse", **{source: 500}) as monitor:
+        for expected in (1, 0):  # warnings
+            net.train(source == "reservoir")(x)
+            if source == "evaluation":
+                monitor.collect()
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                values = monitor.step()
+            assert ["layer 'act', step 1: runs several" in str(w.message) for w in caught] == (
+                [True] * expected
+            )
+    assert values["dse/act"] == pytest.approx(float(eg.dse(net(x).detach())), rel=1e-6)
 
 
 def test_a_layer_that_does_not_run_is_said_once():

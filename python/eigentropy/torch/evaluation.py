@@ -40,6 +40,7 @@ class Evaluation:
                 "evaluation cannot watch the replicas of DataParallel; use a probe instead"
             )
         self.capacity = integer(capacity, "evaluation", at_least=1)
+        self.repeated: set[str] = set()  # layers that ran several times in one pass
         self.pooling, self.seed = pooling, seed
         self.size = 0
         self.batch: dict[str, torch.Tensor] = {}
@@ -70,7 +71,8 @@ class Evaluation:
             return
         if self.size == 0:
             self.size = len(first_tensor(output, name))
-        self.batch.pop(name, None)  # of a module that runs twice the last output counts
+        if self.batch.pop(name, None) is not None:
+            self.repeated.add(name)
         self.batch[name] = pooled(output, name, self.pooling, self.size).clone()
 
     def collect(

@@ -323,14 +323,17 @@ class Monitor:
         """What this process has."""
         place = self._process()
         if self._evaluation is not None:
-            return self._evaluation.take()
-        if self._reservoir is not None:
-            return self._reservoir.take(*place)
-        assert self._probe is not None
-        found = self._probe.activations(self._model, self._modules, self._pooling, *place)
-        for name in sorted(found.repeated):
+            samples, repeated = self._evaluation.take(), self._evaluation.repeated
+        elif self._reservoir is not None:
+            samples, repeated = self._reservoir.take(*place), self._reservoir.repeated
+        else:
+            assert self._probe is not None
+            found = self._probe.activations(self._model, self._modules, self._pooling, *place)
+            samples = Samples(found.rows, np.arange(place[0], self._probe.n, place[1]))
+            repeated = found.repeated
+        for name in sorted(repeated):
             self._say(name, "runs several times in one forward pass; its last output counts")
-        return Samples(found.rows, np.arange(place[0], self._probe.n, place[1]))
+        return samples
 
     def _measured(
         self, samples: Samples | None, values: Mapping[str, Any] | None

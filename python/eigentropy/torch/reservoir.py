@@ -38,6 +38,7 @@ class Reservoir:
                 "a reservoir cannot watch the replicas of DataParallel; use a probe instead"
             )
         self.capacity = integer(capacity, "reservoir", at_least=1)
+        self.repeated: set[str] = set()  # layers that ran several times in one pass
         self.pooling = pooling
         self.generator = np.random.default_rng(seed)
         self.seen = 0
@@ -71,7 +72,8 @@ class Reservoir:
             self._draw(len(first_tensor(output, name)))
         rows = pooled(output, name, self.pooling, self.size)
         chosen = rows[torch.from_numpy(self.rows).to(rows.device)]  # a copy
-        self.batch.pop(name, None)
+        if self.batch.pop(name, None) is not None:
+            self.repeated.add(name)
         self.batch[name] = chosen.cpu().numpy()
 
     def _draw(self, size: int) -> None:
