@@ -18,20 +18,76 @@ from eigentropy.torch import loss, monitor  # noqa: E402
 DOCUMENT = Path(__file__).parent.parent / "docs" / "torch.md"
 
 
+def examples(text):
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+TEXT, RECIPES = DOCUMENT.read_text().split("## Recipes")
+LIBRARIES = {"lightning": ["lightning.pytorch"], "transformers": ["transformers", "accelerate"]}
+
+
+def run(example, names):
+    exec(compile(example, DOCUMENT.name, "exec"), names)
+    return names
+
+
 def test_the_examples_run_one_after_the_other(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
-    examples = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
-    assert len(examples) == 3
+    assert len(examples(TEXT)) >= 3
     names: dict[str, object] = {}
-    for example in examples:
-        exec(compile(example, DOCUMENT.name, "exec"), names)
+    for example in examples(TEXT):
+        run(example, names)
     with Path("run.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["step"] for row in rows] == ["1", "2", "3", "4", "5"]
     assert {"dse/1", "dse/2", "dsmi_y/1", "dsmi_y_adjusted/2"} <= set(rows[0])
     assert "<- recommended" in capsys.readouterr().out
     assert names["result"].recommended in (0.01, 0.1, 1.0, 10.0)
+
+
+@pytest.fixture
+def quick_start(tmp_path, monkeypatch):
+    """The names that the first example leaves."""
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    return run(examples(TEXT)[0], {})
+
+
+def recipe(title, names):
+    """Run the code behind this title, in the libraries that it needs."""
+    for library in LIBRARIES.get(title.lower().replace("hugging face", "transformers"), []):
+        pytest.importorskip(library, reason=f"{library} is not installed: group adapters")
+    return run(examples(RECIPES[RECIPES.index(f"**{title}") :])[0], names)
+
+
+def test_the_recipe_of_a_plain_loop(quick_start):
+    monitor = recipe("A plain loop", quick_start)["monitor"]
+    assert [row["step"] for row in monitor.history] == [1, 2]
+    assert {"accuracy", "dse/1", "dsmi_y/2"} <= set(monitor.history[-1])
+
+
+def test_the_recipe_for_several_processes(quick_start, tmp_path):
+    distributed = torch.distributed
+    store = f"file://{tmp_path}/store"
+    distributed.init_process_group("gloo", init_method=store, rank=0, world_size=1)
+    try:
+        monitor = recipe("Several processes", quick_start)["monitor"]
+    finally:
+        distributed.destroy_process_group()
+    assert {"dse/1", "dsmi_y/2"} <= set(monitor.history[0])
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("title", "layer"),
+    [("Lightning", "network.1"), ("Hugging Face", "bert.encoder.layer.1")],
+)
+def test_the_recipes_for_other_libraries(quick_start, monkeypatch, title, layer):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monitor = recipe(title, quick_start)["callback"].monitor
+    assert [row["step"] for row in monitor.history] == [1, 2]
+    assert {f"dse/{layer}", f"dsmi_y/{layer}"} <= set(monitor.history[0])
 
 
 def test_the_quick_start_has_ten_lines_beside_its_imports():
