@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 
 import eigentropy as eg
 from data_sets import separated_blobs
-from eigentropy import _core, reference
+from eigentropy import _core, information, reference
 
 
 @pytest.fixture
@@ -62,6 +62,16 @@ def test_adjusted_is_matched_over_what_h_of_y_allows(data):
     assert matched.adjusted == pytest.approx(expected, rel=1e-10)
     assert plain.adjusted == pytest.approx(expected, rel=1e-10)
     assert matched.adjusted_note == ""
+
+
+def test_adjusted_needs_one_entropy_more(data, monkeypatch):
+    result = eg.dsmi(*data)
+    calls, entropy = [], information.spectral_entropy
+    monkeypatch.setattr(
+        information, "spectral_entropy", lambda *a, **o: calls.append(len(a[0])) or entropy(*a, **o)
+    )
+    assert math.isfinite(result.adjusted)
+    assert calls == [240]  # of all rows: those of the groups are known
 
 
 @pytest.mark.parametrize("d", [20, 2000, 20000])

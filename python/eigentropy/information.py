@@ -436,6 +436,7 @@ class _Solved:
     seed: int
     approach: Approach
     _known: dict[float, tuple[MutualInformation, float]] = field(default_factory=dict)
+    _conditionals: dict[float, npt.NDArray[np.float64]] = field(default_factory=dict)
     _spectrum_of_all: dict[str, SpectralEstimate] = field(default_factory=dict)
 
     def at(self, t: float) -> MutualInformation:
@@ -514,8 +515,14 @@ class _Solved:
     def _conditional(self, t: float) -> npt.NDArray[np.float64]:
         """sum_y p_y S(Z | y), its standard error and the bound of its rounding error.
 
-        Shape (3, partitions): the observed partition first, then the random ones.
+        Shape (3, partitions): the observed partition first, then the random ones. Kept, for
+        `adjusted` needs them, too.
         """
+        if t not in self._conditionals:
+            self._conditionals[t] = self._of_groups(t)
+        return self._conditionals[t]
+
+    def _of_groups(self, t: float) -> npt.NDArray[np.float64]:
         groups = [
             (*group.entropy(t, self.base), group.bound(t, self.base))
             for group in self.groups.spectra
