@@ -347,6 +347,28 @@ def figure(_: Results) -> str:
     )
 
 
+def monitor(results: Results) -> str:
+    """What a monitor adds to an epoch, by a pass of its own and in the loop's evaluation."""
+    cases: dict[tuple[str, int, int], dict[str, Any]] = {}
+    for case in results["monitor_cost"]["cases"]:
+        cases.setdefault((case["network"], case["batch"], case["layers"]), {})[case["way"]] = case
+    rows = [
+        [
+            *map(str, key),
+            time(ways["probe"]["median_seconds"]["without"]),
+            *(text for way in ("probe", "evaluation") for text in added(ways[way])),
+        ]
+        for key, ways in cases.items()
+    ]
+    header = ["network", "batch", "layers", "an epoch", "probe adds", "5 % at", "evaluation adds"]
+    return table([*header, "5 % at"], rows)
+
+
+def added(case: dict[str, Any]) -> list[str]:
+    """The share of an epoch, and how rarely to measure for 5 %."""
+    return [f"{100 * case['share']:.1f} %", f"every={case['every']}"]
+
+
 # What a block needs, and who writes it.
 BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "eigenvalues": (("eigenvalues",), eigenvalues),
@@ -363,6 +385,7 @@ BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "stages": (("stages",), stages),
     "batch": (("batch",), batch),
     "memory": (("memory",), memory),
+    "monitor": (("monitor_cost",), monitor),
     "figure": (("eigenvalues", "dse"), figure),  # drawn by plot.py
     "report page": (("report_page",), report_page),
     "summary": (("eigenvalues", "dse", "dsmi"), summary),

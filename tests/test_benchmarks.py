@@ -16,6 +16,7 @@ import approaches
 import cases
 import estimates
 import large
+import monitor_cost
 import plot
 import rounds
 import stages
@@ -451,3 +452,24 @@ def test_the_table_of_the_report_page():
         "| epochs x layers | page | drawn after | slowest of 10 |",
         "| 200 x 8 | 1.23 MB | 123 ms | 1.5 s |",
     ]
+
+
+def test_the_table_of_a_monitor_has_both_ways_in_one_row():
+    common = {"network": "small", "batch": 32, "layers": 1, "median_seconds": {"without": 0.25}}
+    ways = [
+        {**common, "way": "probe", "share": 0.304, "every": 7},
+        {**common, "way": "evaluation", "share": 0.041, "every": 1},
+    ]
+    lines = tables.render("monitor", {"monitor_cost": {"cases": ways}}).splitlines()
+    assert len(lines) == 3
+    assert lines[2] == ("| small | 32 | 1 | 250 ms | 30.4 % | every=7 | 4.1 % | every=1 |")
+
+
+def test_a_monitor_of_a_loop_of_its_own_or_of_the_evaluation(monkeypatch):
+    monkeypatch.setitem(monitor_cost.NETWORKS, "tiny", lambda: monitor_cost.three_layers(2))
+    monkeypatch.setattr(monitor_cost, "PROBE", 60)
+    for way in ("probe", "evaluation"):
+        case = monitor_cost.case("tiny", batch=600, layers=3, way=way, rounds=1)
+        assert case["every"] >= 1
+        assert case["way"] == way
+        assert case["median_seconds"].keys() == {"without", "with"}
