@@ -7,6 +7,9 @@ Names say what they compute and its setting: ``DSE auto``, ``DSMI sigma=10``, ``
 - ``plug-in 10 bins``: mutual information of cells and labels, without that baseline;
 - ``KSG``: of numbers and labels, by Ross;
 - ``KSG continuous``: the one for two continuous variables, given labels, as in the paper.
+
+Behind DSE and DSMI stands a rule of `eigentropy.bandwidth`, ``sigma=10``, ``0.5 medians``, ``width``
+(a number that the study gives), or a kernel of `kernels.KERNELS`.
 """
 
 from __future__ import annotations
@@ -21,7 +24,9 @@ import numpy as np
 
 import eigentropy as eg
 from eigentropy._warnings import warn
+from eigentropy.bandwidth import MEDIAN_FACTOR
 from eigentropy.baselines import Estimate, binning, ksg, mine
+from eigentropy.studies import kernels
 from eigentropy.studies.rows import Cell, Row
 from eigentropy.studies.study import Job
 
@@ -30,6 +35,9 @@ PARTS = ("DSMI", "adjusted", "plain", "p")
 
 # The optional package that an estimator takes, and the extra that brings it.
 NEEDS = {"KSG": ("scipy", "baselines"), "MINE": ("torch", "torch")}
+
+# A sigma that is so many median distances.
+MEDIANS = " medians"
 
 # What the continuous KSG gets instead of labels, since it refuses ties: NPEET adds as much.
 JITTER = 1e-10
@@ -47,12 +55,17 @@ def available(names: Sequence[str]) -> list[str]:
     return found
 
 
-def sigma_of(setting: str, width: float | None = None) -> float | str:
-    """The argument `sigma` behind a setting: "sigma=10", a rule, or "width", a given number."""
+def sigma_of(setting: str, width: float | None = None, Z: Any = None) -> float | str:
+    """The argument `sigma` behind a setting: "sigma=10", a rule, "0.5 medians" of the rows of Z.
+
+    Or "width", a given number.
+    """
     if setting == "width":
         if width is None:
             raise ValueError("a setting of 'width' needs a sigma")
         return width
+    if setting.endswith(MEDIANS):
+        return float(setting.removesuffix(MEDIANS)) * eg.bandwidth(Z, "median") / MEDIAN_FACTOR
     return float(setting.removeprefix("sigma=")) if setting.startswith("sigma=") else setting
 
 
@@ -70,10 +83,12 @@ def measure(
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", eg.SaturationWarning)
-                if kind == "DSE":
-                    yield from _entropies(cells, Z, sigma_of(setting, sigma))
+                if setting in kernels.KERNELS:
+                    yield from _of_kernel(cells, Z, labels, setting)
+                elif kind == "DSE":
+                    yield from _entropies(cells, Z, sigma_of(setting, sigma, Z))
                 elif kind in PARTS:
-                    yield from _informations(cells, Z, labels, sigma_of(setting, sigma))
+                    yield from _informations(cells, Z, labels, sigma_of(setting, sigma, Z))
                 else:
                     yield _baseline(cells[0], kind, setting, Z, labels, mine)
         except (FloatingPointError, MemoryError) as error:
@@ -131,6 +146,35 @@ def _part(found: eg.MutualInformation, cell: Cell, Z: Any) -> tuple[float, float
         return found.p_value, float("nan")
     whole = eg.dse(Z, t=found.t, sigma=found.sigma, method="exact")
     return whole.value - found.conditional_entropy, 0.0
+
+
+def _of_kernel(cells: Sequence[Cell], Z: Any, labels: Any, setting: str) -> Iterator[Row]:
+    """The same numbers, of a kernel with a width for each row."""
+    start = time.perf_counter()
+    G = kernels.kernel(Z, setting)
+    if cells[0].estimator.startswith("DSE"):
+        spectrum = kernels.eigenvalues(G)
+        numbers = [(eg.spectral_entropy(spectrum, t=t), 0.0) for t in _times(cells)]
+    else:
+        found = {
+            t: kernels.information(G, labels, t=t, seed=cells[0].seed)
+            for t in dict.fromkeys(_times(cells))
+        }
+        numbers = [
+            _part_of_kernel(found[t], cell) for t, cell in zip(_times(cells), cells, strict=True)
+        ]
+    seconds = time.perf_counter() - start
+    for cell, (value, error) in zip(cells, numbers, strict=True):
+        yield Row(cell, value, error, seconds)
+
+
+def _part_of_kernel(found: kernels.Information, cell: Cell) -> tuple[float, float]:
+    return {
+        "DSMI": (found.value, found.standard_error),
+        "adjusted": (found.adjusted, float("nan")),
+        "plain": (found.plain, 0.0),
+        "p": (found.p_value, float("nan")),
+    }[cell.estimator.split()[0]]
 
 
 def _baseline(

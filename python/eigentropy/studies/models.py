@@ -21,6 +21,7 @@ from eigentropy._warnings import warn
 from eigentropy.bandwidth import RULES
 from eigentropy.studies import data, estimators
 from eigentropy.studies.estimators import spearman
+from eigentropy.studies.kernels import KERNELS
 from eigentropy.studies.networks import Recipe, hidden_layer, recipes, torch_for_networks
 from eigentropy.studies.rows import Cell, Row
 from eigentropy.studies.study import (
@@ -37,7 +38,7 @@ from eigentropy.studies.study import (
 )
 
 QUICK, FULL = 100, 400
-SETTINGS = (*RULES, "sigma=10")
+SETTINGS = (*RULES, "sigma=10", "0.2 medians", "0.5 medians", *KERNELS)
 STATISTICS = ("DSE", "DSMI", "plain", "adjusted")
 PROBES = ("kNN probe", "linear probe")
 NEIGHBOURS, FOLDS = 5, 5
