@@ -1,10 +1,11 @@
 """The verdicts of the studies as Markdown tables, printed or put into documents.
 
     eigentropy study dimension -o benchmarks/results/studies
-    python benchmarks/studies.py --update docs/studies.md
+    python benchmarks/studies.py --update docs/studies.md docs/bandwidth.md
 
 Of the rows in benchmarks/results/studies. A document says where: between `<!-- study: trees -->`
-and `<!-- end of study -->`. A block whose rows are missing is left as it is.
+and `<!-- end of study -->`. A block whose rows are missing is left as it is. `rules` is no study:
+it is what `bandwidth` and `models` say together.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import argparse
 import re
 from pathlib import Path
 
-from eigentropy.studies import STUDIES, Study
+from eigentropy.studies import STUDIES, Study, criteria
+from eigentropy.studies.criteria import Scores
 from eigentropy.studies.rows import read
+from eigentropy.studies.study import Finding, Listing
 from tables import table
 
 RESULTS = Path(__file__).parent / "results" / "studies"
@@ -30,19 +33,47 @@ def verdict(study: Study, directory: Path = RESULTS) -> str:
     if not path.exists():
         return ""
     rows = read(study.name, path)
-    findings = [[f.claim, f.measured, VERDICTS[f.holds]] for f in study.findings(rows)]
-    parts = [table(["the paper, or the aim", "measured", "holds"], findings)]
+    parts = [_judged(study.findings(rows))]
     if study.listing:
-        listing = study.listing(rows)
-        parts += [listing.title + ":\n", table(listing.headings, listing.lines)]
+        parts.append(_listed(study.listing(rows)))
     return "\n".join(parts)
+
+
+def _judged(findings: list[Finding]) -> str:
+    lines = [[f.claim, f.measured, VERDICTS[f.holds]] for f in findings]
+    return table(["the paper, or the aim", "measured", "holds"], lines)
+
+
+def _listed(listing: Listing) -> str:
+    return listing.title + ":\n\n" + table(listing.headings, listing.lines)
+
+
+def rules(directory: Path = RESULTS) -> str:
+    """Which rule for sigma is best by the rows of two studies; empty where some are missing."""
+    found = rule_scores(directory)
+    if not found:
+        return ""
+    listings = (criteria.compared(found), criteria.valued(found))
+    return "\n".join([_judged(criteria.judged(found)[-1:]), *map(_listed, listings)])
+
+
+def rule_scores(directory: Path = RESULTS) -> Scores:
+    """Every criterion of the studies `bandwidth` and `models`."""
+    found: Scores = {}
+    for name in ("bandwidth", "models"):
+        path = directory / f"{name}.csv"
+        if not path.exists():
+            return {}
+        found |= criteria.scores(read(name, path), name)
+    return found
 
 
 def updated(document: str, directory: Path = RESULTS) -> str:
     """The document with the tables of all rows that there are."""
 
     def block(match: re.Match[str]) -> str:
-        text = verdict(STUDIES[match["name"]], directory)
+        name = match["name"]
+        text = rules(directory) if name == "rules" else verdict(STUDIES[name], directory)
         return f"{match[1]}{text or match['table']}{match[4]}"
 
     return BLOCK.sub(block, document)

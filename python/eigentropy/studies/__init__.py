@@ -7,6 +7,7 @@ paper's claims, and what to draw; `study.run` does the rest.
 from __future__ import annotations
 
 from eigentropy.studies import (
+    bandwidth,
     corruption,
     dimension,
     intrinsic_dimension,
@@ -28,6 +29,7 @@ STUDIES: dict[str, Study] = {
         dimension,
         subsampling,
         sigma_t,
+        bandwidth,
         models,
     )
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -101,11 +102,23 @@ def digits() -> tuple[Array, Labels]:
     ImportError
         scikit-learn is missing.
     """
+    X, y = sklearn_table("digits")
+    return X / 16.0, y
+
+
+def sklearn_table(name: str) -> tuple[Array, Labels]:
+    """The rows and labels that come with scikit-learn: "iris", "wine", "breast_cancer", "digits".
+
+    Raises
+    ------
+    ImportError
+        scikit-learn is missing.
+    """
     try:
-        from sklearn.datasets import load_digits
+        datasets = importlib.import_module("sklearn.datasets")
     except ImportError as error:
         raise ImportError(
-            "the digits come with scikit-learn: pip install 'eigentropy[cluster]'"
+            f"the {name} come with scikit-learn: pip install 'eigentropy[cluster]'"
         ) from error
-    X, y = load_digits(return_X_y=True)
-    return X / 16.0, y.astype(np.int64)
+    X, y = getattr(datasets, f"load_{name}")(return_X_y=True)
+    return X, y.astype(np.int64)

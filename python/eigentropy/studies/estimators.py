@@ -8,8 +8,8 @@ Names say what they compute and its setting: ``DSE auto``, ``DSMI sigma=10``, ``
 - ``KSG``: of numbers and labels, by Ross;
 - ``KSG continuous``: the one for two continuous variables, given labels, as in the paper.
 
-Behind DSE and DSMI stands a rule of `eigentropy.bandwidth`, ``sigma=10``, ``0.5 medians``, ``width``
-(a number that the study gives), or a kernel of `kernels.KERNELS`.
+Behind DSE and DSMI stands a rule of `eigentropy.bandwidth`, ``sigma=10``, ``0.5 medians``,
+``width`` (a number that the study gives), or a kernel of `kernels.KERNELS`.
 """
 
 from __future__ import annotations
