@@ -6,6 +6,7 @@ numbers of this study say about each question.
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import math
 from collections.abc import Iterator, Sequence
@@ -106,8 +107,8 @@ def _available() -> list[DataSet]:
     """The data sets whose packages are installed, with a warning about the others."""
     data.sklearn_table("iris")  # half of them, without which this is no comparison
     sets = list(SETS.values())
-    if "MINE" not in estimators.available(["MINE"]):
-        warn(f"the data set {HIDDEN_LAYER!r} is left out: it needs torch")
+    if importlib.util.find_spec("torch") is None:
+        warn(f"the {HIDDEN_LAYER} is left out: it needs torch, pip install 'eigentropy[torch]'")
         sets.remove(SETS[HIDDEN_LAYER])
     return sets
 

@@ -173,7 +173,16 @@ CRITERIA = (
 
 def scores(rows: Sequence[Row], study: str = "bandwidth") -> Scores:
     """The value of every criterion of this study for every rule; NaN where rows are missing."""
-    return {c: {rule: c.of(rows, rule) for rule in RULES} for c in CRITERIA if c.study == study}
+    of_rule = {rule: [row for row in rows if _rule(row) in (rule, None)] for rule in RULES}
+    return {
+        c: {rule: c.of(of_rule[rule], rule) for rule in RULES} for c in CRITERIA if c.study == study
+    }
+
+
+def _rule(row: Row) -> str | None:
+    """The rule behind a number; None where there is none, as behind a probe."""
+    setting = row.cell.estimator.partition(" ")[2]
+    return setting if setting in RULES else None
 
 
 def ranks(values: dict[str, float], higher: bool) -> dict[str, float]:

@@ -98,7 +98,7 @@ def reach(r: Array, neighbour: int) -> Array:
 def _gaussian(r: Array, s: Array, divisor: float) -> Array:
     # Divided before it is squared: neither s^2 nor r^2 can overflow or vanish.
     root = np.sqrt(s)
-    G: Array = np.exp(-((r / root[:, None] / root[None, :]) ** 2) / divisor)
+    G: Array = np.exp(-((r / np.outer(root, root)) ** 2) / divisor)
     return G
 
 
