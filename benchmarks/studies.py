@@ -54,7 +54,7 @@ def rules(directory: Path = RESULTS) -> str:
     if not found:
         return ""
     listings = (criteria.compared(found), criteria.valued(found))
-    return "\n".join([_judged(criteria.judged(found)[-1:]), *map(_listed, listings)])
+    return "\n".join([_judged(criteria.judged(found)[-2:]), *map(_listed, listings)])
 
 
 def rule_scores(directory: Path = RESULTS) -> Scores:

@@ -183,11 +183,11 @@ def plateau(entropies: Sequence[float], n: int) -> float:
 
 # What is drawn: of each kind of change, the rows that show most.
 _DRAWN: tuple[tuple[str, str, str, dict[str, Parameter], str], ...] = (
+    ("intrinsic dimension, noise 0.01", "DSE", "k", {"data": "uniform", "noise": 0.01}, "bits"),
     ("intrinsic dimension, noise 0.1", "DSE", "k", {"data": "uniform", "noise": 0.1}, "bits"),
     ("gathered classes", "DSE", "spread", {"data": "gathered classes"}, "bits"),
     ("flattened rows", "DSE", "spread", {"data": "flattened rows"}, "bits"),
     ("digits times a number", "DSE", "scale", {"data": "digits"}, "bits"),
-    ("digits, DSMI", "DSMI", "corrupted", {"data": "digits"}, "bits"),
     ("digits, adjusted", "adjusted", "corrupted", {"data": "digits"}, ""),
 )
 
