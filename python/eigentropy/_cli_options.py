@@ -221,7 +221,7 @@ Processes = Annotated[
         "--processes",
         metavar="N",
         min=1,
-        help="Networks of the model zoo that are trained at the same time.",
+        help="Data sets of bandwidth, or networks of models, that are measured at the same time.",
         show_default="one a core",
     ),
 ]
