@@ -96,6 +96,23 @@ def test_one_kernel_is_better_by_the_yardstick_and_not_by_much():
     assert share / lead("local medians") == pytest.approx(2 / 3, abs=0.04)
 
 
+def test_of_the_seeds_taken_alone_one_says_so():
+    whole = {row.cell.seed for row in select(rows(), estimator="plateau auto")}
+    assert whole == {0, 1, 2}
+    leads, verdicts = [], []
+    for seed in sorted(whole):
+        some = [
+            r for r in rows() if r.cell.seed == seed or {"scale", "draw"} & set(r.cell.settings)
+        ]
+        networks = {c: values for c, values in found().items() if c.study == "models"}
+        alone = criteria.scores(some) | networks
+        mean = criteria.overall(alone)
+        leads.append(mean["auto"] - mean["local medians"])
+        verdicts.append(criteria.clearly_better(alone))
+    assert verdicts == [[], ["local medians"], []]
+    assert "it leads by {:.2f}, {:.2f} and {:.2f}".format(*leads) in TEXT
+
+
 def test_at_two_questions_no_rule_is_better():
     questions = criteria.by_question(found())
     best = {name for name, each in questions.items() if each["auto"] == min(each.values())}
