@@ -24,7 +24,7 @@ help: ## Show this list
 # ctest runs one test at a time: BLAS's threads wait for each other by spinning, which makes two
 # tests at once slower than one after the other.
 
-.PHONY: demo test test-cpp test-python test-sanitizers test-tsan lint format wheel wheel-cuda bench bench-cpp docs
+.PHONY: demo test test-cpp test-python test-sanitizers test-tsan lint format wheel wheel-cuda bench bench-estimators bench-cpp docs
 demo: $(STAMPS)/demo ## Train two small networks on digits and watch their hidden layer
 	$(VENV)/bin/python examples/digits_training.py $(DEMO_ARGS)
 
@@ -71,6 +71,10 @@ wheel-cuda: wheel ## Build the plug-in wheel for CUDA 13 and test it; needs nvcc
 bench: $(STAMPS)/bench build/release/build.ninja ## Compare with other packages, in 20 minutes; results in benchmarks/results
 	cmake --build --preset release --target eigentropy_benchmarks
 	$(VENV)/bin/python benchmarks/suite.py $(BENCH_ARGS)
+
+# Alone on the machine; NPEET takes part where Python finds it, such as with PYTHONPATH=path/to/NPEET.
+bench-estimators: $(STAMPS)/bench ## DSMI beside other estimators (Fig. 4), in 30 minutes; results in benchmarks/results
+	$(VENV)/bin/python benchmarks/estimators.py $(BENCH_ARGS)
 
 bench-cpp: build/release/build.ninja ## Run the C++ microbenchmarks; results in build/benchmarks
 	cmake --build --preset release

@@ -18,7 +18,7 @@ from eigentropy.studies import STUDIES, Study, criteria
 from eigentropy.studies.criteria import Scores
 from eigentropy.studies.rows import read
 from eigentropy.studies.study import Finding, Listing
-from tables import table
+from markdown_tables import table
 
 RESULTS = Path(__file__).parent / "results" / "studies"
 BLOCK = re.compile(

@@ -17,6 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import estimator_tables
+from markdown_tables import table, time, times
 from summary import OURS, best_of, best_peer, median, share_of_product, speedup
 
 Results = dict[str, dict[str, Any]]  # by suite
@@ -35,20 +37,6 @@ LIBRARIES = {
 }
 MEGABYTE = 2.0**20
 DIFFERENCE = "relative_difference"
-
-
-def table(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
-
-
-def time(seconds: float) -> str:
-    return f"{seconds:.3g} s" if seconds >= 1.0 else f"{seconds * 1e3:.3g} ms"
-
-
-def times(factor: float) -> str:
-    """How many times as fast."""
-    return f"{factor:.1f}x" if factor >= 0.95 else f"{factor:.2f}x"
 
 
 def seconds_of(case: dict[str, Any], name: str | None) -> str:
@@ -389,6 +377,7 @@ BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "figure": (("eigenvalues", "dse"), figure),  # drawn by plot.py
     "report page": (("report_page",), report_page),
     "summary": (("eigenvalues", "dse", "dsmi"), summary),
+    **estimator_tables.BLOCKS,
 }
 
 
