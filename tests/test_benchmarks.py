@@ -236,7 +236,14 @@ def test_a_document_gets_the_tables_that_there_are():
 
 
 @pytest.mark.parametrize(
-    "document", ["README.md", "docs/performance.md", "docs/stochastic.md", "docs/choosing.md"]
+    "document",
+    [
+        "README.md",
+        "docs/performance.md",
+        "docs/stochastic.md",
+        "docs/choosing.md",
+        "docs/estimators.md",
+    ],
 )
 def test_the_documents_show_the_stored_results(document):
     text = (ROOT / document).read_text()
