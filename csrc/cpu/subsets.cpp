@@ -66,17 +66,17 @@ Plan make_plan(const CenteredRows<T>& X, const Subsets& subsets, SubsetKernels k
     const index_t n = subsets.size(s);
     if (n > small_subset) {
       plan.large.push_back(s);
-      continue;
+    } else {
+      plan.small.push_back(s);
+      plan.largest_small = std::max(plan.largest_small, n);
     }
-    plan.small.push_back(s);
-    plan.largest_small = std::max(plan.largest_small, n);
     recomputing += own_kernel_cost(X, n);
     gathering += 0.5 * gather_columns * static_cast<double>(n) * static_cast<double>(n);
   }
   const double bytes = static_cast<double>(X.n) * static_cast<double>(X.n) * sizeof(T);
-  plan.shared_kernel = kernels == SubsetKernels::shared ||
-                       (kernels == SubsetKernels::automatic && gathering < recomputing &&
-                        bytes <= memory_limit && !plan.small.empty());
+  plan.shared_kernel =
+      kernels == SubsetKernels::shared ||
+      (kernels == SubsetKernels::automatic && gathering < recomputing && bytes <= memory_limit);
   return plan;
 }
 
@@ -132,6 +132,20 @@ Buffer<double> subset_kernel(const CenteredRows<T>& X, const SharedKernel<T>& sh
   return gaussian_kernel(rows, sigma, G, 1, stage);
 }
 
+struct Traces {
+  double trace;
+  double squares;
+};
+
+// A <- the operator of the kernel A with row sums q; its traces.
+template <class T>
+Traces normalize(SymmetricView<T> A, const Buffer<double>& q, const OperatorOptions& options,
+                 int threads) {
+  if (!options.normalized) return {static_cast<double>(A.n), frobenius2(A, threads)};
+  const DiffusionScaling scaling = diffusion_operator(A, q, options.alpha, threads);
+  return {scaling.trace, scaling.frobenius2};
+}
+
 template <class T>
 void solve_small(const CenteredRows<T>& X, const SharedKernel<T>& shared, const Subsets& subsets,
                  index_t s, const OperatorOptions& options, Reduction reduction,
@@ -140,14 +154,7 @@ void solve_small(const CenteredRows<T>& X, const SharedKernel<T>& shared, const 
   const SymmetricView<T> A{workspace.matrix.data(), n, n};
   const Buffer<double> q = subset_kernel(X, shared, subsets, s, options.sigma, A, control);
   out.kernel_sums[s] = std::accumulate(q.begin(), q.end(), 0.0);
-  double trace = static_cast<double>(n), squares = 0.0;
-  if (options.normalized) {
-    const DiffusionScaling scaling = diffusion_operator(A, q, options.alpha, 1);
-    trace = scaling.trace;
-    squares = scaling.frobenius2;
-  } else {
-    squares = frobenius2(A, 1);
-  }
+  const Traces traces = normalize(A, q, options, 1);
   T* w = out.eigenvalues.data() + subsets.offsets[s];
   if (reduction == Reduction::automatic) {
     workspace.solver.eigenvalues(A, w);
@@ -155,14 +162,37 @@ void solve_small(const CenteredRows<T>& X, const SharedKernel<T>& shared, const 
     Control unused;  // the progress is not that of this subset
     eigenvalues(A, w, reduction, 1, unused, 0.0, 1.0);
   }
-  check_spectrum(w, n, options, trace, squares);
+  check_spectrum(w, n, options, traces.trace, traces.squares);
+  std::reverse(w, w + n);
+}
+
+// A large subset whose kernel is gathered from that of all rows.
+template <class T>
+void solve_gathered(const SharedKernel<T>& shared, const Subsets& subsets, index_t s,
+                    const OperatorOptions& options, int threads, Control& control, double from,
+                    double to, SubsetSpectra<T>& out) {
+  const index_t n = subsets.size(s);
+  Buffer<T> matrix(n * n);
+  const SymmetricView<T> A{matrix.data(), n, n};
+  T* w = out.eigenvalues.data() + subsets.offsets[s];
+  const auto solve_by = [&](Reduction reduction) {
+    const Buffer<double> q = gather(shared.view(), subsets.begin(s), A);
+    out.kernel_sums[s] = std::accumulate(q.begin(), q.end(), 0.0);
+    const Traces traces = normalize(A, q, options, threads);
+    eigenvalues(A, w, reduction, threads, control, from, to);
+    check_spectrum(w, n, options, traces.trace, traces.squares);
+  };
+  solve_checked([&] { solve_by(Reduction::automatic); }, [&] { solve_by(Reduction::lapack); });
   std::reverse(w, w + n);
 }
 
 template <class T>
-void solve_large(const CenteredRows<T>& X, const Subsets& subsets, index_t s,
-                 const OperatorOptions& options, int threads, Control& control, double from,
-                 double to, SubsetSpectra<T>& out) {
+void solve_large(const CenteredRows<T>& X, const SharedKernel<T>& shared, const Subsets& subsets,
+                 index_t s, const OperatorOptions& options, int threads, Control& control,
+                 double from, double to, SubsetSpectra<T>& out) {
+  if (shared.n > 0) {
+    return solve_gathered(shared, subsets, s, options, threads, control, from, to, out);
+  }
   const CenteredRows<T> rows = view_rows(X, subsets.begin(s), subsets.size(s));
   const Spectrum<T> spectrum = diffusion_spectrum(rows, options, threads, control, from, to);
   std::copy(spectrum.eigenvalues.begin(), spectrum.eigenvalues.end(),
@@ -203,20 +233,18 @@ SubsetSpectra<T> subset_spectra(const CenteredRows<T>& X, Subsets& subsets,
   SubsetSpectra<T> out{Buffer<T>(subsets.indices.size()), Buffer<double>(subsets.count())};
   const Plan plan = make_plan(X, subsets, kernels, memory_limit);
   CostProgress progress(control, subsets);
+  SharedKernel<T> shared;
+  if (plan.shared_kernel) shared = build_shared_kernel(X, options.sigma, threads, control);
   for (const index_t s : plan.large) {
     const index_t n = subsets.size(s);
-    solve_large(X, subsets, s, options, threads, control, progress.done(), progress.after(n), out);
+    solve_large(X, shared, subsets, s, options, threads, control, progress.done(),
+                progress.after(n), out);
     progress.finish(subsets.size(s));
   }
   if (plan.small.empty()) return out;
 
-  SharedKernel<T> shared;
   CenteredRows<T> rows = X;
-  if (plan.shared_kernel) {
-    shared = build_shared_kernel(X, options.sigma, threads, control);
-  } else if (X.fit_one_block()) {
-    rows = in_memory(X, threads);
-  }
+  if (!plan.shared_kernel && X.fit_one_block()) rows = in_memory(X, threads);
   std::optional<Control::Detachable> owns_its_memory;  // long rows are read from the caller's
   if (plan.shared_kernel || rows.copy != nullptr) owns_its_memory.emplace(control);
   const SingleThreadedBlas one_thread;

@@ -202,10 +202,14 @@ TYPED_TEST(SubsetsSpectra, SortTheIndicesOfEachGroupAndNothingElse) {
 TEST(SubsetsSpectraOfDoubles, OfALargeGroupAmongSmallOnesAreRight) {
   const auto X = sample<double>(1600);
   const auto groups = random_groups(1600, {20, 1501, 1});
-  const OperatorOptions options{1.2, 0.5, true};
-  expect_same(solve(X, groups, SubsetKernels::automatic, options),
-              solve_one_by_one(X, groups, options));
+  for (const OperatorOptions options :
+       {OperatorOptions{1.2, 0.5, true}, OperatorOptions{1.2, 0.5, false}}) {
+    const auto expected = solve_one_by_one(X, groups, options);
+    for (const auto kernels :
+         {SubsetKernels::shared, SubsetKernels::recomputed, SubsetKernels::automatic}) {
+      expect_same(solve(X, groups, kernels, options), expected);
+    }
+  }
 }
-
 }  // namespace
 }  // namespace eigentropy::testing
