@@ -86,6 +86,12 @@ template <class T>
 struct SubsetSpectra {
   Buffer<T> eigenvalues;       // subset s at offsets[s], descending
   Buffer<double> kernel_sums;  // sum_ij G_ij, one for each subset
+  Buffer<double> traces;       // tr A, one for each subset
+
+  explicit SubsetSpectra(const Subsets& subsets)
+      : eigenvalues(subsets.indices.size()),
+        kernel_sums(subsets.count()),
+        traces(subsets.count()) {}
 };
 
 // How the kernels of the subsets are obtained.

@@ -155,6 +155,7 @@ void solve_small(const CenteredRows<T>& X, const SharedKernel<T>& shared, const 
   const Buffer<double> q = subset_kernel(X, shared, subsets, s, options.sigma, A, control);
   out.kernel_sums[s] = std::accumulate(q.begin(), q.end(), 0.0);
   const Traces traces = normalize(A, q, options, 1);
+  out.traces[s] = traces.trace;
   T* w = out.eigenvalues.data() + subsets.offsets[s];
   if (reduction == Reduction::automatic) {
     workspace.solver.eigenvalues(A, w);
@@ -179,6 +180,7 @@ void solve_gathered(const SharedKernel<T>& shared, const Subsets& subsets, index
     const Buffer<double> q = gather(shared.view(), subsets.begin(s), A);
     out.kernel_sums[s] = std::accumulate(q.begin(), q.end(), 0.0);
     const Traces traces = normalize(A, q, options, threads);
+    out.traces[s] = traces.trace;
     eigenvalues(A, w, reduction, threads, control, from, to);
     check_spectrum(w, n, options, traces.trace, traces.squares);
   };
@@ -198,6 +200,7 @@ void solve_large(const CenteredRows<T>& X, const SharedKernel<T>& shared, const 
   std::copy(spectrum.eigenvalues.begin(), spectrum.eigenvalues.end(),
             out.eigenvalues.data() + subsets.offsets[s]);
   out.kernel_sums[s] = spectrum.kernel_sum;
+  out.traces[s] = spectrum.trace;
 }
 
 // Adds up what is done, in units of solve_cost.
@@ -230,7 +233,7 @@ SubsetSpectra<T> subset_spectra(const CenteredRows<T>& X, Subsets& subsets,
   for (index_t s = 0; s < subsets.count(); ++s) {
     std::sort(subsets.begin(s), subsets.begin(s) + subsets.size(s));  // gather wants j > i
   }
-  SubsetSpectra<T> out{Buffer<T>(subsets.indices.size()), Buffer<double>(subsets.count())};
+  SubsetSpectra<T> out(subsets);
   const Plan plan = make_plan(X, subsets, kernels, memory_limit);
   CostProgress progress(control, subsets);
   SharedKernel<T> shared;

@@ -186,6 +186,7 @@ class SubsetSolver {
     check_spectrum(w, n, options_, sums.trace, sums.frobenius2);
     std::reverse_copy(w, w + n, out_.eigenvalues.data() + subsets_.offsets[s]);
     out_.kernel_sums[s] = sums.kernel_sum;
+    out_.traces[s] = sums.trace;
   }
 
   void finish(index_t s) {
@@ -244,7 +245,7 @@ SubsetSpectra<T> subset_spectra(const Queue& queue, const DeviceRows<T>& X, Subs
   for (index_t s = 0; s < subsets.count(); ++s) {
     std::sort(subsets.begin(s), subsets.begin(s) + subsets.size(s));  // neighbours are read at once
   }
-  SubsetSpectra<T> out{Buffer<T>(subsets.indices.size()), Buffer<double>(subsets.count())};
+  SubsetSpectra<T> out(subsets);
   SubsetSolver<T> solver(queue, X, subsets, options, control, out);
   std::vector<index_t> small;
   for (const index_t s : by_size(subsets)) {

@@ -111,8 +111,8 @@ class Cpu:
         dtype: str,
         memory_limit: float,
         progress: Callback | None,
-    ) -> tuple[npt.NDArray[Any], Doubles]:
-        """The eigenvalues of each subset of the rows, and the sums of their kernels."""
+    ) -> tuple[npt.NDArray[Any], Doubles, Doubles]:
+        """The eigenvalues of each subset of the rows, the sums of their kernels, the traces."""
         return _core.subset_spectra(
             rows,
             offsets,
@@ -301,10 +301,10 @@ class Cuda:
         dtype: str,
         memory_limit: float,
         progress: Callback | None,
-    ) -> tuple[npt.NDArray[Any], Doubles]:
-        """The eigenvalues of each subset of the rows, and the sums of their kernels."""
+    ) -> tuple[npt.NDArray[Any], Doubles, Doubles]:
+        """The eigenvalues of each subset of the rows, the sums of their kernels, the traces."""
         with self._solver(int(np.diff(offsets).max())):
-            values, kernel_sums = self._core.subset_spectra(
+            values, kernel_sums, traces = self._core.subset_spectra(
                 rows,
                 offsets,
                 indices,
@@ -315,7 +315,7 @@ class Cuda:
                 progress=progress,
                 stream=self._stream(),
             )
-        return values, kernel_sums
+        return values, kernel_sums, traces
 
     def square_matrices(self, A: Any) -> tuple[Any, tuple[int, ...]]:
         """Matrices that lie here, as one stack (count, n, n), and the shape that they had."""

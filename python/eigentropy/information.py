@@ -378,7 +378,7 @@ def _solve_groups(
         require_matrix_memory(largest, Z.shape[1], dtype, rows=operator.n, device=device)
         subsets = np.split(partitions.ravel(), np.cumsum(orders)[:-1])
         ends = np.cumsum(orders[solved])
-        eigenvalues, kernel_sums[solved] = device.subset_spectra(
+        eigenvalues, kernel_sums[solved], traces = device.subset_spectra(
             Z,
             np.concatenate([[0], ends]),
             np.concatenate([subsets[number] for number in np.flatnonzero(solved)]),
@@ -390,24 +390,18 @@ def _solve_groups(
         )
         numbers = np.flatnonzero(solved)
         reach = operator._known_reach() if dtype == "float32" else None
-        for number, values in zip(numbers, np.split(eigenvalues, ends[:-1]), strict=True):
-            rounding = None if reach is None else _rounding(values, reach)
+        split = np.split(eigenvalues, ends[:-1])
+        for number, values, trace in zip(numbers, split, traces, strict=True):
+            rounding = None if reach is None else _rounding(values, float(trace), reach)
             spectra[number] = _AllEigenvalues(values, rounding)
         np.clip(eigenvalues, 0.0, 1.0, out=eigenvalues)
     known = [group for group in spectra if group is not None]
     return _Groups(dtype, known, kernel_sums.reshape(len(partitions), -1))
 
 
-def _rounding(values: npt.NDArray[Any], reach: float) -> Rounding:
-    """What is known of the rounding in a spectrum as it comes out of the solver, not yet clipped.
-
-    The traces of the groups are not known. The solver keeps their sum to better than eps n.
-    """
-    eps = float(np.finfo(np.float32).eps)
-    return Rounding(
-        eigenvalue_error(len(values), reach, outside_of_range(values)),
-        float(values.sum(dtype=np.float64)) + eps * len(values),
-    )
+def _rounding(values: npt.NDArray[Any], trace: float, reach: float) -> Rounding:
+    """What is known of the rounding in a spectrum as it comes out of the solver, not yet clipped."""
+    return Rounding(eigenvalue_error(len(values), reach, outside_of_range(values)), trace)
 
 
 def _warn_about_sigma(

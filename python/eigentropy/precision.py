@@ -45,7 +45,7 @@ class Rounding:
     delta : float
         No eigenvalue is further than this from the exact one.
     trace : float
-        The sum of the exact eigenvalues, to a relative error of `delta`.
+        The sum of the exact eigenvalues, to a relative error of 2 `delta`.
     """
 
     delta: float
@@ -112,13 +112,12 @@ def entropy_error(eigenvalues: Any, t: float, delta: float, trace: float) -> flo
 def entropy_range(eigenvalues: Any, t: float, delta: float, trace: float) -> tuple[float, float]:
     r"""Smallest and largest S(t) in nats of spectra within delta of these eigenvalues.
 
-    S grows with :math:`x_i = \lambda_i^t` while x_i is below the level :math:`X e^{-S}`,
+    The largest eigenvalue is 1. S grows with :math:`x_i = \lambda_i^t` while x_i is below the level :math:`X e^{-S}`,
     :math:`X = \sum x_i`, and falls above it. So it is largest where every x_i goes as far towards
     the level as its interval allows, and smallest where every x_i goes away from it.
 
-    The largest eigenvalue is 1. Those below 2 delta cannot be told from 0 one by one. Together
-    they are what the trace leaves beside the others; S is largest where they share it equally, and
-    smallest without them.
+    Eigenvalues below 2 delta cannot be told from 0 one by one. Together they are what the trace leaves beside the others; S is largest where they share it equally, and
+    smallest without them. At t = 1 the trace narrows the range further: `_range_of_sum`.
     """
     values = np.sort(np.asarray(eigenvalues, dtype=np.float64))[::-1]
     values[0] = 1.0
@@ -130,10 +129,61 @@ def entropy_range(eigenvalues: Any, t: float, delta: float, trace: float) -> tup
 
     unresolved = len(values) - len(resolved)
     hidden = max(0.0, trace - float(resolved.sum())) + (len(resolved) + trace) * delta
-    largest = min(1.0, cut + delta)  # of the unresolved
-    hidden = min(hidden, unresolved * largest)
-    rest = _power_sum(hidden, unresolved, t, largest)
-    return _smallest_entropy(low, high), _largest_entropy(low, high, rest, unresolved)
+    top = min(1.0, cut + delta)  # of the unresolved
+    hidden = min(hidden, unresolved * top)
+    rest = _power_sum(hidden, unresolved, t, top)
+    smallest = _smallest_entropy(low, high)
+    largest = _largest_entropy(low, high, rest, unresolved)
+    if t != 1.0:
+        return smallest, largest
+    of_sum = _range_of_sum(values, delta, trace)
+    return max(smallest, of_sum[0]), min(largest, of_sum[1])
+
+
+def _range_of_sum(values: Doubles, delta: float, trace: float) -> tuple[float, float]:
+    r"""Smallest and largest S(1) of spectra within delta whose sum T is the trace.
+
+    :math:`S = \log T + F / T` with :math:`F = -\sum \lambda_i \log \lambda_i`. Where the sum is
+    given, an eigenvalue can only grow if another one shrinks, and F hardly changes where both are
+    about as large: a flat spectrum moves to second order in delta only.
+    """
+    low, high = np.clip(values - delta, 0.0, 1.0), np.clip(values + delta, 0.0, 1.0)
+    low[0] = high[0] = 1.0
+    totals = max(float(low.sum()), trace * (1.0 - 2.0 * delta)), trace * (1.0 + 2.0 * delta)
+    least, most = totals[0], min(float(high.sum()), totals[1])
+    if least > most:  # of no such spectrum
+        return 0.0, math.inf
+    smallest = math.log(least) + _smallest_moment(low, high, least, most) / most
+    return smallest, math.log(most) + _largest_moment(low, high, least, most) / least
+
+
+def _smallest_moment(low: Doubles, high: Doubles, least: float, most: float) -> float:
+    """Smallest F of numbers in descending intervals whose sum is between `least` and `most`.
+
+    For a given sum the first k are at their upper ends and the others at their lower ones, but for
+    one between, where F is above its chord; along those chords F is convex in the sum.
+    """
+    sums = float(low.sum()) + np.append(0.0, np.cumsum(high - low))
+    moments = -float(_x_log_x(low).sum()) - np.append(0.0, np.cumsum(_x_log_x(high) - _x_log_x(low)))
+    at = min(max(float(sums[moments.argmin()]), least), most)
+    return float(np.interp(at, sums, moments))
+
+
+def _largest_moment(low: Doubles, high: Doubles, least: float, most: float) -> float:
+    """Largest F of numbers in descending intervals whose sum is between `least` and `most`.
+
+    For a given sum all are as near to one level as they may be. F is concave in the sum, with the
+    slope -(1 + log(level)).
+    """
+    low, high = low[::-1], high[::-1]
+    levels = np.sort(np.concatenate([low, high]))
+    below, above = np.searchsorted(high, levels), np.searchsorted(low, levels, side="right")
+    sums_high = np.append(0.0, np.cumsum(high))
+    sums_low = np.append(0.0, np.cumsum(low))
+    sums = sums_high[below] + (sums_low[-1] - sums_low[above]) + levels * (above - below)
+    level = float(np.interp(most, sums, levels))
+    slope = 1.0 + math.log(level)
+    return -float(_x_log_x(np.clip(level, low, high)).sum()) + max(0.0, slope) * (most - least)
 
 
 def _power_sum(total: float, count: int, t: float, at_most: float) -> float:

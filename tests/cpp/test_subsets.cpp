@@ -57,7 +57,7 @@ template <class T>
 SubsetSpectra<T> solve_one_by_one(const CenteredRows<T>& X, const Groups& groups,
                                   const OperatorOptions& options) {
   const Subsets subsets = as_subsets(groups);
-  SubsetSpectra<T> out{Buffer<T>(subsets.indices.size()), Buffer<double>(subsets.count())};
+  SubsetSpectra<T> out(subsets);
   for (index_t s = 0; s < subsets.count(); ++s) {
     Control control;
     const auto rows = select_rows(X, subsets.begin(s), subsets.size(s));
@@ -65,6 +65,7 @@ SubsetSpectra<T> solve_one_by_one(const CenteredRows<T>& X, const Groups& groups
     std::copy(spectrum.eigenvalues.begin(), spectrum.eigenvalues.end(),
               out.eigenvalues.begin() + subsets.offsets[s]);
     out.kernel_sums[s] = spectrum.kernel_sum;
+    out.traces[s] = spectrum.trace;
   }
   return out;
 }
@@ -76,6 +77,8 @@ void expect_same(const SubsetSpectra<T>& actual, const SubsetSpectra<T>& expecte
   for (index_t s = 0; s < expected.kernel_sums.size(); ++s) {
     const double sum = expected.kernel_sums[s];
     EXPECT_TRUE(near(actual.kernel_sums[s], sum, by_precision<T>(1e-12, 1e-5) * sum));
+    const double trace = expected.traces[s];
+    EXPECT_TRUE(near(actual.traces[s], trace, by_precision<T>(1e-12, 1e-5) * trace));
   }
 }
 

@@ -96,7 +96,8 @@ SubsetKernels parse_kernels(const std::string& name) {
   throw std::invalid_argument("kernels must be 'auto', 'shared' or 'recomputed'");
 }
 
-// (eigenvalues of subset s at offsets[s]:offsets[s + 1], descending; sum_ij G_ij of each subset)
+// (eigenvalues of subset s at offsets[s]:offsets[s + 1], descending; sum_ij G_ij and tr A of each
+// subset)
 py::tuple spectra_of_subsets(const DeviceArray& Z, const Indices& offsets, const Indices& indices,
                              double sigma, std::optional<double> alpha, const std::string& dtype,
                              const std::string& kernels, double memory_limit,
@@ -112,7 +113,7 @@ py::tuple spectra_of_subsets(const DeviceArray& Z, const Indices& offsets, const
           return subset_spectra(queue, X, *subsets, options, choice, memory_limit, control);
         });
     return py::make_tuple(to_array(std::move(result.eigenvalues)),
-                          to_array(std::move(result.kernel_sums)));
+                          to_array(std::move(result.kernel_sums)), to_array(std::move(result.traces)));
   });
 }
 

@@ -59,7 +59,7 @@ class Gaussian:
         sizes = [len(subset) for subset in subsets]
         require_matrix_memory(max(sizes), rows.shape[1], "float64")
         ends = np.cumsum(sizes)
-        values, _ = _core.subset_spectra(
+        values, *_ = _core.subset_spectra(
             rows,
             np.concatenate([[0], ends]),
             np.concatenate(subsets),
