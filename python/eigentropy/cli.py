@@ -330,7 +330,7 @@ def study_command(
         known = f"one of {', '.join(study.data)}" if study.data else f"left out for {study.name}"
         raise ValueError(f"--data must be {known}, got {data!r}")
     table = Path(output) / f"{study.name}.csv"
-    plan = studies.Plan(full=full, seed=seed, repetitions=repetitions)
+    plan = studies.Plan(full=full, seed=seed, repetitions=repetitions, data=data)
     done: list[Any] = []
     with _warnings(quiet) as warned, _telling_of(done, table):
         outcome = studies.run(

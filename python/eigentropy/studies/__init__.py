@@ -15,6 +15,7 @@ from eigentropy.studies import (
     models,
     sigma_t,
     subsampling,
+    training,
     trees,
 )
 from eigentropy.studies.study import Finding, Outcome, Plan, Study, run
@@ -31,6 +32,7 @@ STUDIES: dict[str, Study] = {
         sigma_t,
         bandwidth,
         models,
+        training,
     )
 }
 

@@ -54,7 +54,7 @@ BOOTSTRAPS = 500
 def jobs(plan: Plan) -> list[Job]:
     """One for each network; `repetitions` is the number of networks."""
     torch_for_networks()
-    _require_sklearn()
+    require_sklearn()
     names = [*PROBES, *(f"{kind} {setting}" for setting in SETTINGS for kind in STATISTICS)]
     count = plan.repetitions or (FULL if plan.full else QUICK)
     return [
@@ -63,7 +63,8 @@ def jobs(plan: Plan) -> list[Job]:
     ]
 
 
-def _require_sklearn() -> None:
+def require_sklearn() -> None:
+    """Find out about scikit-learn before networks are trained."""
     try:
         import sklearn  # noqa: F401
     except ImportError as error:

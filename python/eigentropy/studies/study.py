@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from eigentropy._options import integer
 from eigentropy._progress import Callback, reporter
 from eigentropy._warnings import warn
 from eigentropy.studies.rows import Cell, Parameter, Row, Table, opened, sorted_parameters
+
+# Where studies of training keep a run directory for each network, beside the table.
+RUNS = "runs"
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Plan:
     full: bool = False
     seed: int = 0
     repetitions: int | None = None  # None: the study's own number
+    data: str | None = None  # None: the study's own
 
     def __post_init__(self) -> None:
         """Check the numbers before anything is measured."""
@@ -130,17 +135,19 @@ class Study:
     """A question, the jobs that answer it, and what their rows say.
 
     `measure` yields the rows of a job one by one; it may yield none for a cell that an estimator
-    cannot measure, with a warning. `parallel` studies run one process a job.
+    cannot measure, with a warning. `parallel` studies run one process a job. Those with `records`
+    take the directory for their runs as a second argument.
     """
 
     name: str
     title: str
     jobs: Callable[[Plan], list[Job]]
-    measure: Callable[[Job], Iterable[Row]]
+    measure: Callable[..., Iterable[Row]]
     findings: Callable[[Sequence[Row]], list[Finding]]
     panels: Callable[[Sequence[Row]], list[Panel]]
     listing: Callable[[Sequence[Row]], Listing] | None = None
     parallel: bool = False
+    records: bool = False
     data: tuple[str, ...] = ()  # what --data may name
 
 
@@ -177,6 +184,8 @@ def run(
         An optional package is missing; the message names the extra.
     """
     jobs = study.jobs(plan)
+    if study.records:
+        study = replace(study, measure=partial(study.measure, runs=path.parent / RUNS))
     cells = [cell for job in jobs for cell in job.cells]
     with opened(study.name, path) as table, reporter(progress, study.name) as callback:
         done = before = len(table.of(cells))

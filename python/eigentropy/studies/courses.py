@@ -1,0 +1,184 @@
+"""What the studies of training have in common: data, networks, lengths, cells. No PyTorch here."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eigentropy._warnings import warn
+from eigentropy.studies.models import require_sklearn
+from eigentropy.studies.networks import torch_for_networks
+from eigentropy.studies.rows import Cell, Parameter, Row, sorted_parameters
+from eigentropy.studies.study import Job, Plan, select
+
+DATA = ("digits", "mnist", "cifar10", "stl10")
+
+# Small ones for digits, and the paper's, trained from scratch.
+SMALL = ("convnet", "vit")
+PAPER = (
+    "resnet50",
+    "resnext50_32x4d",
+    "convnext_nano",
+    "vit_tiny_patch16_224",
+    "swin_tiny_patch4_window7_224",
+    "xcit_nano_12_p16_224",
+)
+
+# Modules of a network's body whose outputs are its blocks, in their order.
+BLOCKS = {
+    "convnet": tuple(f"block{i}" for i in (1, 2, 3)),
+    "convnet-bn": tuple(f"block{i}" for i in (1, 2, 3)),
+    "vit": tuple(f"block{i}" for i in (1, 2, 3)),
+    "resnet50": tuple(f"layer{i}" for i in (1, 2, 3, 4)),
+    "resnext50_32x4d": tuple(f"layer{i}" for i in (1, 2, 3, 4)),
+    "convnext_nano": tuple(f"stages.{i}" for i in range(4)),
+    "vit_tiny_patch16_224": tuple(f"blocks.{i}" for i in range(12)),
+    "swin_tiny_patch4_window7_224": tuple(f"layers.{i}" for i in range(4)),
+    "xcit_nano_12_p16_224": tuple(f"blocks.{i}" for i in range(12)),
+}
+
+# Samples of the probe. The paper has up to 10 000.
+POINTS = {"digits": 600}
+POINTS_OF_PICTURES = 10_000
+
+# Place of a number in a network: its penultimate layer, a block, or the run as a whole.
+Z = "Z"
+RUN = "run"
+
+# From (place, estimator) to a value.
+Numbers = dict[tuple[str, str], float]
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a network is trained: AdamW, linear warm-up, then a cosine down to 0."""
+
+    epochs: int
+    learning_rate: float
+    batch: int
+
+    @property
+    def warm_up(self) -> int:
+        """Epochs of warm-up: 10 of 200, as in the paper."""
+        return max(1, self.epochs // 20)
+
+
+def course(data: str, epochs: int) -> Course:
+    """The paper's, and one that learns 900 digits in some seconds."""
+    if data == "digits":
+        return Course(epochs, 3e-3, 64)
+    return Course(epochs, 1e-5 if data == "mnist" else 1e-4, 128)
+
+
+def data_of(plan: Plan) -> str:
+    """The plan's data set, after its packages have been looked for.
+
+    Raises
+    ------
+    ImportError
+        One is missing; the message names the extra.
+    """
+    torch_for_networks()
+    require_sklearn()
+    data = plan.data or "digits"
+    if data not in DATA:
+        raise ValueError(f"data must be one of {', '.join(DATA)}, got {data!r}")
+    if data != "digits":
+        for package in ("torchvision", "timm"):
+            if importlib.util.find_spec(package) is None:
+                raise ImportError(
+                    f"{data} needs torchvision and timm, and {package} is missing: "
+                    "pip install 'eigentropy[vision]'"
+                )
+    return data
+
+
+def networks(plan: Plan, data: str) -> tuple[str, ...]:
+    """One convolutional network and one of attention; all of the paper's at full size."""
+    if data == "digits":
+        return SMALL
+    return PAPER if plan.full else (PAPER[0], PAPER[3])
+
+
+def epochs(plan: Plan, data: str, quick: int, full: int) -> int:
+    """Of digits, quick and full; of pictures the paper's 200, or a glance."""
+    if data == "digits":
+        return full if plan.full else quick
+    return 200 if plan.full else 10
+
+
+def observed(count: int) -> list[int]:
+    """Epochs after which a network is measured: dense at first, when it changes fastest.
+
+    0 is before training. A long course is also measured every fortieth of it.
+    """
+    steps = {round(count ** (i / 8)) for i in range(9)}
+    return sorted({0, *steps, *(range(0, count, count // 40) if count >= 80 else ())})
+
+
+def points(data: str) -> int:
+    """The size of the probe."""
+    return POINTS.get(data, POINTS_OF_PICTURES)
+
+
+def job(
+    data: str,
+    settings: Mapping[str, Parameter],
+    seed: int,
+    at: Iterable[int],
+    numbers: Mapping[str, Sequence[str]],
+) -> Job:
+    """The job that trains one network, with a cell for each epoch, place and estimator."""
+    return Job(
+        tuple(
+            Cell(data, sorted_parameters({**settings, "epoch": epoch, "place": place}), name, seed)
+            for epoch in at
+            for place, names in numbers.items()
+            for name in names
+        )
+    )
+
+
+def wanted(job: Job) -> list[int]:
+    """The epochs at which something of the job is still to be measured."""
+    return sorted({int(cell.settings["epoch"]) for cell in job.cells})
+
+
+def rows(job: Job, found: Iterator[tuple[int, Numbers, float]]) -> Iterator[Row]:
+    """The job's rows of (epoch, numbers, seconds); a network that diverges has none from there."""
+    try:
+        for epoch, numbers, seconds in found:
+            for cell in job.cells:
+                key = (str(cell.settings["place"]), cell.estimator)
+                if cell.settings["epoch"] == epoch and key in numbers:
+                    yield Row(cell, numbers[key], float("nan"), seconds)
+    except FloatingPointError as error:
+        warn(f"{run_name('the network', job)} is left out: {error}")
+
+
+def run_name(study: str, job: Job) -> str:
+    """A name for the run of a job, unique in its study."""
+    settings = [str(v) for k, v in job.settings.items() if k not in ("epoch", "place", "epochs")]
+    return "-".join([study, job.data, *settings, str(job.seed)])
+
+
+def ends(found: Iterable[Row]) -> dict[int, tuple[float, float]]:
+    """For each seed the values at the first and the last epoch."""
+    by_seed: dict[int, dict[float, float]] = {}
+    for row in found:
+        by_seed.setdefault(row.cell.seed, {})[float(row["epoch"])] = row.value
+    return {seed: (v[min(v)], v[max(v)]) for seed, v in by_seed.items() if len(v) > 1}
+
+
+def last(found: Sequence[Row]) -> list[Row]:
+    """The rows of the last epoch."""
+    end = max((row["epoch"] for row in found), default=0)
+    return select(found, epoch=end)
+
+
+def record(runs: Path | None, study: str, job: Job) -> dict[str, Any]:
+    """The monitor's options for a run directory; none where no runs are kept."""
+    return {}

@@ -1,0 +1,182 @@
+"""The training loop and what is minimised; the seed decides about everything."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+from torch.nn import functional
+
+from eigentropy.studies.courses import Course
+from eigentropy.studies.data import Labels
+from eigentropy.studies.vision.architectures import Network, as_numbers
+from eigentropy.studies.vision.pictures import Pictures
+
+# Of SimCLR's loss, and of the output of its projector.
+TEMPERATURE = 0.5
+PROJECTION = 64
+
+# Weight of the ridge in the linear probe, times the number of rows.
+RIDGE = 1e-3
+PASS = 1024
+
+
+def device() -> torch.device:
+    """A GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+class CrossEntropy(nn.Module):
+    """Supervised learning, with a further term on the rows of Z, of length 1, if there is one."""
+
+    def __init__(self, term: nn.Module | None = None, *, takes_labels: bool = False) -> None:
+        super().__init__()
+        self.term, self.takes_labels = term, takes_labels
+
+    def forward(
+        self, network: Network, X: torch.Tensor, y: torch.Tensor, generator: torch.Generator
+    ) -> torch.Tensor:
+        """The loss of a batch."""
+        Z = network.features(X)
+        loss: torch.Tensor = functional.cross_entropy(network.head(Z), y)
+        if self.term is None or len(Z) < 2:
+            return loss
+        rows = functional.normalize(Z)
+        further: torch.Tensor = self.term(rows, y) if self.takes_labels else self.term(rows)
+        return loss + further
+
+
+class Contrastive(nn.Module):
+    """SimCLR (Chen et al. 2020): two views of a picture are to be nearer than those of others."""
+
+    def __init__(self, width: int, seed: int, *, flips: bool) -> None:
+        super().__init__()
+        self.flips = flips
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.projector = nn.Sequential(
+                nn.Linear(width, width), nn.ReLU(), nn.Linear(width, PROJECTION)
+            )
+
+    def forward(
+        self, network: Network, X: torch.Tensor, y: torch.Tensor, generator: torch.Generator
+    ) -> torch.Tensor:
+        """The normalised temperature-scaled cross-entropy of a batch, without the labels."""
+        views = torch.cat([augmented(X, generator, flips=self.flips) for _ in range(2)])
+        rows = functional.normalize(self.projector(network.features(views)))
+        similarities = rows @ rows.T / TEMPERATURE
+        similarities.fill_diagonal_(-math.inf)
+        n = len(X)
+        other = torch.arange(2 * n, device=rows.device).roll(n)
+        return functional.cross_entropy(similarities, other)
+
+
+def augmented(X: torch.Tensor, generator: torch.Generator, *, flips: bool) -> torch.Tensor:
+    """Each picture turned, cropped, moved, perhaps flipped, and of another contrast and brightness.
+
+    Drawn on the CPU, so that a seed means the same on every device.
+    """
+    X = as_numbers(X)
+    n = len(X)
+
+    def drawn(low: float, high: float) -> torch.Tensor:
+        return low + (high - low) * torch.rand(n, generator=generator)
+
+    angle, scale = drawn(-0.35, 0.35), drawn(0.7, 1.1)
+    mirror = torch.where(drawn(0.0, 1.0) < 0.5, -1.0, 1.0) if flips else torch.ones(n)
+    cosine, sine = scale * angle.cos(), scale * angle.sin()
+    first = torch.stack([mirror * cosine, -sine, drawn(-0.25, 0.25)], dim=1)
+    second = torch.stack([mirror * sine, cosine, drawn(-0.25, 0.25)], dim=1)
+    grid = functional.affine_grid(
+        torch.stack([first, second], dim=1).to(X.device), list(X.shape), align_corners=False
+    )
+    views = functional.grid_sample(X, grid, align_corners=False)
+    contrast, brightness = drawn(0.6, 1.4), drawn(-0.2, 0.2)
+    noise = 0.05 * torch.randn(X.shape, generator=generator)
+    views = views * contrast.to(X.device)[:, None, None, None] + noise.to(X.device)
+    return views + brightness.to(X.device)[:, None, None, None]
+
+
+def train(
+    network: Network, pictures: Pictures, plan: Course, objective: nn.Module, seed: int
+) -> Iterator[tuple[int, float]]:
+    """Train; yields the number of epochs and their mean loss, from (0, NaN), before training, on.
+
+    Raises
+    ------
+    FloatingPointError
+        The loss is not finite; the message names the epoch.
+    """
+    where = device()
+    network.to(where)
+    objective.to(where)
+    X, labels = pictures.X, torch.from_numpy(pictures.y)
+    rng = np.random.default_rng([seed, 7])
+    generator = torch.Generator().manual_seed(seed)
+    optimiser = torch.optim.AdamW(
+        [*network.parameters(), *objective.parameters()], lr=plan.learning_rate
+    )
+    batches = math.ceil(len(X) / plan.batch)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: _factor((step + 1) / batches, plan)
+    )
+    yield 0, math.nan
+    for epoch in range(1, plan.epochs + 1):
+        network.train()
+        losses = []
+        for rows in np.array_split(rng.permutation(len(X)), batches):  # all of about one size
+            chosen = torch.from_numpy(rows)
+            loss = objective(network, X[chosen].to(where), labels[chosen].to(where), generator)
+            if not torch.isfinite(loss):
+                raise FloatingPointError(f"training diverged in epoch {epoch}")
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            losses.append(loss.item())
+        yield epoch, float(np.mean(losses))
+
+
+def _factor(epochs: float, plan: Course) -> float:
+    """Of the learning rate after so many epochs."""
+    if epochs < plan.warm_up or plan.epochs <= plan.warm_up:
+        return min(1.0, epochs / plan.warm_up)
+    done = (epochs - plan.warm_up) / (plan.epochs - plan.warm_up)
+    return 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
+
+
+def outputs(network: Network, X: torch.Tensor) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Z and the head's output for all pictures, in evaluation mode."""
+    network.eval()
+    where = next(network.parameters()).device
+    with torch.no_grad():
+        features = [network.features(part.to(where)) for part in torch.split(X, PASS)]
+        logits = [network.head(part) for part in features]
+    return torch.cat(features).cpu().numpy(), torch.cat(logits).cpu().numpy()
+
+
+def accuracy(network: Network, seen: Pictures, pictures: Pictures) -> float:
+    """Share of the pictures whose class has the largest output; `seen` is not needed."""
+    return _share(outputs(network, pictures.X)[1], pictures.y)
+
+
+def linear_probe(network: Network, seen: Pictures, pictures: Pictures) -> float:
+    """The same of a ridge regression from standardised Z onto the classes, fitted to `seen`."""
+    Z, rows = (outputs(network, part.X)[0].astype(float) for part in (seen, pictures))
+    mean, deviation = Z.mean(axis=0), Z.std(axis=0)
+    deviation[deviation == 0.0] = 1.0
+    Z, rows = ((part - mean) / deviation for part in (Z, rows))
+    targets = np.eye(network.head.out_features)[seen.y]
+    offset = targets.mean(axis=0)
+    gram = Z.T @ Z + RIDGE * len(Z) * np.eye(Z.shape[1])
+    weights = np.linalg.solve(gram, Z.T @ (targets - offset))
+    return _share(rows @ weights + offset, pictures.y)
+
+
+def _share(outputs: npt.NDArray[Any], y: Labels) -> float:
+    return float((outputs.argmax(axis=1) == y).mean())

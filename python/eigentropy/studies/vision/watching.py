@@ -1,0 +1,96 @@
+"""What is measured of a network while it learns, by `eigentropy.torch.Monitor`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import torch
+
+from eigentropy.baselines._pytorch import threads_for
+from eigentropy.results import SaturationWarning
+from eigentropy.studies.courses import BLOCKS, Numbers, Z
+from eigentropy.studies.vision.architectures import Network, pooling
+from eigentropy.studies.vision.pictures import Pictures
+from eigentropy.torch import Monitor
+
+# Keys of a monitor, and what the studies call them.
+NAMES = {
+    "dse": "DSE",
+    "dsmi_y": "DSMI(Z;Y)",
+    "dsmi_y_adjusted": "adjusted(Z;Y)",
+    "dsmi_x": "DSMI(Z;X)",
+}
+PAPER_SIGMA = 10.0
+
+
+class Watch:
+    """Measures Z, and the blocks before it if wanted, on a fixed set of pictures.
+
+    Parameters
+    ----------
+    network : Network
+    pictures : Pictures
+        With the labels that the information is about.
+    points : int
+        More pictures are thinned to so many.
+    sigma : "auto" or float
+        The paper's is 10.
+    blocks : bool
+    clusters : bool
+        Also the information about the input, whose clusters are found once.
+    place : str
+        What the measured numbers call Z.
+    record : mapping, optional
+        Options of the monitor for a run directory.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        pictures: Pictures,
+        points: int,
+        *,
+        sigma: float | str = "auto",
+        blocks: bool = False,
+        clusters: bool = False,
+        place: str = Z,
+        record: Mapping[str, Any] | None = None,
+    ) -> None:
+        names = [f"body.{name}" for name in BLOCKS[network.name]] if blocks else []
+        self.sigma = sigma if isinstance(sigma, str) else f"sigma={sigma:g}"
+        self.places = {name: f"block {i}" for i, name in enumerate(names, start=1)}
+        self.places["body"] = place
+        self.monitor = Monitor(
+            network,
+            list(self.places),
+            probe=(pictures.X, pictures.y),
+            measures=["dse", "dsmi_y", *(["dsmi_x"] if clusters else [])],
+            pooling=pooling(network.name),
+            max_points=points,
+            sigma=sigma,
+            **(record or {}),
+        )
+
+    def __call__(self, epoch: int, values: Mapping[str, float] | None = None) -> Numbers:
+        """Measure; `values` are further numbers of this epoch for the record."""
+        self.monitor.steps = epoch
+        with warnings.catch_warnings():
+            # A saturated sigma is a result of the studies.
+            warnings.simplefilter("ignore", SaturationWarning)
+            measured = self.monitor.measure()
+        numbers: Numbers = {}
+        for key, value in measured.items():
+            kind, _, layer = key.partition("/")
+            if kind in NAMES:
+                numbers[self.places[layer], f"{NAMES[kind]} {self.sigma}"] = value
+        return numbers
+
+
+@contextmanager
+def one_thread(data: str) -> Iterator[None]:
+    """The networks for digits are small; those for pictures take what PyTorch takes."""
+    with threads_for(torch, 0) if data == "digits" else nullcontext():
+        yield
