@@ -10,9 +10,13 @@ from eigentropy.studies import (
     bandwidth,
     corruption,
     dimension,
+    forgetting,
+    initialization,
     intrinsic_dimension,
     intuition,
+    memorization,
     models,
+    regularization,
     sigma_t,
     subsampling,
     training,
@@ -33,6 +37,10 @@ STUDIES: dict[str, Study] = {
         bandwidth,
         models,
         training,
+        memorization,
+        forgetting,
+        initialization,
+        regularization,
     )
 }
 

@@ -110,13 +110,13 @@ def epochs(plan: Plan, data: str, quick: int, full: int) -> int:
     return 200 if plan.full else 10
 
 
-def observed(count: int) -> list[int]:
+def observed(count: int, plan: Plan) -> list[int]:
     """Epochs after which a network is measured: dense at first, when it changes fastest.
 
-    0 is before training. A long course is also measured every fortieth of it.
+    0 is before training. At full size every fortieth of the course is measured, too.
     """
     steps = {round(count ** (i / 8)) for i in range(9)}
-    return sorted({0, *steps, *(range(0, count, count // 40) if count >= 80 else ())})
+    return sorted({0, *steps, *(range(0, count, max(1, count // 40)) if plan.full else ())})
 
 
 def points(data: str) -> int:
@@ -162,7 +162,7 @@ def rows(job: Job, found: Iterator[tuple[int, Numbers, float]]) -> Iterator[Row]
 def run_name(study: str, job: Job) -> str:
     """A name for the run of a job, unique in its study."""
     settings = [str(v) for k, v in job.settings.items() if k not in ("epoch", "place", "epochs")]
-    return "-".join([study, job.data, *settings, str(job.seed)])
+    return "-".join([study, job.data, *settings, str(job.seed)]).replace(" ", "_")
 
 
 def ends(found: Iterable[Row]) -> dict[int, tuple[float, float]]:

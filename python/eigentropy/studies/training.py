@@ -53,7 +53,7 @@ def jobs(plan: Plan) -> list[Job]:
             data,
             {"network": network, "training": kind, "epochs": count},
             seed,
-            courses.observed(count),
+            courses.observed(count, plan),
             _numbers(network, kind),
         )
         for network in courses.networks(plan, data)

@@ -1,0 +1,172 @@
+"""A second task: half of the classes are learned, then the other half, without the first.
+
+What the representation still says of the first classes, beside what the network still answers.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eigentropy.studies import courses
+from eigentropy.studies.courses import RUN, Numbers
+from eigentropy.studies.rows import Row
+from eigentropy.studies.study import (
+    Curve,
+    Finding,
+    Job,
+    Panel,
+    Plan,
+    Study,
+    distinct,
+    repeated,
+    select,
+)
+
+FIRST, SECOND = "first classes", "second classes"
+STATISTICS = ("DSE auto", "DSMI(Z;Y) auto", "adjusted(Z;Y) auto", "accuracy", "linear probe")
+
+
+def jobs(plan: Plan) -> list[Job]:
+    """One for each network and seed; each task takes half of the epochs."""
+    data = courses.data_of(plan)
+    count = courses.epochs(plan, data, quick=80, full=200)
+    half = courses.observed(count // 2, plan)
+    at = sorted({*half, *(count // 2 + epoch for epoch in half)})
+    return [
+        courses.job(
+            data,
+            {"network": network, "epochs": count},
+            seed,
+            at,
+            {FIRST: STATISTICS, SECOND: STATISTICS, RUN: ("loss",)},
+        )
+        for network in courses.networks(plan, data)
+        for seed in plan.seeds(quick=3, full=5)
+    ]
+
+
+def measure(job: Job, runs: Path | None = None) -> Iterator[Row]:
+    """Train on one half of the classes, then on the other, and measure both throughout."""
+    return courses.rows(job, _learn(job, runs))
+
+
+def _learn(job: Job, runs: Path | None) -> Iterator[tuple[int, Numbers, float]]:
+    from eigentropy.studies.vision import architectures, learning, pictures
+    from eigentropy.studies.vision.watching import Watch, one_thread
+
+    settings, seed = job.settings, job.seed
+    training, heldout = pictures.load(job.data)
+    network = architectures.make(str(settings["network"]), training, seed)
+    points, half = courses.points(job.data), int(settings["epochs"]) // 2
+    tasks = dict(zip((FIRST, SECOND), _halves(training), strict=True))
+    tests = dict(zip((FIRST, SECOND), _halves(heldout), strict=True))
+    records = {FIRST: courses.record(runs, "forgetting", job), SECOND: None}
+    watches = {
+        name: Watch(network, tests[name], points, place=name, record=records[name])
+        for name in tests
+    }
+    plan = courses.course(job.data, half)
+    objective = learning.CrossEntropy()
+
+    def epochs() -> Iterator[tuple[int, float]]:
+        first, second = (
+            learning.train(network, tasks[name], plan, objective, seed) for name in tasks
+        )
+        later = ((half + epoch, loss) for epoch, loss in second if epoch > 0)
+        return chain(first, later)
+
+    with one_thread(job.data):
+        for epoch, loss in epochs():
+            if epoch not in courses.wanted(job):
+                continue
+            start = time.perf_counter()
+            numbers: Numbers = {(RUN, "loss"): loss}
+            for name, watch in watches.items():
+                seen = tasks[name].at_most(points, seed)
+                values = {
+                    "accuracy": learning.accuracy(network, seen, tests[name]),
+                    "linear probe": learning.linear_probe(network, seen, tests[name]),
+                }
+                numbers |= {(name, key): value for key, value in values.items()}
+                numbers |= watch(epoch, {"loss": loss, **values})
+            yield epoch, numbers, time.perf_counter() - start
+
+
+def _halves(pictures: Any) -> list[Any]:
+    """Those of the first half of the classes, and the others."""
+    first = pictures.y < pictures.classes // 2
+    return [pictures.some(np.flatnonzero(rows)) for rows in (first, ~first)]
+
+
+def findings(rows: Sequence[Row]) -> list[Finding]:
+    """What is lost of the first classes while the second are learned."""
+    found = []
+    for network in distinct(rows, "network"):
+        of = select(rows, network=network, place=FIRST)
+        found += [
+            _lost(of, "accuracy", f"{network}: the answers to the first classes are forgotten"),
+            _lost(of, "linear probe", f"{network}: so is what a linear probe of Z finds of them"),
+            _falls(of, "DSMI(Z;Y) auto", network),
+            _falls(of, "adjusted(Z;Y) auto", network),
+        ]
+    return found
+
+
+def _around(rows: Sequence[Row], name: str) -> list[tuple[float, float]]:
+    """For each seed the value at the end of the first task, and at the end of the second."""
+    chosen = select(rows, estimator=name)
+    half = max((row["epochs"] for row in chosen), default=0) // 2
+    return list(courses.ends([row for row in chosen if row["epoch"] >= half]).values())
+
+
+def _lost(rows: Sequence[Row], name: str, claim: str) -> Finding:
+    pairs = _around(rows, name)
+    if not pairs:
+        return Finding(f"{claim} (below half)", "not measured", None)
+    before, after = (math.fsum(values) / len(pairs) for values in zip(*pairs, strict=True))
+    return Finding(f"{claim} (below half)", f"{before:.3f} to {after:.3f}", after < before / 2)
+
+
+def _falls(rows: Sequence[Row], name: str, network: str) -> Finding:
+    claim = f"{network}: {name} of the first classes falls with the second task"
+    pairs = _around(rows, name)
+    if not pairs:
+        return Finding(claim, "not measured", None)
+    before, after = (math.fsum(values) / len(pairs) for values in zip(*pairs, strict=True))
+    right = sum(b < a for a, b in pairs)
+    measured = f"{before:.3f} to {after:.3f}; so in {right} of {len(pairs)} runs"
+    return Finding(claim, measured, right == len(pairs))
+
+
+def panels(rows: Sequence[Row]) -> list[Panel]:
+    """Both tasks over the epochs of both."""
+    drawn = []
+    for name in ("accuracy", "linear probe", "adjusted(Z;Y) auto", "DSMI(Z;Y) auto"):
+        curves = [
+            Curve(f"{network}, {place}", repeated(chosen, "epoch"))
+            for network in distinct(rows, "network")
+            for place in (FIRST, SECOND)
+            for chosen in [select(rows, network=network, place=place, estimator=name)]
+        ]
+        drawn.append(Panel(name, "epoch (the second task from the middle on)", name, curves))
+    return drawn
+
+
+STUDY = Study(
+    name="forgetting",
+    title="what a representation keeps of its first classes while it learns others",
+    jobs=jobs,
+    measure=measure,
+    findings=findings,
+    panels=panels,
+    parallel=True,
+    records=True,
+    data=courses.DATA,
+)

@@ -1,0 +1,220 @@
+"""Initial scale, initial entropy, and how fast and well networks learn.
+
+The paper draws convolutional weights from N(0, std^2) and finds that a low initial entropy, with
+sigma = 10, goes with faster and better learning. With a fixed sigma the entropy follows the size of
+the activations; sigma = "auto" does not see it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from eigentropy.studies import courses
+from eigentropy.studies.courses import RUN, Numbers, Z
+from eigentropy.studies.estimators import spearman
+from eigentropy.studies.rows import Parameter, Row
+from eigentropy.studies.study import (
+    Curve,
+    Finding,
+    Job,
+    Panel,
+    Plan,
+    Study,
+    distinct,
+    means,
+    repeated,
+    select,
+)
+
+# The paper's, and two more for digits: of small pictures the activations stay smaller.
+STDS = (1e-3, 1e-2, 2e-2, 3e-2, 4e-2, 5e-2, 8e-2, 1e-1)
+LARGER = (0.3, 1.0)
+
+# Of those the paper has trained.
+LOW, HIGH = 1e-2, 1e-1
+
+SIGMAS = ("sigma=10", "auto")
+NORMALISED = "convnet-bn"
+
+
+def jobs(plan: Plan) -> list[Job]:
+    """One for each network, standard deviation of its convolutions' weights, and seed."""
+    data = courses.data_of(plan)
+    small = data == "digits"
+    count = courses.epochs(plan, data, quick=30, full=100)
+    return [
+        _job(plan, network, std, count if small or std in (LOW, HIGH) else 0, seed)
+        for network in (("convnet", NORMALISED) if small else courses.PAPER[:1])
+        for std in (*STDS, *(LARGER if small else ()))
+        for seed in plan.seeds(quick=3, full=5 if small else 3)
+    ]
+
+
+def _job(plan: Plan, network: str, std: float, epochs: int, seed: int) -> Job:
+    data = courses.data_of(plan)
+    settings: dict[str, Parameter] = {"network": network, "std": std, "epochs": epochs}
+    entropies = courses.job(
+        data,
+        settings,
+        seed,
+        courses.observed(epochs, plan) if epochs else [0],
+        {Z: [f"DSE {sigma}" for sigma in SIGMAS]},
+    )
+    learned = courses.job(data, settings, seed, range(epochs + 1), {RUN: ["accuracy"]})
+    return Job(entropies.cells + learned.cells)
+
+
+def measure(job: Job, runs: Path | None = None) -> Iterator[Row]:
+    """Draw the weights, train, and measure."""
+    return courses.rows(job, _learn(job, runs))
+
+
+def _learn(job: Job, runs: Path | None) -> Iterator[tuple[int, Numbers, float]]:
+    import torch
+
+    from eigentropy.studies.vision import architectures, learning, pictures
+    from eigentropy.studies.vision.watching import PAPER_SIGMA, Watch, one_thread
+    from eigentropy.torch.initialization import normal_weights
+
+    settings, seed = job.settings, job.seed
+    training, heldout = pictures.load(job.data)
+    network = architectures.make(str(settings["network"]), training, seed)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        normal_weights(network.body, float(settings["std"]))
+    points = courses.points(job.data)
+    record = courses.record(runs, "initialization", job)
+    watches = [
+        Watch(network, heldout, points, sigma="auto", record=record),
+        Watch(network, heldout, points, sigma=PAPER_SIGMA),
+    ]
+    measured = {cell.settings["epoch"] for cell in job.cells if cell.settings["place"] == Z}
+    plan = courses.course(job.data, int(settings["epochs"]))
+    objective = learning.CrossEntropy()
+    with one_thread(job.data):
+        for epoch, loss in learning.train(network, training, plan, objective, seed):
+            start = time.perf_counter()
+            values = {"loss": loss, "accuracy": learning.accuracy(network, training, heldout)}
+            numbers: Numbers = {(RUN, "accuracy"): values["accuracy"]}
+            if epoch in measured:
+                for number, watch in enumerate(watches):
+                    numbers |= watch(epoch, values if number == 0 else None)
+            yield epoch, numbers, time.perf_counter() - start
+
+
+def findings(rows: Sequence[Row]) -> list[Finding]:
+    """How entropy follows the scale, and whether a low one makes learning better."""
+    found = []
+    for network in distinct(rows, "network"):
+        of = select(rows, network=network)
+        found += [_follows(of, network), _same(of, network)]
+        found += [_low_is_better(of, network, which) for which in MEASURES]
+        found += [_goes_with(of, network, sigma, which) for sigma in SIGMAS for which in MEASURES]
+    return found
+
+
+def _initial(rows: Sequence[Row], sigma: str) -> dict[float, float]:
+    """Entropy before training, for each standard deviation."""
+    return means(select(rows, estimator=f"DSE {sigma}", place=Z, epoch=0), "std")
+
+
+def _speed(rows: Sequence[Row]) -> dict[float, float]:
+    """Mean held-out accuracy over the epochs: higher where learning is faster."""
+    trained = [r for r in select(rows, estimator="accuracy") if r["epochs"] and r["epoch"]]
+    return means(trained, "std")
+
+
+def _final(rows: Sequence[Row]) -> dict[float, float]:
+    trained = [r for r in select(rows, estimator="accuracy") if r["epochs"]]
+    return means(courses.last(trained), "std")
+
+
+MEASURES = {
+    "learns faster (mean accuracy over the epochs)": _speed,
+    "ends better (accuracy after the last)": _final,
+}
+
+
+def _follows(rows: Sequence[Row], network: str) -> Finding:
+    claim = f"{network}: initial DSE with sigma = 10 rises with std (the paper)"
+    values = _initial(rows, "sigma=10")
+    rho = spearman(list(values), list(values.values()))
+    if not math.isfinite(rho):
+        return Finding(claim, "the same for all" if values else "not measured", None)
+    low, high = min(values), max(values)
+    measured = f"{values[low]:.3f} at {low:g} to {values[high]:.3f} at {high:g}, Spearman {rho:.3f}"
+    return Finding(claim, measured, rho >= 0.9)
+
+
+def _same(rows: Sequence[Row], network: str) -> Finding:
+    claim = f"{network}: with sigma auto it is the same at every std (within 5 %)"
+    values = list(_initial(rows, "auto").values())
+    if len(values) < 3:
+        return Finding(claim, "not measured", None)
+    low, high = min(values), max(values)
+    return Finding(claim, f"from {low:.3f} to {high:.3f}", high - low <= 0.05 * abs(high))
+
+
+def _low_is_better(rows: Sequence[Row], network: str, which: str) -> Finding:
+    """The paper's comparison of two scales, which differ in entropy, and in all else, too."""
+    claim = f"{network}: std = {LOW:g} {which} than {HIGH:g} (the paper)"
+    values = MEASURES[which](rows)
+    if LOW not in values or HIGH not in values:
+        return Finding(claim, "not measured", None)
+    return Finding(claim, f"{values[LOW]:.3f} and {values[HIGH]:.3f}", values[LOW] > values[HIGH])
+
+
+def _goes_with(rows: Sequence[Row], network: str, sigma: str, which: str) -> Finding:
+    said = "sigma = 10" if sigma == "sigma=10" else "sigma auto"
+    claim = f"{network}: the lower the initial DSE, {said}, the {which} (Spearman <= -0.5)"
+    claim = claim.replace("the learns faster", "faster it learns").replace(
+        "the ends better", "better it ends"
+    )
+    entropies, values = _initial(rows, sigma), MEASURES[which](rows)
+    stds = [std for std in entropies if std in values]
+    rho = spearman([entropies[std] for std in stds], [values[std] for std in stds])
+    if not math.isfinite(rho):
+        return Finding(claim, f"not known from {len(stds)} scales", None)
+    return Finding(claim, f"Spearman {rho:.3f} over {len(stds)} scales", rho <= -0.5)
+
+
+def panels(rows: Sequence[Row]) -> list[Panel]:
+    """Initial entropy over the scale, accuracy over epochs, and both against each other."""
+    networks = distinct(rows, "network")
+    drawn = []
+    for sigma in SIGMAS:
+        curves = [
+            Curve(str(network), repeated(chosen, "std"))
+            for network in networks
+            for chosen in [
+                select(rows, network=network, estimator=f"DSE {sigma}", place=Z, epoch=0)
+            ]
+        ]
+        drawn.append(
+            Panel(f"before training, {sigma}", "std of weights", "DSE(Z), bits", curves, log_x=True)
+        )
+    for network in networks:
+        of = select(rows, network=network, estimator="accuracy")
+        of = [row for row in of if row["epochs"]]
+        curves = [
+            Curve(f"std {std:g}", repeated(select(of, std=std), "epoch"))
+            for std in distinct(of, "std")
+        ]
+        drawn.append(Panel(str(network), "epoch", "held-out accuracy", curves))
+    return drawn
+
+
+STUDY = Study(
+    name="initialization",
+    title="initial scale and entropy of a network, and how fast and well it learns",
+    jobs=jobs,
+    measure=measure,
+    findings=findings,
+    panels=panels,
+    parallel=True,
+    records=True,
+    data=courses.DATA,
+)

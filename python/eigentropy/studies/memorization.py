@@ -1,0 +1,171 @@
+"""Learning against memorising: networks that learn labels of which a share is drawn at random.
+
+Information about the labels that a network is told, on the pictures it is trained on, beside that
+about the true labels on pictures that are held out.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from eigentropy.studies import courses, data
+from eigentropy.studies.courses import RUN, Numbers
+from eigentropy.studies.estimators import spearman
+from eigentropy.studies.rows import Row
+from eigentropy.studies.study import (
+    Curve,
+    Finding,
+    Job,
+    Panel,
+    Plan,
+    Study,
+    distinct,
+    means,
+    repeated,
+    select,
+)
+
+SHARES = (0.0, 0.25, 0.5, 1.0)
+
+# Pictures on which Z is measured, with their labels.
+TRAINING, HELD_OUT = "training, labels as told", "held out, true labels"
+STATISTICS = ("DSE auto", "DSMI(Z;Y) auto", "adjusted(Z;Y) auto")
+OF_RUN = ("loss", "training accuracy", "accuracy")
+
+MEMORISED = 0.9
+
+
+def jobs(plan: Plan) -> list[Job]:
+    """One for each network, share of wrong labels, and seed."""
+    name = courses.data_of(plan)
+    count = courses.epochs(plan, name, quick=120, full=300)
+    numbers = {TRAINING: STATISTICS, HELD_OUT: STATISTICS, RUN: OF_RUN}
+    return [
+        courses.job(
+            name,
+            {"network": network, "share": share, "epochs": count},
+            seed,
+            courses.observed(count, plan),
+            numbers,
+        )
+        for network in courses.networks(plan, name)
+        for share in SHARES
+        for seed in plan.seeds(quick=3, full=5 if name == "digits" else 3)
+    ]
+
+
+def measure(job: Job, runs: Path | None = None) -> Iterator[Row]:
+    """Train the network, and measure Z on both sets of pictures."""
+    return courses.rows(job, _learn(job, runs))
+
+
+def _learn(job: Job, runs: Path | None) -> Iterator[tuple[int, Numbers, float]]:
+    from eigentropy.studies.vision import architectures, learning, pictures
+    from eigentropy.studies.vision.watching import Watch, one_thread
+
+    settings, seed = job.settings, job.seed
+    training, heldout = pictures.load(job.data)
+    told = training.relabelled(data.corrupted(training.y, float(settings["share"]), seed=seed))
+    network = architectures.make(str(settings["network"]), told, seed)
+    points = courses.points(job.data)
+    seen = told.at_most(points, seed)
+    record = courses.record(runs, "memorization", job)
+    watch = Watch(network, heldout, points, place=HELD_OUT, record=record)
+    other = Watch(network, seen, points, place=TRAINING)
+    plan = courses.course(job.data, int(settings["epochs"]))
+    objective = learning.CrossEntropy()
+    with one_thread(job.data):
+        for epoch, loss in learning.train(network, told, plan, objective, seed):
+            if epoch not in courses.wanted(job):
+                continue
+            start = time.perf_counter()
+            shares = [learning.accuracy(network, seen, part) for part in (seen, heldout)]
+            values = dict(zip(OF_RUN, (loss, *shares), strict=True))
+            numbers = {(RUN, name): value for name, value in values.items()}
+            numbers |= watch(epoch, values) | other(epoch)
+            yield epoch, numbers, time.perf_counter() - start
+
+
+def findings(rows: Sequence[Row]) -> list[Finding]:
+    """Whether labels are memorised, and which information tells."""
+    found = []
+    for network in distinct(rows, "network"):
+        end = courses.last(select(rows, network=network))
+        found += [
+            _memorised(end, network),
+            _information(end, network),
+            _falls(end, network, "accuracy", RUN),
+            _falls(end, network, "DSMI(Z;Y) auto", HELD_OUT),
+            _falls(end, network, "adjusted(Z;Y) auto", HELD_OUT),
+        ]
+    return found
+
+
+def _memorised(end: Sequence[Row], network: str) -> Finding:
+    claim = f"{network}: random labels are learned by heart (accuracy {MEMORISED} on them)"
+    values = means(select(end, estimator="training accuracy"), "share")
+    if 1.0 not in values:
+        return Finding(claim, "not measured", None)
+    return Finding(claim, f"{values[1.0]:.3f}", values[1.0] >= MEMORISED)
+
+
+def _information(end: Sequence[Row], network: str) -> Finding:
+    """Training pictures have information about labels that mean nothing."""
+    claim = (
+        f"{network}: where all labels are random, adjusted(Z;Y) is larger on the pictures "
+        "learned, about the labels told, than on those held out, about the true ones"
+    )
+    values = [
+        means(select(end, estimator="adjusted(Z;Y) auto", place=place, share=1.0), "share")
+        for place in (TRAINING, HELD_OUT)
+    ]
+    if not all(values):
+        return Finding(claim, "not measured", None)
+    told, true = (value[1.0] for value in values)
+    return Finding(claim, f"{told:.3f} and {true:.3f}", told > true)
+
+
+def _falls(end: Sequence[Row], network: str, name: str, place: str) -> Finding:
+    claim = f"{network}: held-out {name} falls with the share of random labels"
+    values = means(select(end, estimator=name, place=place), "share")
+    rho = spearman(list(values), list(values.values()))
+    if not math.isfinite(rho):
+        return Finding(claim, "not measured" if not values else "the same for all", None)
+    said = ", ".join(f"{value:.3f}" for value in values.values())
+    shares = ", ".join(f"{share:.0%}" for share in values)
+    return Finding(claim, f"{said} at {shares}", rho <= -0.95)
+
+
+def panels(rows: Sequence[Row]) -> list[Panel]:
+    """Both informations and accuracies over epochs, for each share."""
+    drawn = []
+    for network in distinct(rows, "network"):
+        for name, place in (
+            ("training accuracy", RUN),
+            ("adjusted(Z;Y) auto", TRAINING),
+            ("adjusted(Z;Y) auto", HELD_OUT),
+        ):
+            chosen = select(rows, network=network, estimator=name, place=place)
+            curves = [
+                Curve(f"{share:.0%} random", repeated(select(chosen, share=share), "epoch"))
+                for share in distinct(chosen, "share")
+            ]
+            of = "" if place == RUN else f", {place}"
+            drawn.append(Panel(f"{network}{of}", "epoch", name, curves))
+    return drawn
+
+
+STUDY = Study(
+    name="memorization",
+    title="information while networks learn labels of which a share is random",
+    jobs=jobs,
+    measure=measure,
+    findings=findings,
+    panels=panels,
+    parallel=True,
+    records=True,
+    data=courses.DATA,
+)

@@ -1,0 +1,205 @@
+"""Entropy or information of the representation as a term of the loss, with few labels and many.
+
+The paper's authors planned cross-entropy + w DSE(z) on CIFAR-10 with w = 1e-2, and did not report
+it. Here every term is compared with none, on the same seeds.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eigentropy.studies import courses
+from eigentropy.studies.courses import RUN, Numbers, Z
+from eigentropy.studies.figures import band
+from eigentropy.studies.rows import Row
+from eigentropy.studies.study import (
+    Curve,
+    Finding,
+    Job,
+    Listing,
+    Panel,
+    Plan,
+    Study,
+    distinct,
+    select,
+)
+
+NONE = "none"
+TERMS = ("raise DSE", "lower DSE", "raise DSMI")
+WEIGHTS = (0.01, 0.1)  # the first is the paper's
+FEW = 100
+
+STATISTICS = ("DSE auto", "DSMI(Z;Y) auto", "adjusted(Z;Y) auto")
+
+
+def jobs(plan: Plan) -> list[Job]:
+    """One for each term, weight, number of labels, and seed."""
+    data = courses.data_of(plan)
+    many = 800 if data == "digits" else 5000
+    # As many steps for few labels as for many would take longer; so many fit them.
+    courses_of = {
+        labels: courses.epochs(plan, data, quick=quick, full=full)
+        for labels, quick, full in ((FEW, 200, 400), (many, 50, 200))
+    }
+    # Small differences take more than three seeds.
+    seeds = plan.seeds(quick=5, full=20 if data == "digits" else 5)
+    return [
+        courses.job(
+            data,
+            {"network": network, "labels": labels, "term": term, "weight": w, "epochs": count},
+            seed,
+            [count],
+            {Z: STATISTICS, RUN: ["training accuracy", "accuracy"]},
+        )
+        for network in courses.networks(plan, data)[:1]
+        for labels, count in courses_of.items()
+        for term, w in ((NONE, 0.0), *((t, w) for t in TERMS for w in WEIGHTS))
+        for seed in seeds
+    ]
+
+
+def measure(job: Job, runs: Path | None = None) -> Iterator[Row]:
+    """Train with the term, and measure after the last epoch."""
+    return courses.rows(job, _learn(job, runs))
+
+
+def _learn(job: Job, runs: Path | None) -> Iterator[tuple[int, Numbers, float]]:
+    from eigentropy.studies.vision import architectures, learning, pictures
+    from eigentropy.studies.vision.watching import Watch, one_thread
+
+    settings, seed = job.settings, job.seed
+    training, heldout = pictures.load(job.data)
+    chosen = balanced(training.y, int(settings["labels"]), seed)
+    few = training.some(chosen)
+    network = architectures.make(str(settings["network"]), training, seed)
+    points = courses.points(job.data)
+    record = courses.record(runs, "regularization", job)
+    watch = Watch(network, heldout, points, record=record)
+    plan = courses.course(job.data, int(settings["epochs"]))
+    objective = _objective(str(settings["term"]), float(settings["weight"]))
+    with one_thread(job.data):
+        for epoch, loss in learning.train(network, few, plan, objective, seed):
+            if epoch not in courses.wanted(job):
+                continue
+            start = time.perf_counter()
+            values = {
+                "training accuracy": learning.accuracy(network, few, few),
+                "accuracy": learning.accuracy(network, few, heldout),
+            }
+            numbers: Numbers = {(RUN, name): value for name, value in values.items()}
+            numbers |= watch(epoch, {"loss": loss, **values})
+            yield epoch, numbers, time.perf_counter() - start
+
+
+def balanced(y: Any, count: int, seed: int) -> Any:
+    """Numbers of `count` rows, drawn at random, as many of each class as can be."""
+    order = np.random.default_rng([seed, 10]).permutation(len(y))
+    turn = np.empty(len(y), dtype=np.int64)  # how many of its class come before
+    for label in np.unique(y):
+        of = order[y[order] == label]
+        turn[of] = np.arange(len(of))
+    return np.sort(order[np.argsort(turn[order], kind="stable")][:count])
+
+
+def _objective(term: str, weight: float) -> Any:
+    from eigentropy.studies.vision.learning import CrossEntropy
+    from eigentropy.torch import EntropyLoss, InformationLoss
+
+    if term == NONE:
+        return CrossEntropy()
+    goal, kind = term.split()
+    if kind == "DSMI":
+        return CrossEntropy(InformationLoss(weight, goal), takes_labels=True)
+    return CrossEntropy(EntropyLoss(weight, goal))
+
+
+def findings(rows: Sequence[Row]) -> list[Finding]:
+    """Whether the terms do what they say, and whether that helps."""
+    found = []
+    for labels in distinct(rows, "labels"):
+        of = select(rows, labels=labels)
+        for term in TERMS:
+            name = "DSE auto" if term.endswith("DSE") else "DSMI(Z;Y) auto"
+            sign = -1.0 if term.startswith("lower") else 1.0
+            verb = "lower" if sign < 0 else "higher"
+            claim = f"{labels} labels: {term}, w = {WEIGHTS[-1]:g}: held-out {name} is {verb}"
+            found.append(_differs(of, term, WEIGHTS[-1], name, claim, sign))
+        for term in TERMS:
+            for weight in WEIGHTS:
+                claim = f"{labels} labels: {term}, w = {weight:g}: held-out accuracy is higher"
+                found.append(_differs(of, term, weight, "accuracy", claim, 1.0))
+    return found
+
+
+def _differences(rows: Sequence[Row], term: str, weight: float, name: str) -> list[float]:
+    """With the term less without it, for each seed."""
+    values, without = (
+        {row.cell.seed: row.value for row in select(rows, term=t, weight=w, estimator=name)}
+        for t, w in ((term, weight), (NONE, 0.0))
+    )
+    return [values[seed] - without[seed] for seed in values if seed in without]
+
+
+def _differs(
+    rows: Sequence[Row], term: str, weight: float, name: str, claim: str, sign: float
+) -> Finding:
+    """Holds where the whole 95 % interval of the difference has the sign."""
+    differences = [d for d in _differences(rows, term, weight, name) if math.isfinite(d)]
+    if len(differences) < 2:
+        return Finding(claim, "not measured", None)
+    mean, half = band(differences)
+    measured = f"by {mean:+.4f} (95 %: {mean - half:+.4f} to {mean + half:+.4f})"
+    return Finding(claim, measured, sign * mean - half > 0)
+
+
+def listing(rows: Sequence[Row]) -> Listing:
+    """Means over the seeds of all terms."""
+    names = ("accuracy", *STATISTICS)
+    lines = []
+    for labels in distinct(rows, "labels"):
+        for term in distinct(rows, "term"):
+            for weight in distinct(select(rows, term=term), "weight"):
+                of = select(rows, labels=labels, term=term, weight=weight)
+                cells = [band([row.value for row in select(of, estimator=n)]) for n in names]
+                shown = [f"{mean:.3f} +- {half:.3f}" for mean, half in cells]
+                lines.append([str(labels), f"{term} {weight:g}" if weight else term, *shown])
+    return Listing(
+        f"Held-out pictures, mean and 95 % interval over {len(distinct(rows, 'seed'))} seeds",
+        ["labels", "term, w", *names],
+        lines,
+    )
+
+
+def panels(rows: Sequence[Row]) -> list[Panel]:
+    """Differences from no term, over the weight."""
+    drawn = []
+    for labels in distinct(rows, "labels"):
+        for name in ("accuracy", "DSE auto", "adjusted(Z;Y) auto"):
+            of = select(rows, labels=labels)
+            curves = [
+                Curve(term, {w: _differences(of, term, w, name) for w in WEIGHTS}) for term in TERMS
+            ]
+            drawn.append(
+                Panel(f"{labels} labels", "weight", f"{name}, less without", curves, log_x=True)
+            )
+    return drawn
+
+
+STUDY = Study(
+    name="regularization",
+    title="entropy and information of the representation as a term of the loss",
+    jobs=jobs,
+    measure=measure,
+    findings=findings,
+    panels=panels,
+    listing=listing,
+    parallel=True,
+    records=True,
+    data=courses.DATA,
+)
