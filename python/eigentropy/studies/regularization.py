@@ -45,7 +45,7 @@ def jobs(plan: Plan) -> list[Job]:
     # As many steps for few labels as for many would take longer; so many fit them.
     courses_of = {
         labels: courses.epochs(plan, data, quick=quick, full=full)
-        for labels, quick, full in ((FEW, 200, 400), (many, 50, 200))
+        for labels, quick, full in ((FEW, 200, 400), (many, 30, 200))
     }
     # Small differences take more than three seeds.
     seeds = plan.seeds(quick=5, full=20 if data == "digits" else 5)
