@@ -322,7 +322,7 @@ def test_the_command_writes_and_judges(toy):
 
 def test_the_command_as_json(toy):
     document = json.loads(invoke("toy", "--json", "--seed", "4", "--repetitions", "1").stdout)
-    assert document["settings"] == {"full": False, "seed": 4, "repetitions": 1}
+    assert document["settings"] == {"full": False, "seed": 4, "repetitions": 1, "data": None}
     assert document["findings"][0]["holds"] is True
     assert document["written"] == ["studies/toy.csv", "studies/toy.png"]
     assert (document["rows"], document["measured"], document["listing"]) == (4, 4, None)

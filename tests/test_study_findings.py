@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from eigentropy import studies
-from eigentropy.studies import figures, sets
+from eigentropy.studies import figures, memorization, sets, training
 from eigentropy.studies.rows import Row
 from eigentropy.studies.study import Job, Plan, select
 
@@ -93,7 +93,50 @@ def _models(cell):
     return float(known if agrees else other)
 
 
+def _training(cell):
+    of, kind, done = cell.settings["place"], cell.settings["training"], _done(cell)
+    block = int(of.split()[1]) if of.startswith("block") else 0
+    if cell.estimator.startswith("DSMI(Z;X)"):
+        return 2.0 - 0.1 * block + done
+    if "(Z;Y)" not in cell.estimator:
+        return 1.0 + done
+    if of == training.TRUE:
+        return 0.5 - 0.3 * done
+    return 0.01 if kind == training.PERMUTED else 0.2 + 0.1 * block + done
+
+
+def _done(cell):
+    return cell.settings["epoch"] / cell.settings["epochs"]
+
+
+def _memorization(cell):
+    of, share = cell.settings["place"], cell.settings["share"]
+    return 0.95 if of == memorization.TRAINING or "training" in cell.estimator else 1.0 - share
+
+
+def _forgetting(cell):
+    return 1.0 if _done(cell) <= 0.5 else 0.1
+
+
+def _initialization(cell):
+    size = math.log10(cell.settings["std"])
+    if cell.estimator == "accuracy":
+        return 0.4 - 0.1 * size
+    return 5.0 + size if cell.estimator == "DSE sigma=10" else 8.0 + 0.05 * size
+
+
+def _regularization(cell):
+    if cell.settings["term"] == "none":
+        return 0.5
+    return 0.0 if cell.settings["term"] == "lower DSE" and "DSE" in cell.estimator else 1.0
+
+
 HOLDS = {
+    "training": _training,
+    "memorization": _memorization,
+    "forgetting": _forgetting,
+    "initialization": _initialization,
+    "regularization": _regularization,
     "intuition": _intuition,
     "intrinsic-dimension": _rising,
     "trees": _falling,
@@ -128,6 +171,7 @@ def test_rows_that_contradict_the_claims(name):
     # Signs do not matter to spreads and to an order that is compared with itself.
     spared += ("range used", "moved by scale", "subsets", "DSMI / H(Y)", "labels, adjusted")
     spared += ("on the whole",)
+    spared += ("by heart", "the same at every std", "the lower the initial DSE")
     assert {c for c in set(found) - contradicted if not any(s in c for s in spared)} == set()
     assert contradicted or name in CONTRADICTIONS
 
@@ -139,6 +183,8 @@ CONTRADICTIONS = {
     "dimension": ("stays at 1.3 bits", lambda c: 1.2),
     "subsampling": ("less than 10 %", lambda c: 5.0 * c.settings["share"]),
     "bandwidth": ("", lambda c: _bandwidth(c, auto_is_right=False)),
+    "memorization": ("by heart", lambda c: 0.5),
+    "initialization": ("the lower the initial DSE", lambda c: c.settings["std"]),
     "models": (
         "does: Spearman",
         lambda c: float(len(c.estimator) * c.settings["network"] % 5),
@@ -172,6 +218,42 @@ def test_a_fixed_sigma_that_does_not_measure_the_scale_is_found():
     assert next(v for c, v in found.items() if "measures the scale" in c) is False
     moving = verdicts("sigma-t", lambda c: float(c.settings.get("scale", 1.0)))
     assert next(v for c, v in moving.items() if "sigma = auto does not" in c) is False
+
+
+def test_an_entropy_that_follows_the_scale_is_found():
+    found = verdicts("initialization", lambda c: c.settings["std"])
+    assert [v for c, v in found.items() if "the same at every std" in c] == [False, False]
+
+
+def test_random_labels_that_are_told_apart_on_held_out_pictures_are_found():
+    """A third of what real labels reach is more than a fifth."""
+    leaky = lambda c: _training(c) if _training(c) != 0.01 else 0.4  # noqa: E731
+    found = verdicts("training", leaky)
+    stays = [v for c, v in found.items() if "stays below 20%" in c]
+    assert stays == [False] * 3
+
+
+def test_one_run_of_many_that_does_not_rise_is_told():
+    rows = made_up("training", _training, Plan())
+    where = next(
+        i for i, r in enumerate(rows)
+        if r.cell.estimator == "DSE auto" and r["place"] == "Z" and r["epoch"] == 60
+    )  # fmt: skip
+    rows[where] = replace(rows[where], value=0.5)
+    first = next(
+        f
+        for f in studies.STUDIES["training"].findings(rows)
+        if "supervised: DSE(Z), sigma auto" in f.claim
+    )
+    assert (first.holds, first.measured.split("; ")[1]) == (False, "so in 5 of 6 runs")
+
+
+def test_a_difference_within_the_noise_is_none():
+    def noisy(cell):
+        return 0.5 + 0.1 * (-1) ** cell.seed * (cell.settings["term"] != "none")
+
+    found = verdicts("regularization", noisy, repetitions=4)
+    assert set(found.values()) == {False}
 
 
 def test_the_paper_s_settings_may_rank_well():
