@@ -203,7 +203,13 @@ Full = Annotated[
 ]
 StudyData = Annotated[
     str | None,
-    typer.Option("--data", metavar="NAME", help="Data set of the model zoo: digits."),
+    typer.Option(
+        "--data",
+        metavar="NAME",
+        help="Data set of the studies of networks: digits; those of training also take mnist, "
+        "cifar10 and stl10.",
+        show_default="digits",
+    ),
 ]
 Repetitions = Annotated[
     int | None,
@@ -221,7 +227,7 @@ Processes = Annotated[
         "--processes",
         metavar="N",
         min=1,
-        help="Data sets of bandwidth, or networks of models, that are measured at the same time.",
+        help="Networks that are trained, or data sets of bandwidth, at the same time.",
         show_default="one a core",
     ),
 ]

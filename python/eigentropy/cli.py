@@ -315,8 +315,8 @@ def study_command(
 ) -> None:
     """Run an experiment of the paper, or the model zoo: CSV, figure and verdict.
 
-    Writes DIR/NAME.csv line by line and DIR/NAME.png. The same command goes on where an earlier
-    run was interrupted.
+    Writes DIR/NAME.csv line by line and DIR/NAME.png; studies of training also DIR/runs and
+    DIR/NAME.html. The same command goes on where an earlier run was interrupted.
 
     Example: eigentropy study dimension -o studies
     """
@@ -343,11 +343,22 @@ def study_command(
         )
     drawn = _draw_study(table.with_suffix(".png"), outcome, study.name, plan, warned, quiet)
     written = [table, table.with_suffix(".png")] if drawn else [table]
+    if outcome.runs:
+        written.append(_report_study(table.with_suffix(".html"), outcome, study.title))
     if as_json:
         _console.print_json(_study_document(study.name, plan, outcome, written, warned))
     else:
         _console.print_outcome(study, outcome)
         _console.print_lines([f"written: {' and '.join(map(files.shown, written))}"])
+
+
+def _report_study(path: Path, outcome: Any, title: str) -> Path:
+    """The page of the runs that a study has recorded."""
+    from eigentropy.report import page, read_run
+
+    text = page([read_run(run) for run in outcome.runs], title)
+    write_atomically(path, text.encode())
+    return path
 
 
 def _list_studies(known: dict[str, Any], as_json: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from eigentropy._warnings import warn
 from eigentropy.studies.models import require_sklearn
 from eigentropy.studies.networks import torch_for_networks
 from eigentropy.studies.rows import Cell, Parameter, Row, sorted_parameters
-from eigentropy.studies.study import Job, Plan, select
+from eigentropy.studies.study import Job, Plan, common, run_directory, select
 
 DATA = ("digits", "mnist", "cifar10", "stl10")
 
@@ -156,13 +157,7 @@ def rows(job: Job, found: Iterator[tuple[int, Numbers, float]]) -> Iterator[Row]
                 if cell.settings["epoch"] == epoch and key in numbers:
                     yield Row(cell, numbers[key], float("nan"), seconds)
     except FloatingPointError as error:
-        warn(f"{run_name('the network', job)} is left out: {error}")
-
-
-def run_name(study: str, job: Job) -> str:
-    """A name for the run of a job, unique in its study."""
-    settings = [str(v) for k, v in job.settings.items() if k not in ("epoch", "place", "epochs")]
-    return "-".join([study, job.data, *settings, str(job.seed)]).replace(" ", "_")
+        warn(f"the network of {common(job)} is left out from there on: {error}")
 
 
 def ends(found: Iterable[Row]) -> dict[int, tuple[float, float]]:
@@ -179,6 +174,16 @@ def last(found: Sequence[Row]) -> list[Row]:
     return select(found, epoch=end)
 
 
-def record(runs: Path | None, study: str, job: Job) -> dict[str, Any]:
-    """The monitor's options for a run directory; none where no runs are kept."""
-    return {}
+def record(runs: Path | None, study: str, job: Job) -> Any:
+    """Where the monitor keeps the run of a job for `eigentropy report`, if runs are kept.
+
+    A run that is there was of an earlier try at the job, and goes.
+    """
+    if runs is None:
+        return None
+    from eigentropy.report import Recorder
+
+    path = run_directory(runs, study, job)
+    if (path / "run.json").exists():
+        shutil.rmtree(path)
+    return Recorder(path, settings={"study": study, **common(job), "seed": job.seed})

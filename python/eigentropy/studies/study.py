@@ -69,6 +69,17 @@ class Job:
         return self.cells[0].seed
 
 
+def common(job: Job) -> dict[str, Parameter]:
+    """What tells the training run of a job from others: not what changes within it."""
+    return {k: v for k, v in job.settings.items() if k not in ("epoch", "place")}
+
+
+def run_directory(runs: Path, study: str, job: Job) -> Path:
+    """Where the training run of a job is recorded."""
+    words = [study, job.data, *map(str, common(job).values()), str(job.seed)]
+    return runs / "-".join(words).replace(" ", "_")
+
+
 def make_job(
     data: str,
     settings: dict[str, Parameter],
@@ -161,6 +172,7 @@ class Outcome:
     listing: Listing | None
     measured: int  # rows that this run has added
     notes: list[str]
+    runs: list[Path] = field(default_factory=list)  # recorded ones, of the first seed
 
 
 def run(
@@ -183,9 +195,9 @@ def run(
     ImportError
         An optional package is missing; the message names the extra.
     """
-    jobs = study.jobs(plan)
+    jobs, runs = study.jobs(plan), path.parent / RUNS
     if study.records:
-        study = replace(study, measure=partial(study.measure, runs=path.parent / RUNS))
+        study = replace(study, measure=partial(study.measure, runs=runs))
     cells = [cell for job in jobs for cell in job.cells]
     with opened(study.name, path) as table, reporter(progress, study.name) as callback:
         done = before = len(table.of(cells))
@@ -204,7 +216,9 @@ def run(
         notes.append(f"{missing} of {len(cells)} numbers could not be measured")
     listing = study.listing(rows) if study.listing else None
     added = len(rows) - before
-    return Outcome(rows, study.findings(rows), study.panels(rows), listing, added, notes)
+    recorded = [run_directory(runs, study.name, job) for job in jobs if job.seed == plan.seed]
+    recorded = [run for run in recorded if study.records and run.is_dir()]
+    return Outcome(rows, study.findings(rows), study.panels(rows), listing, added, notes, recorded)
 
 
 def _unfinished(jobs: Sequence[Job], table: Table) -> list[Job]:

@@ -29,6 +29,7 @@ class Network(nn.Module):
         super().__init__()
         self.name, self.width, self.side = name, width, side
         self.body = body
+        self.Z = nn.Identity()  # to be watched, after the blocks of the body
         self.head = nn.Linear(width, classes)
 
     def features(self, X: torch.Tensor) -> torch.Tensor:
@@ -37,7 +38,7 @@ class Network(nn.Module):
         if X.shape[-1] != self.side:
             size = (self.side, self.side)
             X = nn.functional.interpolate(X, size, mode="bilinear", antialias=True)
-        Z: torch.Tensor = self.body(X)
+        Z: torch.Tensor = self.Z(self.body(X))
         return Z
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:

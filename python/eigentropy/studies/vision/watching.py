@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -43,8 +44,8 @@ class Watch:
         Also the information about the input, whose clusters are found once.
     place : str
         What the measured numbers call Z.
-    record : mapping, optional
-        Options of the monitor for a run directory.
+    record : Recorder, optional
+        Of the run.
     """
 
     def __init__(
@@ -57,12 +58,12 @@ class Watch:
         blocks: bool = False,
         clusters: bool = False,
         place: str = Z,
-        record: Mapping[str, Any] | None = None,
+        record: Any = None,
     ) -> None:
         names = [f"body.{name}" for name in BLOCKS[network.name]] if blocks else []
         self.sigma = sigma if isinstance(sigma, str) else f"sigma={sigma:g}"
         self.places = {name: f"block {i}" for i, name in enumerate(names, start=1)}
-        self.places["body"] = place
+        self.places[Z] = place
         self.monitor = Monitor(
             network,
             list(self.places),
@@ -71,16 +72,17 @@ class Watch:
             pooling=pooling(network.name),
             max_points=points,
             sigma=sigma,
-            **(record or {}),
+            record=record,
         )
 
     def __call__(self, epoch: int, values: Mapping[str, float] | None = None) -> Numbers:
         """Measure; `values` are further numbers of this epoch for the record."""
         self.monitor.steps = epoch
+        known = {name: value for name, value in (values or {}).items() if math.isfinite(value)}
         with warnings.catch_warnings():
             # A saturated sigma is a result of the studies.
             warnings.simplefilter("ignore", SaturationWarning)
-            measured = self.monitor.measure()
+            measured = self.monitor.measure(known)
         numbers: Numbers = {}
         for key, value in measured.items():
             kind, _, layer = key.partition("/")
