@@ -150,12 +150,15 @@ def wanted(job: Job) -> list[int]:
 
 def rows(job: Job, found: Iterator[tuple[int, Numbers, float]]) -> Iterator[Row]:
     """The job's rows of (epoch, numbers, seconds); a network that diverges has none from there."""
+    end = wanted(job)[-1]
     try:
         for epoch, numbers, seconds in found:
             for cell in job.cells:
                 key = (str(cell.settings["place"]), cell.estimator)
                 if cell.settings["epoch"] == epoch and key in numbers:
                     yield Row(cell, numbers[key], float("nan"), seconds)
+            if epoch == end:  # the rest of the training would be for nothing
+                return
     except FloatingPointError as error:
         warn(f"the network of {common(job)} is left out from there on: {error}")
 
