@@ -217,7 +217,7 @@ def run(
     listing = study.listing(rows) if study.listing else None
     added = len(rows) - before
     recorded = [run_directory(runs, study.name, job) for job in jobs if job.seed == plan.seed]
-    recorded = [run for run in recorded if study.records and run.is_dir()]
+    recorded = [run for run in recorded if study.records and (run / "values.jsonl").is_file()]
     return Outcome(rows, study.findings(rows), study.panels(rows), listing, added, notes, recorded)
 
 
