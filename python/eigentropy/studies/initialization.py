@@ -172,8 +172,8 @@ def _low_is_better(rows: Sequence[Row], network: str, which: str) -> Finding:
 def _goes_with(rows: Sequence[Row], network: str, sigma: str, which: str) -> Finding:
     said = "sigma = 10" if sigma == "sigma=10" else "sigma auto"
     claim = f"{network}: the lower the initial DSE, {said}, the {which} (Spearman <= -0.5)"
-    claim = claim.replace("the learns faster", "faster it learns").replace(
-        "the ends better", "better it ends"
+    claim = claim.replace("learns faster", "faster it learns").replace(
+        "ends better", "better it ends"
     )
     entropies, values = _initial(rows, sigma), MEASURES[which](rows)
     stds = [std for std in entropies if std in values]
