@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,8 +82,18 @@ def test_the_plugin_has_the_version_of_the_package():
     assert f"eigentropy-cuda13=={version}" in here
 
 
-def test_nothing_imports_the_folder_torch():
+# Which import eigentropy.torch where they measure, and nothing of it before.
+OF_TRAINING = ("initialization.py", "regularization.py")
+
+
+def test_nothing_imports_the_folder_torch_but_the_studies_of_training():
     for path in PACKAGE.rglob("*.py"):
-        if path.parent.name == "torch":
+        in_studies = path.parent.name == "studies" and path.name in OF_TRAINING
+        if path.parent.name in ("torch", "vision") or in_studies:
             continue
         assert "torch" not in set(imports_of(path)), path.name
+
+
+def test_the_studies_are_known_without_torch():
+    code = "import sys; sys.modules['torch'] = None; import eigentropy.studies"
+    subprocess.run([sys.executable, "-c", code], check=True)
