@@ -26,6 +26,9 @@ NAMES = {
 }
 PAPER_SIGMA = 10.0
 
+# Random partitions behind each information: more than a monitor takes, since runs are compared.
+N_NULL = 5
+
 
 class Watch:
     """Measures Z, and the blocks before it if wanted, on a fixed set of pictures.
@@ -72,6 +75,7 @@ class Watch:
             pooling=pooling(network.name),
             max_points=points,
             sigma=sigma,
+            n_null=N_NULL,
             record=record,
         )
 
