@@ -17,6 +17,7 @@ from eigentropy.groups import group_codes
 from eigentropy.operator import MAX_ALPHA, warn_if_saturated
 from eigentropy.spectrum import NOISE_FLOOR_EPS, eigvalsh
 from eigentropy.torch.kernel import Kernel, flat_rows, gaussian_kernel, without_autocast
+from eigentropy.torch.resolvents import logarithm
 
 METHODS = ("auto", "exact")
 GOALS = ("raise", "lower")
@@ -314,22 +315,21 @@ class _Entropy(torch.autograd.Function):
             A, q, d = _operator(kernel.G, settings.alpha)
             if not ctx.needs_input_grad[0]:
                 return _Spectrum(_eigenvalues(A), settings).entropy(A.dtype)
-            eigenvalues, V = _eigenpairs(A)
-            spectrum = _Spectrum(eigenvalues, settings)
-            ctx.save_for_backward(rows, kernel.G, A, q, d, V, spectrum.slopes().to(A.dtype))
+            value, B = _entropy_and_slope(A, d, settings)
+            ctx.save_for_backward(rows, kernel.G, A, q, d, B)
             ctx.sigma, ctx.settings = kernel.sigma, settings
-            return spectrum.entropy(A.dtype)
+            return value
 
     @staticmethod
     def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor, None, None]:
-        """dS/dZ from V g V^T = dS/dA; docs/torch.md has the derivation."""
+        """dS/dZ from B = dS/dA; docs/torch.md has the derivation."""
         if torch.is_grad_enabled():  # PyTorch would take this gradient for a constant
             raise RuntimeError(
                 "the spectral entropy has no second derivative: leave out create_graph=True"
             )
-        rows, G, A, q, d, V, g = ctx.saved_tensors
+        rows, G, A, q, d, B = ctx.saved_tensors
         with without_autocast(rows.device):
-            BA = ((V * g) @ V.T).mul_(A)
+            BA = B * A
             K = A * torch.sqrt(d)[:, None] * torch.sqrt(d)
             b = BA.sum(dim=1)
             u = -b / d  # through the degrees d
@@ -343,6 +343,31 @@ class _Entropy(torch.autograd.Function):
             gradient = torch.addmm(Z * W.sum(dim=1)[:, None], W, Z, alpha=-1.0)
             factor = upstream.to(G.dtype) * (-1.0 / (ctx.sigma**2 * math.log(ctx.settings.base)))
             return (gradient * factor).to(rows.dtype), None, None
+
+
+def _entropy_and_slope(
+    A: torch.Tensor, d: torch.Tensor, settings: Settings
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """S and B = dS/dA in nats; B is V g(Lambda) V^T, of eigenvectors or without."""
+    if settings.t == 1.0 and settings.method == "auto":
+        L = logarithm(A, torch.sqrt(d / d.sum()))
+        if L is not None:
+            return _by_logarithm(A, L, settings)
+    eigenvalues, V = _eigenpairs(A)
+    spectrum = _Spectrum(eigenvalues, settings)
+    return spectrum.entropy(A.dtype), (V * spectrum.slopes().to(A.dtype)) @ V.T
+
+
+def _by_logarithm(
+    A: torch.Tensor, L: torch.Tensor, settings: Settings
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """S(1) = log T - M / T and B = -(log A - M / T) / T, with T = tr A, M = tr A log A."""
+    T = A.diagonal().sum(dtype=torch.float64)
+    M = torch.dot(A.flatten(), L.flatten()).double()
+    nats = torch.log(T) - M / T
+    B = L.mul_(-1.0 / float(T))
+    B.diagonal().add_(float(M / T**2))
+    return (nats.clamp(min=0.0) / math.log(settings.base)).to(A.dtype), B
 
 
 def _operator(G: torch.Tensor, alpha: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
