@@ -267,7 +267,9 @@ def test_what_is_no_batch_is_refused(Z, error, message):
         ({"alpha": 11}, "alpha must be at most 10"),
         ({"t": 0}, "t must be a finite number > 0"),
         ({"base": 1}, "base must not be 1"),
-        ({"method": "stochastic"}, "method must be one of 'auto', 'exact'"),
+        ({"method": "lowrank"}, "method must be one of 'auto', 'exact', 'stochastic'"),
+        ({"tol": 0.0}, "tol must be a finite number > 0"),
+        ({"seed": -1}, "seed must be"),
     ],
 )
 def test_bad_options_are_named(options, message):
