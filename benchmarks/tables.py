@@ -357,6 +357,26 @@ def added(case: dict[str, Any]) -> list[str]:
     return [f"{100 * case['share']:.1f} %", f"every={case['every']}"]
 
 
+def gradients(results: Results) -> str:
+    """Differences to autograd's gradient in float64, beside its largest entry."""
+    header = ["n", "d", "precision", "how", "time", "over autograd", "differs by", "cosine"]
+    rows = [
+        [
+            str(case["n"]),
+            str(case["d"]),
+            case["dtype"],
+            name,
+            time(seconds),
+            times(case["speed"][name]),
+            f"{case['errors'][name]['difference']:.0e}",
+            f"{case['errors'][name]['cosine']:.4f}",
+        ]
+        for case in results["torch_gradient"]["cases"]
+        for name, seconds in case["median_seconds"].items()
+    ]
+    return table(header, rows)
+
+
 # What a block needs, and who writes it.
 BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "eigenvalues": (("eigenvalues",), eigenvalues),
@@ -374,6 +394,7 @@ BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "batch": (("batch",), batch),
     "memory": (("memory",), memory),
     "monitor": (("monitor_cost",), monitor),
+    "gradients": (("torch_gradient",), gradients),
     "figure": (("eigenvalues", "dse"), figure),  # drawn by plot.py
     "report page": (("report_page",), report_page),
     "summary": (("eigenvalues", "dse", "dsmi"), summary),

@@ -155,7 +155,7 @@ class _Moments:
         g = self._g(self.nodes)
         line = torch.stack([torch.ones_like(g), self.nodes], dim=-1)
         c0, c1 = (float(c) for c in self._fit(line, g))
-        rest = (g - c0 - c1 * self.nodes).split(PROBES)
+        rest = torch.split(g - c0 - c1 * self.nodes, PROBES)
         B = c1 * A
         for batch, values in zip(self.batches, rest, strict=True):
             B.addmm_(batch.product(values), batch.z.T, alpha=1.0 / self.count)
