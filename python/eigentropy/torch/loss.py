@@ -93,7 +93,7 @@ class SpectralEntropy(torch.nn.Module):
     method : {"auto", "exact", "stochastic"}
         "auto" computes in float64 for float64 and in float32 for all narrower types, and at t = 1,
         on the CPU, without eigenvectors where the eigenvalues lie close enough together: log A then
-        has an error of 5e-6 (float32) or 1e-9 (float64). "exact" always takes all eigenvectors, in
+        has an error of 2e-5 (float32) or 1e-9 (float64). "exact" always takes all eigenvectors, in
         float64. "stochastic" estimates S and its gradient from random probes, in the precision of
         "auto". Autocast does not reach inside.
     tol : float
