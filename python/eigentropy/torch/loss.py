@@ -332,7 +332,7 @@ class _Entropy(torch.autograd.Function):
             if not ctx.needs_input_grad[0] and settings.method != "stochastic":
                 return _Spectrum(_eigenvalues(A), settings).entropy(A.dtype)
             value, B = _entropy_and_slope(A, d, settings)
-            ctx.save_for_backward(rows, kernel.G, A, q, d, B)
+            ctx.save_for_backward(rows, A, q, d, B)
             ctx.sigma, ctx.settings = kernel.sigma, settings
             return value
 
@@ -343,21 +343,22 @@ class _Entropy(torch.autograd.Function):
             raise RuntimeError(
                 "the spectral entropy has no second derivative: leave out create_graph=True"
             )
-        rows, G, A, q, d, B = ctx.saved_tensors
+        rows, A, q, d, B = ctx.saved_tensors
         with without_autocast(rows.device):
-            BA = B * A
-            K = A * torch.sqrt(d)[:, None] * torch.sqrt(d)
-            b = BA.sum(dim=1)
-            u = -b / d  # through the degrees d
-            W = BA.mul_(2.0).addcmul_(K, u[:, None] + u)
-            if ctx.settings.alpha != 0.0:
-                w = -ctx.settings.alpha / q * (b + K @ u)  # through the densities q
-                W.addcmul_(G, w[:, None] + w)
+            b = (B * A).sum(dim=1)
+            roots = torch.sqrt(d)
+            u = -b / d * roots  # through the degrees d: K_ij = A_ij roots_i roots_j
+            w = torch.zeros_like(u)
+            scale = roots * q**ctx.settings.alpha  # G_ij = A_ij scale_i scale_j
+            if ctx.settings.alpha != 0.0:  # through the densities q
+                w = -ctx.settings.alpha / q * (b + roots * (A @ u)) * scale
+            left, right = torch.stack([u, roots, w, scale], 1), torch.stack([roots, u, scale, w])
+            W = torch.addmm(B, left, right, beta=2.0).mul_(A)
             # dS/dr2 = -W / (2 sigma^2), r2_ij = |z_i - z_j|^2; differences do not see the mean.
-            Z = rows.to(G.dtype)
+            Z = rows.to(A.dtype)
             Z = Z - Z.mean(dim=0)
             gradient = torch.addmm(Z * W.sum(dim=1)[:, None], W, Z, alpha=-1.0)
-            factor = upstream.to(G.dtype) * (-1.0 / (ctx.sigma**2 * math.log(ctx.settings.base)))
+            factor = upstream.to(A.dtype) * (-1.0 / (ctx.sigma**2 * math.log(ctx.settings.base)))
             return (gradient * factor).to(rows.dtype), None, None
 
 

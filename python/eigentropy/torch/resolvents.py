@@ -158,7 +158,7 @@ def logarithm(A: torch.Tensor, top: torch.Tensor) -> torch.Tensor | None:
         return None
     inside = (float(A.trace()) - 1.0) / (n - 1)  # among the others it does not widen the interval
     bulk = torch.addr(A, top, top, alpha=inside - 1.0)
-    lower, upper = spectral_interval(bulk)
+    lower, upper = spectral_interval(bulk.float())  # so many digits are not needed of it
     r = sufficient(lower, upper, TOLERANCE[A.dtype])
     if r is None:
         return None
