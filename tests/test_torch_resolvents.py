@@ -9,10 +9,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
-from eigentropy import _core  # noqa: E402
+from eigentropy import _core, _memory  # noqa: E402
 from eigentropy.torch import SpectralEntropy, resolvents  # noqa: E402
 
-N = 160  # above SMALLEST_N
+N = 256  # SMALLEST_N
 
 
 @pytest.fixture(autouse=True)
@@ -158,6 +158,16 @@ def test_a_matrix_that_is_not_positive_definite_is_left_to_eigenvectors(monkeypa
     A, Q = with_spectrum(np.r_[-0.1, np.linspace(0.1, 0.3, N - 2), 1.0])
     monkeypatch.setattr(resolvents, "spectral_interval", lambda A: (0.1, 0.4))  # is mistaken
     assert resolvents.logarithm(A, Q[:, -1]) is None
+
+
+def test_little_memory_is_left_to_eigenvectors(monkeypatch):
+    A, Q = with_spectrum(np.r_[np.linspace(0.1, 0.3, N - 1), 1.0])
+    monkeypatch.setattr(resolvents, "CHECKED_FROM", N)
+    four = 4 * 8 * N * N  # the bulk, the sum, two of one thread
+    monkeypatch.setattr(_memory, "available", lambda: four - 1.0)
+    assert resolvents.logarithm(A, Q[:, -1]) is None
+    monkeypatch.setattr(_memory, "available", lambda: float(four))
+    assert resolvents.logarithm(A, Q[:, -1]) is not None
 
 
 @pytest.mark.parametrize("n", [1, 2, 63, 64, 65, 200, 523])

@@ -138,9 +138,9 @@ def test_few_rows_are_computed_exactly():
 @pytest.mark.filterwarnings("ignore::eigentropy.SaturationWarning")
 def test_repeated_eigenvalues_leave_the_gradient_finite(case):
     Z = {
-        "copies": rows(10).repeat(20, 1),
-        "all rows equal": torch.full((200, 3), 0.7, dtype=torch.float64),
-        "far from each other": 1e5 * torch.eye(150, dtype=torch.float64),
+        "copies": rows(10).repeat(30, 1),
+        "all rows equal": torch.full((300, 3), 0.7, dtype=torch.float64),
+        "far from each other": 1e5 * torch.eye(300, dtype=torch.float64),
     }[case]
     module, reference = (SpectralEntropy(sigma=1.0, method=m) for m in ("stochastic", "exact"))
     value, slope = value_and_gradient(module, Z)

@@ -15,8 +15,8 @@ from eigentropy.bandwidth import MEDIAN_FACTOR, SAMPLE_ROWS, resolve_sigma
 # Rounding may change the exponent of the kernel by so much; beyond, distances are in float64.
 EXPONENT_ERROR = 1e-5
 
-# Batches of more rows are compared with the memory that there is: kernel, operator and
-# eigenvectors stay until the backward pass, which has three more at a time.
+# Batches of more rows are compared with the memory that there is: for kernel, operator,
+# eigenvectors, their product, and what a solver or the backward pass has beside them.
 CHECKED_FROM = 4096
 MATRICES = 6
 

@@ -17,18 +17,21 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from eigentropy import _core
+from eigentropy import _core, _memory
 
 Doubles = npt.NDArray[np.float64]
 
 # Below so many rows all eigenvectors take no longer.
-SMALLEST_N = 128
+SMALLEST_N = 256
 
 # Absolute error of the logarithm. What float64 is for is below what a training step can see.
 TOLERANCE = {torch.float32: 2e-5, torch.float64: 1e-9}
 
 # An inverse is n^3 operations; so many of them take about half of the time of eigenvectors.
 MAX_POLES = 8
+
+# Of so many rows on, matrices are compared with the memory that there is.
+CHECKED_FROM = 1024
 
 # Products that the interval of the eigenvalues is found with, and how far below it one may be.
 LANCZOS_STEPS = 10
@@ -156,6 +159,8 @@ def logarithm(A: torch.Tensor, top: torch.Tensor) -> torch.Tensor | None:
     n = len(A)
     if n < SMALLEST_N or A.device.type != "cpu" or not bool(torch.isfinite(A[0, 0])):
         return None
+    if n >= CHECKED_FROM and _bytes(A) > _memory.available():
+        return None
     inside = (float(A.trace()) - 1.0) / (n - 1)  # among the others it does not widen the interval
     bulk = torch.addr(A, top, top, alpha=inside - 1.0)
     lower, upper = spectral_interval(bulk.float())  # so many digits are not needed of it
@@ -168,6 +173,12 @@ def logarithm(A: torch.Tensor, top: torch.Tensor) -> torch.Tensor | None:
         return None
     at_inside = r(np.array([inside / upper]))[0] + math.log(upper)
     return L.addr_(top, top, alpha=-at_inside)
+
+
+def _bytes(A: torch.Tensor) -> float:
+    """The bulk, the sum, and two matrices for each thread."""
+    matrices = 2 + 2 * min(torch.get_num_threads(), MAX_POLES)
+    return float(matrices) * A.numel() * A.element_size()
 
 
 def _function(A: torch.Tensor, r: Approximation, upper: float) -> torch.Tensor:
