@@ -16,7 +16,7 @@ from eigentropy._lifetime import version
 ITEM_SIZES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 
 # Status codes of CUDA.
-INVALID_HANDLE, ILLEGAL_ADDRESS = 400, 700
+INVALID_HANDLE, ILLEGAL_ADDRESS, CAPTURED = 400, 700, 900
 
 
 class DeviceError(RuntimeError):
@@ -37,6 +37,7 @@ class State:
     pending: int = 0
     streams: set = field(default_factory=set)
     destroyed: set = field(default_factory=set)
+    captured: set = field(default_factory=set)
     uploads: list = field(default_factory=list)
     calls: list = field(default_factory=list)
 
@@ -61,6 +62,8 @@ def fake_plugin(device_count=2):
         state.streams.add(stream)
         if stream in state.destroyed:
             raise DeviceError("cudaStreamQuery: invalid resource handle", INVALID_HANDLE)
+        if stream in state.captured:
+            raise DeviceError("a CUDA graph is being captured from this stream", CAPTURED)
         if state.pending:
             code, state.pending = state.pending, 0
             raise DeviceError("an earlier call has failed: illegal memory access", code)
@@ -94,6 +97,9 @@ def fake_plugin(device_count=2):
             if self.dtype == "bfloat16":
                 return (values.astype(np.uint32) << 16).view(np.float32)
             return values.astype("float32" if self.dtype == "float16" else self.dtype)
+
+        def keep_stream(self, stream):
+            self._stream = stream
 
         def take(self, rows, stream=0):
             assert rows.dtype == np.int64
@@ -264,6 +270,8 @@ def fake_plugin(device_count=2):
         set_memory=lambda size: setattr(state, "total", size),
         make_stream=lambda: 4242,
         destroy_stream=state.destroyed.add,
+        begin_capture=state.captured.add,
+        end_capture=lambda stream: state.captured.remove(stream) or True,
     )
     core = types.ModuleType("eigentropy_cuda13._core")
     core.__dict__.update(

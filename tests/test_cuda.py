@@ -389,6 +389,36 @@ def test_a_destroyed_stream_is_passed_on(cuda_core, Z):
         eg.dse(array)
 
 
+def test_a_stream_that_is_captured_is_refused_and_its_capture_goes_on(cuda_core, Z):
+    if not hasattr(cuda_core, "emulation"):
+        pytest.skip("needs a capture of the emulated device; the next test is for a real one")
+    eg.dse(Z, device="cuda")
+    stream = cuda_core.emulation.make_stream()
+    operator = eg.DiffusionOperator(Foreign(Z, stream=stream), sigma=1.0)
+    cuda_core.emulation.begin_capture(stream)
+    for compute in (operator.entropy, operator.trace, lambda: eg.dse(Foreign(Z, stream=stream))):
+        with pytest.raises(cuda_core.DeviceError, match="a CUDA graph is being captured") as caught:
+            compute()
+        assert caught.value.code == 900
+    assert cuda_core.emulation.end_capture(stream)
+    same(operator.entropy(), eg.dse(Z, sigma=1.0))
+
+
+@pytest.mark.gpu
+def test_a_graph_of_torch_can_be_captured_in_spite_of_a_call(cuda_core, Z):
+    torch = pytest.importorskip("torch")
+    rows, graph = torch.from_numpy(Z).cuda(), torch.cuda.CUDAGraph()
+    doubled = torch.zeros_like(rows)
+    operator = eg.DiffusionOperator(rows, sigma=1.0)
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+        torch.mul(rows, 2.0, out=doubled)
+        with pytest.raises(cuda_core.DeviceError, match="a CUDA graph is being captured"):
+            operator.entropy()
+    graph.replay()
+    torch.testing.assert_close(doubled, 2.0 * rows)
+    same(operator.entropy(), eg.dse(Z, sigma=1.0))
+
+
 def test_progress_is_told(Z):
     seen = []
     eg.dse(Z, device="cuda", progress=seen.append)

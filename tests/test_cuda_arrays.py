@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -263,6 +266,20 @@ def test_a_tensor_gets_tensors_back(fake_core, torch, torch_gpu, Z):
         np.testing.assert_allclose(on_host(found), wanted, atol=1e-10)
 
 
+def test_tensors_that_are_negated_lazily_are_negated(fake_core, torch, torch_gpu, Z):
+    """The imaginary part of a conjugate has the memory of the other one's."""
+    whole = torch.complex(torch.zeros(40, 6, dtype=torch.float64), torch.from_numpy(Z))
+    tensor = whole.conj().imag
+    assert tensor.is_neg()
+    np.testing.assert_array_equal(rows_of(torch_gpu(tensor)).numpy(), -Z)
+    operator = eg.DiffusionOperator(Z, sigma=1.0)
+    for V in (tensor, tensor[:, 0]):
+        np.testing.assert_allclose(operator @ V, operator @ V.resolve_neg().numpy(), rtol=1e-14)
+    there = eg.DiffusionOperator(torch_gpu(tensor), sigma=1.0)
+    found = on_host(there @ torch_gpu(tensor))
+    np.testing.assert_allclose(found, operator @ -Z, atol=1e-12)
+
+
 def test_labels_in_tensors_are_brought_to_the_host(fake_core, torch, torch_gpu, Z):
     labels = torch.arange(40) % 2
     expected = float(eg.dsmi(Z, labels, n_null=3, sigma=2.0))
@@ -324,6 +341,30 @@ def test_cupy_arrays_are_read_where_they_lie_and_given_back(fake_core, monkeypat
     labels = np.arange(40) % 2
     found = eg.dsmi(cupy.asarray(Z), cupy.asarray(labels), n_null=2, max_points=30)
     assert float(found) == pytest.approx(float(eg.dsmi(Z, labels, n_null=2, max_points=30)))
+
+
+def test_what_is_given_back_keeps_its_stream_of_cupy(cuda_core, monkeypatch, Z):
+    """Its memory goes back in that stream's order, whose number may else be another's by then."""
+    if not hasattr(cuda_core, "emulation"):
+        pytest.skip("what stands in for CuPy has its memory on the host")
+
+    class Stream:
+        ptr = cuda_core.emulation.make_stream()
+
+    cupy = pretend_cupy(monkeypatch)
+    rows = cupy.asarray(Z)
+    cupy.asarray = lambda array: array  # those of the plug-in, as they are
+    current = [Stream()]
+    cupy.cuda.get_current_stream = lambda: current[0]
+    stream = weakref.ref(current[0])
+    operator = eg.DiffusionOperator(rows, sigma=1.0)
+    product = operator @ np.ones(40)
+    current[0] = None
+    gc.collect()
+    assert stream() is not None
+    del product, operator
+    gc.collect()
+    assert stream() is None
 
 
 class DLPackOnly:

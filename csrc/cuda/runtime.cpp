@@ -17,11 +17,28 @@ void check(cudaError_t status, const char* what) {
 
 namespace {
 
+// While a graph is captured from the stream, what it is asked for is recorded and not done, so that
+// there is no result to wait for. cudaStreamIsCapturing is legal then, and cudaStreamQuery is not:
+// it would end the capture with an error. On the default stream it is an error to ask while another
+// stream that waits for this one is captured, and the capture goes on.
+void refuse_capture(cudaStream_t stream) {
+  cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
+  const cudaError_t status = cudaStreamIsCapturing(stream, &capture);
+  if (status != cudaSuccess) cudaGetLastError();  // the caller hears of it here, or by what follows
+  const bool implicit = status == cudaErrorStreamCaptureImplicit;
+  if (!implicit && (status != cudaSuccess || capture == cudaStreamCaptureStatusNone)) return;
+  throw DeviceError(
+      "a CUDA graph is being captured from this stream, or from one that waits for it: what "
+      "eigentropy computes cannot be captured; call it before or after the capture",
+      implicit ? status : cudaErrorStreamCaptureUnsupported);
+}
+
 // cudaStreamQuery says at once if work of anybody on this stream has failed. CUDA remembers what it
 // says as the last error, be it that the stream is busy.
 void check_earlier(cudaStream_t stream) {
   cudaError_t status = cudaGetLastError();
   if (status == cudaSuccess) {
+    refuse_capture(stream);
     status = cudaStreamQuery(stream);
     if (status != cudaSuccess) cudaGetLastError();
   }

@@ -36,7 +36,8 @@ void check(cudaError_t status, const char* what);
 
 // A device and a stream of the caller, on which everything is done in order. While it lives its
 // device is the current one of this thread. Making one throws DeviceError if an earlier call, which
-// was not ours, has failed, or the stream is not one.
+// was not ours, has failed, if a CUDA graph is being captured from the stream, which goes on, or if
+// the stream is not one.
 class Queue {
  public:
   Queue(int device, cudaStream_t stream);

@@ -149,7 +149,7 @@ def _from_torch(tensor: Any, name: str) -> npt.NDArray[Any]:
             f"{name} lies on {tensor.device}, where eigentropy does not compute: pass {name}.cpu()"
         )
     _refuse_sparse(tensor, name)
-    tensor = tensor.detach()
+    tensor = tensor.detach().resolve_conj().resolve_neg()
     if tensor.dtype is torch.bfloat16:  # NumPy has no such type
         tensor = tensor.float()
     array: npt.NDArray[Any] = tensor.numpy()
@@ -189,6 +189,10 @@ class DeviceArray(ABC):
     def stream(self) -> int:
         """The stream in whose order the caller works with it, as a cudaStream_t."""
 
+    def stream_owner(self) -> Any:
+        """What keeps this stream from being destroyed; None where nobody destroys it."""
+        return None  # torch's are there as long as the process is
+
     @abstractmethod
     def astype(self, dtype: str) -> DeviceArray:
         """Converted by its own library; a copy."""
@@ -214,7 +218,7 @@ class _TorchArray(DeviceArray):
     library = "torch"
 
     def __init__(self, tensor: Any) -> None:
-        self.value = tensor.detach()
+        self.value = tensor.detach().resolve_neg()  # (conj(z)).imag is negated only when it is read
         self.device = tensor.device.index
         self.dtype = str(tensor.dtype).removeprefix("torch.")
         self.shape = tuple(tensor.shape)
@@ -257,6 +261,10 @@ class _CupyArray(DeviceArray):
     def stream(self) -> int:
         with self._on_its_device() as cupy:
             return int(cupy.cuda.get_current_stream().ptr)
+
+    def stream_owner(self) -> Any:
+        with self._on_its_device() as cupy:
+            return cupy.cuda.get_current_stream()
 
     def astype(self, dtype: str) -> DeviceArray:
         with self._on_its_device():
@@ -309,6 +317,9 @@ class _ForeignArray(DeviceArray):
     def stream(self) -> int:
         """None: nothing to wait for. 1 is the legacy default stream, which is number 0 here."""
         return 0 if self._stream in (None, 1) else int(self._stream)
+
+    def stream_owner(self) -> Any:
+        return self.value
 
     def astype(self, dtype: str) -> DeviceArray:
         if self.dtype == dtype:

@@ -221,6 +221,13 @@ class Cuda:
         """The stream that is the caller's now."""
         return 0 if self.source is None else int(self.source.stream())
 
+    def _made(self, array: Any) -> Any:
+        """An array of the plug-in that outlives the call, and keeps the stream it was made in."""
+        owner = None if self.source is None else self.source.stream_owner()
+        if owner is not None:
+            array.keep_stream(owner)
+        return array
+
     def rows(self, Z: Any, progress: bool | Callback = False) -> Rows:
         """Z as finite rows (n, d): where it lies, or uploaded from the host."""
         array = device_array(Z, "Z")
@@ -279,7 +286,7 @@ class Cuda:
         A, trace, frobenius2, _ = self._core.matrix(
             rows, sigma, alpha, dtype, progress, self._stream()
         )
-        return A, trace, frobenius2
+        return self._made(A), trace, frobenius2
 
     def eigenpairs(
         self, rows: Rows, sigma: float, alpha: float, dtype: str, k: int, progress: Callback | None
@@ -352,6 +359,9 @@ class Cuda:
         if self.library == "numpy":
             host_product: npt.NDArray[Any] = product.numpy(stream)
             return host_product.reshape(shape)
+        owner = self.source if array is None else array  # in whose stream it was made
+        if owner is not None and owner.stream_owner() is not None:
+            product.keep_stream(owner.stream_owner())
         return returned(self._with_shape(product, shape), self.library, self.index)
 
     def kernel_operator(
@@ -414,7 +424,8 @@ class Cuda:
         if self.library != "other":
             return returned(array, self.library, self.index)
         flat = np.ascontiguousarray(array).reshape(1, -1)
-        return self._with_shape(self._core.upload(flat, self.index, self._stream()), array.shape)
+        flat_there = self._made(self._core.upload(flat, self.index, self._stream()))
+        return self._with_shape(flat_there, array.shape)
 
     def _with_shape(self, array: Any, shape: tuple[int, ...]) -> Any:
         """The same memory, contiguous, with another shape."""

@@ -112,6 +112,7 @@ void bind_arrays(py::module_& module) {
       .def_property_readonly("dtype", &DeviceArray::dtype)
       .def_property_readonly("device", &DeviceArray::device)
       .def_property_readonly("__cuda_array_interface__", &DeviceArray::cuda_array_interface)
+      .def("keep_stream", &DeviceArray::keep_stream, py::arg("stream"))
       .def("numpy", &numpy, py::arg("stream") = 0)
       .def("take", &take, py::arg("rows"), py::arg("stream") = 0);
   module.def("upload", &upload, py::arg("array"), py::arg("device"), py::arg("stream") = 0);

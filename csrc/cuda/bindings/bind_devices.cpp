@@ -58,6 +58,12 @@ void bind_emulation(py::module_& module) {
     check(cudaStreamCreate(&stream), "cudaStreamCreate");
     return reinterpret_cast<std::uintptr_t>(stream);
   });
+  emulation.def("begin_capture", [](std::uintptr_t stream) {
+    emulated::begin_capture(reinterpret_cast<cudaStream_t>(stream));
+  });
+  emulation.def("end_capture", [](std::uintptr_t stream) {
+    return emulated::end_capture(reinterpret_cast<cudaStream_t>(stream));
+  });
   emulation.def("destroy_stream", [](std::uintptr_t stream) {
     check(cudaStreamDestroy(reinterpret_cast<cudaStream_t>(stream)), "cudaStreamDestroy");
   });

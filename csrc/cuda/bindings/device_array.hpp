@@ -24,7 +24,7 @@ inline cudaStream_t stream_of(std::uintptr_t stream) {
 }
 
 // Memory of a device with a shape and strides in bytes. It is the caller's, whose `owner` is kept
-// alive, or ours, given back with the array.
+// alive, or ours, given back with the array in the order of the stream that it was made in.
 class DeviceArray {
  public:
   DeviceArray(std::uintptr_t pointer, std::vector<py::ssize_t> shape,
@@ -49,6 +49,12 @@ class DeviceArray {
   index_t size() const;
   bool is_contiguous() const;
   py::dict cuda_array_interface() const;
+  // Keeps the object of its stream alive until the memory has been given back: the number of a
+  // stream that was destroyed may be another's later, in whose order nobody has asked for it.
+  // What is the caller's goes back in the caller's way.
+  void keep_stream(py::object stream) {
+    if (is_ours_) owner_ = std::move(stream);
+  }
 
   // Its rows, for a two-dimensional array; ValueError for others.
   Source source() const;

@@ -22,6 +22,7 @@ struct Allocation {
 };
 std::map<void*, Allocation> allocations;  // by address
 std::set<cudaStream_t> streams;
+std::map<cudaStream_t, cudaStreamCaptureStatus> captures;
 std::size_t memory_of_device = std::size_t{8} << 30, taken = 0;
 std::size_t shared_of_block = 227 << 10;
 std::atomic<int> pending{cudaSuccess};
@@ -46,9 +47,24 @@ bool is_known(cudaStream_t stream) {
   return streams.count(stream) != 0;
 }
 
+// The default stream waits for all others, so that their captures end with an error, too.
+cudaError_t break_captures(cudaStream_t stream) {
+  const bool is_default = reinterpret_cast<std::uintptr_t>(stream) <= 2;
+  cudaError_t status = cudaSuccess;
+  const std::lock_guard guard(lock);
+  for (auto& [captured, state] : captures) {
+    if (captured != stream && !is_default) continue;
+    state = cudaStreamCaptureStatusInvalidated;
+    status = is_default ? cudaErrorStreamCaptureImplicit : cudaErrorStreamCaptureUnsupported;
+  }
+  return status;
+}
+
 cudaError_t status_of(cudaStream_t stream) {
   const cudaError_t earlier = take_pending();
   if (earlier != cudaSuccess) return told(earlier);
+  const cudaError_t captured = break_captures(stream);
+  if (captured != cudaSuccess) return told(captured);
   return told(is_known(stream) ? cudaSuccess : cudaErrorInvalidResourceHandle);
 }
 
@@ -63,6 +79,16 @@ namespace eigentropy::cuda::emulated {
 thread_local dim3 block_index, block_size, grid_size;
 
 void fail_once(cudaError_t status) { pending = status; }
+void begin_capture(cudaStream_t stream) {
+  const std::lock_guard guard(lock);
+  captures[stream] = cudaStreamCaptureStatusActive;
+}
+bool end_capture(cudaStream_t stream) {
+  const std::lock_guard guard(lock);
+  const bool is_valid = captures.at(stream) == cudaStreamCaptureStatusActive;
+  captures.erase(stream);
+  return is_valid;
+}
 void set_memory(std::size_t bytes) { memory_of_device = bytes; }
 void set_shared_memory(std::size_t bytes) { shared_of_block = bytes; }
 
@@ -107,6 +133,10 @@ const char* cudaGetErrorString(cudaError_t status) {
       return "device not ready";
     case cudaErrorIllegalAddress:
       return "an illegal memory access was encountered";
+    case cudaErrorStreamCaptureUnsupported:
+      return "operation not permitted when stream is capturing";
+    case cudaErrorStreamCaptureImplicit:
+      return "operation would make the legacy stream depend on a capturing blocking stream";
     default:
       return "invalid argument";
   }
@@ -262,6 +292,14 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return status_of(stream); }
 cudaError_t cudaStreamQuery(cudaStream_t stream) { return status_of(stream); }
+cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {
+  if (!is_known(stream)) return told(cudaErrorInvalidResourceHandle);
+  const std::lock_guard guard(lock);
+  const auto found = captures.find(stream);
+  *status = found == captures.end() ? cudaStreamCaptureStatusNone : found->second;
+  const bool is_default = reinterpret_cast<std::uintptr_t>(stream) <= 2;
+  return is_default && !captures.empty() ? told(cudaErrorStreamCaptureImplicit) : cudaSuccess;
+}
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t, unsigned) {
   return status_of(stream);
 }

@@ -29,7 +29,15 @@ enum cudaError_t {
   cudaErrorInvalidDevice = 101,
   cudaErrorInvalidResourceHandle = 400,
   cudaErrorNotReady = 600,
-  cudaErrorIllegalAddress = 700
+  cudaErrorIllegalAddress = 700,
+  cudaErrorStreamCaptureUnsupported = 900,
+  cudaErrorStreamCaptureInvalidated = 901,
+  cudaErrorStreamCaptureImplicit = 906
+};
+enum cudaStreamCaptureStatus {
+  cudaStreamCaptureStatusNone = 0,
+  cudaStreamCaptureStatusActive = 1,
+  cudaStreamCaptureStatusInvalidated = 2
 };
 enum cudaMemcpyKind {
   cudaMemcpyHostToHost,
@@ -105,6 +113,7 @@ cudaError_t cudaStreamCreate(cudaStream_t* stream);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 cudaError_t cudaStreamQuery(cudaStream_t stream);
+cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status);
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
 cudaError_t cudaEventCreate(cudaEvent_t* event);
 cudaError_t cudaEventDestroy(cudaEvent_t event);
@@ -120,6 +129,11 @@ namespace eigentropy::cuda::emulated {
 
 // What a test makes the next call of the runtime return, once: an error of an earlier kernel.
 void fail_once(cudaError_t status);
+// Begins a capture of a stream, as cudaStreamBeginCapture does, of which nothing is recorded: what
+// is asked of the stream, or of the default one, that cannot be captured fails and invalidates it.
+void begin_capture(cudaStream_t stream);
+// Ends it; whether it was still valid.
+bool end_capture(cudaStream_t stream);
 // How much memory the device has; what is taken counts.
 void set_memory(std::size_t bytes);
 // How much of it a block can have to share.

@@ -30,6 +30,47 @@ TEST(Runtime, MemoryThatIsNotThereIsNamed) {
   EXPECT_NE(small.data(), nullptr);
 }
 
+#ifdef EIGENTROPY_CUDA_EMULATED
+// What Queue's error says; empty where there is none.
+std::string refusal(cudaStream_t stream) {
+  try {
+    const Queue queue(0, stream);
+  } catch (const DeviceError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Runtime, AStreamThatIsCapturedIsRefusedAndItsCaptureGoesOn) {
+  cudaStream_t captured, other;
+  check(cudaStreamCreate(&captured), "cudaStreamCreate");
+  check(cudaStreamCreate(&other), "cudaStreamCreate");
+  emulated::begin_capture(captured);
+  for (cudaStream_t stream : {captured, cudaStream_t{nullptr}}) {
+    EXPECT_NE(refusal(stream).find("graph is being captured"), std::string::npos);
+    EXPECT_EQ(cudaGetLastError(), cudaSuccess);
+  }
+  EXPECT_EQ(refusal(other), "");
+  EXPECT_TRUE(emulated::end_capture(captured));
+  EXPECT_EQ(refusal(captured), "");
+
+  // Else the capture above could not have been broken.
+  emulated::begin_capture(captured);
+  EXPECT_EQ(cudaStreamQuery(captured), cudaErrorStreamCaptureUnsupported);
+  EXPECT_FALSE(emulated::end_capture(captured));
+  cudaGetLastError();
+  check(cudaStreamDestroy(captured), "cudaStreamDestroy");
+  check(cudaStreamDestroy(other), "cudaStreamDestroy");
+}
+
+TEST(Runtime, AStreamThatWasDestroyedIsNamed) {
+  cudaStream_t stream;
+  check(cudaStreamCreate(&stream), "cudaStreamCreate");
+  check(cudaStreamDestroy(stream), "cudaStreamDestroy");
+  EXPECT_NE(refusal(stream).find("was destroyed"), std::string::npos);
+}
+#endif
+
 TEST(Runtime, ADeviceThatIsNotThereIsAnError) { EXPECT_THROW(Queue(1000, nullptr), DeviceError); }
 
 }  // namespace
