@@ -13,7 +13,7 @@ import pytest
 import eigentropy as eg
 from data_sets import separated_blobs
 from device_arrays import Foreign, OnAnotherDevice, on_host
-from eigentropy import _core, _cuda, approach, estimation, reference, stochastic
+from eigentropy import _core, _cuda, approach, estimation, half, reference, stochastic
 from eigentropy.approach import Approach
 from eigentropy.compat import dse_dsmi
 from eigentropy.measuring import Settings, measure
@@ -454,6 +454,99 @@ def test_the_matrix_of_an_estimate_is_kept_where_there_is_room(fake_core, large,
         eg.dse(large, method="stochastic", tol=1e-2, sigma=0.6, device="cuda")
     assert made == [True, False]
     assert estimation.ROWS_SHARE < 1
+
+
+# ---- The kernel in half precision --------------------------------------------------------------
+
+
+def only_room_for_halves(monkeypatch):
+    """A matrix of halves fits into a share of the memory, one in float32 does not.
+
+    Of the matrix only: with less memory there is less of a basis, too, and other results.
+    """
+    monkeypatch.setattr(approach, "fits", lambda n, dtype, device: dtype == "float16")
+
+
+def watched_calls(core, monkeypatch):
+    """Names of what was done with operators, in order."""
+    made, plain = [], core.KernelOperator
+
+    class Watched:
+        def __init__(self, *arguments, **options):
+            made.append("kept" if arguments[4] else "matrix-free")
+            self._inner = plain(*arguments, **options)
+
+        def __getattr__(self, name):
+            if name == "keep_in_half":
+                made.append("half")
+            return getattr(self._inner, name)
+
+    monkeypatch.setattr(core, "KernelOperator", Watched)
+    return made
+
+
+@pytest.mark.parametrize("tol", [1e-3, 1e-2])
+def test_an_estimate_in_half_precision_is_that_of_the_cpu(cuda_core, rng, monkeypatch, tol):
+    Z = rng.normal(size=(300, 20))
+    options = {"method": "stochastic", "tol": tol, "sigma": 2.0, "seed": 3}
+    expected = eg.dse(Z, **options)
+    only_room_for_halves(monkeypatch)
+    made = watched_calls(cuda_core, monkeypatch)
+    found = eg.dse(Z, device="cuda", **options)
+    assert made == ["matrix-free", "half"]
+    assert float(found) == pytest.approx(float(expected), rel=0.1 * tol)
+    assert float(found) != float(expected)
+
+
+def test_half_precision_is_given_up_where_it_counts(cuda_core, monkeypatch):
+    """Most eigenvalues near 0: the noise of rounding is most of what they add."""
+    Z = pytest.importorskip("sklearn.datasets").make_swiss_roll(500, random_state=2)[0]
+    options = {"method": "stochastic", "sigma": 10.0}
+    expected = eg.dse(Z, **options)
+    assert eg.DiffusionOperator(Z, sigma=10.0).trace() < half.SMALLEST_TRACE
+    only_room_for_halves(monkeypatch)
+    made = watched_calls(cuda_core, monkeypatch)
+    same(eg.dse(Z, device="cuda", **options), expected, "float32")
+    assert made == ["matrix-free"]
+    monkeypatch.setattr(half, "SMALLEST_TRACE", 0.0)
+    same(eg.dse(Z, device="cuda", **options), expected, "float32")
+    assert made == ["matrix-free", "matrix-free", "half", "matrix-free"]
+    monkeypatch.setattr(half, "SHARE", 1e9)
+    wrong = eg.dse(Z, device="cuda", **options)
+    assert abs(float(wrong) / float(expected) - 1) > 5e-4  # so it had to be given up
+
+
+def test_the_information_of_groups_in_half_precision_is_that_of_the_cpu(
+    cuda_core, rng, monkeypatch
+):
+    Z, labels = rng.normal(size=(520, 20)), np.repeat([0, 1], 260)
+    options = {"method": "stochastic", "tol": 1e-2, "n_null": 2, "sigma": 2.0}
+    expected = eg.dsmi(Z, labels, **options)
+    only_room_for_halves(monkeypatch)
+    made = watched_calls(cuda_core, monkeypatch)
+    found = eg.dsmi(Z, labels, device="cuda", **options)
+    assert "half" in made
+    assert float(found) == pytest.approx(float(expected), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("tol", "dtype", "total", "expected"),
+    [
+        (1e-3, None, 6.0, True),
+        (1e-3, "float32", 6.0, True),
+        (half.SMALLEST_TOL / 2, None, 6.0, False),  # too much for this tolerance
+        (1e-3, "float64", 6.0, False),
+        (1e-3, None, 3.9, False),  # not even that fits
+        (1e-3, None, 8.1, False),  # float32 fits
+    ],
+)
+def test_half_precision_is_tried_only_where_there_is_room_for_no_more(
+    fake_core, large, tol, dtype, total, expected
+):
+    device = eg.DiffusionOperator(large, device="cuda")._device
+    fake_core.state.total = total * 600**2
+    assert Approach(tol=tol, dtype=dtype).on(device).in_half(600) is expected
+    assert not Approach(tol=tol, dtype=dtype).in_half(600)  # on the host
 
 
 def test_the_operator_of_the_stand_in_is_the_definition(fake_core, Z):

@@ -2,6 +2,8 @@
 // matrix is seen as its transpose.
 #pragma once
 
+#include <cuda_fp16.h>
+
 #include "cuda/handles.hpp"
 
 namespace eigentropy::cuda::blas {
@@ -36,6 +38,21 @@ inline void gemm(const BlasHandle& handle, index_t m, index_t n, index_t k, doub
   check(cublasDgemmStridedBatched_64(handle, A.op, B.op, m, n, k, &alpha, A.data, A.ld, A.step,
                                      B.data, B.ld, B.step, &beta, C.data, C.ld, C.step, count),
         "cublasDgemmStridedBatched");
+}
+
+// The same of halves, multiplied exactly and added in single precision, on tensor cores, which the
+// handle's own mode leaves out.
+inline void gemm(const BlasHandle& handle, index_t m, index_t n, index_t k, float alpha,
+                 const Factor<__half>& A, const Factor<__half>& B, float beta,
+                 const Result<float>& C, index_t count = 1) {
+  if (m == 0 || n == 0 || count == 0) return;
+  check(cublasSetMathMode(handle, CUBLAS_DEFAULT_MATH), "cublasSetMathMode");
+  const cublasStatus_t status = cublasGemmStridedBatchedEx_64(
+      handle, A.op, B.op, m, n, k, &alpha, A.data, CUDA_R_16F, A.ld, A.step, B.data, CUDA_R_16F,
+      B.ld, B.step, &beta, C.data, CUDA_R_32F, C.ld, C.step, count, CUBLAS_COMPUTE_32F,
+      CUBLAS_GEMM_DEFAULT);
+  check(cublasSetMathMode(handle, CUBLAS_PEDANTIC_MATH), "cublasSetMathMode");
+  check(status, "cublasGemmStridedBatchedEx");
 }
 
 }  // namespace eigentropy::cuda::blas

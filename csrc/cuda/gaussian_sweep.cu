@@ -1,5 +1,7 @@
 #include "cuda/gaussian_sweep.hpp"
 
+#include <cuda_fp16.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -170,25 +172,34 @@ __global__ void add_parts(const double* all_sums, index_t rows_of_tiles, index_t
   }
 }
 
-// G <- the tile, where its columns, which lie behind each other, are rows of G.
+// to <- a pack of the tile's entries, as they are or rounded to half.
 template <class T>
+__device__ void write_pack(T* to, const T* tile) {
+  store_pack(to, load_pack(tile));
+}
+__device__ void write_pack(__half* to, const float* tile) {
+  for (int k = 0; k < TileShape<float>::pack; ++k) to[k] = __float2half_rn(tile[k]);
+}
+
+// G <- the tile, where its columns, which lie behind each other, are rows of G.
+template <class T, class Entry>
 __device__ void write_columns(const T* tile, int tile_i, int tile_j, index_t n, index_t stride,
-                              T* G) {
+                              Entry* G) {
   using Shape = TileShape<T>;
-  T* const corner = G + static_cast<index_t>(tile_j) * Shape::side * stride +
-                    static_cast<index_t>(tile_i) * Shape::side;
+  Entry* const corner = G + static_cast<index_t>(tile_j) * Shape::side * stride +
+                        static_cast<index_t>(tile_i) * Shape::side;
   for (int element = static_cast<int>(threadIdx.x) * Shape::pack;
        element < Shape::side * Shape::side; element += Shape::threads * Shape::pack) {
     const int j = element / Shape::side;
     if (static_cast<index_t>(tile_j) * Shape::side + j >= n) continue;
-    store_pack(corner + j * stride + element % Shape::side, load_pack(tile + element));
+    write_pack(corner + j * stride + element % Shape::side, tile + element);
   }
 }
 
 // Each tile of the upper triangle is computed once and written twice.
-template <class T>
+template <class T, class Entry>
 __global__ void __launch_bounds__(TileShape<T>::threads, 2)
-    write_tiles(TileRows<T> X, index_t first_row_of_tiles, index_t n, T* G) {
+    write_tiles(TileRows<T> X, index_t first_row_of_tiles, index_t n, Entry* G) {
   using Shape = TileShape<T>;
   T* const tile = shared_memory<T>();
   T* const slices = tile + Shape::side * Shape::side;
@@ -453,11 +464,11 @@ void gaussian_sweep(const Queue& queue, const PackedRows<T>& X, Entries entries,
   }
 }
 
-template <class T>
-void write_gaussian(const Queue& queue, const PackedRows<T>& X, T* G, Stage& stage) {
+template <class T, class Entry>
+void write_gaussian(const Queue& queue, const PackedRows<T>& X, Entry* G, Stage& stage) {
   const SweepPlan plan = plan_of(X, 0, wanted_blocks(queue));
   for_each_launch(queue, X.tiles(), plan.rows_of_tiles, stage, [&](index_t first, index_t count) {
-    launch(queue, write_tiles<T>,
+    launch(queue, write_tiles<T, Entry>,
            dim3(static_cast<unsigned>(count), static_cast<unsigned>(plan.parts)),
            TileShape<T>::threads, TileShape<T>::shared_bytes(0), tile_rows(X), first, X.n, G);
   });
@@ -473,6 +484,7 @@ void write_gaussian(const Queue& queue, const PackedRows<T>& X, T* G, Stage& sta
 EIGENTROPY_INSTANTIATE(float)
 EIGENTROPY_INSTANTIATE(double)
 #undef EIGENTROPY_INSTANTIATE
+template void write_gaussian(const Queue&, const PackedRows<float>&, __half*, Stage&);
 // Results in float32, of which those of double are the others.
 template void gaussian_sweep(const Queue&, const PackedRows<float>&, Entries, const double*,
                              const float*, index_t, float*, Stage&);

@@ -57,10 +57,10 @@ void gaussian_sweep(const Queue& queue, const PackedRows<T>& X, Entries entries,
 template <class T>
 index_t sweep_launches(const Queue& queue, const PackedRows<T>& X, index_t m);
 
-// Writes G, both triangles: row i begins at G + i * X.stride. `stage` has
-// sweep_launches(queue, X, 0) tasks.
-template <class T>
-void write_gaussian(const Queue& queue, const PackedRows<T>& X, T* G, Stage& stage);
+// Writes G, both triangles: row i begins at G + i * X.stride. Entry is T, or half for float.
+// `stage` has sweep_launches(queue, X, 0) tasks.
+template <class T, class Entry>
+void write_gaussian(const Queue& queue, const PackedRows<T>& X, Entry* G, Stage& stage);
 
 // How a sweep is cut up. A launch is so many rows of tiles that it does not take long, and where
 // that leaves multiprocessors idle, several blocks share a row of tiles, and their sums are added

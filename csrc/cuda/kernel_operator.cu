@@ -4,11 +4,14 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <stdexcept>
+#include <type_traits>
 #include <utility>
 
 #include "core/gaussian.hpp"
 #include "cuda/blas.hpp"
 #include "cuda/reductions.hpp"
+#include "cuda/stripe_sums.hpp"
 
 namespace eigentropy::cuda {
 namespace {
@@ -29,25 +32,6 @@ __global__ void sum_rows(const T* G, index_t stride, index_t n, const double* fa
   }
   sum = block_reduce<threads>(sum, shared, Plus{});
   if (threadIdx.x == 0) out[blockIdx.x] = factors[blockIdx.x] * sum;
-}
-
-// Of the products of single precision that are added in float64, each sums over so many columns of
-// G. A sum of n products of one sign, rounded n times, is off by some sqrt(n / 3) 2^-25 of itself
-// (1024: 6e-7; 50 000: 4e-6, more than the estimates made of it allow).
-constexpr index_t stripe_columns = 1024;
-// Products of so many stripes are in memory before they are added: there is more to do at once, and
-// the sums are read and written less often.
-constexpr index_t stripes_at_once = 8;
-
-// sums <- the sum of `count` arrays of that size, and what was there.
-template <class T>
-__global__ void add_products(const T* products, index_t count, index_t size, bool first,
-                             double* sums) {
-  const index_t place = static_cast<index_t>(blockIdx.x) * threads + threadIdx.x;
-  if (place >= size) return;
-  double sum = first ? 0.0 : sums[place];
-  for (index_t p = 0; p < count; ++p) sum += static_cast<double>(products[p * size + place]);
-  sums[place] = sum;
 }
 
 // out_ic <- factors_i sums_ic
@@ -135,38 +119,44 @@ void KernelOperator<T>::multiply(const Queue& queue, const T* V, T* out, index_t
   if (!has_matrix()) {
     return gaussian_sweep<T, T>(queue, X_, Entries::plain, on_device_.data(), V, m, out, stage);
   }
-  multiply_matrix(queue, V, out, m);
+  if constexpr (std::is_same_v<T, float>) {
+    if (half_.is_there()) half_.multiply(queue, on_device_.data(), V, m, out);
+  }
+  if (matrix_.size() > 0) multiply_matrix(queue, V, out, m);
   stage.finish_task();
 }
 
 // diag(s) sum over stripes J of G_.J (diag(s) V)_J
 template <class T>
 void KernelOperator<T>::multiply_matrix(const Queue& queue, const T* V, T* out, index_t m) const {
-  const index_t wanted = sweep_override().stripe, stripe = wanted > 0 ? wanted : stripe_columns;
-  const index_t size = n_ * m, stripes = (n_ + stripe - 1) / stripe, whole = n_ / stripe;
+  const index_t size = n_ * m;
   const DeviceBuffer<T> scaled(queue, size);
   scale_vectors<T>(queue, {V, n_, m, 0, m, on_device_.data()}, scaled.data(), n_, m);
-  const DeviceBuffer<T> products(queue, std::min(stripes, stripes_at_once) * size);
-  const DeviceBuffer<double> sums(queue, size);
   const BlasHandle blas(queue);
   const auto multiply_stripes = [&](index_t first, index_t count, index_t columns, T* to) {
     // Row-major and symmetric: (G W)^T = W^T G.
-    const blas::Factor<T> W{scaled.data() + first * stripe * m, m, stripe * m, CUBLAS_OP_N};
-    const blas::Factor<T> G{matrix_.data() + first * stripe, X_.stride, stripe, CUBLAS_OP_N};
+    const blas::Factor<T> W{scaled.data() + first * m, m, columns * m, CUBLAS_OP_N};
+    const blas::Factor<T> G{matrix_.data() + first, X_.stride, columns, CUBLAS_OP_N};
     blas::gemm(blas, m, n_, columns, T(1), W, G, T(0), blas::Result<T>{to, m, size}, count);
   };
-  const unsigned blocks = blocks_for(size, threads);
-  for (index_t first = 0; first < stripes; first += stripes_at_once) {
-    const index_t end = std::min(stripes, first + stripes_at_once);
-    const index_t in_full = std::min(whole, end) - first;
-    if (in_full > 0) multiply_stripes(first, in_full, stripe, products.data());
-    if (end > whole) {
-      multiply_stripes(whole, 1, n_ - whole * stripe, products.data() + in_full * size);
-    }
-    launch(queue, add_products<T>, blocks, threads, 0, products.data(), end - first, size,
-           first == 0, sums.data());
+  const auto sums = sum_over_stripes<T>(queue, n_, size, multiply_stripes);
+  launch(queue, scale_rows<T>, blocks_for(size, threads), threads, 0, sums.data(),
+         on_device_.data(), n_, m, out);
+}
+
+template <class T>
+void KernelOperator<T>::keep_in_half(const Queue& queue, Control& control) {
+  const Range range("KernelOperator::keep_in_half");
+  if constexpr (std::is_same_v<T, float>) {
+    if (has_matrix()) return;
+    frobenius2(queue, control);  // the rows are needed for it
+    Stage stage(control, 0.0, 1.0, sweep_launches(queue, X_, 0));
+    half_ = HalfMatrix(queue, X_, stage);
+    X_.x = DeviceBuffer<T>();
+    queue.synchronize();  // other streams may use it from now on
+  } else {
+    throw std::invalid_argument("G is kept in half precision for products in float32 only");
   }
-  launch(queue, scale_rows<T>, blocks, threads, 0, sums.data(), on_device_.data(), n_, m, out);
 }
 
 template class KernelOperator<float>;

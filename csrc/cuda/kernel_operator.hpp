@@ -6,6 +6,7 @@
 #include "core/control.hpp"
 #include "core/kernel_operator.hpp"
 #include "cuda/gaussian_sweep.hpp"
+#include "cuda/half_matrix.hpp"
 #include "cuda/rows.hpp"
 #include "cuda/runtime.hpp"
 
@@ -22,14 +23,15 @@ namespace eigentropy::cuda {
 //
 // Bytes on the device, n and d rounded up to tiles, T = 4 or 8:
 //   n (d + 1) T          the rows, transposed, and their |x|^2; twice that while it is made
-//   n^2 T                or the matrix, once it is there
+//   n^2 T                or the matrix, once it is there, 2 n^2 for that in half precision
 //   16 n                 s and the weights of a pass
 // A product takes n m T for the scaled vectors and, without the matrix, at most some 200 MB for
-// sums in float64, whatever n is; with it, n m (8 + 8 T) for those of stripes of its columns.
+// sums in float64, whatever n is; with it, n m (8 + 8 T) for those of stripes of its columns, twice
+// that and 4 n m with one in half precision.
 //
-// A matrix in float16 with products in float32 would halve the n^2 T and the time to read it, which
-// is what a product with few vectors takes: entries are in [0, 1], and an error of 2^-11 in each
-// would be far above float32's. It is not built.
+// keep_in_half: G in float16 for an operator of float. Sums over G are done by then, and of the
+// exact one. A then differs from the operator that they belong to by rounding of 2^-11 in each
+// entry, which python/eigentropy/half.py says when to allow.
 //
 // All functions may be called from several threads at once, each with a queue of its own on the
 // operator's device. It must outlive what they asked for, and the stream with which it was made
@@ -49,6 +51,12 @@ class KernelOperator {
   const Buffer<double>& degrees() const { return degrees_; }
   const Buffer<double>& scaling() const { return s_; }
 
+  // Keeps G in half precision from now on, and no rows, for operators of float without a matrix;
+  // invalid_argument for others of double. All that is known of A stays that of the exact G, and
+  // frobenius2 is among it then. For before others use the operator. After Interrupted or
+  // OutOfDeviceMemory it is as it was.
+  void keep_in_half(const Queue& queue, Control& control);
+
   // |A|_F^2. The first call takes a pass over G and waits for it.
   double frobenius2(const Queue& queue, Control& control) const;
 
@@ -63,11 +71,12 @@ class KernelOperator {
   Buffer<double> row_sums(const Queue& queue, Entries entries, const Buffer<double>& factors,
                           Stage& stage) const;
   void multiply_matrix(const Queue& queue, const T* V, T* out, index_t m) const;
-  bool has_matrix() const { return matrix_.size() > 0; }
+  bool has_matrix() const { return matrix_.size() > 0 || half_.is_there(); }
 
   index_t n_;
   PackedRows<T> X_;                 // without its rows, once there is the matrix
   DeviceBuffer<T> matrix_;          // n x X_.stride
+  HalfMatrix half_;                 // or that
   DeviceBuffer<double> on_device_;  // s
   double trace_ = 0.0, kernel_sum_ = 0.0;
   Buffer<double> degrees_, s_;

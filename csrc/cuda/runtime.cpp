@@ -17,20 +17,24 @@ void check(cudaError_t status, const char* what) {
 
 namespace {
 
-// While a graph is captured from the stream, what it is asked for is recorded and not done, so that
-// there is no result to wait for. cudaStreamIsCapturing is legal then, and cudaStreamQuery is not:
-// it would end the capture with an error. On the default stream it is an error to ask while another
-// stream that waits for this one is captured, and the capture goes on.
-void refuse_capture(cudaStream_t stream) {
+// Whether a graph is captured from the stream, or from one that waits for the default one, which is
+// an error to ask on that, and the capture goes on.
+bool is_captured(cudaStream_t stream) {
   cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
   const cudaError_t status = cudaStreamIsCapturing(stream, &capture);
-  if (status != cudaSuccess) cudaGetLastError();  // the caller hears of it here, or by what follows
-  const bool implicit = status == cudaErrorStreamCaptureImplicit;
-  if (!implicit && (status != cudaSuccess || capture == cudaStreamCaptureStatusNone)) return;
+  if (status == cudaSuccess) return capture != cudaStreamCaptureStatusNone;
+  cudaGetLastError();  // the caller hears of it by what follows
+  return status == cudaErrorStreamCaptureImplicit;
+}
+
+// What a captured stream is asked for is recorded and not done, so that there is no result to wait
+// for. cudaStreamQuery would end the capture with an error.
+void refuse_capture(cudaStream_t stream) {
+  if (!is_captured(stream)) return;
   throw DeviceError(
       "a CUDA graph is being captured from this stream, or from one that waits for it: what "
       "eigentropy computes cannot be captured; call it before or after the capture",
-      implicit ? status : cudaErrorStreamCaptureUnsupported);
+      cudaErrorStreamCaptureUnsupported);
 }
 
 // cudaStreamQuery says at once if work of anybody on this stream has failed. CUDA remembers what it
@@ -123,8 +127,12 @@ void give_back(void* memory, int device, cudaStream_t stream) noexcept {
   int current = device;
   cudaGetDevice(&current);
   if (current != device) cudaSetDevice(device);
-  if (cudaFreeAsync(memory, stream) != cudaSuccess) {
+  if (is_captured(stream) || cudaFreeAsync(memory, stream) != cudaSuccess) {
+    // The memory is no part of the graph. cudaFree is legal beside a capture in this mode only.
+    cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
+    cudaThreadExchangeStreamCaptureMode(&mode);
     cudaFree(memory);
+    cudaThreadExchangeStreamCaptureMode(&mode);
     cudaGetLastError();  // nobody else's
   }
   if (current != device) cudaSetDevice(current);

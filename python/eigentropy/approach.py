@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from eigentropy import half
 from eigentropy._devices import HOST, Device
 from eigentropy._options import METHODS, one_of, positive, working_dtype
 from eigentropy.stochastic import FLOOR, PROBES, SKETCHED, supports
@@ -154,9 +155,27 @@ class Approach:
         return fits(n // (1.0 / share), self.product_dtype, self.device)
 
 
+    def in_half(self, n: int) -> bool:
+        """Whether an estimate of n rows tries to keep the matrix in half precision.
+
+        On a GPU, where there is room for that and not for more, and what rounding does to S can be
+        far below `tol`: eigentropy.half has the rest of the rule.
+        """
+        return (
+            self.device.on_gpu
+            and self.product_dtype == "float32"
+            and self.tol >= half.SMALLEST_TOL
+            and not self.explicit(n)
+            and fits(n, "float16", self.device)
+        )
+
+
+SIZES = {"float16": 2.0, "float32": 4.0, "float64": 8.0}
+
+
 def fits(n: float, dtype: str, device: Device = HOST) -> bool:
     """Whether an n x n matrix leaves enough memory free."""
-    size = 4.0 if dtype == "float32" else 8.0
+    size = SIZES[dtype]
     return size * n**2 <= MATRIX_SHARE * device.available()
 
 

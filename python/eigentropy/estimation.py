@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from eigentropy import half
 from eigentropy._progress import Callback, reporter
 from eigentropy._warnings import warn
 from eigentropy.approach import LOW_RANK_SHARE, SMOOTH_TRACE, Approach
@@ -30,6 +31,9 @@ class KernelOperator(Products, Protocol):
     @property
     def scaling(self) -> Doubles:
         """S with A = diag(s) G diag(s)."""
+
+    def keep_in_half(self, progress: Callback | None = None) -> None:
+        """Keep G in half precision for products in float32; that of a GPU has it."""
 
 
 def kernel_operator(
@@ -72,9 +76,7 @@ def stochastic_entropies(
             del A
             return low_rank_entropies(operator, base, approach.tol, quick=True)
     with reporter(operator._progress, "estimate") as progress:
-        spectrum = estimate(
-            A, times, approach.tol, operator.seed, progress, dtype=dtype, device=operator._device
-        )
+        spectrum = _spectrum(operator, A, None, times, approach, operator.seed, progress)
     has_met = all(spectrum.meets(t) for t in times)
     if not has_met and approach.method == "auto" and approach.fits_exactly(operator.n):
         return None
@@ -91,11 +93,30 @@ def estimated_spectrum(
     seed: int,
 ) -> tuple[SpectralEstimate, float]:
     """The spectrum of some of the rows by themselves, or of all, and the sum of their kernel."""
-    dtype = approach.product_dtype
     n = operator.n if rows is None else len(rows)
-    A = kernel_operator(operator, dtype, approach.explicit(n), None, rows)
-    spectrum = estimate(A, times, approach.tol, seed, dtype=dtype, device=operator._device)
-    return spectrum, A.kernel_sum
+    A = kernel_operator(operator, approach.product_dtype, approach.explicit(n), None, rows)
+    return _spectrum(operator, A, rows, times, approach, seed, None), A.kernel_sum
+
+
+def _spectrum(
+    operator: DiffusionOperator,
+    A: KernelOperator,
+    rows: Any,
+    times: Sequence[float],
+    approach: Approach,
+    seed: int,
+    progress: Callback | None,
+) -> SpectralEstimate:
+    """The estimate by products with A, which may keep G in half precision if that does."""
+    dtype, tol, device = approach.product_dtype, approach.tol, operator._device
+    if approach.in_half(A.n) and half.may_be_tried(A):
+        width = half.noise(A)
+        A.keep_in_half()
+        spectrum = estimate(A, times, tol, seed, progress, dtype=dtype, device=device)
+        if half.is_good_enough(spectrum, times, width, tol):
+            return spectrum
+        A = kernel_operator(operator, dtype, False, None, rows)
+    return estimate(A, times, tol, seed, progress, dtype=dtype, device=device)
 
 
 def estimated_entropy(

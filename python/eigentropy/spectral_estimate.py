@@ -151,6 +151,23 @@ class SpectralEstimate:
         growth: Doubles = -t * moments / T
         return growth if t in T_IS_KNOWN else growth + powers * (1.0 + t * M / T) / T
 
+    def blurred(self, t: float, width: float) -> float:
+        """By how much S(t) may change, in nats, when noise of this standard deviation blurs the nodes.
+
+        Each goes to both sides, but not below 0, and all changes are taken to have one sign. The
+        rule with a node at 0 has as many eigenvalues there as there can be.
+        """
+        changes = []
+        for which in (0, 1):
+            by_probe = [(batch[-1][which], 1.0 / self.probes) for batch in self._batches]
+            total = 0.0
+            for rule, share in [(self._sketch[-1][which], 1.0), *by_probe]:
+                x, weights = rule.nodes, share * rule.weights.sum(axis=0)
+                sides = self.influence(t, x + width) + self.influence(t, np.maximum(x - width, 0.0))
+                total += float(np.abs(0.5 * sides - self.influence(t, x)) @ weights)
+            changes.append(total)
+        return max(changes)
+
     def _by_rule(self, step: int, which: int, t: float) -> tuple[float, Doubles]:
         """S(t) by one rule, and what each probe adds to it, to first order."""
         powers, moments = self._traces(step, which, t)

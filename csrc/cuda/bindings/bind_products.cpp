@@ -20,7 +20,7 @@ using eigentropy::bindings::with_dtype;
 using Indices = py::array_t<index_t, py::array::c_style | py::array::forcecast>;
 
 template <class T>
-using Shared = std::shared_ptr<const KernelOperator<T>>;
+using Shared = std::shared_ptr<KernelOperator<T>>;
 
 // A of some rows of Z, or of all; dtype is that of its tiles and of its vectors.
 class Operator {
@@ -40,8 +40,8 @@ class Operator {
           some.chosen = on_device.data();
           some.rows = chosen->size();
         }
-        return Shared<T>(std::make_shared<const KernelOperator<T>>(
-            queue, center_rows<T>(queue, some), options, control));
+        return std::make_shared<KernelOperator<T>>(queue, center_rows<T>(queue, some), options,
+                                                   control);
       };
       A_ = run_interruptible(compute, progress);
     });
@@ -64,6 +64,20 @@ class Operator {
                 return A->frobenius2(queue, control);
               },
               py::none());
+        },
+        A_);
+  }
+
+  // Keeps G in half precision for the products that follow.
+  void keep_in_half(const py::object& progress) {
+    std::visit(
+        [&](const auto& A) {
+          const auto compute = [A, device = device_, stream = stream_](Control& control) {
+            const Queue queue(device, stream_of(stream));
+            A->keep_in_half(queue, control);
+            return true;
+          };
+          run_interruptible(compute, progress);
         },
         A_);
   }
@@ -147,6 +161,7 @@ void bind_products(py::module_& module) {
                              [](const Operator& A) {
                                return A.get([](const auto& a) { return copy_of(a.scaling()); });
                              })
+      .def("keep_in_half", &Operator::keep_in_half, py::arg("progress") = py::none())
       .def("matmul", &Operator::matmul, py::arg("V"), py::arg("progress") = py::none());
   module.def("symmetric_product", &symmetric_product, py::arg("A"), py::arg("V"),
              py::arg("stream") = 0);

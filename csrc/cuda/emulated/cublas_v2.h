@@ -15,6 +15,9 @@ enum cublasStatus_t {
 };
 enum cublasOperation_t { CUBLAS_OP_N = 0, CUBLAS_OP_T = 1 };
 enum cublasFillMode_t { CUBLAS_FILL_MODE_LOWER = 0, CUBLAS_FILL_MODE_UPPER = 1 };
+enum cudaDataType { CUDA_R_32F = 0, CUDA_R_64F = 1, CUDA_R_16F = 2 };
+enum cublasComputeType_t { CUBLAS_COMPUTE_32F = 68 };
+enum cublasGemmAlgo_t { CUBLAS_GEMM_DEFAULT = -1 };
 enum cublasMath_t { CUBLAS_DEFAULT_MATH = 0, CUBLAS_PEDANTIC_MATH = 2 };
 
 const char* cublasGetStatusString(cublasStatus_t status);
@@ -33,6 +36,14 @@ cublasStatus_t cublasSetMathMode(cublasHandle_t handle, cublasMath_t mode);
       std::int64_t k, const T* alpha, const T* a, std::int64_t lda, long long int stride_a,        \
       const T* b, std::int64_t ldb, long long int stride_b, const T* beta, T* c, std::int64_t ldc, \
       long long int stride_c, std::int64_t count);
+// Of halves, to single precision.
+cublasStatus_t cublasGemmStridedBatchedEx_64(
+    cublasHandle_t, cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m, std::int64_t n,
+    std::int64_t k, const void* alpha, const void* a, cudaDataType type_a, std::int64_t lda,
+    long long int stride_a, const void* b, cudaDataType type_b, std::int64_t ldb,
+    long long int stride_b, const void* beta, void* c, cudaDataType type_c, std::int64_t ldc,
+    long long int stride_c, std::int64_t count, cublasComputeType_t compute, cublasGemmAlgo_t);
+
 EIGENTROPY_DECLARE_CUBLAS(float, S)
 EIGENTROPY_DECLARE_CUBLAS(double, D)
 #undef EIGENTROPY_DECLARE_CUBLAS

@@ -27,6 +27,7 @@ std::size_t memory_of_device = std::size_t{8} << 30, taken = 0;
 std::size_t shared_of_block = 227 << 10;
 std::atomic<int> pending{cudaSuccess};
 thread_local int current_device = 0;
+thread_local cudaStreamCaptureMode capture_mode = cudaStreamCaptureModeGlobal;
 thread_local cudaError_t last_error = cudaSuccess;
 
 constexpr int device_count = 2;
@@ -227,6 +228,9 @@ cudaError_t cudaMallocAsync(void** memory, std::size_t bytes, cudaStream_t strea
 cudaError_t cudaFree(void* memory) {
   if (memory == nullptr) return cudaSuccess;
   const std::lock_guard guard(lock);
+  if (capture_mode != cudaStreamCaptureModeRelaxed) {
+    for (auto& [captured, state] : captures) state = cudaStreamCaptureStatusInvalidated;
+  }
   const auto found = allocations.find(memory);
   if (found == allocations.end()) return told(cudaErrorInvalidValue);
   const auto [mapping, size, device] = found->second;
@@ -238,6 +242,8 @@ cudaError_t cudaFree(void* memory) {
 // Stricter than CUDA, where the order of another device's stream would be the wrong one.
 cudaError_t cudaFreeAsync(void* memory, cudaStream_t stream) {
   if (!is_known(stream)) return told(cudaErrorInvalidResourceHandle);
+  const cudaError_t captured = break_captures(stream);
+  if (captured != cudaSuccess) return told(captured);
   {
     const std::lock_guard guard(lock);
     const auto found = allocations.find(memory);
@@ -299,6 +305,10 @@ cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* 
   *status = found == captures.end() ? cudaStreamCaptureStatusNone : found->second;
   const bool is_default = reinterpret_cast<std::uintptr_t>(stream) <= 2;
   return is_default && !captures.empty() ? told(cudaErrorStreamCaptureImplicit) : cudaSuccess;
+}
+cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode* mode) {
+  std::swap(*mode, capture_mode);
+  return cudaSuccess;
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t, unsigned) {
   return status_of(stream);

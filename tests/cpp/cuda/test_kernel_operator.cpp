@@ -392,6 +392,173 @@ TEST(DeviceOperatorOfFloats, ThatIsNotFiniteSaysSo) {
                std::invalid_argument);
 }
 
+// G with all entries but its diagonal rounded to half, times diag(s) on both sides, in double.
+Matrix<double> with_rounded_entries(const Matrix<float>& Z, double sigma,
+                                    const std::vector<double>& s, const Matrix<float>& V) {
+  Matrix<double> out(V.rows(), V.cols());
+  for (index_t i = 0; i < Z.rows(); ++i) {
+    for (index_t j = 0; j < Z.rows(); ++j) {
+      double r2 = 0.0;
+      for (index_t k = 0; k < Z.cols(); ++k) {
+        const double difference = static_cast<double>(Z(i, k)) - static_cast<double>(Z(j, k));
+        r2 += difference * difference;
+      }
+      const auto G = static_cast<float>(std::exp(-r2 / (2.0 * sigma * sigma)));
+      const auto entry = static_cast<double>(__half2float(__float2half_rn(G)));
+      for (index_t c = 0; c < V.cols(); ++c) {
+        out(i, c) += s[static_cast<std::size_t>(i)] * entry * s[static_cast<std::size_t>(j)] *
+                     static_cast<double>(V(j, c));
+      }
+    }
+  }
+  return out;
+}
+
+// Products with G in half precision, and what is known of A beside them.
+Product<float> product_in_half(const Matrix<float>& Z, double sigma, const Matrix<float>& V) {
+  const Queue queue(0, nullptr);
+  Control control;
+  KernelOperator<float> A(queue, rows_on_device(queue, Z), {sigma}, control);
+  A.keep_in_half(queue, control);
+  const auto v = to_device(queue, V.data(), static_cast<index_t>(V.size()));
+  const DeviceBuffer<float> out(queue, v.size());
+  A.multiply(queue, v.data(), out.data(), V.cols(), control);
+  const auto values = to_host(queue, out.data(), out.size());
+  Product<float> result{Matrix<float>(V.rows(), V.cols()),
+                        A.trace(),
+                        A.frobenius2(queue, control),
+                        A.kernel_sum(),
+                        doubles(A.degrees()),
+                        doubles(A.scaling())};
+  std::copy(values.begin(), values.end(), result.values.data());
+  return result;
+}
+
+double root_mean_square(const Matrix<float>& a, const Matrix<double>& b) {
+  double sum = 0.0;
+  for (index_t i = 0; i < a.rows(); ++i) {
+    for (index_t c = 0; c < a.cols(); ++c) {
+      const double difference = static_cast<double>(a(i, c)) - b(i, c);
+      sum += difference * difference;
+    }
+  }
+  return std::sqrt(sum / static_cast<double>(a.size()));
+}
+
+// An entry in the middle of two halves may go to either: its own rounding in float decides. All
+// of them without their rounding are further away.
+TEST(DeviceOperatorInHalf, IsThatOfRoundedEntries) {
+  for (const index_t n : {1, 2, 127, 128, 129, 260}) {
+    for (const index_t m : {1, 3, 33}) {
+      SCOPED_TRACE(std::to_string(n) + " rows, " + std::to_string(m) + " vectors");
+      const auto Z = gaussian_rows<float>(n, 6, 1), V = gaussian_rows<float>(n, m, 5);
+      const auto actual = product_in_half(Z, 1.5, V);
+      const auto expected = with_rounded_entries(Z, 1.5, actual.scaling, V);
+      EXPECT_TRUE(all_near(actual.values, expected, 5e-5));
+      EXPECT_LE(root_mean_square(actual.values, expected), 3e-6);
+      if (n > 100) {
+        EXPECT_GE(root_mean_square(product(Z, {1.5}, V).values, expected), 6e-6);
+      }
+    }
+  }
+}
+
+TEST(DeviceOperatorInHalf, IsOffByTheRoundingOfItsEntriesAtMost) {
+  for (const auto& [name, Z, sigma] : cases<float>()) {
+    SCOPED_TRACE(name);
+    const Matrix<float> ones(Z.rows(), 1, 1.0F);
+    const auto actual = product_in_half(Z, sigma, ones), exact = product(Z, {sigma}, ones);
+    std::vector<double> expected(exact.values.begin(), exact.values.end());
+    EXPECT_TRUE(all_close({actual.values.begin(), actual.values.end()}, expected,
+                          std::ldexp(1.0, -11) + 1e-5));
+  }
+}
+
+// Degrees, trace and |A|_F^2 are known from the exact G.
+TEST(DeviceOperatorInHalf, KeepsWhatIsKnownOfTheExactOperator) {
+  const auto Z = gaussian_rows<float>(300, 6, 1), V = gaussian_rows<float>(300, 3, 5);
+  const auto actual = product_in_half(Z, 1.5, V), expected = product(Z, {1.5}, V);
+  EXPECT_EQ(actual.trace, expected.trace);
+  EXPECT_EQ(actual.frobenius2, expected.frobenius2);
+  EXPECT_EQ(actual.kernel_sum, expected.kernel_sum);
+  EXPECT_TRUE(bitwise_equal(actual.degrees, expected.degrees));
+  EXPECT_TRUE(bitwise_equal(actual.scaling, expected.scaling));
+}
+
+// What is below the smallest half that is not 0 goes; a diagonal of ones stays.
+TEST(DeviceOperatorInHalf, OfRowsThatAreFarFromEachOtherIsTheIdentity) {
+  Matrix<float> Z(130, 1);
+  for (index_t i = 0; i < 130; ++i) Z(i, 0) = static_cast<float>(6 * i);  // exp(-18) = 1.5e-8
+  const auto V = gaussian_rows<float>(130, 4, 2);
+  const auto actual = product_in_half(Z, 1.0, V);
+  Matrix<double> expected(130, 4);
+  for (index_t i = 0; i < 130; ++i) {
+    const double s = actual.scaling[static_cast<std::size_t>(i)];
+    for (index_t c = 0; c < 4; ++c) expected(i, c) = s * s * static_cast<double>(V(i, c));
+  }
+  EXPECT_TRUE(all_near(actual.values, expected, 1e-6));
+}
+
+Matrix<float> times_power_of_two(const Matrix<float>& V, int exponent) {
+  Matrix<float> product(V.rows(), V.cols());
+  for (index_t i = 0; i < V.rows(); ++i) {
+    for (index_t c = 0; c < V.cols(); ++c) product(i, c) = std::ldexp(V(i, c), exponent);
+  }
+  return product;
+}
+
+// Vectors of any length: both halves of each are taken to where halves have all their digits.
+TEST(DeviceOperatorInHalf, TakesVectorsOfEverySize) {
+  const auto Z = gaussian_rows<float>(200, 3, 1);
+  const auto V = gaussian_rows<float>(200, 5, 2);
+  const auto unit = product_in_half(Z, 1.0, V).values;
+  for (const int exponent : {-100, -20, 20, 100}) {
+    SCOPED_TRACE(exponent);
+    const auto values = product_in_half(Z, 1.0, times_power_of_two(V, exponent)).values;
+    EXPECT_TRUE(bitwise_equal(times_power_of_two(values, -exponent), unit));
+  }
+  const auto none = product_in_half(Z, 1.0, Matrix<float>(200, 5)).values;
+  EXPECT_TRUE(bitwise_equal(none, Matrix<float>(200, 5)));
+}
+
+TEST(DeviceOperatorInHalf, SumsOverStripesOfItsColumns) {
+  const auto Z = gaussian_rows<float>(300, 3, 1), V = gaussian_rows<float>(300, 7, 5);
+  const auto expected = product_in_half(Z, 1.5, V).values;
+  for (const index_t stripe : {20, 37, 150, 299, 300}) {
+    SCOPED_TRACE(stripe);
+    const Override plan(0, 0.0);
+    sweep_override().stripe = stripe;
+    EXPECT_TRUE(all_near(product_in_half(Z, 1.5, V).values, expected, 2e-6));
+  }
+}
+
+TEST(DeviceOperatorInHalf, IsBitwiseTheSameForEveryOrderOfThreads) {
+  const auto Z = gaussian_rows<float>(260, 30, 1), V = gaussian_rows<float>(260, 20, 2);
+  const auto ascending = product_in_half(Z, 5.0, V);
+  emulated_descending([&] { expect_same(product_in_half(Z, 5.0, V), ascending); });
+}
+
+TEST(DeviceOperatorInHalf, IsForSinglePrecisionOnly) {
+  const Queue queue(0, nullptr);
+  Control control;
+  KernelOperator<double> A(queue, rows_on_device(queue, gaussian_rows<double>(10, 5, 1)), {1.0},
+                           control);
+  EXPECT_THROW(A.keep_in_half(queue, control), std::invalid_argument);
+}
+
+TEST(DeviceOperatorInHalf, StaysAsItWasAfterAnInterruption) {
+  const Queue queue(0, nullptr);
+  Control control, cancelled;
+  const auto Z = gaussian_rows<float>(300, 5, 1), V = gaussian_rows<float>(300, 4, 2);
+  KernelOperator<float> A(queue, rows_on_device(queue, Z), {1.0}, control);
+  cancelled.cancel();
+  EXPECT_THROW(A.keep_in_half(queue, cancelled), Interrupted);
+  const auto v = to_device(queue, V.data(), static_cast<index_t>(V.size()));
+  const DeviceBuffer<float> out(queue, v.size());
+  A.multiply(queue, v.data(), out.data(), 4, control);
+  EXPECT_TRUE(bitwise_equal(to_host(queue, out.data(), out.size()), product(Z, {1.0}, V).values));
+}
+
 TYPED_TEST(DeviceOperator, OfNoVectorsIsNoWork) {
   const Queue queue(0, nullptr);
   Control control;

@@ -63,6 +63,19 @@ TEST(Runtime, AStreamThatIsCapturedIsRefusedAndItsCaptureGoesOn) {
   check(cudaStreamDestroy(other), "cudaStreamDestroy");
 }
 
+TEST(Runtime, MemoryMayGoBackWhileItsStreamIsCaptured) {
+  cudaStream_t stream;
+  check(cudaStreamCreate(&stream), "cudaStreamCreate");
+  const std::size_t before = device_memory(0).free;
+  DeviceBuffer<double> buffer(Queue(0, stream), 1000), other(Queue(0, nullptr), 1000);
+  emulated::begin_capture(stream);
+  buffer = DeviceBuffer<double>();
+  other = DeviceBuffer<double>();
+  EXPECT_TRUE(emulated::end_capture(stream));
+  EXPECT_EQ(device_memory(0).free, before);
+  check(cudaStreamDestroy(stream), "cudaStreamDestroy");
+}
+
 TEST(Runtime, AStreamThatWasDestroyedIsNamed) {
   cudaStream_t stream;
   check(cudaStreamCreate(&stream), "cudaStreamCreate");

@@ -1,0 +1,104 @@
+"""What the kernel in half precision does to an estimate, and whether the rule for it knows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from eigentropy import DiffusionOperator, half, reference
+from eigentropy.stochastic import estimate
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::eigentropy.SaturationWarning"),
+    pytest.mark.filterwarnings("ignore::eigentropy.PrecisionWarning"),
+]
+
+TIMES = (0.5, 1.0, 2.0, 5.0)
+TOL = 1e-3
+
+
+class Operator:
+    """A of the exact kernel; its products are those of one that may be rounded."""
+
+    def __init__(self, Z, sigma, round_entries):
+        G = np.exp(-reference.squared_distances(np.asarray(Z, np.float64)) / (2 * sigma**2))
+        np.fill_diagonal(G, 1.0)
+        q = G.sum(axis=1)
+        self.degrees = (G / np.sqrt(np.outer(q, q))).sum(axis=1)
+        self.scaling = 1.0 / np.sqrt(q * self.degrees)
+        self.n, self.G = len(G), G
+        A = self.scaling[:, None] * G * self.scaling
+        self.trace, self.frobenius2 = float(np.trace(A)), float((A**2).sum())
+        if round_entries:
+            self.G = G.astype(np.float16).astype(np.float64)
+
+    def matmul(self, V, progress=None):
+        scaled = self.G @ (self.scaling[:, None] * V)
+        return (self.scaling[:, None] * scaled).astype(V.dtype)
+
+
+def pair(Z, sigma):
+    """The operator in half precision, its estimate, and that of the exact one."""
+    exact, rounded = (Operator(Z, sigma, round_entries) for round_entries in (False, True))
+    return rounded, *(estimate(A, [1.0], TOL, seed=1) for A in (rounded, exact))
+
+
+def changes(found, expected, t):
+    """Relative change of S(t), beside the least that is looked at."""
+    wanted = expected.at(t).value
+    return abs(found.at(t).value - wanted) / max(wanted, TOL)
+
+
+@pytest.mark.parametrize("sigma", [0.5, "auto", 30.0])
+def test_what_is_allowed_leaves_the_tolerance_of_every_data_set(data_set, sigma):
+    if len(data_set) < 256:
+        pytest.skip("too few rows for an estimate")
+    Z = data_set[:900]
+    A, found, expected = pair(Z, DiffusionOperator(Z, sigma=sigma).sigma)
+    for t in TIMES:
+        if half.may_be_tried(A) and half.is_good_enough(found, [t], half.noise(A), TOL):
+            assert changes(found, expected, t) < 0.1 * TOL
+
+
+def test_a_rough_kernel_is_allowed(rng):
+    A, found, expected = pair(rng.normal(size=(500, 20)), 2.5)
+    assert half.may_be_tried(A)
+    assert half.is_good_enough(found, [1.0], half.noise(A), TOL)
+    assert changes(found, expected, 1.0) < 1e-5
+
+
+def test_a_smooth_kernel_is_refused_and_rightly(rng):
+    """Eigenvalues of 0 become those of a random matrix."""
+    Z = pytest.importorskip("sklearn.datasets").make_swiss_roll(500, random_state=2)[0]
+    A, found, expected = pair(Z, 10.0)
+    assert changes(found, expected, 1.0) > TOL
+    assert not half.may_be_tried(A)
+    assert not half.is_good_enough(found, [1.0], half.noise(A), TOL)
+    assert found.blurred(1.0, half.noise(A)) > changes(found, expected, 1.0)
+
+
+def test_the_noise_is_that_of_rounding(rng):
+    """The root mean square of the eigenvalues of what rounding adds to A."""
+    exact = Operator(rng.normal(size=(400, 5)), 1.5, round_entries=False)
+    rounded = exact.G.astype(np.float16).astype(np.float64)
+    E = exact.scaling[:, None] * (rounded - exact.G) * exact.scaling
+    measured = np.sqrt((np.linalg.eigvalsh(E) ** 2).mean())
+    assert half.noise(exact) == pytest.approx(measured, rel=0.05)
+    assert np.abs(np.linalg.eigvalsh(E)).max() == pytest.approx(2 * measured, rel=0.1)
+
+
+def test_numbers_that_half_precision_cannot_have():
+    """Of G below 2^-25 nothing is left, and below 2^-14 an error of 2^-25 at most."""
+    G = np.geomspace(1e-12, 1.0, 100_001)
+    error = np.abs(G.astype(np.float16).astype(np.float64) - G)
+    assert (error <= np.maximum(half.LARGEST_ERROR * G, 2.0**-25)).all()
+    assert (G.astype(np.float16)[G < 2.0**-25] == 0).all()
+    assert np.float16(1.0) == 1.0
+    relative = (error / G)[G > 2.0**-14]
+    assert np.sqrt((relative**2).mean()) == pytest.approx(half.ROOT_MEAN_SQUARE, rel=0.01)
+
+
+def test_no_noise_changes_nothing(rng):
+    _, found, _ = pair(rng.normal(size=(300, 5)), 1.0)
+    assert found.blurred(1.0, 0.0) == 0.0
+    assert found.blurred(1.0, 1e-5) < found.blurred(1.0, 1e-4) < found.blurred(1.0, 1e-3)
