@@ -2,6 +2,8 @@
 
     python benchmarks/gpu.py --output benchmarks/results/gpu.json
 
+Also prints what the costs in eigentropy.approach should be by this GPU.
+
 Contenders take turns, A B A B; times are between CUDA events, medians over the rounds. torch uses
 full precision for products. Fails where the answers differ. What cannot run on a device, because it
 has too little memory, is named and left out.
@@ -188,6 +190,59 @@ def agreement(n: int) -> list[dict[str, Any]]:
     return rows
 
 
+def measured_costs(device: Device, n: int, few: int, rounds: int) -> dict[str, float]:
+    """What `eigentropy.approach.GPU` should say by this device, whose unit is that of its products.
+
+    n rows for products, kernels and eigenvalues, `few` for what an estimate takes at the least.
+    """
+    narrow, wide = 16, 528
+    operators = {
+        d: eg.DiffusionOperator(device.rows(n, d), sigma=d**0.5, dtype="float32", device="cuda")
+        for d in (narrow, wide)
+    }
+    on = operators[narrow]._device
+    A = on.matrix(operators[narrow].rows, narrow**0.5, ALPHA, "float32", None)[0]
+    rows = device.rows(few, narrow)
+
+    def kernel(d: int) -> Any:
+        return on.matrix(operators[d].rows, d**0.5, ALPHA, "float32", None)[1]
+
+    calls: dict[str, Callable[[], Any]] = {
+        "product": lambda: on._core.symmetric_product(A, A, 0).take(np.array([0])),
+        "narrow kernel": lambda: kernel(narrow),
+        "wide kernel": lambda: kernel(wide),
+        "spectrum": lambda: on.spectrum(
+            operators[narrow].rows, narrow**0.5, ALPHA, "float32", None
+        )[1],
+        "estimate": lambda: float(eg.dse(rows, method="stochastic", tol=TOL, device="cuda")),
+    }
+    seconds = {}
+    for name, call in calls.items():
+        call()
+        seconds[name] = statistics.median(device.seconds(call)[0] for _ in range(rounds))
+    unit = seconds["product"] / float(n) ** 3
+    columns = (seconds["wide kernel"] - seconds["narrow kernel"]) / (wide - narrow)
+    return {
+        "n": n,
+        "units_per_second": 1.0 / unit,
+        "entry": seconds["narrow kernel"] / n**2 / unit - narrow,
+        "column": columns / n**2 / unit,  # 1 in the model
+        "eigenvalues": (seconds["spectrum"] - seconds["narrow kernel"]) / float(n) ** 3 / unit,
+        "start": seconds["estimate"] / unit,
+        "soon": 2.0 / unit,  # two seconds
+    }
+
+
+def costs_line(costs: dict[str, float]) -> str:
+    names = ("entry", "eigenvalues", "start", "soon")
+    values = ", ".join(f"{name}={costs[name]:.3g}" for name in names)
+    return (
+        f"approach.GPU by this device: Costs({values}, kept=1.0), at "
+        f"{costs['units_per_second']:.3g} units a second; a column of a kernel's rows takes "
+        f"{costs['column']:.2g} units, and 1 in the model"
+    )
+
+
 def faults(cases: list[dict[str, Any]], rows: list[dict[str, Any]]) -> list[str]:
     """Answers that differ by more than they may."""
     found = [
@@ -219,6 +274,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--informations", type=int, nargs="*", default=[10000])
     parser.add_argument("--estimates", type=int, nargs="*", default=[10000, 200000, 1000000])
     parser.add_argument("--agreement", type=int, default=1000, help="n of the data sets")
+    parser.add_argument("--costs", type=int, default=8000, help="n for approach.GPU; 0: not")
     options = parser.parse_args(arguments)
     device = Device(torch_on_gpu())
     makers: list[Callable[[], Iterator[Case]]] = [
@@ -233,6 +289,10 @@ def main(arguments: list[str] | None = None) -> None:
         "agreement": rows,
         "cases": cases,
     }
+    if options.costs:
+        few = min(1000, options.costs)
+        results["costs"] = measured_costs(device, options.costs, few, options.rounds)
+        print(costs_line(results["costs"]), flush=True)
     for maker in makers:
         for case in maker():
             try:

@@ -101,7 +101,12 @@ step packages 240 packages &&
   step benchmarks 240 "$python" benchmarks/gpu.py --output "$out/gpu.json" ${GPU_BENCHMARK_ARGS:-}
 if [ $built = yes ]; then
   step microbenchmarks 120 "$build/cpp/benchmarks/cuda/eigentropy_cuda_benchmarks" \
+    --benchmark_filter='-eigenvalues_alone|tridiagonal' \
     --benchmark_out="$out/microbenchmarks.json" ${MICROBENCHMARK_ARGS:-}
+  # Whether eigenvalues have a limit that is worth getting around: docs/profiling.md.
+  step solver-limits 90 "$build/cpp/benchmarks/cuda/eigentropy_cuda_benchmarks" \
+    --benchmark_filter='gemm|copy|eigenvalues_alone|tridiagonal' \
+    --benchmark_out="$out/solver_limits.json" ${MICROBENCHMARK_ARGS:-}
   if command -v compute-sanitizer >/dev/null; then
     for tool in memcheck racecheck initcheck; do step "$tool" 120 sanitized "$tool"; done
   fi

@@ -15,6 +15,7 @@ import pytest
 import approaches
 import cases
 import estimates
+import half_kernel
 import large
 import monitor_cost
 import plot
@@ -480,3 +481,17 @@ def test_a_monitor_of_a_loop_of_its_own_or_of_the_evaluation(monkeypatch):
         assert case["every"] >= 1
         assert case["way"] == way
         assert case["median_seconds"].keys() == {"without", "with"}
+
+
+def test_rounding_to_half_is_measured_and_held_against_the_rule(tmp_path, capsys):
+    file = tmp_path / "half.json"
+    half_kernel.main(["--sizes", "260", "--output", str(file)])
+    rows = json.loads(file.read_text())["rows"]
+    assert len(rows) == 8
+    at_one = {row["data"]: row["t"]["1"] for row in rows}
+    assert at_one["gaussian d=20"]["allowed"]
+    assert not at_one["swiss roll sigma=10"]["allowed"]
+    assert 0.0 < at_one["gaussian d=20"]["exact"] < 1e-4 < at_one["swiss roll sigma=10"]["exact"]
+    assert "refused" in capsys.readouterr().out
+    wrong = {"data": "x", "n": 9, "t": {"1": {"allowed": True, "exact": 1.0, "estimate": 0.0}}}
+    assert half_kernel.faults([wrong]) == ["x, n = 9, t = 1: changes by 1.0e+00"]

@@ -15,7 +15,8 @@ def test_every_case_is_measured_and_agrees_with_the_cpu(tmp_path, monkeypatch, c
     monkeypatch.setattr(gpu, "torch_on_gpu", lambda: None)
     sizes = ["--entropies", "70", "--informations", "120", "--estimates", "300"]
     file = tmp_path / "gpu.json"
-    gpu.main([*sizes, "--agreement", "64", "--rounds", "1", "--output", str(file)])
+    once = ["--agreement", "64", "--rounds", "1", "--costs", "260"]
+    gpu.main([*sizes, *once, "--output", str(file)])
     found = json.loads(file.read_text())
     assert [case["case"] for case in found["cases"]] == [
         "dse float64",
@@ -26,7 +27,11 @@ def test_every_case_is_measured_and_agrees_with_the_cpu(tmp_path, monkeypatch, c
     assert all(case["seconds"]["eigentropy"] > 0.0 for case in found["cases"])
     assert len(found["agreement"]) == 2 * 8
     assert found["faults"] == []
-    assert "n =      300" in capsys.readouterr().out
+    assert found["costs"]["soon"] == pytest.approx(2 * found["costs"]["units_per_second"], rel=1e-4)
+    assert found["costs"]["start"] > 0.0
+    printed = capsys.readouterr().out
+    assert "n =      300" in printed
+    assert "approach.GPU by this device: Costs(entry=" in printed
 
 
 def test_what_does_not_fit_is_named_and_left_out(monkeypatch):
@@ -39,7 +44,7 @@ def test_what_does_not_fit_is_named_and_left_out(monkeypatch):
     )
     lines = []
     monkeypatch.setattr(gpu, "line", lambda case: lines.append(case) or "")
-    none = ["--informations", "--estimates", "--agreement", "30"]
+    none = ["--informations", "--estimates", "--agreement", "30", "--costs", "0"]
     gpu.main(["--entropies", "9", *none])
     assert lines == [{"case": "dse", "n": 9, "left_out": "the matrix needs 80 GB"}]
 

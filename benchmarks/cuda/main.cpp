@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
   bench::register_kernel();
   bench::register_kernel_operator();
   bench::register_block_vectors();
+  bench::register_eigenvalues();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();

@@ -22,6 +22,7 @@ void register_yardsticks();
 void register_kernel();
 void register_kernel_operator();
 void register_block_vectors();
+void register_eigenvalues();
 
 class Timer {
  public:

@@ -154,7 +154,6 @@ class Approach:
         share: float = Costs.of(self.device).kept ** 0.5
         return fits(n // (1.0 / share), self.product_dtype, self.device)
 
-
     def in_half(self, n: int) -> bool:
         """Whether an estimate of n rows tries to keep the matrix in half precision.
 

@@ -152,7 +152,7 @@ class SpectralEstimate:
         return growth if t in T_IS_KNOWN else growth + powers * (1.0 + t * M / T) / T
 
     def blurred(self, t: float, width: float) -> float:
-        """By how much S(t) may change, in nats, when noise of this standard deviation blurs the nodes.
+        """By how much S(t) may change, in nats, when noise of this width blurs the nodes.
 
         Each goes to both sides, but not below 0, and all changes are taken to have one sign. The
         rule with a node at 0 has as many eigenvalues there as there can be.

@@ -59,8 +59,8 @@ std::vector<float> singles(const void* halves, std::int64_t rows, std::int64_t c
 
 }  // namespace
 
-// Without tensor cores halves are multiplied just as well, but slowly: whoever asks for them so on a
-// GPU has made a mistake.
+// Without tensor cores halves are multiplied just as well, but slowly: whoever asks for them so on
+// a GPU has made a mistake.
 cublasStatus_t cublasGemmStridedBatchedEx_64(
     cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m,
     std::int64_t n, std::int64_t k, const void* alpha, const void* a, cudaDataType type_a,

@@ -38,6 +38,18 @@ int solve(char job, char uplo, index_t order, void* A, index_t lda_, void* W) {
   return info;
 }
 
+cusolverStatus_t reduction_size(int n, int* size) {
+  *size = 64 * n;
+  return CUSOLVER_STATUS_SUCCESS;
+}
+template <class T>
+cusolverStatus_t reduce(cublasFillMode_t fill, int n, T* A, int lda, T* d, T* e, T* tau, T* work,
+                        int size, int* info) {
+  const char uplo = fill == CUBLAS_FILL_MODE_LOWER ? 'L' : 'U';
+  *info = eigentropy::blas::sytrd(uplo, n, A, lda, d, e, tau, work, size);
+  return CUSOLVER_STATUS_SUCCESS;
+}
+
 // Applies the fault that a test has set, if there is one left.
 template <class T>
 bool strikes(T* w, int* info) {
@@ -90,6 +102,26 @@ cusolverStatus_t cusolverDnDestroyParams(cusolverDnParams_t params) {
   return CUSOLVER_STATUS_SUCCESS;
 }
 
+cusolverStatus_t cusolverDnSsytrd_bufferSize(cusolverDnHandle_t, cublasFillMode_t, int n,
+                                             const float*, int, const float*, const float*,
+                                             const float*, int* size) {
+  return reduction_size(n, size);
+}
+cusolverStatus_t cusolverDnDsytrd_bufferSize(cusolverDnHandle_t, cublasFillMode_t, int n,
+                                             const double*, int, const double*, const double*,
+                                             const double*, int* size) {
+  return reduction_size(n, size);
+}
+cusolverStatus_t cusolverDnSsytrd(cusolverDnHandle_t, cublasFillMode_t fill, int n, float* A,
+                                  int lda, float* d, float* e, float* tau, float* work, int size,
+                                  int* info) {
+  return reduce(fill, n, A, lda, d, e, tau, work, size, info);
+}
+cusolverStatus_t cusolverDnDsytrd(cusolverDnHandle_t, cublasFillMode_t fill, int n, double* A,
+                                  int lda, double* d, double* e, double* tau, double* work,
+                                  int size, int* info) {
+  return reduce(fill, n, A, lda, d, e, tau, work, size, info);
+}
 cusolverStatus_t cusolverDnXsyevd_bufferSize(cusolverDnHandle_t, cusolverDnParams_t,
                                              cusolverEigMode_t, cublasFillMode_t, std::int64_t n,
                                              cudaDataType, const void*, std::int64_t, cudaDataType,

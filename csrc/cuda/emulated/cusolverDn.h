@@ -25,6 +25,19 @@ cusolverStatus_t cusolverDnSetStream(cusolverDnHandle_t handle, cudaStream_t str
 cusolverStatus_t cusolverDnCreateParams(cusolverDnParams_t* params);
 cusolverStatus_t cusolverDnDestroyParams(cusolverDnParams_t params);
 
+// For a benchmark; LAPACK's.
+cusolverStatus_t cusolverDnSsytrd_bufferSize(cusolverDnHandle_t, cublasFillMode_t, int n,
+                                             const float* A, int lda, const float* d,
+                                             const float* e, const float* tau, int* size);
+cusolverStatus_t cusolverDnDsytrd_bufferSize(cusolverDnHandle_t, cublasFillMode_t, int n,
+                                             const double* A, int lda, const double* d,
+                                             const double* e, const double* tau, int* size);
+cusolverStatus_t cusolverDnSsytrd(cusolverDnHandle_t, cublasFillMode_t, int n, float* A, int lda,
+                                  float* d, float* e, float* tau, float* work, int size, int* info);
+cusolverStatus_t cusolverDnDsytrd(cusolverDnHandle_t, cublasFillMode_t, int n, double* A, int lda,
+                                  double* d, double* e, double* tau, double* work, int size,
+                                  int* info);
+
 cusolverStatus_t cusolverDnXsyevd_bufferSize(cusolverDnHandle_t, cusolverDnParams_t,
                                              cusolverEigMode_t, cublasFillMode_t, std::int64_t n,
                                              cudaDataType, const void* A, std::int64_t lda,
