@@ -225,12 +225,13 @@ def fake_plugin(device_count=2):
             q, self.degrees = degrees_of(X, sigma, alpha)
             self.scaling = q**-alpha / np.sqrt(self.degrees)
 
-            self._G = operator(X, sigma, None)
+            self._X, self._sigma = X, sigma
 
         def keep_in_half(self, progress=None):
             enter("keep_in_half", self._stream)
             assert self._dtype == "float32"
-            rounded = self._G.astype(np.float16).astype(np.float64)
+            G = operator(self._X, self._sigma, None)
+            rounded = G.astype(np.float16).astype(np.float64)
             self._A = self.scaling[:, None] * rounded * self.scaling
 
         def matmul(self, V, progress=None):

@@ -30,6 +30,7 @@ ORDER = [
     "lanczos",
     "quadrature",
     "spectral_estimate",
+    "half",
     "stochastic",
     "lowrank",
     "results",
