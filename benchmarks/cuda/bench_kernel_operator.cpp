@@ -49,6 +49,17 @@ template <class T>
 void matrix_free(benchmark::State& state) {
   multiply<T>(state, Way::all_tiles);
 }
+// Each way to compute tiles of float32, to find which is the fastest on a device.
+void matrix_free_by(benchmark::State& state, Tiling tiling) {
+  cudaDeviceProp properties;
+  check(cudaGetDeviceProperties(&properties, 0), "cudaGetDeviceProperties");
+  if (tiling == Tiling::tensor && properties.major < 8) {
+    return state.SkipWithMessage("no tensor cores for TF32");
+  }
+  sweep_override().tiling = tiling;
+  multiply<float>(state, Way::all_tiles);
+  sweep_override().tiling.reset();
+}
 // The other way to sweep, to find where it is faster.
 template <class T>
 void from_one_triangle(benchmark::State& state) {
@@ -82,6 +93,10 @@ void matrix_axes(benchmark::internal::Benchmark* benchmark) {
 void register_kernel_operator() {
   matrix_free_axes(benchmark::RegisterBenchmark("matrix_free<float>", matrix_free<float>));
   matrix_free_axes(benchmark::RegisterBenchmark("matrix_free<double>", matrix_free<double>));
+  matrix_free_axes(
+      benchmark::RegisterBenchmark("matrix_free<float>/threads", matrix_free_by, Tiling::wide));
+  matrix_free_axes(benchmark::RegisterBenchmark("matrix_free<float>/tensor_cores", matrix_free_by,
+                                                Tiling::tensor));
   matrix_free_axes(
       benchmark::RegisterBenchmark("from_one_triangle<float>", from_one_triangle<float>));
   matrix_free_axes(

@@ -9,6 +9,7 @@
 
 #include "core/gaussian.hpp"
 #include "cuda/gaussian_tile.hpp"
+#include "cuda/tensor_tile.hpp"
 
 namespace eigentropy::cuda {
 namespace {
@@ -38,9 +39,8 @@ __global__ void pack(const T* x, index_t n, index_t d, T* packed, index_t stride
 }
 
 // One block for each tile: norms with zeros behind them, and the largest.
-template <class T>
+template <class T, int side>
 __global__ void pack_norms(const T* norms, index_t n, T* packed, T* largest) {
-  constexpr int side = TileShape<T>::side;
   __shared__ T values[side];
   const auto thread = static_cast<int>(threadIdx.x);
   const index_t i = static_cast<index_t>(blockIdx.x) * side + thread;
@@ -80,20 +80,20 @@ __device__ Stretch stretch_of_part(index_t tiles) {
 
 // The sums of a block as its threads hold them, so that they are read and written side by side:
 // element e of thread t is sums[number * size + e * threads + t].
-template <class T, int m>
+template <class Shape, int m>
 __device__ double* sums_of_thread(double* sums, index_t number) {
-  return sums + number * TileShape<T>::side * m + threadIdx.x;
+  return sums + number * Shape::side * m + threadIdx.x;
 }
 
 // A thread's sums <- what a tile gives, or that is added.
-template <class T, int m>
-__device__ void add_to_sums(const T (&of_tile)[TileShape<T>::per_thread][m / 16], bool add,
+template <class Shape, int m>
+__device__ void add_to_sums(const typename Shape::T (&of_tile)[Shape::per_thread][m / 16], bool add,
                             double* sums) {
   EIGENTROPY_UNROLL
-  for (int i = 0; i < TileShape<T>::per_thread; ++i) {
+  for (int i = 0; i < Shape::per_thread; ++i) {
     EIGENTROPY_UNROLL
     for (int c = 0; c < m / 16; ++c) {
-      double& sum = sums[(i * (m / 16) + c) * TileShape<T>::threads];
+      double& sum = sums[(i * (m / 16) + c) * Shape::threads];
       const auto value = static_cast<double>(of_tile[i][c]);
       sum = add ? sum + value : value;
     }
@@ -103,31 +103,34 @@ __device__ void add_to_sums(const T (&of_tile)[TileShape<T>::per_thread][m / 16]
 // Each block: a row of tiles, or a part of it, times m vectors. What a tile gives is added in
 // float64 in global memory, to where nobody else reads or writes: it stays in the cache, while
 // registers and shared memory for it would leave room for one block instead of two.
-template <class T, int m, bool squared>
-__global__ void __launch_bounds__(TileShape<T>::threads, 2)
-    multiply_gaussian(TileRows<T> X, const T* V, index_t first_row_of_tiles, double* all_sums) {
-  using Shape = TileShape<T>;
+template <class Shape, int m, bool squared>
+__global__ void __launch_bounds__(Shape::threads, 2)
+    multiply_gaussian(TileRows<typename Shape::T> X, const typename Shape::T* V,
+                      index_t first_row_of_tiles, double* all_sums) {
+  using T = typename Shape::T;
   T* const tile = shared_memory<T>();
   T* const slices = tile + Shape::side * Shape::side;
   const auto block = static_cast<index_t>(blockIdx.y) * gridDim.x + blockIdx.x;
-  double* const sums = sums_of_thread<T, m>(all_sums, block);
+  double* const sums = sums_of_thread<Shape, m>(all_sums, block);
   const int tile_i = static_cast<int>(first_row_of_tiles) + static_cast<int>(blockIdx.x);
   const Stretch stretch = stretch_of_part(X.stride / Shape::side);
   for (int tile_j = stretch.begin; tile_j < stretch.end; ++tile_j) {
-    gaussian_entries(X, tile_i, tile_j, squared, tile, slices);
+    gaussian_entries<Shape>(X, tile_i, tile_j, squared, tile, slices);
     T of_tile[Shape::per_thread][m / 16];
-    multiply_tile<m>(tile, V + static_cast<index_t>(tile_j) * Shape::side * m, slices, of_tile);
-    add_to_sums<T, m>(of_tile, tile_j > stretch.begin, sums);
+    multiply_tile<Shape, m>(tile, V + static_cast<index_t>(tile_j) * Shape::side * m, slices,
+                            of_tile);
+    add_to_sums<Shape, m>(of_tile, tile_j > stretch.begin, sums);
     __syncthreads();  // nobody reads the tile any more
   }
 }
 
 // Each block: a pair of a round, gridDim.y rounds at once. `all_sums` holds those of every tile of
 // rows for each of them, and begins with zeros.
-template <class T, int m, bool squared>
-__global__ void __launch_bounds__(TileShape<T>::threads, 2)
-    multiply_triangle(TileRows<T> X, const T* V, int first_round, int rounds, double* all_sums) {
-  using Shape = TileShape<T>;
+template <class Shape, int m, bool squared>
+__global__ void __launch_bounds__(Shape::threads, 2)
+    multiply_triangle(TileRows<typename Shape::T> X, const typename Shape::T* V, int first_round,
+                      int rounds, double* all_sums) {
+  using T = typename Shape::T;
   T* const tile = shared_memory<T>();
   T* const slices = tile + Shape::side * Shape::side;
   const int tiles = static_cast<int>(X.stride / Shape::side),
@@ -136,32 +139,33 @@ __global__ void __launch_bounds__(TileShape<T>::threads, 2)
   const int itself = round % 2 == 0 ? round / 2 : (round + rounds) / 2;  // twice it is the round
   const int tile_i = (itself + pair) % rounds, tile_j = (itself + rounds - pair) % rounds;
   if (round >= rounds || tile_i >= tiles || tile_j >= tiles) return;
-  gaussian_entries(X, tile_i, tile_j, squared, tile, slices);
+  gaussian_entries<Shape>(X, tile_i, tile_j, squared, tile, slices);
   const index_t first = static_cast<index_t>(blockIdx.y) * tiles;
   T of_tile[Shape::per_thread][m / 16];
-  multiply_tile<m>(tile, V + static_cast<index_t>(tile_j) * Shape::side * m, slices, of_tile);
-  add_to_sums<T, m>(of_tile, true, sums_of_thread<T, m>(all_sums, first + tile_i));
+  multiply_tile<Shape, m>(tile, V + static_cast<index_t>(tile_j) * Shape::side * m, slices,
+                          of_tile);
+  add_to_sums<Shape, m>(of_tile, true, sums_of_thread<Shape, m>(all_sums, first + tile_i));
   if (tile_i == tile_j) return;
-  transpose(tile);
-  multiply_tile<m>(tile, V + static_cast<index_t>(tile_i) * Shape::side * m, slices, of_tile);
-  add_to_sums<T, m>(of_tile, true, sums_of_thread<T, m>(all_sums, first + tile_j));
+  transpose<Shape>(tile);
+  multiply_tile<Shape, m>(tile, V + static_cast<index_t>(tile_i) * Shape::side * m, slices,
+                          of_tile);
+  add_to_sums<Shape, m>(of_tile, true, sums_of_thread<Shape, m>(all_sums, first + tile_j));
 }
 
 // out_ic <- factors_i times the sum over the parts, with the threads where they were. `out` is that
 // of the stripe's first column, `columns` its row's length, `count` the columns that it has.
-template <class T, int m, class Out>
+template <class Shape, int m, class Out>
 __global__ void add_parts(const double* all_sums, index_t rows_of_tiles, index_t parts,
                           const double* factors, index_t first_row_of_tiles, index_t n, Out* out,
                           index_t columns, index_t count) {
-  using Shape = TileShape<T>;
+  using Products = typename Shape::Products;
   constexpr index_t size = static_cast<index_t>(Shape::side) * m;
-  const Position<T> position;
   const index_t first_row = (first_row_of_tiles + blockIdx.x) * Shape::side;
   const double* const sums = all_sums + blockIdx.x * size + threadIdx.x;
   for (int i = 0; i < Shape::per_thread; ++i) {
-    const index_t row = first_row + position.row_of(i);
+    const index_t row = first_row + Products::template row_of_sum<Shape>(i);
     for (int c = 0; c < m / 16; ++c) {
-      const int col = position.group * (m / 16) + c;
+      const int col = Products::template col_of_sum<Shape, m>(i, c);
       if (row >= n || col >= count) continue;
       double sum = 0.0;
       for (index_t part = 0; part < parts; ++part) {
@@ -173,47 +177,47 @@ __global__ void add_parts(const double* all_sums, index_t rows_of_tiles, index_t
 }
 
 // to <- a pack of the tile's entries, as they are or rounded to half.
-template <class T>
+template <class Shape, class T>
 __device__ void write_pack(T* to, const T* tile) {
-  store_pack(to, load_pack(tile));
+  store_pack<Shape>(to, load_pack<Shape>(tile));
 }
+template <class Shape>
 __device__ void write_pack(__half* to, const float* tile) {
-  for (int k = 0; k < TileShape<float>::pack; ++k) to[k] = __float2half_rn(tile[k]);
+  for (int k = 0; k < Shape::pack; ++k) to[k] = __float2half_rn(tile[k]);
 }
 
 // G <- the tile, where its columns, which lie behind each other, are rows of G.
-template <class T, class Entry>
-__device__ void write_columns(const T* tile, int tile_i, int tile_j, index_t n, index_t stride,
-                              Entry* G) {
-  using Shape = TileShape<T>;
+template <class Shape, class Entry>
+__device__ void write_columns(const typename Shape::T* tile, int tile_i, int tile_j, index_t n,
+                              index_t stride, Entry* G) {
   Entry* const corner = G + static_cast<index_t>(tile_j) * Shape::side * stride +
                         static_cast<index_t>(tile_i) * Shape::side;
   for (int element = static_cast<int>(threadIdx.x) * Shape::pack;
        element < Shape::side * Shape::side; element += Shape::threads * Shape::pack) {
-    const int j = element / Shape::side;
+    const int i = element % Shape::side, j = element / Shape::side;
     if (static_cast<index_t>(tile_j) * Shape::side + j >= n) continue;
-    write_pack(corner + j * stride + element % Shape::side, tile + element);
+    write_pack<Shape>(corner + j * stride + i, tile + Shape::place(i, j));
   }
 }
 
 // Each tile of the upper triangle is computed once and written twice.
-template <class T, class Entry>
-__global__ void __launch_bounds__(TileShape<T>::threads, 2)
-    write_tiles(TileRows<T> X, index_t first_row_of_tiles, index_t n, Entry* G) {
-  using Shape = TileShape<T>;
+template <class Shape, class Entry>
+__global__ void __launch_bounds__(Shape::threads, 2)
+    write_tiles(TileRows<typename Shape::T> X, index_t first_row_of_tiles, index_t n, Entry* G) {
+  using T = typename Shape::T;
   T* const tile = shared_memory<T>();
   T* const slices = tile + Shape::side * Shape::side;
   const int tile_i = static_cast<int>(first_row_of_tiles) + static_cast<int>(blockIdx.x);
   const Stretch stretch = stretch_of_part(X.stride / Shape::side);
   // A tile is put there after a barrier at least, that of its first slice: what was there is read.
   for (int tile_j = max(stretch.begin, tile_i); tile_j < stretch.end; ++tile_j) {
-    gaussian_entries(X, tile_i, tile_j, false, tile, slices);
+    gaussian_entries<Shape>(X, tile_i, tile_j, false, tile, slices);
     __syncthreads();
-    write_columns(tile, tile_i, tile_j, n, X.stride, G);
+    write_columns<Shape>(tile, tile_i, tile_j, n, X.stride, G);
     if (tile_i == tile_j) continue;
-    transpose(tile);
+    transpose<Shape>(tile);
     __syncthreads();
-    write_columns(tile, tile_j, tile_i, n, X.stride, G);
+    write_columns<Shape>(tile, tile_j, tile_i, n, X.stride, G);
   }
 }
 
@@ -223,7 +227,7 @@ constexpr index_t threads = 256;
 // and a sixty-fourth of single's, launches are smaller.
 template <class T>
 double flops_of_row_of_tiles(const PackedRows<T>& X, index_t m) {
-  return 2.0 * static_cast<double>(gaussian_tile<T>) * static_cast<double>(X.stride) *
+  return 2.0 * static_cast<double>(X.side) * static_cast<double>(X.stride) *
          static_cast<double>(X.depth + m);
 }
 template <class T>
@@ -232,14 +236,44 @@ double flops_of_launch() {
   return sizeof(T) == sizeof(float) ? 4e12 : 1e12;  // not measured yet
 }
 
+int attribute_of(const Queue& queue, cudaDeviceAttr attribute) {
+  int value = 0;
+  check(cudaDeviceGetAttribute(&value, attribute, queue.device()), "cudaDeviceGetAttribute");
+  return value;
+}
+
+template <class T>
+Tiling tiling_for(const Queue& queue) {
+  if constexpr (sizeof(T) == sizeof(double)) return Tiling::wide;
+  if (sweep_override().tiling) return *sweep_override().tiling;
+  const int shared = attribute_of(queue, cudaDevAttrMaxSharedMemoryPerBlockOptin);
+  if (static_cast<std::size_t>(shared) < shared_bytes<TensorTile>(widest_stripe)) {
+    return Tiling::narrow;
+  }
+  const int major = attribute_of(queue, cudaDevAttrComputeCapabilityMajor);
+  const int minor = attribute_of(queue, cudaDevAttrComputeCapabilityMinor);
+  return tensor_cores_pay(major, minor) ? Tiling::tensor : Tiling::wide;
+}
+
+// body(Shape()) for the tiles of T that are computed so.
+template <class T, class Body>
+void with_shape(Tiling tiling, const Body& body) {
+  if constexpr (sizeof(T) == sizeof(double)) {
+    body(WideTile<T>());
+  } else if (tiling == Tiling::tensor) {
+    body(TensorTile());
+  } else if (tiling == Tiling::narrow) {
+    body(NarrowTile());
+  } else {
+    body(WideTile<T>());
+  }
+}
+
 // Four times the blocks that run at once: the last of them leave a small part of the time unused.
 // Not measured yet.
 index_t wanted_blocks(const Queue& queue) {
   if (sweep_override().blocks > 0) return sweep_override().blocks;
-  int multiprocessors = 0;
-  check(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, queue.device()),
-        "cudaDeviceGetAttribute");
-  return index_t{4} * 2 * multiprocessors;
+  return index_t{4} * 2 * attribute_of(queue, cudaDevAttrMultiProcessorCount);
 }
 
 template <class T>
@@ -311,10 +345,9 @@ struct Operands {
   index_t columns, count;
 };
 
-template <class T, int m, bool squared, class Out>
+template <class Shape, int m, bool squared, class T, class Out>
 void multiply_in_rounds(const Queue& queue, const PackedRows<T>& X,
                         const Operands<T, Out>& operands, Stage& stage) {
-  using Shape = TileShape<T>;
   const Tournament plan = plan_tournament(X.tiles(), wanted_blocks(queue));
   const DeviceBuffer<double> sums(queue, plan.at_once * X.tiles() * Shape::side * m);
   check(cudaMemsetAsync(sums.data(), 0, static_cast<std::size_t>(sums.size()) * sizeof(double),
@@ -322,47 +355,46 @@ void multiply_in_rounds(const Queue& queue, const PackedRows<T>& X,
         "cudaMemsetAsync");
   const dim3 grid(static_cast<unsigned>(plan.pairs()), static_cast<unsigned>(plan.at_once));
   for_each_launch(queue, plan.rounds(), plan.at_once, stage, [&](index_t first, index_t) {
-    launch(queue, multiply_triangle<T, m, squared>, grid, Shape::threads, Shape::shared_bytes(m),
-           tile_rows(X), operands.V, first, plan.rounds(), sums.data());
+    launch(queue, multiply_triangle<Shape, m, squared>, grid, Shape::threads,
+           shared_bytes<Shape>(m), tile_rows(X), operands.V, first, plan.rounds(), sums.data());
   });
-  launch(queue, add_parts<T, m, Out>, static_cast<unsigned>(X.tiles()), Shape::threads, 0,
+  launch(queue, add_parts<Shape, m, Out>, static_cast<unsigned>(X.tiles()), Shape::threads, 0,
          sums.data(), X.tiles(), plan.at_once, operands.factors, 0, X.n, operands.out,
          operands.columns, operands.count);
 }
 
-template <class T, int m, bool squared, class Out>
+template <class Shape, int m, bool squared, class T, class Out>
 void multiply_stripe(const Queue& queue, const PackedRows<T>& X, const SweepPlan& plan,
                      const Operands<T, Out>& operands, Stage& stage) {
   if (sweep_override().one_triangle) {
-    return multiply_in_rounds<T, m, squared>(queue, X, operands, stage);
+    return multiply_in_rounds<Shape, m, squared>(queue, X, operands, stage);
   }
-  using Shape = TileShape<T>;
   const DeviceBuffer<double> sums(
       queue, std::min(plan.rows_of_tiles, X.tiles()) * plan.parts * Shape::side * m);
   for_each_launch(queue, X.tiles(), plan.rows_of_tiles, stage, [&](index_t first, index_t count) {
     const auto rows = static_cast<unsigned>(count), parts = static_cast<unsigned>(plan.parts);
-    launch(queue, multiply_gaussian<T, m, squared>, dim3(rows, parts), Shape::threads,
-           Shape::shared_bytes(m), tile_rows(X), operands.V, first, sums.data());
-    launch(queue, add_parts<T, m, Out>, rows, Shape::threads, 0, sums.data(), count, plan.parts,
+    launch(queue, multiply_gaussian<Shape, m, squared>, dim3(rows, parts), Shape::threads,
+           shared_bytes<Shape>(m), tile_rows(X), operands.V, first, sums.data());
+    launch(queue, add_parts<Shape, m, Out>, rows, Shape::threads, 0, sums.data(), count, plan.parts,
            operands.factors, first, X.n, operands.out, operands.columns, operands.count);
   });
 }
 
-template <class T, class Out>
+template <class Shape, class T, class Out>
 void multiply_plain(const Queue& queue, const PackedRows<T>& X, const SweepPlan& plan, index_t m,
                     const Operands<T, Out>& operands, Stage& stage) {
   switch (m) {
     case 16:
-      return multiply_stripe<T, 16, false>(queue, X, plan, operands, stage);
+      return multiply_stripe<Shape, 16, false>(queue, X, plan, operands, stage);
     case 32:
-      return multiply_stripe<T, 32, false>(queue, X, plan, operands, stage);
+      return multiply_stripe<Shape, 32, false>(queue, X, plan, operands, stage);
     case 48:
-      return multiply_stripe<T, 48, false>(queue, X, plan, operands, stage);
+      return multiply_stripe<Shape, 48, false>(queue, X, plan, operands, stage);
     case 64:
-      return multiply_stripe<T, 64, false>(queue, X, plan, operands, stage);
+      return multiply_stripe<Shape, 64, false>(queue, X, plan, operands, stage);
     default:
       static_assert(widest_stripe == 80, "one case for each width");
-      return multiply_stripe<T, 80, false>(queue, X, plan, operands, stage);
+      return multiply_stripe<Shape, 80, false>(queue, X, plan, operands, stage);
   }
 }
 
@@ -394,9 +426,11 @@ template <class T>
 PackedRows<T> pack_rows(const Queue& queue, const DeviceRows<T>& X, double sigma) {
   const Range range("pack_rows");
   PackedRows<T> packed;
+  packed.tiling = tiling_for<T>(queue);
+  with_shape<T>(packed.tiling, [&](auto shape) { packed.side = shape.side; });
   packed.n = X.n;
-  packed.stride = round_up(X.n, gaussian_tile<T>);
-  packed.depth = round_up(X.d, TileShape<T>::slice);
+  packed.stride = round_up(X.n, packed.side);
+  packed.depth = round_up(X.d, WideTile<T>::slice);
   packed.x = DeviceBuffer<T>(queue, packed.depth * packed.stride);
   packed.norms = DeviceBuffer<T>(queue, packed.stride);
   packed.tile_norms = DeviceBuffer<T>(queue, packed.tiles());
@@ -404,9 +438,10 @@ PackedRows<T> pack_rows(const Queue& queue, const DeviceRows<T>& X, double sigma
                   std::min(blocks_for(packed.depth, transposed), 65'535U));
   launch(queue, pack<T>, grid, dim3(transposed, transposing_rows), 0, X.x.data(), X.n, X.d,
          packed.x.data(), packed.stride, packed.depth);
-  launch(queue, pack_norms<T>, blocks_for(packed.stride, gaussian_tile<T>),
-         static_cast<unsigned>(gaussian_tile<T>), 0, X.norms.data(), X.n, packed.norms.data(),
-         packed.tile_norms.data());
+  with_shape<T>(packed.tiling, [&](auto shape) {
+    launch(queue, pack_norms<T, shape.side>, static_cast<unsigned>(packed.tiles()), shape.side, 0,
+           X.norms.data(), X.n, packed.norms.data(), packed.tile_norms.data());
+  });
   const auto scale = static_cast<double>(exponent_scale<T>(sigma, X.scale));
   constexpr double log2_of_e = 1.4426950408889634;
   packed.exponent_scale = static_cast<T>(scale * log2_of_e);
@@ -414,7 +449,10 @@ PackedRows<T> pack_rows(const Queue& queue, const DeviceRows<T>& X, double sigma
   const index_t blocks = (X.d + widest_block - 1) / widest_block;
   const double factor = blocks <= 1 ? 4.0 + std::sqrt(static_cast<double>(X.d))
                                     : 16.0 + std::sqrt(static_cast<double>(blocks));
-  const double error = factor * static_cast<double>(std::numeric_limits<T>::epsilon());
+  // A product of 3xTF32 is wrong by up to 4 eps, two of which are rests and two the small parts'.
+  const double of_product = packed.tiling == Tiling::tensor ? 4.0 : 0.0;
+  const double error =
+      (factor + of_product) * static_cast<double>(std::numeric_limits<T>::epsilon());
   const double largest = exponent_tolerance<T> / (error * -scale);
   packed.largest_norm =
       static_cast<T>(std::min(largest, static_cast<double>(std::numeric_limits<T>::max())));
@@ -454,13 +492,16 @@ void gaussian_sweep(const Queue& queue, const PackedRows<T>& X, Entries entries,
     scale_vectors<T>(queue, {V, X.n, m, first, count, factors}, scaled.data(), X.stride, width);
     const SweepPlan plan = plan_of(X, width, wanted_blocks(queue));
     const Operands<T, Out> operands{factors, scaled.data(), out + first, m, count};
-    if (entries == Entries::plain) {
-      multiply_plain(queue, X, plan, width, operands, stage);
-    } else if (width == 16) {
-      multiply_stripe<T, 16, true>(queue, X, plan, operands, stage);
-    } else {
-      throw std::logic_error("squares are multiplied with up to 16 vectors");
-    }
+    with_shape<T>(X.tiling, [&](auto shape) {
+      using Shape = decltype(shape);
+      if (entries == Entries::plain) {
+        multiply_plain<Shape>(queue, X, plan, width, operands, stage);
+      } else if (width == 16) {
+        multiply_stripe<Shape, 16, true>(queue, X, plan, operands, stage);
+      } else {
+        throw std::logic_error("squares are multiplied with up to 16 vectors");
+      }
+    });
   }
 }
 
@@ -468,9 +509,12 @@ template <class T, class Entry>
 void write_gaussian(const Queue& queue, const PackedRows<T>& X, Entry* G, Stage& stage) {
   const SweepPlan plan = plan_of(X, 0, wanted_blocks(queue));
   for_each_launch(queue, X.tiles(), plan.rows_of_tiles, stage, [&](index_t first, index_t count) {
-    launch(queue, write_tiles<T, Entry>,
-           dim3(static_cast<unsigned>(count), static_cast<unsigned>(plan.parts)),
-           TileShape<T>::threads, TileShape<T>::shared_bytes(0), tile_rows(X), first, X.n, G);
+    const dim3 grid(static_cast<unsigned>(count), static_cast<unsigned>(plan.parts));
+    with_shape<T>(X.tiling, [&](auto shape) {
+      using Shape = decltype(shape);
+      launch(queue, write_tiles<Shape, Entry>, grid, Shape::threads, shared_bytes<Shape>(0),
+             tile_rows(X), first, X.n, G);
+    });
   });
 }
 

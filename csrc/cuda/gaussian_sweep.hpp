@@ -1,16 +1,33 @@
 // G times vectors, tile by tile, with G nowhere in memory.
 #pragma once
 
+#include <optional>
+
 #include "core/control.hpp"
 #include "cuda/rows.hpp"
 #include "cuda/runtime.hpp"
 
 namespace eigentropy::cuda {
 
-// Of a tile: so that it and two buffers for what is multiplied take 80 KB of shared memory, of
-// which two blocks fit a multiprocessor of compute capability 8.0 and 9.0, and one any other.
-template <class T>
-constexpr index_t gaussian_tile = sizeof(T) == sizeof(float) ? 128 : 64;
+// How tiles of G are computed.
+enum class Tiling {
+  // 128 x 128 of float32 or 64 x 64 of float64, so that a tile and two buffers for what is
+  // multiplied take 52 or 80 KB of shared memory. Of 80 two blocks fit a multiprocessor of compute
+  // capability 8.0 and 9.0, and one any other but 7.5.
+  wide,
+  // 64 x 64 of float32 in 26 KB, with twice as many numbers read for a product.
+  narrow,
+  // 128 x 128 of float32 by the tensor cores, 3xTF32, in 81 KB: compute capability 8.0 or newer.
+  tensor
+};
+
+// Whether float32 is multiplied by the tensor cores: where three of their products in TF32 take
+// less time than one in float32. By NVIDIA's data sheets their rate is 8 times float32's on compute
+// capability 8.0 (A100: 156 and 19.5 Tflop/s), 7 times on 9.0 (H100: 494 and 67) and more on 10.0,
+// but no more than float32's on 8.6, 8.9 and 12.0. Not measured yet.
+constexpr bool tensor_cores_pay(int major, int minor) {
+  return major >= 8 && major <= 10 && minor == 0;
+}
 
 // Vectors that are multiplied at a time; of more, each such stripe computes G again.
 constexpr index_t widest_stripe = 80;
@@ -19,6 +36,8 @@ constexpr index_t widest_stripe = 80;
 // that are not there, so that tiles need not ask where the matrix ends.
 template <class T>
 struct PackedRows {
+  Tiling tiling = Tiling::wide;
+  index_t side = 0;           // of a tile
   index_t n = 0, stride = 0;  // stride: n rounded up to whole tiles
   index_t depth = 0;          // d rounded up
   T exponent_scale = 0;       // G = 2^(exponent_scale r2)
@@ -29,7 +48,7 @@ struct PackedRows {
   DeviceBuffer<T> norms;       // stride
   DeviceBuffer<T> tile_norms;  // the largest of each tile
 
-  index_t tiles() const { return stride / gaussian_tile<T>; }
+  index_t tiles() const { return stride / side; }
 };
 template <class T>
 PackedRows<T> pack_rows(const Queue& queue, const DeviceRows<T>& X, double sigma);
@@ -96,6 +115,7 @@ struct SweepOverride {
   double flops_of_launch = 0.0;  // of the longest launch; 0: as it is
   bool one_triangle = false;     // a tournament. Not measured yet where it is faster.
   index_t stripe = 0;            // columns of a matrix that is kept, summed at once; 0: as it is
+  std::optional<Tiling> tiling = {};  // of rows of float32 that are packed from now on
 };
 SweepOverride& sweep_override();
 

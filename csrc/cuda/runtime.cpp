@@ -80,8 +80,7 @@ void require_shared_memory(const Queue& queue, std::size_t bytes) {
   if (bytes <= static_cast<std::size_t>(most)) return;
   throw DeviceError("a block needs " + std::to_string(bytes) +
                         " bytes of shared memory, and device " + std::to_string(queue.device()) +
-                        " has " + std::to_string(most) +
-                        " for one: estimates need compute capability 8.0 or newer",
+                        " has " + std::to_string(most) + " for one",
                     cudaErrorInvalidValue);
 }
 

@@ -25,6 +25,7 @@ std::set<cudaStream_t> streams;
 std::map<cudaStream_t, cudaStreamCaptureStatus> captures;
 std::size_t memory_of_device = std::size_t{8} << 30, taken = 0;
 std::size_t shared_of_block = 227 << 10;
+int capability_major = 9, capability_minor = 0;
 std::atomic<int> pending{cudaSuccess};
 thread_local int current_device = 0;
 thread_local cudaStreamCaptureMode capture_mode = cudaStreamCaptureModeGlobal;
@@ -92,6 +93,10 @@ bool end_capture(cudaStream_t stream) {
 }
 void set_memory(std::size_t bytes) { memory_of_device = bytes; }
 void set_shared_memory(std::size_t bytes) { shared_of_block = bytes; }
+void set_compute_capability(int major, int minor) {
+  capability_major = major;
+  capability_minor = minor;
+}
 
 dim3 thread_position() {
   const auto i = static_cast<unsigned>(thread_index());
@@ -175,7 +180,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   *properties = {};
   std::strcpy(properties->name, "emulated on the host");
   properties->totalGlobalMem = memory_of_device;
-  properties->major = 9;
+  properties->major = capability_major;
+  properties->minor = capability_minor;
   properties->multiProcessorCount = 4;
   properties->sharedMemPerBlockOptin = shared_of_block;
   return cudaSuccess;
@@ -184,9 +190,20 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
   cudaDeviceProp properties;
   const cudaError_t status = cudaGetDeviceProperties(&properties, device);
   if (status != cudaSuccess) return status;
-  *value = attribute == cudaDevAttrMultiProcessorCount
-               ? properties.multiProcessorCount
-               : static_cast<int>(properties.sharedMemPerBlockOptin);
+  switch (attribute) {
+    case cudaDevAttrMultiProcessorCount:
+      *value = properties.multiProcessorCount;
+      break;
+    case cudaDevAttrComputeCapabilityMajor:
+      *value = properties.major;
+      break;
+    case cudaDevAttrComputeCapabilityMinor:
+      *value = properties.minor;
+      break;
+    case cudaDevAttrMaxSharedMemoryPerBlockOptin:
+      *value = static_cast<int>(properties.sharedMemPerBlockOptin);
+      break;
+  }
   return status;
 }
 cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int) {

@@ -53,6 +53,8 @@ enum cudaMemcpyKind {
 };
 enum cudaDeviceAttr {
   cudaDevAttrMultiProcessorCount = 16,
+  cudaDevAttrComputeCapabilityMajor = 75,
+  cudaDevAttrComputeCapabilityMinor = 76,
   cudaDevAttrMaxSharedMemoryPerBlockOptin = 97
 };
 enum cudaMemPoolAttr { cudaMemPoolAttrReleaseThreshold = 4 };
@@ -144,6 +146,7 @@ bool end_capture(cudaStream_t stream);
 void set_memory(std::size_t bytes);
 // How much of it a block can have to share.
 void set_shared_memory(std::size_t bytes);
+void set_compute_capability(int major, int minor);
 
 extern thread_local dim3 block_index, block_size, grid_size;
 
@@ -154,15 +157,18 @@ void run_grid(dim3 grid, dim3 block, std::size_t shared, const std::function<voi
 
 template <class T>
 T exchanged(T value, int lane) {
-  static_assert(sizeof(T) <= sizeof(double));
+  static_assert(sizeof(T) <= slot_bytes);
   char* slots = static_cast<char*>(warp_slots());
-  std::memcpy(slots + thread_index() % 32 * sizeof(double), &value, sizeof(T));
+  std::memcpy(slots + thread_index() % 32 * slot_bytes, &value, sizeof(T));
   warp_barrier();
   T result;
-  std::memcpy(&result, slots + lane * sizeof(double), sizeof(T));
+  std::memcpy(&result, slots + lane * slot_bytes, sizeof(T));
   warp_barrier();
   return result;
 }
+
+// PTX's mma.m16n8k8 of TF32 with sums in float32, of the caller's warp: tensor_core.hpp.
+void add_tf32_product(const float (&a)[4], const float (&b)[2], float (&d)[4]);
 
 }  // namespace eigentropy::cuda::emulated
 
@@ -193,6 +199,16 @@ T __ldg(const T* address) {
   return *address;
 }
 inline float __expf(float x) { return std::exp(x); }
+inline float __uint_as_float(unsigned bits) {
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+inline unsigned __float_as_uint(float value) {
+  unsigned bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
 inline float __int_as_float(int bits) {
   float value;
   std::memcpy(&value, &bits, sizeof value);

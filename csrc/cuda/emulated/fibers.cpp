@@ -36,13 +36,13 @@ class Block {
     while (fibers_.size() < static_cast<std::size_t>(threads)) {
       fibers_.push_back(std::make_unique<Fiber>());
     }
-    slots_.assign(static_cast<std::size_t>(threads + warp_size) * sizeof(double), 0);
+    slots_.assign(static_cast<std::size_t>(threads + warp_size) * slot_bytes, 0);
     for (int i = 0; i < threads; ++i) start(*fibers_[i]);
     while (run_ready()) release();
   }
 
   int index() const { return current_; }
-  void* slots() { return slots_.data() + current_ / warp_size * warp_size * sizeof(double); }
+  void* slots() { return slots_.data() + current_ / warp_size * warp_size * slot_bytes; }
   std::vector<char>& shared() { return shared_; }
 
   void wait(State state) {

@@ -200,7 +200,9 @@ TYPED_TEST(DeviceOperator, OfRowsThatNoOtherIsNearIsTheIdentity) {
   for (const bool keeps_matrix : {false, true}) {
     for (const double alpha : {0.0, 0.5, 1.0}) {
       const auto actual = product(Z, {0.01, alpha, keeps_matrix}, V);
-      EXPECT_TRUE(bitwise_equal(actual.values, V));
+      // Tensor cores multiply with V to an eps.
+      const double rest = by_precision<TypeParam>(0.0, keeps_matrix ? 0.0 : 1.2e-7);
+      EXPECT_TRUE(all_near(actual.values, V, 4.0 * rest));
       EXPECT_EQ(actual.trace, 300.0);
       EXPECT_EQ(actual.frobenius2, 300.0);
       EXPECT_EQ(actual.kernel_sum, 300.0);
@@ -306,6 +308,106 @@ TYPED_TEST(DeviceOperator, IsTheSameFromOneTriangle) {
     }
   }
 }
+
+// Largest errors of A V and of the degrees, relative to V and to each degree.
+struct Errors {
+  double values = 0.0, degrees = 0.0;
+};
+Errors errors(const Product<float>& actual, const Product<double>& expected) {
+  Errors found;
+  for (std::size_t i = 0; i < expected.values.size(); ++i) {
+    const double error = static_cast<double>(actual.values.data()[i]) - expected.values.data()[i];
+    found.values = std::max(found.values, std::abs(error));
+  }
+  for (std::size_t i = 0; i < expected.degrees.size(); ++i) {
+    const double error = actual.degrees[i] / expected.degrees[i] - 1.0;
+    found.degrees = std::max(found.degrees, std::abs(error));
+  }
+  return found;
+}
+
+bool has_tensor_cores() {
+  cudaDeviceProp properties;
+  check(cudaGetDeviceProperties(&properties, 0), "cudaGetDeviceProperties");
+  return properties.major >= 8;
+}
+
+// As good as in float32: to a factor of 4, and to 8 eps where that has no error.
+void expect_tensor_cores_as_good(const Matrix<float>& Z, double sigma, index_t m) {
+  const auto V = gaussian_rows<float>(Z.rows(), m, 5);
+  const Options options{sigma};
+  const auto expected = expected_product(Z, options, V);
+  const Override plan(0, 0.0);
+  sweep_override().tiling = Tiling::wide;
+  const Errors wide = errors(product(Z, options, V), expected);
+  sweep_override().tiling = Tiling::tensor;
+  const Errors tensor = errors(product(Z, options, V), expected);
+  const double least = 8.0 * testing::epsilon<float>;
+  EXPECT_LE(tensor.values, 4.0 * wide.values + least) << wide.values;
+  EXPECT_LE(tensor.degrees, 4.0 * wide.degrees + least) << wide.degrees;
+}
+
+TEST(DeviceOperatorOfFloats, ByTensorCoresIsAsGoodAsByThreads) {
+  if (!has_tensor_cores()) GTEST_SKIP() << "compute capability below 8.0";
+  for (const auto& [name, Z, sigma] : cases<float>()) {
+    SCOPED_TRACE(name);
+    expect_tensor_cores_as_good(Z, sigma, 3);
+  }
+}
+
+TEST(DeviceOperatorOfFloats, ByTensorCoresIsAsGoodForRowsFarFromEachOther) {
+  if (!has_tensor_cores()) GTEST_SKIP() << "compute capability below 8.0";
+  expect_tensor_cores_as_good(shifted(gaussian_rows<float>(200, 20, 1), 1e5), 4.0, 90);
+  expect_tensor_cores_as_good(testing::clusters<float>(300, 20, 3, 1e5, 1), 4.0, 17);
+  // Norms just small enough for products: their errors are the largest that are let through.
+  for (const double scale : {1.0, 3.0, 10.0, 30.0}) {
+    SCOPED_TRACE(scale);
+    expect_tensor_cores_as_good(gaussian_rows<float>(150, 33, 1, scale), 3.0, 3);
+    expect_tensor_cores_as_good(repeated_numbers<float>(150, 100), 10.0 * scale, 3);
+  }
+}
+
+#ifdef EIGENTROPY_CUDA_EMULATED
+// The device that a test asks for, which is that of all tests afterwards.
+class Device {
+ public:
+  Device(int major, int minor, std::size_t shared) {
+    emulated::set_compute_capability(major, minor);
+    emulated::set_shared_memory(shared);
+  }
+  ~Device() {
+    emulated::set_compute_capability(9, 0);
+    emulated::set_shared_memory(227 << 10);
+  }
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+};
+
+template <class T>
+Tiling tiling_on(int major, int minor, std::size_t shared) {
+  const Device device(major, minor, shared);
+  const Queue queue(0, nullptr);
+  return pack_rows(queue, rows_on_device(queue, gaussian_rows<T>(5, 2, 1)), 1.0).tiling;
+}
+
+TEST(Tiling, IsByTensorCoresWhereThesePayAndFitsTheSharedMemory) {
+  EXPECT_EQ(tiling_on<float>(8, 0, 163 << 10), Tiling::tensor);
+  EXPECT_EQ(tiling_on<float>(9, 0, 227 << 10), Tiling::tensor);
+  EXPECT_EQ(tiling_on<float>(10, 0, 227 << 10), Tiling::tensor);
+  EXPECT_EQ(tiling_on<float>(8, 6, 99 << 10), Tiling::wide);
+  EXPECT_EQ(tiling_on<float>(8, 9, 99 << 10), Tiling::wide);
+  EXPECT_EQ(tiling_on<float>(12, 0, 99 << 10), Tiling::wide);
+  EXPECT_EQ(tiling_on<float>(7, 5, 64 << 10), Tiling::narrow);
+  EXPECT_EQ(tiling_on<double>(9, 0, 227 << 10), Tiling::wide);
+  EXPECT_EQ(tiling_on<double>(7, 5, 64 << 10), Tiling::wide);
+}
+
+// Its blocks have 64 KB of shared memory: a launch that needs more is an error.
+TYPED_TEST(DeviceOperator, FitsComputeCapability75) {
+  const Device device(7, 5, 64 << 10);
+  expect_as_on_the_host(gaussian_rows<TypeParam>(130, 20, 1), {3.0}, 81);
+}
+#endif
 
 TEST(Tournament, LetsEveryPairMeetOnce) {
   for (index_t tiles = 1; tiles < 20; ++tiles) {

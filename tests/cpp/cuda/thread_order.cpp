@@ -1,5 +1,6 @@
-// Lets all tests run with the threads of a block in the order that EIGENTROPY_THREAD_ORDER names:
-// a barrier that a kernel lacks shows in one of the two.
+// Lets all tests run with the threads of a block in the order that EIGENTROPY_THREAD_ORDER names,
+// in one of which a barrier that a kernel lacks shows, and on a device like one of the compute
+// capability that EIGENTROPY_COMPUTE_CAPABILITY names.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -10,17 +11,28 @@
 namespace eigentropy::cuda {
 namespace {
 
-class ThreadOrder : public ::testing::EmptyTestEventListener {
+std::string environment(const char* name) {
+  const char* const chosen = std::getenv(name);
+  return chosen == nullptr ? "" : chosen;
+}
+
+class ChosenDevice : public ::testing::EmptyTestEventListener {
   void OnTestStart(const ::testing::TestInfo&) override {
-    const char* const chosen = std::getenv("EIGENTROPY_THREAD_ORDER");
-    const bool descending = chosen != nullptr && std::string(chosen) == "descending";
+    const bool descending = environment("EIGENTROPY_THREAD_ORDER") == "descending";
     emulated::set_order(descending ? emulated::Order::descending : emulated::Order::ascending);
+    const std::string capability = environment("EIGENTROPY_COMPUTE_CAPABILITY");
+    if (capability == "7.5") choose(7, 5, 64);
+    if (capability == "8.6") choose(8, 6, 99);
+  }
+  static void choose(int major, int minor, std::size_t kilobytes_shared) {
+    emulated::set_compute_capability(major, minor);
+    emulated::set_shared_memory(kilobytes_shared << 10);
   }
 };
 
 // Before main: gtest_main's has no place for it. The listener is GoogleTest's from then on.
 const bool listens = [] {
-  ::testing::UnitTest::GetInstance()->listeners().Append(new ThreadOrder);
+  ::testing::UnitTest::GetInstance()->listeners().Append(new ChosenDevice);
   return true;
 }();
 
