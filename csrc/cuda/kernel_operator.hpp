@@ -13,10 +13,11 @@
 namespace eigentropy::cuda {
 
 // A = diag(s) G diag(s), s as in core/kernel_operator.hpp. Blocks of threads compute G tile by tile
-// in T and multiply each tile with the vectors of its columns while it is in shared memory: a
-// tile's products are summed in T, sums over tiles in float64, each of them by one thread and in a
-// fixed order. G is computed whole, not one triangle of it. That is 2 n^2 (d + m) flops and n^2
-// exponentials for m <= 80 vectors; more are taken in stripes, each of which computes G again.
+// in T, or by tensor cores with about the error of float32 (Tiling), and multiply each tile with
+// the vectors of its columns while it is in shared memory: a tile's products are summed in T, sums
+// over tiles in float64, each of them by one thread and in a fixed order. G is computed whole, not
+// one triangle of it. That is 2 n^2 (d + m) flops and n^2 exponentials for m <= 80 vectors; more
+// are taken in stripes, each of which computes G again.
 //
 // With the matrix (keeps_matrix), G is n x n in device memory, both triangles, of which one is
 // computed, and a product is cuBLAS's, 2 n^2 m flops in true single or double precision.

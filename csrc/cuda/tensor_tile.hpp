@@ -86,12 +86,23 @@ struct ByTensorCores {
     for (int i = 0; i < Shape::per_thread; ++i) norms_i[i] = X.norms[first_i + place.row_of(i)];
     EIGENTROPY_UNROLL
     for (int j = 0; j < Shape::per_thread; ++j) {
-      const int col = place.col_of(j);
-      const float norm_j = X.norms[first_j + col];
+      const float norm_j = X.norms[first_j + place.col_of(j)];
       EIGENTROPY_UNROLL
       for (int i = 0; i < Shape::per_thread; ++i) {
-        tile[Shape::place(place.row_of(i), col)] =
-            gaussian_entry(X, differences, squared, norms_i[i], norm_j, sums[i][j]);
+        sums[i][j] = gaussian_entry(X, differences, squared, norms_i[i], norm_j, sums[i][j]);
+      }
+    }
+    // Rows that are 32 apart, and lines that are 8 apart, are swapped alike: 8 addresses are enough
+    // for 64 entries. The compiler would keep all of them.
+    EIGENTROPY_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      EIGENTROPY_UNROLL
+      for (int j = 0; j < 2; ++j) {
+        float* const at = tile + Shape::place(place.row_of(i), place.col_of(j));
+        EIGENTROPY_UNROLL
+        for (int k = 0; k < 8; ++k) {
+          at[k / 4 * 32 + k % 4 * (Core::cols * Shape::side)] = sums[i + k / 4 * 4][j + k % 4 * 2];
+        }
       }
     }
   }

@@ -23,8 +23,8 @@ int thread_index();
 void block_barrier();
 void warp_barrier();
 
-// What the caller's warp exchanges: 32 slots.
-constexpr std::size_t slot_bytes = 32;
+// What the caller's warp exchanges: 32 slots, zeros at first.
+constexpr std::size_t slot_bytes = 64;
 void* warp_slots();
 
 // Shared memory of the block whose size the launch gives; every byte is 0xFF (NaN) at first.
