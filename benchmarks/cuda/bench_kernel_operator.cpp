@@ -51,7 +51,7 @@ void matrix_free_by(benchmark::State& state, Tiling tiling) {
   cudaDeviceProp properties;
   check(cudaGetDeviceProperties(&properties, 0), "cudaGetDeviceProperties");
   if (tiling == Tiling::tensor && properties.major < 8) {
-    return state.SkipWithMessage("no tensor cores for TF32");
+    return state.SkipWithError("TF32 needs compute capability 8.0");
   }
   sweep_override().tiling = tiling;
   multiply<float>(state, Way::all_tiles);

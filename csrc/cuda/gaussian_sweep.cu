@@ -449,10 +449,11 @@ PackedRows<T> pack_rows(const Queue& queue, const DeviceRows<T>& X, double sigma
   const index_t blocks = (X.d + widest_block - 1) / widest_block;
   const double factor = blocks <= 1 ? 4.0 + std::sqrt(static_cast<double>(X.d))
                                     : 16.0 + std::sqrt(static_cast<double>(blocks));
-  // A product of 3xTF32 is wrong by up to 4 eps, two of which are rests and two the small parts'.
-  const double of_product = packed.tiling == Tiling::tensor ? 4.0 : 0.0;
+  // Products of 3xTF32 are off by up to 4 eps, half of which are the rests and half the small
+  // parts' product, and |x - y|^2 by twice as much.
+  const double of_products = packed.tiling == Tiling::tensor ? 8.0 : 0.0;
   const double error =
-      (factor + of_product) * static_cast<double>(std::numeric_limits<T>::epsilon());
+      (factor + of_products) * static_cast<double>(std::numeric_limits<T>::epsilon());
   const double largest = exponent_tolerance<T> / (error * -scale);
   packed.largest_norm =
       static_cast<T>(std::min(largest, static_cast<double>(std::numeric_limits<T>::max())));

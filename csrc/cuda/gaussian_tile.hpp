@@ -37,8 +37,8 @@ struct TileShape {
   static_assert(slice * side == threads * pack, "a thread loads one pack of a slice");
 
   // Where things are in shared memory, in which the tile comes first and two buffers for slices
-  // are behind it: entry (i, j) of the tile, how far lines of
-  // the rows' slices are from each other, and by how much those of m vectors are longer than m.
+  // are behind it: entry (i, j) of the tile, how far lines of the rows' slices are from each other,
+  // and by how much those of m vectors are longer than m.
   static __device__ int place(int i, int j) { return j * side + i; }
   static constexpr int pitch = side;
   static constexpr int vector_padding = 0;
