@@ -123,6 +123,17 @@ def test_duplicates_do_not_make_sigma_0():
     assert eg.bandwidth(Z, "knn") == pytest.approx(3.5)
 
 
+def test_of_long_rows_a_smaller_sample_is_looked_at(rng):
+    Z = rng.normal(size=(1500, 4097))
+    sample = np.sort(np.random.default_rng(5).choice(1500, 1024, replace=False))
+    sigma = eg.bandwidth(Z, seed=5)
+    assert sigma == pytest.approx(eg.bandwidth(Z[sample]), rel=1e-12)
+    assert sigma != eg.bandwidth(Z, seed=6)
+    assert sigma == pytest.approx(0.35 * math.sqrt(2 * 4097), rel=1e-3)
+    assert eg.bandwidth(Z[:1024], seed=5) == eg.bandwidth(Z[:1024], seed=6)
+    assert eg.bandwidth(Z[:, :4096], seed=5) == eg.bandwidth(Z[:, :4096], seed=6)
+
+
 def test_a_few_distinct_rows_outside_the_sample_are_found():
     Z = np.zeros((5000, 2))
     Z[4999] = 1.0

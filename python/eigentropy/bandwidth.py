@@ -23,8 +23,11 @@ DEFAULT_RULE = "median"
 # Where blobs and digits keep their known information at every dimension; see docs/choosing.md.
 MEDIAN_FACTOR = 0.35
 
-# Rules that need distances take all pairs of at most this many rows: 2 million pairs.
+# Rules that need distances take all pairs of at most this many rows: 2 million pairs. Of long rows
+# fewer, since the distances then take as long as everything else, and differ less from each other.
 SAMPLE_ROWS = 2048
+LONG_ROW = 4096
+SAMPLE_LONG_ROWS = 1024
 
 # The knn rule computes this many distances at a time: 64 MiB.
 DISTANCES_AT_A_TIME = 2**23
@@ -48,8 +51,9 @@ def bandwidth(Z: Any, rule: str = "median", *, seed: int = 0) -> float:
     ``sqrt-d``    sqrt(d), the paper's choice; the one rule that depends on the scale of Z
     ============= ==========================================================================
 
-    Above 2048 rows, `median` and `max-slope` use the pairs of a random sample of 2048 rows, `knn`
-    the neighbours, among all rows, of such a sample. The sample is drawn from `seed`.
+    Above 2048 rows (1024 where they have more than 4096 columns), `median` and `max-slope` use the
+    pairs of a random sample of so many rows, `knn` the neighbours, among all rows, of such a
+    sample. The sample is drawn from `seed`.
 
     Parameters
     ----------
@@ -95,7 +99,7 @@ def sigma_of_rule(Z: Rows, rule: str, seed: int, device: Device = HOST) -> float
         return math.sqrt(Z.shape[1])
     if Z.shape[0] == 1:
         return 1.0
-    rows = _sample(Z.shape[0], seed)
+    rows = sampled_rows(Z.shape[0], Z.shape[1], seed)
     if device.on_gpu:
         Z = device.host_rows(Z, None if rule == "knn" else rows)
         rows = rows if rule == "knn" else np.arange(len(Z))
@@ -111,10 +115,12 @@ def sigma_of_rule(Z: Rows, rule: str, seed: int, device: Device = HOST) -> float
     return scale * (MEDIAN_FACTOR * median if median else _median(_above_the_diagonal(squared)))
 
 
-def _sample(n: int, seed: int) -> npt.NDArray[np.int64]:
-    if n <= SAMPLE_ROWS:
+def sampled_rows(n: int, d: int, seed: int) -> npt.NDArray[np.int64]:
+    """The rows, of n with d columns, whose distances a rule looks at."""
+    count = SAMPLE_LONG_ROWS if d > LONG_ROW else SAMPLE_ROWS
+    if n <= count:
         return np.arange(n)
-    return np.sort(np.random.default_rng(seed).choice(n, SAMPLE_ROWS, replace=False))
+    return np.sort(np.random.default_rng(seed).choice(n, count, replace=False))
 
 
 def _above_the_diagonal(squared: Doubles) -> Doubles:

@@ -400,7 +400,7 @@ def _solve_groups(
 
 
 def _rounding(values: npt.NDArray[Any], trace: float, reach: float) -> Rounding:
-    """What is known of the rounding in a spectrum as it comes out of the solver, not yet clipped."""
+    """What is known of the rounding in a spectrum, not yet clipped, of the solver."""
     return Rounding(eigenvalue_error(len(values), reach, outside_of_range(values)), trace)
 
 

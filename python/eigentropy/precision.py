@@ -112,12 +112,13 @@ def entropy_error(eigenvalues: Any, t: float, delta: float, trace: float) -> flo
 def entropy_range(eigenvalues: Any, t: float, delta: float, trace: float) -> tuple[float, float]:
     r"""Smallest and largest S(t) in nats of spectra within delta of these eigenvalues.
 
-    The largest eigenvalue is 1. S grows with :math:`x_i = \lambda_i^t` while x_i is below the level :math:`X e^{-S}`,
-    :math:`X = \sum x_i`, and falls above it. So it is largest where every x_i goes as far towards
-    the level as its interval allows, and smallest where every x_i goes away from it.
+    The largest eigenvalue is 1. S grows with :math:`x_i = \lambda_i^t` while x_i is below the level
+    :math:`X e^{-S}`, :math:`X = \sum x_i`, and falls above it. So it is largest where every x_i goes
+    as far towards the level as its interval allows, and smallest where every x_i goes away from it.
 
-    Eigenvalues below 2 delta cannot be told from 0 one by one. Together they are what the trace leaves beside the others; S is largest where they share it equally, and
-    smallest without them. At t = 1 the trace narrows the range further: `_range_of_sum`.
+    Eigenvalues below 2 delta cannot be told from 0 one by one. Together they are what the trace
+    leaves beside the others; S is largest where they share it equally, and smallest without them.
+    At t = 1 the trace narrows the range further: `_range_of_sum`.
     """
     values = np.sort(np.asarray(eigenvalues, dtype=np.float64))[::-1]
     values[0] = 1.0
@@ -164,7 +165,8 @@ def _smallest_moment(low: Doubles, high: Doubles, least: float, most: float) -> 
     one between, where F is above its chord; along those chords F is convex in the sum.
     """
     sums = float(low.sum()) + np.append(0.0, np.cumsum(high - low))
-    moments = -float(_x_log_x(low).sum()) - np.append(0.0, np.cumsum(_x_log_x(high) - _x_log_x(low)))
+    raised = np.cumsum(_x_log_x(high) - _x_log_x(low))
+    moments = -float(_x_log_x(low).sum()) - np.append(0.0, raised)
     at = min(max(float(sums[moments.argmin()]), least), most)
     return float(np.interp(at, sums, moments))
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from eigentropy import _memory
 from eigentropy._arrays import as_matrix
-from eigentropy.bandwidth import MEDIAN_FACTOR, SAMPLE_ROWS, resolve_sigma
+from eigentropy.bandwidth import MEDIAN_FACTOR, resolve_sigma, sampled_rows
 
 # Rounding may change the exponent of the kernel by so much; beyond, distances are in float64.
 EXPONENT_ERROR = 1e-5
@@ -101,7 +100,8 @@ def _sigma(Z: torch.Tensor, r2: torch.Tensor, sigma: float | str) -> float:
     the CPU.
     """
     if sigma in ("auto", "median"):
-        return _median_sigma(r2)
+        rows = torch.from_numpy(sampled_rows(len(Z), Z.shape[1], 0)).to(r2.device)
+        return _median_sigma(r2 if len(rows) == len(r2) else r2[rows][:, rows])
     if sigma == "sqrt-d":
         return math.sqrt(Z.shape[1])
     if isinstance(sigma, str):
@@ -113,10 +113,6 @@ def _median_sigma(r2: torch.Tensor) -> float:
     n = len(r2)
     if n == 1:
         return 1.0
-    if n > SAMPLE_ROWS:  # the rows that `bandwidth` samples
-        chosen = np.sort(np.random.default_rng(0).choice(n, SAMPLE_ROWS, replace=False))
-        rows = torch.from_numpy(chosen).to(r2.device)
-        return _median_sigma(r2[rows][:, rows])
     above = torch.triu_indices(n, n, offset=1, device=r2.device)
     pairs = r2[above[0], above[1]]
     median = _median_root(pairs)
