@@ -62,7 +62,8 @@ py::tuple spectra_of_subsets(const py::array& Z, const Indices& offsets, const I
       };
       SubsetSpectra<T> result = run_interruptible(std::move(compute), progress);
       return py::make_tuple(to_array(std::move(result.eigenvalues)),
-                            to_array(std::move(result.kernel_sums)), to_array(std::move(result.traces)));
+                            to_array(std::move(result.kernel_sums)),
+                            to_array(std::move(result.traces)));
     });
   });
 }

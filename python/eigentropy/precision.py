@@ -113,8 +113,9 @@ def entropy_range(eigenvalues: Any, t: float, delta: float, trace: float) -> tup
     r"""Smallest and largest S(t) in nats of spectra within delta of these eigenvalues.
 
     The largest eigenvalue is 1. S grows with :math:`x_i = \lambda_i^t` while x_i is below the level
-    :math:`X e^{-S}`, :math:`X = \sum x_i`, and falls above it. So it is largest where every x_i goes
-    as far towards the level as its interval allows, and smallest where every x_i goes away from it.
+    :math:`X e^{-S}`, :math:`X = \sum x_i`, and falls above it. So it is largest where every x_i
+    goes as far towards the level as its interval allows, and smallest where every x_i goes away
+    from it.
 
     Eigenvalues below 2 delta cannot be told from 0 one by one. Together they are what the trace
     leaves beside the others; S is largest where they share it equally, and smallest without them.

@@ -113,7 +113,8 @@ py::tuple spectra_of_subsets(const DeviceArray& Z, const Indices& offsets, const
           return subset_spectra(queue, X, *subsets, options, choice, memory_limit, control);
         });
     return py::make_tuple(to_array(std::move(result.eigenvalues)),
-                          to_array(std::move(result.kernel_sums)), to_array(std::move(result.traces)));
+                          to_array(std::move(result.kernel_sums)),
+                          to_array(std::move(result.traces)));
   });
 }
 
