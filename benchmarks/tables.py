@@ -13,6 +13,7 @@ import argparse
 import json
 import math
 import re
+import statistics
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -378,7 +379,65 @@ def gradients(results: Results) -> str:
 
 
 # What a block needs, and who writes it.
+# Of the rows of float32_accuracy.json; docs/mathematics.md shows these.
+FLOAT32_ROWS = {
+    "gaussian d=2": ("auto", 10.0),
+    "gaussian d=20": ("auto", 10.0),
+    "gaussian d=512": ("auto",),
+    "three blobs d=20": ("auto", "knn"),
+    "swiss roll": (1.0, 10.0),
+    "digits": (10.0, 20.0),
+    "50 points, repeated": ("auto",),
+    "50 points, nearly repeated": ("auto",),
+    "three points, repeated": (1.0,),
+    "student t, heavy tails": ("auto",),
+    "far blobs": (5.0,),
+}
+
+
+def float32(results: Results) -> str:
+    """Relative errors of S(1) in float32 and their bounds, and what "auto" chooses."""
+    rows = results["float32_accuracy"]["rows"]
+    found = {(row["data"], row["sigma"], row["n"]): row["t"]["1"] for row in rows}
+
+    def width(sigma: float | str) -> str:
+        return f"{sigma:g}" if isinstance(sigma, float) else f"`{sigma}`"
+
+    def shown(data: str, sigma: float | str, n: int) -> list[str]:
+        at = found.get((data, sigma, n))
+        if at is None:
+            return ["", "", ""]
+        return [f"{at['relative_error']:.0e}", f"{at['relative_bound']:.0e}", at["auto"]]
+
+    lines = [
+        [data, width(sigma), *shown(data, sigma, 1000), *shown(data, sigma, 3000)]
+        for data, sigmas in FLOAT32_ROWS.items()
+        for sigma in sigmas
+    ]
+    columns = ["data", "sigma", "n = 1000: error", "bound", "auto", "n = 3000: error"]
+    return table([*columns, "bound", "auto"], lines)
+
+
+def float32_margins(results: Results) -> str:
+    """How far the bound is above the error at t = 1 where "auto" chooses float32."""
+    cases = [row["t"]["1"] for row in results["float32_accuracy"]["rows"]]
+    passed = [at for at in cases if at["auto"] == "float32"]
+    ratios = [at["relative_bound"] / at["relative_error"] for at in passed if at["relative_error"]]
+    errors = [at["relative_error"] for at in passed]
+    low, _, high = statistics.quantiles(ratios, n=4)
+    rows = [
+        ['cases, of which "auto" chooses float32', f"{len(cases)}, {len(passed)}"],
+        ["bound over error in the middle half of these", f"{low:.0f} to {high:.0f}"],
+        ["their median error", f"{statistics.median(errors):.0e}"],
+        ["their largest error", f"{max(errors):.0e}"],
+        ["errors below 1e-6", f"{sum(error < 1e-6 for error in errors)}"],
+    ]
+    return table(["t = 1, all n", ""], rows)
+
+
 BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
+    "float32": (("float32_accuracy",), float32),
+    "float32 margins": (("float32_accuracy",), float32_margins),
     "eigenvalues": (("eigenvalues",), eigenvalues),
     "dse": (("dse",), entropies("dse")),
     "dimensions": (("dimensions",), entropies("dimensions")),
