@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -29,6 +30,24 @@ def data_set(request):
 @pytest.fixture
 def rng():
     return np.random.default_rng(42)
+
+
+@pytest.fixture
+def process_group(tmp_path):
+    """A torch.distributed group of this process alone.
+
+    Models that were parallel in it have to be gone before it is: the last of them would end the
+    group's threads, and hold the lock of Python that these wait for.
+    """
+    distributed = pytest.importorskip("torch.distributed", reason="torch is not installed")
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1
+    )
+    yield
+    gc.collect()
+    left = [one for one in gc.get_objects() if type(one).__name__ == "DistributedDataParallel"]
+    distributed.destroy_process_group()
+    assert not left
 
 
 def pytest_addoption(parser):

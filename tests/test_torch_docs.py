@@ -67,15 +67,11 @@ def test_the_recipe_of_a_plain_loop(quick_start):
     assert {"accuracy", "dse/1", "dsmi_y/2"} <= set(monitor.history[-1])
 
 
-def test_the_recipe_for_several_processes(quick_start, tmp_path):
-    distributed = torch.distributed
-    store = f"file://{tmp_path}/store"
-    distributed.init_process_group("gloo", init_method=store, rank=0, world_size=1)
-    try:
-        monitor = recipe("Several processes", quick_start)["monitor"]
-    finally:
-        distributed.destroy_process_group()
-    assert {"dse/1", "dsmi_y/2"} <= set(monitor.history[0])
+def test_the_recipe_for_several_processes(quick_start, process_group):
+    recipe("Several processes", quick_start)
+    history = quick_start["monitor"].history
+    quick_start.clear()
+    assert {"dse/1", "dsmi_y/2"} <= set(history[0])
 
 
 @pytest.mark.filterwarnings("ignore")

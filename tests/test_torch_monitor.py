@@ -516,16 +516,6 @@ def test_data_parallel_is_unwrapped(net):
     assert Monitor(nn.DataParallel(net), LAYERS, probe=(x, y)).measure() == expected
 
 
-@pytest.fixture
-def process_group(tmp_path):
-    """A group of this process alone."""
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1
-    )
-    yield
-    torch.distributed.destroy_process_group()
-
-
 def test_distributed_data_parallel_is_unwrapped(net, process_group):
     x, y = blobs()
     expected = Monitor(net, LAYERS, probe=(x, y)).measure()
