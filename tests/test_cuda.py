@@ -306,6 +306,13 @@ def refusing(core, error):
     core.spectrum = core.subset_spectra = core.eigenpairs = refuse
 
 
+def test_the_core_of_the_cpu_keeps_its_own_exception(Z):
+    """Two modules that know one C++ type: the plug-in's must not answer for the other."""
+    eg.dse(Z, device="cuda")
+    with pytest.raises(_core.SolverError, match="not positive definite"):
+        _core.function_of_matrix(-np.eye(70), 0.0, 0.0, np.array([0.5]), np.array([1.0]), 1)
+
+
 @pytest.fixture
 def large(rng):
     return rng.normal(size=(600, 3))

@@ -8,7 +8,9 @@ PYBIND11_MODULE(_core, module) {
   module.doc() =
       "The compiled core of eigentropy: arrays in, arrays out, no defaults, no checks "
       "that the Python layer has made already.";
-  py::register_exception<eigentropy::SolverError>(module, "SolverError", PyExc_ArithmeticError)
+  // Local: the plug-in for CUDA has one of its own for the same C++ type.
+  py::register_local_exception<eigentropy::SolverError>(module, "SolverError",
+                                                        PyExc_ArithmeticError)
       .attr("__doc__") =
       "An eigenvalue routine of LAPACK failed, or its result does not add up to the traces of "
       "the matrix.";

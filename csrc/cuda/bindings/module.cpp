@@ -12,7 +12,7 @@ void register_device_error(py::module_& module) {
   static py::exception<eigentropy::cuda::DeviceError> error(module, "DeviceError",
                                                             PyExc_RuntimeError);
   error.attr("__doc__") = "A call of CUDA, cuBLAS or cuSOLVER failed; `code` is its status.";
-  py::register_exception_translator([](std::exception_ptr thrown) {
+  py::register_local_exception_translator([](std::exception_ptr thrown) {
     try {
       if (thrown) std::rethrow_exception(thrown);
     } catch (const eigentropy::cuda::DeviceError& device_error) {
@@ -34,7 +34,9 @@ PYBIND11_MODULE(_core, module) {
   module.attr("emulated") = false;
 #endif
   register_device_error(module);
-  py::register_exception<eigentropy::SolverError>(module, "SolverError", PyExc_ArithmeticError)
+  // Local: the core of the CPU has one of its own for the same C++ type.
+  py::register_local_exception<eigentropy::SolverError>(module, "SolverError",
+                                                        PyExc_ArithmeticError)
       .attr("__doc__") =
       "An eigenvalue routine of cuSOLVER failed, or its result does not add up to the traces of "
       "the matrix.";
