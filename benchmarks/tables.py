@@ -360,6 +360,15 @@ def added(case: dict[str, Any]) -> list[str]:
 
 def gradients(results: Results) -> str:
     """Differences to autograd's gradient in float64, beside its largest entry."""
+    return _gradients(results["torch_gradient"])
+
+
+def gradients_passive(results: Results) -> str:
+    """The same where threads that wait sleep."""
+    return _gradients(results["torch_gradient_passive"])
+
+
+def _gradients(result: dict[str, Any]) -> str:
     header = ["n", "d", "precision", "how", "time", "over autograd", "differs by", "cosine"]
     rows = [
         [
@@ -372,13 +381,12 @@ def gradients(results: Results) -> str:
             f"{case['errors'][name]['difference']:.0e}",
             f"{case['errors'][name]['cosine']:.4f}",
         ]
-        for case in results["torch_gradient"]["cases"]
+        for case in result["cases"]
         for name, seconds in case["median_seconds"].items()
     ]
     return table(header, rows)
 
 
-# What a block needs, and who writes it.
 # Of the rows of float32_accuracy.json; docs/mathematics.md shows these.
 FLOAT32_ROWS = {
     "gaussian d=2": ("auto", 10.0),
@@ -435,6 +443,7 @@ def float32_margins(results: Results) -> str:
     return table(["t = 1, all n", ""], rows)
 
 
+# What a block needs, and who writes it.
 BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "float32": (("float32_accuracy",), float32),
     "float32 margins": (("float32_accuracy",), float32_margins),
@@ -454,6 +463,7 @@ BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "memory": (("memory",), memory),
     "monitor": (("monitor_cost",), monitor),
     "gradients": (("torch_gradient",), gradients),
+    "gradients passive": (("torch_gradient_passive",), gradients_passive),
     "figure": (("eigenvalues", "dse"), figure),  # drawn by plot.py
     "report page": (("report_page",), report_page),
     "summary": (("eigenvalues", "dse", "dsmi"), summary),

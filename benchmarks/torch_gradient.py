@@ -1,6 +1,8 @@
-"""Forward and backward pass of SpectralEntropy beside autograd through torch's own operations.
+r"""Forward and backward pass of SpectralEntropy beside autograd through torch's own operations.
 
     python benchmarks/torch_gradient.py --output benchmarks/results/torch_gradient.json
+    OMP_WAIT_POLICY=PASSIVE python benchmarks/torch_gradient.py --largest 512 \
+      --output benchmarks/results/torch_gradient_passive.json
 
 All take turns, A B A B, in one process with the same threads and the same width of the kernel. The
 peer is what a user of PyTorch would write: cdist, exp, eigvalsh and autograd. `sigma auto` is the
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -116,7 +119,11 @@ def main() -> None:
     parser.add_argument("--largest", type=int, default=4096, help="rows")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
-    result: dict[str, object] = {"machine": describe(), "torch_threads": torch.get_num_threads()}
+    result: dict[str, object] = {
+        "machine": describe(),
+        "torch_threads": torch.get_num_threads(),
+        "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY"),
+    }
     measured = []
     for n, d, dtype in cases(options.largest):
         rounds = options.rounds if n < ESTIMATED_FROM else options.large_rounds
