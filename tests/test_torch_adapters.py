@@ -90,6 +90,16 @@ def test_lightning_logs_each_epoch_and_not_the_sanity_check(pl, tmp_path):
     assert callback.monitor.removed
 
 
+def test_lightning_s_name_for_the_axis_is_no_value(pl, tmp_path):
+    from eigentropy.torch.lightning import MonitorCallback
+
+    model, callback = lightning_module(pl), MonitorCallback("head", blobs())
+    loss = model.training_step
+    model.training_step = lambda batch, batch_idx: (model.log("step", 7.0), loss(batch, 0))[1]
+    fit(pl, model, [callback], tmp_path, epochs=1)
+    assert callback.monitor.history[0]["step"] == 1
+
+
 def test_lightning_records_its_metrics_and_goes_on_in_a_second_fit(pl, tmp_path):
     from eigentropy.report import read_run
     from eigentropy.torch.lightning import MonitorCallback

@@ -59,6 +59,19 @@ def test_the_samples_are_the_same_each_time_whatever_their_order(net):
             assert values["dsmi_y/3"] == pytest.approx(float(expected), abs=1e-5)
 
 
+def test_labels_that_some_samples_lack_are_none(net):
+    x, y = blobs()
+    with Monitor(net, "3", evaluation=500, measures=["dse"]) as monitor:
+        for labelled in (True, False):
+            net.eval()
+            with torch.no_grad():
+                for rows in torch.arange(120).split(60):
+                    net(x[rows])
+                    monitor.collect(y[rows] if labelled or rows[0] else None, rows)
+            net.train()
+            assert monitor.step()["dse/3"] > 0
+
+
 def test_memory_is_bounded_by_the_number_of_samples(net):
     monitor = Monitor(net, ["0", "3"], evaluation=10)
     for _ in range(3):

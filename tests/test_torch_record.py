@@ -103,6 +103,12 @@ def test_a_layer_with_nan_has_no_value_and_the_report_says_so(net, tmp_path):
     assert any(text.startswith("Layer 2 has no entropy at epoch 2") for text in remarks(run))
 
 
+@pytest.mark.parametrize("value", [float("nan"), np.float32(0.1), {1, 2}])
+def test_settings_that_json_cannot_hold_are_refused_before_training(tmp_path, value):
+    with pytest.raises(TypeError, match="settings must be what JSON can hold"):
+        Recorder(tmp_path / "a", settings={"lr": value})
+
+
 def test_a_directory_with_a_run_is_refused_before_training(net, tmp_path):
     Monitor(net, "2", probe=blobs(), record=tmp_path / "a").measure()
     with pytest.raises(FileExistsError, match="holds a run"):

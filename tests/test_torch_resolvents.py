@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
 from eigentropy import _core, _memory  # noqa: E402
-from eigentropy.torch import SpectralEntropy, resolvents  # noqa: E402
+from eigentropy.torch import SpectralEntropy, loss, resolvents  # noqa: E402
 
 N = 256  # SMALLEST_N
 
@@ -196,6 +196,15 @@ def test_the_core_refuses_what_it_cannot_invert():
         _core.function_of_matrix(np.ones((3, 2)), 0.0, 0.0, np.ones(1), np.ones(1), 1)
     with pytest.raises(ValueError, match="as many weights as shifts"):
         _core.function_of_matrix(np.eye(3), 0.0, 0.0, np.ones(2), np.ones(1), 1)
+
+
+def test_sums_of_many_entries_are_in_double():
+    """Four million products of one sign, which float32 would add up to a part in 1e4."""
+    generator = torch.Generator().manual_seed(0)
+    A, L = (torch.rand(2048, 2048, generator=generator) for _ in range(2))
+    T, M = A.double().trace(), (A.double() * L.double()).sum()
+    S, _ = loss._by_logarithm(A, -L, loss.Settings(base=math.e))
+    assert float(S) == pytest.approx(float(torch.log(T) + M / T), rel=1e-6)
 
 
 def test_the_random_state_is_left_alone():

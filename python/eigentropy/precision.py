@@ -130,7 +130,7 @@ def entropy_range(eigenvalues: Any, t: float, delta: float, trace: float) -> tup
     low[0] = high[0] = 1.0
 
     unresolved = len(values) - len(resolved)
-    hidden = max(0.0, trace - float(resolved.sum())) + (len(resolved) + trace) * delta
+    hidden = max(0.0, trace - float(resolved.sum())) + (len(resolved) + 2.0 * trace) * delta
     top = min(1.0, cut + delta)  # of the unresolved
     hidden = min(hidden, unresolved * top)
     rest = _power_sum(hidden, unresolved, t, top)
@@ -185,7 +185,7 @@ def _largest_moment(low: Doubles, high: Doubles, least: float, most: float) -> f
     sums_low = np.append(0.0, np.cumsum(low))
     sums = sums_high[below] + (sums_low[-1] - sums_low[above]) + levels * (above - below)
     level = float(np.interp(most, sums, levels))
-    slope = 1.0 + math.log(level)
+    slope = 1.0 + math.log(max(level, np.finfo(np.float64).tiny))
     return -float(_x_log_x(np.clip(level, low, high)).sum()) + max(0.0, slope) * (most - least)
 
 

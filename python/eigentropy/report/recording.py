@@ -65,6 +65,8 @@ class Recorder:
     ------
     FileExistsError
         There is a run, and `resume` is false.
+    TypeError
+        `settings` has what JSON cannot hold.
 
     Examples
     --------
@@ -97,6 +99,10 @@ class Recorder:
         self._loaded: int | None = None
         self._spectra: dict[str, Any] = {}
         self._view: dict[str, Any] | None = None
+        try:
+            json.dumps(self.settings, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"settings must be what JSON can hold: {error}") from error
         if not resume and any(_lines(self.path / VALUES)):
             raise FileExistsError(
                 f"{shown(self.path)} holds a run: record into another directory, or go on with it "

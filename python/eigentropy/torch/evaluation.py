@@ -98,8 +98,10 @@ class Evaluation:
             if len(rows):
                 self.stored[name][slots] = part[torch.from_numpy(rows)].cpu().numpy()
             self.passed[name] += self.size
-        if labels is not None:
-            self.labels.update({slot: labels[row] for slot, row in places.items()})
+        for slot, row in places.items():
+            self.labels.pop(slot, None)  # of a sample that had to go
+            if labels is not None:
+                self.labels[slot] = labels[row]
         self.seen += self.size
         self._start()
 
@@ -133,13 +135,15 @@ class Evaluation:
     def take(self) -> Samples:
         """The samples, ordered by number; empties it.
 
-        A layer that some batches have not passed is left out.
+        A layer that some batches have not passed is left out, and so are labels that some samples
+        lack.
         """
         numbers = np.array(sorted(self.slots), dtype=np.int64)
         slots = [self.slots[number] for number in numbers.tolist()]
         complete = [name for name in self.stored if self.passed[name] == self.seen]
         rows = {name: self.stored[name][slots] for name in complete}
-        labels = np.asarray([self.labels[slot] for slot in slots]) if self.labels else None
+        known = [self.labels[slot] for slot in slots if slot in self.labels]
+        labels = np.asarray(known) if known and len(known) == len(slots) else None
         self._forget()
         return Samples(rows, numbers, labels)
 

@@ -77,7 +77,8 @@ class MonitorCallback(Callback):  # type: ignore[misc]
         """Count an epoch, and measure if it is one of `every`."""
         assert self.monitor is not None
         metrics = trainer.callback_metrics.items()
-        self.monitor.step(values={name: float(value) for name, value in metrics})
+        # Lightning's own name for the axis of its loggers.
+        self.monitor.step(values={name: float(v) for name, v in metrics if name != "step"})
 
     def teardown(self, trainer: Any, pl_module: torch.nn.Module, stage: str) -> None:
         """Take the monitor off the model; the history stays."""

@@ -383,7 +383,7 @@ def _by_logarithm(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """S(1) = log T - M / T and B = -(log A - M / T) / T, with T = tr A, M = tr A log A."""
     T = A.diagonal().sum(dtype=torch.float64)
-    M = torch.dot(A.flatten(), L.flatten()).double()
+    M = (A * L).sum(dtype=torch.float64)
     nats = torch.log(T) - M / T
     B = L.mul_(-1.0 / float(T))
     B.diagonal().add_(float(M / T**2))

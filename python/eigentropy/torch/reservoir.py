@@ -94,8 +94,10 @@ class Reservoir:
                     f"{name} has {len(given)} entries, the last batch in training mode has "
                     f"{self.size} rows"
                 )
-        if labels is not None:
-            self.labels.update({slot: labels[row] for slot, row in places})
+        for slot, row in places:
+            self.labels.pop(slot, None)  # of a sample that had to go
+            if labels is not None:
+                self.labels[slot] = labels[row]
         if numbers is not None:
             self.numbers.update({slot: int(numbers[row]) for slot, row in places})
         for name, part in self.batch.items():
@@ -114,8 +116,8 @@ class Reservoir:
     def take(self, rank: int = 0, processes: int = 1) -> Samples:
         """The samples of each layer and their labels, as far as these were given; empties it.
 
-        A layer that some batches have not passed is left out. Samples without numbers get some that
-        no other of the `processes` has.
+        A layer that some batches have not passed is left out, and so are labels that some samples
+        lack. Samples without numbers get some that no other of the `processes` has.
         """
         n = self.n
         rows = {
@@ -125,7 +127,7 @@ class Reservoir:
         numbers = [self.numbers.get(slot, slot * processes + rank) for slot in range(n)]
         self.seen, self.stored, self.labels, self.numbers = 0, {}, {}, {}
         self.passed.clear()
-        labels = np.asarray(known) if known else None
+        labels = np.asarray(known) if known and len(known) == n else None
         return Samples(rows, np.array(numbers, dtype=np.int64), labels)
 
     def remove(self) -> None:
