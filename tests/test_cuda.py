@@ -505,6 +505,20 @@ def test_an_estimate_in_half_precision_is_that_of_the_cpu(cuda_core, rng, monkey
     assert float(found) != float(expected)
 
 
+def test_without_room_for_halves_after_all_nothing_is_kept(cuda_core, rng, monkeypatch):
+    Z = rng.normal(size=(300, 20))
+    options = {"method": "stochastic", "sigma": 2.0, "seed": 3}
+    expected = eg.dse(Z, **options)
+    only_room_for_halves(monkeypatch)
+
+    class Full(cuda_core.KernelOperator):
+        def keep_in_half(self, progress=None):
+            raise MemoryError("others were faster")
+
+    monkeypatch.setattr(cuda_core, "KernelOperator", Full)
+    same(eg.dse(Z, device="cuda", **options), expected, "float32")
+
+
 def test_half_precision_is_given_up_where_it_counts(cuda_core, monkeypatch):
     """Most eigenvalues near 0: the noise of rounding is most of what they add."""
     Z = pytest.importorskip("sklearn.datasets").make_swiss_roll(500, random_state=2)[0]

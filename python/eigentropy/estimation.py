@@ -111,12 +111,21 @@ def _spectrum(
     dtype, tol, device = approach.product_dtype, approach.tol, operator._device
     if approach.in_half(A.n) and half.may_be_tried(A):
         width = half.noise(A)
-        A.keep_in_half()
-        spectrum = estimate(A, times, tol, seed, progress, dtype=dtype, device=device)
-        if half.is_good_enough(spectrum, times, width, tol):
-            return spectrum
-        A = kernel_operator(operator, dtype, False, None, rows)
+        if _keeps_in_half(A):
+            spectrum = estimate(A, times, tol, seed, progress, dtype=dtype, device=device)
+            if half.is_good_enough(spectrum, times, width, tol):
+                return spectrum
+            A = kernel_operator(operator, dtype, False, None, rows)
     return estimate(A, times, tol, seed, progress, dtype=dtype, device=device)
+
+
+def _keeps_in_half(A: KernelOperator) -> bool:
+    """Whether there was room after all: others use the device, too. If not, A is as it was."""
+    try:
+        A.keep_in_half()
+    except MemoryError:
+        return False
+    return True
 
 
 def estimated_entropy(
