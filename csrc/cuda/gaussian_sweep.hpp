@@ -22,9 +22,9 @@ enum class Tiling {
 };
 
 // Whether float32 is multiplied by the tensor cores: where three of their products in TF32 take
-// less time than one in float32. By NVIDIA's data sheets their rate is 8 times float32's on compute
-// capability 8.0 (A100: 156 and 19.5 Tflop/s), 7 times on 9.0 (H100: 494 and 67) and more on 10.0,
-// but no more than float32's on 8.6, 8.9 and 12.0. Not measured yet.
+// less time than one in float32. NVIDIA gives the large GPUs (8.0, 9.0, 10.0) tensor cores of many
+// times the rate of float32, and the others not. Not measured yet: matrix_free<float> among the
+// microbenchmarks does.
 constexpr bool tensor_cores_pay(int major, int minor) {
   return major >= 8 && major <= 10 && minor == 0;
 }
