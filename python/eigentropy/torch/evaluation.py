@@ -13,9 +13,8 @@ import torch
 
 from eigentropy import _memory
 from eigentropy._options import integer
-from eigentropy.torch.layers import Pooling, first_tensor, pooled, unwrapped
-from eigentropy.torch.reservoir import uncompiled
-from eigentropy.torch.samples import Numbers, Samples, priorities
+from eigentropy.torch.layers import Pooling, first_tensor, pooled, unwrapped, watch
+from eigentropy.torch.samples import Numbers, Samples, check_lengths, priorities
 
 Array = npt.NDArray[Any]
 
@@ -35,10 +34,6 @@ class Evaluation:
         capacity: int,
         seed: int,
     ) -> None:
-        if isinstance(model, torch.nn.DataParallel) and len(model.device_ids) > 1:
-            raise ValueError(
-                "evaluation cannot watch the replicas of DataParallel; use a probe instead"
-            )
         self.capacity = integer(capacity, "evaluation", at_least=1)
         self.repeated: set[str] = set()  # layers that ran several times in one pass
         self.pooling, self.seed = pooling, seed
@@ -46,13 +41,7 @@ class Evaluation:
         self.batch: dict[str, torch.Tensor] = {}
         self._forget()
         self.root = unwrapped(model)
-        self.handles = [self.root.register_forward_pre_hook(uncompiled(self._start))]
-        for name, module in layers.items():
-
-            def hook(_: Any, __: Any, output: Any, name: str = name) -> None:
-                self._record(name, output)
-
-            self.handles.append(module.register_forward_hook(uncompiled(hook)))
+        self.handles = watch(model, layers, self._start, self._record, "evaluation")
 
     def _forget(self) -> None:
         self.seen = 0
@@ -62,10 +51,10 @@ class Evaluation:
         self.labels: dict[int, Any] = {}  # by slot
         self.worst: list[tuple[int, int]] = []  # a heap: minus the priority, the number
 
-    def _start(self, *_: Any) -> None:
+    def _start(self) -> None:
         self.size, self.batch = 0, {}
 
-    def _record(self, name: str, output: Any) -> None:
+    def _record(self, _: torch.nn.Module, name: str, output: Any) -> None:
         """Copies at once: the next module may work in place."""
         if self.root.training:
             return
@@ -84,12 +73,7 @@ class Evaluation:
         """
         if numbers is None:
             numbers = (self.seen + np.arange(self.size)) * processes + rank
-        for name, given in (("index", numbers), ("labels", labels)):
-            if given is not None and len(given) != self.size:
-                raise ValueError(
-                    f"{name} has {len(given)} entries, the last batch in evaluation mode has "
-                    f"{self.size} rows"
-                )
+        check_lengths(self.size, "evaluation", index=numbers, labels=labels)
         places = self._places(numbers)
         slots, rows = list(places), np.fromiter(places.values(), np.int64, len(places))
         for name, part in self.batch.items():

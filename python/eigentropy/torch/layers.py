@@ -29,6 +29,35 @@ def unwrapped(model: torch.nn.Module) -> torch.nn.Module:
             return model
 
 
+def watch(
+    model: torch.nn.Module,
+    layers: Mapping[str, torch.nn.Module],
+    start: Callable[[], None],
+    record: Callable[[torch.nn.Module, str, Any], None],
+    who: str,
+) -> list[Any]:
+    """Hooks: start() before each forward pass, record(module, name, output) after each layer.
+
+    Returns their handles. Raises ValueError for DataParallel, which `who` cannot watch.
+    """
+    if isinstance(model, torch.nn.DataParallel) and len(model.device_ids) > 1:
+        raise ValueError(f"{who} cannot watch the replicas of DataParallel; use a probe instead")
+    handles = [unwrapped(model).register_forward_pre_hook(uncompiled(lambda *_: start()))]
+    for name, module in layers.items():
+
+        def hook(module: torch.nn.Module, _: Any, output: Any, name: str = name) -> None:
+            record(module, name, output)
+
+        handles.append(module.register_forward_hook(uncompiled(hook)))
+    return handles
+
+
+def uncompiled(hook: Callable[..., None]) -> Callable[..., None]:
+    """Dynamo must not look inside: what a hook does is no part of the model."""
+    disabled: Callable[..., None] = torch.compiler.disable(hook)  # type: ignore[no-untyped-call]
+    return disabled
+
+
 def find_layers(
     model: torch.nn.Module, patterns: str | Sequence[str]
 ) -> dict[str, torch.nn.Module]:

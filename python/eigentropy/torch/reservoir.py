@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,10 @@ import numpy.typing as npt
 import torch
 
 from eigentropy._options import integer
-from eigentropy.torch.layers import Pooling, first_tensor, pooled, unwrapped
-from eigentropy.torch.samples import Numbers, Samples
+from eigentropy.torch.layers import Pooling, first_tensor, pooled, watch
+from eigentropy.torch.samples import Numbers, Samples, check_lengths
 
 Array = npt.NDArray[Any]
-Hook = Callable[..., None]
 
 
 class Reservoir:
@@ -33,10 +32,6 @@ class Reservoir:
         capacity: int,
         seed: int,
     ) -> None:
-        if isinstance(model, torch.nn.DataParallel) and len(model.device_ids) > 1:
-            raise ValueError(
-                "a reservoir cannot watch the replicas of DataParallel; use a probe instead"
-            )
         self.capacity = integer(capacity, "reservoir", at_least=1)
         self.repeated: set[str] = set()  # layers that ran several times in one pass
         self.pooling = pooling
@@ -47,13 +42,7 @@ class Reservoir:
         self.labels: dict[int, Any] = {}
         self.numbers: dict[int, int] = {}
         self._forget_batch()
-        self.handles = [unwrapped(model).register_forward_pre_hook(uncompiled(self._start))]
-        for name, module in layers.items():
-
-            def hook(module: Any, _: Any, output: Any, name: str = name) -> None:
-                self._record(module, name, output)
-
-            self.handles.append(module.register_forward_hook(uncompiled(hook)))
+        self.handles = watch(model, layers, self._start, self._record, "a reservoir")
 
     def _forget_batch(self) -> None:
         self.size = 0
@@ -61,7 +50,7 @@ class Reservoir:
         self.rows: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)
         self.batch: dict[str, Array] = {}
 
-    def _start(self, *_: Any) -> None:
+    def _start(self) -> None:
         if torch.is_grad_enabled():
             self._forget_batch()
 
@@ -88,12 +77,7 @@ class Reservoir:
     def commit(self, labels: Any = None, numbers: Numbers | None = None) -> None:
         """Take over what was chosen of the last batch, of samples with these numbers."""
         places = list(zip(self.slots.tolist(), self.rows.tolist(), strict=True))
-        for name, given in (("labels", labels), ("index", numbers)):
-            if given is not None and len(given) != self.size:
-                raise ValueError(
-                    f"{name} has {len(given)} entries, the last batch in training mode has "
-                    f"{self.size} rows"
-                )
+        check_lengths(self.size, "training", labels=labels, index=numbers)
         for slot, row in places:
             self.labels.pop(slot, None)  # of a sample that had to go
             if labels is not None:
@@ -134,9 +118,3 @@ class Reservoir:
         """Take the hooks off the model."""
         for handle in self.handles:
             handle.remove()
-
-
-def uncompiled(hook: Hook) -> Hook:
-    """Dynamo must not look inside: what a hook does is no part of the model."""
-    disabled: Hook = torch.compiler.disable(hook)  # type: ignore[no-untyped-call]
-    return disabled

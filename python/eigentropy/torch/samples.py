@@ -12,6 +12,15 @@ Array = npt.NDArray[Any]
 Numbers = npt.NDArray[np.int64]
 
 
+def check_lengths(size: int, mode: str, **given: Any) -> None:
+    """Refuse what has not one entry for each row of the last batch in this mode."""
+    for name, values in given.items():
+        if values is not None and len(values) != size:
+            raise ValueError(
+                f"{name} has {len(values)} entries, the last batch in {mode} mode has {size} rows"
+            )
+
+
 @dataclass
 class Samples:
     """What layers return for some samples.
