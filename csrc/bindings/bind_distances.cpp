@@ -21,9 +21,14 @@ std::pair<index_t, index_t> nonfinite_rows(const py::array& Z) {
     const auto compute = [view](Control& control) {
       return find_nonfinite_rows(view, thread_count(), control);
     };
-    const NonFiniteRows rows = run_interruptible(compute, py::none());
+    const auto entries = static_cast<double>(view.rows * view.cols);
+    const NonFiniteRows rows = run_interruptible(compute, py::none(), entries);
     return std::pair(rows.count, rows.first);
   });
+}
+
+double distances_flops(index_t from, index_t to, index_t columns) {
+  return 2.0 * static_cast<double>(from) * static_cast<double>(to) * static_cast<double>(columns);
 }
 
 // Squared distances in units of scale^2.
@@ -46,7 +51,8 @@ py::tuple distances(const py::array& Z, const std::optional<Indices>& rows,
       squared_distances(X, MatrixView<double>{r2.data(), X.n, X.n, X.n}, thread_count(), control);
       return ScaledDistances{std::move(r2), X.scale};
     };
-    ScaledDistances result = run_interruptible(compute, progress);
+    ScaledDistances result =
+        run_interruptible(compute, progress, distances_flops(view.rows, view.rows, view.cols));
     return py::make_tuple(to_array(std::move(result.r2), {view.rows, view.rows}), result.scale);
   });
 }
@@ -62,7 +68,8 @@ py::tuple distances_from(const py::array& Z, const Indices& query) {
                              thread_count(), control);
       return ScaledDistances{std::move(r2), X.scale};
     };
-    ScaledDistances result = run_interruptible(std::move(compute), py::none());
+    ScaledDistances result = run_interruptible(std::move(compute), py::none(),
+                                               distances_flops(count, view.rows, view.cols));
     return py::make_tuple(to_array(std::move(result.r2), {count, view.rows}), result.scale);
   });
 }

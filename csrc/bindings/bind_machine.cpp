@@ -1,3 +1,5 @@
+#include <cstdint>
+
 #include "bindings/bindings.hpp"
 #include "bindings/run.hpp"
 #include "core/threads.hpp"
@@ -14,6 +16,11 @@ void bind_machine(py::module_& module) {
   module.def("instruction_set", [] { return simd::name_of(simd::active_instruction_set()); });
   module.def("blas_configuration", &blas::configuration);
   module.def("blas_core", &blas::core_name);
+  // The address of a function such as GOMP_parallel, 0 for none.
+  module.def("lend_threads", [](std::uintptr_t parallel) {
+    lend_threads(reinterpret_cast<OpenMpParallel>(parallel));
+  });
+  module.def("threads_are_lent", &threads_are_lent);
   module.def("wait_for_abandoned", &wait_for_abandoned);
 }
 

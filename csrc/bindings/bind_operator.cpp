@@ -25,7 +25,8 @@ py::tuple matrix(const py::array& Z, double sigma, std::optional<double> alpha,
         mirror(built.view(), thread_count());
         return built;
       };
-      DiffusionMatrix<T> built = run_interruptible(compute, progress);
+      DiffusionMatrix<T> built =
+          run_interruptible(compute, progress, spectrum_flops(view.rows, view.cols));
       return py::make_tuple(to_array(std::move(built.entries), {built.n, built.n}), built.trace,
                             built.frobenius2, to_array(std::move(built.degrees)));
     });

@@ -26,7 +26,8 @@ py::array function_of_matrix(const py::array_t<T, py::array::c_style>& A, double
     return eigentropy::function_of_matrix<T>({a, n, n, n}, {constant, linear, s, w, poles}, threads,
                                              control);
   };
-  return to_array(run_interruptible(compute, py::none()), {n, n});
+  const double flops = static_cast<double>(shifts.size()) * spectrum_flops(n);
+  return to_array(run_interruptible(compute, py::none(), flops), {n, n});
 }
 
 }  // namespace

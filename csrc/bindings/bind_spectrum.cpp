@@ -29,7 +29,8 @@ py::tuple spectrum(const py::array& Z, double sigma, std::optional<double> alpha
         const auto X = center_rows<decltype(view(0, 0)), T>(view, thread_count(), control);
         return diffusion_spectrum(X, options, thread_count(), control);
       };
-      Spectrum<T> result = run_interruptible(compute, progress);
+      Spectrum<T> result =
+          run_interruptible(compute, progress, spectrum_flops(view.rows, view.cols));
       return py::make_tuple(to_array(std::move(result.eigenvalues)), result.trace,
                             result.frobenius2, result.kernel_sum);
     });
@@ -43,6 +44,14 @@ SubsetKernels parse_kernels(const std::string& name) {
   throw std::invalid_argument("kernels must be 'auto', 'shared' or 'recomputed'");
 }
 
+double subsets_flops(const Indices& offsets, index_t columns) {
+  double flops = 0.0;
+  for (index_t s = 0; s + 1 < offsets.size(); ++s) {
+    flops += spectrum_flops(offsets.data()[s + 1] - offsets.data()[s], columns);
+  }
+  return flops;
+}
+
 // (eigenvalues of subset s at offsets[s]:offsets[s + 1], descending; sum_ij G_ij and tr A of each
 // subset)
 py::tuple spectra_of_subsets(const py::array& Z, const Indices& offsets, const Indices& indices,
@@ -54,13 +63,14 @@ py::tuple spectra_of_subsets(const py::array& Z, const Indices& offsets, const I
   return with_dtype(dtype, [&](auto type) -> py::tuple {
     using T = decltype(type);
     return with_input(Z, [&](auto view) -> py::tuple {
+      const double flops = subsets_flops(offsets, view.cols);
       auto compute = [view, options, choice, memory_limit,
                       subsets = Subsets{to_buffer<index_t>(offsets), to_buffer<index_t>(indices)}](
                          Control& control) mutable {
         const auto X = center_rows<decltype(view(0, 0)), T>(view, thread_count(), control);
         return subset_spectra(X, subsets, options, choice, memory_limit, thread_count(), control);
       };
-      SubsetSpectra<T> result = run_interruptible(std::move(compute), progress);
+      SubsetSpectra<T> result = run_interruptible(std::move(compute), progress, flops);
       return py::make_tuple(to_array(std::move(result.eigenvalues)),
                             to_array(std::move(result.kernel_sums)),
                             to_array(std::move(result.traces)));

@@ -51,17 +51,18 @@ template <class T>
 py::array spectra_of(py::array& array, Reduction reduction, bool overwrite,
                      const py::object& progress) {
   const MatrixBatch<T> A = batch_view<T>(array);
+  const double flops = static_cast<double>(A.count) * spectrum_flops(A.n);
   if (overwrite && usable_as_workspace(A, array, reduction)) {
     const SymmetricView<T> matrix{static_cast<T*>(array.mutable_data()), A.n, A.row_stride};
     const auto compute = [matrix](Control& control) {
       return symmetric_spectrum_in_place(matrix, thread_count(), control);
     };
-    return to_array(run_interruptible(compute, progress), {1, A.n});
+    return to_array(run_interruptible(compute, progress, flops), {1, A.n});
   }
   const auto compute = [A, reduction](Control& control) {
     return symmetric_spectra(A, reduction, thread_count(), control);
   };
-  return to_array(run_interruptible(compute, progress), {A.count, A.n});
+  return to_array(run_interruptible(compute, progress, flops), {A.count, A.n});
 }
 
 // Eigenvalues, descending, (count, n), of the upper triangles of A (count, n, n). `overwrite`

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <exception>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -13,6 +14,7 @@
 #include <utility>
 
 #include "core/control.hpp"
+#include "core/threads.hpp"
 
 namespace eigentropy::bindings {
 
@@ -79,11 +81,36 @@ class Job {
   bool abandoned_ = false;
 };
 
-// compute(Control&) -> Result runs on a thread of its own without the GIL. It may read the
-// caller's arrays outside Control::Detachable scopes only. Called with the GIL held.
+// Up to so many operations nobody waits for long enough to want to stop it: 2000 eigenvalues.
+constexpr double brief = 2e10;
+
+// Operations for the spectrum of n rows of d columns, or for all entries of a function of it.
+inline double spectrum_flops(index_t n, index_t d = 0) {
+  const auto rows = static_cast<double>(n);
+  return 2.0 * rows * rows * (rows + static_cast<double>(d));
+}
+
+// On the caller's thread, and with what threads are lent to it.
 template <class Compute>
-auto run_interruptible(Compute compute, const py::object& progress) {
+auto run_borrowing(Compute& compute) {
+  const py::gil_scoped_release release;
+  const BorrowedThreads borrowed;
+  Control control;
+  return compute(control);
+}
+
+// compute(Control&) -> Result runs without the GIL on a thread of its own, or on the caller's if it
+// is brief and threads are lent. It may read the caller's arrays outside Control::Detachable scopes
+// only. Called with the GIL held.
+template <class Compute>
+auto run_interruptible(Compute compute, const py::object& progress,
+                       double flops = std::numeric_limits<double>::infinity()) {
   using Result = decltype(compute(std::declval<Control&>()));
+  if (flops <= brief && threads_are_lent()) {
+    Result result = run_borrowing(compute);
+    if (!progress.is_none()) progress(1.0);
+    return result;
+  }
   auto job = std::make_shared<Job<Result>>();
   std::thread worker([job, compute = std::move(compute)]() mutable { job->run(compute); });
 

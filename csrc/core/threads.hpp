@@ -27,6 +27,31 @@ class Task {
   void (*call_)(const void*, index_t, int);
 };
 
+// What a compiler calls for `#pragma omp parallel`: function(data) on so many threads, the caller's
+// included, of which none has returned before it returns.
+using OpenMpParallel = void (*)(void (*function)(void*), void* data, unsigned threads,
+                                unsigned flags);
+
+// Lends the threads of an OpenMP runtime that the process has already, such as PyTorch's; null
+// takes them back. They spin for milliseconds after each of their loops, and threads of our own
+// that start meanwhile share the cores with them. A child of fork() has none of them, and borrows
+// none.
+void lend_threads(OpenMpParallel parallel);
+bool threads_are_lent();
+
+// While one lives, loops that this thread begins run on the threads that are lent, if there are.
+// They belong to the thread that used them before: it must be the one that called PyTorch.
+class BorrowedThreads {
+ public:
+  BorrowedThreads();
+  ~BorrowedThreads();
+  BorrowedThreads(const BorrowedThreads&) = delete;
+  BorrowedThreads& operator=(const BorrowedThreads&) = delete;
+
+ private:
+  OpenMpParallel before_;
+};
+
 // Threads for loops that follow each other closely: starting them takes longer than a short loop.
 // Between two loops they wait for a moment without giving up their core, and then sleep.
 class ThreadTeam {
@@ -44,10 +69,12 @@ class ThreadTeam {
 
  private:
   struct State;
-  std::unique_ptr<State> state_;  // null if there is no thread but the caller's
+  std::unique_ptr<State> state_;  // null if there is no thread of our own but the caller's
+  OpenMpParallel borrowed_;       // null, or what starts the threads that are borrowed
+  int threads_;
 };
 
-// One such loop. The threads are started here and joined here: nothing outlives the call, so
+// One such loop. Threads of our own are started here and joined here: nothing outlives the call, so
 // nothing is lost by fork().
 void parallel_for(index_t count, int threads, Task task);
 

@@ -9,8 +9,8 @@
 namespace eigentropy {
 namespace {
 
-// Up to this order LAPACK inverts, whose own recursion is slower than products above.
-constexpr index_t lapack_until = 64;
+// Up to this order rows are eliminated one by one; above, products are faster.
+constexpr index_t eliminated_until = 32;
 
 // Blocks of a product that is symmetric are computed whole up to this order.
 constexpr index_t whole_until = 128;
@@ -57,15 +57,25 @@ void subtract_symmetric(MatrixView<T> A, MatrixView<T> B, MatrixView<T> C) {
   transpose(below, block(C, 0, m, m, rest));
 }
 
+// A <- A^-1 by elimination in place, one row and column after the other, without pivots: those of a
+// positive definite matrix are positive, and none of them is small beside what it was.
 template <class T>
-void invert_by_lapack(MatrixView<T> A) {
-  const int n = blas::to_blas(A.rows), stride = blas::to_blas(A.stride);
-  int info = blas::potrf('L', n, A.data, stride);  // the lower triangle is the upper one here
-  if (info == 0) info = blas::potri('L', n, A.data, stride);
-  if (info > 0) throw SolverError("a shifted matrix is not positive definite");
-  check_info("potrf or potri", info);
-  for (index_t i = 0; i < A.rows; ++i) {
-    for (index_t j = 0; j < i; ++j) A.row(i)[j] = A.row(j)[i];
+void invert_by_elimination(MatrixView<T> A) {
+  const index_t n = A.rows;
+  for (index_t k = 0; k < n; ++k) {
+    T* const pivot_row = A.row(k);
+    const T pivot = pivot_row[k];
+    if (!(pivot > T(0))) throw SolverError("a shifted matrix is not positive definite");
+    const T reciprocal = T(1) / pivot;
+    pivot_row[k] = T(1);
+    for (index_t j = 0; j < n; ++j) pivot_row[j] *= reciprocal;
+    for (index_t i = 0; i < n; ++i) {
+      if (i == k) continue;
+      T* const row = A.row(i);
+      const T factor = row[k];
+      row[k] = T(0);
+      for (index_t j = 0; j < n; ++j) row[j] -= factor * pivot_row[j];
+    }
   }
 }
 
@@ -76,7 +86,7 @@ void invert_by_lapack(MatrixView<T> A) {
 template <class T>
 void invert(MatrixView<T> A, T* room) {
   const index_t n = A.rows;
-  if (n <= lapack_until) return invert_by_lapack(A);
+  if (n <= eliminated_until) return invert_by_elimination(A);
   const index_t m = first_half(n), rest = n - m;
   const MatrixView<T> A11 = block(A, 0, m, 0, m), A12 = block(A, 0, m, m, rest),
                       A21 = block(A, m, rest, 0, m), A22 = block(A, m, rest, m, rest);

@@ -175,7 +175,44 @@ struct ThreadTeam::State {
   std::vector<std::thread> helpers;
 };
 
-ThreadTeam::ThreadTeam(int threads) : state_(threads > 1 ? std::make_unique<State>() : nullptr) {
+namespace {
+
+std::atomic<OpenMpParallel> lent{nullptr};
+thread_local OpenMpParallel borrowed = nullptr;
+
+void run_borrowed(OpenMpParallel parallel, int threads, Loop& loop) {
+  struct Joint {
+    Loop& loop;
+    std::atomic<int> workers{0};
+  } joint{loop};
+  const auto join = [](void* data) {
+    auto& mine = *static_cast<Joint*>(data);
+    mine.loop.work(mine.workers.fetch_add(1, std::memory_order_relaxed));
+  };
+  parallel(join, &joint, static_cast<unsigned>(threads), 0);
+}
+
+}  // namespace
+
+void lend_threads(OpenMpParallel parallel) {
+  static const int registered = pthread_atfork(nullptr, nullptr, [] {
+    lent.store(nullptr);
+    borrowed = nullptr;
+  });
+  static_cast<void>(registered);
+  lent.store(parallel);
+}
+
+bool threads_are_lent() { return lent.load() != nullptr; }
+
+BorrowedThreads::BorrowedThreads() : before_(borrowed) { borrowed = lent.load(); }
+BorrowedThreads::~BorrowedThreads() { borrowed = before_; }
+
+ThreadTeam::ThreadTeam(int threads)
+    : state_(threads > 1 && borrowed == nullptr ? std::make_unique<State>() : nullptr),
+      borrowed_(borrowed),
+      threads_(threads) {
+  if (state_ == nullptr) return;
   for (int worker = 1; worker < threads; ++worker) {
     try {
       state_->helpers.emplace_back([state = state_.get(), worker] { state->serve(worker); });
@@ -193,6 +230,12 @@ ThreadTeam::~ThreadTeam() {
 }
 
 void ThreadTeam::for_each(index_t count, Task task) {
+  if (borrowed_ != nullptr && threads_ > 1 && count > 1) {
+    Loop loop;
+    loop.restart(count, &task);
+    run_borrowed(borrowed_, threads_, loop);
+    return loop.rethrow();
+  }
   if (state_ == nullptr) {
     for (index_t index = 0; index < count; ++index) task(index, 0);
     return;

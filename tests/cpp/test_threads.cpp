@@ -130,6 +130,103 @@ TEST(ThreadTeams, SleepWhenThereIsNothingToDo) {
   EXPECT_LT(seconds, 0.1);  // three threads that spin would take some 0.4
 }
 
+// Distances, kernel, operator and eigenvalues: all that uses threads, of this library and of BLAS.
+std::vector<double> spectrum_of_sample(index_t n) {
+  const auto Z = gaussian_rows<double>(n, 5, 1);
+  const auto X = center_rows<double, double>(Z.input(), thread_count());
+  Control control;
+  return as_doubles(diffusion_spectrum(X, {1.5, 0.5, true}, thread_count(), control).eigenvalues);
+}
+
+std::atomic<int> borrowed_loops{0};
+
+// As an OpenMP runtime does it, but with as many threads as it likes.
+void run_in_parallel(void (*function)(void*), void* data, unsigned threads, unsigned) {
+  ++borrowed_loops;
+  std::vector<std::thread> others;
+  for (unsigned i = 1; i < threads; ++i) others.emplace_back(function, data);
+  function(data);
+  for (std::thread& other : others) other.join();
+}
+
+void run_alone(void (*function)(void*), void* data, unsigned, unsigned) {
+  ++borrowed_loops;
+  function(data);
+}
+
+// Lends threads for one test.
+class Lent {
+ public:
+  explicit Lent(OpenMpParallel parallel) {
+    borrowed_loops = 0;
+    lend_threads(parallel);
+  }
+  ~Lent() { lend_threads(nullptr); }
+  Lent(const Lent&) = delete;
+  Lent& operator=(const Lent&) = delete;
+};
+
+TEST(BorrowedThreadsScopes, RunTheLoopsOfTheirThreadElsewhere) {
+  for (const OpenMpParallel parallel : {&run_in_parallel, &run_alone}) {
+    const Lent lent(parallel);
+    EXPECT_TRUE(threads_are_lent());
+    const auto run = [] {
+      std::vector<std::atomic<int>> visits(61), busy(3);
+      std::atomic<int> shared{0};
+      parallel_for(61, 3, [&](index_t index, int worker) {
+        auto& mine = busy.at(static_cast<std::size_t>(worker));
+        if (mine.fetch_add(1) != 0) ++shared;
+        ++visits[static_cast<std::size_t>(index)];
+        mine.fetch_sub(1);
+      });
+      for (const auto& visit : visits) EXPECT_EQ(visit.load(), 1);
+      EXPECT_EQ(shared.load(), 0);
+    };
+    run();
+    EXPECT_EQ(borrowed_loops.load(), 0);  // no scope
+    {
+      const BorrowedThreads scope;
+      run();
+      EXPECT_EQ(borrowed_loops.load(), 1);
+      std::thread(run).join();  // whose scope it is not
+      EXPECT_EQ(borrowed_loops.load(), 1);
+    }
+    run();
+    EXPECT_EQ(borrowed_loops.load(), 1);
+  }
+  EXPECT_FALSE(threads_are_lent());
+}
+
+TEST(BorrowedThreadsScopes, AreNotNeededForOneThreadOrOneIndex) {
+  const Lent lent(&run_in_parallel);
+  const BorrowedThreads scope;
+  int visits = 0;
+  parallel_for(5, 1, [&](index_t, int) { ++visits; });
+  parallel_for(1, 5, [&](index_t, int) { ++visits; });
+  EXPECT_EQ(visits, 6);
+  EXPECT_EQ(borrowed_loops.load(), 0);
+}
+
+TEST(BorrowedThreadsScopes, PassExceptionsOn) {
+  const Lent lent(&run_in_parallel);
+  const BorrowedThreads scope;
+  ThreadTeam team(3);
+  for (int turn = 0; turn < 20; ++turn) {
+    EXPECT_THROW(team.for_each(20, [](index_t, int) { throw std::range_error("all"); }),
+                 std::range_error);
+  }
+  EXPECT_EQ(borrowed_loops.load(), 20);
+}
+
+TEST(BorrowedThreadsScopes, GiveTheSameNumbers) {
+  const ThreadCount threads(3);
+  const auto expected = spectrum_of_sample(400);
+  const Lent lent(&run_in_parallel);
+  const BorrowedThreads scope;
+  EXPECT_EQ(spectrum_of_sample(400), expected);
+  EXPECT_GT(borrowed_loops.load(), 0);
+}
+
 TEST(ThreadCounts, BelowOneMeansOne) {
   const ThreadCount threads(-3);
   EXPECT_EQ(thread_count(), 1);
@@ -205,14 +302,6 @@ TEST(SingleThreadedBlasScopes, EndWhenAnExceptionPasses) {
   EXPECT_EQ(blas_threads(), 3);
 }
 
-// Distances, kernel, operator and eigenvalues: all that uses threads, of this library and of BLAS.
-std::vector<double> spectrum_of_sample(index_t n) {
-  const auto Z = gaussian_rows<double>(n, 5, 1);
-  const auto X = center_rows<double, double>(Z.input(), thread_count());
-  Control control;
-  return as_doubles(diffusion_spectrum(X, {1.5, 0.5, true}, thread_count(), control).eigenvalues);
-}
-
 // Runs check() in a child process: true if it came back with true within a minute.
 template <class Check>
 bool holds_in_child(const Check& check) {
@@ -231,6 +320,17 @@ TEST(Fork, ChildComputesAfterTheParentHasUsedThreads) {
   const auto expected = spectrum_of_sample(400);
   EXPECT_TRUE(holds_in_child(
       [&] { return static_cast<bool>(all_near(spectrum_of_sample(400), expected, 1e-13)); }));
+}
+
+TEST(Fork, ChildHasNoThreadsToBorrow) {
+  const Lent lent(&run_in_parallel);
+  const BorrowedThreads scope;
+  EXPECT_TRUE(holds_in_child([] {
+    std::atomic<int> visits{0};
+    parallel_for(7, 2, [&](index_t, int) { ++visits; });
+    return !threads_are_lent() && visits == 7 && borrowed_loops == 0;
+  }));
+  EXPECT_TRUE(threads_are_lent());
 }
 
 TEST(Fork, ChildOfAScopeStartsWithoutIt) {

@@ -10,7 +10,7 @@ except ImportError as error:
         "eigentropy.torch needs PyTorch: pip install 'eigentropy[torch]', or PyTorch by itself"
     ) from error
 
-from eigentropy.torch import initialization
+from eigentropy.torch import initialization, threads
 from eigentropy.torch.loggers import (
     CSVLogger,
     JSONLinesLogger,
@@ -19,6 +19,8 @@ from eigentropy.torch.loggers import (
 )
 from eigentropy.torch.loss import EntropyLoss, InformationLoss, SpectralEntropy
 from eigentropy.torch.monitor import Monitor
+
+threads.borrow()
 
 __all__ = [
     "CSVLogger",
