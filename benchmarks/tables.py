@@ -360,15 +360,7 @@ def added(case: dict[str, Any]) -> list[str]:
 
 def gradients(results: Results) -> str:
     """Differences to autograd's gradient in float64, beside its largest entry."""
-    return _gradients(results["torch_gradient"])
-
-
-def gradients_passive(results: Results) -> str:
-    """The same where threads that wait sleep."""
-    return _gradients(results["torch_gradient_passive"])
-
-
-def _gradients(result: dict[str, Any]) -> str:
+    result = results["torch_gradient"]
     header = ["n", "d", "precision", "how", "time", "over autograd", "differs by", "cosine"]
     rows = [
         [
@@ -463,7 +455,6 @@ BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "memory": (("memory",), memory),
     "monitor": (("monitor_cost",), monitor),
     "gradients": (("torch_gradient",), gradients),
-    "gradients passive": (("torch_gradient_passive",), gradients_passive),
     "figure": (("eigenvalues", "dse"), figure),  # drawn by plot.py
     "report page": (("report_page",), report_page),
     "summary": (("eigenvalues", "dse", "dsmi"), summary),

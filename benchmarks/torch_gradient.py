@@ -1,8 +1,6 @@
 r"""Forward and backward pass of SpectralEntropy beside autograd through torch's own operations.
 
     python benchmarks/torch_gradient.py --output benchmarks/results/torch_gradient.json
-    OMP_WAIT_POLICY=PASSIVE python benchmarks/torch_gradient.py --largest 512 \
-      --output benchmarks/results/torch_gradient_passive.json
 
 All take turns, A B A B, in one process with the same threads and the same width of the kernel. The
 peer is what a user of PyTorch would write: cdist, exp, eigvalsh and autograd. `sigma auto` is the
@@ -16,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -122,7 +119,6 @@ def main() -> None:
     result: dict[str, object] = {
         "machine": describe(),
         "torch_threads": torch.get_num_threads(),
-        "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY"),
     }
     measured = []
     for n, d, dtype in cases(options.largest):

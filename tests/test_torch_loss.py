@@ -11,11 +11,17 @@ torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
 import eigentropy as eg  # noqa: E402
 from eigentropy import _memory  # noqa: E402
-from eigentropy.torch import EntropyLoss, InformationLoss, SpectralEntropy  # noqa: E402
-from eigentropy.torch.kernel import gaussian_kernel  # noqa: E402
+from eigentropy.torch import EntropyLoss, InformationLoss, SpectralEntropy, kernel  # noqa: E402
 
 TIMES = [1.0, 2.0, 0.5, 3.5]
 ALPHAS = [0.0, 0.5, 1.0]
+
+
+@pytest.fixture(autouse=True, params=["the core", "PyTorch's operations"])
+def arithmetic(request, monkeypatch):
+    """What is on a GPU is computed by PyTorch's operations, here on the CPU."""
+    if request.param != "the core":
+        monkeypatch.setattr(kernel, "computed_by_core", lambda rows: False)
 
 
 @pytest.fixture(autouse=True)
@@ -85,9 +91,8 @@ def test_the_value_is_that_of_dse_to_1e_10(n, t, sigma):
 
 def test_a_sampled_sigma_is_that_of_bandwidth():
     Z = batch(2100, 3, torch.float32).detach()
-    assert gaussian_kernel(Z, "auto", torch.float32).sigma == pytest.approx(
-        eg.bandwidth(Z), rel=1e-5
-    )
+    found = kernel.kernel_of(Z, "auto", torch.float32)
+    assert found.sigma == pytest.approx(eg.bandwidth(Z), rel=1e-5)
 
 
 def test_duplicates_leave_the_scale_to_the_others():

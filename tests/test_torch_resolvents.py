@@ -1,16 +1,18 @@
-"""The logarithm of a matrix by rational functions against eigenvectors and known spectra."""
+"""The entropy and its gradient by rational functions of a matrix, against eigenvectors."""
 
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
+import eigentropy as eg  # noqa: E402
 from eigentropy import _core, _memory  # noqa: E402
-from eigentropy.torch import SpectralEntropy, loss, resolvents  # noqa: E402
+from eigentropy.torch import SpectralEntropy, gradient, resolvents  # noqa: E402
 
 N = 256  # SMALLEST_N
 
@@ -24,12 +26,17 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-def with_spectrum(eigenvalues, dtype=torch.float64):
-    """A matrix with these eigenvalues, and its eigenvectors."""
-    noise = np.random.default_rng(0).standard_normal((len(eigenvalues), len(eigenvalues)))
-    Q = torch.from_numpy(np.linalg.qr(noise)[0])
-    values = torch.as_tensor(eigenvalues, dtype=torch.float64)
-    return ((Q * values) @ Q.T).to(dtype), Q
+def built(Z, sigma=7.0, alpha=0.5, threads=1):
+    """The core with the operator of the rows."""
+    core = _core.EntropyGradient(str(Z.dtype).removeprefix("torch."))
+    core.build(Z.numpy(), sigma, alpha, threads)
+    return core
+
+
+def solved(core, threads=1):
+    found, upper = resolvents._sufficient_for(core, threads, 1e-9)
+    constant, linear = found.constant + math.log(upper), found.linear / upper
+    return core.solve(constant, linear, found.shifts * upper, found.weights * upper, threads)
 
 
 def rows(dtype=torch.float64, d=200, seed=0):
@@ -73,38 +80,46 @@ def test_the_fewest_poles_are_taken_and_none_where_too_many_are_needed():
     assert resolvents.sufficient(math.nan, 1.0, 1e-2) is None
 
 
-@pytest.mark.parametrize(
-    "eigenvalues",
-    [
-        np.linspace(0.1, 0.3, N),
-        np.r_[2e-2, np.linspace(0.1, 0.3, N - 1)],  # one far below
-        np.r_[np.linspace(0.1, 0.3, N - 1), 0.95],
-        np.r_[np.full(N // 2, 0.2), np.linspace(0.3, 0.31, N // 2)],
-    ],
-)
-def test_the_interval_has_all_eigenvalues(eigenvalues):
-    A, _ = with_spectrum(eigenvalues)
-    lower, upper = resolvents.spectral_interval(A)
-    assert 0.0 < lower <= eigenvalues.min() * (1 + 1e-9)
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
+def test_the_core_builds_the_operator(alpha):
+    Z = rows(d=7)
+    core = built(Z, 2.5, alpha, 2)
+    A, q, d = core.matrices()
+    np.testing.assert_array_equal(A, A.T)
+    G = np.exp(-(torch.cdist(Z, Z).numpy() ** 2) / (2 * 2.5**2))
+    np.testing.assert_allclose(q, G.sum(axis=1), rtol=1e-10)
+    K = G / np.outer(q, q) ** alpha
+    D = K.sum(axis=1)
+    np.testing.assert_allclose(d, D, rtol=1e-10)
+    np.testing.assert_allclose(A, K / np.sqrt(np.outer(D, D)), rtol=1e-9)
+    assert core.build(Z.numpy(), 2.5, alpha, 2) == pytest.approx(G.sum(), rel=1e-10)
+
+
+@pytest.mark.parametrize("steps", resolvents.LANCZOS_STEPS)
+@pytest.mark.parametrize("case", ["a bulk", "two clusters", "one far from all", "a wide spectrum"])
+def test_the_interval_has_all_eigenvalues_but_the_known_one(case, steps):
+    Z = {
+        "a bulk": rows(),
+        "two clusters": torch.cat([rows()[:128], rows()[128:] + 1.0]),
+        "one far from all": torch.cat([rows()[1:], 40.0 * torch.ones(1, 200).double()]),
+        "a wide spectrum": rows(d=20),
+    }[case]
+    core = built(Z, 0.35 * float(torch.cdist(Z, Z).median()))
+    eigenvalues = np.linalg.eigvalsh(core.matrices()[0])[:-1]
+    lower, upper = core.bulk_interval(steps, 1)
+    assert resolvents.SLACK * lower <= eigenvalues.min() * (1 + 1e-9)
     assert eigenvalues.max() * (1 - 1e-9) <= upper
-    assert upper / lower < 4.0 * eigenvalues.max() / eigenvalues.min()
+    if case != "a wide spectrum":
+        assert upper / lower < 3.0 * eigenvalues.max() / eigenvalues.min()
 
 
+@pytest.mark.filterwarnings("ignore::eigentropy.SaturationWarning")
 def test_an_interval_that_is_a_point_is_left_to_eigenvectors():
-    assert resolvents.spectral_interval(torch.zeros(N, N)) == (0.0, 1.0)
-    lower, upper = resolvents.spectral_interval(0.25 * torch.eye(N))
-    assert lower <= 0.25 <= upper
-
-
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_the_logarithm_is_that_of_the_eigenvalues_and_0_on_the_known_vector(dtype):
-    eigenvalues = np.r_[np.linspace(0.05, 0.4, N - 1), 1.0]
-    A, Q = with_spectrum(eigenvalues, dtype)
-    found = resolvents.logarithm(A, Q[:, -1].to(dtype))
-    expected = (Q * torch.from_numpy(np.log(eigenvalues))) @ Q.T
-    assert found.dtype == dtype
-    error = float(torch.linalg.matrix_norm(found.double() - expected, ord=2))
-    assert error <= 4.0 * resolvents.TOLERANCE[dtype] + 1e2 * torch.finfo(dtype).eps
+    equal = torch.full((N, 3), 0.7, dtype=torch.float64)
+    assert resolvents.solved(built(equal), equal, 1) is None
+    value, slope = value_and_gradient(SpectralEntropy(), equal)
+    assert float(value) == pytest.approx(0.0, abs=1e-10)
+    assert torch.isfinite(slope).all()
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
@@ -155,56 +170,110 @@ def test_eigenvectors_are_taken_where_they_are_needed(case, monkeypatch):
 
 
 def test_a_matrix_that_is_not_positive_definite_is_left_to_eigenvectors(monkeypatch):
-    A, Q = with_spectrum(np.r_[-0.1, np.linspace(0.1, 0.3, N - 2), 1.0])
-    monkeypatch.setattr(resolvents, "spectral_interval", lambda A: (0.1, 0.4))  # is mistaken
-    assert resolvents.logarithm(A, Q[:, -1]) is None
+    monkeypatch.setattr(
+        resolvents,
+        "sufficient",  # is mistaken about where the eigenvalues are
+        lambda *_: resolvents.Approximation(0.0, 0.0, np.array([-0.9]), np.array([1.0]), 0.0),
+    )
+    Z = rows()
+    assert resolvents.solved(built(Z), Z, 1) is None
 
 
 def test_little_memory_is_left_to_eigenvectors(monkeypatch):
-    A, Q = with_spectrum(np.r_[np.linspace(0.1, 0.3, N - 1), 1.0])
     monkeypatch.setattr(resolvents, "CHECKED_FROM", N)
-    four = 4 * 8 * N * N  # the bulk, the sum, two of one thread
+    Z = rows()
+    four = 4 * 8 * N * N  # the bulk, the logarithm, two of one thread
     monkeypatch.setattr(_memory, "available", lambda: four - 1.0)
-    assert resolvents.logarithm(A, Q[:, -1]) is None
+    assert resolvents.solved(built(Z), Z, 1) is None
     monkeypatch.setattr(_memory, "available", lambda: float(four))
-    assert resolvents.logarithm(A, Q[:, -1]) is not None
+    assert resolvents.solved(built(Z), Z, 1) is not None
 
 
-@pytest.mark.parametrize("n", [1, 2, 63, 64, 65, 200, 523])
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_the_core_inverts_shifted_matrices(n, dtype):
-    """1 + 2 A + 3 (A + 1)^-1 - (A + 2)^-1 + ... of a matrix with known eigenvalues."""
-    eigenvalues = np.linspace(0.1, 1.0, n)
-    A, Q = with_spectrum(eigenvalues)
-    shifts, weights = np.array([1.0, 2.0, 0.5]), np.array([3.0, -1.0, 0.25])
-    expected = 1.0 + 2.0 * eigenvalues + (weights / (eigenvalues[:, None] + shifts)).sum(axis=1)
-    matrix = A.numpy().astype(dtype)
-    found = [_core.function_of_matrix(matrix, 1.0, 2.0, shifts, weights, k) for k in (1, 2, 5)]
-    V = Q.numpy()
-    assert found[0].dtype == dtype
-    np.testing.assert_allclose(
-        found[0], (V * expected) @ V.T, rtol=0.0, atol=50 * np.finfo(dtype).eps
-    )
-    np.testing.assert_array_equal(found[0], found[1])  # whatever the number of threads
-    np.testing.assert_array_equal(found[0], found[2])
+@pytest.mark.parametrize("n", [256, 300, 523])
+@pytest.mark.parametrize("d", [200, 1100])  # one block of columns, and two
+def test_threads_change_nothing(n, d):
+    generator = torch.Generator().manual_seed(n)
+    Z = torch.randn(n, d, generator=generator, dtype=torch.float64)
+    found = [solved(built(Z, 8.0, 0.5, threads), threads) for threads in (1, 2, 5)]
+    for nats, slope in found[1:]:
+        assert nats == found[0][0]
+        np.testing.assert_array_equal(slope, found[0][1])
 
 
-def test_the_core_refuses_what_it_cannot_invert():
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("d", [200, 1100])
+def test_the_core_gives_the_exact_gradient(d, alpha):
+    sigma = d**0.5
+    Z = rows(d=d)
+    nats, slope = solved(built(Z, sigma, alpha, 2), 2)
+    module = SpectralEntropy(sigma=sigma, alpha=alpha, base=math.e, method="exact")
+    value, expected = value_and_gradient(module, Z)
+    assert nats == pytest.approx(float(value), rel=1e-9)
+    assert np.abs(slope - expected.numpy()).max() <= 1e-8 * float(expected.abs().max())
+
+
+def test_the_rows_may_have_any_strides():
+    Z = rows()
+    _, expected = solved(built(Z))
+    strided = torch.empty(N, 400, dtype=torch.float64)[:, ::2].copy_(Z)
+    _, found = solved(built(strided))
+    np.testing.assert_allclose(found, expected, rtol=0.0, atol=1e-12 * np.abs(expected).max())
+    value, slope = value_and_gradient(SpectralEntropy(sigma=7.0), Z.T.contiguous().T)
+    assert float(value) > 0.0
+    np.testing.assert_allclose(slope * math.log(2.0), expected, rtol=0.0, atol=1e-12)
+
+
+def test_the_core_refuses_what_it_cannot_solve():
+    core = built(rows())
     with pytest.raises(_core.SolverError, match="a shifted matrix is not positive definite"):
-        _core.function_of_matrix(-np.eye(70), 0.0, 0.0, np.array([0.5]), np.array([1.0]), 1)
-    with pytest.raises(ValueError, match="shape"):
-        _core.function_of_matrix(np.ones((3, 2)), 0.0, 0.0, np.ones(1), np.ones(1), 1)
+        core.solve(0.0, 0.0, np.array([-0.9]), np.array([1.0]), 1)
     with pytest.raises(ValueError, match="as many weights as shifts"):
-        _core.function_of_matrix(np.eye(3), 0.0, 0.0, np.ones(2), np.ones(1), 1)
+        core.solve(0.0, 0.0, np.ones(2), np.ones(1), 1)
+    with pytest.raises(ValueError, match="dtype must be"):
+        _core.EntropyGradient("float16")
+    with pytest.raises(ValueError, match="has not been built"):
+        _core.EntropyGradient("float64").solve(0.0, 0.0, np.ones(1), np.ones(1), 1)
+
+
+def test_the_memory_of_one_batch_serves_the_next_of_any_size():
+    module = SpectralEntropy(sigma=7.0)
+    batches = [rows(seed=s)[:n] for s, n in enumerate((256, 200, 256))]
+    batches += [torch.cat([rows(), rows(seed=1)]), rows(), rows(dtype=torch.float32)]
+    found = [value_and_gradient(module, Z) for Z in batches]
+    for Z, (value, slope) in zip(batches, found, strict=True):
+        gradient._kept.by_dtype.clear()
+        expected = value_and_gradient(module, Z)
+        assert float(value) == float(expected[0])
+        assert torch.equal(slope, expected[1])
+
+
+def test_the_memory_of_a_large_batch_is_not_kept(monkeypatch):
+    gradient._kept.by_dtype.clear()
+    monkeypatch.setattr(gradient, "KEPT_BYTES", 5 * 8 * N * N - 1)  # of one thread
+    value_and_gradient(SpectralEntropy(), rows())
+    assert not gradient._kept.by_dtype
+    monkeypatch.setattr(gradient, "KEPT_BYTES", 5 * 8 * N * N)
+    value_and_gradient(SpectralEntropy(), rows())
+    assert list(gradient._kept.by_dtype) == [torch.float64]
+
+
+def test_threads_of_python_have_memory_of_their_own():
+    batches = [rows(seed=s) for s in range(8)]
+    module = SpectralEntropy(sigma=7.0)
+    expected = [value_and_gradient(module, Z) for Z in batches]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda Z: value_and_gradient(module, Z), batches))
+    for first, second in zip(found, expected, strict=True):
+        assert torch.equal(first[1], second[1])
 
 
 def test_sums_of_many_entries_are_in_double():
     """Four million products of one sign, which float32 would add up to a part in 1e4."""
     generator = torch.Generator().manual_seed(0)
-    A, L = (torch.rand(2048, 2048, generator=generator) for _ in range(2))
-    T, M = A.double().trace(), (A.double() * L.double()).sum()
-    S, _ = loss._by_logarithm(A, -L, loss.Settings(base=math.e))
-    assert float(S) == pytest.approx(float(torch.log(T) + M / T), rel=1e-6)
+    Z = torch.randn(2048, 256, generator=generator)
+    found = SpectralEntropy(sigma=8.0, base=math.e)(Z.clone().requires_grad_())
+    expected = eg.dse(Z.double(), sigma=8.0, base=math.e)
+    assert float(found.detach()) == pytest.approx(float(expected), rel=2e-6)
 
 
 def test_the_random_state_is_left_alone():

@@ -8,9 +8,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
-from eigentropy.torch import EntropyLoss, SpectralEntropy, stochastic  # noqa: E402
+from eigentropy.torch import EntropyLoss, SpectralEntropy, loss, stochastic  # noqa: E402
+from eigentropy.torch.gradient import operator_of_kernel  # noqa: E402
 from eigentropy.torch.kernel import gaussian_kernel  # noqa: E402
-from eigentropy.torch.loss import _operator  # noqa: E402
 
 N = 300
 
@@ -31,8 +31,8 @@ def rows(n=N, d=20, dtype=torch.float64, seed=0):
 
 def operator_of(Z, sigma="auto"):
     kernel = gaussian_kernel(Z, sigma, Z.dtype)
-    A, _, d = _operator(kernel.G, 0.5)
-    return A, torch.sqrt(d / d.sum())
+    operator = operator_of_kernel(kernel.G, 0.5)
+    return operator.A, operator.top
 
 
 def exact(A, t):
@@ -124,6 +124,17 @@ def test_dtypes_are_those_of_the_other_methods(dtype):
     assert torch.isfinite(slope).all()
 
 
+def test_auto_estimates_large_batches(monkeypatch):
+    monkeypatch.setattr(loss, "EXACT_UP_TO", N)
+    for n, method in ((N, "exact"), (N + 1, "stochastic")):
+        Z = rows(n)
+        value, slope = value_and_gradient(SpectralEntropy(), Z)
+        expected = value_and_gradient(SpectralEntropy(method=method), Z)
+        torch.testing.assert_close(value, expected[0], rtol=1e-9, atol=0.0)
+        torch.testing.assert_close(slope, expected[1], rtol=0.0, atol=1e-7 * slope.abs().max())
+        assert float(SpectralEntropy()(Z)) == pytest.approx(float(value), rel=1e-9)
+
+
 def test_few_rows_are_computed_exactly():
     Z = rows(40)
     for found, expected in zip(
@@ -158,14 +169,14 @@ def test_nan_stays_nan():
 
 def test_a_loss_takes_it_and_training_raises_the_entropy():
     Z = (rows(d=6) * torch.tensor([1.0, 1.0, 1.0, 0.3, 0.1, 0.1])).requires_grad_()
-    loss = EntropyLoss(method="stochastic", sigma=1.0)
+    term = EntropyLoss(method="stochastic", sigma=1.0)
     optimizer = torch.optim.SGD([Z], lr=20.0)
     values = []
     for _ in range(5):
         optimizer.zero_grad()
-        loss(Z).backward()
+        term(Z).backward()
         optimizer.step()
-        values.append(float(loss.value))
+        values.append(float(term.value))
     assert values[-1] - values[0] > 0.05
 
 

@@ -12,7 +12,7 @@ void bind_block_vectors(pybind11::module_& module);
 void bind_low_rank(pybind11::module_& module);
 void bind_operator(pybind11::module_& module);
 void bind_kernel_operator(pybind11::module_& module);
-void bind_resolvents(pybind11::module_& module);
+void bind_entropy_gradient(pybind11::module_& module);
 void bind_machine(pybind11::module_& module);
 
 }  // namespace eigentropy::bindings

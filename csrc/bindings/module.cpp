@@ -22,6 +22,6 @@ PYBIND11_MODULE(_core, module) {
   eigentropy::bindings::bind_kernel_operator(module);
   eigentropy::bindings::bind_block_vectors(module);
   eigentropy::bindings::bind_low_rank(module);
-  eigentropy::bindings::bind_resolvents(module);
+  eigentropy::bindings::bind_entropy_gradient(module);
   eigentropy::bindings::bind_machine(module);
 }

@@ -1,6 +1,8 @@
 // Rational functions of a symmetric matrix with poles left of its spectrum.
 #pragma once
 
+#include <algorithm>
+
 #include "core/buffer.hpp"
 #include "core/control.hpp"
 #include "core/views.hpp"
@@ -15,11 +17,15 @@ struct RationalFunction {
   index_t poles;
 };
 
-// r(A), n x n, for a symmetric A of which all entries are there. A + s_k must be positive definite
-// for every k, or SolverError. n^3 operations a pole; each thread has one pole at a time, with two
-// matrices of its own.
+// How many poles have an inverse at the same time: one on each thread.
+inline index_t poles_together(index_t poles, int threads) {
+  return std::min<index_t>(poles, threads);
+}
+
+// out <- r(A), n x n, for a symmetric A of which all entries are there. A + s_k must be positive
+// definite for every k, or SolverError. n^3 operations a pole. `room` has 2 n^2 poles_together().
 template <class T>
-Buffer<T> function_of_matrix(MatrixView<const T> A, const RationalFunction& r, int threads,
-                             Control& control);
+void function_of_matrix(MatrixView<const T> A, const RationalFunction& r, MatrixView<T> out,
+                        T* room, int threads, Control& control);
 
 }  // namespace eigentropy

@@ -45,6 +45,19 @@ void for_each_upper_tile(index_t n, int threads, const Visit& visit) {
                [&](index_t number, int) { visit(upper_tile(n, number), number); });
 }
 
+// Rows a thread takes at a time in passes over the input, or over a whole matrix.
+constexpr index_t row_block = 64;
+
+inline index_t row_blocks(index_t n) { return (n + row_block - 1) / row_block; }
+
+// visit(first row, last row + 1, block) on every block of rows.
+template <class Visit>
+void for_each_row_block(index_t n, int threads, const Visit& visit) {
+  parallel_for(row_blocks(n), threads, [&](index_t block, int) {
+    visit(block * row_block, std::min(n, (block + 1) * row_block), block);
+  });
+}
+
 // Row sums of a symmetric matrix of which each off-diagonal tile is seen once: tile (I, J) gives
 // a sum for each of its rows and for each of its columns. Every tile writes its own slots, which
 // are added in a fixed order, so that the result does not depend on the number of threads.

@@ -15,19 +15,6 @@
 namespace eigentropy {
 namespace {
 
-// Rows a thread takes at a time in passes over the input.
-constexpr index_t row_block = 64;
-
-index_t row_blocks(index_t n) { return (n + row_block - 1) / row_block; }
-
-// visit(first row, last row + 1, block) on every block of rows.
-template <class Visit>
-void for_each_row_block(index_t n, int threads, const Visit& visit) {
-  parallel_for(row_blocks(n), threads, [&](index_t block, int) {
-    visit(block * row_block, std::min(n, (block + 1) * row_block), block);
-  });
-}
-
 // Ranges and sums of some columns.
 struct ColumnRanges {
   explicit ColumnRanges(index_t columns)

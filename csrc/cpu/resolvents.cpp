@@ -1,10 +1,10 @@
 #include "core/resolvents.hpp"
 
 #include <algorithm>
-#include <vector>
 
 #include "core/threads.hpp"
 #include "cpu/blas.hpp"
+#include "cpu/simd/gradient_kernels.hpp"
 
 namespace eigentropy {
 namespace {
@@ -57,26 +57,10 @@ void subtract_symmetric(MatrixView<T> A, MatrixView<T> B, MatrixView<T> C) {
   transpose(below, block(C, 0, m, m, rest));
 }
 
-// A <- A^-1 by elimination in place, one row and column after the other, without pivots: those of a
-// positive definite matrix are positive, and none of them is small beside what it was.
 template <class T>
 void invert_by_elimination(MatrixView<T> A) {
-  const index_t n = A.rows;
-  for (index_t k = 0; k < n; ++k) {
-    T* const pivot_row = A.row(k);
-    const T pivot = pivot_row[k];
-    if (!(pivot > T(0))) throw SolverError("a shifted matrix is not positive definite");
-    const T reciprocal = T(1) / pivot;
-    pivot_row[k] = T(1);
-    for (index_t j = 0; j < n; ++j) pivot_row[j] *= reciprocal;
-    for (index_t i = 0; i < n; ++i) {
-      if (i == k) continue;
-      T* const row = A.row(i);
-      const T factor = row[k];
-      row[k] = T(0);
-      for (index_t j = 0; j < n; ++j) row[j] -= factor * pivot_row[j];
-    }
-  }
+  if (simd::gradient_kernels<T>().eliminate(A.data, A.rows, A.stride)) return;
+  throw SolverError("a shifted matrix is not positive definite");
 }
 
 // A <- A^-1 by blocks, almost all of it products. With P = A11^-1 and Q = (A22 - A21 P A12)^-1:
@@ -123,43 +107,31 @@ void add(double factor, MatrixView<T> R, MatrixView<T> out, int threads) {
 }  // namespace
 
 template <class T>
-Buffer<T> function_of_matrix(MatrixView<const T> A, const RationalFunction& r, int threads,
-                             Control& control) {
+void function_of_matrix(MatrixView<const T> A, const RationalFunction& r, MatrixView<T> out,
+                        T* room, int threads, Control& control) {
   const SingleThreadedBlas one_thread;
   const index_t n = A.rows;
-  Buffer<T> sum(n * n);
-  const MatrixView<T> out{sum.data(), n, n, n};
   for (index_t i = 0; i < n; ++i) {
     for (index_t j = 0; j < n; ++j) out.row(i)[j] = static_cast<T>(r.linear) * A.row(i)[j];
     out.row(i)[i] += static_cast<T>(r.constant);
   }
-  const int together = static_cast<int>(std::min<index_t>(threads, r.poles));
-  std::vector<Buffer<T>> inverses, rooms;
-  for (int k = 0; k < together; ++k) {
-    inverses.emplace_back(n * n);
-    rooms.emplace_back(n * n);
-  }
   // Terms are added in the order of the poles, whatever the number of threads.
+  const index_t together = poles_together(r.poles, threads);
+  const auto inverse = [&](index_t k) { return MatrixView<T>{room + 2 * k * n * n, n, n, n}; };
   for (index_t first = 0; first < r.poles; first += together) {
-    const index_t count = std::min<index_t>(together, r.poles - first);
-    parallel_for(count, together, [&](index_t k, int) {
+    const index_t count = std::min(together, r.poles - first);
+    parallel_for(count, threads, [&](index_t k, int) {
       control.check();
-      const auto slot = static_cast<std::size_t>(k);
-      const MatrixView<T> R{inverses[slot].data(), n, n, n};
-      copy_shifted(A, r.shifts[first + k], R);
-      invert(R, rooms[slot].data());
+      copy_shifted(A, r.shifts[first + k], inverse(k));
+      invert(inverse(k), inverse(k).data + n * n);
     });
-    for (index_t k = 0; k < count; ++k) {
-      const MatrixView<T> R{inverses[static_cast<std::size_t>(k)].data(), n, n, n};
-      add(r.weights[first + k], R, out, together);
-    }
+    for (index_t k = 0; k < count; ++k) add(r.weights[first + k], inverse(k), out, threads);
   }
-  return sum;
 }
 
-#define EIGENTROPY_INSTANTIATE(T)                                                          \
-  template Buffer<T> function_of_matrix(MatrixView<const T>, const RationalFunction&, int, \
-                                        Control&);
+#define EIGENTROPY_INSTANTIATE(T)                                                               \
+  template void function_of_matrix(MatrixView<const T>, const RationalFunction&, MatrixView<T>, \
+                                   T*, int, Control&);
 EIGENTROPY_INSTANTIATE(float)
 EIGENTROPY_INSTANTIATE(double)
 #undef EIGENTROPY_INSTANTIATE

@@ -1,4 +1,4 @@
-"""The Gaussian kernel of a batch of tensors, and its width; outside of autograd's graph."""
+"""The width of the kernel of a batch, and the kernel itself where the core does not compute it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,22 @@ MATRICES = 6
 
 @dataclass(frozen=True)
 class Kernel:
-    """G_ij = exp(-r2_ij / (2 sigma^2)) of a batch, in the precision of the computation."""
+    """G_ij = exp(-r2_ij / (2 sigma^2)) of a batch.
 
-    G: torch.Tensor
+    Attributes
+    ----------
+    sigma : float
+        NaN where the rows are not finite.
+    G : tensor of shape (n, n), or None
+        In the precision of the computation; None on the CPU, where the core computes it.
+    """
+
     sigma: float
+    G: torch.Tensor | None = None
 
     def of_rows(self, rows: torch.Tensor) -> Kernel:
         """The kernel of some of the rows, with the same width."""
-        return Kernel(self.G[rows][:, rows], self.sigma)
+        return Kernel(self.sigma, None if self.G is None else self.G[rows][:, rows])
 
 
 def flat_rows(Z: torch.Tensor) -> torch.Tensor:
@@ -48,24 +56,42 @@ def without_autocast(device: torch.device) -> torch.autocast:
     return torch.autocast(device_type=device.type, enabled=False)
 
 
+@torch.compiler.disable  # type: ignore[untyped-decorator]  # numbers go to the host
 @torch.no_grad()
-def gaussian_kernel(Z: torch.Tensor, sigma: float | str, dtype: torch.dtype) -> Kernel:
-    """The kernel of the rows of Z in `dtype`; NaN as a whole where Z is not finite.
+def kernel_of(Z: torch.Tensor, sigma: float | str, dtype: torch.dtype) -> Kernel:
+    """The kernel of the rows of Z in `dtype`.
 
     A rule for sigma looks at the values of Z only: sigma is a constant for the gradient.
     """
     _require_memory(Z, dtype)
-    rows = Z.detach().to(dtype)
-    if not torch.isfinite(rows).all():  # e.g. an overflow that a gradient scaler is about to skip
-        return Kernel(rows.new_full((len(rows), len(rows)), math.nan), math.nan)
-    with without_autocast(rows.device):
-        r2, reach2 = _squared_distances(rows)
+    rows = Z.detach()
+    if not _all_finite(rows):  # e.g. an overflow that a gradient scaler is about to skip
+        return Kernel(math.nan)
+    if computed_by_core(rows):
+        return Kernel(resolve_sigma(sigma, as_matrix(rows), 0) if isinstance(sigma, str) else sigma)
+    return gaussian_kernel(rows, sigma, dtype)
+
+
+def computed_by_core(rows: torch.Tensor) -> bool:
+    """What is not on the CPU PyTorch's operations compute where it is."""
+    return rows.device.type == "cpu"
+
+
+def _all_finite(rows: torch.Tensor) -> bool:
+    """One sum tells, but for rows whose sum overflows."""
+    return math.isfinite(rows.sum(dtype=torch.float64)) or bool(torch.isfinite(rows).all())
+
+
+def gaussian_kernel(Z: torch.Tensor, sigma: float | str, dtype: torch.dtype) -> Kernel:
+    """The kernel of finite rows by PyTorch's operations, on their device."""
+    with without_autocast(Z.device):
+        r2, reach2 = _squared_distances(Z.to(dtype))
         width = _sigma(Z, r2, sigma)
         error = 8.0 * torch.finfo(r2.dtype).eps * reach2 / (2.0 * width**2)
         if error > EXPONENT_ERROR and dtype != torch.float64:
-            r2, _ = _squared_distances(Z.detach().double())
+            r2, _ = _squared_distances(Z.double())
             width = _sigma(Z, r2, sigma)
-        return Kernel(torch.exp(r2 * (-0.5 / width**2)).to(dtype), width)
+        return Kernel(width, torch.exp(r2 * (-0.5 / width**2)).to(dtype))
 
 
 def _require_memory(Z: torch.Tensor, dtype: torch.dtype) -> None:
@@ -105,7 +131,7 @@ def _sigma(Z: torch.Tensor, r2: torch.Tensor, sigma: float | str) -> float:
     if sigma == "sqrt-d":
         return math.sqrt(Z.shape[1])
     if isinstance(sigma, str):
-        return resolve_sigma(sigma, as_matrix(Z.detach().cpu()), 0)
+        return resolve_sigma(sigma, as_matrix(Z.cpu()), 0)
     return sigma
 
 

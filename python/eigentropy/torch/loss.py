@@ -10,18 +10,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from eigentropy._arrays import as_numpy
 from eigentropy._options import integer, logarithm_base, nonnegative, one_of, positive
 from eigentropy.bandwidth import RULES
 from eigentropy.groups import group_codes
 from eigentropy.operator import MAX_ALPHA, warn_if_saturated
-from eigentropy.spectrum import NOISE_FLOOR_EPS, eigvalsh
-from eigentropy.torch.kernel import Kernel, flat_rows, gaussian_kernel, without_autocast
-from eigentropy.torch.resolvents import SMALLEST_N, logarithm
-from eigentropy.torch.stochastic import estimate
+from eigentropy.torch.gradient import Judge, kernel_entropy
+from eigentropy.torch.kernel import Kernel, flat_rows, kernel_of
+from eigentropy.torch.resolvents import SMALLEST_N
 
 METHODS = ("auto", "exact", "stochastic")
 GOALS = ("raise", "lower")
+
+# Batches of more rows are estimated by "auto".
+EXACT_UP_TO = 4096
 
 Schedule = Callable[[int], float]
 
@@ -51,6 +52,12 @@ class Settings:
         one_of(self.method, "method", METHODS)
         positive(self.tol, "tol")
         integer(self.seed, "seed", at_least=0)
+
+    def estimates(self, n: int) -> bool:
+        """Whether a batch of n rows is estimated from random probes."""
+        if self.method == "auto":
+            return n > EXACT_UP_TO
+        return self.method == "stochastic" and n >= SMALLEST_N
 
     def dtype(self, Z: torch.Tensor) -> torch.dtype:
         """The precision of the computation: never below float32."""
@@ -93,9 +100,9 @@ class SpectralEntropy(torch.nn.Module):
     method : {"auto", "exact", "stochastic"}
         "auto" computes in float64 for float64 and in float32 for all narrower types, and at t = 1,
         on the CPU, without eigenvectors where the eigenvalues lie close enough together: log A then
-        has an error of 2e-5 (float32) or 1e-9 (float64). "exact" always takes all eigenvectors, in
-        float64. "stochastic" estimates S and its gradient from random probes, in the precision of
-        "auto". Autocast does not reach inside.
+        has an error of 2e-5 (float32) or 1e-9 (float64). Above 4096 rows it is "stochastic", which
+        estimates S and its gradient from random probes, in the same precision. "exact" always takes
+        all eigenvectors, in float64. Autocast does not reach inside.
     tol : float
         Of "stochastic": relative half-width of the 95 % interval of S that is aimed for, with 32 to
         256 probes. The gradient is much less certain than S. Below 256 rows all is exact.
@@ -161,22 +168,30 @@ class SpectralEntropy(torch.nn.Module):
         """
         rows = flat_rows(Z)
         kernel = self._kernel(rows)
-        value: torch.Tensor = kernel_entropy(rows, kernel, self.settings)
+        value: torch.Tensor = kernel_entropy(rows, kernel, self.settings, self._judge(rows, kernel))
         return value
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # numbers go to the host
     def _kernel(self, rows: torch.Tensor) -> Kernel:
-        kernel = gaussian_kernel(rows, self.settings.sigma, self.settings.dtype(rows))
-        self.sigma_used, n = kernel.sigma, len(rows)
-        if not self._warned and math.isfinite(kernel.sigma):
-            others = (float(kernel.G.sum()) - n) / n
-            self._warned = warn_if_saturated(n, others, others / max(1, n - 1), kernel.sigma)
+        kernel: Kernel = kernel_of(rows, self.settings.sigma, self.settings.dtype(rows))
+        self.sigma_used = kernel.sigma
         return kernel
+
+    def _judge(self, rows: torch.Tensor, kernel: Kernel) -> Judge:
+        """What warns, once, where the sum of the kernel says that sigma tells nothing."""
+        n = len(rows)
+
+        def judge(kernel_sum: float) -> None:
+            others = (kernel_sum - n) / n
+            if not self._warned:
+                self._warned = warn_if_saturated(n, others, others / max(1, n - 1), kernel.sigma)
+
+        return judge
 
     def extra_repr(self) -> str:
         """The options, as PyTorch shows them."""
         s = self.settings
-        return f"sigma={s.sigma!r}, alpha={s.alpha:g}, t={s.t:g}, base={s.base:g}"
+        shown = f"sigma={s.sigma!r}, alpha={s.alpha:g}, t={s.t:g}, base={s.base:g}"
+        return f"{shown}, method={s.method!r}, tol={s.tol:g}, seed={s.seed}"
 
 
 class _Weighted(torch.nn.Module):
@@ -295,7 +310,8 @@ class InformationLoss(_Weighted):
         groups = _groups(labels, len(rows), rows.device)
         kernel = self.entropy._kernel(rows)
         settings = self.entropy.settings
-        information = kernel_entropy(rows, kernel, settings)
+        judge = self.entropy._judge(rows, kernel)
+        information: torch.Tensor = kernel_entropy(rows, kernel, settings, judge)
         if len(groups) == 1:
             return self._weighted(information - information)
         for group in groups:
@@ -312,134 +328,3 @@ def _groups(labels: Any, n: int, device: torch.device) -> list[torch.Tensor]:
     codes = group_codes(known, n, "labels", 1, None)
     order = torch.from_numpy(np.argsort(codes, kind="stable")).to(device)
     return list(torch.split(order, np.bincount(codes).tolist()))
-
-
-@torch.compiler.disable  # type: ignore[untyped-decorator]
-def kernel_entropy(rows: torch.Tensor, kernel: Kernel, settings: Settings) -> torch.Tensor:
-    """S of the rows that have this kernel, with a gradient to the rows."""
-    value: torch.Tensor = _Entropy.apply(rows, kernel, settings)  # type: ignore[no-untyped-call]
-    return value
-
-
-class _Entropy(torch.autograd.Function):
-    """From rows to S; the kernel comes along and is a function of the rows, not a variable."""
-
-    @staticmethod
-    def forward(ctx: Any, rows: torch.Tensor, kernel: Kernel, settings: Settings) -> torch.Tensor:
-        """S in the precision of the kernel."""
-        with without_autocast(rows.device):
-            A, q, d = _operator(kernel.G, settings.alpha)
-            if not ctx.needs_input_grad[0] and settings.method != "stochastic":
-                return _Spectrum(_eigenvalues(A), settings).entropy(A.dtype)
-            value, B = _entropy_and_slope(A, d, settings)
-            ctx.save_for_backward(rows, A, q, d, B)
-            ctx.sigma, ctx.settings = kernel.sigma, settings
-            return value
-
-    @staticmethod
-    def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor, None, None]:
-        """dS/dZ from B = dS/dA; docs/torch.md has the derivation."""
-        if torch.is_grad_enabled():  # PyTorch would take this gradient for a constant
-            raise RuntimeError(
-                "the spectral entropy has no second derivative: leave out create_graph=True"
-            )
-        rows, A, q, d, B = ctx.saved_tensors
-        with without_autocast(rows.device):
-            b = (B * A).sum(dim=1)
-            roots = torch.sqrt(d)
-            u = -b / d * roots  # through the degrees d: K_ij = A_ij roots_i roots_j
-            w = torch.zeros_like(u)
-            scale = roots * q**ctx.settings.alpha  # G_ij = A_ij scale_i scale_j
-            if ctx.settings.alpha != 0.0:  # through the densities q
-                w = -ctx.settings.alpha / q * (b + roots * (A @ u)) * scale
-            left, right = torch.stack([u, roots, w, scale], 1), torch.stack([roots, u, scale, w])
-            W = torch.addmm(B, left, right, beta=2.0).mul_(A)
-            # dS/dr2 = -W / (2 sigma^2), r2_ij = |z_i - z_j|^2; differences do not see the mean.
-            Z = rows.to(A.dtype)
-            Z = Z - Z.mean(dim=0)
-            gradient = torch.addmm(Z * W.sum(dim=1)[:, None], W, Z, alpha=-1.0)
-            factor = upstream.to(A.dtype) * (-1.0 / (ctx.sigma**2 * math.log(ctx.settings.base)))
-            return (gradient * factor).to(rows.dtype), None, None
-
-
-def _entropy_and_slope(
-    A: torch.Tensor, d: torch.Tensor, settings: Settings
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """S, and B = dS/dA in nats; B is V g(Lambda) V^T, of eigenvectors or without."""
-    if settings.method == "stochastic" and len(A) >= SMALLEST_N and bool(A[0, 0].isfinite()):
-        found = estimate(A, torch.sqrt(d / d.sum()), settings.t, settings.tol, settings.seed)
-        return A.new_tensor(found.value / math.log(settings.base)), found.B
-    if settings.t == 1.0 and settings.method != "exact":
-        L = logarithm(A, torch.sqrt(d / d.sum()))
-        if L is not None:
-            return _by_logarithm(A, L, settings)
-    eigenvalues, V = _eigenpairs(A)
-    spectrum = _Spectrum(eigenvalues, settings)
-    return spectrum.entropy(A.dtype), (V * spectrum.slopes().to(A.dtype)) @ V.T
-
-
-def _by_logarithm(
-    A: torch.Tensor, L: torch.Tensor, settings: Settings
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """S(1) = log T - M / T and B = -(log A - M / T) / T, with T = tr A, M = tr A log A."""
-    T = A.diagonal().sum(dtype=torch.float64)
-    M = (A * L).sum(dtype=torch.float64)
-    nats = torch.log(T) - M / T
-    B = L.mul_(-1.0 / float(T))
-    B.diagonal().add_(float(M / T**2))
-    return (nats.clamp(min=0.0) / math.log(settings.base)).to(A.dtype), B
-
-
-def _operator(G: torch.Tensor, alpha: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """A = D^-1/2 K D^-1/2, and the densities q and degrees d of K = G / (q q^T)^alpha."""
-    q = G.sum(dim=1)
-    scale = q**-alpha
-    d = scale * (G @ scale)
-    scale = scale / torch.sqrt(d)
-    return G * scale[:, None] * scale, q, d
-
-
-def _eigenvalues(A: torch.Tensor) -> torch.Tensor:
-    """Eigenvalues alone; on the CPU the core's solver is the faster one."""
-    if bool(torch.isnan(A[0, 0])):
-        return A.new_full((len(A),), math.nan)
-    if A.device.type == "cpu":
-        return torch.tensor(eigvalsh(as_numpy(A, "A"), overwrite=True))
-    eigenvalues: torch.Tensor = torch.linalg.eigvalsh(A)
-    return eigenvalues
-
-
-def _eigenpairs(A: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    if bool(torch.isnan(A[0, 0])):
-        return A.new_full((len(A),), math.nan), torch.full_like(A, math.nan)
-    try:
-        eigenvalues, V = torch.linalg.eigh(A)
-    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # did not converge
-        eigenvalues, V = torch.linalg.eigh(A.double())
-    return eigenvalues, V.to(A.dtype)
-
-
-class _Spectrum:
-    """S and its slopes by the eigenvalues, in float64: these are n numbers."""
-
-    def __init__(self, eigenvalues: torch.Tensor, settings: Settings) -> None:
-        # What is not above is the solver's noise, as in `eigentropy.spectral_entropy`.
-        self.floor = NOISE_FLOOR_EPS * torch.finfo(eigenvalues.dtype).eps
-        self.t, self.base = settings.t, settings.base
-        self.values = eigenvalues.double().clamp(max=1.0)
-        kept = torch.where(self.values > self.floor, self.values, 0.0)
-        kept = torch.where(self.values.isnan(), self.values, kept)
-        powers = kept**self.t
-        self.T = powers.sum()
-        self.M = torch.xlogy(powers, kept).sum()
-
-    def entropy(self, dtype: torch.dtype) -> torch.Tensor:
-        """S = log T - (t / T) M; the rounding of a single eigenvalue may be below 0."""
-        nats = torch.log(self.T) - self.t / self.T * self.M
-        return (nats.clamp(min=0.0) / math.log(self.base)).to(dtype)
-
-    def slopes(self) -> torch.Tensor:
-        """g(lambda) = dS/dlambda in nats; what is below the noise level counts as that."""
-        values = self.values.clamp(min=self.floor)
-        logs = torch.log(values) - self.M / self.T
-        return -(self.t**2) / self.T * values ** (self.t - 1.0) * logs

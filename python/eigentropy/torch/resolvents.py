@@ -33,8 +33,12 @@ MAX_POLES = 8
 # Of so many rows on, matrices are compared with the memory that there is.
 CHECKED_FROM = 1024
 
-# Products that the interval of the eigenvalues is found with, and how far below it one may be.
-LANCZOS_STEPS = 10
+# Steps of Lanczos that find the interval of the eigenvalues; the second number where after the
+# first the interval seems so wide that it takes more than so many poles.
+LANCZOS_STEPS = (10, 20)
+FEW_POLES = 4
+
+# How far below what they find the interval begins.
 SLACK = 0.95
 
 # kappa is rounded up to a power of 2^(1/4), so that few functions are ever computed.
@@ -121,75 +125,43 @@ def sufficient(lower: float, upper: float, tolerance: float) -> Approximation | 
     return next((found for found in candidates if found.error <= tolerance), None)
 
 
-def spectral_interval(A: torch.Tensor) -> tuple[float, float]:
-    """Where the eigenvalues of A are, by Lanczos: the extreme Ritz values and their residuals.
+def most_matrices(threads: int) -> int:
+    """Of n x n, alive in the core at a time: A, the bulk, its logarithm, two for each thread."""
+    return 3 + 2 * min(threads, MAX_POLES)
 
-    An eigenvalue far from all others is found in few steps; at the end of a dense bulk residuals
-    are large beside what is missed. The start is always the same, and leaves random states alone.
+
+def solved(
+    core: _core.EntropyGradient, rows: torch.Tensor, threads: int
+) -> tuple[float, torch.Tensor] | None:
+    """S(1) in nats and dS/dZ of the rows that the core has built A of, by log A.
+
+    None where eigenvectors take no longer, or the matrices would not fit.
     """
-    generator = torch.Generator().manual_seed(0)
-    start = torch.randn(len(A), generator=generator, dtype=A.dtype).to(A.device)
-    q, before, scale = start / start.norm(), torch.zeros_like(start), start.new_zeros(())
-    diagonal, below = [], []
-    for _ in range(LANCZOS_STEPS):
-        product = A @ q
-        diagonal.append(product @ q)
-        product = product - diagonal[-1] * q - scale * before
-        scale = product.norm()
-        below.append(scale)
-        before, q = q, product / scale
-    a, b = torch.stack([torch.stack(diagonal), torch.stack(below)]).double().cpu().numpy()
-    if not np.isfinite(a).all():  # 0 / 0: the start is an eigenvector
-        return 0.0, 1.0
-    values, vectors = np.linalg.eigh(np.diag(a) + np.diag(b[:-1], 1) + np.diag(b[:-1], -1))
-    residuals = b[-1] * np.abs(vectors[-1])
-    return float(SLACK * (values[0] - residuals[0])), float(values[-1] + residuals[-1])
-
-
-def logarithm(A: torch.Tensor, top: torch.Tensor) -> torch.Tensor | None:
-    """Log A outside of its eigenvector `top` of the eigenvalue 1, or None where that takes longer.
-
-    Parameters
-    ----------
-    A : tensor of shape (n, n)
-        Symmetric and positive semidefinite.
-    top : tensor of shape (n,)
-        Of unit length.
-    """
-    n = len(A)
-    if n < SMALLEST_N or A.device.type != "cpu" or not bool(torch.isfinite(A[0, 0])):
+    n = len(rows)
+    if n < SMALLEST_N:
         return None
-    if n >= CHECKED_FROM and _bytes(A) > _memory.available():
+    beside_A = (most_matrices(threads) - 1) * n * n * rows.element_size()
+    if n >= CHECKED_FROM and beside_A > _memory.available():
         return None
-    inside = (float(A.trace()) - 1.0) / (n - 1)  # among the others it does not widen the interval
-    bulk = torch.addr(A, top, top, alpha=inside - 1.0)
-    lower, upper = spectral_interval(bulk.float())  # so many digits are not needed of it
-    r = sufficient(lower, upper, TOLERANCE[A.dtype])
-    if r is None:
+    found = _sufficient_for(core, threads, TOLERANCE[rows.dtype])
+    if found is None:
         return None
+    r, upper = found
+    constant, linear = r.constant + math.log(upper), r.linear / upper
     try:
-        L = _function(bulk, r, upper)
+        nats, slope = core.solve(constant, linear, r.shifts * upper, r.weights * upper, threads)
     except _core.SolverError:  # rounding has made the smallest eigenvalue negative
         return None
-    at_inside = r(np.array([inside / upper]))[0] + math.log(upper)
-    return L.addr_(top, top, alpha=-at_inside)
+    return nats, torch.from_numpy(slope)
 
 
-def _bytes(A: torch.Tensor) -> float:
-    """The bulk, the sum, and two matrices for each thread."""
-    matrices = 2 + 2 * min(torch.get_num_threads(), MAX_POLES)
-    return float(matrices) * A.numel() * A.element_size()
-
-
-def _function(A: torch.Tensor, r: Approximation, upper: float) -> torch.Tensor:
-    """Log A by r, which is for A / upper."""
-    return torch.from_numpy(
-        _core.function_of_matrix(
-            A.numpy(),
-            r.constant + math.log(upper),
-            r.linear / upper,
-            r.shifts * upper,
-            r.weights * upper,
-            torch.get_num_threads(),
-        )
-    )
+def _sufficient_for(
+    core: _core.EntropyGradient, threads: int, tolerance: float
+) -> tuple[Approximation, float] | None:
+    """The function for log(x / upper), and upper."""
+    for steps in LANCZOS_STEPS:
+        lower, upper = core.bulk_interval(steps, threads)
+        r = sufficient(SLACK * lower, upper, tolerance)
+        if r is not None and len(r.shifts) <= FEW_POLES:
+            break
+    return None if r is None else (r, upper)

@@ -1,0 +1,242 @@
+#include "core/entropy_gradient.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "core/eigenvalues.hpp"
+#include "core/gaussian.hpp"
+#include "core/kernel.hpp"
+#include "core/tiles.hpp"
+#include "cpu/blas.hpp"
+#include "cpu/simd/gradient_kernels.hpp"
+
+namespace eigentropy {
+namespace {
+
+// At least so many elements; what was in them is lost.
+template <class T>
+void require_room(Buffer<T>& buffer, index_t size) {
+  if (buffer.size() >= size) return;
+  buffer = Buffer<T>();  // before there is more
+  buffer = Buffer<T>(size);
+}
+
+double sum_of(const Buffer<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0);
+}
+
+// Products of a start vector that is always the same and leaves random states alone.
+template <class T>
+Buffer<T> start_vector(index_t n) {
+  std::mt19937 random(0);
+  Buffer<T> q(n);
+  double squares = 0.0;
+  for (index_t i = 0; i < n; ++i) {
+    q[i] = static_cast<T>(static_cast<double>(random()) / 4294967296.0 - 0.5);
+    squares += static_cast<double>(q[i]) * static_cast<double>(q[i]);
+  }
+  for (index_t i = 0; i < n; ++i)
+    q[i] = static_cast<T>(static_cast<double>(q[i]) / std::sqrt(squares));
+  return q;
+}
+
+// The extreme eigenvalues of a tridiagonal matrix, as far out as their residuals may put them.
+Interval extreme_ritz_values(const std::vector<double>& a, const std::vector<double>& b) {
+  const auto k = static_cast<index_t>(a.size());
+  Buffer<double> V(k * k), values(k);
+  std::fill(V.begin(), V.end(), 0.0);
+  for (index_t i = 0; i < k; ++i) {
+    V[i * k + i] = a[static_cast<std::size_t>(i)];
+    if (i + 1 < k) V[i * k + i + 1] = V[(i + 1) * k + i] = b[static_cast<std::size_t>(i)];
+  }
+  small_eigenpairs({V.data(), k, k}, values.data());
+  // Vector i is row i; its last entry tells how far it is from an eigenvector of the large matrix.
+  const auto residual = [&](index_t i) { return b.back() * std::abs(V[i * k + k - 1]); };
+  return {values[0] - residual(0), values[k - 1] + residual(k - 1)};
+}
+
+}  // namespace
+
+template <class T>
+void EntropyGradient<T>::build(const CenteredRows<T>& X, double sigma, double alpha, int threads,
+                               Control& control) {
+  X_ = X;
+  sigma_ = sigma;
+  alpha_ = alpha;
+  const index_t n = X.n;
+  require_room(A_, n * n);
+  const SymmetricView<T> A{A_.data(), n, n};
+  Stage stage(control, 0.0, 1.0, upper_tile_visits(X));
+  q_ = gaussian_kernel(X, sigma, A, threads, stage);
+  kernel_sum_ = sum_of(q_);
+  DiffusionScaling scaling = diffusion_operator(A, q_, alpha, threads);
+  require_finite_operator<T>(scaling.frobenius2, n, alpha);
+  mirror(A, threads);
+  d_ = std::move(scaling.degrees);
+  trace_ = scaling.trace;
+  inside_ = (trace_ - 1.0) / static_cast<double>(std::max<index_t>(1, n - 1));
+  const double volume = sum_of(d_);
+  v_ = Buffer<T>(n);
+  for (index_t i = 0; i < n; ++i) v_[i] = static_cast<T>(std::sqrt(d_[i] / volume));
+}
+
+template <class T>
+Buffer<double> EntropyGradient<T>::multiply(const Buffer<T>& x, int threads) const {
+  const auto& kernels = simd::gradient_kernels<T>();
+  Buffer<double> y(n());
+  for_each_row_block(n(), threads, [&](index_t begin, index_t end, index_t) {
+    for (index_t i = begin; i < end; ++i) y[i] = kernels.dot(A().row(i), x.data(), n());
+  });
+  return y;
+}
+
+template <class T>
+Interval EntropyGradient<T>::bulk_interval(int steps, int threads) const {
+  const auto& kernels = simd::gradient_kernels<T>();
+  Buffer<T> q = start_vector<T>(n()), before(n());
+  std::fill(before.begin(), before.end(), T(0));
+  std::vector<double> a, b;
+  for (int step = 0; step < steps; ++step) {
+    Buffer<double> y = multiply(q, threads);
+    const double along = (inside_ - 1.0) * kernels.dot(v_.data(), q.data(), n());
+    double product = 0.0, squares = 0.0;
+    for (index_t i = 0; i < n(); ++i) {
+      y[i] += along * static_cast<double>(v_[i]);
+      product += y[i] * static_cast<double>(q[i]);
+    }
+    const double last = b.empty() ? 0.0 : b.back();
+    for (index_t i = 0; i < n(); ++i) {
+      y[i] -= product * static_cast<double>(q[i]) + last * static_cast<double>(before[i]);
+      squares += y[i] * y[i];
+    }
+    a.push_back(product);
+    b.push_back(std::sqrt(squares));
+    if (!std::isfinite(product)) return {0.0, 1.0};
+    for (index_t i = 0; i < n(); ++i) {
+      before[i] = q[i];
+      q[i] = static_cast<T>(y[i] / b.back());
+    }
+  }
+  return extreme_ritz_values(a, b);
+}
+
+template <class T>
+void EntropyGradient<T>::fill_bulk(int threads) {
+  const auto& kernels = simd::gradient_kernels<T>();
+  for_each_row_block(n(), threads, [&](index_t begin, index_t end, index_t) {
+    for (index_t i = begin; i < end; ++i) {
+      kernels.add_scaled(A().row(i), static_cast<T>(inside_ - 1.0) * v_[i], v_.data(),
+                         bulk_.data() + i * n(), n());
+    }
+  });
+}
+
+// sum_j A_ij L_ij, which add up to what counts in float64: n^2 numbers of one sign.
+template <class T>
+Buffer<double> EntropyGradient<T>::products_with_log(int threads) const {
+  const auto& kernels = simd::gradient_kernels<T>();
+  Buffer<double> p(n());
+  for_each_row_block(n(), threads, [&](index_t begin, index_t end, index_t) {
+    for (index_t i = begin; i < end; ++i) {
+      p[i] = kernels.dot(A().row(i), W_.data() + i * n(), n());
+    }
+  });
+  return p;
+}
+
+// W <- 2 B_ij A_ij + (u_i + u_j) K_ij + (w_i + w_j) G_ij off the diagonal, whose entries have no
+// effect; docs/torch.md derives it. u counts the degrees d, w the densities q, and both are here in
+// the units of A: K_ij = A_ij r_i r_j, G_ij = A_ij s_i s_j.
+template <class T>
+void EntropyGradient<T>::slopes_by_distance(const Buffer<double>& b, double trace, double at_inside,
+                                            int threads) {
+  const double volume = sum_of(d_);
+  Buffer<T> u(n()), roots(n()), w(n()), scale(n());
+  for (index_t i = 0; i < n(); ++i) {
+    const double root = std::sqrt(d_[i]);
+    roots[i] = static_cast<T>(root);
+    scale[i] = static_cast<T>(root * std::pow(q_[i], alpha_));
+    u[i] = static_cast<T>(-b[i] / root);
+  }
+  const Buffer<double> y = multiply(u, threads);
+  for (index_t i = 0; i < n(); ++i) {
+    const double through = b[i] + static_cast<double>(roots[i]) * y[i];
+    w[i] = static_cast<T>(-alpha_ / q_[i] * through * static_cast<double>(scale[i]));
+    // log of the bulk has the known eigenvector, and log A has not: v_i v_j = r_i r_j / volume.
+    u[i] += static_cast<T>(at_inside / (trace * volume)) * roots[i];
+  }
+  const auto& kernels = simd::gradient_kernels<T>();
+  const auto factor = static_cast<T>(-2.0 / trace);
+  row_sums_ = Buffer<double>(n());
+  for_each_row_block(n(), threads, [&](index_t begin, index_t end, index_t) {
+    for (index_t i = begin; i < end; ++i) {
+      row_sums_[i] = kernels.slope_row(A().row(i), W_.data() + i * n(), i, n(), factor,
+                                       {u.data(), roots.data(), w.data(), scale.data()});
+    }
+  });
+}
+
+// dS/dz_i = -1 / sigma^2 (sum_j W_ij z_i - sum_j W_ij z_j), which does not see the centre of the z.
+template <class T>
+void EntropyGradient<T>::gradient_by_rows(MatrixView<T> gradient, int threads,
+                                          Control& control) const {
+  const SingleThreadedBlas one_thread;
+  const auto factor = static_cast<T>(-X_.scale / (sigma_ * sigma_));
+  for (index_t b = 0; b < X_.blocks(); ++b) {
+    const Columns columns = X_.block(b);
+    const index_t width = columns.count();
+    Buffer<T> rows(n() * width);
+    for_each_row_block(n(), threads, [&](index_t begin, index_t end, index_t) {
+      for (index_t i = begin; i < end; ++i) {
+        read_centered_row(X_, i, columns, rows.data() + i * width);
+      }
+    });
+    for_each_row_block(n(), threads, [&](index_t begin, index_t end, index_t) {
+      control.check();
+      T* const out = gradient.row(begin) + columns.begin;
+      blas::gemm('N', 'N', blas::to_blas(width), blas::to_blas(end - begin), blas::to_blas(n()),
+                 -factor, rows.data(), blas::to_blas(width), W_.data() + begin * n(),
+                 blas::to_blas(n()), T(0), out, blas::to_blas(gradient.stride));
+      for (index_t i = begin; i < end; ++i) {
+        const T sum = factor * static_cast<T>(row_sums_[i]);
+        const T* const x = rows.data() + i * width;
+        T* const row = gradient.row(i) + columns.begin;
+        for (index_t c = 0; c < width; ++c) row[c] += sum * x[c];
+      }
+    });
+  }
+}
+
+template <class T>
+double EntropyGradient<T>::solve(const RationalFunction& log, MatrixView<T> gradient, int threads,
+                                 Control& control) {
+  require_room(bulk_, n() * n());
+  require_room(W_, n() * n());
+  require_room(room_, 2 * n() * n() * poles_together(log.poles, threads));
+  fill_bulk(threads);
+  const MatrixView<T> L{W_.data(), n(), n(), n()};
+  function_of_matrix<T>({bulk_.data(), n(), n(), n()}, log, L, room_.data(), threads, control);
+
+  double at_inside = log.constant + log.linear * inside_;
+  for (index_t k = 0; k < log.poles; ++k) at_inside += log.weights[k] / (inside_ + log.shifts[k]);
+  Buffer<double> b = products_with_log(threads);
+  for (index_t i = 0; i < n(); ++i) {
+    b[i] -= at_inside * static_cast<double>(v_[i]) * static_cast<double>(v_[i]);
+  }
+  const double T0 = trace_, M = sum_of(b);
+  for (index_t i = 0; i < n(); ++i) {
+    b[i] = -(b[i] - M / T0 * static_cast<double>(A().row(i)[i])) / T0;  // sum_j B_ij A_ij
+  }
+  slopes_by_distance(b, T0, at_inside, threads);
+  gradient_by_rows(gradient, threads, control);
+  return std::log(T0) - M / T0;
+}
+
+template class EntropyGradient<float>;
+template class EntropyGradient<double>;
+
+}  // namespace eigentropy

@@ -1,0 +1,70 @@
+// Plain loops; the rules of tile_kernels_impl.hpp hold here.
+#include "cpu/simd/gradient_kernels.hpp"
+
+namespace eigentropy::simd {
+namespace EIGENTROPY_INSTRUCTION_SET {
+
+template <class T>
+double dot(const T* a, const T* b, index_t n) {
+  double sum = 0.0;
+#pragma omp simd reduction(+ : sum)
+  for (index_t j = 0; j < n; ++j) sum += static_cast<double>(a[j]) * static_cast<double>(b[j]);
+  return sum;
+}
+
+template <class T>
+void add_scaled(const T* a, T factor, const T* b, T* __restrict out, index_t n) {
+#pragma omp simd
+  for (index_t j = 0; j < n; ++j) out[j] = a[j] + factor * b[j];
+}
+
+template <class T>
+double slope_row(const T* a, T* __restrict l, index_t i, index_t n, T factor, SlopeVectors<T> v) {
+  const T u = v.u[i], root = v.roots[i], w = v.w[i], scale = v.scale[i];
+  double sum = 0.0;
+#pragma omp simd reduction(+ : sum)
+  for (index_t j = 0; j < n; ++j) {
+    const T slope = a[j] * (factor * l[j] + (u * v.roots[j] + root * v.u[j]) +
+                            (w * v.scale[j] + scale * v.w[j]));
+    l[j] = slope;
+    sum += static_cast<double>(slope);
+  }
+  return sum;
+}
+
+// One row and column after the other, in place, without pivots: those of a positive definite matrix
+// are positive, and elimination makes none of its entries grow.
+template <class T>
+bool eliminate(T* A, index_t n, index_t stride) {
+  for (index_t k = 0; k < n; ++k) {
+    T* __restrict pivots = A + k * stride;
+    if (!(pivots[k] > T(0))) return false;
+    const T reciprocal = T(1) / pivots[k];
+    pivots[k] = T(1);
+#pragma omp simd
+    for (index_t j = 0; j < n; ++j) pivots[j] *= reciprocal;
+    for (index_t i = 0; i < n; ++i) {
+      if (i == k) continue;
+      T* __restrict row = A + i * stride;
+      const T factor = row[k];
+      row[k] = T(0);
+#pragma omp simd
+      for (index_t j = 0; j < n; ++j) row[j] -= factor * pivots[j];
+    }
+  }
+  return true;
+}
+
+template <class T>
+constexpr GradientKernels<T> table{dot<T>, add_scaled<T>, slope_row<T>, eliminate<T>};
+
+}  // namespace EIGENTROPY_INSTRUCTION_SET
+
+template <class T>
+const GradientKernels<T>& GradientKernels<T>::EIGENTROPY_INSTRUCTION_SET() {
+  return EIGENTROPY_INSTRUCTION_SET::table<T>;
+}
+template const GradientKernels<float>& GradientKernels<float>::EIGENTROPY_INSTRUCTION_SET();
+template const GradientKernels<double>& GradientKernels<double>::EIGENTROPY_INSTRUCTION_SET();
+
+}  // namespace eigentropy::simd
