@@ -283,7 +283,7 @@ def test_a_layer_that_one_process_skips_has_no_values(found):
 
 
 def test_a_process_that_is_lost_ends_the_wait_of_the_other(tmp_path):
-    (first,) = results(tmp_path, ["lost"], seconds=20)
+    (first,) = results(tmp_path, ["lost"], seconds=60)
     assert "Error" in first["lost"]
 
 

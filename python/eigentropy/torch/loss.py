@@ -16,7 +16,7 @@ from eigentropy.groups import group_codes
 from eigentropy.operator import MAX_ALPHA, warn_if_saturated
 from eigentropy.torch.gradient import Judge, kernel_entropy
 from eigentropy.torch.kernel import Kernel, flat_rows, kernel_of
-from eigentropy.torch.resolvents import SMALLEST_N
+from eigentropy.torch.stochastic import SMALLEST_N
 
 METHODS = ("auto", "exact", "stochastic")
 GOALS = ("raise", "lower")

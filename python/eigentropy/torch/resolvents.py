@@ -21,8 +21,8 @@ from eigentropy import _core, _memory
 
 Doubles = npt.NDArray[np.float64]
 
-# Below so many rows all eigenvectors take no longer.
-SMALLEST_N = 256
+# Below so many rows the calls take longer than the arithmetic, whichever it is.
+SMALLEST_N = 32
 
 # Absolute error of the logarithm. What float64 is for is below what a training step can see.
 TOLERANCE = {torch.float32: 2e-5, torch.float64: 1e-9}

@@ -16,6 +16,9 @@ from dataclasses import dataclass
 
 import torch
 
+# Below so many rows nothing is gained.
+SMALLEST_N = 256
+
 # Probes that are averaged at a time, and at most; and products with each of them.
 PROBES, MOST_PROBES = 32, 256
 STEPS = 20
