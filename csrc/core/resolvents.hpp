@@ -9,7 +9,7 @@
 
 namespace eigentropy {
 
-// c0 + c1 x + sum_k w_k / (x + s_k)
+// c0 + c1 x + sum_k w_k / (x + s_k), with a pole at least
 struct RationalFunction {
   double constant, linear;
   const double* shifts;

@@ -87,6 +87,9 @@ void EntropyGradient<T>::build(const CenteredRows<T>& X, double sigma, double al
 template <class T>
 Buffer<double> EntropyGradient<T>::multiply(const Buffer<T>& x, int threads) const {
   const auto& kernels = simd::gradient_kernels<T>();
+  // Below, a second thread comes too late to be of help.
+  constexpr index_t several_threads_from = 1024;
+  if (n() < several_threads_from) threads = 1;
   Buffer<double> y(n());
   for_each_row_block(n(), threads, [&](index_t begin, index_t end, index_t) {
     for (index_t i = begin; i < end; ++i) y[i] = kernels.dot(A().row(i), x.data(), n());

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/threads.hpp"
+#include "core/tiles.hpp"
 #include "cpu/blas.hpp"
 #include "cpu/simd/gradient_kernels.hpp"
 
@@ -93,15 +93,18 @@ void copy_shifted(MatrixView<const T> A, double shift, MatrixView<T> out) {
   }
 }
 
-// out <- out + factor * R
+// row <- row + factor * term
 template <class T>
-void add(double factor, MatrixView<T> R, MatrixView<T> out, int threads) {
+void add(double factor, const T* term, T* row, index_t n) {
   const T w = static_cast<T>(factor);
-  parallel_for(threads, threads, [&](index_t part, int) {
-    for (index_t i = out.rows * part / threads; i < out.rows * (part + 1) / threads; ++i) {
-      for (index_t j = 0; j < out.cols; ++j) out.row(i)[j] += w * R.row(i)[j];
-    }
-  });
+  for (index_t j = 0; j < n; ++j) row[j] += w * term[j];
+}
+
+// row i <- c0 e_i + c1 a_i
+template <class T>
+void start_row(MatrixView<const T> A, const RationalFunction& r, index_t i, T* row) {
+  for (index_t j = 0; j < A.cols; ++j) row[j] = static_cast<T>(r.linear) * A.row(i)[j];
+  row[i] += static_cast<T>(r.constant);
 }
 
 }  // namespace
@@ -111,10 +114,6 @@ void function_of_matrix(MatrixView<const T> A, const RationalFunction& r, Matrix
                         T* room, int threads, Control& control) {
   const SingleThreadedBlas one_thread;
   const index_t n = A.rows;
-  for (index_t i = 0; i < n; ++i) {
-    for (index_t j = 0; j < n; ++j) out.row(i)[j] = static_cast<T>(r.linear) * A.row(i)[j];
-    out.row(i)[i] += static_cast<T>(r.constant);
-  }
   // Terms are added in the order of the poles, whatever the number of threads.
   const index_t together = poles_together(r.poles, threads);
   const auto inverse = [&](index_t k) { return MatrixView<T>{room + 2 * k * n * n, n, n, n}; };
@@ -125,7 +124,14 @@ void function_of_matrix(MatrixView<const T> A, const RationalFunction& r, Matrix
       copy_shifted(A, r.shifts[first + k], inverse(k));
       invert(inverse(k), inverse(k).data + n * n);
     });
-    for (index_t k = 0; k < count; ++k) add(r.weights[first + k], inverse(k), out, threads);
+    for_each_row_block(n, threads, [&](index_t begin, index_t end, index_t) {
+      for (index_t i = begin; i < end; ++i) {
+        if (first == 0) start_row(A, r, i, out.row(i));
+        for (index_t k = 0; k < count; ++k) {
+          add(r.weights[first + k], inverse(k).row(i), out.row(i), n);
+        }
+      }
+    });
   }
 }
 
