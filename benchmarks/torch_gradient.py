@@ -1,6 +1,7 @@
 r"""Forward and backward pass of SpectralEntropy beside autograd through torch's own operations.
 
     python benchmarks/torch_gradient.py --output benchmarks/results/torch_gradient.json
+    python benchmarks/torch_gradient.py --device cuda
 
 All take turns, A B A B, in one process with the same threads and the same width of the kernel. The
 peer is what a user of PyTorch would write: cdist, exp, eigvalsh and autograd. `sigma auto` is the
@@ -44,7 +45,10 @@ def by_autograd(Z: torch.Tensor, sigma: float) -> torch.Tensor:
 
 
 def gradient(entropy: Entropy, Z: torch.Tensor) -> torch.Tensor:
-    return torch.autograd.grad(entropy(Z), Z)[0]
+    slope = torch.autograd.grad(entropy(Z), Z)[0]
+    if slope.is_cuda:
+        torch.cuda.synchronize()
+    return slope
 
 
 def contenders_for(n: int, sigma: float) -> dict[str, Entropy]:
@@ -62,16 +66,17 @@ def contenders_for(n: int, sigma: float) -> dict[str, Entropy]:
 
 
 def differences(found: torch.Tensor, expected: torch.Tensor) -> dict[str, float]:
-    found = found.double()
+    found, expected = found.double().cpu(), expected.cpu()
     return {
         "difference": float((found - expected).abs().max() / expected.abs().max()),
         "cosine": float(torch.cosine_similarity(found.flatten(), expected.flatten(), dim=0)),
     }
 
 
-def case(n: int, d: int, dtype: torch.dtype, rounds: int) -> dict[str, object]:
+def case(n: int, d: int, dtype: torch.dtype, device: str, rounds: int) -> dict[str, object]:
     generator = torch.Generator().manual_seed(0)
-    Z = torch.randn(n, d, generator=generator, dtype=torch.float64).to(dtype).requires_grad_()
+    Z = torch.randn(n, d, generator=generator, dtype=torch.float64).to(device, dtype)
+    Z.requires_grad_()
     auto = SpectralEntropy()
     auto(Z.detach())
     sigma = auto.sigma_used
@@ -93,6 +98,7 @@ def case(n: int, d: int, dtype: torch.dtype, rounds: int) -> dict[str, object]:
     return {
         "n": n,
         "d": d,
+        "device": device,
         "dtype": str(dtype).removeprefix("torch."),
         "rounds": rounds,
         "median_seconds": medians,
@@ -114,16 +120,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--large-rounds", type=int, default=3, help="from 2048 rows on")
     parser.add_argument("--largest", type=int, default=4096, help="rows")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     result: dict[str, object] = {
         "machine": describe(),
         "torch_threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if options.device == "cuda" else None,
     }
     measured = []
     for n, d, dtype in cases(options.largest):
         rounds = options.rounds if n < ESTIMATED_FROM else options.large_rounds
-        measured.append(case(n, d, dtype, rounds))
+        measured.append(case(n, d, dtype, options.device, rounds))
         print(json.dumps(measured[-1]), flush=True)
     result["cases"] = measured
     if options.output is not None:

@@ -76,6 +76,11 @@ packages() {
   "$python" -m eigentropy info
 }
 
+# PyTorch is no part of the emulated device.
+with_torch() {
+  [ "$cuda" != EMULATED ] && "$python" -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null
+}
+
 # What needs the real device is not run on the emulated one.
 sanitized() {
   local tool=$1 options=()
@@ -99,6 +104,11 @@ step configure 120 configure &&
 step packages 240 packages &&
   step python-tests 180 "$python" -m pytest -q -p no:cacheprovider --device cuda tests/test_cuda*.py &&
   step benchmarks 240 "$python" benchmarks/gpu.py --output "$out/gpu.json" ${GPU_BENCHMARK_ARGS:-}
+if with_torch; then
+  step torch-tests 120 "$python" -m pytest -q -p no:cacheprovider tests/test_torch_loss.py \
+    tests/test_torch_resolvents.py tests/test_torch_threads.py
+  step gradients 60 "$python" benchmarks/torch_gradient.py --device cuda --output "$out/torch_gradient.json"
+fi
 if [ $built = yes ]; then
   step microbenchmarks 120 "$build/cpp/benchmarks/cuda/eigentropy_cuda_benchmarks" \
     --benchmark_filter='-eigenvalues_alone|tridiagonal' \

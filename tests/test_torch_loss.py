@@ -95,6 +95,27 @@ def test_a_sampled_sigma_is_that_of_bandwidth():
     assert found.sigma == pytest.approx(eg.bandwidth(Z), rel=1e-5)
 
 
+@pytest.mark.parametrize("given", ["allow_tf32", "fp32_precision", "nothing"])
+def test_a_gpu_multiplies_without_tf32_and_gets_the_setting_back(given):
+    """In which way ever it was set: from PyTorch 2.9 on, one of both must not be asked."""
+    matmul = torch.backends.cuda.matmul
+    if not hasattr(matmul, "fp32_precision"):
+        pytest.skip("this PyTorch has one way to set it: needs 2.9")
+    before = matmul.fp32_precision
+    try:
+        if given == "allow_tf32":
+            matmul.allow_tf32 = True
+        elif given == "fp32_precision":
+            matmul.fp32_precision = "tf32"
+        known = matmul.fp32_precision
+        with kernel.full_precision(torch.device("cuda")):
+            assert matmul.fp32_precision == "ieee"
+        assert matmul.fp32_precision == known
+    finally:
+        matmul.allow_tf32 = False
+        matmul.fp32_precision = before
+
+
 def test_duplicates_leave_the_scale_to_the_others():
     Z = torch.cat([torch.zeros(30, 3), torch.eye(3)]).double()
     module = SpectralEntropy()

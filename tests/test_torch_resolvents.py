@@ -12,7 +12,13 @@ torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
 import eigentropy as eg  # noqa: E402
 from eigentropy import _core, _memory  # noqa: E402
-from eigentropy.torch import SpectralEntropy, gradient, resolvents  # noqa: E402
+from eigentropy.torch import (  # noqa: E402
+    SpectralEntropy,
+    gradient,
+    kernel,
+    logarithm,
+    resolvents,
+)
 
 N = 256
 
@@ -37,6 +43,22 @@ def solved(core, threads=1):
     found, upper = resolvents._sufficient_for(core, threads, 1e-9)
     constant, linear = found.constant + math.log(upper), found.linear / upper
     return core.solve(constant, linear, found.shifts * upper, found.weights * upper, threads)
+
+
+@pytest.fixture(params=["the core", "PyTorch's operations"])
+def arithmetic(request, monkeypatch):
+    """What is on a GPU is computed by PyTorch's operations, here on the CPU."""
+    if request.param != "the core":
+        monkeypatch.setattr(kernel, "computed_by_core", lambda rows: False)
+    return request.param
+
+
+def with_spectrum(eigenvalues, dtype=torch.float64):
+    """A matrix with these eigenvalues, and its eigenvectors."""
+    noise = np.random.default_rng(0).standard_normal((len(eigenvalues), len(eigenvalues)))
+    Q = torch.from_numpy(np.linalg.qr(noise)[0])
+    values = torch.as_tensor(eigenvalues, dtype=torch.float64)
+    return ((Q * values) @ Q.T).to(dtype), Q
 
 
 def rows(dtype=torch.float64, d=200, seed=0):
@@ -122,6 +144,7 @@ def test_an_interval_that_is_a_point_is_left_to_eigenvectors():
     assert torch.isfinite(slope).all()
 
 
+@pytest.mark.usefixtures("arithmetic")
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_the_gradient_without_eigenvectors_is_that_with_them(dtype, monkeypatch):
     Z = rows(dtype)
@@ -145,6 +168,7 @@ def test_the_gradient_is_that_of_finite_differences():
     )
 
 
+@pytest.mark.usefixtures("arithmetic")
 @pytest.mark.parametrize(
     "case",
     ["two identical rows", "few rows", "a wide spectrum", "another t", "exact"],
@@ -267,6 +291,46 @@ def test_threads_of_python_have_memory_of_their_own():
         assert torch.equal(first[1], second[1])
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("at_a_time", [1, 2, 100])
+def test_the_logarithm_is_that_of_the_eigenvalues_and_0_on_the_known_vector(
+    dtype, at_a_time, monkeypatch
+):
+    monkeypatch.setattr(logarithm, "ENTRIES_AT_A_TIME", at_a_time * N * N)
+    eigenvalues = np.r_[np.linspace(0.05, 0.4, N - 1), 1.0]
+    A, Q = with_spectrum(eigenvalues, dtype)
+    found = logarithm.logarithm(A, Q[:, -1].to(dtype))
+    expected = (Q * torch.from_numpy(np.log(eigenvalues))) @ Q.T
+    assert found.dtype == dtype
+    error = float(torch.linalg.matrix_norm(found.double() - expected, ord=2))
+    assert error <= 4.0 * resolvents.TOLERANCE[dtype] + 1e2 * torch.finfo(dtype).eps
+
+
+@pytest.mark.parametrize(
+    "eigenvalues",
+    [
+        np.linspace(0.1, 0.3, N),
+        np.r_[2e-2, np.linspace(0.1, 0.3, N - 1)],  # one far below
+        np.r_[np.linspace(0.1, 0.3, N - 1), 0.95],
+        np.r_[np.full(N // 2, 0.2), np.linspace(0.3, 0.31, N // 2)],
+    ],
+)
+def test_operations_find_the_interval_as_the_core_does(eigenvalues):
+    A, _ = with_spectrum(eigenvalues)
+    lower, upper = logarithm.spectral_interval(A)
+    assert 0.0 < resolvents.SLACK * lower <= eigenvalues.min() * (1 + 1e-9)
+    assert eigenvalues.max() * (1 - 1e-9) <= upper
+    assert upper / lower < 4.0 * eigenvalues.max() / eigenvalues.min()
+    assert logarithm.spectral_interval(torch.zeros(N, N)) == (0.0, 1.0)
+
+
+def test_operations_leave_what_is_not_positive_definite_to_eigenvectors(monkeypatch):
+    A, Q = with_spectrum(np.r_[-0.1, np.linspace(0.1, 0.3, N - 2), 1.0])
+    monkeypatch.setattr(logarithm, "spectral_interval", lambda A: (0.1, 0.4))  # is mistaken
+    assert logarithm.logarithm(A, Q[:, -1]) is None
+
+
+@pytest.mark.usefixtures("arithmetic")
 def test_sums_of_many_entries_are_in_double():
     """Four million products of one sign, which float32 would add up to a part in 1e4."""
     generator = torch.Generator().manual_seed(0)

@@ -13,7 +13,8 @@ import torch
 from eigentropy import _core
 from eigentropy.spectrum import NOISE_FLOOR_EPS
 from eigentropy.torch import resolvents
-from eigentropy.torch.kernel import Kernel, without_autocast
+from eigentropy.torch.kernel import Kernel, full_precision
+from eigentropy.torch.logarithm import logarithm
 from eigentropy.torch.stochastic import estimate
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class _Entropy(torch.autograd.Function):
     ) -> torch.Tensor:
         """S in the precision of the computation."""
         dtype = settings.dtype(rows)
-        with without_autocast(rows.device):
+        with full_precision(rows.device):
             if math.isnan(kernel.sigma):
                 nats, slope = math.nan, torch.full_like(rows, math.nan, dtype=dtype)
             elif ctx.needs_input_grad[0] or settings.estimates(len(rows)):
@@ -116,19 +117,27 @@ class _Batch:
 
     def solved(self) -> tuple[float, torch.Tensor]:
         """S in nats, and its slope dS/dZ (n, d)."""
-        if self._may_do_without_eigenvectors():
-            assert self.core is not None
+        if self.core is not None and self.settings.may_do_without_eigenvectors(len(self.rows)):
             found = resolvents.solved(self.core, self.rows, self.threads)
             if found is not None:
                 return found
         operator = self._operator()
-        nats, B = _entropy_and_slope(operator, self.settings)
+        nats, B = self._entropy_and_slope(operator)
         return nats, _slope_by_rows(self.rows, operator, B, self.kernel.sigma, self.settings.alpha)
 
-    def _may_do_without_eigenvectors(self) -> bool:
-        s = self.settings
-        exact = s.method == "exact" or s.estimates(len(self.rows))
-        return self.core is not None and s.t == 1.0 and not exact
+    def _entropy_and_slope(self, operator: _Operator) -> tuple[float, torch.Tensor]:
+        """S in nats, and B = dS/dA: of the logarithm, of an estimate, or V g(Lambda) V^T."""
+        A, s = operator.A, self.settings
+        if s.estimates(len(A)):
+            found = estimate(A, operator.top, s.t, s.tol, s.seed)
+            return found.value, found.B
+        if self.core is None and s.may_do_without_eigenvectors(len(A)):
+            L = logarithm(A, operator.top)
+            if L is not None:
+                return _by_logarithm(A, L)
+        eigenvalues, V = _eigenpairs(A)
+        spectrum = _Spectrum(eigenvalues, s.t)
+        return spectrum.entropy(), (V * spectrum.slopes().to(A.dtype)) @ V.T
 
     def _operator(self) -> _Operator:
         if self.core is None:
@@ -168,15 +177,13 @@ def operator_of_kernel(G: torch.Tensor, alpha: float) -> _Operator:
     return _Operator(G * scale[:, None] * scale, q, d)
 
 
-def _entropy_and_slope(operator: _Operator, settings: Settings) -> tuple[float, torch.Tensor]:
-    """S in nats, and B = dS/dA: V g(Lambda) V^T of eigenvectors, or an estimate of it."""
-    A = operator.A
-    if settings.estimates(len(A)):
-        found = estimate(A, operator.top, settings.t, settings.tol, settings.seed)
-        return found.value, found.B
-    eigenvalues, V = _eigenpairs(A)
-    spectrum = _Spectrum(eigenvalues, settings.t)
-    return spectrum.entropy(), (V * spectrum.slopes().to(A.dtype)) @ V.T
+def _by_logarithm(A: torch.Tensor, L: torch.Tensor) -> tuple[float, torch.Tensor]:
+    """S(1) = log T - M / T and B = -(log A - M / T) / T, with T = tr A, M = tr A log A."""
+    T = float(A.diagonal().sum(dtype=torch.float64))
+    M = float((A * L).sum(dtype=torch.float64))
+    B = L.mul_(-1.0 / T)
+    B.diagonal().add_(M / T**2)
+    return math.log(T) - M / T, B
 
 
 def _slope_by_rows(

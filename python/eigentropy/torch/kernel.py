@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -51,9 +53,28 @@ def flat_rows(Z: torch.Tensor) -> torch.Tensor:
     return Z.flatten(1)
 
 
-def without_autocast(device: torch.device) -> torch.autocast:
-    """Autocast would round the products of distances to half precision."""
-    return torch.autocast(device_type=device.type, enabled=False)
+@contextmanager
+def full_precision(device: torch.device) -> Iterator[None]:
+    """Without autocast, and on a GPU without TF32: its 10 bits are too few for differences."""
+    with ExitStack() as stack:
+        stack.enter_context(torch.autocast(device_type=device.type, enabled=False))
+        if device.type == "cuda":
+            stack.enter_context(_without_tf32())
+        yield
+
+
+@contextmanager
+def _without_tf32() -> Iterator[None]:
+    matmul = torch.backends.cuda.matmul
+    # The older name is an error, from 2.9 on, for those who use the newer one.
+    newer = hasattr(matmul, "fp32_precision")
+    name, full = ("fp32_precision", "ieee") if newer else ("allow_tf32", False)
+    before = getattr(matmul, name)
+    setattr(matmul, name, full)
+    try:
+        yield
+    finally:
+        setattr(matmul, name, before)
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]  # numbers go to the host
@@ -84,7 +105,7 @@ def _all_finite(rows: torch.Tensor) -> bool:
 
 def gaussian_kernel(Z: torch.Tensor, sigma: float | str, dtype: torch.dtype) -> Kernel:
     """The kernel of finite rows by PyTorch's operations, on their device."""
-    with without_autocast(Z.device):
+    with full_precision(Z.device):
         r2, reach2 = _squared_distances(Z.to(dtype))
         width = _sigma(Z, r2, sigma)
         error = 8.0 * torch.finfo(r2.dtype).eps * reach2 / (2.0 * width**2)
@@ -107,8 +128,6 @@ def _require_memory(Z: torch.Tensor, dtype: torch.dtype) -> None:
 
 def _squared_distances(rows: torch.Tensor) -> tuple[torch.Tensor, float]:
     """All r2_ij, and the largest |x_i - mean|^2; equal rows have distance 0."""
-    if rows.is_cuda and rows.dtype == torch.float32 and torch.backends.cuda.matmul.allow_tf32:
-        rows = rows.double()  # TF32 has 10 bits, too few for differences
     rows = rows - rows.mean(dim=0)
     norms = (rows * rows).sum(dim=1)
     sums = norms[:, None] + norms

@@ -59,6 +59,10 @@ class Settings:
             return n > EXACT_UP_TO
         return self.method == "stochastic" and n >= SMALLEST_N
 
+    def may_do_without_eigenvectors(self, n: int) -> bool:
+        """Whether the logarithm of the operator is all that S and its gradient need."""
+        return self.t == 1.0 and self.method != "exact" and not self.estimates(n)
+
     def dtype(self, Z: torch.Tensor) -> torch.dtype:
         """The precision of the computation: never below float32."""
         double = self.method == "exact" or Z.dtype == torch.float64
@@ -98,8 +102,8 @@ class SpectralEntropy(torch.nn.Module):
     alpha, t, base
         As in `eigentropy.diffusion_spectral_entropy`.
     method : {"auto", "exact", "stochastic"}
-        "auto" computes in float64 for float64 and in float32 for all narrower types, and at t = 1,
-        on the CPU, without eigenvectors where the eigenvalues lie close enough together: log A then
+        "auto" computes in float64 for float64 and in float32 for all narrower types, and at t = 1
+        without eigenvectors where the eigenvalues lie close enough together: log A then
         has an error of 2e-5 (float32) or 1e-9 (float64). Above 4096 rows it is "stochastic", which
         estimates S and its gradient from random probes, in the same precision. "exact" always takes
         all eigenvectors, in float64. Autocast does not reach inside.
