@@ -148,6 +148,46 @@ def test_a_disk_that_is_full_does_not_stop_the_training(net, tmp_path, monkeypat
     assert read_run(tmp_path / "a").steps == [1, 4]
 
 
+def test_a_recorder_that_cannot_begin_is_said_once_and_begins_later(net, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError("no space left on device")
+
+    seen = []
+    expected = Monitor(net, "2", probe=blobs()).measure()
+    log = lambda values, step: seen.append((step, values))  # noqa: E731
+    monitor = Monitor(net, "2", probe=blobs(), record=tmp_path / "a", log=log)
+    monkeypatch.setattr("eigentropy.report.recording.write_atomically", full)
+    with pytest.warns(
+        UserWarning, match=r"step 1: the logger Recorder\(.* no space left"
+    ) as caught:
+        assert monitor.step() == expected
+    assert monitor.step() == expected  # said once: another warning would be an error
+    assert len(caught) == 1
+    assert seen == [(1, expected), (2, expected)]
+    assert not (tmp_path / "a" / "values.jsonl").exists()
+    monkeypatch.undo()
+    monitor.step()
+    assert read_run(tmp_path / "a").steps == [3]
+
+
+@pytest.mark.parametrize("error", [MemoryError("too little"), ValueError("a map's")])
+def test_a_map_that_fails_costs_neither_values_nor_spectra(net, tmp_path, monkeypatch, error):
+    def fails(*_, **__):
+        raise error
+
+    monitor = Monitor(net, ["1", "2"], probe=blobs(), record=tmp_path / "a")
+    monkeypatch.setattr("eigentropy.report.recording._map", fails)
+    with pytest.warns(UserWarning, match=rf"step 1: .*Recorder.* failed .*{error}") as caught:
+        values = monitor.step()
+    assert len(caught) == 1  # of two layers
+    assert math.isfinite(values["dse/2"])
+    assert monitor.history == [{"step": 1, **values}]
+    run = read_run(tmp_path / "a")
+    assert {key: known[0] for key, known in run.values.items()} == pytest.approx(values)
+    assert set(run.spectra[1]) == {"1", "2"}
+    assert run.views == []
+
+
 @pytest.mark.filterwarnings("ignore::eigentropy.SaturationWarning")
 def test_a_reservoir_is_recorded_with_the_labels_of_its_samples(net, tmp_path):
     x, y = blobs()

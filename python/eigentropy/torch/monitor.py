@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -70,7 +70,7 @@ class Monitor:
         that fails is warned about once and does not stop the training.
     record : path or Recorder, optional
         A directory for a run that `eigentropy report` shows: the values, and spectra and maps of
-        the layers. See `eigentropy.report.Recorder`.
+        the layers. See `eigentropy.report.Recorder`. One that fails is treated as a logger is.
     measures : sequence of str, optional
         Of "dse", "dsmi_y", "dsmi_x", "dsmi_previous". "dse", and "dsmi_y" where there are labels,
         by default. "dsmi_x" needs a probe; it and "dsmi_previous" need scikit-learn.
@@ -117,6 +117,8 @@ class Monitor:
         A pattern matches nothing (the message has the nearest names); labels are missing.
     RuntimeError
         Samples are gathered, and the monitor of another process failed.
+    FileExistsError, ValueError
+        At the first measurement: `record` holds a run that cannot be gone on with.
     MemoryError
         The activations of the probe do not fit; raised before they are stored.
 
@@ -125,7 +127,7 @@ class Monitor:
     UserWarning
         A layer's activations have NaN or infinity (its values are NaN until they are finite
         again); a layer does not run, or runs several times in a pass (its last output counts); a
-        logger fails. Each once for each layer or logger.
+        logger or the recorder fails. Each once for each layer or logger.
     SaturationWarning
         Once for each layer.
 
@@ -187,6 +189,7 @@ class Monitor:
         self.steps = 0
         self.removed = False
         self._said: set[tuple[str, str]] = set()
+        self._recording = False  # the measurement that is under way
         self._gather = gather
         self._probe: Probe | None = None
         self._evaluation: Evaluation | None = None
@@ -341,8 +344,7 @@ class Monitor:
         """The values of all layers, and the caller's."""
         assert samples is not None
         further = checked_values(values)
-        if self._recorder is not None:
-            self._recorder.begin(self.steps)
+        self._recording = self._begins_to_record()
         samples = samples.distinct(self._most, self.settings.seed)
         variables = self._known_variables(samples)
         found: dict[str, float] = {}
@@ -386,10 +388,11 @@ class Monitor:
             measured = measure(rows, variables, self.settings, name=name)
         for warning in caught:
             self._say(name, str(warning.message), warning.category)
-        if self._recorder is not None:
+        if self._recorder is not None and self._recording:
             labels = variables.get("dsmi_y")
             groups = None if labels is None else labels.groups
-            self._recorder.layer(name, rows, measured.entropies[0], groups)
+            layer = name, rows, measured.entropies[0], groups
+            self._attempt(self._recorder, self._recorder.layer, *layer)
         return self._values(name, measured, variables)
 
     def _clustered(self, previous: Array) -> Variable:
@@ -422,18 +425,43 @@ class Monitor:
             warn(f"layer {name!r}, step {self.steps}: {text}", category)
 
     def _log(self, values: dict[str, float]) -> None:
-        record = [self._recorder.write] if self._recorder is not None else []
-        for number, log in enumerate([*record, *self._logs]):
-            try:
-                log(dict(values), self.steps)
-            except Exception as error:  # whatever it is, the training matters more
-                key = (f"log {number}", "")
-                if key not in self._said:
-                    self._said.add(key)
-                    warn(
-                        f"step {self.steps}: the logger {log!r} failed and is not warned about "
-                        f"again: {type(error).__name__}: {error}"
-                    )
+        if self._recorder is not None and self._recording:
+            self._attempt(self._recorder, self._recorder.write, dict(values), self.steps)
+        for log in self._logs:
+            self._attempt(log, log, dict(values), self.steps)
+
+    def _begins_to_record(self) -> bool:
+        """Whether what is measured now can be recorded.
+
+        A run that is refused is the caller's mistake, and said before anything is lost.
+        """
+        recorder, refusals = self._recorder, (FileExistsError, ValueError)
+        return recorder is not None and self._attempt(
+            recorder, recorder.begin, self.steps, refusals=refusals
+        )
+
+    def _attempt(
+        self,
+        log: object,
+        function: Callable[..., object],
+        *arguments: Any,
+        refusals: tuple[type[Exception], ...] = (),
+    ) -> bool:
+        """Whether a call of a logger or the recorder succeeds; the first that fails is said."""
+        try:
+            function(*arguments)
+        except refusals:
+            raise
+        except Exception as error:  # whatever it is, the training matters more
+            key = (f"log {id(log)}", "")
+            if key not in self._said:
+                self._said.add(key)
+                warn(
+                    f"step {self.steps}: the logger {log!r} failed and is not warned about "
+                    f"again: {type(error).__name__}: {error}"
+                )
+            return False
+        return True
 
     def _check_open(self) -> None:
         if self.removed:
