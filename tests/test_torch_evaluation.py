@@ -59,6 +59,24 @@ def test_the_samples_are_the_same_each_time_whatever_their_order(net):
             assert values["dsmi_y/3"] == pytest.approx(float(expected), abs=1e-5)
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_counted_and_given_numbers_do_not_mix(net, first):
+    """The second batch would be counted from 60 on, or be given a number of the first."""
+    x, y = blobs()
+    net.eval()
+    with Monitor(net, "3", evaluation=500) as monitor, torch.no_grad():
+        for _ in range(2):  # and after a measurement anew
+            net(x[:60])
+            monitor.collect(y[:60], torch.arange(60, 120) if first else None)
+            net(x[60:])
+            has = "none, .* have one" if first else "one, .* have none"
+            with pytest.raises(ValueError, match=f"index: this batch has {has}: give it for all"):
+                monitor.collect(y[60:], None if first else torch.arange(60))
+            monitor.collect(y[60:], torch.arange(60) if first else None)
+            assert monitor.step()["dse/3"] == pytest.approx(float(eg.dse(net(x))), abs=1e-5)
+            first = not first
+
+
 def test_labels_that_some_samples_lack_are_none(net):
     x, y = blobs()
     with Monitor(net, "3", evaluation=500, measures=["dse"]) as monitor:

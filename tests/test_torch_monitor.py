@@ -681,6 +681,18 @@ def test_a_reservoir_without_labels_or_with_too_few_says_so():
             monitor.step([1, 2, 3])
 
 
+def test_counted_and_given_numbers_do_not_mix_in_a_reservoir():
+    net = nn.Sequential(nn.Linear(4, 6))
+    with Monitor(net, "0", reservoir=50, every=2) as monitor:
+        for numbers in (torch.arange(10, 20), None):
+            net(torch.randn(10, 4))
+            monitor.step(index=numbers)
+            net(torch.randn(10, 4))
+            with pytest.raises(ValueError, match="index: this batch has"):
+                monitor.step(index=torch.arange(10) if numbers is None else None)
+            monitor.measure()
+
+
 def test_a_reservoir_without_a_pass_measures_nothing_and_says_so():
     monitor = Monitor(nn.Sequential(nn.Linear(4, 6)), "0", reservoir=9)
     with pytest.warns(

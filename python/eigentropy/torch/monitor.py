@@ -26,7 +26,7 @@ from eigentropy.torch.loggers import as_list, as_log
 from eigentropy.torch.probe import Probe
 from eigentropy.torch.recorded import checked_values, description
 from eigentropy.torch.reservoir import Reservoir
-from eigentropy.torch.samples import Samples
+from eigentropy.torch.samples import Numbers, Samples
 
 MEASURES = ("dse", "dsmi_y", "dsmi_x", "dsmi_previous")
 
@@ -190,6 +190,7 @@ class Monitor:
         self.removed = False
         self._said: set[tuple[str, str]] = set()
         self._recording = False  # the measurement that is under way
+        self._numbered = False  # the samples since the last measurement, by the caller
         self._gather = gather
         self._probe: Probe | None = None
         self._evaluation: Evaluation | None = None
@@ -244,7 +245,8 @@ class Monitor:
         labels : array or tensor of shape (n,), optional
             Of the batch, for "dsmi_y".
         index : array or tensor of int, shape (n,), optional
-            Which samples of the data set these are. A number that came before is dropped.
+            Which samples of the data set these are. A number that came before is dropped. For all
+            batches of a measurement, or for none.
         """
         self._check_open()
         if self._evaluation is None:
@@ -254,7 +256,7 @@ class Monitor:
                 "labels are missing: dsmi_y needs collect(labels); or leave it out of measures"
             )
         known = None if labels is None else _as_array(labels)
-        self._evaluation.collect(known, _as_numbers(index), *self._process())
+        self._evaluation.collect(known, self._numbers(index, self._evaluation), *self._process())
 
     def step(
         self, labels: Any = None, values: Mapping[str, Any] | None = None, index: Any = None
@@ -271,7 +273,8 @@ class Monitor:
             those of rank 0 count.
         index : array or tensor of int, shape (n,), optional
             Which samples of the data set the last training batch was, for a reservoir: of samples
-            with the same number one counts, such as those that a distributed sampler repeats.
+            with the same number one counts, such as those that a distributed sampler repeats. For
+            all batches of a measurement, or for none.
 
         Returns
         -------
@@ -284,8 +287,23 @@ class Monitor:
             known = None if labels is None else _as_array(labels)
             if known is None and "dsmi_y" in self.measures:
                 raise ValueError("labels are missing: dsmi_y with a reservoir needs step(labels)")
-            self._reservoir.commit(known, _as_numbers(index))
+            self._reservoir.commit(known, self._numbers(index, self._reservoir))
         return self.measure(values) if self.steps % self.every == 0 else None
+
+    def _numbers(self, index: Any, source: Evaluation | Reservoir) -> Numbers | None:
+        """Which samples a batch is; all batches of a measurement have an index, or none.
+
+        Without one they are counted, and a count may be the number of another sample.
+        """
+        if source.seen == 0:
+            self._numbered = index is not None
+        elif self._numbered != (index is not None):
+            this, others = ("none", "one") if self._numbered else ("one", "none")
+            raise ValueError(
+                f"index: this batch has {this}, those before it since the last measurement have "
+                f"{others}: give it for all or for none"
+            )
+        return _as_numbers(index)
 
     def measure(self, values: Mapping[str, Any] | None = None) -> dict[str, float]:
         """Measure and log now, whatever `every` says; before the loop, for its start.
@@ -539,7 +557,7 @@ def _as_array(labels: Any) -> Array:
     return as_numpy(labels, "labels")
 
 
-def _as_numbers(index: Any) -> npt.NDArray[np.int64] | None:
+def _as_numbers(index: Any) -> Numbers | None:
     """Numbers of samples as integers."""
     if index is None:
         return None
