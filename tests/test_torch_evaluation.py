@@ -77,6 +77,32 @@ def test_counted_and_given_numbers_do_not_mix(net, first):
             first = not first
 
 
+@pytest.mark.parametrize("index", [True, False])
+def test_an_evaluation_that_is_not_measured_leaves_no_samples(net, index):
+    """The weights have changed since: rows of both would be of no network."""
+    with Monitor(net, "3", evaluation=50, every=2) as monitor:
+        evaluate(net, monitor, index=index)
+        assert monitor.step() is None
+        with torch.no_grad():
+            net[0].weight.mul_(-2.0)
+        evaluate(net, monitor, index=index)
+        values = monitor.step()
+    with Monitor(net, "3", evaluation=50) as expected:
+        evaluate(net, expected, index=index)
+        assert values == expected.step()
+
+
+def test_an_evaluation_that_is_discarded_does_not_count(net):
+    with Monitor(net, "3", evaluation=500) as monitor:
+        evaluate(net, monitor)
+        monitor.discard()
+        with torch.no_grad():
+            net[0].weight.mul_(-2.0)
+        evaluate(net, monitor)
+        values = monitor.step()
+    assert values == pytest.approx(Monitor(net, "3", probe=blobs()).measure(), abs=1e-5)
+
+
 def test_labels_that_some_samples_lack_are_none(net):
     x, y = blobs()
     with Monitor(net, "3", evaluation=500, measures=["dse"]) as monitor:

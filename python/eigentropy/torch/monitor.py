@@ -80,7 +80,8 @@ class Monitor:
         the tensor.
     evaluation : int, optional
         Instead of a probe: measure so many samples, the same each time, of those that the loop
-        evaluates. It calls `collect` after each pass of a batch, and `step` behind the last one.
+        evaluates. It calls `collect` after each pass of a batch, and `step` behind the last one. An
+        evaluation that is not one of `every` is forgotten.
     reservoir : int, optional
         Instead of a probe: the size of a random sample, without repetition, of what the layers
         return in training, of the last forward pass before each `step`. It is emptied by each
@@ -288,7 +289,20 @@ class Monitor:
             if known is None and "dsmi_y" in self.measures:
                 raise ValueError("labels are missing: dsmi_y with a reservoir needs step(labels)")
             self._reservoir.commit(known, self._numbers(index, self._reservoir))
-        return self.measure(values) if self.steps % self.every == 0 else None
+        if self.steps % self.every == 0:
+            return self.measure(values)
+        if self._evaluation is not None:
+            self.discard()  # the weights will have changed when it is measured
+        return None
+
+    def discard(self) -> None:
+        """Forget what was collected since the last measurement.
+
+        Of an evaluation that is not to count, such as one that was broken off.
+        """
+        for source in (self._evaluation, self._reservoir):
+            if source is not None:
+                source.take()
 
     def _numbers(self, index: Any, source: Evaluation | Reservoir) -> Numbers | None:
         """Which samples a batch is; all batches of a measurement have an index, or none.
