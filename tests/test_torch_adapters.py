@@ -7,6 +7,7 @@ import json
 import time
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +15,7 @@ torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
 import eigentropy as eg  # noqa: E402
 from eigentropy.torch import Monitor  # noqa: E402
+from eigentropy.torch.batches import Batches, labels_of  # noqa: E402
 
 nn = torch.nn
 # The libraries warn about each other, and about loaders without workers.
@@ -58,17 +60,21 @@ def lightning_module(pl):
     return Module()
 
 
-def fit(pl, model, callbacks, folder, epochs=3, **options):
+def fit(pl, model, callbacks, folder, epochs=3, rows=None, ckpt_path=None, **options):
+    """Three steps an epoch, by default validated on the same rows."""
     from lightning.pytorch.loggers import CSVLogger
 
-    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(*blobs()), batch_size=20)
+    loader, held_out = (
+        torch.utils.data.DataLoader(torch.utils.data.TensorDataset(*chosen), batch_size=20)
+        for chosen in (blobs(), rows or blobs())
+    )
     trainer = pl.Trainer(
         max_epochs=epochs, accelerator="cpu", callbacks=callbacks, default_root_dir=folder,
         logger=CSVLogger(folder), enable_progress_bar=False, enable_model_summary=False,
-        num_sanity_val_steps=2,
+        num_sanity_val_steps=2, **options,
     )  # fmt: skip
     torch.manual_seed(1)
-    trainer.fit(model, loader, loader, **options)
+    trainer.fit(model, loader, held_out, ckpt_path=ckpt_path)
     return trainer
 
 
@@ -137,6 +143,107 @@ def test_lightning_saves_the_history_in_checkpoints(pl, tmp_path):
     assert [row["step"] for row in callback.monitor.history] == [1, 2, 3]
 
 
+def watching(**options):
+    from eigentropy.torch.lightning import MonitorCallback
+
+    return MonitorCallback("head", **options)
+
+
+def test_lightning_s_own_validation_is_measured_and_the_sanity_check_is_not(pl, tmp_path):
+    seen, model, epochs = [], lightning_module(pl), []
+    callback = watching(evaluation=500, log=lambda values, step: seen.append((step, values)))
+    model.on_validation_end = lambda: epochs.append(model.head(model.encoder(blobs()[0])))
+    fit(pl, model, [callback], tmp_path)
+    assert [step for step, _ in seen] == [1, 2, 3]
+    assert len(epochs) == 4  # the sanity check, too
+    for (_, values), Z in zip(seen, epochs[1:], strict=True):
+        assert values["dse/head"] == pytest.approx(float(eg.dse(Z.detach())), abs=1e-5)
+        information = eg.dsmi(Z.detach(), blobs()[1], n_null=2)
+        assert values["dsmi_y/head"] == pytest.approx(float(information), abs=1e-5)
+        assert values["val_loss"] == pytest.approx(
+            float(nn.functional.cross_entropy(Z, blobs()[1])), abs=1e-5
+        )
+    assert callback.monitor.removed
+    assert not model._forward_pre_hooks
+    assert not model.head._forward_hooks
+
+
+def test_lightning_validates_more_rarely_and_goes_on_from_a_checkpoint(pl, tmp_path):
+    first = watching(evaluation=500, every=2)
+    trainer = fit(pl, lightning_module(pl), [first], tmp_path, epochs=3)
+    assert [row["step"] for row in first.monitor.history] == [2]
+    trainer.save_checkpoint(tmp_path / "run.ckpt")
+    second = watching(evaluation=500, every=2)
+    fit(pl, lightning_module(pl), [second], tmp_path, 4, ckpt_path=tmp_path / "run.ckpt")
+    assert [row["step"] for row in second.monitor.history] == [2, 4]
+
+
+def test_lightning_trains_the_same_while_its_validation_is_watched(pl, tmp_path):
+    alone, watched = lightning_module(pl), lightning_module(pl)
+    fit(pl, alone, [], tmp_path / "a")
+    fit(pl, watched, [watching(evaluation=30)], tmp_path / "b")
+    for a, b in zip(alone.state_dict().values(), watched.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_lightning_finds_no_labels_before_training_begins(pl, tmp_path):
+    model, begun = lightning_module(pl), []
+    model.validation_step = lambda batch, batch_idx: model.log("mean", model(batch[0]).mean())
+    model.on_train_start = lambda: begun.append(1)
+    with pytest.raises(ValueError, match="no labels in what is evaluated: give labels="):
+        fit(pl, model, [watching(evaluation=9)], tmp_path, rows=[blobs()[0]])
+    assert not begun
+    assert not model.head._forward_hooks  # though there is no teardown
+    callback = watching(evaluation=500, measures="dse")
+    fit(pl, model, [callback], tmp_path, epochs=1, rows=[blobs()[0]])
+    assert set(callback.monitor.history[0]) == {"step", "dse/head", "mean"}
+
+
+def test_lightning_takes_labels_and_numbers_by_functions(pl, tmp_path):
+    x, y = blobs()
+    callback = watching(evaluation=500, labels=lambda b: b[1], index=lambda b: b[2])
+    again = torch.cat([torch.arange(60), torch.arange(20)])  # as a distributed sampler does
+    fit(pl, lightning_module(pl), [callback], tmp_path, 1, rows=[x[again], y[again], again])
+    plain = watching(evaluation=500)
+    fit(pl, lightning_module(pl), [plain], tmp_path, 1)
+    same = [{**c.monitor.history[0], "val_loss": None} for c in (callback, plain)]
+    assert same[0] == pytest.approx(same[1], abs=1e-6)
+
+
+def test_lightning_that_does_not_validate_is_told_so(pl, tmp_path):
+    with pytest.warns(UserWarning, match="measures nothing: the trainer does not validate"):
+        fit(pl, lightning_module(pl), [watching(evaluation=9)], tmp_path, 1, limit_val_batches=0)
+
+
+@pytest.mark.parametrize(
+    ("batch", "expected"),
+    [
+        (("x", "y"), "y"),
+        ([1, 2, 3], 3),
+        ({"x": 0, "label": 1}, 1),
+        ({"y": 2, "labels": 1}, 1),
+        ({"y": 2, "labels": None}, 2),
+        (("x",), None),
+        ({"x": 0}, None),
+        (torch.ones(3, 2), None),
+    ],
+)
+def test_labels_of_a_batch(batch, expected):
+    assert labels_of(batch) == expected
+
+
+def test_what_may_be_no_labels_is_not_taken_for_them():
+    net = nn.Sequential(nn.Linear(4, 3))
+    x, y = blobs()
+    with Monitor(net, "0", evaluation=100) as monitor:
+        net.eval()(x)
+        with pytest.raises(ValueError, match=r"labels would be of shape \(60, 4\): give labels="):
+            Batches().collect(monitor, (x, x))
+        Batches(labels=lambda batch: y).collect(monitor, (x, x))
+        expected = Monitor(net, "0", probe=(x, y)).measure()
+        assert monitor.step() == pytest.approx(expected, abs=1e-5)
+
+
 class Classifier(nn.Module):
     """As a Trainer wants it."""
 
@@ -193,6 +300,84 @@ def test_transformers_measures_at_each_evaluation(tmp_path):
     assert read_run(tmp_path / "run").values["eval_loss"] == pytest.approx(losses)
     trainer.evaluate()  # after training: there is no monitor any more
     assert seen == [3, 6]
+
+
+def watcher(layers="head", **options):
+    library("transformers")
+    from eigentropy.torch.transformers import MonitorCallback
+
+    return MonitorCallback(layers, **options)
+
+
+def test_transformers_own_evaluation_is_measured(tmp_path):
+    probed, watched = callback(["head"]), watcher(evaluation=500)
+    trainer = hugging_face(tmp_path, [probed, watched], per_device_eval_batch_size=25)
+    model = trainer.model
+    trainer.train()
+    seen, expected = watched.monitor.history, probed.monitor.history
+    assert [row["step"] for row in seen] == [1, 2]
+    assert seen == [pytest.approx(row, abs=1e-5) for row in expected]
+    assert {"dsmi_y/head", "eval_loss"} <= set(seen[0])
+    assert not model._forward_pre_hooks
+    assert not model.head._forward_hooks
+    trainer.evaluate()
+    assert len(watched.monitor.history) == 2
+
+
+def test_transformers_trains_the_same_while_its_evaluation_is_watched(tmp_path):
+    alone = hugging_face(tmp_path, [])
+    watched = hugging_face(tmp_path, [watcher(evaluation=30)])
+    for trainer in (alone, watched):
+        trainer.train()
+    pairs = zip(alone.model.parameters(), watched.model.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_a_prediction_of_transformers_is_no_evaluation(tmp_path):
+    transformers = library("transformers")
+
+    class Predicts(transformers.TrainerCallback):
+        def on_epoch_end(self, *_, **__):
+            trainer.predict(trainer.eval_dataset[:30])
+
+    probed, watched = callback(["head"]), watcher(evaluation=500)
+    trainer = hugging_face(tmp_path, [Predicts(), probed, watched])
+    trainer.train()
+    expected = probed.monitor.history
+    assert watched.monitor.history == [pytest.approx(row, abs=1e-5) for row in expected]
+
+
+def test_labels_that_transformers_keeps_to_itself_are_missed(tmp_path):
+    def loss(outputs, labels, **_):
+        return nn.functional.cross_entropy(outputs["logits"], labels)
+
+    def train(watched):
+        trainer = hugging_face(tmp_path, [watched])
+        trainer.compute_loss_func = loss  # which is given them, and the model is not
+        trainer.train()
+
+    with pytest.raises(ValueError, match="no labels in what is evaluated: give labels="):
+        train(watcher(evaluation=30))
+    without = watcher(evaluation=30, measures="dse")
+    train(without)
+    assert [set(row) >= {"dse/head", "eval_loss"} for row in without.monitor.history] == [True] * 2
+
+
+def test_training_of_transformers_that_broke_off_leaves_no_hooks_to_the_next(tmp_path):
+    watched = watcher(evaluation=30, measures="dse")
+    trainer = hugging_face(tmp_path, [watched])
+    arguments = trainer.args, trainer.state, trainer.control
+    watched.on_train_begin(*arguments, model=trainer.model)
+    watched.on_train_begin(*arguments, model=trainer.model)
+    assert len(trainer.model.head._forward_hooks) == 1
+    assert len(trainer.model._forward_pre_hooks) == 2  # a batch begins, and its labels
+
+
+def test_the_replicas_of_data_parallel_are_not_watched(tmp_path):
+    trainer = hugging_face(tmp_path, [])
+    arguments = SimpleNamespace(n_gpu=2), trainer.state, trainer.control
+    with pytest.raises(ValueError, match="cannot watch the replicas of DataParallel"):
+        watcher(evaluation=30).on_train_begin(*arguments, model=trainer.model)
 
 
 def test_transformers_goes_on_from_a_checkpoint(tmp_path):

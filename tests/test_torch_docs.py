@@ -55,10 +55,13 @@ def quick_start(tmp_path, monkeypatch):
 
 
 def recipe(title, names):
-    """Run the code behind this title, in the libraries that it needs."""
+    """Run all code below this title, in the libraries that it needs."""
     for library in LIBRARIES.get(title.lower().replace("hugging face", "transformers"), []):
         pytest.importorskip(library, reason=f"{library} is not installed: group adapters")
-    return run(examples(RECIPES[RECIPES.index(f"**{title}") :])[0], names)
+    text = RECIPES[RECIPES.index(f"**{title}") :]
+    for example in examples(text.split("\n\n**")[0]):  # until the next title
+        run(example, names)
+    return names
 
 
 def test_the_recipe_of_a_plain_loop(quick_start):
@@ -81,9 +84,11 @@ def test_the_recipe_for_several_processes(quick_start, process_group):
 )
 def test_the_recipes_for_other_libraries(quick_start, monkeypatch, title, layer):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    monitor = recipe(title, quick_start)["callback"].monitor
-    assert [row["step"] for row in monitor.history] == [1, 2]
-    assert {f"dse/{layer}", f"dsmi_y/{layer}"} <= set(monitor.history[0])
+    names = recipe(title, quick_start)
+    for callback in (names["callback"], names["watching"]):
+        history = callback.monitor.history
+        assert [row["step"] for row in history] == [1, 2]
+        assert {f"dse/{layer}", f"dsmi_y/{layer}"} <= set(history[0])
 
 
 def test_the_quick_start_has_ten_lines_beside_its_imports():

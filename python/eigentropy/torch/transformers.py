@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 
 from eigentropy.report.recording import as_recorder
+from eigentropy.torch.batches import Batches
+from eigentropy.torch.layers import uncompiled, unwrapped
 from eigentropy.torch.loggers import as_list, as_log
 from eigentropy.torch.monitor import Monitor
 
@@ -23,6 +25,11 @@ except ImportError as error:
 class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
     """Measures a model's layers at each evaluation of a Trainer.
 
+    On a `probe`; or on the passes of the evaluation itself, if `evaluation` is given. The Trainer
+    does not show its batches to callbacks, so that they are what the model is called with: labels
+    that the Trainer keeps to itself, for label smoothing or a `compute_loss_func`, are not seen;
+    "dsmi_y" needs a probe then. Each of several evaluation sets is an evaluation of its own.
+
     The values join `state.log_history`, which the Trainer saves with its checkpoints, and go to
     `log` at the Trainer's global step, with the metrics of the evaluation, and to `record` at the
     number of the evaluation. An evaluation outside of `train` measures nothing. Steps and history
@@ -32,14 +39,26 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
 
     Parameters
     ----------
-    layers, probe, every, log, record, **options
+    layers, probe, evaluation, every, log, record, **options
         Of `eigentropy.torch.Monitor`; `every` counts evaluations. The samples of the probe are what
         the model takes by name, such as ``{"input_ids": ..., "attention_mask": ...}``.
+    labels : callable, optional
+        From the arguments of the model by name to the labels of the batch, for `evaluation`. By
+        default what is called "labels", "label" or "y", if it is one number a sample.
+    index : callable, optional
+        From the same to the numbers of the samples. Without it they are counted: those that fill up
+        the last batch of several processes count twice.
 
     Attributes
     ----------
     monitor : Monitor or None
         From the start of training on.
+
+    Raises
+    ------
+    ValueError
+        `evaluation` is given and the Trainer replicates the model by DataParallel, whose replicas
+        cannot be watched; or labels are needed and not found.
     """
 
     def __init__(
@@ -47,14 +66,20 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         layers: str | Sequence[str] | None = None,
         probe: Any = None,
         *,
+        evaluation: int | None = None,
+        labels: Callable[[Any], Any] | None = None,
+        index: Callable[[Any], Any] | None = None,
         every: int = 1,
         log: Any = None,
         record: Any = None,
         **options: Any,
     ) -> None:
+        own = {"layers": layers, "probe": probe, "evaluation": evaluation, "every": every}
         recorder = as_recorder(record)  # one for all monitors that are made
-        own = {"layers": layers, "probe": probe, "every": every, "record": recorder}
-        self._arguments = {**own, **options}
+        self._arguments = {**own, "record": recorder, **options}
+        self._batches = None if evaluation is None else Batches(labels, index)
+        self._batch: Mapping[str, Any] | None = None  # what is evaluated
+        self._hook: Any = None
         self._logs = as_list(log)
         self.monitor: Monitor | None = None
         self._state: Any = None
@@ -76,6 +101,12 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
                 "checkpoint, leave restore_callback_states_from_checkpoint=False: the monitor goes "
                 "on there anyway"
             )
+        if self._batches is not None and args.n_gpu > 1:
+            raise ValueError(
+                "evaluation cannot watch the replicas of DataParallel: use a probe, or one process "
+                "for each GPU, as by torchrun"
+            )
+        self._remove()  # of training that was broken off
         self._state = state
         self.monitor = Monitor(
             model, log=[log, *map(self._at_global_step, self._logs)], **self._arguments
@@ -85,6 +116,13 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         saved = self._saved(state)
         if saved is not None:
             self.monitor.load_state_dict(saved)
+        if self._batches is not None:
+            hook = uncompiled(self._passes)
+            self._hook = unwrapped(model).register_forward_pre_hook(hook, with_kwargs=True)
+
+    def _passes(self, model: torch.nn.Module, _: Any, arguments: dict[str, Any]) -> None:
+        """Keep what the model is called with: only there are labels seen."""
+        self._batch = None if model.training else arguments
 
     def _saved(self, state: Any) -> Any:
         """The monitor's state in the checkpoint that training goes on from, if it does."""
@@ -110,11 +148,25 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         function = as_log(log)
         return lambda values, step: function(values, self._state.global_step)
 
+    def on_prediction_step(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        """Take over what the layers returned for a batch."""
+        batch, self._batch = self._batch, None
+        if self._batches is not None and self._is_watching() and batch is not None:
+            assert self.monitor is not None
+            self._batches.collect(self.monitor, batch)
+
+    def on_predict(self, args: Any, state: Any, control: Any, metrics: Any, **others: Any) -> None:
+        """Forget its batches: a prediction is no evaluation."""
+        if self._batches is not None and self._is_watching():
+            assert self.monitor is not None
+            self.monitor.discard()
+
     def on_evaluate(
         self, args: Any, state: Any, control: Any, metrics: Any = None, **others: Any
     ) -> None:
         """Count an evaluation, and measure if it is one of `every`."""
-        if self.monitor is not None and not self.monitor.removed:
+        if self._is_watching():
+            assert self.monitor is not None
             self._state = state
             numbers = {k: v for k, v in (metrics or {}).items() if isinstance(v, (int, float))}
             self._metrics = {k: float(v) for k, v in numbers.items() if k != "step"}
@@ -122,5 +174,15 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
 
     def on_train_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Take the monitor off the model; the history stays."""
+        self._remove()
+
+    def _is_watching(self) -> bool:
+        """Outside of training there is no monitor."""
+        return self.monitor is not None and not self.monitor.removed
+
+    def _remove(self) -> None:
         if self.monitor is not None:
             self.monitor.remove()
+        if self._hook is not None:
+            self._hook.remove()
+            self._hook = None
