@@ -1,0 +1,70 @@
+"""What loggers write reads back as what was logged, whatever it was."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
+
+from eigentropy.torch import CSVLogger, JSONLinesLogger
+
+FLOATS = st.floats(allow_nan=True, allow_infinity=True)
+# Names of layers are dotted paths, names of values whatever the caller likes.
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
+KEYS = st.one_of(st.sampled_from(["dse/head", "loss", "a,b", 'a"b', "a\r\nb"]), TEXT)
+VALUES = st.dictionaries(KEYS.filter(lambda key: key != "step"), FLOATS, max_size=6)
+# Values, and whether another logger goes on with the file.
+LOGGED = st.lists(st.tuples(VALUES, st.booleans()), max_size=8)
+
+
+def written(logger, name, logged):
+    """The text of the file after all calls, at steps 0, 1, ..."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        log = logger(path)
+        for step, (values, anew) in enumerate(logged):
+            log = logger(path) if anew else log
+            log(values, step)
+        assert len(list(Path(folder).iterdir())) == bool(logged)
+        return path.read_bytes().decode() if logged else ""
+
+
+def same(one, other):
+    """Equal down to the sign of zero; NaN is NaN."""
+    if math.isnan(one):
+        return math.isnan(other)
+    return one == other and math.copysign(1.0, one) == math.copysign(1.0, other)
+
+
+@given(LOGGED)
+def test_csv_reads_back_as_it_was_logged(logged):
+    text = io.StringIO(written(CSVLogger, "a.csv", logged), newline="")
+    rows = list(csv.DictReader(text))
+    assert [row.pop("step") for row in rows] == [str(step) for step in range(len(logged))]
+    columns = {key for values, _ in logged for key in values}
+    for row, (values, _) in zip(rows, logged, strict=True):
+        assert row.keys() == columns
+        known = {key: float(text) for key, text in row.items() if text != ""}
+        assert known.keys() == values.keys()
+        assert all(same(known[key], value) for key, value in values.items())
+
+
+@given(LOGGED)
+def test_json_lines_read_back_as_they_were_logged(logged):
+    lines = written(JSONLinesLogger, "a.jsonl", logged).split("\n")
+    assert lines.pop() == ""
+    for step, (line, (values, _)) in enumerate(zip(lines, logged, strict=True)):
+        known = json.loads(line)
+        assert known.pop("step") == step
+        assert known.keys() == values.keys()
+        for key, value in values.items():
+            assert known[key] is None if not math.isfinite(value) else same(known[key], value)
