@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import sys
+from contextlib import contextmanager
 
 import hypothesis
 import numpy as np
@@ -30,6 +32,22 @@ def data_set(request):
 @pytest.fixture
 def rng():
     return np.random.default_rng(42)
+
+
+@pytest.fixture
+def full_disk():
+    """A context in which no file can be written beyond a number of bytes: what fits is written."""
+
+    @contextmanager
+    def full(size):
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    return full
 
 
 @pytest.fixture

@@ -148,24 +148,20 @@ def test_a_disk_that_is_full_does_not_stop_the_training(net, tmp_path, monkeypat
     assert read_run(tmp_path / "a").steps == [1, 4]
 
 
-def test_a_recorder_that_cannot_begin_is_said_once_and_begins_later(net, tmp_path, monkeypatch):
-    def full(*_):
-        raise OSError("no space left on device")
-
+def test_a_recorder_that_cannot_begin_is_said_once_and_begins_later(net, tmp_path, full_disk):
     seen = []
     expected = Monitor(net, "2", probe=blobs()).measure()
     log = lambda values, step: seen.append((step, values))  # noqa: E731
     monitor = Monitor(net, "2", probe=blobs(), record=tmp_path / "a", log=log)
-    monkeypatch.setattr("eigentropy.report.recording.write_atomically", full)
-    with pytest.warns(
-        UserWarning, match=r"step 1: the logger Recorder\(.* no space left"
-    ) as caught:
-        assert monitor.step() == expected
-    assert monitor.step() == expected  # said once: another warning would be an error
+    with full_disk(0):
+        with pytest.warns(
+            UserWarning, match=r"the logger Recorder\(.* cannot be written"
+        ) as caught:
+            assert monitor.step() == expected
+        assert monitor.step() == expected  # said once: another warning would be an error
     assert len(caught) == 1
     assert seen == [(1, expected), (2, expected)]
     assert not (tmp_path / "a" / "values.jsonl").exists()
-    monkeypatch.undo()
     monitor.step()
     assert read_run(tmp_path / "a").steps == [3]
 

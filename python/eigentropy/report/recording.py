@@ -123,6 +123,26 @@ class Recorder:
         """The monitor goes on after this step."""
         self._loaded, self._is_open = step, False
 
+    def check(self) -> None:
+        """Before the first measurement: refuse a run that is there if it cannot be gone on with.
+
+        Raises
+        ------
+        FileExistsError
+            The monitor has no state from which to go on.
+        ValueError
+            It measures something else.
+        """
+        if self._is_open or not (self.path / RUN).exists():
+            return
+        if self._loaded is not None:
+            self._check_same()
+        elif any(_lines(self.path / VALUES)):
+            raise FileExistsError(
+                f"{shown(self.path)} holds a run, and the monitor has no state to go on with it "
+                "from: call load_state_dict first, or record into another directory"
+            )
+
     def begin(self, step: int) -> None:
         """A measurement begins. The first makes the directory, or what is there fit for it."""
         if not self._is_open:
@@ -164,15 +184,8 @@ class Recorder:
         return known
 
     def _open(self) -> None:
-        there = (self.path / RUN).exists()
-        if there and self._loaded is None and any(_lines(self.path / VALUES)):
-            raise FileExistsError(
-                f"{shown(self.path)} holds a run, and the monitor has no state to go on with it "
-                "from: call load_state_dict first, or record into another directory"
-            )
-        if there and self._loaded is not None:
-            self._check_same()
-        else:
+        self.check()
+        if self._loaded is None or not (self.path / RUN).exists():
             write_json(self.path / RUN, self._document())
         self._drop_after(math.inf if self._loaded is None else self._loaded)
         self._is_open = True

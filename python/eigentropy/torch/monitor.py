@@ -468,8 +468,10 @@ class Monitor:
         A run that is refused is the caller's mistake, and said before anything is lost.
         """
         recorder, refusals = self._recorder, (FileExistsError, ValueError)
-        return recorder is not None and self._attempt(
-            recorder, recorder.begin, self.steps, refusals=refusals
+        return (
+            recorder is not None
+            and self._attempt(recorder, recorder.check, refusals=refusals)
+            and self._attempt(recorder, recorder.begin, self.steps)
         )
 
     def _attempt(
