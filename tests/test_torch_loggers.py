@@ -6,6 +6,9 @@ import csv
 import io
 import json
 import math
+import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
+from eigentropy.report import read_run
 from eigentropy.torch import CSVLogger, JSONLinesLogger
 
 FLOATS = st.floats(allow_nan=True, allow_infinity=True)
@@ -68,3 +72,30 @@ def test_json_lines_read_back_as_they_were_logged(logged):
         assert known.keys() == values.keys()
         for key, value in values.items():
             assert known[key] is None if not math.isfinite(value) else same(known[key], value)
+
+
+@pytest.mark.parametrize(("logger", "name"), [(CSVLogger, "a.csv"), (JSONLinesLogger, "a.jsonl")])
+def test_a_line_that_does_not_fit_on_the_disk_leaves_no_part(tmp_path, full_disk, logger, name):
+    path = tmp_path / name
+    log = logger(path)
+    log({"x": 0.125}, 1)
+    before = path.read_bytes()
+    for anew in (False, True):
+        log = logger(path) if anew else log
+        with full_disk(len(before) + 3), pytest.raises((OSError, ValueError)):
+            log({"x": 0.25}, 2)
+        assert path.read_bytes() == before
+    log({"x": 0.5}, 3)
+    assert list(read_run(path).values["x"]) == [0.125, 0.5]
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def test_names_are_utf_8_whatever_the_locale_says(tmp_path):
+    code = (
+        "import sys; from eigentropy.torch import CSVLogger\n"
+        "for step in (1, 2): CSVLogger(sys.argv[1])({chr(0xE4): 0.5}, step)"
+    )
+    command = [sys.executable, "-X", "utf8=0", "-c", code, str(tmp_path / "a.csv")]
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
+    subprocess.run(command, check=True, env=environment)
+    assert (tmp_path / "a.csv").read_bytes().decode().split() == ["step,ä", "1,0.5", "2,0.5"]

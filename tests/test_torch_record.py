@@ -184,6 +184,19 @@ def test_a_map_that_fails_costs_neither_values_nor_spectra(net, tmp_path, monkey
     assert run.views == []
 
 
+def test_a_run_is_read_after_a_line_has_not_fitted_on_the_disk(net, tmp_path, full_disk):
+    monitor = Monitor(net, "2", probe=blobs(), record=Recorder(tmp_path / "a", views=2))
+    for _ in range(3):  # the next has no view, whose file would be the one that does not fit
+        monitor.step()
+    spectra = tmp_path / "a" / "spectra.jsonl"
+    size = spectra.stat().st_size
+    with full_disk(size + 5), pytest.warns(UserWarning, match="the logger Recorder"):
+        monitor.step()
+    assert spectra.stat().st_size == size
+    monitor.step()
+    assert read_run(tmp_path / "a").steps == [1, 2, 3, 5]
+
+
 @pytest.mark.filterwarnings("ignore::eigentropy.SaturationWarning")
 def test_a_reservoir_is_recorded_with_the_labels_of_its_samples(net, tmp_path):
     x, y = blobs()

@@ -258,3 +258,15 @@ def _naming(path: Path, rows: Sequence[Row], output: StrPath | None) -> Iterator
         if rows and output is not None:
             message += f" (rows before it, in {files.shown(Path(output))}: {len(rows)})"
         raise kind(message) from error
+
+
+def append_whole(path: Path, content: bytes) -> None:
+    """Add all of the content to a file or nothing: what comes next would join a part of it."""
+    with path.open("ab", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        try:
+            while content:
+                content = content[file.write(content) :]
+        except BaseException:
+            file.truncate(size)
+            raise

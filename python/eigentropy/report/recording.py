@@ -25,7 +25,7 @@ from eigentropy.files import shown
 from eigentropy.operator import DiffusionOperator
 from eigentropy.results import Entropy
 from eigentropy.spectrum import spectral_entropy
-from eigentropy.tracking import write_atomically
+from eigentropy.tracking import append_whole, write_atomically
 
 Array = npt.NDArray[Any]
 StrPath = str | os.PathLike[str]
@@ -287,8 +287,7 @@ def _append(path: Path, document: Mapping[str, Any]) -> None:
         key: None if isinstance(value, float) and not math.isfinite(value) else value
         for key, value in document.items()
     }
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(known, allow_nan=False) + "\n")
+    append_whole(path, (json.dumps(known, allow_nan=False) + "\n").encode())
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:

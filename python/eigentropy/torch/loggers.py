@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from eigentropy.tracking import append_whole, write_atomically
+
 Values = Mapping[str, float]
 Log = Callable[[dict[str, float], int], object]
 StrPath = str | os.PathLike[str]
@@ -35,25 +37,25 @@ class CSVLogger:
             self._columns = list(dict.fromkeys([*columns, *row]))
             self._write(self._columns, [*rows, row])
         else:
-            with self.path.open("a", newline="") as file:
-                csv.DictWriter(file, self._columns, restval="").writerow(row)
+            append_whole(self.path, _csv(self._columns, [row]))
 
     def _read(self) -> tuple[list[str], list[dict[str, str]]]:
         if not self.path.exists():
             return [], []
-        with self.path.open(newline="") as file:
+        with self.path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             rows = list(reader)
             return list(reader.fieldnames or []), rows
 
     def _write(self, columns: list[str], rows: list[dict[str, str]]) -> None:
-        text = io.StringIO()
-        writer = csv.DictWriter(text, columns, restval="", lineterminator="\r\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        new = self.path.with_name(f".{self.path.name}.new")
-        new.write_bytes(text.getvalue().encode())
-        new.replace(self.path)
+        header = dict(zip(columns, columns, strict=True))
+        write_atomically(self.path, _csv(columns, [header, *rows]))
+
+
+def _csv(columns: list[str], rows: list[dict[str, str]]) -> bytes:
+    text = io.StringIO()
+    csv.DictWriter(text, columns, restval="", lineterminator="\r\n").writerows(rows)
+    return text.getvalue().encode()
 
 
 class JSONLinesLogger:
@@ -65,8 +67,8 @@ class JSONLinesLogger:
     def __call__(self, values: Values, step: int) -> None:
         """Add a line."""
         known = {key: value if math.isfinite(value) else None for key, value in values.items()}
-        with self.path.open("a") as file:
-            file.write(json.dumps({"step": step, **known}, allow_nan=False) + "\n")
+        line = json.dumps({"step": step, **known}, allow_nan=False) + "\n"
+        append_whole(self.path, line.encode())
 
 
 class TensorBoardLogger:
