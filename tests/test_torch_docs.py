@@ -1,4 +1,4 @@
-"""The examples of docs/torch.md and of the docstrings run, and say what they are said to."""
+"""The examples of README.md, docs/torch.md, docs/report.md and of the docstrings are right."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
+from eigentropy.report import page, read_run  # noqa: E402
 from eigentropy.torch import loss, monitor  # noqa: E402
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "torch.md"
@@ -95,6 +97,50 @@ def test_the_quick_start_has_ten_lines_beside_its_imports():
     example = re.search(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL).group(1)
     lines = [line for line in example.splitlines() if line and "import" not in line]
     assert len(lines) == 10
+
+
+class Network(torch.nn.Module):
+    """With the layers of the examples."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU())
+        self.head = torch.nn.Linear(16, 3)
+
+    def forward(self, x):
+        return self.head(self.encoder(x))
+
+
+@pytest.fixture
+def given(tmp_path, monkeypatch):
+    """What examples take for granted."""
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    labels = np.arange(500) % 3
+    return {
+        "model": Network(), "x": torch.randn(120, 8), "y": torch.arange(120) % 3, "epochs": 2,
+        "train": lambda model: (0.5, 0.9), "labels": labels,
+        "Z": np.random.default_rng(0).normal(size=(500, 20)) + 3 * np.eye(20)[labels],
+    }  # fmt: skip
+
+
+def test_the_examples_about_the_report_run(given):
+    for example in examples((DOCUMENT.parent / "report.md").read_text()):
+        run(example, given)
+    first, second = read_run("runs/a"), read_run("runs/b")
+    assert (first.steps, first.values["loss"]) == ([1, 2], [0.5, 0.5])
+    assert {"dsmi_x/encoder.0", "dsmi_y/head"} <= first.values.keys()
+    assert (second.steps, second.title) == ([0], "lr 0.1")
+    page([first, second])
+
+
+def test_the_examples_of_the_readme_run(given, capsys):
+    text = (DOCUMENT.parents[1] / "README.md").read_text()
+    for example in examples(text):
+        run(example, given)
+    shown = capsys.readouterr().out.splitlines()[0]
+    assert f"print(S)           # {shown}\n" in text
+    assert read_run("run.csv").steps == [1, 2]
 
 
 @pytest.mark.parametrize("module", [loss, monitor])

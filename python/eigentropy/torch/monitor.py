@@ -72,8 +72,9 @@ class Monitor:
         A directory for a run that `eigentropy report` shows: the values, and spectra and maps of
         the layers. See `eigentropy.report.Recorder`. One that fails is treated as a logger is.
     measures : sequence of str, optional
-        Of "dse", "dsmi_y", "dsmi_x", "dsmi_previous". "dse", and "dsmi_y" where there are labels,
-        by default. "dsmi_x" needs a probe; it and "dsmi_previous" need scikit-learn.
+        Of "dse", "dsmi_y", "dsmi_x", "dsmi_previous". By default "dse", and "dsmi_y" of a probe
+        with labels and of an evaluation. "dsmi_x" needs a probe; it and "dsmi_previous" need
+        scikit-learn.
     pooling : {"flatten", "mean", "cls"} or callable
         From a layer's output to one row a sample: all numbers; the mean over tokens of
         (n, tokens, d) or over positions of (n, channels, ...); the first token; any function of
