@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from eigentropy._warnings import warn
 from eigentropy.studies.models import require_sklearn
 from eigentropy.studies.networks import torch_for_networks
 from eigentropy.studies.rows import Cell, Parameter, Row, sorted_parameters
-from eigentropy.studies.study import Job, Plan, common, run_directory, select
+from eigentropy.studies.study import Job, Plan, Study, common, run_directory, select
 
 DATA = ("digits", "mnist", "cifar10", "stl10")
 
@@ -51,6 +53,11 @@ RUN = "run"
 
 # From (place, estimator) to a value.
 Numbers = dict[tuple[str, str], float]
+
+# What a study makes of a job, and of the recorder of its run or None: a training, by its epochs and
+# their losses, and what is measured at an epoch and loss.
+Training = tuple[Iterable[tuple[int, float]], Callable[[int, float], Numbers]]
+Prepare = Callable[[Job, Any], Training]
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,32 @@ def observed(count: int, plan: Plan) -> list[int]:
 def points(data: str) -> int:
     """The size of the probe."""
     return POINTS.get(data, POINTS_OF_PICTURES)
+
+
+def study(name: str, title: str, prepare: Prepare, **others: Any) -> Study:
+    """A study of training: what `prepare` makes of a job is trained, measured and recorded."""
+    return Study(
+        name, title, measure=partial(_measure, name, prepare), parallel=True, records=True,
+        data=DATA, **others,
+    )  # fmt: skip
+
+
+def _measure(name: str, prepare: Prepare, job: Job, runs: Path | None = None) -> Iterator[Row]:
+    yield from rows(job, _measured(job, prepare(job, record(runs, name, job))))
+
+
+def _measured(job: Job, training: Training) -> Iterator[tuple[int, Numbers, float]]:
+    """Epoch, numbers and seconds of measuring, where something is still to be measured."""
+    from eigentropy.studies.vision.watching import one_thread
+
+    epochs, measure = training
+    at = wanted(job)
+    with one_thread(job.data):
+        for epoch, loss in epochs:
+            if epoch in at:
+                start = time.perf_counter()
+                numbers = measure(epoch, loss)
+                yield epoch, numbers, time.perf_counter() - start
 
 
 def job(

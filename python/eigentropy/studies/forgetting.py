@@ -6,16 +6,14 @@ What the representation still says of the first classes, beside what the network
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from eigentropy.studies import courses
-from eigentropy.studies.courses import RUN, Numbers
+from eigentropy.studies.courses import RUN, Numbers, Training
 from eigentropy.studies.rows import Row
 from eigentropy.studies.study import (
     Curve,
@@ -23,7 +21,6 @@ from eigentropy.studies.study import (
     Job,
     Panel,
     Plan,
-    Study,
     distinct,
     repeated,
     select,
@@ -52,14 +49,9 @@ def jobs(plan: Plan) -> list[Job]:
     ]
 
 
-def measure(job: Job, runs: Path | None = None) -> Iterator[Row]:
-    """Train on one half of the classes, then on the other, and measure both throughout."""
-    return courses.rows(job, _learn(job, runs))
-
-
-def _learn(job: Job, runs: Path | None) -> Iterator[tuple[int, Numbers, float]]:
+def _prepare(job: Job, recorder: Any) -> Training:
     from eigentropy.studies.vision import architectures, learning, pictures
-    from eigentropy.studies.vision.watching import Watch, one_thread
+    from eigentropy.studies.vision.watching import Watch
 
     settings, seed = job.settings, job.seed
     training, heldout = pictures.load(job.data)
@@ -67,7 +59,7 @@ def _learn(job: Job, runs: Path | None) -> Iterator[tuple[int, Numbers, float]]:
     points, half = courses.points(job.data), int(settings["epochs"]) // 2
     tasks = dict(zip((FIRST, SECOND), _halves(training), strict=True))
     tests = dict(zip((FIRST, SECOND), _halves(heldout), strict=True))
-    records = {FIRST: courses.record(runs, "forgetting", job), SECOND: None}
+    records = {FIRST: recorder, SECOND: None}
     watches = {
         name: Watch(network, tests[name], points, place=name, record=records[name])
         for name in tests
@@ -82,21 +74,19 @@ def _learn(job: Job, runs: Path | None) -> Iterator[tuple[int, Numbers, float]]:
         later = ((half + epoch, loss) for epoch, loss in second if epoch > 0)
         return chain(first, later)
 
-    with one_thread(job.data):
-        for epoch, loss in epochs():
-            if epoch not in courses.wanted(job):
-                continue
-            start = time.perf_counter()
-            numbers: Numbers = {(RUN, "loss"): loss}
-            for name, watch in watches.items():
-                seen = tasks[name].at_most(points, seed)
-                values = {
-                    "accuracy": learning.accuracy(network, seen, tests[name]),
-                    "linear probe": learning.linear_probe(network, seen, tests[name]),
-                }
-                numbers |= {(name, key): value for key, value in values.items()}
-                numbers |= watch(epoch, {"loss": loss, **values})
-            yield epoch, numbers, time.perf_counter() - start
+    def measure(epoch: int, loss: float) -> Numbers:
+        numbers: Numbers = {(RUN, "loss"): loss}
+        for name, watch in watches.items():
+            seen = tasks[name].at_most(points, seed)
+            values = {
+                "accuracy": learning.accuracy(network, seen, tests[name]),
+                "linear probe": learning.linear_probe(network, seen, tests[name]),
+            }
+            numbers |= {(name, key): value for key, value in values.items()}
+            numbers |= watch(epoch, {"loss": loss, **values})
+        return numbers
+
+    return epochs(), measure
 
 
 def _halves(pictures: Any) -> list[Any]:
@@ -159,14 +149,11 @@ def panels(rows: Sequence[Row]) -> list[Panel]:
     return drawn
 
 
-STUDY = Study(
-    name="forgetting",
-    title="what a representation keeps of its first classes while it learns others",
+STUDY = courses.study(
+    "forgetting",
+    "what a representation keeps of its first classes while it learns others",
+    _prepare,
     jobs=jobs,
-    measure=measure,
     findings=findings,
     panels=panels,
-    parallel=True,
-    records=True,
-    data=courses.DATA,
 )

@@ -8,12 +8,11 @@ the activations; sigma = "auto" does not see it.
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Any
 
 from eigentropy.studies import courses
-from eigentropy.studies.courses import RUN, Numbers, Z
+from eigentropy.studies.courses import RUN, Numbers, Training, Z
 from eigentropy.studies.estimators import spearman
 from eigentropy.studies.rows import Parameter, Row
 from eigentropy.studies.study import (
@@ -22,7 +21,6 @@ from eigentropy.studies.study import (
     Job,
     Panel,
     Plan,
-    Study,
     distinct,
     means,
     repeated,
@@ -69,16 +67,11 @@ def _job(plan: Plan, network: str, std: float, epochs: int, seed: int) -> Job:
     return Job(entropies.cells + learned.cells)
 
 
-def measure(job: Job, runs: Path | None = None) -> Iterator[Row]:
-    """Draw the weights, train, and measure."""
-    return courses.rows(job, _learn(job, runs))
-
-
-def _learn(job: Job, runs: Path | None) -> Iterator[tuple[int, Numbers, float]]:
+def _prepare(job: Job, recorder: Any) -> Training:
     import torch
 
     from eigentropy.studies.vision import architectures, learning, pictures
-    from eigentropy.studies.vision.watching import PAPER_SIGMA, Watch, one_thread
+    from eigentropy.studies.vision.watching import PAPER_SIGMA, Watch
     from eigentropy.torch.initialization import normal_weights
 
     settings, seed = job.settings, job.seed
@@ -88,23 +81,22 @@ def _learn(job: Job, runs: Path | None) -> Iterator[tuple[int, Numbers, float]]:
         torch.manual_seed(seed)
         normal_weights(network.body, float(settings["std"]))
     points = courses.points(job.data)
-    record = courses.record(runs, "initialization", job)
     watches = [
-        Watch(network, heldout, points, sigma="auto", record=record),
+        Watch(network, heldout, points, sigma="auto", record=recorder),
         Watch(network, heldout, points, sigma=PAPER_SIGMA),
     ]
     measured = {cell.settings["epoch"] for cell in job.cells if cell.settings["place"] == Z}
     plan = courses.course(job.data, int(settings["epochs"]))
-    objective = learning.CrossEntropy()
-    with one_thread(job.data):
-        for epoch, loss in learning.train(network, training, plan, objective, seed):
-            start = time.perf_counter()
-            values = {"loss": loss, "accuracy": learning.accuracy(network, training, heldout)}
-            numbers: Numbers = {(RUN, "accuracy"): values["accuracy"]}
-            if epoch in measured:
-                for number, watch in enumerate(watches):
-                    numbers |= watch(epoch, values if number == 0 else None)
-            yield epoch, numbers, time.perf_counter() - start
+
+    def measure(epoch: int, loss: float) -> Numbers:
+        values = {"loss": loss, "accuracy": learning.accuracy(network, training, heldout)}
+        numbers: Numbers = {(RUN, "accuracy"): values["accuracy"]}
+        if epoch in measured:
+            for number, watch in enumerate(watches):
+                numbers |= watch(epoch, values if number == 0 else None)
+        return numbers
+
+    return learning.train(network, training, plan, learning.CrossEntropy(), seed), measure
 
 
 def findings(rows: Sequence[Row]) -> list[Finding]:
@@ -209,14 +201,11 @@ def panels(rows: Sequence[Row]) -> list[Panel]:
     return drawn
 
 
-STUDY = Study(
-    name="initialization",
-    title="initial scale and entropy of a network, and how fast and well it learns",
+STUDY = courses.study(
+    "initialization",
+    "initial scale and entropy of a network, and how fast and well it learns",
+    _prepare,
     jobs=jobs,
-    measure=measure,
     findings=findings,
     panels=panels,
-    parallel=True,
-    records=True,
-    data=courses.DATA,
 )

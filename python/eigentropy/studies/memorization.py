@@ -7,12 +7,11 @@ about the true labels on pictures that are held out.
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Any
 
 from eigentropy.studies import courses, data
-from eigentropy.studies.courses import RUN, Numbers
+from eigentropy.studies.courses import RUN, Numbers, Training
 from eigentropy.studies.estimators import spearman
 from eigentropy.studies.rows import Row
 from eigentropy.studies.study import (
@@ -21,7 +20,6 @@ from eigentropy.studies.study import (
     Job,
     Panel,
     Plan,
-    Study,
     distinct,
     means,
     repeated,
@@ -60,14 +58,9 @@ def jobs(plan: Plan) -> list[Job]:
     ]
 
 
-def measure(job: Job, runs: Path | None = None) -> Iterator[Row]:
-    """Train the network, and measure Z on both sets of pictures."""
-    return courses.rows(job, _learn(job, runs))
-
-
-def _learn(job: Job, runs: Path | None) -> Iterator[tuple[int, Numbers, float]]:
+def _prepare(job: Job, recorder: Any) -> Training:
     from eigentropy.studies.vision import architectures, learning, pictures
-    from eigentropy.studies.vision.watching import Watch, one_thread
+    from eigentropy.studies.vision.watching import Watch
 
     settings, seed = job.settings, job.seed
     training, heldout = pictures.load(job.data)
@@ -76,21 +69,17 @@ def _learn(job: Job, runs: Path | None) -> Iterator[tuple[int, Numbers, float]]:
     network = architectures.make(str(settings["network"]), told, seed)
     points = courses.points(job.data)
     seen = told.at_most(points, seed)
-    record = courses.record(runs, "memorization", job)
-    watch = Watch(network, heldout, points, place=HELD_OUT, record=record)
+    watch = Watch(network, heldout, points, place=HELD_OUT, record=recorder)
     other = Watch(network, seen, points, place=TRAINING)
     plan = courses.course(job.data, int(settings["epochs"]))
-    objective = learning.CrossEntropy()
-    with one_thread(job.data):
-        for epoch, loss in learning.train(network, told, plan, objective, seed):
-            if epoch not in courses.wanted(job):
-                continue
-            start = time.perf_counter()
-            shares = [learning.accuracy(network, seen, part) for part in (seen, heldout)]
-            values = dict(zip(OF_RUN, (loss, *shares), strict=True))
-            numbers = {(RUN, name): value for name, value in values.items()}
-            numbers |= watch(epoch, values) | other(epoch)
-            yield epoch, numbers, time.perf_counter() - start
+
+    def measure(epoch: int, loss: float) -> Numbers:
+        shares = [learning.accuracy(network, seen, part) for part in (seen, heldout)]
+        values = dict(zip(OF_RUN, (loss, *shares), strict=True))
+        numbers = {(RUN, name): value for name, value in values.items()}
+        return numbers | watch(epoch, values) | other(epoch)
+
+    return learning.train(network, told, plan, learning.CrossEntropy(), seed), measure
 
 
 def findings(rows: Sequence[Row]) -> list[Finding]:
@@ -162,14 +151,11 @@ def panels(rows: Sequence[Row]) -> list[Panel]:
     return drawn
 
 
-STUDY = Study(
-    name="memorization",
-    title="information while networks learn labels of which a share is random",
+STUDY = courses.study(
+    "memorization",
+    "information while networks learn labels of which a share is random",
+    _prepare,
     jobs=jobs,
-    measure=measure,
     findings=findings,
     panels=panels,
-    parallel=True,
-    records=True,
-    data=courses.DATA,
 )

@@ -7,15 +7,13 @@ it. Here every term is compared with none, on the same seeds.
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from eigentropy.studies import courses
-from eigentropy.studies.courses import RUN, Numbers, Z
+from eigentropy.studies.courses import RUN, Numbers, Training, Z
 from eigentropy.studies.figures import band
 from eigentropy.studies.rows import Row
 from eigentropy.studies.study import (
@@ -25,7 +23,6 @@ from eigentropy.studies.study import (
     Listing,
     Panel,
     Plan,
-    Study,
     distinct,
     select,
 )
@@ -64,14 +61,9 @@ def jobs(plan: Plan) -> list[Job]:
     ]
 
 
-def measure(job: Job, runs: Path | None = None) -> Iterator[Row]:
-    """Train with the term, and measure after the last epoch."""
-    return courses.rows(job, _learn(job, runs))
-
-
-def _learn(job: Job, runs: Path | None) -> Iterator[tuple[int, Numbers, float]]:
+def _prepare(job: Job, recorder: Any) -> Training:
     from eigentropy.studies.vision import architectures, learning, pictures
-    from eigentropy.studies.vision.watching import Watch, one_thread
+    from eigentropy.studies.vision.watching import Watch
 
     settings, seed = job.settings, job.seed
     training, heldout = pictures.load(job.data)
@@ -79,22 +71,19 @@ def _learn(job: Job, runs: Path | None) -> Iterator[tuple[int, Numbers, float]]:
     few = training.some(chosen)
     network = architectures.make(str(settings["network"]), training, seed)
     points = courses.points(job.data)
-    record = courses.record(runs, "regularization", job)
-    watch = Watch(network, heldout, points, record=record)
+    watch = Watch(network, heldout, points, record=recorder)
     plan = courses.course(job.data, int(settings["epochs"]))
     objective = _objective(str(settings["term"]), float(settings["weight"]))
-    with one_thread(job.data):
-        for epoch, loss in learning.train(network, few, plan, objective, seed):
-            if epoch not in courses.wanted(job):
-                continue
-            start = time.perf_counter()
-            values = {
-                "training accuracy": learning.accuracy(network, few, few),
-                "accuracy": learning.accuracy(network, few, heldout),
-            }
-            numbers: Numbers = {(RUN, name): value for name, value in values.items()}
-            numbers |= watch(epoch, {"loss": loss, **values})
-            yield epoch, numbers, time.perf_counter() - start
+
+    def measure(epoch: int, loss: float) -> Numbers:
+        values = {
+            "training accuracy": learning.accuracy(network, few, few),
+            "accuracy": learning.accuracy(network, few, heldout),
+        }
+        numbers: Numbers = {(RUN, name): value for name, value in values.items()}
+        return numbers | watch(epoch, {"loss": loss, **values})
+
+    return learning.train(network, few, plan, objective, seed), measure
 
 
 def balanced(y: Any, count: int, seed: int) -> Any:
@@ -191,15 +180,12 @@ def panels(rows: Sequence[Row]) -> list[Panel]:
     return drawn
 
 
-STUDY = Study(
-    name="regularization",
-    title="entropy and information of the representation as a term of the loss",
+STUDY = courses.study(
+    "regularization",
+    "entropy and information of the representation as a term of the loss",
+    _prepare,
     jobs=jobs,
-    measure=measure,
     findings=findings,
     panels=panels,
     listing=listing,
-    parallel=True,
-    records=True,
-    data=courses.DATA,
 )

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import itertools
 import math
-import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from eigentropy.studies import courses
-from eigentropy.studies.courses import RUN, Numbers, Z
+from eigentropy.studies.courses import RUN, Numbers, Training, Z
 from eigentropy.studies.rows import Row
 from eigentropy.studies.study import (
     Curve,
@@ -23,7 +22,6 @@ from eigentropy.studies.study import (
     Job,
     Panel,
     Plan,
-    Study,
     distinct,
     repeated,
     select,
@@ -68,14 +66,9 @@ def _numbers(network: str, kind: str) -> dict[str, Sequence[str]]:
     return {**{f"block {i + 1}": AT_BLOCKS for i in range(blocks)}, Z: AT_Z, **true, RUN: OF_RUN}
 
 
-def measure(job: Job, runs: Path | None = None) -> Iterator[Row]:
-    """Train the network, and measure all blocks after the epochs that are asked for."""
-    return courses.rows(job, _learn(job, runs))
-
-
-def _learn(job: Job, runs: Path | None) -> Iterator[tuple[int, Numbers, float]]:
+def _prepare(job: Job, recorder: Any) -> Training:
     from eigentropy.studies.vision import architectures, learning, pictures
-    from eigentropy.studies.vision.watching import PAPER_SIGMA, Watch, one_thread
+    from eigentropy.studies.vision.watching import PAPER_SIGMA, Watch
 
     settings, seed, kind = job.settings, job.seed, job.settings["training"]
     training, heldout = pictures.load(job.data)
@@ -93,32 +86,23 @@ def _learn(job: Job, runs: Path | None) -> Iterator[tuple[int, Numbers, float]]:
     share = learning.linear_probe if kind == SIMCLR else learning.accuracy
     points = courses.points(job.data)
     seen = training.at_most(points, seed)
-    watch = Watch(
-        network,
-        told,
-        points,
-        blocks=True,
-        clusters=True,
-        record=courses.record(runs, "training", job),
-    )
+    watch = Watch(network, told, points, blocks=True, clusters=True, record=recorder)
     others = [Watch(network, told, points, sigma=PAPER_SIGMA, clusters=True)]
     if kind == PERMUTED:
         sigmas = ("auto", PAPER_SIGMA)
         others += [Watch(network, heldout, points, sigma=s, place=TRUE) for s in sigmas]
     plan = courses.course(job.data, int(settings["epochs"]))
-    wanted = courses.wanted(job)
-    with one_thread(job.data):
-        for epoch, loss in learning.train(network, training, plan, objective, seed):
-            if epoch not in wanted:
-                continue
-            start = time.perf_counter()
-            shares = [share(network, seen, part) for part in (seen, told)]
-            values = dict(zip(OF_RUN, (loss, *shares), strict=True))
-            numbers = {(RUN, name): value for name, value in values.items()}
-            numbers |= watch(epoch, values)
-            for other in others:
-                numbers |= other(epoch)
-            yield epoch, numbers, time.perf_counter() - start
+
+    def measure(epoch: int, loss: float) -> Numbers:
+        shares = [share(network, seen, part) for part in (seen, told)]
+        values = dict(zip(OF_RUN, (loss, *shares), strict=True))
+        numbers = {(RUN, name): value for name, value in values.items()}
+        numbers |= watch(epoch, values)
+        for other in others:
+            numbers |= other(epoch)
+        return numbers
+
+    return learning.train(network, training, plan, objective, seed), measure
 
 
 def findings(rows: Sequence[Row]) -> list[Finding]:
@@ -266,14 +250,11 @@ def _plane(rows: Sequence[Row], network: str) -> Panel:
     return Panel(title, "DSMI(block; X), bits", "DSMI(block; Y), bits", curves, scatter=True)
 
 
-STUDY = Study(
-    name="training",
-    title="entropy and information while networks learn, block by block",
+STUDY = courses.study(
+    "training",
+    "entropy and information while networks learn, block by block",
+    _prepare,
     jobs=jobs,
-    measure=measure,
     findings=findings,
     panels=panels,
-    parallel=True,
-    records=True,
-    data=courses.DATA,
 )
