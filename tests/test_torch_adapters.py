@@ -178,6 +178,24 @@ def test_lightning_validates_more_rarely_and_goes_on_from_a_checkpoint(pl, tmp_p
     assert [row["step"] for row in second.monitor.history] == [2, 4]
 
 
+def test_several_callbacks_of_a_lightning_trainer_go_on_by_themselves(pl, tmp_path):
+    from eigentropy.torch.lightning import MonitorCallback
+
+    def made():
+        return [
+            watching(evaluation=500, every=2),
+            MonitorCallback("head", blobs()),
+            MonitorCallback(["encoder"], blobs(), every=3),
+        ]
+
+    trainer = fit(pl, lightning_module(pl), made(), tmp_path, epochs=3)
+    trainer.save_checkpoint(tmp_path / "run.ckpt")
+    again = made()
+    fit(pl, lightning_module(pl), [*again], tmp_path, 6, ckpt_path=tmp_path / "run.ckpt")
+    steps = [[row["step"] for row in callback.monitor.history] for callback in again]
+    assert steps == [[2, 4, 6], [1, 2, 3, 4, 5, 6], [3, 6]]
+
+
 def test_lightning_trains_the_same_while_its_validation_is_watched(pl, tmp_path):
     alone, watched = lightning_module(pl), lightning_module(pl)
     fit(pl, alone, [], tmp_path / "a")
@@ -393,6 +411,16 @@ def test_transformers_goes_on_from_a_checkpoint(tmp_path):
     trainer = hugging_face(tmp_path, [third], num_train_epochs=5)
     trainer.train(resume_from_checkpoint=str(tmp_path / "checkpoint-12"))
     assert [row["step"] for row in third.monitor.history] == [1, 2, 3, 4, 5]
+
+
+def test_a_probe_and_an_evaluation_of_the_same_layers_go_on_by_themselves(tmp_path):
+    first = [callback(["head"]), watcher(["head"], evaluation=30, every=2)]
+    hugging_face(tmp_path, first, save_strategy="epoch", num_train_epochs=2).train()
+    second = [callback(["head"]), watcher(["head"], evaluation=30, every=2)]
+    trainer = hugging_face(tmp_path, second, save_strategy="epoch", num_train_epochs=4)
+    trainer.train(resume_from_checkpoint=str(tmp_path / "checkpoint-6"))
+    steps = [[row["step"] for row in one.monitor.history] for one in second]
+    assert steps == [[1, 2, 3, 4], [2, 4]]
 
 
 def test_transformers_goes_on_from_a_checkpoint_without_a_monitor(tmp_path):

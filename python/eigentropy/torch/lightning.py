@@ -85,6 +85,12 @@ class MonitorCallback(Callback):  # type: ignore[misc]
         self.monitor: Monitor | None = None
         self._state: dict[str, Any] | None = None
 
+    @property
+    def state_key(self) -> str:
+        """By which checkpoints tell apart several of a trainer."""
+        known = {name: self._arguments[name] for name in ("layers", "evaluation")}
+        return str(self._generate_state_key(**known))
+
     def setup(self, trainer: Any, pl_module: torch.nn.Module, stage: str) -> None:
         """Make the monitor, when a fit begins."""
         if stage != "fit":

@@ -134,10 +134,11 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         ]
         return same[-1] if same else None  # the latest is the last
 
-    def _watched(self) -> list[str]:
+    def _watched(self) -> dict[str, Any]:
         """By which the callback finds its own state among those of several."""
-        layers = self._arguments["layers"]
-        return [layers] if isinstance(layers, str) else list(layers or [])
+        layers, evaluation = (self._arguments[name] for name in ("layers", "evaluation"))
+        names = [layers] if isinstance(layers, str) else list(layers or [])
+        return {"layers": names, "evaluation": evaluation}
 
     def state(self) -> dict[str, Any]:
         """The monitor's state, for the Trainer's checkpoint."""
