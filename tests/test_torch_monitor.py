@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
 import eigentropy as eg  # noqa: E402
 from eigentropy import _memory  # noqa: E402
-from eigentropy.torch import CSVLogger, JSONLinesLogger, Monitor, TensorBoardLogger  # noqa: E402
+from eigentropy.torch import CSVLogger, JSONLinesLogger, Monitor, TensorBoardLogger, budget  # noqa: E402
 
 nn = torch.nn
 
@@ -216,6 +216,57 @@ def test_every_counts_steps(net):
     assert seen == [0, 3, 6]
     assert [result is not None for result in results] == [False, False, True] * 2 + [False]
     assert [row["step"] for row in monitor.history] == [0, 3, 6]
+
+
+class Clock:
+    """Which a measurement takes a second of, and nothing else anything."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def perf_counter(self):
+        return self.now
+
+    def measured(self, *_):
+        self.now += 1.0
+
+
+def test_a_budget_leaves_out_what_comes_too_soon(net, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(budget, "time", clock)
+    with Monitor(net, "head", probe=blobs(), budget=0.2, log=clock.measured) as monitor:
+        measured = []
+        for _ in range(12):  # of a second each
+            measured.append(monitor.step() is not None)
+            clock.now += 1.0
+        monitor.measure()  # whatever the budget says
+        assert monitor.step() is None
+    assert measured == [True, False, False, False] * 3  # 1 of 1 + 4 seconds
+    assert monitor.steps == 13
+
+
+def test_a_budget_and_every_must_both_agree(net, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(budget, "time", clock)
+    options = {"every": 3, "budget": 0.2, "log": clock.measured}
+    with Monitor(net, "head", probe=blobs(), **options) as monitor:
+        for _ in range(12):
+            monitor.step()
+            clock.now += 1.0
+    assert [row["step"] for row in monitor.history] == [3, 9]
+
+
+def test_a_budget_of_everything_leaves_nothing_out(net):
+    with Monitor(net, "head", probe=blobs(), budget=1.0) as monitor:
+        assert all(monitor.step() is not None for _ in range(3))
+
+
+@pytest.mark.parametrize("share", [0.0, -0.1, 1.5, math.nan])
+def test_a_budget_is_a_share(net, share):
+    with pytest.raises(ValueError, match="budget must be"):
+        Monitor(net, "head", probe=blobs(), budget=share)
+    with pytest.raises(TypeError, match="budget must be"):
+        Monitor(net, "head", probe=blobs(), budget="5 %")
 
 
 def test_after_removal_there_are_no_hooks_and_no_steps(net):

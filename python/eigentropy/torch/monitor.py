@@ -20,6 +20,7 @@ from eigentropy.groups import group_codes
 from eigentropy.measuring import Measurement, Settings, Variable, measure
 from eigentropy.report.recording import Recorder, as_recorder
 from eigentropy.torch import gathering
+from eigentropy.torch.budget import Budget
 from eigentropy.torch.evaluation import Evaluation
 from eigentropy.torch.layers import Pooling, checked_pooling, find_layers, unwrapped
 from eigentropy.torch.loggers import as_list, as_log
@@ -65,6 +66,10 @@ class Monitor:
         `eigentropy.diffusion_spectral_mutual_information`.
     every : int
         `step` measures at each call whose number is a multiple.
+    budget : float, optional
+        Share of the time that measuring may take, such as 0.05. Of the steps that `every` names,
+        those are left out that come so soon after the last measurement that it, with the time
+        since, was a larger share. Which steps these are depends on the machine.
     log : callable, path, SummaryWriter, wandb run, or a list of these, optional
         ``log(values, step)``; a file ``.csv`` or ``.jsonl``; TensorBoard; Weights & Biases. One
         that fails is warned about once and does not stop the training.
@@ -152,6 +157,7 @@ class Monitor:
         probe: Any = None,
         *,
         every: int = 1,
+        budget: float | None = None,
         log: Any = None,
         record: Recorder | str | os.PathLike[str] | None = None,
         measures: Sequence[str] | None = None,
@@ -178,6 +184,7 @@ class Monitor:
                 "reservoir=number of samples"
             )
         self.every = integer(every, "every", at_least=1)
+        self._budget = Budget(budget)
         self.settings = Settings(
             t=(t,), sigma=sigma, alpha=alpha, base=base, method=method, tol=tol, n_null=n_null,
             n_clusters=n_clusters, clustering=clustering, seed=seed,
@@ -290,11 +297,17 @@ class Monitor:
             if known is None and "dsmi_y" in self.measures:
                 raise ValueError("labels are missing: dsmi_y with a reservoir needs step(labels)")
             self._reservoir.commit(known, self._numbers(index, self._reservoir))
-        if self.steps % self.every == 0:
+        if self.steps % self.every == 0 and self._may_measure():
             return self.measure(values)
         if self._evaluation is not None:
             self.discard()  # the weights will have changed when it is measured
         return None
+
+    def _may_measure(self) -> bool:
+        """The same in all processes that a measurement brings together."""
+        if self._budget.share is None or not self._gathers():
+            return self._budget.allows()
+        return gathering.shared(self._budget.allows)
 
     def discard(self) -> None:
         """Forget what was collected since the last measurement.
@@ -321,7 +334,7 @@ class Monitor:
         return _as_numbers(index)
 
     def measure(self, values: Mapping[str, Any] | None = None) -> dict[str, float]:
-        """Measure and log now, whatever `every` says; before the loop, for its start.
+        """Measure and log now, whatever `every` and `budget` say; before the loop, for its start.
 
         Parameters
         ----------
@@ -335,16 +348,17 @@ class Monitor:
             samples are gathered, otherwise empty in all but that of rank 0.
         """
         self._check_open()
-        if self._gathers():
-            samples = gathering.gathered(self._samples)
-            found = gathering.shared(lambda: self._measured(samples, values))
-        elif gathering.rank() == 0:
-            found = self._measured(self._samples(), values)
-        else:
-            return {}
-        self.history.append({"step": self.steps, **found})
-        if gathering.rank() == 0:
-            self._log(found)
+        with self._budget.measuring():
+            if self._gathers():
+                samples = gathering.gathered(self._samples)
+                found = gathering.shared(lambda: self._measured(samples, values))
+            elif gathering.rank() == 0:
+                found = self._measured(self._samples(), values)
+            else:
+                return {}
+            self.history.append({"step": self.steps, **found})
+            if gathering.rank() == 0:
+                self._log(found)
         return found
 
     def _gathers(self) -> bool:
