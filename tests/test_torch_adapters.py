@@ -391,6 +391,14 @@ def test_training_of_transformers_that_broke_off_leaves_no_hooks_to_the_next(tmp
     assert len(trainer.model._forward_pre_hooks) == 2  # a batch begins, and its labels
 
 
+@pytest.mark.parametrize("name", ["lightning.pytorch", "transformers"])
+def test_a_reservoir_would_be_of_the_last_batch_and_is_refused(name):
+    library(name)
+    make = watcher if name == "transformers" else watching
+    with pytest.raises(ValueError, match="a reservoir needs a step after each training batch"):
+        make(reservoir=30)
+
+
 def test_the_replicas_of_data_parallel_are_not_watched(tmp_path):
     trainer = hugging_face(tmp_path, [])
     arguments = SimpleNamespace(n_gpu=2), trainer.state, trainer.control

@@ -1,4 +1,4 @@
-"""Labels and numbers of samples in the batches that a trainer evaluates."""
+"""What callbacks of trainers share: labels and numbers of samples in the batches evaluated."""
 
 from __future__ import annotations
 
@@ -57,3 +57,12 @@ def labels_of(batch: Any) -> Any:
     if isinstance(batch, Mapping):
         return next((batch[key] for key in KEYS if batch.get(key) is not None), None)
     return batch[-1] if isinstance(batch, (tuple, list)) and len(batch) > 1 else None
+
+
+def refuse_reservoir(options: Mapping[str, Any]) -> None:
+    """Of all batches since the last step a callback's monitor would have the last one alone."""
+    if options.get("reservoir") is not None:
+        raise ValueError(
+            "a reservoir needs a step after each training batch, and this callback makes one an "
+            "epoch or evaluation: use evaluation=, a probe, or a Monitor in the training step"
+        )

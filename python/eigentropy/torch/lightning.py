@@ -9,7 +9,7 @@ import torch
 
 from eigentropy._warnings import warn
 from eigentropy.report.recording import as_recorder
-from eigentropy.torch.batches import Batches
+from eigentropy.torch.batches import Batches, refuse_reservoir
 from eigentropy.torch.loggers import as_list
 from eigentropy.torch.monitor import Monitor
 
@@ -38,7 +38,7 @@ class MonitorCallback(Callback):  # type: ignore[misc]
     Parameters
     ----------
     layers, probe, evaluation, every, log, record, **options
-        Of `eigentropy.torch.Monitor`; `every` counts epochs, or validations.
+        Of `eigentropy.torch.Monitor`, but no reservoir; `every` counts epochs, or validations.
     labels : callable, optional
         From a validation batch to its labels, for `evaluation`. By default the last entry of a
         tuple or list, or what a mapping has under "labels", "label" or "y", if it is one number a
@@ -77,6 +77,7 @@ class MonitorCallback(Callback):  # type: ignore[misc]
         **options: Any,
     ) -> None:
         super().__init__()
+        refuse_reservoir(options)
         own = {"layers": layers, "probe": probe, "evaluation": evaluation, "every": every}
         recorder = as_recorder(record)  # one for all monitors that are made
         self._arguments = {**own, "record": recorder, **options}

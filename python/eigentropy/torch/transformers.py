@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from eigentropy.report.recording import as_recorder
-from eigentropy.torch.batches import Batches
+from eigentropy.torch.batches import Batches, refuse_reservoir
 from eigentropy.torch.layers import uncompiled, unwrapped
 from eigentropy.torch.loggers import as_list, as_log
 from eigentropy.torch.monitor import Monitor
@@ -40,8 +40,9 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
     Parameters
     ----------
     layers, probe, evaluation, every, log, record, **options
-        Of `eigentropy.torch.Monitor`; `every` counts evaluations. The samples of the probe are what
-        the model takes by name, such as ``{"input_ids": ..., "attention_mask": ...}``.
+        Of `eigentropy.torch.Monitor`, but no reservoir; `every` counts evaluations. The samples of
+        the probe are what the model takes by name, such as ``{"input_ids": ..., "attention_mask":
+        ...}``.
     labels : callable, optional
         From the arguments of the model by name to the labels of the batch, for `evaluation`. By
         default what is called "labels", "label" or "y", if it is one number a sample.
@@ -74,6 +75,7 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         record: Any = None,
         **options: Any,
     ) -> None:
+        refuse_reservoir(options)
         own = {"layers": layers, "probe": probe, "evaluation": evaluation, "every": every}
         recorder = as_recorder(record)  # one for all monitors that are made
         self._arguments = {**own, "record": recorder, **options}
