@@ -11,7 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 
 import eigentropy as eg
 from data_sets import separated_blobs
-from eigentropy.bandwidth import _ranked
+from eigentropy import _core
 
 RULES = ["auto", "median", "knn", "max-slope", "sqrt-d"]
 
@@ -37,21 +37,34 @@ def test_the_median_of_pairs_is_exact(n, shape, rng):
     assert eg.bandwidth(Z, "median") == pytest.approx(0.35 * median, rel=1e-9)
 
 
-class Misleading:
-    """Draws one and the same entry."""
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("d", [1, 3, 200, 1500])
+def test_the_median_distance_is_that_of_the_matrix_of_distances(dtype, d, rng):
+    Z = rng.normal(size=(600, d)).astype(dtype)
+    rows = np.sort(rng.choice(600, 523, replace=False))
+    for chosen in (None, rows):
+        squared, scale = _core.squared_distances(Z, chosen)
+        pairs = np.sqrt(squared[np.triu_indices(len(squared), k=1)])
+        assert _core.median_distance(Z, chosen) == (np.median(pairs), scale)
 
-    def __init__(self, number):
-        self.number = number
 
-    def integers(self, n, size):
-        return np.full(size, self.number)
+def test_the_median_distance_does_not_depend_on_the_number_of_threads(rng):
+    Z = np.round(rng.normal(size=(700, 4)), 1)
+    before, medians = _core.thread_count(), set()
+    try:
+        for threads in (1, 2, 5):
+            _core.set_thread_count(threads)
+            medians.add(_core.median_distance(Z))
+    finally:
+        _core.set_thread_count(before)
+    assert len(medians) == 1
 
 
-@pytest.mark.parametrize("extreme", [np.argmin, np.argmax])
-def test_a_sample_that_misleads_the_median_costs_time_only(extreme, rng, monkeypatch):
-    squared = rng.random(10_000)
-    monkeypatch.setattr(np.random, "default_rng", lambda seed: Misleading(extreme(squared)))
-    assert _ranked(squared, [4999, 5000]).tolist() == np.sort(squared)[4999:5001].tolist()
+def test_the_median_distance_refuses_what_is_not_finite(rng):
+    Z = rng.normal(size=(50, 2))
+    Z[7, 1] = np.nan
+    with pytest.raises(ValueError, match="row 7 of 50"):
+        _core.median_distance(Z)
 
 
 def test_knn_is_the_median_distance_to_the_tenth_neighbour(rng):

@@ -8,6 +8,7 @@
 #include "core/diffusion.hpp"
 #include "core/distances.hpp"
 #include "core/max_norm.hpp"
+#include "core/median_distance.hpp"
 #include "core/threads.hpp"
 
 namespace eigentropy::bindings {
@@ -54,6 +55,22 @@ py::tuple distances(const py::array& Z, const std::optional<Indices>& rows,
     ScaledDistances result =
         run_interruptible(compute, progress, distances_flops(view.rows, view.rows, view.cols));
     return py::make_tuple(to_array(std::move(result.r2), {view.rows, view.rows}), result.scale);
+  });
+}
+
+// (median distance between the chosen rows, in units of scale; scale)
+std::pair<double, double> median_of_distances(const py::array& Z,
+                                              const std::optional<Indices>& rows) {
+  return with_input(Z, [&](auto view) {
+    if (rows.has_value()) {
+      view.chosen = rows->data();
+      view.rows = rows->size();
+    }
+    const auto compute = [view](Control& control) {
+      const auto X = center_rows<decltype(view(0, 0)), double>(view, thread_count(), control);
+      return std::pair(median_distance(X, thread_count(), control), X.scale);
+    };
+    return run_interruptible(compute, py::none(), distances_flops(view.rows, view.rows, view.cols));
   });
 }
 
@@ -112,6 +129,7 @@ void bind_distances(py::module_& module) {
   module.attr("widest_block") = widest_block;
   module.def("squared_distances", &distances, py::arg("Z"), py::arg("rows") = py::none(),
              py::arg("progress") = py::none());
+  module.def("median_distance", &median_of_distances, py::arg("Z"), py::arg("rows") = py::none());
   module.def("squared_distances_from", &distances_from, py::arg("Z"), py::arg("query"));
   module.def("raise_to_max_distances", &raise_to_max_distances, py::arg("D").noconvert(),
              py::arg("X").noconvert(), py::arg("first"));

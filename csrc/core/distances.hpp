@@ -143,6 +143,13 @@ struct Refinement {
   double below = 0.0;
 };
 
+// For a user who asks for the distances themselves: rounding leaves an absolute error of some
+// eps |x|^2, which is too much below this share of |x|^2.
+template <class T>
+Refinement refinement_of_distances(const ColumnBlock<T>& block) {
+  return {1e-3 * static_cast<double>(block.max_norm())};
+}
+
 // |x|^2 + |y|^2 - 2 x.y is wrong by some error_factor(X) * eps * max |x|^2.
 template <class T>
 double error_factor(const CenteredRows<T>& X);

@@ -429,13 +429,6 @@ void squared_distance_tile(const ColumnBlock<T>& block, const Tile& tile, Refine
 
 namespace {
 
-// Rounding leaves an absolute error of some eps |x|^2 in r2. Below this share of |x|^2 that is
-// too much for a user who asked for the distances themselves.
-template <class T>
-Refinement refinement_of_distances(const ColumnBlock<T>& block) {
-  return {1e-3 * static_cast<double>(block.max_norm())};
-}
-
 // Copies the tile to its place in the lower triangle.
 template <class T>
 void mirror_distances(const Tile& tile, MatrixView<T> r2) {

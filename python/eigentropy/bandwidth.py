@@ -32,9 +32,6 @@ SAMPLE_LONG_ROWS = 1024
 # The knn rule computes this many distances at a time: 64 MiB.
 DISTANCES_AT_A_TIME = 2**23
 
-# By which the median of all distances is bracketed: within 4 standard errors lie 6 % of them.
-SAMPLED_ENTRIES = 4096
-
 # Neighbour of the knn rule, the row itself not counted.
 NEIGHBOUR = 10
 
@@ -105,14 +102,10 @@ def sigma_of_rule(Z: Rows, rule: str, seed: int, device: Device = HOST) -> float
         rows = rows if rule == "knn" else np.arange(len(Z))
     if rule == "knn":
         return _knn(Z, rows)
-    squared, scale = _core.squared_distances(Z, rows)
-    if not squared.any():  # all rows equal
-        return 1.0
     if rule == "max-slope":
-        return scale * _max_slope(_above_the_diagonal(squared))
-    median = _median_of_pairs(squared)
-    # Where more than half of the pairs are duplicates the others set the scale.
-    return scale * (MEDIAN_FACTOR * median if median else _median(_above_the_diagonal(squared)))
+        squared, scale = _core.squared_distances(Z, rows)
+        return scale * _max_slope(_above_the_diagonal(squared)) if squared.any() else 1.0
+    return _share_of_the_median(Z, rows) or 1.0
 
 
 def sampled_rows(n: int, d: int, seed: int) -> npt.NDArray[np.int64]:
@@ -129,40 +122,10 @@ def _above_the_diagonal(squared: Doubles) -> Doubles:
     return distances
 
 
-def _median_of_pairs(squared: Doubles) -> float:
-    """The median of the distances, from the symmetric matrix of their squares.
-
-    In the sorted entries of the whole matrix the n zeros of the diagonal come first, and then each
-    pair twice.
-    """
-    n = len(squared)
-    pairs = n * (n - 1) // 2
-    ranks = [n + 2 * ((pairs - 1) // 2), n + 2 * (pairs // 2)]
-    return float(np.sqrt(_ranked(squared.ravel(), ranks)).mean())
-
-
-def _ranked(values: Doubles, ranks: list[int]) -> Doubles:
-    """Entries of neighbouring ranks, as `np.partition` finds them, in less time.
-
-    Two quantiles of a sample enclose them but for bad luck; few entries lie between these.
-    """
-    sample = np.sort(values[np.random.default_rng(0).integers(len(values), size=SAMPLED_ENTRIES)])
-    middle, margin = ranks[0] * len(sample) // len(values), 2 * math.isqrt(len(sample))
-    low, high = sample[max(0, middle - margin)], sample[min(len(sample) - 1, middle + margin)]
-    below = int(np.count_nonzero(values < low))
-    between = values[(values >= low) & (values <= high)]
-    found = [rank - below for rank in ranks]
-    if found[0] < 0 or found[-1] >= len(between):
-        between, found = values, ranks
-    entries: Doubles = np.partition(between, found)[found]
-    return entries
-
-
-def _median(distances: Doubles) -> float:
-    median = float(np.median(distances))
-    if median == 0.0:
-        median = float(np.median(distances[distances > 0]))
-    return MEDIAN_FACTOR * median
+def _share_of_the_median(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
+    """Of the distances of all pairs, or of those that are not 0 where most are; 0.0 if all are."""
+    median, scale = _core.median_distance(Z, rows)
+    return scale * (MEDIAN_FACTOR * median)
 
 
 def _knn(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
@@ -183,12 +146,12 @@ def _knn(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
 
 def _fallback(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
     """Every row has many duplicates: neighbours say nothing, distances between groups do."""
-    squared, scale = _core.squared_distances(Z, rows)
-    distances = _above_the_diagonal(squared)
-    if not distances.any():  # the other rows, if there are any, are not in the sample
+    sigma = _share_of_the_median(Z, rows)
+    if sigma == 0.0:  # the other rows, if there are any, are not in the sample
         squared, scale = _core.squared_distances_from(Z, rows[:1])
-        distances = np.sqrt(squared[0])
-    return scale * _median(distances) if distances.any() else 1.0
+        others = np.sqrt(squared[squared > 0])
+        sigma = scale * (MEDIAN_FACTOR * float(np.median(others))) if len(others) else 1.0
+    return sigma
 
 
 def _max_slope(distances: Doubles) -> float:
