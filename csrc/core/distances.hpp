@@ -138,16 +138,18 @@ index_t upper_tile_visits(const CenteredRows<T>& X) {
 }
 
 // Entries of a tile whose cancellation matters are computed again as sums of squared differences:
-// those below `below`, a squared distance. 0: none.
+// those below `below`, a squared distance. 0: none. Where that is a large part of a tile of float32
+// and their error may be `allowed`, products in float64 do, which take less time.
 struct Refinement {
   double below = 0.0;
+  double allowed = 0.0;
 };
 
 // For a user who asks for the distances themselves: rounding leaves an absolute error of some
 // eps |x|^2, which is too much below this share of |x|^2.
 template <class T>
 Refinement refinement_of_distances(const ColumnBlock<T>& block) {
-  return {1e-3 * static_cast<double>(block.max_norm())};
+  return {1e-3 * static_cast<double>(block.max_norm()), 0.0};
 }
 
 // |x|^2 + |y|^2 - 2 x.y is wrong by some error_factor(X) * eps * max |x|^2.

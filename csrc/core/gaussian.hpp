@@ -41,10 +41,11 @@ constexpr double exponent_tolerance = sizeof(T) == sizeof(double) ? 1e-12 : 1e-5
 // Where the error of |x|^2 + |y|^2 - 2 x.y would change the exponent by more than its tolerance, as
 // between near points of a cloud that is very wide for sigma, the distances that matter (G above
 // 1e-20, or what the error may have made of them) are computed from differences. `scale` is that of
-// the exponent.
+// the exponent. What is allowed changes no entry of float32: those of duplicates stay 1.
 template <class T>
 Refinement refinement_of_kernel(double error, double scale) {
-  return {error * -scale > exponent_tolerance<T> ? 46.0 / -scale + 2.0 * error : 0.0};
+  if (error * -scale <= exponent_tolerance<T>) return {};
+  return {46.0 / -scale + 2.0 * error, 1e-8 / -scale};
 }
 
 // w_i = (q_i / q_ref)^-alpha with q_ref the smallest q. A does not depend on q_ref; this one keeps

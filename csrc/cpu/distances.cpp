@@ -407,6 +407,63 @@ void inner_products_with_itself(const T* a, index_t rows, index_t d, bool add, T
   }
 }
 
+// Of more than this share of a tile, products in float64 take less time than the differences.
+constexpr double widened_share = 0.125;
+
+bool widens(const ColumnBlock<double>&, const Tile&, Refinement, const double*, index_t) {
+  return false;
+}
+bool widens(const ColumnBlock<float>& block, const Tile& tile, Refinement refinement,
+            const float* out, index_t stride) {
+  const CenteredRows<float>& X = block.source();
+  const double error = error_factor(X) * std::numeric_limits<double>::epsilon() *
+                       static_cast<double>(block.max_norm());
+  if (!X.fit_one_block() || error > refinement.allowed) return false;
+  index_t near = 0;
+  for (index_t i = 0; i < tile.rows; ++i) {
+    const float* const row = out + i * stride;
+    const auto below = static_cast<float>(refinement.below);
+    near += std::count_if(row, row + tile.cols, [&](float r2) { return r2 < below; });
+  }
+  return static_cast<double>(near) > widened_share * static_cast<double>(tile.rows * tile.cols);
+}
+
+// Rows in double precision, and their squared norms.
+struct WideRows {
+  template <class T>
+  WideRows(const T* x, index_t count, index_t d) : rows(count * d), norms(count) {
+    std::transform(x, x + count * d, rows.begin(), [](T v) { return static_cast<double>(v); });
+    for (index_t i = 0; i < count; ++i) norms[i] = squared_norm(rows.data() + i * d, d);
+  }
+  Buffer<double> rows, norms;
+};
+
+// A whole tile anew, by products in double precision.
+template <class T>
+void widened_distances(const ColumnBlock<T>& block, const Tile& tile, T* out, index_t stride) {
+  const index_t d = block.width();
+  const Buffer<double> r2(tile.rows * tile.cols);
+  const auto& kernels = simd::tile_kernels<double>();
+  const WideRows rows(block.row(tile.row), tile.rows, d);
+  if (tile.diagonal()) {
+    inner_products_with_itself(rows.rows.data(), tile.rows, d, false, r2.data(), tile.cols);
+    kernels.squared_distances(r2.data(), tile.rows, tile.cols, tile.cols, rows.norms.data(),
+                              rows.norms.data());
+    for (index_t i = 0; i < tile.rows; ++i) r2[i * tile.cols + i] = 0.0;
+  } else {
+    const WideRows cols(block.row(tile.col), tile.cols, d);
+    inner_products(rows.rows.data(), tile.rows, cols.rows.data(), tile.cols, d, false, r2.data(),
+                   tile.cols);
+    kernels.squared_distances(r2.data(), tile.rows, tile.cols, tile.cols, rows.norms.data(),
+                              cols.norms.data());
+  }
+  for (index_t i = 0; i < tile.rows; ++i) {
+    const double* const row = r2.data() + i * tile.cols;
+    std::transform(row, row + tile.cols, out + i * stride,
+                   [](double value) { return static_cast<T>(value); });
+  }
+}
+
 }  // namespace
 
 template <class T>
@@ -422,7 +479,10 @@ void squared_distance_tile(const ColumnBlock<T>& block, const Tile& tile, Refine
   if (!block.last()) return;
   simd::tile_kernels<T>().squared_distances(out, tile.rows, tile.cols, stride,
                                             block.norms() + tile.row, block.norms() + tile.col);
-  if (refinement.below > 0.0) {
+  if (refinement.below <= 0.0) return;
+  if (widens(block, tile, refinement, out, stride)) {
+    widened_distances(block, tile, out, stride);
+  } else {
     refine(block, {tile.rows, tile.cols, tile.row, tile.col}, refinement.below, out, stride);
   }
 }

@@ -155,6 +155,29 @@ TYPED_TEST(Kernel, IsOneBetweenIdenticalRowsHoweverWideTheCloud) {
   }
 }
 
+// Most distances would lose digits to cancellation that the exponent needs, in tiles on and off the
+// diagonal; duplicates lie in both.
+TYPED_TEST(Kernel, KeepsItsDigitsWhereAllRowsOfAWideCloudAreNear) {
+  using T = TypeParam;
+  const index_t n = tile_size + 60;
+  auto Z = gaussian_rows<T>(n, 64, 1);
+  for (const index_t copy : {index_t{7}, n - 1}) {
+    for (index_t j = 0; j < Z.cols(); ++j) Z(copy, j) = Z(3, j);
+  }
+  const auto X = center_rows<T, T>(Z.input(), 2);
+  const double sigma = 2.0;
+  const Oracle oracle(rows_of(X), sigma / X.scale, 0.5);
+  const auto G = compute(X, sigma, 0.5).G;
+  for (index_t i = 0; i < n; ++i) {
+    for (index_t j = i; j < n; ++j) {
+      const double g = static_cast<double>(oracle.G(i, j));
+      ASSERT_TRUE(near(static_cast<double>(G(i, j)), g, by_precision<T>(1e-12, 4e-6) * g));
+    }
+  }
+  EXPECT_EQ(G(3, 7), 1);
+  EXPECT_EQ(G(3, n - 1), 1);
+}
+
 TYPED_TEST(Kernel, HasOnesOnItsDiagonalToTheLastBit) {
   for (const double sigma : {1e-3, 1.0, 1e3}) {
     const auto G = compute(gaussian_rows<TypeParam>(300, 61, 1), sigma, 0.5).G;
