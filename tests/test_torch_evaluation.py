@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
@@ -103,6 +104,44 @@ def test_an_evaluation_that_is_discarded_does_not_count(net):
     assert values == pytest.approx(Monitor(net, "3", probe=blobs()).measure(), abs=1e-5)
 
 
+@pytest.mark.parametrize("capacity", [1, 7, 50, 119, 120, 500])
+@pytest.mark.parametrize("batch", [1, 9, 120])
+def test_samples_labels_and_rows_belong_together(net, capacity, batch):
+    """Whatever the order and however often they come, first as the layer returns them."""
+    x, y = blobs()
+    order = torch.cat([torch.randperm(120), torch.randint(120, (60,))])
+    with torch.no_grad():
+        Z = copy.deepcopy(net).eval()(x).numpy()
+    with Monitor(net, "3", evaluation=capacity, measures="dse") as monitor:
+        evaluate(net, monitor, batch, index=True, order=order)
+        samples = monitor._evaluation.take()
+    numbers = torch.arange(120).numpy()
+    chosen = sorted(numbers[priorities(numbers, 0).argsort()[:capacity]].tolist())
+    assert samples.numbers.tolist() == chosen
+    assert samples.labels.tolist() == y[chosen].tolist()
+    assert samples.rows["3"] == pytest.approx(Z[chosen], abs=1e-6)
+
+
+def test_labels_keep_what_they_are(net):
+    """Strings of any length, objects, several numbers each."""
+    x, _ = blobs()
+    for first, second in (
+        (["a"] * 60, ["longer"] * 60),
+        (np.full(60, 1.5, dtype=object), np.full(60, 2.0, dtype=object)),
+        (np.zeros((60, 2)), np.ones((60, 2))),
+        (np.arange(60), np.full(60, 0.5)),
+    ):
+        with Monitor(net, "3", evaluation=100) as monitor, torch.no_grad():
+            net.eval()
+            for rows, labels in ((x[:60], first), (x[60:], second)):
+                net(rows)
+                monitor.collect(labels)
+            samples = monitor._evaluation.take()
+        expected = np.asarray([*first, *second])[samples.numbers]
+        assert samples.labels.dtype == expected.dtype
+        assert samples.labels.tolist() == expected.tolist()
+
+
 def test_labels_that_some_samples_lack_are_none(net):
     x, y = blobs()
     with Monitor(net, "3", evaluation=500, measures=["dse"]) as monitor:
@@ -124,7 +163,7 @@ def test_memory_is_bounded_by_the_number_of_samples(net):
         "0": (10, 8),
         "3": (10, 3),
     }
-    assert len(monitor._evaluation.slots) == len(monitor._evaluation.worst) == 10
+    assert len(monitor._evaluation.known) == len(monitor._evaluation.numbers) == 10
 
 
 def test_more_samples_than_memory_are_refused(net, monkeypatch):

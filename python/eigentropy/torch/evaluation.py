@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -47,9 +46,12 @@ class Evaluation:
         self.seen = 0
         self.stored: dict[str, Array] = {}
         self.passed: Counter[str] = Counter()
-        self.slots: dict[int, int] = {}  # by the number of the sample
-        self.labels: dict[int, Any] = {}  # by slot
-        self.worst: list[tuple[int, int]] = []  # a heap: minus the priority, the number
+        self.count = 0  # of the places that are taken, each by a sample:
+        self.numbers = np.empty(self.capacity, dtype=np.int64)
+        self.ranks = np.empty(self.capacity, dtype=np.uint64)
+        self.labelled = np.zeros(self.capacity, dtype=bool)
+        self.labels: Array | None = None
+        self.known: set[int] = set()  # their numbers
 
     def _start(self) -> None:
         self.size, self.batch = 0, {}
@@ -74,20 +76,26 @@ class Evaluation:
         if numbers is None:
             numbers = (self.seen + np.arange(self.size)) * processes + rank
         check_lengths(self.size, "evaluation", index=numbers, labels=labels)
-        places = self._places(numbers)
-        slots, rows = list(places), np.fromiter(places.values(), np.int64, len(places))
+        slots, rows = self._places(numbers)
         for name, part in self.batch.items():
             if name not in self.stored or self.stored[name].shape[1] != part.shape[1]:
                 self.stored[name] = self._room(part)
             if len(rows):
-                self.stored[name][slots] = part[torch.from_numpy(rows)].cpu().numpy()
+                chosen = part[torch.from_numpy(rows).to(part.device)]
+                self.stored[name][slots] = chosen.cpu().numpy()
             self.passed[name] += self.size
-        for slot, row in places.items():
-            self.labels.pop(slot, None)  # of a sample that had to go
-            if labels is not None:
-                self.labels[slot] = labels[row]
+        self.labelled[slots] = labels is not None
+        if labels is not None:
+            self._keep_labels(slots, labels[rows])
         self.seen += self.size
         self._start()
+
+    def _keep_labels(self, slots: Numbers, labels: Array) -> None:
+        if self.labels is None:
+            self.labels = np.empty((self.capacity, *labels.shape[1:]), labels.dtype)
+        wide = np.promote_types(self.labels.dtype, labels.dtype)  # strings may be longer
+        self.labels = self.labels.astype(wide, copy=False)
+        self.labels[slots] = labels
 
     def _room(self, part: torch.Tensor) -> Array:
         size = self.capacity * part.shape[1] * part.element_size()
@@ -98,23 +106,28 @@ class Evaluation:
         )
         return np.zeros((self.capacity, part.shape[1]), str(part.dtype).removeprefix("torch."))
 
-    def _places(self, numbers: Numbers) -> dict[int, int]:
-        """The row of the batch for each slot that changes."""
-        places: dict[int, int] = {}
-        ranks = priorities(numbers, self.seed).tolist()
-        for row, (number, rank) in enumerate(zip(numbers.tolist(), ranks, strict=True)):
-            if number in self.slots:
-                continue
-            if len(self.slots) < self.capacity:
-                slot = len(self.slots)
-                heapq.heappush(self.worst, (-rank, number))
-            elif rank < -self.worst[0][0]:
-                slot = self.slots.pop(heapq.heappushpop(self.worst, (-rank, number))[1])
-            else:
-                continue
-            self.slots[number] = slot
-            places[slot] = row
-        return places
+    def _places(self, numbers: Numbers) -> tuple[Numbers, Numbers]:
+        """The places that change, and the row of the batch that comes to each."""
+        ranks = priorities(numbers, self.seed)
+        n, full = self.count, self.count == self.capacity
+        low = np.flatnonzero(ranks < self.ranks.max()) if full else np.arange(len(ranks))
+        new: dict[int, int] = {}  # the row of each number
+        for number, row in zip(numbers[low].tolist(), low.tolist(), strict=True):
+            if number not in self.known:
+                new.setdefault(number, row)
+        rows = np.fromiter(new.values(), np.int64, len(new))
+        slots = np.arange(n, min(n + len(rows), self.capacity))
+        if len(slots) < len(rows):
+            together = np.concatenate([self.ranks[:n], ranks[rows]])
+            stays = np.zeros(len(together), dtype=bool)
+            stays[np.argpartition(together, self.capacity - 1)[: self.capacity]] = True
+            leaving = np.flatnonzero(~stays[:n])
+            self.known.difference_update(self.numbers[leaving].tolist())
+            slots, rows = np.concatenate([slots, leaving]), rows[stays[n:]]
+        self.numbers[slots], self.ranks[slots] = numbers[rows], ranks[rows]
+        self.known.update(numbers[rows].tolist())
+        self.count = len(self.known)
+        return slots, rows
 
     def take(self) -> Samples:
         """The samples, ordered by number; empties it.
@@ -122,12 +135,15 @@ class Evaluation:
         A layer that some batches have not passed is left out, and so are labels that some samples
         lack.
         """
-        numbers = np.array(sorted(self.slots), dtype=np.int64)
-        slots = [self.slots[number] for number in numbers.tolist()]
+        order = np.argsort(self.numbers[: self.count])
         complete = [name for name in self.stored if self.passed[name] == self.seen]
-        rows = {name: self.stored[name][slots] for name in complete}
-        known = [self.labels[slot] for slot in slots if slot in self.labels]
-        labels = np.asarray(known) if known and len(known) == len(slots) else None
+        rows = {name: self.stored[name][order] for name in complete}
+        labels = None
+        if self.labels is not None and self.labelled[: self.count].all():
+            labels = self.labels[order]
+            if labels.dtype == object:  # of which kind they are is seen where they are together
+                labels = np.asarray(labels.tolist())
+        numbers = self.numbers[order]
         self._forget()
         return Samples(rows, numbers, labels)
 

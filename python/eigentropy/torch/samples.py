@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -67,10 +68,13 @@ def priorities(numbers: Numbers, seed: int) -> npt.NDArray[np.uint64]:
     Of any set, the k numbers that come first are a random sample, and of two sets that overlap the
     samples overlap. The finalizer of SplitMix64, which is a bijection.
     """
-    with np.errstate(over="ignore"):
-        start = np.random.SeedSequence(seed).generate_state(1, np.uint64)
-        x = numbers.astype(np.uint64) + start
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        mixed: npt.NDArray[np.uint64] = x ^ (x >> np.uint64(31))
+    x = numbers.astype(np.uint64) + _start(seed)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed: npt.NDArray[np.uint64] = x ^ (x >> np.uint64(31))
     return mixed
+
+
+@lru_cache
+def _start(seed: int) -> npt.NDArray[np.uint64]:
+    return np.random.SeedSequence(seed).generate_state(1, np.uint64).astype(np.uint64)
