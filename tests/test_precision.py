@@ -242,6 +242,22 @@ def test_auto_uses_float32_from_1000_rows_and_stays_within_tol(gaussian):
     assert eg.dse(gaussian[:999]).dtype == "float64"
 
 
+def test_the_bound_of_the_rounding_is_computed_once(gaussian, monkeypatch):
+    calls, bound = [], precision.Rounding.entropy_error
+    monkeypatch.setattr(
+        precision.Rounding,
+        "entropy_error",
+        lambda self, values, t, base: calls.append(t) or bound(self, values, t, base),
+    )
+    operator = eg.DiffusionOperator(gaussian, dtype="float32")
+    entropies = [operator.entropy(t, base) for t in (1.0, 2.0) for base in (2.0, math.e)]
+    assert calls == [1.0, 2.0]
+    assert entropies[1].error_bound == pytest.approx(math.log(2) * entropies[0].error_bound)
+    calls.clear()
+    assert eg.dse(gaussian).dtype == "float32"
+    assert calls == [1.0]
+
+
 @pytest.mark.parametrize(("tol", "dtype"), [(1e-2, "float32"), (1e-4, "float64")])
 def test_auto_computes_again_in_float64_where_the_bound_exceeds_tol(roll, tol, dtype):
     exact = eg.dse(roll, sigma=10.0, method="exact")

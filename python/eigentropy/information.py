@@ -333,6 +333,8 @@ def _estimate_groups(
     orders = np.tile(sizes, len(partitions))
     large = approach.estimated_groups(orders, operator.rows.shape[1], operator.alpha)
     groups: list[_Estimated | None] = [None] * len(orders)
+    if not any(large):
+        return groups
     subsets = np.split(partitions.ravel(), np.cumsum(orders)[:-1])
     numbers = np.flatnonzero(large)
     total, done, short = float(orders[numbers].sum()), 0.0, 0
@@ -538,12 +540,13 @@ class _Solved:
             return self._estimated_whole(t)
         try:
             operator = self.operator._within(self.approach.rounding_tol, [t])
-            value = spectral_entropy(operator._spectrum(), t=t, base=self.base)
+            value, error = operator._nats(t)
         except (_core.SolverError, MemoryError):
             if not self.approach.may_replace_solver(n):
                 raise
             return self._estimated_whole(t)
-        return value, 0.0, operator._entropy_error(t, self.base)
+        unit = math.log(self.base)
+        return value / unit, 0.0, error / unit
 
     def _estimated_whole(self, t: float) -> tuple[float, float, float]:
         return *self._estimate_of_all(t).entropy(t, self.base), 0.0

@@ -18,6 +18,8 @@ from eigentropy._progress import Callback, reporter
 # this many eps they are noise; for t < 1 the noise of a low-rank matrix would otherwise dominate.
 NOISE_FLOOR_EPS = 10.0
 
+EPS = {np.dtype(T): float(np.finfo(T).eps) for T in (np.float32, np.float64)}
+
 
 def eigvalsh(A: Any, *, overwrite: bool = False, progress: bool | Callback = False) -> Any:
     r"""All eigenvalues of a real symmetric matrix, or of a stack of them.
@@ -134,9 +136,8 @@ def spectral_entropy(eigenvalues: Any, t: float = 1.0, base: float = 2.0) -> flo
     """
     t = positive(t, "t")
     base = logarithm_base(base)
-    magnitudes = _magnitudes(eigenvalues)
-    eps = float(np.finfo(magnitudes.dtype).eps)
-    kept = magnitudes[magnitudes > NOISE_FLOOR_EPS * eps * magnitudes.max()]
+    magnitudes, largest = _magnitudes(eigenvalues)
+    kept = magnitudes[magnitudes > NOISE_FLOOR_EPS * EPS[magnitudes.dtype] * largest]
 
     # The largest power is 1: nothing overflows, and what underflows to 0 could not be seen.
     log_powers = t * np.log(kept.astype(np.float64))
@@ -163,7 +164,8 @@ def spectral_density(
     return density
 
 
-def _magnitudes(eigenvalues: Any) -> npt.NDArray[np.floating[Any]]:
+def _magnitudes(eigenvalues: Any) -> tuple[npt.NDArray[np.floating[Any]], Any]:
+    """The magnitudes, and the largest of them."""
     values = as_numpy(eigenvalues, "eigenvalues")
     if values.ndim != 1 or values.size == 0:
         raise ValueError(f"eigenvalues must be a non-empty 1-d array, got shape {values.shape}")
@@ -172,8 +174,9 @@ def _magnitudes(eigenvalues: Any) -> npt.NDArray[np.floating[Any]]:
     magnitudes: npt.NDArray[Any] = np.abs(values)
     if magnitudes.dtype not in (np.float32, np.float64):
         magnitudes = magnitudes.astype(np.float64)
-    if not np.isfinite(magnitudes).all():
+    largest = magnitudes.max()  # NaN if one of them is
+    if not math.isfinite(largest):
         raise ValueError("eigenvalues contain NaN or infinity")
-    if magnitudes.max() == 0.0:
+    if largest == 0.0:
         raise ValueError("eigenvalues are all 0: they define no distribution")
-    return magnitudes
+    return magnitudes, largest
