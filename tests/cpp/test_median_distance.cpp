@@ -116,7 +116,7 @@ Matrix<double> rows_that_the_sample_misjudges(index_t n) {
 }
 
 TEST(MedianDistance, ASampleThatMisleadsCostsTimeOnly) {
-  const auto Z = rows_that_the_sample_misjudges(100);
+  const auto Z = rows_that_the_sample_misjudges(150);
   const double median = median_of(Z);
   EXPECT_EQ(median, expected_median(Z));
   const auto X = center_rows<double, double>(Z.input(), 1);
