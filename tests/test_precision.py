@@ -200,8 +200,8 @@ def test_an_entropy_is_within_tol_only_if_the_bound_is():
 
 
 def test_float32_is_not_tried_where_it_cannot_pay():
-    def worth(n=2000, d=20, reach=3.0, times=(1.0,), tol=1e-3):
-        return may_use_single(n, d, lambda: reach, times, tol)
+    def worth(n=2000, d=20, reach=3.0, times=(1.0,), tol=1e-3, on_gpu=False):
+        return may_use_single(n, d, lambda: reach, times, tol, on_gpu)
 
     assert worth()
     assert worth(n=1000)
@@ -213,8 +213,12 @@ def test_float32_is_not_tried_where_it_cannot_pay():
     assert not worth(reach=1e5)
     assert not worth(reach=math.inf)
     assert worth(d=1000, reach=1.0)
-    assert not worth(d=1000)  # its distances would be refined
-    assert worth(n=9000, d=1000)
+    assert worth(n=1000, d=1000)  # its distances are refined by products in float64
+    assert not worth(n=1000, d=1001)
+    assert not worth(d=1000, on_gpu=True)  # by differences
+    assert worth(n=9000, d=1000, on_gpu=True)
+    assert worth(n=9000, d=1025, reach=30.0)  # as in several blocks of columns
+    assert not worth(n=4000, d=1025, reach=30.0)
     assert not worth(n=[900] * 1000, d=1000)
     assert worth(d=2000)  # long rows are summed in blocks, which loses less
 

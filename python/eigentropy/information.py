@@ -220,10 +220,10 @@ def _solve_in_single(
     tol: float | None,
 ) -> _Solved | None:
     """The groups solved in float32, if that is worth trying and gives every t within tol."""
-    columns = operator.rows.shape[1]
     if tol is None or len(orders) == 0:
         return None
-    if not may_use_single(orders, columns, operator._known_reach, times, tol):
+    columns, on_gpu = operator.rows.shape[1], operator._device.on_gpu
+    if not may_use_single(orders, columns, operator._known_reach, times, tol, on_gpu):
         return None
     try:
         solved = solve("float32")

@@ -224,7 +224,8 @@ class DiffusionOperator:
         """
         if tol is None or self._eigenvalues is not None:
             return self
-        if not may_use_single(self.n, self.rows.shape[1], self._known_reach, times, tol):
+        d, on_gpu = self.rows.shape[1], self._device.on_gpu
+        if not may_use_single(self.n, d, self._known_reach, times, tol, on_gpu):
             return self
         single = self._in_single()
         try:

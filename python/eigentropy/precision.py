@@ -23,10 +23,12 @@ EPS = float(np.finfo(np.float32).eps)
 # milliseconds in either precision.
 SINGLE_FROM = 1000
 
-# The core computes distances again from differences where rounding could change the exponent of
-# the kernel by more (csrc/cpu/kernel.cpp). With more than a quarter as many columns as rows that
-# takes longer than float32 saves.
+# The core computes distances again where rounding could change the exponent of the kernel by more
+# (csrc/cpu/distances.cpp). With more columns, relative to the rows, that takes longer than float32
+# saves: by products in float64, as on the CPU where the rows fit a block of columns, or by
+# differences.
 REFINED_ABOVE = 1e-5
+WIDENED_COLUMNS = 1.0
 REFINED_COLUMNS = 0.25
 
 # The level of the largest entropy is sought until a step gains less than this share.
@@ -69,7 +71,12 @@ def eigenvalue_error(n: int, reach: float, outside: float = 0.0) -> float:
 
 
 def may_use_single(
-    sizes: npt.ArrayLike, d: int, reach: Callable[[], float], times: Sequence[float], tol: float
+    sizes: npt.ArrayLike,
+    d: int,
+    reach: Callable[[], float],
+    times: Sequence[float],
+    tol: float,
+    on_gpu: bool = False,
 ) -> bool:
     """Whether float32 is worth trying, as far as can be told before solving.
 
@@ -83,7 +90,9 @@ def may_use_single(
     if eigenvalue_error(largest, reach()) >= tol:
         return False
     exponent_error = distance_error(d) * EPS * 0.5 * reach() ** 2
-    return exponent_error <= REFINED_ABOVE or d <= REFINED_COLUMNS * largest
+    widened = not on_gpu and d <= _core.widest_block
+    columns = (WIDENED_COLUMNS if widened else REFINED_COLUMNS) * largest
+    return exponent_error <= REFINED_ABOVE or d <= columns
 
 
 def distance_error(d: int) -> float:
