@@ -94,9 +94,10 @@ inline double spectrum_flops(index_t n, index_t d = 0) {
 template <class Compute>
 auto run_borrowing(Compute& compute) {
   const py::gil_scoped_release release;
-  const BorrowedThreads borrowed;
   Control control;
-  return compute(control);
+  std::optional<decltype(compute(control))> result;
+  borrow_threads(thread_count(), [&] { result.emplace(compute(control)); });
+  return std::move(*result);
 }
 
 // compute(Control&) -> Result runs without the GIL on a thread of its own, or on the caller's if it

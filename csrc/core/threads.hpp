@@ -1,6 +1,7 @@
 // Threads: how many, a parallel loop, and how many of them BLAS may use.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "core/views.hpp"
@@ -39,24 +40,22 @@ using OpenMpParallel = void (*)(void (*function)(void*), void* data, unsigned th
 void lend_threads(OpenMpParallel parallel);
 bool threads_are_lent();
 
-// While one lives, loops that this thread begins run on the threads that are lent, if there are.
-// They belong to the thread that used them before: it must be the one that called PyTorch.
-class BorrowedThreads {
- public:
-  BorrowedThreads();
-  ~BorrowedThreads();
-  BorrowedThreads(const BorrowedThreads&) = delete;
-  BorrowedThreads& operator=(const BorrowedThreads&) = delete;
+// Calls work() on this thread; the loops that it begins here run on threads that are lent, if there
+// are any, at most `threads` with this one. They come once, and wait inside for one loop after the
+// other: to enter and leave OpenMP's own loop each time is to wait each time for the last of them,
+// which takes milliseconds where something else has its core. They are the threads of the one that
+// calls PyTorch, and so must the caller be.
+void borrow_threads(int threads, const std::function<void()>& work);
 
- private:
-  OpenMpParallel before_;
-};
+// What the threads of a team have in common.
+struct Crew;
 
 // Threads for loops that follow each other closely: starting them takes longer than a short loop.
 // Between two loops they wait for a moment without giving up their core, and then sleep.
 class ThreadTeam {
  public:
-  // Of `threads` threads, the caller's included; fewer if the process may start no more.
+  // Of `threads` threads, the caller's included; fewer if the process may start no more. Inside of
+  // borrow_threads those that are there.
   explicit ThreadTeam(int threads);
   ~ThreadTeam();
   ThreadTeam(const ThreadTeam&) = delete;
@@ -68,10 +67,9 @@ class ThreadTeam {
   void for_each(index_t count, Task task);
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;  // null if there is no thread of our own but the caller's
-  OpenMpParallel borrowed_;       // null, or what starts the threads that are borrowed
   int threads_;
+  std::unique_ptr<Crew> own_;
+  Crew* crew_ = nullptr;  // null if there is no thread but the caller's
 };
 
 // One such loop. Threads of our own are started here and joined here: nothing outlives the call, so

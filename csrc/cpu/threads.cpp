@@ -155,103 +155,123 @@ class Counter {
 
 }  // namespace
 
-struct ThreadTeam::State {
+struct Crew {
+  // What a helper does until the crew is dismissed.
   void serve(int worker) {
     for (int seen = 0;;) {
       loops.wait_while(seen);
       if (ending.load(std::memory_order_relaxed)) return;
       seen = loops.value();
       inside.add(1);
-      if (open.load()) loop.work(worker);
+      if (open.load() && worker < workers.load()) loop.work(worker);
       inside.add(-1);
     }
+  }
+
+  void run(index_t count, const Task& task, int threads) {
+    running = true;
+    loop.restart(count, &task);
+    workers.store(threads);
+    open.store(true);
+    loops.add(1);
+    loop.work(0);
+    // A helper that has not come yet, since others have its core, is not waited for.
+    open.store(false);
+    for (int left; (left = inside.value()) != 0;) inside.wait_while(left);
+    running = false;
+    loop.rethrow();
+  }
+
+  void dismiss() {
+    ending.store(true, std::memory_order_relaxed);
+    loops.add(1);
   }
 
   Loop loop;
   Counter loops;                  // that were begun
   std::atomic<bool> open{false};  // whether a helper may still join the last one
+  std::atomic<int> workers{0};    // that the last one has room for
   Counter inside;                 // helpers that may be in it
   std::atomic<bool> ending{false};
+  bool running = false;  // of interest to the thread that begins the loops only
   std::vector<std::thread> helpers;
 };
 
 namespace {
 
 std::atomic<OpenMpParallel> lent{nullptr};
-thread_local OpenMpParallel borrowed = nullptr;
+thread_local Crew* borrowed = nullptr;
 
-void run_borrowed(OpenMpParallel parallel, int threads, Loop& loop) {
-  struct Joint {
-    Loop& loop;
-    std::atomic<int> workers{0};
-  } joint{loop};
-  const auto join = [](void* data) {
-    auto& mine = *static_cast<Joint*>(data);
-    mine.loop.work(mine.workers.fetch_add(1, std::memory_order_relaxed));
-  };
-  parallel(join, &joint, static_cast<unsigned>(threads), 0);
-}
+struct Borrowing {
+  static void take_part(void* data) {
+    auto& mine = *static_cast<Borrowing*>(data);
+    if (std::this_thread::get_id() != mine.caller) {
+      mine.crew.serve(1 + mine.helpers.fetch_add(1, std::memory_order_relaxed));
+      return;
+    }
+    borrowed = &mine.crew;
+    try {
+      mine.work();
+    } catch (...) {  // which must not pass through OpenMP
+      mine.failure = std::current_exception();
+    }
+    borrowed = nullptr;
+    mine.crew.dismiss();
+  }
+
+  const std::function<void()>& work;
+  std::thread::id caller = std::this_thread::get_id();
+  Crew crew{};
+  std::atomic<int> helpers{0};
+  std::exception_ptr failure{};
+};
 
 }  // namespace
 
 void lend_threads(OpenMpParallel parallel) {
-  static const int registered = pthread_atfork(nullptr, nullptr, [] {
-    lent.store(nullptr);
-    borrowed = nullptr;
-  });
+  static const int registered = pthread_atfork(nullptr, nullptr, [] { lent.store(nullptr); });
   static_cast<void>(registered);
   lent.store(parallel);
 }
 
 bool threads_are_lent() { return lent.load() != nullptr; }
 
-BorrowedThreads::BorrowedThreads() : before_(borrowed) { borrowed = lent.load(); }
-BorrowedThreads::~BorrowedThreads() { borrowed = before_; }
+void borrow_threads(int threads, const std::function<void()>& work) {
+  const OpenMpParallel parallel = lent.load();
+  if (parallel == nullptr || threads <= 1 || borrowed != nullptr) return work();
+  Borrowing borrowing{work};
+  parallel(&Borrowing::take_part, &borrowing, static_cast<unsigned>(threads), 0);
+  if (borrowing.failure) std::rethrow_exception(borrowing.failure);
+}
 
-ThreadTeam::ThreadTeam(int threads)
-    : state_(threads > 1 && borrowed == nullptr ? std::make_unique<State>() : nullptr),
-      borrowed_(borrowed),
-      threads_(threads) {
-  if (state_ == nullptr) return;
+ThreadTeam::ThreadTeam(int threads) : threads_(threads) {
+  if (threads <= 1) return;
+  crew_ = borrowed;
+  if (crew_ != nullptr) return;
+  own_ = std::make_unique<Crew>();
   for (int worker = 1; worker < threads; ++worker) {
     try {
-      state_->helpers.emplace_back([state = state_.get(), worker] { state->serve(worker); });
+      own_->helpers.emplace_back([crew = own_.get(), worker] { crew->serve(worker); });
     } catch (const std::system_error&) {
       break;  // the process may start no more threads: the ones there are do the work
     }
   }
+  if (!own_->helpers.empty()) crew_ = own_.get();
 }
 
 ThreadTeam::~ThreadTeam() {
-  if (state_ == nullptr) return;
-  state_->ending.store(true, std::memory_order_relaxed);
-  state_->loops.add(1);
-  for (std::thread& helper : state_->helpers) helper.join();
+  if (own_ == nullptr) return;
+  own_->dismiss();
+  for (std::thread& helper : own_->helpers) helper.join();
 }
 
 void ThreadTeam::for_each(index_t count, Task task) {
-  if (borrowed_ != nullptr && threads_ > 1 && count > 1) {
-    Loop loop;
-    loop.restart(count, &task);
-    run_borrowed(borrowed_, threads_, loop);
-    return loop.rethrow();
-  }
-  if (state_ == nullptr) {
+  // Inside a loop of the same crew its threads have something else to do.
+  if (crew_ == nullptr || count <= 1 || crew_->running) {
     for (index_t index = 0; index < count; ++index) task(index, 0);
-    return;
-  }
-  state_->loop.restart(count, &task);
-  if (count > 1 && !state_->helpers.empty()) {
-    state_->open.store(true);
-    state_->loops.add(1);
-    state_->loop.work(0);
-    // A helper that has not come yet, since others have its core, is not waited for.
-    state_->open.store(false);
-    for (int left; (left = state_->inside.value()) != 0;) state_->inside.wait_while(left);
   } else {
-    state_->loop.work(0);
+    crew_->run(count, task, threads_);
   }
-  state_->loop.rethrow();
 }
 
 void parallel_for(index_t count, int threads, Task task) {

@@ -166,7 +166,7 @@ class Lent {
   Lent& operator=(const Lent&) = delete;
 };
 
-TEST(BorrowedThreadsScopes, RunTheLoopsOfTheirThreadElsewhere) {
+TEST(BorrowedThreads, RunTheLoopsOfTheirCaller) {
   for (const OpenMpParallel parallel : {&run_in_parallel, &run_alone}) {
     const Lent lent(parallel);
     EXPECT_TRUE(threads_are_lent());
@@ -183,48 +183,73 @@ TEST(BorrowedThreadsScopes, RunTheLoopsOfTheirThreadElsewhere) {
       EXPECT_EQ(shared.load(), 0);
     };
     run();
-    EXPECT_EQ(borrowed_loops.load(), 0);  // no scope
-    {
-      const BorrowedThreads scope;
-      run();
-      EXPECT_EQ(borrowed_loops.load(), 1);
-      std::thread(run).join();  // whose scope it is not
-      EXPECT_EQ(borrowed_loops.load(), 1);
-    }
+    EXPECT_EQ(borrowed_loops.load(), 0);
+    borrow_threads(5, [&] {  // more than the loops have room for
+      for (int turn = 0; turn < 100; ++turn) run();
+      std::thread(run).join();  // a thread that has not borrowed them
+    });
     run();
     EXPECT_EQ(borrowed_loops.load(), 1);
   }
   EXPECT_FALSE(threads_are_lent());
 }
 
-TEST(BorrowedThreadsScopes, AreNotNeededForOneThreadOrOneIndex) {
+// Of which two have to be in the loop at once for it to end.
+TEST(BorrowedThreads, WorkAtTheSameTime) {
   const Lent lent(&run_in_parallel);
-  const BorrowedThreads scope;
+  borrow_threads(2, [] {
+    std::atomic<int> there{0};
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    parallel_for(2, 2, [&](index_t, int) {
+      ++there;
+      while (there < 2 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    });
+    EXPECT_EQ(there.load(), 2);
+  });
+}
+
+TEST(BorrowedThreads, AreNotNeededForOneThread) {
+  const Lent lent(&run_in_parallel);
   int visits = 0;
-  parallel_for(5, 1, [&](index_t, int) { ++visits; });
-  parallel_for(1, 5, [&](index_t, int) { ++visits; });
-  EXPECT_EQ(visits, 6);
+  borrow_threads(1, [&] { parallel_for(5, 3, [&](index_t, int) {}); });
   EXPECT_EQ(borrowed_loops.load(), 0);
+  borrow_threads(2, [&] {
+    parallel_for(5, 1, [&](index_t, int) { ++visits; });
+    parallel_for(1, 5, [&](index_t, int) { ++visits; });
+  });
+  EXPECT_EQ(visits, 6);
 }
 
-TEST(BorrowedThreadsScopes, PassExceptionsOn) {
+TEST(BorrowedThreads, ServeLoopsInsideOfLoopsAndOneTeamBesideAnother) {
   const Lent lent(&run_in_parallel);
-  const BorrowedThreads scope;
-  ThreadTeam team(3);
-  for (int turn = 0; turn < 20; ++turn) {
-    EXPECT_THROW(team.for_each(20, [](index_t, int) { throw std::range_error("all"); }),
-                 std::range_error);
-  }
-  EXPECT_EQ(borrowed_loops.load(), 20);
+  std::atomic<int> visits{0};
+  borrow_threads(2, [&] {
+    ThreadTeam team(2);
+    parallel_for(7, 2, [&](index_t, int) { parallel_for(11, 2, [&](index_t, int) { ++visits; }); });
+    team.for_each(5, [&](index_t, int) { ++visits; });
+    borrow_threads(2, [&] { parallel_for(3, 2, [&](index_t, int) { ++visits; }); });
+  });
+  EXPECT_EQ(visits.load(), 85);
+  EXPECT_EQ(borrowed_loops.load(), 1);
 }
 
-TEST(BorrowedThreadsScopes, GiveTheSameNumbers) {
+TEST(BorrowedThreads, PassExceptionsOn) {
+  const Lent lent(&run_in_parallel);
+  const auto fail = [](index_t, int) { throw std::range_error("all"); };
+  borrow_threads(3, [&] {
+    ThreadTeam team(3);
+    for (int turn = 0; turn < 20; ++turn) EXPECT_THROW(team.for_each(20, fail), std::range_error);
+  });
+  EXPECT_THROW(borrow_threads(3, [&] { parallel_for(20, 3, fail); }), std::range_error);
+  EXPECT_THROW(borrow_threads(3, [] { throw std::bad_alloc(); }), std::bad_alloc);
+}
+
+TEST(BorrowedThreads, GiveTheSameNumbers) {
   const ThreadCount threads(3);
   const auto expected = spectrum_of_sample(400);
   const Lent lent(&run_in_parallel);
-  const BorrowedThreads scope;
-  EXPECT_EQ(spectrum_of_sample(400), expected);
-  EXPECT_GT(borrowed_loops.load(), 0);
+  borrow_threads(3, [&] { EXPECT_EQ(spectrum_of_sample(400), expected); });
+  EXPECT_EQ(borrowed_loops.load(), 1);
 }
 
 TEST(ThreadCounts, BelowOneMeansOne) {
@@ -324,12 +349,13 @@ TEST(Fork, ChildComputesAfterTheParentHasUsedThreads) {
 
 TEST(Fork, ChildHasNoThreadsToBorrow) {
   const Lent lent(&run_in_parallel);
-  const BorrowedThreads scope;
-  EXPECT_TRUE(holds_in_child([] {
+  const auto computes = [] {
     std::atomic<int> visits{0};
-    parallel_for(7, 2, [&](index_t, int) { ++visits; });
-    return !threads_are_lent() && visits == 7 && borrowed_loops == 0;
-  }));
+    borrow_threads(2, [&] { parallel_for(7, 2, [&](index_t, int) { ++visits; }); });
+    return !threads_are_lent() && visits == 7 && borrowed_loops <= 1;
+  };
+  EXPECT_TRUE(holds_in_child(computes));
+  borrow_threads(2, [&] { EXPECT_TRUE(holds_in_child(computes)); });
   EXPECT_TRUE(threads_are_lent());
 }
 
