@@ -49,6 +49,15 @@ def test_errors_come_through():
         core.solve(0.0, 0.0, -np.ones(2), np.ones(2), 2)
 
 
+def test_a_mapped_file_may_have_any_name(tmp_path, monkeypatch):
+    mapped = tmp_path / "maps"
+    others = b"7f0-7f1 r--s 0 fd:00 1   /data/caf\xe9.npy\n7f1-7f2 rw-p 0 00:00 0\n"
+    mapped.write_bytes(others + b"7f2-7f3 r-xp 0 fd:00 2   /opt/caf\xe9/libtorch_cpu.so\n")
+    monkeypatch.setattr(threads, "MAPPED_FILES", mapped)
+    assert os.fsencode(threads._path_of("libtorch_cpu.so")) == b"/opt/caf\xe9/libtorch_cpu.so"
+    assert threads._path_of("libother.so") == "libother.so"
+
+
 @pytest.mark.parametrize("case", ["another backend", "no such library", "no such function"])
 def test_without_openmp_the_core_has_threads_of_its_own(case, monkeypatch):
     if case == "another backend":

@@ -8,6 +8,7 @@ brief, such as a gradient in a training loop, take twice as long.
 from __future__ import annotations
 
 import ctypes
+import sys
 from pathlib import Path
 
 import torch
@@ -42,7 +43,7 @@ def entry_of_openmp() -> int:
 
 def _path_of(library: str) -> str:
     """Of a library that is loaded, or its name."""
-    with MAPPED_FILES.open() as files:
+    with MAPPED_FILES.open(encoding=sys.getfilesystemencoding(), errors="surrogateescape") as files:
         paths = (line.rstrip("\n").partition("/") for line in files)
         known = (f"/{rest}" for _, slash, rest in paths if slash)
         return next((path for path in known if path.endswith(f"/{library}")), library)
