@@ -188,6 +188,31 @@ def test_float32_is_near_float64():
     )
 
 
+@pytest.mark.parametrize("t", [1.0, 2.0])
+@pytest.mark.parametrize("n", [24, 64])  # with eigenvectors, and without where t is 1
+@pytest.mark.parametrize("scale", [1e-20, 1e20])
+def test_squares_that_are_no_float32_leave_value_and_gradient(scale, n, t):
+    Z = batch(n, 30, torch.float32).detach()
+    module = SpectralEntropy(t=t)
+    expected = gradient(module, Z)
+    scaled = (Z * scale).requires_grad_()
+    value = module(scaled)
+    assert float(value.detach()) == pytest.approx(float(module(Z)), rel=1e-5)
+    assert float(module(scaled.detach())) == pytest.approx(float(module(Z)), rel=1e-5)
+    slope = torch.autograd.grad(value, scaled)[0] * scale
+    assert float((slope - expected).abs().max()) <= 1e-4 * float(expected.abs().max())
+
+
+def test_without_gradients_there_are_eigenvalues_alone(monkeypatch):
+    Z = batch()
+    module = SpectralEntropy()
+    expected = float(module(Z.detach()))
+    monkeypatch.setattr(torch.linalg, "eigh", None)  # is not called
+    for off in (torch.no_grad(), torch.inference_mode()):
+        with off:
+            assert float(module(Z)) == pytest.approx(expected, rel=1e-10)
+
+
 def test_exact_computes_float32_rows_in_float64():
     Z = batch(60, 10).detach().float()
     value = SpectralEntropy(sigma=2.0, method="exact")(Z)

@@ -32,8 +32,10 @@ def kernel_entropy(
     rows: torch.Tensor, kernel: Kernel, settings: Settings, judge: Judge | None = None
 ) -> torch.Tensor:
     """S of the rows that have this kernel, with a gradient to the rows."""
+    # An autograd function is not told that gradients are off, and would find them.
+    variable = rows if torch.is_grad_enabled() else rows.detach()
     value: torch.Tensor = _Entropy.apply(  # type: ignore[no-untyped-call]
-        rows, kernel, settings, judge or (lambda _: None)
+        variable, kernel, settings, judge or (lambda _: None)
     )
     return value
 
@@ -201,7 +203,7 @@ def _slope_by_rows(
     # dS/dr2 = -W / (2 sigma^2), r2_ij = |z_i - z_j|^2; differences do not see the mean.
     Z = rows - rows.mean(dim=0)
     slope = torch.addmm(Z * W.sum(dim=1)[:, None], W, Z, alpha=-1.0)
-    return slope.mul_(-1.0 / sigma**2)
+    return slope.mul_(-1.0 / sigma).div_(sigma)  # sigma^2 may be no float32
 
 
 def _eigenvalues(
