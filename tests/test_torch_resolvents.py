@@ -236,6 +236,13 @@ def test_the_core_gives_the_exact_gradient(d, alpha):
     assert np.abs(slope - expected.numpy()).max() <= 1e-8 * float(expected.abs().max())
 
 
+def test_a_width_whose_square_is_no_float64_leaves_the_gradient():
+    Z, scale = rows(), 1e160
+    _, expected = solved(built(Z))
+    _, found = solved(built(Z * scale, 7.0 * scale))
+    np.testing.assert_allclose(found * scale, expected, rtol=0.0, atol=1e-9)
+
+
 def test_the_rows_may_have_any_strides():
     Z = rows()
     _, expected = solved(built(Z))

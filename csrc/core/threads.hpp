@@ -29,7 +29,7 @@ class Task {
 };
 
 // What a compiler calls for `#pragma omp parallel`: function(data) on so many threads, the caller's
-// included, of which none has returned before it returns.
+// included. All of them are through when it returns.
 using OpenMpParallel = void (*)(void (*function)(void*), void* data, unsigned threads,
                                 unsigned flags);
 

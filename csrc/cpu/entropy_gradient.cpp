@@ -29,7 +29,7 @@ double sum_of(const Buffer<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
 }
 
-// Products of a start vector that is always the same and leaves random states alone.
+// A unit vector that is always the same and leaves random states alone.
 template <class T>
 Buffer<T> start_vector(index_t n) {
   std::mt19937 random(0);
@@ -188,7 +188,7 @@ template <class T>
 void EntropyGradient<T>::gradient_by_rows(MatrixView<T> gradient, int threads,
                                           Control& control) const {
   const SingleThreadedBlas one_thread;
-  const auto factor = static_cast<T>(-X_.scale / (sigma_ * sigma_));
+  const auto factor = static_cast<T>(-X_.scale / sigma_ / sigma_);
   for (index_t b = 0; b < X_.blocks(); ++b) {
     const Columns columns = X_.block(b);
     const index_t width = columns.count();
