@@ -156,6 +156,25 @@ def test_the_gradient_without_eigenvectors_is_that_with_them(dtype, monkeypatch)
     assert float((slope - expected[1]).abs().max()) <= tolerance * float(expected[1].abs().max())
 
 
+@pytest.mark.usefixtures("arithmetic")
+@pytest.mark.parametrize("apart", [0.01, 0.02, 0.05])
+@pytest.mark.parametrize(
+    ("n", "d", "seed", "inner"),  # how much nearer the first row is to the mean than the last
+    [(64, 10, 1, 5.0), (64, 10, 3, 5.0), (128, 20, 4, 5.0), (128, 10, 128, 1.0)],
+)
+def test_two_rows_that_are_close_leave_the_gradient_right(n, d, seed, inner, apart):
+    """Their eigenvalue lies far below all others, where a random start does not look."""
+    generator = torch.Generator().manual_seed(seed)
+    Z = torch.randn(n, d, generator=generator, dtype=torch.float64)
+    Z[1] = Z[0] + apart * torch.randn(d, generator=generator, dtype=torch.float64)
+    Z *= torch.linspace(1.0 / inner, 1.0, n, dtype=torch.float64)[:, None]
+    module = SpectralEntropy()
+    _, slope = value_and_gradient(module, Z.float())
+    sigma = module.sigma_used
+    _, expected = value_and_gradient(SpectralEntropy(sigma=sigma, method="exact"), Z.float())
+    assert float((slope - expected).abs().max()) <= 2e-4 * float(expected.abs().max())
+
+
 def test_the_gradient_is_that_of_finite_differences():
     Z = rows()
     module = SpectralEntropy(sigma=7.0)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <random>
 #include <utility>
@@ -17,6 +18,9 @@
 namespace eigentropy {
 namespace {
 
+// Below so many rows a second thread comes too late to be of help with a product by a vector.
+constexpr index_t several_threads_from = 1024;
+
 // At least so many elements; what was in them is lost.
 template <class T>
 void require_room(Buffer<T>& buffer, index_t size) {
@@ -31,7 +35,7 @@ double sum_of(const Buffer<double>& values) {
 
 // A unit vector that is always the same and leaves random states alone.
 template <class T>
-Buffer<T> start_vector(index_t n) {
+Buffer<T> random_unit_vector(index_t n) {
   std::mt19937 random(0);
   Buffer<T> q(n);
   double squares = 0.0;
@@ -41,6 +45,51 @@ Buffer<T> start_vector(index_t n) {
   }
   for (index_t i = 0; i < n; ++i)
     q[i] = static_cast<T>(static_cast<double>(q[i]) / std::sqrt(squares));
+  return q;
+}
+
+// The rows i < j with the smallest (A_ii + A_jj) / 2 - A_ij, the Rayleigh quotient of e_i - e_j.
+template <class T>
+std::pair<index_t, index_t> nearest_rows(MatrixView<const T> A, int threads) {
+  struct Nearest {
+    double quotient = std::numeric_limits<double>::infinity();
+    index_t i = 0, j = 0;
+  };
+  const index_t n = A.rows;
+  Buffer<T> halves(n);
+  for (index_t i = 0; i < n; ++i) halves[i] = A.row(i)[i] / T(2);
+  std::vector<Nearest> found(static_cast<std::size_t>(row_blocks(n)));
+  for_each_row_block(n, threads, [&](index_t begin, index_t end, index_t block) {
+    Nearest& nearest = found[static_cast<std::size_t>(block)];
+    for (index_t i = begin; i < end; ++i) {
+      const T* const row = A.row(i);
+      T least = std::numeric_limits<T>::infinity();
+      for (index_t j = i + 1; j < n; ++j) least = std::min(least, halves[j] - row[j]);
+      const double quotient = static_cast<double>(least) + static_cast<double>(halves[i]);
+      if (!(quotient < nearest.quotient)) continue;
+      index_t j = i + 1;
+      while (j + 1 < n && halves[j] - row[j] != least) ++j;
+      nearest = {quotient, i, j};
+    }
+  });
+  const auto less = [](const Nearest& a, const Nearest& b) { return a.quotient < b.quotient; };
+  const auto nearest = std::min_element(found.begin(), found.end(), less);
+  return {nearest->i, nearest->j};
+}
+
+// Where Lanczos starts. Two rows that are close have a small eigenvalue of their own, near whose
+// vector e_i - e_j is; a random start hardly has it in it.
+template <class T>
+Buffer<T> start_vector(MatrixView<const T> A, int threads) {
+  Buffer<T> q = random_unit_vector<T>(A.rows);
+  const auto [i, j] = nearest_rows(A, threads);
+  if (i == j) return q;
+  const T root = std::sqrt(T(0.5));
+  double squares = 0.0;
+  q[i] += root;
+  q[j] -= root;
+  for (const T x : q) squares += static_cast<double>(x) * static_cast<double>(x);
+  for (T& x : q) x = static_cast<T>(static_cast<double>(x) / std::sqrt(squares));
   return q;
 }
 
@@ -87,8 +136,6 @@ void EntropyGradient<T>::build(const CenteredRows<T>& X, double sigma, double al
 template <class T>
 Buffer<double> EntropyGradient<T>::multiply(const Buffer<T>& x, int threads) const {
   const auto& kernels = simd::gradient_kernels<T>();
-  // Below, a second thread comes too late to be of help.
-  constexpr index_t several_threads_from = 1024;
   if (n() < several_threads_from) threads = 1;
   Buffer<double> y(n());
   for_each_row_block(n(), threads, [&](index_t begin, index_t end, index_t) {
@@ -100,7 +147,7 @@ Buffer<double> EntropyGradient<T>::multiply(const Buffer<T>& x, int threads) con
 template <class T>
 Interval EntropyGradient<T>::bulk_interval(int steps, int threads) const {
   const auto& kernels = simd::gradient_kernels<T>();
-  Buffer<T> q = start_vector<T>(n()), before(n());
+  Buffer<T> q = start_vector<T>(A(), n() < several_threads_from ? 1 : threads), before(n());
   std::fill(before.begin(), before.end(), T(0));
   std::vector<double> a, b;
   for (int step = 0; step < steps; ++step) {
