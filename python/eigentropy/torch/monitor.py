@@ -91,7 +91,7 @@ class Monitor:
     reservoir : int, optional
         Instead of a probe: the size of a random sample, without repetition, of what the layers
         return in training, of the last forward pass before each `step`. It is emptied by each
-        measurement, so the sample is of at most `every` batches.
+        measurement, so without `budget` the sample is of at most `every` batches.
     gather : bool, optional
         Under torch.distributed, whether the samples of all processes are brought together in the
         first, which measures them, and all get the values. All have to call `step` then. A probe,
