@@ -42,7 +42,8 @@ def built(Z, sigma=7.0, alpha=0.5, threads=1):
 def solved(core, threads=1):
     found, upper = resolvents._sufficient_for(core, threads, 1e-9)
     constant, linear = found.constant + math.log(upper), found.linear / upper
-    return core.solve(constant, linear, found.shifts * upper, found.weights * upper, threads)
+    shifts, weights, lowest = found.shifts * upper, found.weights * upper, upper / found.kappa
+    return core.solve(constant, linear, shifts, weights, lowest, threads)
 
 
 @pytest.fixture(params=["the core", "PyTorch's operations"])
@@ -175,6 +176,43 @@ def test_two_rows_that_are_close_leave_the_gradient_right(n, d, seed, inner, apa
     assert float((slope - expected).abs().max()) <= 2e-4 * float(expected.abs().max())
 
 
+def close_pair():
+    Z = rows()
+    Z[1] = Z[0] + 0.1 * Z[1]
+    return Z
+
+
+def test_the_core_sees_an_eigenvalue_that_was_not_expected():
+    core = built(close_pair())
+    smallest = np.linalg.eigvalsh(core.matrices()[0])[0]
+    function = resolvents.approximation(1.0 / smallest, 4)
+    arguments = (function.constant, function.linear, function.shifts, function.weights)
+    core.solve(*arguments, 0.99 * smallest, 1)
+    with pytest.raises(_core.SolverError, match="below those that were expected"):
+        core.solve(*arguments, 1.01 * smallest, 1)
+
+
+def test_an_eigenvalue_that_lanczos_has_not_seen_leaves_the_gradient_to_eigenvectors(
+    arithmetic, monkeypatch
+):
+    """As if the bulk were all: of the same rows without the pair."""
+    interval = _core.EntropyGradient.bulk_interval
+    lower, upper = interval(built(rows()), 10, 1)
+    module = resolvents if arithmetic == "the core" else logarithm
+    mistaken = resolvents.sufficient(resolvents.SLACK * lower, upper, 1e-9)
+    monkeypatch.setattr(resolvents, "_sufficient_for", lambda *_: (mistaken, upper))
+    monkeypatch.setattr(logarithm, "spectral_interval", lambda _: (lower, upper))
+    name = "solved" if arithmetic == "the core" else "logarithm"
+    found, original = [], getattr(module, name)
+    owner = resolvents if arithmetic == "the core" else gradient
+    monkeypatch.setattr(owner, name, lambda *a: found.append(original(*a)) or found[-1])
+    Z = close_pair()
+    _, slope = value_and_gradient(SpectralEntropy(sigma=7.0), Z)
+    _, expected = value_and_gradient(SpectralEntropy(sigma=7.0, method="exact"), Z)
+    assert found == [None]
+    assert float((slope - expected).abs().max()) <= 1e-8 * float(expected.abs().max())
+
+
 def test_the_gradient_is_that_of_finite_differences():
     Z = rows()
     module = SpectralEntropy(sigma=7.0)
@@ -216,7 +254,7 @@ def test_a_matrix_that_is_not_positive_definite_is_left_to_eigenvectors(monkeypa
     monkeypatch.setattr(
         resolvents,
         "sufficient",  # is mistaken about where the eigenvalues are
-        lambda *_: resolvents.Approximation(0.0, 0.0, np.array([-0.9]), np.array([1.0]), 0.0),
+        lambda *_: resolvents.Approximation(9.0, 0.0, 0.0, np.array([-0.9]), np.array([1.0]), 0.0),
     )
     Z = rows()
     assert resolvents.solved(built(Z), Z, 1) is None
@@ -276,13 +314,13 @@ def test_the_rows_may_have_any_strides():
 def test_the_core_refuses_what_it_cannot_solve():
     core = built(rows())
     with pytest.raises(_core.SolverError, match="a shifted matrix is not positive definite"):
-        core.solve(0.0, 0.0, np.array([-0.9]), np.array([1.0]), 1)
+        core.solve(0.0, 0.0, np.array([-0.9]), np.array([1.0]), 0.0, 1)
     with pytest.raises(ValueError, match="as many weights as shifts"):
-        core.solve(0.0, 0.0, np.ones(2), np.ones(1), 1)
+        core.solve(0.0, 0.0, np.ones(2), np.ones(1), 0.0, 1)
     with pytest.raises(ValueError, match="dtype must be"):
         _core.EntropyGradient("float16")
     with pytest.raises(ValueError, match="has not been built"):
-        _core.EntropyGradient("float64").solve(0.0, 0.0, np.ones(1), np.ones(1), 1)
+        _core.EntropyGradient("float64").solve(0.0, 0.0, np.ones(1), np.ones(1), 0.0, 1)
 
 
 def test_the_memory_of_one_batch_serves_the_next_of_any_size():

@@ -46,7 +46,7 @@ def test_errors_come_through():
     core = _core.EntropyGradient("float64")
     core.build(np.random.default_rng(0).normal(size=(100, 50)), 5.0, 0.5, 2)
     with pytest.raises(_core.SolverError, match="not positive definite"):
-        core.solve(0.0, 0.0, -np.ones(2), np.ones(2), 2)
+        core.solve(0.0, 0.0, -np.ones(2), np.ones(2), 0.0, 2)
 
 
 def test_a_mapped_file_may_have_any_name(tmp_path, monkeypatch):

@@ -16,20 +16,27 @@ namespace {
 
 using Indices = py::array_t<index_t, py::array::c_style | py::array::forcecast>;
 
+// What it takes to read entries, which may lie on a disk, is as much as so many operations.
+double reading_flops(index_t rows, index_t columns) {
+  constexpr double each = 10.0;
+  return each * static_cast<double>(rows) * static_cast<double>(columns);
+}
+
+double distances_flops(index_t from, index_t to, index_t columns) {
+  const double pairs = static_cast<double>(from) * static_cast<double>(to);
+  return 2.0 * pairs * static_cast<double>(columns) + 10.0 * pairs + reading_flops(to, columns);
+}
+
 // (number of rows with NaN or infinity, the first of them or -1)
 std::pair<index_t, index_t> nonfinite_rows(const py::array& Z) {
   return with_input(Z, [](auto view) {
     const auto compute = [view](Control& control) {
       return find_nonfinite_rows(view, thread_count(), control);
     };
-    const auto entries = static_cast<double>(view.rows * view.cols);
-    const NonFiniteRows rows = run_interruptible(compute, py::none(), entries);
+    const NonFiniteRows rows =
+        run_interruptible(compute, py::none(), reading_flops(view.rows, view.cols));
     return std::pair(rows.count, rows.first);
   });
-}
-
-double distances_flops(index_t from, index_t to, index_t columns) {
-  return 2.0 * static_cast<double>(from) * static_cast<double>(to) * static_cast<double>(columns);
 }
 
 // Squared distances in units of scale^2.

@@ -49,6 +49,7 @@ class Gradients {
 
   // (A (n, n), q (n,), d (n,)), copied
   py::tuple matrices() {
+    require_built();
     return std::visit(
         [&](auto& batch) -> py::tuple {
           const index_t n = batch.n();
@@ -61,6 +62,7 @@ class Gradients {
 
   // where the eigenvalues are, but for the known one: (lower, upper)
   std::pair<double, double> bulk_interval(int steps, int threads) {
+    require_built();
     return std::visit(
         [&](auto& batch) {
           const auto compute = [&batch, steps, threads](Control&) {
@@ -72,11 +74,11 @@ class Gradients {
         batch_);
   }
 
-  // (S(1) in nats, dS/dZ (n, d)) with c0 + c1 x + sum_k w_k / (x + s_k) for log x
+  // (S(1) in nats, dS/dZ (n, d)) with c0 + c1 x + sum_k w_k / (x + s_k) for log x, x >= lowest
   py::tuple solve(double constant, double linear, const Doubles& shifts, const Doubles& weights,
-                  int threads) {
-    if (Z_.is_none()) throw std::invalid_argument("the operator has not been built");
-    if (shifts.size() != weights.size()) {
+                  double lowest, int threads) {
+    require_built();
+    if (shifts.size() != weights.size() || shifts.size() == 0) {
       throw std::invalid_argument("there must be as many weights as shifts");
     }
     const RationalFunction log{constant, linear, shifts.data(), weights.data(), shifts.size()};
@@ -86,8 +88,8 @@ class Gradients {
           const index_t n = batch.n(), d = batch.d();
           py::array_t<T> gradient({n, d});
           const MatrixView<T> out{gradient.mutable_data(), n, d, d};
-          const auto compute = [&batch, log, out, threads](Control& control) {
-            return batch.solve(log, out, threads, control);
+          const auto compute = [&batch, log, lowest, out, threads](Control& control) {
+            return batch.solve(log, lowest, out, threads, control);
           };
           const double flops = static_cast<double>(log.poles) * spectrum_flops(n, d);
           const double nats = run_interruptible(compute, py::none(), flops);
@@ -97,6 +99,10 @@ class Gradients {
   }
 
  private:
+  void require_built() const {
+    if (Z_.is_none()) throw std::invalid_argument("the operator has not been built");
+  }
+
   std::variant<EntropyGradient<double>, EntropyGradient<float>> batch_;
   py::object Z_ = py::none();
 };
@@ -112,7 +118,7 @@ void bind_entropy_gradient(py::module_& module) {
       .def("matrices", &Gradients::matrices)
       .def("bulk_interval", &Gradients::bulk_interval, py::arg("steps"), py::arg("threads"))
       .def("solve", &Gradients::solve, py::arg("constant"), py::arg("linear"), py::arg("shifts"),
-           py::arg("weights"), py::arg("threads"));
+           py::arg("weights"), py::arg("lowest"), py::arg("threads"));
 }
 
 }  // namespace eigentropy::bindings

@@ -84,6 +84,9 @@ class Job {
 // Up to so many operations nobody waits for long enough to want to stop it: 2000 eigenvalues.
 constexpr double brief = 2e10;
 
+// So few operations are done before a second thread has come.
+constexpr double tiny = 1e6;
+
 // Operations for the spectrum of n rows of d columns, or for all entries of a function of it.
 inline double spectrum_flops(index_t n, index_t d = 0) {
   const auto rows = static_cast<double>(n);
@@ -92,11 +95,11 @@ inline double spectrum_flops(index_t n, index_t d = 0) {
 
 // On the caller's thread, and with what threads are lent to it.
 template <class Compute>
-auto run_borrowing(Compute& compute) {
+auto run_borrowing(Compute& compute, double flops) {
   const py::gil_scoped_release release;
   Control control;
   std::optional<decltype(compute(control))> result;
-  borrow_threads(thread_count(), [&] { result.emplace(compute(control)); });
+  borrow_threads(flops < tiny ? 1 : thread_count(), [&] { result.emplace(compute(control)); });
   return std::move(*result);
 }
 
@@ -108,7 +111,7 @@ auto run_interruptible(Compute compute, const py::object& progress,
                        double flops = std::numeric_limits<double>::infinity()) {
   using Result = decltype(compute(std::declval<Control&>()));
   if (flops <= brief && threads_are_lent()) {
-    Result result = run_borrowing(compute);
+    Result result = run_borrowing(compute, flops);
     if (!progress.is_none()) progress(1.0);
     return result;
   }

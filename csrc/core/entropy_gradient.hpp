@@ -38,13 +38,16 @@ class EntropyGradient {
 
   // S(1) in nats, for a function near log(x); its gradient, n x d, goes to `gradient`.
   //   S = log T - M / T,  T = tr A,  M = tr A log A,  dS/dA = -(log A - M / T) / T
-  // Throws SolverError as function_of_matrix does.
-  double solve(const RationalFunction& log, MatrixView<T> gradient, int threads, Control& control);
+  // `log` is near the logarithm from `lowest` on; its last pole is the one next to 0. Throws
+  // SolverError as function_of_matrix does, or if an eigenvalue is seen below `lowest`.
+  double solve(const RationalFunction& log, double lowest, MatrixView<T> gradient, int threads,
+               Control& control);
 
  private:
   void fill_bulk(int threads);
   Buffer<double> products_with_log(int threads) const;
-  Buffer<double> multiply(const Buffer<T>& x, int threads) const;
+  static Buffer<double> multiply(MatrixView<const T> M, const T* x, int threads);
+  static double smallest_eigenvalue(MatrixView<const T> inverse, double shift, int threads);
   void slopes_by_distance(const Buffer<double>& b, double trace, double at_inside, int threads);
   void gradient_by_rows(MatrixView<T> gradient, int threads, Control& control) const;
 

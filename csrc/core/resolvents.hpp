@@ -23,9 +23,10 @@ inline index_t poles_together(index_t poles, int threads) {
 }
 
 // out <- r(A), n x n, for a symmetric A of which all entries are there. A + s_k must be positive
-// definite for every k, or SolverError. n^3 operations a pole. `room` has 2 n^2 poles_together().
+// definite for every k, or SolverError. n^3 operations a pole. `room` has 2 n^2 poles_together(),
+// and afterwards what is returned: the inverse of the last pole.
 template <class T>
-void function_of_matrix(MatrixView<const T> A, const RationalFunction& r, MatrixView<T> out,
-                        T* room, int threads, Control& control);
+MatrixView<T> function_of_matrix(MatrixView<const T> A, const RationalFunction& r,
+                                 MatrixView<T> out, T* room, int threads, Control& control);
 
 }  // namespace eigentropy

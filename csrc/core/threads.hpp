@@ -41,10 +41,10 @@ void lend_threads(OpenMpParallel parallel);
 bool threads_are_lent();
 
 // Calls work() on this thread; the loops that it begins here run on threads that are lent, if there
-// are any, at most `threads` with this one. They come once, and wait inside for one loop after the
-// other: to enter and leave OpenMP's own loop each time is to wait each time for the last of them,
-// which takes milliseconds where something else has its core. They are the threads of the one that
-// calls PyTorch, and so must the caller be.
+// are any, at most `threads` with this one; of 1, on this thread alone. They come once, and wait
+// inside for one loop after the other: to enter and leave OpenMP's own loop each time is to wait
+// each time for the last of them, which takes milliseconds where something else has its core. They
+// are the threads of the one that calls PyTorch, and so must the caller be.
 void borrow_threads(int threads, const std::function<void()>& work);
 
 // What the threads of a team have in common.

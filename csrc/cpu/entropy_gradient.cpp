@@ -134,14 +134,39 @@ void EntropyGradient<T>::build(const CenteredRows<T>& X, double sigma, double al
 }
 
 template <class T>
-Buffer<double> EntropyGradient<T>::multiply(const Buffer<T>& x, int threads) const {
+Buffer<double> EntropyGradient<T>::multiply(MatrixView<const T> M, const T* x, int threads) {
   const auto& kernels = simd::gradient_kernels<T>();
-  if (n() < several_threads_from) threads = 1;
-  Buffer<double> y(n());
-  for_each_row_block(n(), threads, [&](index_t begin, index_t end, index_t) {
-    for (index_t i = begin; i < end; ++i) y[i] = kernels.dot(A().row(i), x.data(), n());
+  const index_t n = M.rows;
+  if (n < several_threads_from) threads = 1;
+  Buffer<double> y(n);
+  for_each_row_block(n, threads, [&](index_t begin, index_t end, index_t) {
+    for (index_t i = begin; i < end; ++i) y[i] = kernels.dot(M.row(i), x, n);
   });
   return y;
+}
+
+// Of a matrix of which (A + shift)^-1 is known, by inverse iteration, so not below the true one. It
+// starts where the inverse is largest: an eigenvalue that is far below the others is of few rows,
+// since rows that are near each other make it.
+template <class T>
+double EntropyGradient<T>::smallest_eigenvalue(MatrixView<const T> inverse, double shift,
+                                               int threads) {
+  constexpr int steps = 3;
+  const index_t n = inverse.rows;
+  index_t largest = 0;
+  for (index_t i = 1; i < n; ++i) {
+    if (inverse.row(i)[i] > inverse.row(largest)[largest]) largest = i;
+  }
+  Buffer<T> q(n);
+  std::fill(q.begin(), q.end(), T(0));
+  q[largest] = 1;
+  double growth = 0.0;
+  for (int step = 0; step < steps; ++step) {
+    const Buffer<double> y = multiply(inverse, q.data(), threads);
+    growth = std::sqrt(std::inner_product(y.begin(), y.end(), y.begin(), 0.0));
+    for (index_t i = 0; i < n; ++i) q[i] = static_cast<T>(y[i] / growth);
+  }
+  return 1.0 / growth - shift;
 }
 
 template <class T>
@@ -151,7 +176,7 @@ Interval EntropyGradient<T>::bulk_interval(int steps, int threads) const {
   std::fill(before.begin(), before.end(), T(0));
   std::vector<double> a, b;
   for (int step = 0; step < steps; ++step) {
-    Buffer<double> y = multiply(q, threads);
+    Buffer<double> y = multiply(A(), q.data(), threads);
     const double along = (inside_ - 1.0) * kernels.dot(v_.data(), q.data(), n());
     double product = 0.0, squares = 0.0;
     for (index_t i = 0; i < n(); ++i) {
@@ -212,7 +237,7 @@ void EntropyGradient<T>::slopes_by_distance(const Buffer<double>& b, double trac
     scale[i] = static_cast<T>(root * std::pow(q_[i], alpha_));
     u[i] = static_cast<T>(-b[i] / root);
   }
-  const Buffer<double> y = multiply(u, threads);
+  const Buffer<double> y = multiply(A(), u.data(), threads);
   for (index_t i = 0; i < n(); ++i) {
     const double through = b[i] + static_cast<double>(roots[i]) * y[i];
     w[i] = static_cast<T>(-alpha_ / q_[i] * through * static_cast<double>(scale[i]));
@@ -262,14 +287,18 @@ void EntropyGradient<T>::gradient_by_rows(MatrixView<T> gradient, int threads,
 }
 
 template <class T>
-double EntropyGradient<T>::solve(const RationalFunction& log, MatrixView<T> gradient, int threads,
-                                 Control& control) {
+double EntropyGradient<T>::solve(const RationalFunction& log, double lowest, MatrixView<T> gradient,
+                                 int threads, Control& control) {
   require_room(bulk_, n() * n());
   require_room(W_, n() * n());
   require_room(room_, 2 * n() * n() * poles_together(log.poles, threads));
   fill_bulk(threads);
   const MatrixView<T> L{W_.data(), n(), n(), n()};
-  function_of_matrix<T>({bulk_.data(), n(), n(), n()}, log, L, room_.data(), threads, control);
+  const MatrixView<T> R =
+      function_of_matrix<T>({bulk_.data(), n(), n(), n()}, log, L, room_.data(), threads, control);
+  const double smallest =
+      smallest_eigenvalue({R.data, n(), n(), n()}, log.shifts[log.poles - 1], threads);
+  if (smallest < lowest) throw SolverError("an eigenvalue is below those that were expected");
 
   double at_inside = log.constant + log.linear * inside_;
   for (index_t k = 0; k < log.poles; ++k) at_inside += log.weights[k] / (inside_ + log.shifts[k]);

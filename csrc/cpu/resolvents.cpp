@@ -110,8 +110,8 @@ void start_row(MatrixView<const T> A, const RationalFunction& r, index_t i, T* r
 }  // namespace
 
 template <class T>
-void function_of_matrix(MatrixView<const T> A, const RationalFunction& r, MatrixView<T> out,
-                        T* room, int threads, Control& control) {
+MatrixView<T> function_of_matrix(MatrixView<const T> A, const RationalFunction& r,
+                                 MatrixView<T> out, T* room, int threads, Control& control) {
   const SingleThreadedBlas one_thread;
   const index_t n = A.rows;
   // Terms are added in the order of the poles, whatever the number of threads.
@@ -133,11 +133,12 @@ void function_of_matrix(MatrixView<const T> A, const RationalFunction& r, Matrix
       }
     });
   }
+  return inverse((r.poles - 1) % together);
 }
 
-#define EIGENTROPY_INSTANTIATE(T)                                                               \
-  template void function_of_matrix(MatrixView<const T>, const RationalFunction&, MatrixView<T>, \
-                                   T*, int, Control&);
+#define EIGENTROPY_INSTANTIATE(T)                                                         \
+  template MatrixView<T> function_of_matrix(MatrixView<const T>, const RationalFunction&, \
+                                            MatrixView<T>, T*, int, Control&);
 EIGENTROPY_INSTANTIATE(float)
 EIGENTROPY_INSTANTIATE(double)
 #undef EIGENTROPY_INSTANTIATE

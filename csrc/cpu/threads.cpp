@@ -226,6 +226,8 @@ struct Borrowing {
   std::exception_ptr failure{};
 };
 
+void run_alone(void (*function)(void*), void* data, unsigned, unsigned) { function(data); }
+
 }  // namespace
 
 void lend_threads(OpenMpParallel parallel) {
@@ -237,8 +239,9 @@ void lend_threads(OpenMpParallel parallel) {
 bool threads_are_lent() { return lent.load() != nullptr; }
 
 void borrow_threads(int threads, const std::function<void()>& work) {
-  const OpenMpParallel parallel = lent.load();
-  if (parallel == nullptr || threads <= 1 || borrowed != nullptr) return work();
+  OpenMpParallel parallel = lent.load();
+  if (parallel == nullptr || borrowed != nullptr) return work();
+  if (threads <= 1) parallel = run_alone;
   Borrowing borrowing{work};
   parallel(&Borrowing::take_part, &borrowing, static_cast<unsigned>(threads), 0);
   if (borrowing.failure) std::rethrow_exception(borrowing.failure);

@@ -60,7 +60,13 @@ class EntropyGradient:
     def matrices(self) -> tuple[_Floats, _Doubles, _Doubles]: ...
     def bulk_interval(self, steps: int, threads: int) -> tuple[float, float]: ...
     def solve(
-        self, constant: float, linear: float, shifts: _Doubles, weights: _Doubles, threads: int
+        self,
+        constant: float,
+        linear: float,
+        shifts: _Doubles,
+        weights: _Doubles,
+        lowest: float,
+        threads: int,
     ) -> tuple[float, _Floats]: ...
 
 def gram_columns(F: _Doubles, first: int) -> _Doubles: ...

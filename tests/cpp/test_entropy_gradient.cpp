@@ -30,8 +30,8 @@ Solved<T> solve(const Matrix<T>& Z, int threads, EntropyGradient<T>& batch) {
   const auto X = center_rows<T, T>(Z.input(), threads);
   batch.build(X, 4.0, 0.5, threads, control);
   Solved<T> found{0.0, std::vector<T>(static_cast<std::size_t>(X.n * X.d))};
-  found.nats =
-      batch.solve(function, MatrixView<T>{found.gradient.data(), X.n, X.d, X.d}, threads, control);
+  found.nats = batch.solve(function, -1.0, MatrixView<T>{found.gradient.data(), X.n, X.d, X.d},
+                           threads, control);
   return found;
 }
 

@@ -212,11 +212,19 @@ def _eigenvalues(
     """Eigenvalues alone, and the sum of the kernel; on the CPU the core's solver is the faster."""
     if kernel.G is not None:
         A = operator_of_kernel(kernel.G, settings.alpha).A
-        return torch.linalg.eigvalsh(A), float(kernel.G.sum(dtype=torch.float64))
+        return _eigvalsh(A), float(kernel.G.sum(dtype=torch.float64))
     Z = rows.resolve_neg().contiguous().numpy()
     name = str(rows.dtype).removeprefix("torch.")
     eigenvalues, _, _, kernel_sum = _core.spectrum(Z, kernel.sigma, settings.alpha, name)
     return torch.from_numpy(eigenvalues), kernel_sum
+
+
+def _eigvalsh(A: torch.Tensor) -> torch.Tensor:
+    try:
+        eigenvalues: torch.Tensor = torch.linalg.eigvalsh(A)
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # did not converge
+        eigenvalues = torch.linalg.eigvalsh(A.double()).to(A.dtype)
+    return eigenvalues
 
 
 def _eigenpairs(A: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

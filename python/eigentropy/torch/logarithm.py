@@ -15,6 +15,9 @@ from eigentropy.torch.resolvents import SLACK, SMALLEST_N, TOLERANCE, Approximat
 # Steps of Lanczos: each asks the GPU for some small operations, so one number of them serves all.
 LANCZOS_STEPS = 16
 
+# Steps that look for an eigenvalue which Lanczos has not seen.
+INVERSE_ITERATIONS = 3
+
 # Entries of the inverses that are computed at a time.
 ENTRIES_AT_A_TIME = 2**24
 
@@ -86,7 +89,7 @@ def _start(A: torch.Tensor) -> torch.Tensor:
 
 
 def _function(A: torch.Tensor, r: Approximation, upper: float) -> torch.Tensor | None:
-    """Log A by r, which is for A / upper; None where a shifted matrix is not positive definite."""
+    """Log A by r, which is for A / upper; None where an eigenvalue is outside of its interval."""
     L = A * (r.linear / upper)
     L.diagonal().add_(r.constant + math.log(upper))
     at_a_time = max(1, ENTRIES_AT_A_TIME // A.numel())
@@ -98,5 +101,21 @@ def _function(A: torch.Tensor, r: Approximation, upper: float) -> torch.Tensor |
         factors, failures = torch.linalg.cholesky_ex(shifted)
         if bool(failures.any()):
             return None
-        L.add_((weights[:, None, None] * torch.cholesky_inverse(factors)).sum(dim=0))
+        inverses = torch.cholesky_inverse(factors)
+        L.add_((weights[:, None, None] * inverses).sum(dim=0))
+    if _smallest_eigenvalue(inverses[-1], float(shifts[-1])) < upper / r.kappa:
+        return None
     return L
+
+
+def _smallest_eigenvalue(inverse: torch.Tensor, shift: float) -> float:
+    """Of a matrix of which (A + shift)^-1 is known, by inverse iteration: not below the true one.
+
+    It starts where the inverse is largest: an eigenvalue that is far below the others is of few
+    rows, since rows that are near each other make it.
+    """
+    q = torch.zeros_like(inverse[0])
+    q[inverse.diagonal().argmax()] = 1.0
+    for _ in range(INVERSE_ITERATIONS):
+        q = inverse @ (q / q.norm())
+    return 1.0 / float(q.norm()) - shift

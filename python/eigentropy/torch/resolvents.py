@@ -47,8 +47,12 @@ GRID = 4
 
 @dataclass(frozen=True)
 class Approximation:
-    """A rational function near log x on [1/kappa, 1], and its largest error there."""
+    """A rational function near log x on [1/kappa, 1], and its largest error there.
 
+    The shifts fall.
+    """
+
+    kappa: float
     constant: float
     linear: float
     shifts: Doubles
@@ -70,7 +74,7 @@ def approximation(kappa: float, poles: int) -> Approximation:
     coefficients = np.linalg.lstsq(_basis(x, shifts), np.log(x), rcond=None)[0]
     weights = coefficients[2:] * shifts
     error = float(np.abs(_basis(x, shifts) @ coefficients - np.log(x)).max())
-    return Approximation(coefficients[0], coefficients[1], shifts, weights, error)
+    return Approximation(kappa, coefficients[0], coefficients[1], shifts, weights, error)
 
 
 def _basis(x: Doubles, shifts: Doubles) -> Doubles:
@@ -92,7 +96,7 @@ def _nodes(kappa: float, count: int) -> Doubles:
 
 
 def _shifts(kappa: float, poles: int) -> Doubles:
-    r"""Where the poles are, without the sign.
+    r"""Where the poles are, without the sign, the one next to 0 last.
 
     Interpolation of :math:`\log x = \int_0^\infty (1/(1+s) - 1/(x+s))\,ds` in 2 N + 2 points x_i by
     a function of the module's form has as poles the nodes of Gauss quadrature with the weight
@@ -113,7 +117,7 @@ def _shifts(kappa: float, poles: int) -> Doubles:
     Q = np.stack(basis)
     roots = np.linalg.eigvalsh((Q * y) @ Q.T)
     shifts: Doubles = c * (1.0 + roots) / (1.0 - roots)
-    return shifts
+    return shifts[::-1].copy()
 
 
 def sufficient(lower: float, upper: float, tolerance: float) -> Approximation | None:
@@ -148,9 +152,10 @@ def solved(
         return None
     r, upper = found
     constant, linear = r.constant + math.log(upper), r.linear / upper
+    shifts, weights, lowest = r.shifts * upper, r.weights * upper, upper / r.kappa
     try:
-        nats, slope = core.solve(constant, linear, r.shifts * upper, r.weights * upper, threads)
-    except _core.SolverError:  # rounding has made the smallest eigenvalue negative
+        nats, slope = core.solve(constant, linear, shifts, weights, lowest, threads)
+    except _core.SolverError:  # there is an eigenvalue outside of the interval, or even below 0
         return None
     return nats, torch.from_numpy(slope)
 
