@@ -1,8 +1,8 @@
 """The core's loops on the threads that PyTorch has already.
 
 PyTorch's OpenMP threads spin for milliseconds after each of its operations, in the hope of a next
-one. Threads of the core's own would share the cores with them: on two cores that makes what is
-brief, such as a gradient in a training loop, take twice as long.
+one. Threads of the core's own would share the cores with them, and what is brief, such as a
+gradient in a training loop, would take much longer.
 """
 
 from __future__ import annotations
