@@ -309,8 +309,10 @@ def refusing(core, error):
 def test_the_core_of_the_cpu_keeps_its_own_exception(Z):
     """Two modules that know one C++ type: the plug-in's must not answer for the other."""
     eg.dse(Z, device="cuda")
+    core = _core.EntropyGradient("float64")
+    core.build(Z, 1.0, 0.5, 1)
     with pytest.raises(_core.SolverError, match="not positive definite"):
-        _core.function_of_matrix(-np.eye(70), 0.0, 0.0, np.array([0.5]), np.array([1.0]), 1)
+        core.solve(0.0, 0.0, np.array([-0.9]), np.array([1.0]), 0.0, 1)
 
 
 @pytest.fixture
