@@ -261,14 +261,22 @@ def test_importing_is_light():
 
 
 def test_exit_during_an_abandoned_solve_waits_for_it():
+    """The signal comes when the matrix is there, and LAPACK, which cannot be stopped, has begun."""
     result = run_script("""
         import os, signal, threading
         import numpy as np, eigentropy as eg
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
-        operator = eg.DiffusionOperator(np.random.default_rng(0).normal(size=(3500, 4)), sigma=2.0)
-        threading.Timer(0.8, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        timers = []
+
+        def report(done):
+            if done >= 0.19 and not timers:  # of 0.2
+                timers.append(threading.Timer(0.05, lambda: os.kill(os.getpid(), signal.SIGINT)))
+                timers[0].start()
+
+        Z = np.random.default_rng(0).normal(size=(3500, 4))
+        operator = eg.DiffusionOperator(Z, sigma=2.0, progress=report)
         try:
-            operator.diffusion_map(2)  # LAPACK, which cannot be stopped
+            operator.diffusion_map(2)
         except KeyboardInterrupt:
             print("interrupted")
     """)
