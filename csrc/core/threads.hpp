@@ -34,7 +34,7 @@ using OpenMpParallel = void (*)(void (*function)(void*), void* data, unsigned th
                                 unsigned flags);
 
 // Lends the threads of an OpenMP runtime that the process has already, such as PyTorch's; null
-// takes them back. They spin for milliseconds after each of their loops, and threads of our own
+// takes them back. They spin for a while after each of their loops, and threads of our own
 // that start meanwhile share the cores with them. A child of fork() has none of them, and borrows
 // none.
 void lend_threads(OpenMpParallel parallel);
@@ -43,8 +43,9 @@ bool threads_are_lent();
 // Calls work() on this thread; the loops that it begins here run on threads that are lent, if there
 // are any, at most `threads` with this one; of 1, on this thread alone. They come once, and wait
 // inside for one loop after the other: to enter and leave OpenMP's own loop each time is to wait
-// each time for the last of them, which takes milliseconds where something else has its core. They
-// are the threads of the one that calls PyTorch, and so must the caller be.
+// each time for the last of them, which takes long where something else has its core. OpenMP
+// has other threads for each thread that calls it: those that spin are of the one that calls
+// PyTorch.
 void borrow_threads(int threads, const std::function<void()>& work);
 
 // What the threads of a team have in common.

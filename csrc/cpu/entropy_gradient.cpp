@@ -33,18 +33,20 @@ double sum_of(const Buffer<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
 }
 
+template <class T>
+void normalize(const Buffer<T>& q) {
+  double squares = 0.0;
+  for (const T x : q) squares += static_cast<double>(x) * static_cast<double>(x);
+  for (T& x : q) x = static_cast<T>(static_cast<double>(x) / std::sqrt(squares));
+}
+
 // A unit vector that is always the same and leaves random states alone.
 template <class T>
 Buffer<T> random_unit_vector(index_t n) {
   std::mt19937 random(0);
   Buffer<T> q(n);
-  double squares = 0.0;
-  for (index_t i = 0; i < n; ++i) {
-    q[i] = static_cast<T>(static_cast<double>(random()) / 4294967296.0 - 0.5);
-    squares += static_cast<double>(q[i]) * static_cast<double>(q[i]);
-  }
-  for (index_t i = 0; i < n; ++i)
-    q[i] = static_cast<T>(static_cast<double>(q[i]) / std::sqrt(squares));
+  for (T& x : q) x = static_cast<T>(static_cast<double>(random()) / 4294967296.0 - 0.5);
+  normalize(q);
   return q;
 }
 
@@ -85,11 +87,9 @@ Buffer<T> start_vector(MatrixView<const T> A, int threads) {
   const auto [i, j] = nearest_rows(A, threads);
   if (i == j) return q;
   const T root = std::sqrt(T(0.5));
-  double squares = 0.0;
   q[i] += root;
   q[j] -= root;
-  for (const T x : q) squares += static_cast<double>(x) * static_cast<double>(x);
-  for (T& x : q) x = static_cast<T>(static_cast<double>(x) / std::sqrt(squares));
+  normalize(q);
   return q;
 }
 

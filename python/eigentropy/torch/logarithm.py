@@ -1,7 +1,4 @@
-"""The logarithm of an operator by PyTorch's operations: what the core does on the CPU, on a GPU.
-
-All eigenvectors of a matrix take a GPU many times as long as some inverses at once.
-"""
+"""The logarithm of an operator by PyTorch's operations: what the core does on the CPU, on a GPU."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ SMALLEST_N = 32
 # Absolute error of the logarithm. What float64 is for is below what a training step can see.
 TOLERANCE = {torch.float32: 2e-5, torch.float64: 1e-9}
 
-# An inverse is n^3 operations; so many of them take about half of the time of eigenvectors.
+# An inverse is n^3 operations: where it takes more of them, eigenvectors are taken.
 MAX_POLES = 8
 
 # Of so many rows on, matrices are compared with the memory that there is.

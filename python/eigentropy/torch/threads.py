@@ -1,6 +1,6 @@
 """The core's loops on the threads that PyTorch has already.
 
-PyTorch's OpenMP threads spin for milliseconds after each of its operations, in the hope of a next
+PyTorch's OpenMP threads spin for a while after each of its operations, in the hope of a next
 one. Threads of the core's own would share the cores with them, and what is brief, such as a
 gradient in a training loop, would take much longer.
 """
