@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 import eigentropy as eg
-from eigentropy.approach import PREFERENCE, SOON, Approach, estimate_cost, exact_cost
+from eigentropy._spectra.plan import PREFERENCE, SOON, Approach, estimate_cost, exact_cost
 from estimates import DTYPE, Data, estimated, products, rounded, timed
 from machine import describe
 

@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.datasets import load_digits, make_blobs
 
 import eigentropy as eg
-from eigentropy.bandwidth import MEDIAN_FACTOR
+from eigentropy._kernels.bandwidth import MEDIAN_FACTOR
 from machine import describe
 
 MULTIPLES = (0.1, 0.2, 0.35, 0.5, 1.0, 2.0)

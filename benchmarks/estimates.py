@@ -11,9 +11,9 @@ import numpy as np
 from sklearn.datasets import load_digits, make_blobs, make_swiss_roll
 
 import eigentropy as eg
-from eigentropy.estimation import kernel_operator
-from eigentropy.spectral_estimate import SpectralEstimate
-from eigentropy.stochastic import estimate
+from eigentropy._measures.estimation import kernel_operator
+from eigentropy._spectra.estimated import SpectralEstimate
+from eigentropy._spectra.stochastic import estimate
 
 DTYPE = "float32"
 

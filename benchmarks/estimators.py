@@ -34,7 +34,7 @@ import numpy as np
 
 from dependence import dependence
 from eigentropy import _core
-from eigentropy._memory import available
+from eigentropy._support.memory import available
 from eigentropy.studies.corruption import MINE_FULL, MINE_QUICK
 from estimates import rounded
 from estimator_peers import ESTIMATORS, labels_of

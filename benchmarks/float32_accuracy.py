@@ -20,8 +20,8 @@ import numpy as np
 from sklearn.datasets import load_digits, make_blobs, make_swiss_roll
 
 import eigentropy as eg
-from eigentropy._devices import HOST
-from eigentropy.precision import EPS, SINGLE_FROM, may_use_single, within
+from eigentropy._backends.devices import HOST
+from eigentropy._spectra.rounding import EPS, SINGLE_FROM, may_use_single, within
 from machine import describe
 
 SIZES = (30, 100, 300, 1000, 3000)

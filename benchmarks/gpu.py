@@ -2,7 +2,7 @@
 
     python benchmarks/gpu.py --output benchmarks/results/gpu.json
 
-Also prints what the costs in eigentropy.approach should be by this GPU.
+Also prints what the costs in eigentropy._spectra.plan should be by this GPU.
 
 Contenders take turns, A B A B; times are between CUDA events, medians over the rounds. torch uses
 full precision for products. Fails where the answers differ. What cannot run on a device, because it
@@ -191,7 +191,7 @@ def agreement(n: int) -> list[dict[str, Any]]:
 
 
 def measured_costs(device: Device, n: int, few: int, rounds: int) -> dict[str, float]:
-    """What `eigentropy.approach.GPU` should say by this device, whose unit is that of its products.
+    """What `plan.GPU` should say by this device, whose unit is that of its products.
 
     n rows for products, kernels and eigenvalues, `few` for what an estimate takes at the least.
     """

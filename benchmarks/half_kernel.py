@@ -4,8 +4,8 @@
 
 For each data set and t: the relative change of the exact S(t) when all G_ij are rounded to float16
 (degrees, tr A and |A|_F^2 being those of the exact G), that of an estimate with the same probes,
-and the bound that the estimate gives, by which eigentropy.half decides. NumPy does the rounding, on
-the CPU. Fails where a change that the rule allows is beyond its share of the tolerance.
+and the bound that the estimate gives, by which _spectra/half_precision.py decides. NumPy does the
+rounding, on the CPU. Fails where a change that the rule allows is beyond its share of the tolerance.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 
 import eigentropy as eg
-from eigentropy import half, reference
-from eigentropy.spectral_estimate import SpectralEstimate
-from eigentropy.stochastic import estimate
+from eigentropy import reference
+from eigentropy._spectra import half_precision
+from eigentropy._spectra.estimated import SpectralEstimate
+from eigentropy._spectra.stochastic import estimate
 from estimates import Data, data_sets, rounded
 from machine import describe
 
@@ -67,8 +68,8 @@ def measured(data: Data) -> dict[str, Any]:
     exact = [entropy(A, t) for t in TIMES]
     expected = estimate(A, TIMES[1:2], TOL)
     A.round()
-    found, width = estimate(A, TIMES[1:2], TOL), half.noise(A)
-    tried = half.may_be_tried(A)
+    found, width = estimate(A, TIMES[1:2], TOL), half_precision.noise(A)
+    tried = half_precision.may_be_tried(A)
     return {
         "data": data.name,
         "n": A.n,
@@ -79,7 +80,7 @@ def measured(data: Data) -> dict[str, Any]:
                 "exact": abs(entropy(A, t) / wanted - 1.0),
                 "estimate": abs(found.at(t).value / expected.at(t).value - 1.0),
                 "bound": found.blurred(t, width) / found.at(t).value,
-                "allowed": tried and half.is_good_enough(found, [t], width, TOL),
+                "allowed": tried and half_precision.is_good_enough(found, [t], width, TOL),
                 "from_tol": from_tol(found, t, width) if tried else None,
             }
             for t, wanted in zip(TIMES, exact, strict=True)
@@ -89,7 +90,10 @@ def measured(data: Data) -> dict[str, Any]:
 
 def from_tol(found: SpectralEstimate, t: float, width: float) -> float:
     """The smallest tolerance for which the rule allows half precision."""
-    return max(half.SMALLEST_TOL, found.blurred(t, width) / found.at(t).value / half.SHARE)
+    return max(
+        half_precision.SMALLEST_TOL,
+        found.blurred(t, width) / found.at(t).value / half_precision.SHARE,
+    )
 
 
 def faults(rows: list[dict[str, Any]]) -> list[str]:
@@ -99,7 +103,7 @@ def faults(rows: list[dict[str, Any]]) -> list[str]:
         for row in rows
         for t, entry in row["t"].items()
         for kind in ("exact", "estimate")
-        if entry["allowed"] and not entry[kind] <= half.SHARE * TOL
+        if entry["allowed"] and not entry[kind] <= half_precision.SHARE * TOL
     ]
 
 

@@ -24,9 +24,9 @@ from sklearn.datasets import load_digits, make_blobs, make_swiss_roll
 
 import eigentropy as eg
 from eigentropy import _core
-from eigentropy._devices import HOST
-from eigentropy.estimation import kernel_operator
-from eigentropy.lowrank import (
+from eigentropy._backends.devices import HOST
+from eigentropy._measures.estimation import kernel_operator
+from eigentropy._spectra.low_rank import (
     BLOCK,
     EPS,
     ROUNDING,

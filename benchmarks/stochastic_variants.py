@@ -23,9 +23,9 @@ import numpy as np
 
 import eigentropy as eg
 from eigentropy import _core
-from eigentropy.lanczos import BlockLanczos
-from eigentropy.quadrature import power_and_moment
-from eigentropy.stochastic import estimate
+from eigentropy._spectra.lanczos import BlockLanczos
+from eigentropy._spectra.quadrature import power_and_moment
+from eigentropy._spectra.stochastic import estimate
 from estimates import Data, data_sets
 from machine import describe
 

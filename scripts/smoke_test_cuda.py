@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import eigentropy as eg
-from eigentropy import _cuda
+from eigentropy._backends import plugin
 
 
 def expect(condition: bool, message: str) -> None:
@@ -26,7 +26,7 @@ def expect(condition: bool, message: str) -> None:
 
 def check_libraries() -> None:
     """NVIDIA's libraries are those of the wheels in this environment."""
-    module = _cuda.imported()
+    module = plugin.imported()
     expect(not module.emulated, "this is the build for the emulated device")
     maps = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
     paths = {Path(line.split(maxsplit=5)[5]) for line in maps if "/libcu" in line}
@@ -48,7 +48,7 @@ def main() -> None:
         print(f"smoke test passed as far as it goes without a GPU: {message}")
         return
     expect(math.isclose(entropy, 2.0, abs_tol=1e-9), f"entropy of 4 far clusters is {entropy}")
-    print(f"smoke test passed on {_cuda.devices()[0]['name']}")
+    print(f"smoke test passed on {plugin.devices()[0]['name']}")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import pytest
 
 import device_arrays
 from data_sets import DATA_SETS
-from eigentropy import _cuda
+from eigentropy._backends import plugin
 
 # The same examples in every run, so that a run tells about the change and nothing else;
 # HYPOTHESIS_PROFILE=search looks for new ones.
@@ -108,7 +108,7 @@ def fake_core(monkeypatch):
 
 def install(package, monkeypatch):
     monkeypatch.setitem(sys.modules, device_arrays.PACKAGE, package)
-    monkeypatch.setattr(_cuda, "_core", None)
-    monkeypatch.setattr(_cuda, "_process", 0)
-    monkeypatch.setattr(_cuda, "_devices", [])
+    monkeypatch.setattr(plugin, "_core", None)
+    monkeypatch.setattr(plugin, "_process", 0)
+    monkeypatch.setattr(plugin, "_devices", [])
     return package._core

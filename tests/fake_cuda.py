@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from eigentropy import reference
-from eigentropy._lifetime import version
+from eigentropy._support.lifetime import version
 
 ITEM_SIZES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import studies as tables
-from eigentropy.bandwidth import RULES as BANDWIDTH_RULES
+from eigentropy._kernels.bandwidth import RULES as BANDWIDTH_RULES
 from eigentropy.studies import bandwidth, criteria, sets
 from eigentropy.studies.criteria import RULES
 from eigentropy.studies.kernels import KERNELS

@@ -17,15 +17,17 @@ from typer.testing import CliRunner
 
 import eigentropy as eg
 from data_sets import separated_blobs
-from eigentropy import cli, groups, tracking
-from eigentropy._figure import axis_of
-from eigentropy.measuring import Settings
+from eigentropy._kernels import groups
+from eigentropy._measures.measurement import Settings
+from eigentropy.cli import commands
+from eigentropy.io import snapshots as tracking
+from eigentropy.io.figure import axis_of
 
 HEAVY = ("torch", "sklearn", "scipy", "matplotlib", "pyarrow", "pandas", "safetensors", "zarr")
 
 
 def invoke(*args):
-    return CliRunner().invoke(cli.app, [str(arg) for arg in args])
+    return CliRunner().invoke(commands.app, [str(arg) for arg in args])
 
 
 def succeed(*args):
@@ -311,7 +313,7 @@ def test_errors_of_the_library_have_their_exit_codes(here, monkeypatch, error, c
     def broken(*_, **__):
         raise error
 
-    monkeypatch.setattr(cli, "measure", broken)
+    monkeypatch.setattr(commands, "measure", broken)
     assert fail("measure", "z.npy", code=code) == line
 
 
@@ -576,12 +578,12 @@ def test_a_plain_terminal_can_show_the_table(here):
 def test_heavy_libraries_are_not_imported_for_npy(here):
     script = f"""
         import sys
-        from eigentropy import cli
+        from eigentropy.cli import commands
         heavy = set({HEAVY}) & set(sys.modules)
         assert not heavy, f"at start-up: {{heavy}}"
         sys.argv = ["eigentropy", "measure", "z.npy", "--labels", "y.npy", "--json"]
         try:
-            cli.main()
+            commands.main()
         except SystemExit as end:
             assert not end.code, end.code
         heavy = set({HEAVY}) & set(sys.modules)
@@ -596,12 +598,12 @@ def test_ctrl_c_ends_the_process_with_130(here):
     np.save("z.npy", np.random.default_rng(0).normal(size=(600, 4)))
     script = """
         import os, signal, sys, threading
-        from eigentropy import cli
+        from eigentropy.cli import commands
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
         sys.argv = ["eigentropy", "measure", "z.npy", "--labels", "labels.npy",
                     "--n-null", "20000"]
         threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
-        cli.main()
+        commands.main()
     """
     result = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)],

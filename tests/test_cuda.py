@@ -13,10 +13,13 @@ import pytest
 import eigentropy as eg
 from data_sets import separated_blobs
 from device_arrays import Foreign, OnAnotherDevice, on_host
-from eigentropy import _core, _cuda, approach, estimation, half, reference, stochastic
-from eigentropy.approach import Approach
+from eigentropy import _core, reference
+from eigentropy._backends import plugin
+from eigentropy._measures import estimation
+from eigentropy._measures.measurement import Settings, measure
+from eigentropy._spectra import half_precision, plan, stochastic
+from eigentropy._spectra.plan import Approach
 from eigentropy.compat import dse_dsmi
-from eigentropy.measuring import Settings, measure
 
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
 DTYPES = list(TOLERANCE)
@@ -175,9 +178,9 @@ def test_auto_computes_in_float32_and_estimates_as_on_the_cpu(rng, monkeypatch):
     found, expected = eg.dse(Z, device="cuda", sigma=1.0), eg.dse(Z, sigma=1.0)
     assert found.dtype == expected.dtype == "float32"
     assert abs(float(found) - float(expected)) <= found.error_bound + expected.error_bound
-    cheap = approach.Costs(entry=0.0, eigenvalues=1.0, start=0.0, soon=0.0, kept=1.0)
-    monkeypatch.setattr(approach, "GPU", cheap)
-    monkeypatch.setattr(approach, "PREFERENCE", 0.0)
+    cheap = plan.Costs(entry=0.0, eigenvalues=1.0, start=0.0, soon=0.0, kept=1.0)
+    monkeypatch.setattr(plan, "GPU", cheap)
+    monkeypatch.setattr(plan, "PREFERENCE", 0.0)
     monkeypatch.setattr(estimation, "SMOOTH_TRACE", 1e9)
     found = eg.dse(Z, device="cuda", sigma=1.0)
     assert found.method == "stochastic"  # for smooth kernels, too: there is no lowrank
@@ -382,7 +385,7 @@ def test_an_earlier_error_of_the_device_is_passed_on(cuda_core, large):
         eg.dse(operator.rows, sigma=1.0)
     assert caught.value.code == 700
     assert isinstance(caught.value, RuntimeError)
-    assert _cuda.plugin_errors() == (cuda_core.DeviceError,)
+    assert plugin.plugin_errors() == (cuda_core.DeviceError,)
     assert operator.entropy().method == "exact"
 
 
@@ -473,7 +476,7 @@ def only_room_for_halves(monkeypatch):
 
     Of the matrix only: with less memory there is less of a basis, too, and other results.
     """
-    monkeypatch.setattr(approach, "fits", lambda n, dtype, device: dtype == "float16")
+    monkeypatch.setattr(plan, "fits", lambda n, dtype, device: dtype == "float16")
 
 
 def watched_calls(core, monkeypatch):
@@ -526,15 +529,15 @@ def test_half_precision_is_given_up_where_it_counts(cuda_core, monkeypatch):
     Z = pytest.importorskip("sklearn.datasets").make_swiss_roll(500, random_state=2)[0]
     options = {"method": "stochastic", "sigma": 10.0}
     expected = eg.dse(Z, **options)
-    assert eg.DiffusionOperator(Z, sigma=10.0).trace() < half.SMALLEST_TRACE
+    assert eg.DiffusionOperator(Z, sigma=10.0).trace() < half_precision.SMALLEST_TRACE
     only_room_for_halves(monkeypatch)
     made = watched_calls(cuda_core, monkeypatch)
     same(eg.dse(Z, device="cuda", **options), expected, "float32")
     assert made == ["matrix-free"]
-    monkeypatch.setattr(half, "SMALLEST_TRACE", 0.0)
+    monkeypatch.setattr(half_precision, "SMALLEST_TRACE", 0.0)
     same(eg.dse(Z, device="cuda", **options), expected, "float32")
     assert made == ["matrix-free", "matrix-free", "half", "matrix-free"]
-    monkeypatch.setattr(half, "SHARE", 1e9)
+    monkeypatch.setattr(half_precision, "SHARE", 1e9)
     wrong = eg.dse(Z, device="cuda", **options)
     assert abs(float(wrong) / float(expected) - 1) > 5e-4  # so it had to be given up
 
@@ -557,7 +560,7 @@ def test_the_information_of_groups_in_half_precision_is_that_of_the_cpu(
     [
         (1e-3, None, 6.0, True),
         (1e-3, "float32", 6.0, True),
-        (half.SMALLEST_TOL / 2, None, 6.0, False),  # too much for this tolerance
+        (half_precision.SMALLEST_TOL / 2, None, 6.0, False),  # too much for this tolerance
         (1e-3, "float64", 6.0, False),
         (1e-3, None, 3.9, False),  # not even that fits
         (1e-3, None, 8.1, False),  # float32 fits

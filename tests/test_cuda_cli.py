@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import eigentropy as eg
 from device_arrays import PACKAGE
-from eigentropy.cli import app
+from eigentropy.cli.commands import app
 
 
 def invoke(*arguments):

@@ -13,7 +13,7 @@ import pytest
 
 import eigentropy as eg
 from device_arrays import PACKAGE, Foreign
-from eigentropy import _cuda
+from eigentropy._backends import plugin
 
 Z = np.random.default_rng(0).normal(size=(20, 3))
 
@@ -31,7 +31,7 @@ def importing(monkeypatch, fake_core):
             return package
         return plain(name, *arguments)
 
-    monkeypatch.setattr(_cuda.importlib, "import_module", import_module)
+    monkeypatch.setattr(plugin.importlib, "import_module", import_module)
     return errors
 
 

@@ -216,9 +216,9 @@ def test_bad_matrices_are_named(A, error, message):
 
 
 def test_a_copy_that_does_not_fit_is_refused_before_it_is_made(monkeypatch):
-    from eigentropy import _memory
+    from eigentropy._support import memory
 
-    monkeypatch.setattr(_memory, "available", lambda: 8.0 * 1500 * 1000)
+    monkeypatch.setattr(memory, "available", lambda: 8.0 * 1500 * 1000)
     A = np.eye(1500)
     with pytest.raises(MemoryError, match=r"1500 x 1500 matrix.*overwrite=True"):
         eg.eigvalsh(A)

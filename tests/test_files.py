@@ -18,8 +18,8 @@ import torch
 import zarr
 from safetensors.torch import save_file
 
-from eigentropy import files
-from eigentropy.files import FileError, read_labels, read_matrix, read_sample, read_variable
+from eigentropy.io import files
+from eigentropy.io.files import FileError, read_labels, read_matrix, read_sample, read_variable
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from sklearn.metrics import adjusted_rand_score
 
 import eigentropy as eg
 from data_sets import separated_blobs
-from eigentropy.groups import group_codes
+from eigentropy._kernels.groups import group_codes
 
 N = 6
 

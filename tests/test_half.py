@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from data_sets import DATA_SETS
-from eigentropy import DiffusionOperator, half, reference
-from eigentropy.stochastic import estimate
+from eigentropy import DiffusionOperator, reference
+from eigentropy._spectra import half_precision
+from eigentropy._spectra.stochastic import estimate
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::eigentropy.SaturationWarning"),
@@ -58,14 +59,16 @@ def test_what_is_allowed_leaves_the_tolerance_of_every_data_set(rng, name, sigma
     Z = DATA_SETS[name](rng)[:900]
     A, found, expected = pair(Z, DiffusionOperator(Z, sigma=sigma).sigma)
     for t in TIMES:
-        if half.may_be_tried(A) and half.is_good_enough(found, [t], half.noise(A), TOL):
+        if half_precision.may_be_tried(A) and half_precision.is_good_enough(
+            found, [t], half_precision.noise(A), TOL
+        ):
             assert changes(found, expected, t) < 0.1 * TOL
 
 
 def test_a_rough_kernel_is_allowed(rng):
     A, found, expected = pair(rng.normal(size=(500, 20)), 2.5)
-    assert half.may_be_tried(A)
-    assert half.is_good_enough(found, [1.0], half.noise(A), TOL)
+    assert half_precision.may_be_tried(A)
+    assert half_precision.is_good_enough(found, [1.0], half_precision.noise(A), TOL)
     assert changes(found, expected, 1.0) < 1e-5
 
 
@@ -74,9 +77,9 @@ def test_a_smooth_kernel_is_refused_and_rightly(rng):
     Z = pytest.importorskip("sklearn.datasets").make_swiss_roll(500, random_state=2)[0]
     A, found, expected = pair(Z, 10.0)
     assert changes(found, expected, 1.0) > TOL
-    assert not half.may_be_tried(A)
-    assert not half.is_good_enough(found, [1.0], half.noise(A), TOL)
-    assert found.blurred(1.0, half.noise(A)) > changes(found, expected, 1.0)
+    assert not half_precision.may_be_tried(A)
+    assert not half_precision.is_good_enough(found, [1.0], half_precision.noise(A), TOL)
+    assert found.blurred(1.0, half_precision.noise(A)) > changes(found, expected, 1.0)
 
 
 def test_the_noise_is_that_of_rounding(rng):
@@ -85,7 +88,7 @@ def test_the_noise_is_that_of_rounding(rng):
     rounded = exact.G.astype(np.float16).astype(np.float64)
     E = exact.scaling[:, None] * (rounded - exact.G) * exact.scaling
     measured = np.sqrt((np.linalg.eigvalsh(E) ** 2).mean())
-    assert half.noise(exact) == pytest.approx(measured, rel=0.05)
+    assert half_precision.noise(exact) == pytest.approx(measured, rel=0.05)
     assert np.abs(np.linalg.eigvalsh(E)).max() == pytest.approx(2 * measured, rel=0.1)
 
 
@@ -93,11 +96,11 @@ def test_numbers_that_half_precision_cannot_have():
     """Of G below 2^-25 nothing is left, and below 2^-14 an error of 2^-25 at most."""
     G = np.geomspace(1e-12, 1.0, 100_001)
     error = np.abs(G.astype(np.float16).astype(np.float64) - G)
-    assert (error <= np.maximum(half.LARGEST_ERROR * G, 2.0**-25)).all()
+    assert (error <= np.maximum(half_precision.LARGEST_ERROR * G, 2.0**-25)).all()
     assert (G.astype(np.float16)[G < 2.0**-25] == 0).all()
     assert np.float16(1.0) == 1.0
     relative = (error / G)[G > 2.0**-14]
-    assert np.sqrt((relative**2).mean()) == pytest.approx(half.ROOT_MEAN_SQUARE, rel=0.01)
+    assert np.sqrt((relative**2).mean()) == pytest.approx(half_precision.ROOT_MEAN_SQUARE, rel=0.01)
 
 
 def test_no_noise_changes_nothing(rng):

@@ -12,7 +12,9 @@ from sklearn.datasets import load_digits
 
 import eigentropy as eg
 from data_sets import separated_blobs
-from eigentropy import _core, information, operator, reference
+from eigentropy import _core, reference
+from eigentropy._kernels import diffusion
+from eigentropy._measures import information
 
 
 @pytest.fixture
@@ -67,7 +69,7 @@ def test_adjusted_is_matched_over_what_h_of_y_allows(data):
 def test_adjusted_needs_one_entropy_more(data, monkeypatch):
     result = eg.dsmi(*data)
     calls, entropy = [], information.spectral_entropy
-    for module in (information, operator):
+    for module in (information, diffusion):
         monkeypatch.setattr(
             module, "spectral_entropy", lambda *a, **o: calls.append(len(a[0])) or entropy(*a, **o)
         )
@@ -201,10 +203,10 @@ def test_an_operator_lends_its_settings_and_its_spectrum(data, monkeypatch):
     operator = eg.DiffusionOperator(Z, sigma=1.3, alpha=0.0)
     operator.entropy()
     monkeypatch.setattr(_core, "spectrum", None)  # a second solve of all rows would fail
-    result = eg.dsmi(operator, labels)
+    result = eg.dsmi(diffusion, labels)
     assert (float(result), result.adjusted) == (float(expected), adjusted)
     with pytest.raises(ValueError, match="those of the DiffusionOperator: leave them out"):
-        eg.dsmi(operator, labels, sigma=2.0)
+        eg.dsmi(diffusion, labels, sigma=2.0)
 
 
 def test_clusters_are_reusable(rng):

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 import eigentropy as eg
-from eigentropy import _core, _memory, reference
-from eigentropy._devices import HOST
+from eigentropy import _core, reference
+from eigentropy._backends.devices import HOST
+from eigentropy._support import memory
 
 BLOCK = _core.widest_block
 LABELS = np.arange(60) % 3
@@ -93,7 +94,7 @@ def test_a_row_with_nan_in_a_mapped_file_is_named(mapped, rng):
 
 
 def test_required_memory_does_not_grow_with_the_dimension(monkeypatch):
-    monkeypatch.setattr(_memory, "available", lambda: 8.0 * 300 * (300 + BLOCK))
+    monkeypatch.setattr(memory, "available", lambda: 8.0 * 300 * (300 + BLOCK))
     Z = np.broadcast_to(np.arange(300.0)[:, None], (300, 5_000_000))
     operator = eg.DiffusionOperator(Z[:, :BLOCK], sigma=1e3)
     assert len(operator.eigenvalues()) == 300
@@ -121,7 +122,7 @@ def test_the_reach_of_long_rows_is_found_without_a_copy_of_them(rng):
 MEASURED = """
     import os, sys, threading
     import numpy as np, eigentropy as eg
-    from eigentropy import cli  # what it imports is not what is measured
+    from eigentropy.cli import commands  # what it imports is not what is measured
 
     def anonymous():
         with open("/proc/self/status") as status:

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits, make_blobs, make_swiss_roll
 
 import eigentropy as eg
-from eigentropy import _core, _memory, lowrank, reference
-from eigentropy.lowrank import (
+from eigentropy import _core, reference
+from eigentropy._spectra import low_rank
+from eigentropy._spectra.low_rank import (
     ROUNDING,
     PartialCholesky,
     entropy_interval,
@@ -23,6 +24,7 @@ from eigentropy.lowrank import (
     predicted_rank,
     reject,
 )
+from eigentropy._support import memory
 
 N = 700
 CASES = {
@@ -282,7 +284,7 @@ def test_isolated_points_need_no_rank_since_the_trace_tells():
     """All eigenvalues are at most 1 and add up to n."""
     found = spectrum_of(1e4 * np.arange(500.0)[:, None], 1.0)
     assert found.converged
-    assert found.rank <= lowrank.BLOCK
+    assert found.rank <= low_rank.BLOCK
     assert found.entropy()[0] == pytest.approx(math.log2(500), abs=1e-8)
 
 
@@ -329,7 +331,7 @@ def test_a_probe_tells_a_smooth_kernel_from_one_that_is_not(rng):
 def test_it_gives_up_early_where_it_will_not_converge(rng):
     found = spectrum_of(rng.normal(size=(600, 30)), 4.0, give_up=True)
     assert not found.converged
-    assert found.rank <= 2 * lowrank.BLOCK
+    assert found.rank <= 2 * low_rank.BLOCK
     assert spectrum_of(make_swiss_roll(N, random_state=2)[0], 10.0, give_up=True).converged
 
 
@@ -399,7 +401,7 @@ def test_an_exception_of_the_progress_callback_comes_through(rng):
 def test_a_factor_that_does_not_fit_is_refused_before_it_is_allocated(rng, monkeypatch):
     Z = rng.normal(size=(300, 2))
     scaling = operator_scaling(Z, 1.0, 0.5)
-    monkeypatch.setattr(_memory, "available", lambda: 8.0 * 300 * 300)
+    monkeypatch.setattr(memory, "available", lambda: 8.0 * 300 * 300)
     with pytest.raises(MemoryError, match=r"rank 150 of 300 rows needs.*smaller max_rank.*stochas"):
         low_rank_spectrum(Z, 1.0, scaling, 1e-3, max_rank=150)
     assert low_rank_spectrum(Z, 0.05, scaling, 1e-9).rank == 150

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 import eigentropy as eg
-from eigentropy import _memory, approach, estimation
-from eigentropy.approach import Approach, estimate_cost, exact_cost
+from eigentropy._measures import estimation
+from eigentropy._spectra import plan
+from eigentropy._spectra.plan import Approach, estimate_cost, exact_cost
+from eigentropy._support import memory
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +33,9 @@ def roll():
 @pytest.fixture
 def eager(monkeypatch):
     """`auto` looks for something faster than all eigenvalues as soon as there are 256 rows."""
-    monkeypatch.setattr(approach, "SOON", 0.0)
-    monkeypatch.setattr(approach, "START", 0.0)
-    monkeypatch.setattr(approach, "PREFERENCE", 0.0)
+    monkeypatch.setattr(plan, "SOON", 0.0)
+    monkeypatch.setattr(plan, "START", 0.0)
+    monkeypatch.setattr(plan, "PREFERENCE", 0.0)
 
 
 # Results
@@ -207,13 +209,13 @@ def test_auto_takes_a_factor_of_low_rank_where_the_kernel_is_smooth(roll, eager,
 
 
 def test_auto_is_exact_where_the_probes_do_not_do(roll, eager, monkeypatch):
-    monkeypatch.setattr("eigentropy.stochastic.MAX_PROBES", 1)
+    monkeypatch.setattr("eigentropy._spectra.stochastic.MAX_PROBES", 1)
     result = eg.dse(roll, sigma=1.0, tol=2e-5)
     assert result.method == "exact"
 
 
 def test_auto_estimates_what_does_not_fit(gaussian, monkeypatch):
-    monkeypatch.setattr(_memory, "available", lambda: 4e6)
+    monkeypatch.setattr(memory, "available", lambda: 4e6)
     assert eg.dse(gaussian).method == "stochastic"
     with pytest.raises(MemoryError, match="method='stochastic' or 'auto'"):
         eg.dse(gaussian, method="exact", sigma=3.0)
@@ -221,7 +223,7 @@ def test_auto_estimates_what_does_not_fit(gaussian, monkeypatch):
 
 def test_without_the_matrix_the_estimate_is_the_same(gaussian, monkeypatch):
     explicit = eg.dse(gaussian, method="stochastic")
-    monkeypatch.setattr(approach, "MATRIX_SHARE", 0.0)
+    monkeypatch.setattr(plan, "MATRIX_SHARE", 0.0)
     assert float(eg.dse(gaussian, method="stochastic")) == pytest.approx(float(explicit), rel=1e-5)
 
 
@@ -233,7 +235,7 @@ def test_costs_grow_as_they_should():
 
 
 def test_the_rule_prefers_what_is_faster_by_far(monkeypatch):
-    monkeypatch.setattr(_memory, "available", lambda: 1e12)
+    monkeypatch.setattr(memory, "available", lambda: 1e12)
     rule = Approach()
     assert not rule.estimates(3000, 512, 0.5)
     assert rule.estimates(10000, 512, 0.5)

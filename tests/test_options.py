@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import eigentropy as eg
-from eigentropy import _memory
+from eigentropy._support import memory
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_numpy_and_torch_scalars_are_numbers(Z):
 
 @pytest.mark.parametrize("measure", [eg.dse, dsmi])
 def test_a_matrix_that_cannot_fit_is_refused_before_it_is_allocated(Z, measure, monkeypatch):
-    monkeypatch.setattr(_memory, "available", lambda: 1000.0)
+    monkeypatch.setattr(memory, "available", lambda: 1000.0)
     message = r"matrix in float64 needs .* bytes.*1000 bytes.*stochastic"
     with pytest.raises(MemoryError, match=message):
         measure(Z)
@@ -105,7 +105,7 @@ def test_a_matrix_that_cannot_fit_is_refused_before_it_is_allocated(Z, measure, 
 def test_a_matrix_whose_offsets_pass_32_bits_is_refused_with_all_its_bytes(monkeypatch):
     """50 000 rows of 4: the matrix and the solver's 300 columns beside it, of 8 bytes an entry."""
     Z = np.broadcast_to(np.arange(4.0), (50_000, 4))
-    monkeypatch.setattr(_memory, "available", lambda: 16.0 * 2**30)
+    monkeypatch.setattr(memory, "available", lambda: 16.0 * 2**30)
     message = (
         r"the 50000 x 50000 matrix in float64 needs 18\.7 GiB \(20120000000 bytes\) and "
         r"16\.0 GiB \(17179869184 bytes\) are available; use method='stochastic'"
@@ -121,7 +121,7 @@ def test_a_huge_view_is_refused_at_once():
 
 
 def test_available_memory_is_plausible():
-    assert 2**20 < _memory.available() < 2**50
+    assert 2**20 < memory.available() < 2**50
 
 
 @pytest.mark.parametrize("measure", [eg.dse, dsmi])

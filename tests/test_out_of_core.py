@@ -23,9 +23,13 @@ from threadpoolctl import threadpool_limits
 from typer.testing import CliRunner
 
 import eigentropy as eg
-from eigentropy import _memory, _temporary, approach, cli, estimation, files
-from eigentropy._arrays import as_matrix
-from eigentropy.files import FileError
+from eigentropy._backends.arrays import as_matrix
+from eigentropy._measures import estimation
+from eigentropy._spectra import plan
+from eigentropy._support import mapped_files, memory
+from eigentropy.cli import commands
+from eigentropy.io import files
+from eigentropy.io.files import FileError
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -41,13 +45,13 @@ def temporary(tmp_path, monkeypatch):
     directory = tmp_path / "temporary"
     directory.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(directory))
-    monkeypatch.setattr(_temporary, "fits_in_memory", lambda size: False)
-    monkeypatch.setattr(_temporary, "COPIED_AT_A_TIME", 1000)
-    monkeypatch.setattr("eigentropy._arrays.fits_in_memory", lambda size: False)
+    monkeypatch.setattr(mapped_files, "fits_in_memory", lambda size: False)
+    monkeypatch.setattr(mapped_files, "COPIED_AT_A_TIME", 1000)
+    monkeypatch.setattr("eigentropy._backends.arrays.fits_in_memory", lambda size: False)
     return directory
 
 
-def mapped_files(directory):
+def files_mapped_in(directory):
     """How many files of the directory this process has mapped, those without a name too."""
     lines = Path("/proc/self/maps").read_text().splitlines()
     return len({line.split()[4] for line in lines if str(directory) in line})
@@ -75,9 +79,9 @@ def Z(rng):
 )
 def test_regions_are_whole_chunks_and_cover_an_array_once(shape, chunks, at_most):
     chunks = chunks[: len(shape)]
-    steps = _temporary._steps(shape, chunks, at_most)
+    steps = mapped_files._steps(shape, chunks, at_most)
     counts = np.zeros(shape, dtype=int)
-    for _, region in _temporary._regions(shape, steps):
+    for _, region in mapped_files._regions(shape, steps):
         counts[region] += 1
         one_chunk = math.prod(min(c, n) for c, n in zip(chunks, shape, strict=True))
         assert counts[region].size <= max(at_most, one_chunk)
@@ -176,11 +180,11 @@ def test_the_temporary_file_has_no_name_and_ends_with_the_array(temporary, Z):
     matrix = as_matrix(zarr_array(Z, chunks=(7, 12)))
     view = matrix[3:, ::2]
     del matrix
-    assert mapped_files(temporary) == 1
+    assert files_mapped_in(temporary) == 1
     np.testing.assert_array_equal(view, Z[3:, ::2])
     del view
     gc.collect()
-    assert mapped_files(temporary) == 0
+    assert files_mapped_in(temporary) == 0
     assert list(temporary.iterdir()) == []
 
 
@@ -192,24 +196,24 @@ def test_an_interrupted_copy_leaves_nothing(temporary, Z, error):
 
         def __getitem__(self, region):
             self.blocks += 1
-            assert mapped_files(temporary) == 1
+            assert files_mapped_in(temporary) == 1
             if self.blocks == 3:
                 raise error
             return Z[region]
 
     source = Failing()
     with pytest.raises(error):
-        _temporary.mapped_copy(source, "f8", (7, 12), "Z")
+        mapped_files.mapped_copy(source, "f8", (7, 12), "Z")
     assert source.blocks == 3
     gc.collect()
-    assert mapped_files(temporary) == 0
+    assert files_mapped_in(temporary) == 0
     assert list(temporary.iterdir()) == []
 
 
 def test_a_temporary_directory_without_room_is_named_with_the_bytes(temporary, monkeypatch, Z):
     array = zarr_array(Z.astype("f4"))
     usage = shutil_usage(free=2000)
-    monkeypatch.setattr(_temporary.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(mapped_files.shutil, "disk_usage", lambda path: usage)
     with pytest.raises(MemoryError) as caught:
         as_matrix(array)
     for part in (str(temporary), "(2880 bytes)", "(2000 bytes)", "TMPDIR"):
@@ -224,15 +228,15 @@ def test_a_disk_that_fills_up_is_an_error_before_anything_is_copied(temporary, m
     def full(descriptor, offset, size):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_temporary.os, "posix_fallocate", full)
+    monkeypatch.setattr(mapped_files.os, "posix_fallocate", full)
     with pytest.raises(MemoryError, match=r"5760 bytes .* No space left on device; set TMPDIR"):
         as_matrix(zarr_array(Z))
     assert list(temporary.iterdir()) == []
 
 
 def test_a_temporary_directory_in_memory_counts_as_memory(temporary, monkeypatch, Z):
-    monkeypatch.setattr(_temporary, "_is_in_memory", lambda directory: True)
-    monkeypatch.setattr(_memory, "available", lambda: 8000.0)
+    monkeypatch.setattr(mapped_files, "_is_in_memory", lambda directory: True)
+    monkeypatch.setattr(memory, "available", lambda: 8000.0)
     with pytest.raises(MemoryError, match=r"in memory \(tmpfs\), .* \(2000 bytes\) are available"):
         as_matrix(zarr_array(Z))
 
@@ -251,7 +255,7 @@ def test_progress_of_a_copy_rises_to_1(temporary, Z):
 def test_estimates_do_not_depend_on_how_many_rows_are_in_memory(monkeypatch, rng):
     Z = rng.normal(size=(900, 6)) + 4 * rng.normal(size=(2, 6))[np.arange(900) % 2]
     options = {"method": "stochastic", "tol": 1e-2}
-    monkeypatch.setattr(approach, "MATRIX_SHARE", 0.0)  # no matrix is kept
+    monkeypatch.setattr(plan, "MATRIX_SHARE", 0.0)  # no matrix is kept
     results = []
     for share in (1.0, 0.0):  # of one tile at least
         monkeypatch.setattr(estimation, "ROWS_SHARE", share)
@@ -269,7 +273,7 @@ def test_estimates_do_not_depend_on_how_many_rows_are_in_memory(monkeypatch, rng
 MEASURED = """
     import sys, threading
     import numpy as np, eigentropy as eg, zarr
-    from eigentropy import _memory, _temporary
+    from eigentropy._support import memory, mapped_files
 
     def anonymous():
         with open("/proc/self/status") as status:
@@ -295,9 +299,9 @@ MEASURED = """
     is_zarr = path.endswith(".zarr")
     Z = zarr.open_array(path, mode="r") if is_zarr else np.load(path, mmap_mode="r")
     few = np.asarray(Z[:, :10])
-    _memory.available = lambda: 2e7
-    _temporary.COPIED_AT_A_TIME = 2**20
-    sys.modules["eigentropy.bandwidth"].SAMPLE_ROWS = 300
+    memory.available = lambda: 2e7
+    mapped_files.COPIED_AT_A_TIME = 2**20
+    sys.modules["eigentropy._kernels.bandwidth"].SAMPLE_ROWS = 300
     _, beside = peak_of(lambda: eg.dse(few, method="stochastic", tol=1e-2))
     entropy, peak = peak_of(lambda: eg.dse(Z, method="stochastic", tol=1e-2))
     print(peak - beside, float(entropy), entropy.method)
@@ -316,7 +320,7 @@ def large_rows():
 @pytest.fixture(scope="module")
 def large_entropy(large_rows):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys.modules["eigentropy.bandwidth"], "SAMPLE_ROWS", 300)
+        patch.setattr(sys.modules["eigentropy._kernels.bandwidth"], "SAMPLE_ROWS", 300)
         sigma = eg.bandwidth(large_rows)
     return float(eg.dse(large_rows, method="stochastic", sigma=sigma, tol=1e-2))
 
@@ -345,7 +349,7 @@ def test_the_rows_of_an_estimate_are_not_loaded(tmp_path, large_rows, large_entr
 def test_the_command_line_reads_a_zarr_directory(tmp_path, Z):
     zarr_array(Z, tmp_path / "z.zarr", chunks=(7, 12))
     arguments = ["measure", str(tmp_path / "z.zarr"), "--json"]
-    result = CliRunner().invoke(cli.app, arguments)
+    result = CliRunner().invoke(commands.app, arguments)
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout)["dse"][0]["value"] == float(eg.dse(Z))
 

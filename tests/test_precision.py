@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from sklearn.datasets import make_swiss_roll
 
 import eigentropy as eg
-from eigentropy import _core, _memory, precision, reference
-from eigentropy._devices import HOST
+from eigentropy import _core, reference
+from eigentropy._backends.devices import HOST
+from eigentropy._spectra import rounding
+from eigentropy._spectra.rounding import EPS, entropy_error, entropy_range, may_use_single
+from eigentropy._support import memory
 from eigentropy.compat import dse_dsmi
-from eigentropy.precision import EPS, entropy_error, entropy_range, may_use_single
 
 TIMES = (0.3, 0.7, 1.0, 1.5, 2.0, 5.0, 30.0, 1000.0, 1e6, 1e9)
 
@@ -83,8 +85,8 @@ def test_rows_far_from_the_others_widen_the_bound(rng):
 
 
 def test_the_solver_s_visible_errors_widen_the_bound():
-    assert precision.eigenvalue_error(300, 1.0, outside=1e-4) == 2e-4
-    assert precision.eigenvalue_error(300, 1.0, outside=1e-9) == precision.eigenvalue_error(300, 1)
+    assert rounding.eigenvalue_error(300, 1.0, outside=1e-4) == 2e-4
+    assert rounding.eigenvalue_error(300, 1.0, outside=1e-9) == rounding.eigenvalue_error(300, 1)
 
 
 def test_reach_is_the_largest_distance_from_the_mean_in_sigmas(rng):
@@ -189,11 +191,11 @@ def test_eigenvalues_that_float32_cannot_see_are_bounded_by_the_trace(t, hidden)
 
 
 def test_an_entropy_is_within_tol_only_if_the_bound_is():
-    assert precision.within(1e-3, 2.0, tol=1e-3)
-    assert not precision.within(2.1e-3, 2.0, tol=1e-3)
-    assert precision.within(0.99e-6, 0.0, tol=1e-3)  # an entropy of 0 counts as tol
-    assert not precision.within(1.01e-6, 0.0, tol=1e-3)
-    assert not precision.within(math.nan, 2.0, tol=1e-3)
+    assert rounding.within(1e-3, 2.0, tol=1e-3)
+    assert not rounding.within(2.1e-3, 2.0, tol=1e-3)
+    assert rounding.within(0.99e-6, 0.0, tol=1e-3)  # an entropy of 0 counts as tol
+    assert not rounding.within(1.01e-6, 0.0, tol=1e-3)
+    assert not rounding.within(math.nan, 2.0, tol=1e-3)
 
 
 # Whether to try
@@ -247,9 +249,9 @@ def test_auto_uses_float32_from_1000_rows_and_stays_within_tol(gaussian):
 
 
 def test_the_bound_of_the_rounding_is_computed_once(gaussian, monkeypatch):
-    calls, bound = [], precision.Rounding.entropy_error
+    calls, bound = [], rounding.Rounding.entropy_error
     monkeypatch.setattr(
-        precision.Rounding,
+        rounding.Rounding,
         "entropy_error",
         lambda self, values, t, base: calls.append(t) or bound(self, values, t, base),
     )
@@ -307,7 +309,7 @@ def test_a_solver_error_in_float32_leads_to_float64(gaussian, monkeypatch):
 
 
 def test_a_matrix_that_does_not_fit_may_fit_in_float32(gaussian, monkeypatch):
-    monkeypatch.setattr(_memory, "available", lambda: 10e6)
+    monkeypatch.setattr(memory, "available", lambda: 10e6)
     assert eg.dse(gaussian, dtype="float32", method="exact").dtype == "float32"
     with pytest.raises(MemoryError, match="dtype='float32' for half of it"):
         eg.dse(gaussian, method="exact")

@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 
 import eigentropy as eg
 import report_page
-from eigentropy import cli, report
-from eigentropy.files import FileError
+from eigentropy import report
+from eigentropy.cli import commands
+from eigentropy.io.files import FileError
 from eigentropy.report import Recorder, page, read_run
 from eigentropy.report.recording import TIMES, ranks, view_rows
 
@@ -305,7 +306,7 @@ def test_what_is_no_run_is_refused_and_nothing_is_overwritten(tmp_path, what):
     path, target = broken(tmp_path, what), write(tmp_path / "page.html", "as it was")
     with pytest.raises(FileError, match=BROKEN[what]):
         read_run(path)
-    result = CliRunner().invoke(cli.app, ["report", str(path), "-o", str(target)])
+    result = CliRunner().invoke(commands.app, ["report", str(path), "-o", str(target)])
     assert result.exit_code == 2
     assert len(result.stderr.splitlines()) == 1
     assert target.read_text() == "as it was"
@@ -469,7 +470,9 @@ def test_the_benchmark_makes_a_run_of_the_size_that_it_says(tmp_path):
 
 def test_the_command_writes_the_page(run, tmp_path):
     target = tmp_path / "page.html"
-    result = CliRunner().invoke(cli.app, ["report", str(run), "-o", str(target), "--title", "T"])
+    result = CliRunner().invoke(
+        commands.app, ["report", str(run), "-o", str(target), "--title", "T"]
+    )
     assert result.exit_code == 0, result.stderr
     assert f"written: {target}" in result.stdout
     assert target.read_text() == page([read_run(run)], "T")
@@ -478,7 +481,7 @@ def test_the_command_writes_the_page(run, tmp_path):
 def test_the_command_answers_in_json(run, tmp_path):
     target = tmp_path / "page.html"
     result = CliRunner().invoke(
-        cli.app, ["report", str(run), str(run), "-o", str(target), "--json"]
+        commands.app, ["report", str(run), str(run), "-o", str(target), "--json"]
     )
     document = json.loads(result.stdout)
     assert document["written"] == str(target)
@@ -488,14 +491,14 @@ def test_the_command_answers_in_json(run, tmp_path):
 
 def test_the_command_names_a_folder_that_is_not_there(run, tmp_path):
     target = tmp_path / "nowhere" / "page.html"
-    result = CliRunner().invoke(cli.app, ["report", str(run), "-o", str(target)])
+    result = CliRunner().invoke(commands.app, ["report", str(run), "-o", str(target)])
     assert result.exit_code == 2
     assert "cannot be written: No such file or directory" in result.stderr
 
 
 def test_the_command_refuses_a_page_that_is_no_html(run, tmp_path):
     target = tmp_path / "page.pdf"
-    result = CliRunner().invoke(cli.app, ["report", str(run), "-o", str(target)])
+    result = CliRunner().invoke(commands.app, ["report", str(run), "-o", str(target)])
     assert result.exit_code == 2
     assert "must end in .html" in result.stderr
     assert not target.exists()

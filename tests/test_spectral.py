@@ -233,7 +233,7 @@ def test_bad_kernels_are_named(measure, Z, options, message):
 
 
 def test_products_that_do_not_fit_are_refused_before(monkeypatch):
-    monkeypatch.setattr("eigentropy._memory.available", lambda: 1000.0)
+    monkeypatch.setattr("eigentropy._support.memory.available", lambda: 1000.0)
     for measure in (spectral.effective_rank, spectral.vendi_score):
         with pytest.raises(MemoryError, match="are available"):
             measure(np.eye(30))

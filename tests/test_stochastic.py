@@ -12,10 +12,16 @@ from scipy import stats
 from sklearn.datasets import make_swiss_roll
 
 import eigentropy as eg
-from eigentropy import _core, stochastic
-from eigentropy.lanczos import BlockLanczos
-from eigentropy.quadrature import power_and_moment, rules, student_quantile, traces_by_probe
-from eigentropy.stochastic import SMALLEST_N, estimate, supports
+from eigentropy import _core
+from eigentropy._spectra import stochastic
+from eigentropy._spectra.lanczos import BlockLanczos
+from eigentropy._spectra.quadrature import (
+    power_and_moment,
+    rules,
+    student_quantile,
+    traces_by_probe,
+)
+from eigentropy._spectra.stochastic import SMALLEST_N, estimate, supports
 
 
 class Matrix:
@@ -388,6 +394,6 @@ def test_bad_options_are_named(options, message):
 
 def test_a_basis_that_does_not_fit_is_refused(monkeypatch):
     matrix, _ = prescribed(decaying(300))
-    monkeypatch.setattr("eigentropy._memory.available", lambda: 1e4)
+    monkeypatch.setattr("eigentropy._support.memory.available", lambda: 1e4)
     with pytest.raises(MemoryError, match="Krylov basis"):
         estimate(matrix)

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from eigentropy import cli, studies
-from eigentropy.files import FileError
+from eigentropy import studies
+from eigentropy.cli import commands
+from eigentropy.io.files import FileError
 from eigentropy.studies import estimators, figures, networks, rows, study
 from eigentropy.studies.rows import Cell, Row
 from eigentropy.studies.study import Curve, Finding, Panel, Plan, Study, make_job
@@ -299,7 +300,7 @@ def test_every_kind_of_panel_is_drawn():
 
 
 def invoke(*args):
-    return CliRunner().invoke(cli.app, ["study", *map(str, args)])
+    return CliRunner().invoke(commands.app, ["study", *map(str, args)])
 
 
 @pytest.fixture

@@ -16,14 +16,15 @@ import pytest
 torch = pytest.importorskip("torch", reason="the studies of training need PyTorch")
 pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
 
-from typer.testing import CliRunner  # noqa: E402
+from typer.testing import CliRunner
 
-import eigentropy as eg  # noqa: E402
-from eigentropy import cli, studies  # noqa: E402
-from eigentropy.studies import courses, models, regularization, study  # noqa: E402
-from eigentropy.studies.courses import Course  # noqa: E402
-from eigentropy.studies.study import Plan, select  # noqa: E402
-from eigentropy.studies.vision import architectures, learning, pictures, watching  # noqa: E402
+import eigentropy as eg
+from eigentropy import studies
+from eigentropy.cli import commands
+from eigentropy.studies import courses, models, regularization, study
+from eigentropy.studies.courses import Course
+from eigentropy.studies.study import Plan, select
+from eigentropy.studies.vision import architectures, learning, pictures, watching
 
 NAMES = ("training", "memorization", "forgetting", "initialization", "regularization")
 
@@ -250,7 +251,7 @@ def test_epochs_are_dense_at_first():
 
 
 def invoke(*args):
-    return CliRunner().invoke(cli.app, ["study", *map(str, args)])
+    return CliRunner().invoke(commands.app, ["study", *map(str, args)])
 
 
 def lines_of(path):

@@ -13,9 +13,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
-import eigentropy as eg  # noqa: E402
-from eigentropy.torch import Monitor  # noqa: E402
-from eigentropy.torch.batches import Batches, labels_of  # noqa: E402
+import eigentropy as eg
+from eigentropy.torch import Monitor
+from eigentropy.torch.integrations.batches import Batches, labels_of
 
 nn = torch.nn
 # The libraries warn about each other, and about loaders without workers.
@@ -79,7 +79,7 @@ def fit(pl, model, callbacks, folder, epochs=3, rows=None, ckpt_path=None, **opt
 
 
 def test_lightning_logs_each_epoch_and_not_the_sanity_check(pl, tmp_path):
-    from eigentropy.torch.lightning import MonitorCallback
+    from eigentropy.torch.integrations.lightning import MonitorCallback
 
     seen = []
     callback = MonitorCallback("head", blobs(), log=lambda values, step: seen.append(step))
@@ -97,7 +97,7 @@ def test_lightning_logs_each_epoch_and_not_the_sanity_check(pl, tmp_path):
 
 
 def test_lightning_s_name_for_the_axis_is_no_value(pl, tmp_path):
-    from eigentropy.torch.lightning import MonitorCallback
+    from eigentropy.torch.integrations.lightning import MonitorCallback
 
     model, callback = lightning_module(pl), MonitorCallback("head", blobs())
     loss = model.training_step
@@ -108,7 +108,7 @@ def test_lightning_s_name_for_the_axis_is_no_value(pl, tmp_path):
 
 def test_lightning_records_its_metrics_and_goes_on_in_a_second_fit(pl, tmp_path):
     from eigentropy.report import read_run
-    from eigentropy.torch.lightning import MonitorCallback
+    from eigentropy.torch.integrations.lightning import MonitorCallback
 
     callback, model = MonitorCallback("head", blobs(), record=tmp_path / "a"), lightning_module(pl)
     trainer = fit(pl, model, [callback], tmp_path / "logs", epochs=2)
@@ -123,7 +123,7 @@ def test_lightning_records_its_metrics_and_goes_on_in_a_second_fit(pl, tmp_path)
 
 
 def test_lightning_trains_the_same_with_the_callback(pl, tmp_path):
-    from eigentropy.torch.lightning import MonitorCallback
+    from eigentropy.torch.integrations.lightning import MonitorCallback
 
     alone, watched = lightning_module(pl), lightning_module(pl)
     fit(pl, alone, [], tmp_path / "a")
@@ -133,7 +133,7 @@ def test_lightning_trains_the_same_with_the_callback(pl, tmp_path):
 
 
 def test_lightning_saves_the_history_in_checkpoints(pl, tmp_path):
-    from eigentropy.torch.lightning import MonitorCallback
+    from eigentropy.torch.integrations.lightning import MonitorCallback
 
     trainer = fit(pl, lightning_module(pl), [MonitorCallback("head", blobs())], tmp_path, epochs=2)
     path = tmp_path / "run.ckpt"
@@ -144,7 +144,7 @@ def test_lightning_saves_the_history_in_checkpoints(pl, tmp_path):
 
 
 def watching(**options):
-    from eigentropy.torch.lightning import MonitorCallback
+    from eigentropy.torch.integrations.lightning import MonitorCallback
 
     return MonitorCallback("head", **options)
 
@@ -179,7 +179,7 @@ def test_lightning_validates_more_rarely_and_goes_on_from_a_checkpoint(pl, tmp_p
 
 
 def test_several_callbacks_of_a_lightning_trainer_go_on_by_themselves(pl, tmp_path):
-    from eigentropy.torch.lightning import MonitorCallback
+    from eigentropy.torch.integrations.lightning import MonitorCallback
 
     def made():
         return [
@@ -295,7 +295,7 @@ def hugging_face(folder, callbacks, **options):
 
 def callback(layers=("encoder", "head"), **options):
     library("transformers")
-    from eigentropy.torch.transformers import MonitorCallback
+    from eigentropy.torch.integrations.transformers import MonitorCallback
 
     x, y = blobs()
     return MonitorCallback(list(layers), ({"x": x}, y), **options)
@@ -322,7 +322,7 @@ def test_transformers_measures_at_each_evaluation(tmp_path):
 
 def watcher(layers="head", **options):
     library("transformers")
-    from eigentropy.torch.transformers import MonitorCallback
+    from eigentropy.torch.integrations.transformers import MonitorCallback
 
     return MonitorCallback(layers, **options)
 
@@ -521,7 +521,10 @@ def test_weights_and_biases_gets_the_values_over_a_step_of_their_own(wandb, tmp_
 
 def test_metrics_are_those_of_all_batches():
     library("torchmetrics")
-    from eigentropy.torch.metrics import DiffusionSpectralEntropy, DiffusionSpectralInformation
+    from eigentropy.torch.integrations.torchmetrics import (
+        DiffusionSpectralEntropy,
+        DiffusionSpectralInformation,
+    )
 
     x, y = blobs()
     entropy = DiffusionSpectralEntropy(t=2.0)

@@ -16,8 +16,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
-import eigentropy as eg  # noqa: E402
-from eigentropy.torch import Monitor  # noqa: E402
+import eigentropy as eg
+from eigentropy.torch import Monitor
 
 nn = torch.nn
 N = 101  # which two processes cannot share equally
@@ -151,7 +151,7 @@ def layer_that_one_skips(rank):
 def metric(rank):
     if not HAS_TORCHMETRICS:
         return None
-    from eigentropy.torch.metrics import DiffusionSpectralInformation
+    from eigentropy.torch.integrations.torchmetrics import DiffusionSpectralInformation
 
     x, y = data()
     information = DiffusionSpectralInformation(n_null=5)
@@ -311,7 +311,7 @@ def test_metrics_are_synchronised(found):
 
 
 def test_the_chosen_samples_are_a_random_sample():
-    from eigentropy.torch.samples import Samples, priorities
+    from eigentropy.torch.monitoring.samples import Samples, priorities
 
     ranks = priorities(np.arange(100_000), 0)
     assert len(set(ranks.tolist())) == 100_000

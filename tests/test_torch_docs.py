@@ -14,8 +14,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
-from eigentropy.report import page, read_run  # noqa: E402
-from eigentropy.torch import loss, monitor  # noqa: E402
+from eigentropy.report import page, read_run
+from eigentropy.torch.losses import modules
+from eigentropy.torch.monitoring import monitor
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "torch.md"
 
@@ -143,7 +144,7 @@ def test_the_examples_of_the_readme_run(given, capsys):
     assert read_run("run.csv").steps == [1, 2]
 
 
-@pytest.mark.parametrize("module", [loss, monitor])
+@pytest.mark.parametrize("module", [modules, monitor])
 def test_the_examples_of_the_docstrings_are_right(module):
     result = doctest.testmod(module)
     assert result.attempted > 0
@@ -177,5 +178,5 @@ def test_the_package_does_not_import_torch_by_itself():
 
 
 def test_inside_of_the_package_torch_is_the_library():
-    assert loss.torch is torch
-    assert loss.torch.__name__ == "torch"
+    assert modules.torch is torch
+    assert modules.torch.__name__ == "torch"

@@ -9,10 +9,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
-import eigentropy as eg  # noqa: E402
-from eigentropy import _memory  # noqa: E402
-from eigentropy.torch import Monitor  # noqa: E402
-from eigentropy.torch.samples import priorities  # noqa: E402
+import eigentropy as eg
+from eigentropy._support import memory
+from eigentropy.torch import Monitor
+from eigentropy.torch.monitoring.samples import priorities
 
 nn = torch.nn
 
@@ -168,7 +168,7 @@ def test_memory_is_bounded_by_the_number_of_samples(net):
 
 def test_more_samples_than_memory_are_refused(net, monkeypatch):
     monitor = Monitor(net, "3", evaluation=10**6)
-    monkeypatch.setattr(_memory, "available", lambda: 1e5)
+    monkeypatch.setattr(memory, "available", lambda: 1e5)
     with pytest.raises(MemoryError, match=r"1000000 samples.*a smaller evaluation="):
         evaluate(net, monitor)
 

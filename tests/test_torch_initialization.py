@@ -8,8 +8,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
-import eigentropy as eg  # noqa: E402
-from eigentropy.torch import initialization  # noqa: E402
+import eigentropy as eg
+from eigentropy.torch import initialization
 
 nn = torch.nn
 BATCH = torch.randn(100, 1, 6, 6, generator=torch.Generator().manual_seed(0))

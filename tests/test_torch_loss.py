@@ -9,9 +9,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
-import eigentropy as eg  # noqa: E402
-from eigentropy import _memory  # noqa: E402
-from eigentropy.torch import EntropyLoss, InformationLoss, SpectralEntropy, kernel  # noqa: E402
+import eigentropy as eg
+from eigentropy._support import memory
+from eigentropy.torch import EntropyLoss, InformationLoss, SpectralEntropy
+from eigentropy.torch.losses import kernel
 
 TIMES = [1.0, 2.0, 0.5, 3.5]
 ALPHAS = [0.0, 0.5, 1.0]
@@ -427,7 +428,7 @@ def test_a_compiled_loss_is_the_same():
 
 
 def test_a_batch_that_cannot_fit_is_refused_before_it_is_computed(monkeypatch):
-    monkeypatch.setattr(_memory, "available", lambda: 2.0**30)
+    monkeypatch.setattr(memory, "available", lambda: 2.0**30)
     with pytest.raises(MemoryError, match="the gradient for a batch of 20000, 6 matrices"):
         SpectralEntropy()(torch.zeros(20_000, 1))
 

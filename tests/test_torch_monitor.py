@@ -14,9 +14,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
-import eigentropy as eg  # noqa: E402
-from eigentropy import _memory  # noqa: E402
-from eigentropy.torch import CSVLogger, JSONLinesLogger, Monitor, TensorBoardLogger, budget  # noqa: E402
+import eigentropy as eg
+from eigentropy._support import memory
+from eigentropy.torch import CSVLogger, JSONLinesLogger, Monitor, TensorBoardLogger
+from eigentropy.torch.monitoring import budget
 
 nn = torch.nn
 
@@ -107,7 +108,7 @@ def test_information_about_the_input_and_the_layer_before(net):
 
 
 def test_the_clusters_of_the_input_are_found_once(net, monkeypatch):
-    from eigentropy import groups
+    from eigentropy._kernels import groups
 
     calls, cluster = [], groups._cluster
     monkeypatch.setattr(groups, "_cluster", lambda *a: calls.append(1) or cluster(*a))
@@ -379,7 +380,7 @@ def test_a_probe_in_a_mapped_file_is_read_by_rows(net, tmp_path):
 
 def test_activations_that_do_not_fit_are_refused_before_they_are_stored(net, monkeypatch):
     monitor = Monitor(net, LAYERS, probe=blobs())
-    monkeypatch.setattr(_memory, "available", lambda: 120 * 16 * 4 + 100.0)
+    monkeypatch.setattr(memory, "available", lambda: 120 * 16 * 4 + 100.0)
     with pytest.raises(MemoryError, match=r"what 2 layers return for 120 samples.*pooling='mean'"):
         monitor.step()
 

@@ -10,9 +10,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
-import eigentropy as eg  # noqa: E402
-from eigentropy.report import Recorder, page, read_run, remarks  # noqa: E402
-from eigentropy.torch import Monitor  # noqa: E402
+import eigentropy as eg
+from eigentropy.report import Recorder, page, read_run, remarks
+from eigentropy.torch import Monitor
 
 nn = torch.nn
 

@@ -10,10 +10,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
-import eigentropy as eg  # noqa: E402
-from eigentropy import _core, _memory  # noqa: E402
-from eigentropy.torch import (  # noqa: E402
-    SpectralEntropy,
+import eigentropy as eg
+from eigentropy import _core
+from eigentropy._support import memory
+from eigentropy.torch import SpectralEntropy
+from eigentropy.torch.losses import (
     gradient,
     kernel,
     logarithm,
@@ -264,9 +265,9 @@ def test_little_memory_is_left_to_eigenvectors(monkeypatch):
     monkeypatch.setattr(resolvents, "CHECKED_FROM", N)
     Z = rows()
     four = 4 * 8 * N * N  # the bulk, the logarithm, two of one thread
-    monkeypatch.setattr(_memory, "available", lambda: four - 1.0)
+    monkeypatch.setattr(memory, "available", lambda: four - 1.0)
     assert resolvents.solved(built(Z), Z, 1) is None
-    monkeypatch.setattr(_memory, "available", lambda: float(four))
+    monkeypatch.setattr(memory, "available", lambda: float(four))
     assert resolvents.solved(built(Z), Z, 1) is not None
 
 

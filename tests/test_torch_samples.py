@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
-from eigentropy.torch.samples import Samples, priorities
+from eigentropy.torch.monitoring.samples import Samples, priorities
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 SEEDS = st.integers(0, 2**64)

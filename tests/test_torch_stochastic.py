@@ -8,9 +8,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
-from eigentropy.torch import EntropyLoss, SpectralEntropy, loss, stochastic  # noqa: E402
-from eigentropy.torch.gradient import operator_of_kernel  # noqa: E402
-from eigentropy.torch.kernel import gaussian_kernel  # noqa: E402
+from eigentropy.torch import EntropyLoss, SpectralEntropy
+from eigentropy.torch.losses import modules, stochastic
+from eigentropy.torch.losses.gradient import operator_of_kernel
+from eigentropy.torch.losses.kernel import gaussian_kernel
 
 N = 300
 
@@ -125,7 +126,7 @@ def test_dtypes_are_those_of_the_other_methods(dtype):
 
 
 def test_auto_estimates_large_batches(monkeypatch):
-    monkeypatch.setattr(loss, "EXACT_UP_TO", N)
+    monkeypatch.setattr(modules, "EXACT_UP_TO", N)
     for n, method in ((N, "exact"), (N + 1, "stochastic")):
         Z = rows(n)
         value, slope = value_and_gradient(SpectralEntropy(), Z)

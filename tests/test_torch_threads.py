@@ -12,9 +12,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
-import eigentropy as eg  # noqa: E402
-from eigentropy import _core  # noqa: E402
-from eigentropy.torch import threads  # noqa: E402
+import eigentropy as eg
+from eigentropy import _core
+from eigentropy.torch.losses import threads
 
 
 @pytest.fixture(autouse=True)

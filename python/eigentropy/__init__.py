@@ -7,15 +7,20 @@
 True
 """
 
+from eigentropy._backends.plugin import DeviceError
 from eigentropy._core import SolverError
-from eigentropy._cuda import DeviceError
-from eigentropy._lifetime import version as _version
-from eigentropy.bandwidth import bandwidth
-from eigentropy.entropy import cluster_gain, diffusion_spectral_entropy, gaussian_entropy
-from eigentropy.information import diffusion_spectral_mutual_information
-from eigentropy.operator import DiffusionOperator
-from eigentropy.results import Entropy, MutualInformation, PrecisionWarning, SaturationWarning
-from eigentropy.spectrum import eigvalsh, spectral_entropy
+from eigentropy._kernels.bandwidth import bandwidth
+from eigentropy._kernels.diffusion import DiffusionOperator
+from eigentropy._measures.entropy import cluster_gain, diffusion_spectral_entropy, gaussian_entropy
+from eigentropy._measures.information import diffusion_spectral_mutual_information
+from eigentropy._measures.results import (
+    Entropy,
+    MutualInformation,
+    PrecisionWarning,
+    SaturationWarning,
+)
+from eigentropy._spectra.eigenvalues import eigvalsh, spectral_entropy
+from eigentropy._support.lifetime import version as _version
 
 dse = diffusion_spectral_entropy
 dsmi = diffusion_spectral_mutual_information

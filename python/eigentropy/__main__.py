@@ -1,6 +1,6 @@
 """`python -m eigentropy` is the command `eigentropy`."""
 
-from eigentropy.cli import main
+from eigentropy.cli.commands import main
 
 if __name__ == "__main__":
     main()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from eigentropy.results import Number, unit
+from eigentropy._measures.results import Number, unit
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core
-from eigentropy._arrays import Matrix
-from eigentropy._options import one_of
+from eigentropy._backends.arrays import Matrix
+from eigentropy._support.options import one_of
 
 SEARCHES = ("auto", "tree", "brute")
 

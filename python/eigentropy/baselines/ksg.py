@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._arrays import Matrix, as_matrix, as_numpy, is_zarr
-from eigentropy._options import integer, logarithm_base, nonnegative, one_of, positive
-from eigentropy._progress import Callback, reporter
-from eigentropy._warnings import warn
+from eigentropy._backends.arrays import Matrix, as_matrix, as_numpy, is_zarr
+from eigentropy._kernels.groups import group_codes, infer_kind
+from eigentropy._support.options import integer, logarithm_base, nonnegative, one_of, positive
+from eigentropy._support.progress import Callback, reporter
+from eigentropy._support.warnings import warn
 from eigentropy.baselines._estimate import Estimate
 from eigentropy.baselines._neighbours import (
     SEARCHES,
@@ -27,7 +28,6 @@ from eigentropy.baselines._neighbours import (
     Points,
     neighbourhoods,
 )
-from eigentropy.groups import group_codes, infer_kind
 
 # NPEET's. Far below the distances of data of unit scale, and far above their rounding.
 JITTER = 1e-10

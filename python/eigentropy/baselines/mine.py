@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._arrays import as_matrix, as_numpy
-from eigentropy._options import integer, logarithm_base, one_of, positive
-from eigentropy._progress import Callback, reporter
+from eigentropy._backends.arrays import as_matrix, as_numpy
+from eigentropy._kernels.groups import KINDS, group_codes, infer_kind
+from eigentropy._support.options import integer, logarithm_base, one_of, positive
+from eigentropy._support.progress import Callback, reporter
 from eigentropy.baselines._estimate import Estimate
 from eigentropy.baselines._pytorch import require_torch, threads_for
-from eigentropy.groups import KINDS, group_codes, infer_kind
 
 BOUNDS = ("dv", "f")
 

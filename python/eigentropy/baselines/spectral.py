@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy import _core, _memory
-from eigentropy._arrays import Matrix, as_matrix, as_numpy, as_square_matrices
-from eigentropy._options import integer, logarithm_base, nonnegative, one_of, positive
-from eigentropy.bandwidth import resolve_sigma
+from eigentropy import _core
+from eigentropy._backends.arrays import Matrix, as_matrix, as_numpy, as_square_matrices
+from eigentropy._kernels.bandwidth import resolve_sigma
+from eigentropy._kernels.diffusion import warn_if_saturated
+from eigentropy._spectra.eigenvalues import eigvalsh, spectral_entropy
+from eigentropy._support import memory
+from eigentropy._support.options import integer, logarithm_base, nonnegative, one_of, positive
 from eigentropy.baselines._estimate import Estimate
-from eigentropy.operator import warn_if_saturated
-from eigentropy.spectrum import eigvalsh, spectral_entropy
 
 KERNELS = ("gaussian", "cosine", "precomputed")
 
@@ -303,7 +304,7 @@ def _squared_singular_values(Z: Matrix, center: bool) -> Spectrum:
     """min(n, d) of them, relative to the square of the largest entry; rounding noise is 0."""
     n, d = Z.shape
     order = min(n, d)
-    _memory.require(
+    memory.require(
         8.0 * (float(order) * (order + 300) + BLOCK_ENTRIES),
         f"the product of Z with itself, {order} x {order},",
         "use fewer rows or columns",
@@ -407,6 +408,6 @@ def _precomputed_eigenvalues(K: Any) -> Spectrum:
 
 
 def _require_kernel_memory(n: int) -> None:
-    _memory.require(
+    memory.require(
         8.0 * n * (n + 300), f"the {n} x {n} kernel", "use fewer rows, or kernel='cosine'"
     )

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._arrays import Matrix
-from eigentropy._warnings import warn
+from eigentropy._backends.arrays import Matrix
+from eigentropy._support.warnings import warn
 from eigentropy.compat._graphs import Floats, Graph
 
 # The array that dse-dsmi looks for; it passes over any other.

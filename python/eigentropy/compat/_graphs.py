@@ -11,10 +11,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy import _core, _memory
-from eigentropy._arrays import Matrix
-from eigentropy.information import SHARED_KERNEL_SHARE
-from eigentropy.operator import require_matrix_memory
+from eigentropy import _core
+from eigentropy._backends.arrays import Matrix
+from eigentropy._kernels.diffusion import require_matrix_memory
+from eigentropy._measures.information import SHARED_KERNEL_SHARE
+from eigentropy._support import memory
 
 Floats = npt.NDArray[np.floating[Any]]
 RowNumbers = npt.NDArray[np.int64]
@@ -66,7 +67,7 @@ class Gaussian:
             self.sigma,
             self.alpha,
             "float64",
-            memory_limit=SHARED_KERNEL_SHARE * _memory.available(),
+            memory_limit=SHARED_KERNEL_SHARE * memory.available(),
         )
         return np.split(np.abs(values), ends[:-1])
 
@@ -96,9 +97,7 @@ class Neighbours:
         if n < self.k:
             raise ValueError(f"knn is {self.k}, and a set of rows to connect has only {n}")
         # The solver works on a copy in float64 and has as much again for its own.
-        _memory.require(
-            3.0 * 8.0 * n * n, f"the {n} x {n} neighbour matrix", "pass a smaller max_N"
-        )
+        memory.require(3.0 * 8.0 * n * n, f"the {n} x {n} neighbour matrix", "pass a smaller max_N")
         return _core.knn_adjacency(rows, self.k).astype(np.bool_)
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._arrays import Matrix, as_matrix, as_numpy
-from eigentropy._options import integer
+from eigentropy._backends.arrays import Matrix, as_matrix, as_numpy
+from eigentropy._kernels.groups import group_codes
+from eigentropy._support.options import integer
 from eigentropy.compat._graphs import RowNumbers, bin_numbers
-from eigentropy.groups import group_codes
 
 # Larger groups, and the random sets of their size, are thinned out with seed 0.
 MAX_GROUP = 10000

@@ -36,8 +36,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._arrays import Matrix, as_matrix
-from eigentropy._options import integer, nonnegative, positive
+from eigentropy._backends.arrays import Matrix, as_matrix
+from eigentropy._support.options import integer, nonnegative, positive
 from eigentropy.compat import _eigenvalue_files as files
 from eigentropy.compat._graphs import (
     Floats,

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from eigentropy._lifetime import version
+from eigentropy._measures.results import unit
+from eigentropy._support.lifetime import version
 from eigentropy.report.recording import ranks
 from eigentropy.report.remarks import differences, remarks
 from eigentropy.report.runs import KINDS, Run
-from eigentropy.results import unit
 
 ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = ("drawing.js", "trajectories.js", "plane.js", "spectrum.js", "views.js", "main.js")

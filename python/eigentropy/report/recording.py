@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._arrays import as_numpy
+from eigentropy._backends.arrays import as_numpy
 from eigentropy._core import SolverError
-from eigentropy._lifetime import version
-from eigentropy._options import integer
-from eigentropy.files import shown
-from eigentropy.operator import DiffusionOperator
-from eigentropy.results import Entropy
-from eigentropy.spectrum import spectral_entropy
-from eigentropy.tracking import append_whole, write_atomically
+from eigentropy._kernels.diffusion import DiffusionOperator
+from eigentropy._measures.results import Entropy
+from eigentropy._spectra.eigenvalues import spectral_entropy
+from eigentropy._support.lifetime import version
+from eigentropy._support.options import integer
+from eigentropy.io.files import shown
+from eigentropy.io.snapshots import append_whole, write_atomically
 
 Array = npt.NDArray[Any]
 StrPath = str | os.PathLike[str]

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eigentropy._options import logarithm_base
-from eigentropy.files import FileError, listed, named_errors, shown
+from eigentropy._support.options import logarithm_base
+from eigentropy.io.files import FileError, listed, named_errors, shown
 from eigentropy.report.recording import FORMAT, RUN, SPECTRA, VALUES, VIEWS
 
 MEASURES = ("dse", "dsmi_y", "dsmi_x", "dsmi_previous")

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from eigentropy._warnings import warn
+from eigentropy._support.warnings import warn
 from eigentropy.studies import data, estimators
 from eigentropy.studies.criteria import DEFAULT, RULES, findings, listing
 from eigentropy.studies.rows import Parameter, Row

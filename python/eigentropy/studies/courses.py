@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from eigentropy._warnings import warn
+from eigentropy._support.warnings import warn
 from eigentropy.studies.models import require_sklearn
 from eigentropy.studies.networks import torch_for_networks
 from eigentropy.studies.rows import Cell, Parameter, Row, sorted_parameters

@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 
 import eigentropy as eg
-from eigentropy._warnings import warn
-from eigentropy.bandwidth import MEDIAN_FACTOR
+from eigentropy._kernels.bandwidth import MEDIAN_FACTOR
+from eigentropy._support.warnings import warn
 from eigentropy.baselines import Estimate, binning, ksg, mine
 from eigentropy.studies import kernels
 from eigentropy.studies.rows import Cell, Row

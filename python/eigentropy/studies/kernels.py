@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core
-from eigentropy.groups import group_codes
-from eigentropy.information import _partitions
-from eigentropy.spectrum import eigvalsh, spectral_entropy
+from eigentropy._kernels.groups import group_codes
+from eigentropy._measures.information import _partitions
+from eigentropy._spectra.eigenvalues import eigvalsh, spectral_entropy
 
 Array = npt.NDArray[np.float64]
 

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._warnings import warn
-from eigentropy.bandwidth import RULES
+from eigentropy._kernels.bandwidth import RULES
+from eigentropy._support.warnings import warn
 from eigentropy.studies import data, estimators
 from eigentropy.studies.estimators import spearman
 from eigentropy.studies.kernels import KERNELS

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
-from eigentropy.files import FileError, shown
+from eigentropy.io.files import FileError, shown
 
 Parameter = int | float | str
 Parameters = tuple[tuple[str, Parameter], ...]

@@ -16,9 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from eigentropy._options import integer
-from eigentropy._progress import Callback, reporter
-from eigentropy._warnings import warn
+from eigentropy._support.options import integer
+from eigentropy._support.progress import Callback, reporter
+from eigentropy._support.warnings import warn
 from eigentropy.studies.rows import Cell, Parameter, Row, Table, opened, sorted_parameters
 
 # Where studies of training keep a run directory for each network, beside the table.

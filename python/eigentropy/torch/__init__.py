@@ -10,15 +10,16 @@ except ImportError as error:
         "eigentropy.torch needs PyTorch: pip install 'eigentropy[torch]', or PyTorch by itself"
     ) from error
 
-from eigentropy.torch import initialization, threads
-from eigentropy.torch.loggers import (
+from eigentropy.torch import initialization
+from eigentropy.torch.losses import threads
+from eigentropy.torch.losses.modules import EntropyLoss, InformationLoss, SpectralEntropy
+from eigentropy.torch.monitoring.loggers import (
     CSVLogger,
     JSONLinesLogger,
     TensorBoardLogger,
     WandbLogger,
 )
-from eigentropy.torch.loss import EntropyLoss, InformationLoss, SpectralEntropy
-from eigentropy.torch.monitor import Monitor
+from eigentropy.torch.monitoring.monitor import Monitor
 
 threads.borrow()
 

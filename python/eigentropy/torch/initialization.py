@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from eigentropy._options import integer, positive
-from eigentropy.entropy import diffusion_spectral_entropy
-from eigentropy.torch.layers import Pooling, checked_pooling, find_layers, unwrapped
-from eigentropy.torch.probe import Probe
+from eigentropy._measures.entropy import diffusion_spectral_entropy
+from eigentropy._support.options import integer, positive
+from eigentropy.torch.monitoring.layers import Pooling, checked_pooling, find_layers, unwrapped
+from eigentropy.torch.monitoring.probe import Probe
 
 # The paper's standard deviations of convolutional weights.
 STDS = (1e-3, 1e-2, 2e-2, 3e-2, 4e-2, 5e-2, 8e-2, 1e-1)

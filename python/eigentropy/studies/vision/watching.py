@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
+from eigentropy._measures.results import SaturationWarning
 from eigentropy.baselines._pytorch import threads_for
-from eigentropy.results import SaturationWarning
 from eigentropy.studies.courses import BLOCKS, Numbers, Z
 from eigentropy.studies.vision.architectures import Network, pooling
 from eigentropy.studies.vision.pictures import Pictures

@@ -1,0 +1,1 @@
+"""Where arrays lie and what computes with them: the only place that names torch or cupy."""

@@ -1,0 +1,537 @@
+"""Arrays in and out: NumPy, torch, CuPy, Zarr, DLPack, without importing libraries.
+
+The only file that names torch or cupy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import itertools
+import math
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eigentropy import _core
+from eigentropy._backends import plugin
+from eigentropy._support.mapped_files import fits_in_memory, mapped_copy
+from eigentropy._support.progress import Callback
+
+Matrix = npt.NDArray[np.floating[Any]]
+
+# Of DLPack's types of device.
+_DLPACK_CPU = 1
+_DLPACK_CUDA = (2, 13)  # the second one is managed memory
+
+# What the CUDA plug-in reads as it is.
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+
+
+def as_matrix(Z: Any, name: str = "Z", progress: bool | Callback = False) -> Matrix:
+    """The rows of `Z` as a finite float32 or float64 array (n, d), without a copy where possible.
+
+    float16 and bfloat16 become float32; integers and booleans float64. (n, ...) is flattened.
+    What must be copied, as Zarr arrays must, and does not fit into memory is copied into a
+    temporary file, which is mapped; `progress` is of that.
+
+    Raises
+    ------
+    TypeError
+        Not numbers, or complex.
+    ValueError
+        Fewer than two dimensions, empty, NaN or infinity; the array lies on a GPU.
+    MemoryError
+        There is no room for the temporary file.
+    """
+    refuse_device_array(Z, name)
+    array: Any = Z if is_zarr(Z) else as_numpy(Z, name)
+    dtype = _float_dtype(array.dtype, name)
+    shape = tuple(array.shape)
+    _check_shape(shape, name)
+    if not _can_be_shared(array, dtype):
+        if fits_in_memory(math.prod(shape) * dtype.itemsize):
+            array = np.ascontiguousarray(array[...], dtype=dtype)
+        else:
+            chunks = array.chunks if is_zarr(array) else (1,) * len(shape)
+            array = mapped_copy(array, dtype, chunks, name, progress)
+    matrix: Matrix = array.reshape(shape[0], -1)
+    check_finite(_core.nonfinite_rows(matrix), len(matrix), name)
+    return matrix
+
+
+def is_zarr(value: Any) -> bool:
+    """Whether `value` is a Zarr array, of zarr-python 2 or 3."""
+    zarr = sys.modules.get("zarr")
+    return zarr is not None and isinstance(value, zarr.Array)
+
+
+def row_count(Z: Any) -> int:
+    """Number of rows; not every array has a length."""
+    array = Z if is_zarr(Z) else device_array(Z, "Z")
+    return len(Z) if array is None else int(array.shape[0])
+
+
+def with_shape(Z: Any, name: str = "Z") -> Any:
+    """Z as something that has a shape: a NumPy, Zarr or device array. The last two as they are."""
+    if is_zarr(Z):
+        return Z
+    array = device_array(Z, name)
+    return as_numpy(Z, name) if array is None else array
+
+
+def chosen_rows(Z: Any, rows: npt.NDArray[np.int64]) -> Any:
+    """Some rows of what `with_shape` gives, of which no others are kept in memory."""
+    if is_zarr(Z):
+        return Z.oindex[rows]
+    return Z.chosen(rows) if isinstance(Z, DeviceArray) else Z[rows]
+
+
+def as_square_matrices(A: Any, name: str = "A") -> Matrix:
+    """`A` as float32 or float64 matrices (..., n, n), without a copy where possible.
+
+    The types are converted as by `as_matrix`. Whether the entries are finite is not looked at.
+
+    Raises
+    ------
+    TypeError
+        Not numbers, or complex.
+    ValueError
+        Not square, or empty; the array lies on a GPU.
+    """
+    refuse_device_array(A, name)
+    raw = as_numpy(A, name)
+    if raw.dtype.kind == "c":
+        raise TypeError(f"{name} is complex ({raw.dtype}); only real symmetric matrices are solved")
+    array = raw.astype(_float_dtype(raw.dtype, name), copy=False)
+    check_square(array.shape, name)
+    if any(stride % array.itemsize for stride in array.strides) or not array.flags.aligned:
+        array = np.ascontiguousarray(array)  # a field of a packed structured array
+    return array
+
+
+def check_square(shape: tuple[int, ...], name: str) -> None:
+    """Refuse what is not a stack of square matrices, or has no entry."""
+    if len(shape) < 2 or shape[-1] != shape[-2]:
+        raise ValueError(f"{name} must have shape (n, n) or (..., n, n), got {shape}")
+    if 0 in shape:
+        raise ValueError(f"{name} is empty: its shape is {shape}")
+
+
+def as_numpy(value: Any, name: str) -> npt.NDArray[Any]:
+    """`value` as a NumPy array of whatever dtype, sharing its memory where possible.
+
+    What lies on a GPU is copied, which is for labels, spectra and the like.
+    """
+    if isinstance(value, np.ndarray):
+        return value
+    array = device_array(value, name)
+    if array is not None:
+        return array.numpy()
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(value, torch.Tensor):
+        return _from_torch(value, name)
+    if hasattr(value, "__dlpack_device__") and not hasattr(value, "__array__"):
+        return np.from_dlpack(value)
+    try:
+        return np.asarray(value)
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"{name} is not a rectangular array: {error}") from error
+
+
+def _from_torch(tensor: Any, name: str) -> npt.NDArray[Any]:
+    torch = sys.modules["torch"]
+    if tensor.device.type != "cpu":
+        raise NotImplementedError(
+            f"{name} lies on {tensor.device}, where eigentropy does not compute: pass {name}.cpu()"
+        )
+    _refuse_sparse(tensor, name)
+    tensor = tensor.detach().resolve_conj().resolve_neg()
+    if tensor.dtype is torch.bfloat16:  # NumPy has no such type
+        tensor = tensor.float()
+    array: npt.NDArray[Any] = tensor.numpy()
+    return array
+
+
+def _refuse_sparse(tensor: Any, name: str) -> None:
+    if tensor.layout is not sys.modules["torch"].strided:
+        raise TypeError(f"{name} is a sparse tensor; pass {name}.to_dense()")
+
+
+class DeviceArray(ABC):
+    """An array in the memory of a CUDA device, whatever library made it. Nothing is copied.
+
+    Attributes
+    ----------
+    value : object
+        The array itself, which keeps the memory alive.
+    device : int or None
+        Number of the device; None where the array does not say.
+    dtype : str
+        Its name, such as "float16".
+    shape, strides : tuple of int
+        Strides in bytes.
+    pointer : int
+    """
+
+    library: str
+    value: Any
+    device: int | None
+    dtype: str
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    pointer: int
+
+    @abstractmethod
+    def stream(self) -> int:
+        """The stream in whose order the caller works with it, as a cudaStream_t."""
+
+    def stream_owner(self) -> Any:
+        """What keeps this stream from being destroyed; None where nobody destroys it."""
+        return None  # torch's are there as long as the process is
+
+    @abstractmethod
+    def astype(self, dtype: str) -> DeviceArray:
+        """Converted by its own library; a copy."""
+
+    @abstractmethod
+    def reshape(self, *shape: int) -> DeviceArray:
+        """A view where the strides allow one, else a copy by its own library."""
+
+    @abstractmethod
+    def contiguous(self) -> DeviceArray:
+        """Itself, or a copy without room between its entries."""
+
+    @abstractmethod
+    def numpy(self) -> npt.NDArray[Any]:
+        """A copy on the host; bfloat16 as float32."""
+
+    @abstractmethod
+    def chosen(self, rows: npt.NDArray[np.int64]) -> Any:
+        """Some rows, as an array of its library or on the host."""
+
+
+class _TorchArray(DeviceArray):
+    library = "torch"
+
+    def __init__(self, tensor: Any) -> None:
+        self.value = tensor.detach().resolve_neg()  # (conj(z)).imag is negated only when it is read
+        self.device = tensor.device.index
+        self.dtype = str(tensor.dtype).removeprefix("torch.")
+        self.shape = tuple(tensor.shape)
+        size = tensor.element_size()
+        self.strides = tuple(size * stride for stride in tensor.stride())
+        self.pointer = tensor.data_ptr()
+
+    def stream(self) -> int:
+        torch = sys.modules["torch"]
+        return int(torch.cuda.current_stream(self.value.device).cuda_stream)
+
+    def astype(self, dtype: str) -> DeviceArray:
+        return _TorchArray(self.value.to(getattr(sys.modules["torch"], dtype)))
+
+    def reshape(self, *shape: int) -> DeviceArray:
+        return _TorchArray(self.value.reshape(shape))
+
+    def contiguous(self) -> DeviceArray:
+        return _TorchArray(self.value.contiguous())
+
+    def numpy(self) -> npt.NDArray[Any]:
+        tensor = self.value.float() if self.dtype == "bfloat16" else self.value
+        array: npt.NDArray[Any] = tensor.cpu().numpy()
+        return array
+
+    def chosen(self, rows: npt.NDArray[np.int64]) -> Any:
+        return self.value[sys.modules["torch"].from_numpy(rows)]
+
+
+class _CupyArray(DeviceArray):
+    library = "cupy"
+
+    def __init__(self, array: Any) -> None:
+        self.value = array
+        self.device = int(array.device.id)
+        self.dtype = array.dtype.name
+        self.shape, self.strides = tuple(array.shape), tuple(array.strides)
+        self.pointer = int(array.data.ptr)
+
+    def stream(self) -> int:
+        with self._on_its_device() as cupy:
+            return int(cupy.cuda.get_current_stream().ptr)
+
+    def stream_owner(self) -> Any:
+        with self._on_its_device() as cupy:
+            return cupy.cuda.get_current_stream()
+
+    def astype(self, dtype: str) -> DeviceArray:
+        with self._on_its_device():
+            return _CupyArray(self.value.astype(dtype))
+
+    def reshape(self, *shape: int) -> DeviceArray:
+        with self._on_its_device():
+            return _CupyArray(self.value.reshape(shape))
+
+    def contiguous(self) -> DeviceArray:
+        with self._on_its_device() as cupy:
+            return _CupyArray(cupy.ascontiguousarray(self.value))
+
+    def numpy(self) -> npt.NDArray[Any]:
+        with self._on_its_device():
+            array: npt.NDArray[Any] = self.value.get()
+        return array.astype(np.float32) if self.dtype == "bfloat16" else array
+
+    def chosen(self, rows: npt.NDArray[np.int64]) -> Any:
+        with self._on_its_device() as cupy:
+            return self.value[cupy.asarray(rows)]
+
+    @contextlib.contextmanager
+    def _on_its_device(self) -> Iterator[Any]:
+        cupy = sys.modules["cupy"]
+        with cupy.cuda.Device(self.device):
+            yield cupy
+
+
+class _ForeignArray(DeviceArray):
+    """Of a library that is known by its ``__cuda_array_interface__`` only, versions 2 and 3."""
+
+    library = "other"
+
+    def __init__(self, value: Any, name: str) -> None:
+        interface = value.__cuda_array_interface__
+        if interface.get("mask") is not None:
+            raise TypeError(f"{name} has masked entries; fill them before")
+        self.value, self._name = value, name
+        self.device = _dlpack_device(value)[1]
+        if self.device is None and isinstance(getattr(value, "device", None), int):
+            self.device = value.device  # an array of the plug-in
+        dtype = np.dtype(interface["typestr"])
+        self.dtype = dtype.name if dtype.isnative else dtype.str
+        self.shape = tuple(interface["shape"])
+        self.strides = interface.get("strides") or _without_gaps(self.shape, dtype.itemsize)
+        self.pointer = int(interface["data"][0])
+        self._stream = interface.get("stream")
+
+    def stream(self) -> int:
+        """None: nothing to wait for. 1 is the legacy default stream, which is number 0 here."""
+        return 0 if self._stream in (None, 1) else int(self._stream)
+
+    def stream_owner(self) -> Any:
+        return self.value
+
+    def astype(self, dtype: str) -> DeviceArray:
+        if self.dtype == dtype:
+            return self
+        raise TypeError(
+            f"{self._name} holds {self.dtype} on a GPU, in a library that eigentropy cannot "
+            f"convert it with; pass {' or '.join(FLOATS[2:])}, or a torch or CuPy array"
+        )
+
+    def reshape(self, *shape: int) -> DeviceArray:
+        if self.shape == shape:
+            return self
+        size = np.dtype(self.dtype).itemsize
+        if self.strides == _without_gaps(self.shape, size):
+            return self._with(shape, _without_gaps(shape, size))
+        if shape == (self.shape[0], math.prod(self.shape[1:])):
+            step = _common_step(self.shape[1:], self.strides[1:])
+            if step is not None:
+                return self._with(shape, (self.strides[0], step))
+        raise ValueError(
+            f"{self._name} of shape {self.shape} is not contiguous, and cannot be flattened to "
+            "rows without a copy; pass a contiguous array, or a torch or CuPy array"
+        )
+
+    def contiguous(self) -> DeviceArray:
+        wanted = _without_gaps(self.shape, np.dtype(self.dtype).itemsize)
+        sized = zip(self.shape, self.strides, wanted, strict=True)
+        if all(n == 1 or stride == right for n, stride, right in sized):
+            return self
+        raise ValueError(f"{self._name} must be contiguous, got strides {self.strides}")
+
+    def numpy(self) -> npt.NDArray[Any]:
+        array: npt.NDArray[Any] = plugin_array(self).numpy(self.stream())
+        return array
+
+    def chosen(self, rows: npt.NDArray[np.int64]) -> Any:
+        return plugin_array(self).take(rows, self.stream())
+
+    def _with(self, shape: tuple[int, ...], strides: tuple[int, ...]) -> DeviceArray:
+        """The same memory with another shape."""
+        view = copy.copy(self)
+        view.shape, view.strides = shape, strides
+        return view
+
+
+def device_array(value: Any, name: str) -> DeviceArray | None:
+    """`value` as an array on a CUDA device; None where it lies on the host. Loads nothing.
+
+    Raises
+    ------
+    NotImplementedError
+        On a device that is not CUDA's, or known by DLPack only, and there is neither torch nor
+        CuPy to read it with.
+    """
+    if isinstance(value, (np.ndarray, DeviceArray)):
+        return value if isinstance(value, DeviceArray) else None
+    torch, cupy = sys.modules.get("torch"), sys.modules.get("cupy")
+    if torch is not None and isinstance(value, torch.Tensor):
+        if value.device.type != "cuda" or getattr(torch.version, "hip", None):
+            return None
+        _refuse_sparse(value, name)
+        return _TorchArray(value)
+    if cupy is not None and isinstance(value, cupy.ndarray):
+        return _CupyArray(value)
+    if hasattr(value, "__cuda_array_interface__"):
+        return _ForeignArray(value, name)
+    kind = _dlpack_device(value)[0]
+    if kind == _DLPACK_CPU:
+        return None
+    if kind in _DLPACK_CUDA and torch is not None and torch.cuda.is_available():
+        return _TorchArray(torch.from_dlpack(value))
+    if kind in _DLPACK_CUDA and cupy is not None:
+        return _CupyArray(cupy.from_dlpack(value))
+    raise NotImplementedError(
+        f"{name} lies on a GPU and offers DLPack only (device type {kind}), for which eigentropy "
+        "needs PyTorch with CUDA or CuPy: import one of them, or pass a NumPy array"
+    )
+
+
+def device_rows(array: DeviceArray, name: str) -> DeviceArray:
+    """The rows (n, d) of an array on a device, of a float type, without a copy where possible.
+
+    Integers and booleans become float64, and what cannot be flattened by strides is copied: both
+    by the array's own library. Whether they are finite is not looked at.
+    """
+    dtype = array.dtype
+    if dtype not in FLOATS:
+        array = array.astype(_float_dtype(_numpy_dtype(dtype, name), name).name)
+    _check_shape(array.shape, name)
+    return array.reshape(array.shape[0], math.prod(array.shape[1:]))
+
+
+def device_matrices(A: Any, name: str) -> DeviceArray:
+    """Matrices (..., n, n) on a device: float32 or float64, contiguous; see as_square_matrices."""
+    array = device_array(A, name)
+    if array is None:
+        raise ValueError(f"{name} does not lie on a GPU")
+    dtype = "float32"
+    if array.dtype != "bfloat16":
+        numbers = _numpy_dtype(array.dtype, name)
+        if numbers.kind == "c":
+            raise TypeError(
+                f"{name} is complex ({numbers}); only real symmetric matrices are solved"
+            )
+        dtype = _float_dtype(numbers, name).name
+    check_square(array.shape, name)
+    return (array if array.dtype == dtype else array.astype(dtype)).contiguous()
+
+
+def plugin_array(array: DeviceArray, device: int | None = None) -> Any:
+    """The same memory as an array of the CUDA plug-in."""
+    index = array.device if array.device is not None else (device or 0)
+    return plugin.core().Array(
+        array.pointer, array.shape, array.strides, array.dtype, index, array.value
+    )
+
+
+def returned(array: Any, library: str, device: int) -> Any:
+    """A NumPy array or one of the plug-in as the caller's library has them, on that device.
+
+    Arrays of the plug-in are handed on without a copy.
+    """
+    if library == "torch":
+        torch = sys.modules["torch"]
+        make = torch.tensor if isinstance(array, np.ndarray) else torch.as_tensor
+        return make(array, device=f"cuda:{device}")
+    if library == "cupy":
+        cupy = sys.modules["cupy"]
+        with cupy.cuda.Device(device):
+            return cupy.asarray(array)
+    return array
+
+
+def _dlpack_device(value: Any) -> tuple[int, int | None]:
+    """DLPack's type of device and its number; the CPU's where there is no DLPack."""
+    if not hasattr(value, "__dlpack_device__"):
+        return _DLPACK_CPU, None
+    kind, index = value.__dlpack_device__()
+    return int(kind), int(index)
+
+
+def _without_gaps(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """Strides of a C-contiguous array."""
+    return tuple(itemsize * math.prod(shape[i + 1 :]) for i in range(len(shape)))
+
+
+def _common_step(shape: tuple[int, ...], strides: tuple[int, ...]) -> int | None:
+    """The stride of these dimensions as a single one; None where they are not one."""
+    sized = [(n, stride) for n, stride in zip(shape, strides, strict=True) if n > 1]
+    for (_, outer), (n, inner) in itertools.pairwise(sized):
+        if outer != n * inner:
+            return None
+    return sized[-1][1] if sized else strides[-1]
+
+
+def _numpy_dtype(name: str, of: str) -> np.dtype[Any]:
+    try:
+        return np.dtype(name)
+    except TypeError:  # torch's float8 and others
+        raise TypeError(f"{of} must hold numbers, got an array of dtype {name}") from None
+
+
+def refuse_device_array(value: Any, name: str) -> None:
+    """Refuse what lies on a GPU, where everything else is on the host."""
+    if not is_zarr(value) and device_array(value, name) is not None:
+        raise ValueError(
+            f"{name} lies on a GPU, and this is computed on the CPU: "
+            f"pass {name}.cpu() (torch) or {name}.get() (CuPy)"
+        )
+
+
+def _check_shape(shape: tuple[int, ...], name: str) -> None:
+    if len(shape) < 2:
+        what = "a scalar" if len(shape) == 0 else f"a 1-d array of length {shape[0]}"
+        raise ValueError(
+            f"{name} must have shape (n, d), one row a sample, got {what}; "
+            f"use {name}[:, None] for n scalars and {name}[None, :] for one sample"
+        )
+    if 0 in shape:
+        raise ValueError(f"{name} is empty: its shape is {shape}")
+
+
+def _float_dtype(dtype: np.dtype[Any], name: str) -> np.dtype[np.floating[Any]]:
+    """float32 or float64, in native byte order, for numbers of this dtype."""
+    if dtype.kind == "c":
+        raise TypeError(
+            f"{name} is complex ({dtype}); pass real features, such as "
+            f"np.concatenate([{name}.real, {name}.imag], axis=1)"
+        )
+    if dtype.name == "bfloat16":  # ml_dtypes, as JAX uses it
+        return np.dtype(np.float32)
+    if dtype.kind not in "iubf":
+        raise TypeError(f"{name} must hold numbers, got an array of dtype {dtype}")
+    single = dtype.kind == "f" and dtype.itemsize <= 4
+    return np.dtype(np.float32 if single else np.float64)
+
+
+def _can_be_shared(array: Any, dtype: np.dtype[Any]) -> bool:
+    """Whether the rows can be read where they are."""
+    if is_zarr(array) or array.dtype != dtype:
+        return False
+    if any(stride % dtype.itemsize for stride in array.strides) or not array.flags.aligned:
+        return False  # a field of a packed structured array
+    row = array[:1]
+    return np.may_share_memory(row, row.reshape(1, -1))  # else (n, ...) is flattened by a copy
+
+
+def check_finite(nonfinite: tuple[int, int], n: int, name: str) -> None:
+    """Refuse n rows, of which so many are not finite: their number, and the first."""
+    count, first = nonfinite
+    if count:
+        raise ValueError(
+            f"{name} has NaN or infinity in {count} of its {n} rows; the first is row {first}"
+        )

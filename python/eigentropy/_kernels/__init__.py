@@ -1,0 +1,1 @@
+"""From rows to the Gaussian kernel: its width, groups of rows, the diffusion operator."""

@@ -1,0 +1,179 @@
+"""The width sigma of the Gaussian kernel, chosen from the data."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eigentropy import _core
+from eigentropy._backends.arrays import Matrix
+from eigentropy._backends.devices import HOST, Device, Rows, choose
+from eigentropy._support.options import integer, one_of, positive
+
+Doubles = npt.NDArray[np.float64]
+
+RULES = ("auto", "median", "knn", "max-slope", "sqrt-d")
+
+# The rule behind sigma="auto".
+DEFAULT_RULE = "median"
+
+# Where blobs and digits keep their known information at every dimension; see docs/choosing.md.
+MEDIAN_FACTOR = 0.35
+
+# Rules that need distances take all pairs of at most this many rows: 2 million pairs. Of long rows
+# fewer, since the distances then take as long as everything else, and differ less from each other.
+SAMPLE_ROWS = 2048
+LONG_ROW = 4096
+SAMPLE_LONG_ROWS = 1024
+
+# The knn rule computes this many distances at a time: 64 MiB.
+DISTANCES_AT_A_TIME = 2**23
+
+# Neighbour of the knn rule, the row itself not counted.
+NEIGHBOUR = 10
+
+
+def bandwidth(Z: Any, rule: str = "median", *, seed: int = 0) -> float:
+    r"""Kernel width sigma of G = exp(-r^2 / (2 sigma^2)) for these rows.
+
+    ============= ==========================================================================
+    rule          sigma
+    ============= ==========================================================================
+    ``median``    0.35 times the median distance between two rows (also called ``auto``)
+    ``knn``       median over the rows of the distance to the 10th nearest other row
+    ``max-slope`` where d log(sum_ij G_ij) / d log(sigma) is largest
+    ``sqrt-d``    sqrt(d), the paper's choice; the one rule that depends on the scale of Z
+    ============= ==========================================================================
+
+    Above 2048 rows (1024 where they have more than 4096 columns), `median` and `max-slope` use the
+    pairs of a random sample of so many rows, `knn` the neighbours, among all rows, of such a
+    sample. The sample is drawn from `seed`.
+
+    Parameters
+    ----------
+    Z : array-like of shape (n, d)
+        Of one that lies on a GPU, the sampled rows are brought to the host; all rows for `knn`.
+    rule : str
+    seed : int
+
+    Returns
+    -------
+    float
+        In units of Z. 1.0 where all rows are equal and every width does the same.
+
+    Raises
+    ------
+    ValueError
+        Unknown rule, NaN in Z.
+
+    References
+    ----------
+    Coifman, Shkolnisky, Sigworth, Singer: Graph Laplacian tomography from unknown random
+    projections, IEEE Trans. Image Process. 17 (2008), for max-slope.
+    """
+    one_of(rule, "rule", RULES)
+    device = choose(None, Z)
+    return sigma_of_rule(device.rows(Z), rule, integer(seed, "seed", at_least=0), device)
+
+
+def resolve_sigma(sigma: Any, Z: Rows, seed: int, device: Device = HOST) -> float:
+    """The number behind the argument `sigma`: a number or the name of a rule."""
+    if isinstance(sigma, str):
+        if sigma not in RULES:
+            names = ", ".join(repr(rule) for rule in RULES)
+            raise ValueError(f"sigma must be a number > 0 or one of {names}, got {sigma!r}")
+        return sigma_of_rule(Z, sigma, seed, device)
+    return positive(sigma, "sigma")
+
+
+def sigma_of_rule(Z: Rows, rule: str, seed: int, device: Device = HOST) -> float:
+    """The rule's width for rows that have been checked."""
+    rule = DEFAULT_RULE if rule == "auto" else rule
+    if rule == "sqrt-d":
+        return math.sqrt(Z.shape[1])
+    if Z.shape[0] == 1:
+        return 1.0
+    rows = sampled_rows(Z.shape[0], Z.shape[1], seed)
+    if device.on_gpu:
+        Z = device.host_rows(Z, None if rule == "knn" else rows)
+        rows = rows if rule == "knn" else np.arange(len(Z))
+    if rule == "knn":
+        return _knn(Z, rows)
+    if rule == "max-slope":
+        squared, scale = _core.squared_distances(Z, rows)
+        return scale * _max_slope(_above_the_diagonal(squared)) if squared.any() else 1.0
+    return _share_of_the_median(Z, rows) or 1.0
+
+
+def sampled_rows(n: int, d: int, seed: int) -> npt.NDArray[np.int64]:
+    """The rows, of n with d columns, whose distances a rule looks at."""
+    count = SAMPLE_LONG_ROWS if d > LONG_ROW else SAMPLE_ROWS
+    if n <= count:
+        return np.arange(n)
+    return np.sort(np.random.default_rng(seed).choice(n, count, replace=False))
+
+
+def _above_the_diagonal(squared: Doubles) -> Doubles:
+    """Distances, each pair once."""
+    distances: Doubles = np.sqrt(squared[np.triu_indices(len(squared), k=1)])
+    return distances
+
+
+def _share_of_the_median(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
+    """Of the distances of all pairs, or of those that are not 0 where most are; 0.0 if all are."""
+    median, scale = _core.median_distance(Z, rows)
+    return scale * (MEDIAN_FACTOR * median)
+
+
+def _knn(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
+    neighbour = min(NEIGHBOUR, len(Z) - 1)
+    at_a_time = max(256, DISTANCES_AT_A_TIME // len(Z))  # each time, all rows are read
+    reach, scale = np.empty(len(rows)), 1.0
+    for start in range(0, len(rows), at_a_time):
+        block = rows[start : start + at_a_time]
+        squared, scale = _core.squared_distances_from(Z, block)
+        # Position 0 is the row itself, at distance 0.
+        reach[start : start + at_a_time] = np.partition(squared, neighbour, axis=1)[:, neighbour]
+    distances = np.sqrt(reach)
+    if not distances.any():
+        return _fallback(Z, rows)
+    median = float(np.median(distances))
+    return scale * (median if median > 0 else float(np.median(distances[distances > 0])))
+
+
+def _fallback(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
+    """Every row has many duplicates: neighbours say nothing, distances between groups do."""
+    sigma = _share_of_the_median(Z, rows)
+    if sigma == 0.0:  # the other rows, if there are any, are not in the sample
+        squared, scale = _core.squared_distances_from(Z, rows[:1])
+        others = np.sqrt(squared[squared > 0])
+        sigma = scale * (MEDIAN_FACTOR * float(np.median(others))) if len(others) else 1.0
+    return sigma
+
+
+def _max_slope(distances: Doubles) -> float:
+    """Maximise d log(sum G) / d log(sigma) = sum(r^2 G) / (sigma^2 sum G) over sigma.
+
+    sum G counts the diagonal too, without which the slope would be largest at sigma -> 0.
+    """
+    n = (1 + math.isqrt(1 + 8 * len(distances))) // 2
+    squared = distances**2
+    scale = float(squared.max())
+    squared /= scale
+
+    def slope(log_sigma: float) -> float:
+        exponent = squared / (2.0 * math.exp(2.0 * log_sigma))
+        G = np.exp(-exponent)
+        return float(4.0 * (exponent @ G) / (n + 2.0 * G.sum()))
+
+    # From far below the nearest neighbours to the diameter, then refined around the best.
+    low = 0.5 * math.log(float(squared[squared > 0].min())) - 1.0
+    grid = np.linspace(max(low, -12.0), 1.0, 40)
+    best = int(np.argmax([slope(x) for x in grid]))
+    step = grid[1] - grid[0]
+    fine = np.linspace(grid[best] - step, grid[best] + step, 21)
+    log_sigma = fine[int(np.argmax([slope(x) for x in fine]))]
+    return math.sqrt(scale) * math.exp(float(log_sigma))

@@ -1,0 +1,132 @@
+"""From a second variable Y to a partition of the rows into groups."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eigentropy._backends.arrays import as_matrix, as_numpy
+from eigentropy._support.options import integer, one_of
+
+KINDS = ("auto", "labels", "scalars", "vectors")
+CLUSTERINGS = ("spectral", "kmeans")
+
+Codes = npt.NDArray[np.int64]
+
+
+def group_codes(Y: Any, n: int, kind: str, n_clusters: int, clusters: Any) -> Codes:
+    """The group of each row, 0 .. number of groups - 1, in the order of the sorted labels.
+
+    Labels are used as they are; scalars are cut into `n_clusters` bins of equal width; vectors are
+    clustered, or `clusters`, an array, says to which cluster each row belongs.
+    """
+    one_of(kind, "kind", KINDS)
+    integer(n_clusters, "n_clusters", at_least=1)
+    if clusters is not None and not isinstance(clusters, str):
+        return _label_codes(as_numpy(clusters, "clusters"), n, "clusters")
+    if Y is None:
+        raise ValueError(
+            "Y is missing: pass labels, scalars or vectors, or the groups as clusters="
+        )
+    values = as_numpy(Y, "Y")
+    kind = infer_kind(values) if kind == "auto" else kind
+    _check_length(values, n, "Y")
+    if kind == "labels":
+        return _label_codes(values, n, "Y")
+    if kind == "scalars":
+        return _bin_codes(as_matrix(values.reshape(n, -1), "Y"), n_clusters)
+    vectors = as_matrix(values.reshape(n, -1), "Y")
+    name = one_of(clusters or "spectral", "clusters", CLUSTERINGS)
+    return _label_codes(_cluster(vectors, name, n_clusters), n, "clusters")
+
+
+def infer_kind(values: npt.NDArray[Any]) -> str:
+    """What "auto" takes these values for."""
+    if values.ndim >= 2 and values.size != len(values):
+        return "vectors"
+    return "scalars" if values.dtype.kind == "f" else "labels"
+
+
+def _check_length(values: npt.NDArray[Any], n: int, name: str) -> None:
+    if values.ndim == 0:
+        raise ValueError(f"{name} must have one entry for each row of Z, got the scalar {values}")
+    if len(values) != n:
+        raise ValueError(f"{name} has {len(values)} entries, Z has {n} rows")
+
+
+def _label_codes(labels: npt.NDArray[Any], n: int, name: str) -> Codes:
+    _check_length(labels, n, name)
+    if labels.size != n:
+        raise ValueError(f"{name} as labels must be 1-d, got shape {labels.shape}")
+    flat = labels.reshape(n)
+    missing = _missing(flat)
+    if missing.any():
+        first = int(missing.argmax())
+        raise ValueError(
+            f"{name} has no label (NaN or None) for {missing.sum()} of {n} rows; "
+            f"the first is row {first}"
+        )
+    try:
+        return np.unique(flat, return_inverse=True)[1].reshape(n).astype(np.int64)
+    except TypeError:
+        raise TypeError(
+            f"{name} mixes labels that cannot be ordered, such as numbers and strings"
+        ) from None
+
+
+def groups_of_rows(codes: Codes, rows: npt.NDArray[Any]) -> Codes:
+    """The groups of some rows, numbered again without those that have none of them."""
+    return np.unique(codes[rows], return_inverse=True)[1].astype(np.int64)
+
+
+def _missing(labels: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    if labels.dtype.kind in "fmM":
+        is_missing = np.isnan if labels.dtype.kind == "f" else np.isnat
+        missing: npt.NDArray[np.bool_] = is_missing(labels)
+        return missing
+    if labels.dtype.kind == "O":  # pandas and lists: None, NaN and pandas.NA are not labels
+        return np.array([v is None or type(v).__name__ == "NAType" or v != v for v in labels])
+    return np.zeros(labels.shape, dtype=bool)
+
+
+def _bin_codes(values: npt.NDArray[Any], n_bins: int) -> Codes:
+    if values.shape[1] != 1:
+        raise ValueError(f"Y as scalars must be 1-d, got {values.shape[1]} values a row")
+    y = 0.5 * values[:, 0].astype(np.float64)  # so that no range of finite numbers is infinite
+    low, width = y.min(), np.ptp(y)
+    if width == 0.0:
+        return np.zeros(len(y), dtype=np.int64)
+    bins = np.minimum(((y - low) / width * n_bins).astype(np.int64), n_bins - 1)
+    return np.unique(bins, return_inverse=True)[1].astype(np.int64)  # without the empty bins
+
+
+def _cluster(vectors: npt.NDArray[Any], name: str, n_clusters: int) -> npt.NDArray[Any]:
+    try:
+        from sklearn.cluster import KMeans, SpectralClustering
+    except ImportError as error:
+        raise ImportError(
+            "clustering a vector-valued Y needs scikit-learn: pip install 'eigentropy[cluster]', "
+            "or pass the clusters themselves, one integer a row"
+        ) from error
+    if n_clusters > len(vectors):
+        raise ValueError(f"n_clusters is {n_clusters}, but there are only {len(vectors)} rows")
+    if n_clusters == len(vectors):
+        return np.arange(n_clusters)
+    if name == "kmeans":
+        algorithm = KMeans(n_clusters, random_state=0, n_init=4)
+    else:
+        algorithm = SpectralClustering(
+            n_clusters,
+            affinity="nearest_neighbors",
+            n_neighbors=min(10, len(vectors)),
+            assign_labels="cluster_qr",
+            random_state=0,
+        )
+    with warnings.catch_warnings():
+        # Groups without a path between them are what is looked for, not a defect of the graph.
+        warnings.filterwarnings("ignore", message="Graph is not fully connected")
+        labels: npt.NDArray[Any] = algorithm.fit(vectors).labels_
+    return labels

@@ -1,0 +1,1 @@
+"""From spectra to entropies and informations, and what the public functions return."""

@@ -1,0 +1,221 @@
+"""One measurement: the entropy of a matrix, and what it shares with labels and other vectors."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from eigentropy._backends.arrays import Matrix, as_numpy
+from eigentropy._backends.devices import parse
+from eigentropy._kernels.bandwidth import RULES
+from eigentropy._kernels.diffusion import DiffusionOperator, sample_rows
+from eigentropy._kernels.groups import CLUSTERINGS, KINDS, group_codes, groups_of_rows
+from eigentropy._measures.entropy import entropies
+from eigentropy._measures.information import ESTIMATORS, informations
+from eigentropy._measures.results import Entropy, MutualInformation
+from eigentropy._spectra.plan import Approach
+from eigentropy._support.options import (
+    integer,
+    logarithm_base,
+    nonnegative,
+    one_of,
+    positive,
+)
+from eigentropy._support.progress import Callback
+from eigentropy.io import files
+
+Progress = bool | Callback
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of a measurement, as the two functions of the package name them.
+
+    Checked when they are made, before a file is opened.
+    """
+
+    t: tuple[float, ...] = (1.0,)
+    sigma: float | str = "auto"
+    alpha: float = 0.5
+    base: float = 2.0
+    method: str = "auto"
+    tol: float = 1e-3
+    max_points: int | None = None
+    dtype: str | None = None
+    device: str | None = None
+    estimator: str = "matched"
+    n_null: int = 20
+    kind: str = "auto"
+    n_clusters: int = 10
+    clustering: str = "spectral"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be used, naming the option."""
+        if not self.t:
+            raise ValueError("t needs at least one value")
+        for t in self.t:
+            positive(t, "t")
+        if isinstance(self.sigma, str):
+            one_of(self.sigma, "sigma", RULES)
+        else:
+            positive(self.sigma, "sigma")
+        nonnegative(self.alpha, "alpha")
+        logarithm_base(self.base)
+        Approach.checked(self.method, self.tol, self.dtype)
+        parse(self.device)
+        if self.max_points is not None:
+            integer(self.max_points, "max_points", at_least=1)
+        one_of(self.estimator, "estimator", ESTIMATORS)
+        integer(self.n_null, "n_null", at_least=2 if self.estimator == "matched" else 0)
+        one_of(self.kind, "kind", KINDS)
+        integer(self.n_clusters, "n_clusters", at_least=1)
+        one_of(self.clustering, "clustering", CLUSTERINGS)
+        integer(self.seed, "seed", at_least=0)
+
+    @property
+    def approach(self) -> Approach:
+        """How the spectra are obtained."""
+        return Approach(self.method, self.tol, self.dtype)
+
+
+@dataclass
+class Variable:
+    """What a matrix is compared with. The groups found in it at first are kept for later."""
+
+    source: str
+    values: npt.NDArray[Any]
+    kind: str
+    groups: npt.NDArray[Any] | None = None
+
+    def information(
+        self,
+        operator: DiffusionOperator,
+        settings: Settings,
+        progress: Progress = False,
+        chosen: npt.NDArray[Any] | None = None,
+    ) -> list[MutualInformation]:
+        """Measure the information that the rows share with it, at every t from one solution.
+
+        `chosen` are the numbers of the operator's rows, if they are not all.
+        """
+        clusters = settings.clustering if self.groups is None else self.groups
+        n, wanted = len(self.values), settings.n_clusters
+        self.groups = group_codes(self.values, n, self.kind, wanted, clusters)
+        return informations(
+            operator,
+            self.groups if chosen is None else groups_of_rows(self.groups, chosen),
+            settings.t,
+            settings.approach,
+            estimator=settings.estimator,
+            n_null=settings.n_null,
+            base=settings.base,
+            seed=settings.seed,
+            progress=progress,
+        )
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The results for one matrix: one entropy for each t, and one information for each variable."""
+
+    entropies: list[Entropy]
+    informations: dict[str, list[MutualInformation]]
+
+
+def measure(
+    Z: Matrix,
+    variables: dict[str, Variable],
+    settings: Settings,
+    progress: Progress = False,
+    name: str = "Z",
+) -> Measurement:
+    """Measure Z: the entropy at every t from one spectrum, and what it says of each variable."""
+    for variable in variables.values():
+        if len(variable.values) != len(Z):
+            raise ValueError(
+                f"{variable.source} has {len(variable.values)} entries, {name} has {len(Z)} rows"
+            )
+    rows, chosen = sample_rows(Z, settings.max_points, settings.seed)
+    operator = DiffusionOperator(
+        rows,
+        sigma=settings.sigma,
+        alpha=settings.alpha,
+        dtype=settings.dtype,
+        device=settings.device,
+        seed=settings.seed,
+        progress=progress,
+    )
+    results = entropies(operator, settings.t, settings.base, settings.approach)
+    if chosen is not None:
+        results = [replace(result, sampled_from=len(Z)) for result in results]
+    return Measurement(
+        entropies=results,
+        informations={
+            role: variable.information(operator, settings, progress, chosen)
+            for role, variable in variables.items()
+        },
+    )
+
+
+def read_shared(
+    labels: Any, against: Any, settings: Settings
+) -> tuple[dict[str, Variable], str | None]:
+    """Read what a matrix is compared with, or name the column of its own file with the labels.
+
+    `labels` is an array, a path, or the name of that column: any string that does not end in a
+    suffix of a known kind of file. `against` is an array or a path.
+    """
+    shared: dict[str, Variable] = {}
+    column = None
+    if isinstance(labels, str) and not files.is_file_name(labels):
+        column = labels
+    elif isinstance(labels, (str, os.PathLike)):
+        values = files.read_labels(labels)
+        shared["labels"] = Variable(files.shown(Path(labels)), values, settings.kind)
+    elif labels is not None:
+        shared["labels"] = Variable("labels", as_numpy(labels, "labels"), settings.kind)
+    if isinstance(against, (str, os.PathLike)):
+        values = files.read_variable(against)
+        kind = "vectors" if values.shape[1] > 1 else "scalars"
+        shared["against"] = Variable(files.shown(Path(against)), values, kind)
+    elif against is not None:
+        shared["against"] = Variable("against", as_numpy(against, "against"), "auto")
+    return shared, column
+
+
+def read_sample(
+    path: str | os.PathLike[str],
+    key: str | None,
+    column: str | None,
+    shared: dict[str, Variable],
+    settings: Settings,
+) -> tuple[Matrix, dict[str, Variable]]:
+    """Read a matrix and all that it is compared with, its own column of labels included."""
+    Z, own = files.read_sample(path, key, column)
+    if own is None:
+        return Z, shared
+    labels = Variable(files.shown(Path(path), column), own, settings.kind)
+    return Z, {"labels": labels, **shared}
+
+
+@contextmanager
+def recorded_warnings() -> Iterator[list[str]]:
+    """Collect what is warned about inside as one line each, the same only once."""
+    lines: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        for category in (UserWarning, RuntimeWarning):  # deprecations concern programmers
+            warnings.simplefilter("always", category)
+        try:
+            yield lines
+        finally:
+            texts = (" ".join(str(warning.message).split()) for warning in caught)
+            lines += dict.fromkeys(texts)

@@ -1,0 +1,384 @@
+"""What the measurements return: numbers that remember how they were obtained."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from eigentropy._backends.arrays import as_numpy
+from eigentropy._spectra.eigenvalues import spectral_density, spectral_entropy
+from eigentropy._spectra.estimated import SpectralEstimate
+from eigentropy._spectra.rounding import Rounding, within
+from eigentropy._support.options import positive
+from eigentropy._support.warnings import warn
+
+
+class SaturationWarning(UserWarning):
+    """The bandwidth does not fit the data, so the entropy is at 0 or at log n whatever they are."""
+
+
+class PrecisionWarning(UserWarning):
+    """The entropy at this t is not known as accurately as `tol` asks for."""
+
+
+def unit(base: float) -> str:
+    """The name of the unit of an entropy with this base of the logarithm."""
+    return {2.0: "bits", math.e: "nats", 10.0: "dits"}.get(base, f"(base {base:g})")
+
+
+class Number:
+    """Makes a result work as the float in its field `value`."""
+
+    value: float
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        return np.array(self.value, dtype=dtype)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.value, spec) if spec else repr(self)
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    # Each delegates to float, which hands another Number back to that one's reflected method.
+    def __neg__(self) -> float:
+        return -self.value
+
+    def __pos__(self) -> float:
+        return self.value
+
+    def __abs__(self) -> float:
+        return abs(self.value)
+
+    def __round__(self, digits: int | None = None) -> float:
+        return round(self.value, digits)
+
+    def __add__(self, other: Any) -> Any:
+        return self.value + other
+
+    def __radd__(self, other: Any) -> Any:
+        return other + self.value
+
+    def __sub__(self, other: Any) -> Any:
+        return self.value - other
+
+    def __rsub__(self, other: Any) -> Any:
+        return other - self.value
+
+    def __mul__(self, other: Any) -> Any:
+        return self.value * other
+
+    def __rmul__(self, other: Any) -> Any:
+        return other * self.value
+
+    def __truediv__(self, other: Any) -> Any:
+        return self.value / other
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return other / self.value
+
+    def __pow__(self, other: Any) -> Any:
+        return self.value**other
+
+    def __rpow__(self, other: Any) -> Any:
+        return other**self.value
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self.value == other)
+
+    def __lt__(self, other: Any) -> bool:
+        return bool(self.value < other)
+
+    def __le__(self, other: Any) -> bool:
+        return bool(self.value <= other)
+
+    def __gt__(self, other: Any) -> bool:
+        return bool(self.value > other)
+
+    def __ge__(self, other: Any) -> bool:
+        return bool(self.value >= other)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Entropy(Number):
+    """A diffusion spectral entropy. Works as the float `value`.
+
+    Attributes
+    ----------
+    value : float
+        S(t) in the unit of `base`.
+    standard_error : float
+        Of a stochastic estimate; 0 for the other methods.
+    method : str
+        How it was obtained: "exact", "stochastic" or "lowrank".
+    n : int
+        Number of rows.
+    sigma, alpha, t, base : float
+        The settings that were used; `sigma` is a number also where a rule was asked for.
+    seed : int
+        Of the random numbers.
+    dtype : str
+        The precision of the computation, "float64" or "float32".
+    error_bound : float
+        Guaranteed bound of the error, in the unit of `base`: of "lowrank", and of the rounding of
+        an exact result in float32. 0 for an exact one in float64, where the error is some 1e-13
+        for t >= 1 and no bound is computed. NaN for an estimate, which has `standard_error`.
+    eigenvalues : array of shape (n,), or None
+        Of the diffusion operator, descending, where they were all computed. A torch tensor or
+        CuPy array on a GPU where Z is one.
+    rank : int or None
+        Of the factor, for "lowrank".
+    sampled_from : int or None
+        How many rows Z has, if `max_points` chose n of them at random.
+    """
+
+    value: float
+    standard_error: float
+    method: str
+    n: int
+    sigma: float
+    alpha: float
+    t: float
+    base: float
+    seed: int
+    dtype: str = "float64"
+    error_bound: float = 0.0
+    eigenvalues: Any = None
+    rank: int | None = None
+    sampled_from: int | None = None
+    _estimate: SpectralEstimate | None = None
+    _rounding: Rounding | None = None  # of a float32 spectrum
+    _tol: float | None = None  # what "auto" has to meet; None where the caller chose the dtype
+
+    def at(self, t: float) -> Entropy:
+        """The entropy at another diffusion time, from the same eigenvalues or the same estimate.
+
+        Where that is less accurate than `tol`, because "auto" has chosen float32 for another t or
+        the probes of an estimate were too few, a `PrecisionWarning` says so; `error_bound` and
+        `standard_error` have the figure.
+        """
+        t = positive(t, "t")
+        if self._estimate is not None:
+            warn_if_too_few(self._estimate, t, self.base)
+            value, error = self._estimate.entropy(t, self.base)
+            return replace(self, value=value, standard_error=error, t=t)
+        if self.eigenvalues is None:
+            raise ValueError(
+                "this result has no eigenvalues to compute another t from; a factor of low rank is "
+                "for t = 1 only"
+            )
+        value = spectral_entropy(self.eigenvalues, t=t, base=self.base)
+        error = 0.0
+        if self._rounding is not None:
+            error = self._rounding.entropy_error(self.eigenvalues, t, self.base)
+        warn_if_imprecise(error, value, self._tol, self.base, t)
+        return replace(self, value=value, t=t, error_bound=error)
+
+    @property
+    def bound(self) -> float:
+        """The same as `error_bound`: a guarantee, where `standard_error` is a probability."""
+        return self.error_bound
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Where S is: with this probability for an estimate, certainly for the other methods.
+
+        Raises
+        ------
+        ValueError
+            level not between 0 and 1.
+        """
+        level = positive(level, "level")
+        if level >= 1.0:
+            raise ValueError(f"level must be below 1, got {level!r}")
+        if self._estimate is not None:
+            return self._estimate.interval(self.t, self.base, level)
+        return max(0.0, self.value - self.error_bound), self.value + self.error_bound
+
+    def density(self, x: Any, width: float = 0.02) -> npt.NDArray[np.float64]:
+        """Spectral density at x, smoothed: eigenvalues a unit of length, over n.
+
+        Gaussians of standard deviation `width` around the eigenvalues, or around the quadrature
+        nodes of an estimate, reflected at 0 and 1, so that it integrates to 1 over [0, 1].
+        """
+        width = positive(width, "width")
+        if self._estimate is not None:
+            return self._estimate.density(x, width)
+        if self.eigenvalues is None:
+            raise ValueError("a factor of low rank says nothing about the density of the spectrum")
+        nodes = as_numpy(self.eigenvalues, "eigenvalues")
+        return spectral_density(nodes, np.ones(self.n), x, width)
+
+    def __repr__(self) -> str:
+        rows = f"n={self.n}" + (f" of {self.sampled_from} rows" if self.sampled_from else "")
+        return (
+            f"Entropy({self.value:.6g} {unit(self.base)}, {_how(self)}, {rows}, "
+            f"sigma={self.sigma:.4g}, alpha={self.alpha:g}, t={self.t:g})"
+        )
+
+
+def _how(result: Entropy | MutualInformation) -> str:
+    """The method, its error and, where it is not float64, the precision."""
+    if isinstance(result, Entropy) and result.method == "stochastic":
+        return f"+- {result.standard_error:.1g}, stochastic"
+    if result.method == "lowrank":
+        return f"within {result.error_bound:.1g}, lowrank"
+    if result.dtype == "float64" or math.isnan(result.error_bound):
+        return result.method
+    return f"{result.method} in {result.dtype} +- {result.error_bound:.1g}"
+
+
+def warn_if_too_few(spectrum: SpectralEstimate, t: float, base: float) -> None:
+    """Warn where the probes of an estimate do not give S(t) to its tolerance."""
+    if spectrum.meets(t):
+        return
+    value, error = spectrum.entropy(t, base)
+    warn(
+        f"{spectrum.probes} probes leave a standard error of {error:.2g} {unit(base)} at t={t:g}, "
+        f"whose 95 % interval is wider than tol={spectrum.tol:g} of {value:.4g}; pass a larger "
+        "tol, this t to the function itself, or method='exact'",
+        PrecisionWarning,
+    )
+
+
+def warn_if_imprecise(
+    error: float, entropy: float, tol: float | None, base: float, t: float
+) -> None:
+    """Warn where the error of something at t may be more than tol of an entropy."""
+    if tol is not None and not within(error, entropy, tol, base):
+        warn(
+            f"t={t:g} needs more than the float32 that 'auto' has chosen for another t: the error "
+            f"may be {error:.2g} {unit(base)}, more than tol={tol:g} of the entropy; pass "
+            "dtype='float64', or this t to the function itself",
+            PrecisionWarning,
+        )
+
+
+class InformationSource(Protocol):
+    """What a mutual information was computed from."""
+
+    def at(self, t: float) -> MutualInformation:
+        """The information at another t."""
+
+    def adjusted(self, t: float) -> tuple[float, str]:
+        """`MutualInformation.adjusted` at this t, and its note."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MutualInformation(Number):
+    """A diffusion spectral mutual information. Works as the float `value`.
+
+    Attributes
+    ----------
+    value : float
+        I(Z; Y) in the unit of `base`; a negative estimate is reported as it is.
+    standard_error : float
+        Of the random baseline: standard deviation over the null partitions, divided by the root
+        of their number; and, where entropies are estimated, of that of the observed groups. It is
+        no measure of significance: that is `p_value`, and `null.std()` is the spread under
+        independence. 0 for the plain estimator with exact entropies, which has no random part.
+    p_value : float
+        (1 + number of null partitions at least as informative) / (1 + n_null); NaN without any.
+    conditional_entropy : float
+        sum_y p_y S(Z | y).
+    null : array of shape (n_null,)
+        The value that each random partition gets, with the same group sizes.
+    group_sizes : array of int
+        n_y, in the order of the sorted labels.
+    clusters : array of int, shape (n,)
+        The group of each row, 0 .. number of groups - 1: pass it as `clusters=` to reuse it.
+    label_entropy : float
+        H(Y) in the unit of `base`.
+    method, estimator : str
+        How the spectra and how the baseline were obtained; "stochastic" where the spectra of large
+        groups were estimated.
+    dtype : str
+        "float32" where any of the spectra is, "float64" otherwise.
+    error_bound : float
+        Bound of the rounding error of `value` in float32, in the unit of `base`; 0 in float64, as
+        in `Entropy`.
+    n, sigma, alpha, t, base, seed
+        As in `Entropy`.
+    rows : array of int, or None
+        The rows of Z that `max_points` chose; `clusters` has their groups.
+    """
+
+    value: float
+    standard_error: float
+    p_value: float
+    conditional_entropy: float
+    null: npt.NDArray[np.float64]
+    group_sizes: npt.NDArray[np.int64]
+    clusters: npt.NDArray[np.int64]
+    label_entropy: float
+    method: str
+    estimator: str
+    n: int
+    sigma: float
+    alpha: float
+    t: float
+    base: float
+    seed: int
+    dtype: str = "float64"
+    error_bound: float = 0.0
+    rows: npt.NDArray[np.int64] | None = None
+    _source: InformationSource | None = None
+
+    def at(self, t: float) -> MutualInformation:
+        """The information at another diffusion time, from the same spectra.
+
+        Where "auto" has chosen float32 and that is not enough for this t, a `PrecisionWarning`
+        says so.
+        """
+        return self._known_source("another t").at(positive(t, "t"))
+
+    @property
+    def adjusted(self) -> float:
+        """Matched information over the most that H(Y) allows: 0 for independence, about 1 at best.
+
+        matched / (H(Y) - (S(Z) - mean null conditional entropy)). Needs S(Z), the entropy of all
+        rows, and computes it on first access. NaN where the denominator is within the noise;
+        `adjusted_note` then says why.
+        """
+        return self._adjusted()[0]
+
+    @property
+    def adjusted_note(self) -> str:
+        """Why `adjusted` is NaN; empty where it is a number."""
+        return self._adjusted()[1]
+
+    def _adjusted(self) -> tuple[float, str]:
+        cached: tuple[float, str] | None = self.__dict__.get("_adjusted_value")
+        if cached is None:
+            cached = self._known_source("adjusted").adjusted(self.t)
+            self.__dict__["_adjusted_value"] = cached
+        return cached
+
+    def _known_source(self, what: str) -> InformationSource:
+        if self._source is None:
+            raise ValueError(
+                f"{what} needs the data, which were left behind when this result was pickled; "
+                "access it once before"
+            )
+        return self._source
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the data and spectra behind it."""
+        return {**self.__dict__, "_source": None}
+
+    def __repr__(self) -> str:
+        return (
+            f"MutualInformation({self.value:.6g} +- {self.standard_error:.2g} {unit(self.base)}, "
+            f"{self.estimator}, {_how(self)}, p={self.p_value:.3g}, n={self.n}, "
+            f"{len(self.group_sizes)} groups, sigma={self.sigma:.4g}, alpha={self.alpha:g}, "
+            f"t={self.t:g})"
+        )

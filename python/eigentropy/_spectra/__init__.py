@@ -1,0 +1,1 @@
+"""From an operator to its spectrum: all eigenvalues, an estimate, or bounds."""

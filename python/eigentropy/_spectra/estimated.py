@@ -1,0 +1,244 @@
+"""What products of a matrix with random vectors say of its spectrum."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from eigentropy._spectra.eigenvalues import spectral_density
+from eigentropy._spectra.lanczos import Array, Doubles
+from eigentropy._spectra.quadrature import Rule, power_and_moment, student_quantile, traces_by_probe
+from eigentropy._support.options import logarithm_base, positive
+
+LEVEL = 0.95
+
+# tr A^t for these is known beforehand.
+T_IS_KNOWN = (1.0, 2.0)
+
+# Where in the bracket the entropy lies is known to this part of its width, or to what the next
+# step may change, if that is more: it may be near an end, and then is so for every seed. Steps go
+# on until that is at most a share of the standard error of the probes, or of the tolerance if that
+# is more.
+BRACKET_PART = 0.4
+BRACKET_ERRORS = 0.6
+BRACKET_SHARE = 0.02
+
+# An end of the bracket that has not moved lately, while the other one did, may do so in its turn:
+# the entropy is never taken to be in the outer quarters of the bracket.
+OUTER = 0.25
+
+# Gauss and Gauss-Radau after each of the last four steps, the last one at the end.
+History = Sequence[tuple[Rule, Rule]]
+REMEMBERED = 4
+
+
+class SpectralEstimate:
+    """What is known of the spectrum of A: S(t) for every t, with its error, and the density.
+
+    Attributes
+    ----------
+    n : int
+    tol : float
+    probes : int
+        Random vectors whose quadratic forms were averaged.
+    steps : int
+        Products with the first block.
+    columns : int
+        Columns that A was multiplied with, all together.
+    """
+
+    def __init__(
+        self,
+        exact: Doubles,
+        sketch: History,
+        batches: Sequence[History],
+        tol: float,
+        rounding: float,
+    ) -> None:
+        self._exact = exact  # traces of 1, A, A^2, without the known eigenvalue
+        self._sketch = sketch
+        self._batches = list(batches)
+        self.n, self.tol, self._rounding = round(exact[0]) + 1, tol, rounding
+        self.probes = sum(len(batch[-1][0].weights) for batch in batches)
+        self.steps = self.columns = 0
+
+    def with_probes(self, batch: History) -> SpectralEstimate:
+        """The same with more probes."""
+        batches = [*self._batches, batch]
+        more = SpectralEstimate(self._exact, self._sketch, batches, self.tol, self._rounding)
+        more.steps = self.steps
+        return more
+
+    def entropy(self, t: float = 1.0, base: float = 2.0) -> tuple[float, float]:
+        """S(t) and its standard error, of probes and quadrature together."""
+        point = self.at(t)
+        unit = math.log(logarithm_base(base))
+        return max(0.0, point.value) / unit, point.error / unit
+
+    def interval(
+        self, t: float = 1.0, base: float = 2.0, level: float = LEVEL
+    ) -> tuple[float, float]:
+        """Confidence interval of S(t), by Student's t with `probes` - 1 degrees of freedom."""
+        value, error = self.entropy(t, base)
+        half = self.quantile(level) * error
+        return max(0.0, value - half), value + half
+
+    def quantile(self, level: float = LEVEL) -> float:
+        """Half-width of an interval in standard errors."""
+        return student_quantile(level, self.probes - 1)
+
+    def meets(self, t: float = 1.0) -> bool:
+        """Whether the 95 % interval of S(t) is within the relative tolerance."""
+        return self.excess(t) <= 1.0
+
+    def excess(self, t: float) -> float:
+        """Half-width of the 95 % interval of S(t), in units of what `tol` allows."""
+        point = self.at(t)
+        return self.quantile() * point.error / self.allowed(point)
+
+    def is_converged(self, t: float) -> bool:
+        """Whether what more steps could change is small beside the other errors."""
+        point = self.at(t)
+        small = max(BRACKET_ERRORS * point.statistical, BRACKET_SHARE * self.allowed(point))
+        return point.unresolved <= small
+
+    def at(self, t: float) -> Point:
+        """S(t) in nats."""
+        t = positive(t, "t")
+        gauss, radau = (
+            [self._by_rule(step, which, t) for step in range(REMEMBERED)] for which in (0, 1)
+        )
+        ends = np.array([[value for value, _ in rule] for rule in (gauss, radau)])
+        share, before = _where_they_meet(ends[:, 1:]), _where_they_meet(ends[:, :-1])
+        value = _between(ends[:, -1], share)
+        terms = _between((gauss[-1][1], radau[-1][1]), share)
+        return Point(
+            value=float(value),
+            statistical=float(terms.std(ddof=1)) / math.sqrt(len(terms)),
+            ends=(float(ends[0, -1]), float(ends[1, -1])),
+            drift=abs(float(value - _between(ends[:, -2], before))) * _narrowing(ends),
+            shift=abs(share - before),
+        )
+
+    @property
+    def nodes(self) -> Doubles:
+        """Quadrature nodes, shape (D,), the known eigenvalue 1 first."""
+        parts = [self._sketch[-1][0].nodes, *(batch[-1][0].nodes for batch in self._batches)]
+        return np.concatenate([[1.0], *parts])
+
+    @property
+    def weights(self) -> Doubles:
+        """Their weights, about n in all: the sum of weights * f(nodes) estimates tr f(A)."""
+        parts = [batch[-1][0].weights.sum(axis=0) / self.probes for batch in self._batches]
+        return np.concatenate([[1.0], self._sketch[-1][0].weights[0], *parts])
+
+    def density(self, x: Array, width: float = 0.02) -> Doubles:
+        """Smoothed spectral density at x: eigenvalues a unit of length, over n.
+
+        Gaussians of standard deviation `width` around the nodes, reflected at 0 and 1, so that it
+        integrates to 1 over [0, 1].
+        """
+        return spectral_density(self.nodes, self.weights, x, width)
+
+    def influence(self, t: float, x: Doubles) -> Doubles:
+        """By how much S(t) grows, to first order, with an eigenvalue more at x."""
+        T, M = (float(trace.mean()) for trace in self._traces(-1, 0, t))
+        powers, moments = power_and_moment(x, t).T
+        growth: Doubles = -t * moments / T
+        return growth if t in T_IS_KNOWN else growth + powers * (1.0 + t * M / T) / T
+
+    def blurred(self, t: float, width: float) -> float:
+        """By how much S(t) may change, in nats, when noise of this width blurs the nodes.
+
+        Each goes to both sides, but not below 0, and all changes are taken to have one sign. The
+        rule with a node at 0 has as many eigenvalues there as there can be.
+        """
+        changes = []
+        for which in (0, 1):
+            by_probe = [(batch[-1][which], 1.0 / self.probes) for batch in self._batches]
+            total = 0.0
+            for rule, share in [(self._sketch[-1][which], 1.0), *by_probe]:
+                x, weights = rule.nodes, share * rule.weights.sum(axis=0)
+                sides = self.influence(t, x + width) + self.influence(t, np.maximum(x - width, 0.0))
+                total += float(np.abs(0.5 * sides - self.influence(t, x)) @ weights)
+            changes.append(total)
+        return max(changes)
+
+    def _by_rule(self, step: int, which: int, t: float) -> tuple[float, Doubles]:
+        """S(t) by one rule, and what each probe adds to it, to first order."""
+        powers, moments = self._traces(step, which, t)
+        T, M = float(powers.mean()), float(moments.mean())
+        terms: Doubles = powers / T - t * moments / T + t * M * powers / T**2
+        return math.log(T) - t * M / T, terms
+
+    def _traces(self, step: int, which: int, t: float) -> tuple[Doubles, Doubles]:
+        """T and M by one rule, from each probe."""
+        batches = [batch[step][which] for batch in self._batches]
+        powers, moments = traces_by_probe(self._sketch[step][which], batches, t, self._exact).T
+        if t in T_IS_KNOWN:
+            return np.full_like(powers, 1.0 + self._exact[int(t)]), moments
+        return powers + 1.0, moments  # the known eigenvalue is 1, its logarithm 0
+
+    def allowed(self, point: Point) -> float:
+        """The error in nats that `tol` allows, or that no number of probes takes away."""
+        return max(self.tol * max(point.value, self.tol), self._rounding)
+
+
+@dataclass(frozen=True)
+class Point:
+    """An entropy in nats.
+
+    Attributes
+    ----------
+    value : float
+    statistical : float
+        Standard error that comes from the probes.
+    ends : (float, float)
+        The value by Gauss and by Gauss-Radau quadrature.
+    drift : float
+        What the next step may change: what the last one did, in proportion to the bracket.
+    shift : float
+        By what part of the bracket the place in it has changed.
+    """
+
+    value: float
+    statistical: float
+    ends: tuple[float, float]
+    drift: float
+    shift: float
+
+    @property
+    def unresolved(self) -> float:
+        """What quadrature may be off."""
+        width = abs(self.ends[1] - self.ends[0])
+        return max(self.drift, width * max(BRACKET_PART, self.shift))
+
+    @property
+    def error(self) -> float:
+        """Standard error of probes and quadrature together."""
+        return math.hypot(self.statistical, self.unresolved)
+
+
+def _where_they_meet(ends: Doubles) -> float:
+    """The place in the bracket that both ends approach as fast as in these steps, shape (2, steps).
+
+    0 is Gauss, 1 is Gauss-Radau.
+    """
+    by_gauss, by_radau = np.ptp(ends, axis=1)
+    if by_gauss + by_radau == 0.0:
+        return 0.5
+    return float(np.clip(by_gauss / (by_gauss + by_radau), OUTER, 1.0 - OUTER))
+
+
+def _narrowing(ends: Doubles) -> float:
+    """The width of the bracket beside that before the last step, at most 1."""
+    before, now = np.abs(ends[1] - ends[0])[-2:]
+    return float(now / before) if now < before else 1.0
+
+
+def _between(ends: Any, share: float) -> Any:
+    return ends[0] + share * (ends[1] - ends[0])

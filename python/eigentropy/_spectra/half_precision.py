@@ -1,0 +1,65 @@
+"""The kernel kept in half precision: what that does to an estimate, and when it is done.
+
+docs/stochastic.md derives the error; benchmarks/half_kernel.py measures it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from eigentropy._spectra.estimated import SpectralEstimate
+from eigentropy._spectra.lanczos import Doubles, Products
+
+# A number is rounded by 2^-11 of itself at most. The root mean square, for leading digits as they
+# are in a wide range of numbers, is so much of that: sqrt(1 / 3) times that of 1 / (the fraction in
+# [1, 2), whose logarithm is uniform), which is sqrt(3 / (8 log 2)).
+LARGEST_ERROR = 2.0**-11
+ROOT_MEAN_SQUARE = LARGEST_ERROR * math.sqrt(1.0 / (8.0 * math.log(2.0)))
+
+# What rounding may do to S, as a share of the tolerance.
+SHARE = 0.1
+
+# Below, the halves of the vectors and the sums of tensor cores count, too.
+SMALLEST_TOL = 5e-4
+
+# A kernel with so few eigenvalues that count has most of them near 0, where rounding counts most:
+# half precision would be tried for nothing.
+SMALLEST_TRACE = 6.0
+
+
+class Scaled(Products, Protocol):
+    """A with what is known of it before the first product."""
+
+    @property
+    def scaling(self) -> Doubles:
+        """S with A = diag(s) G diag(s)."""
+
+
+def noise(A: Scaled) -> float:
+    """Standard deviation of what rounding all G_ij, i != j, to half adds to the eigenvalues of A.
+
+    Rounding errors of the entries are as good as independent, and those of the diagonal, which is
+    1, are 0. So what they add to A is a random matrix, with eigenvalues in a semicircle: the root
+    of their mean square is its Frobenius norm over sqrt(n).
+    """
+    squares = np.asarray(A.scaling, dtype=np.float64) ** 2
+    beside = max(0.0, A.frobenius2 - float(squares @ squares))
+    return ROOT_MEAN_SQUARE * math.sqrt(beside / A.n)
+
+
+def may_be_tried(A: Scaled) -> bool:
+    """Whether an estimate with G in half precision is likely to be good enough."""
+    return A.trace >= SMALLEST_TRACE
+
+
+def is_good_enough(
+    spectrum: SpectralEstimate, times: Sequence[float], width: float, tol: float
+) -> bool:
+    """Whether such noise changes each S(t) by no more than a share of `tol`."""
+    return all(
+        spectrum.blurred(t, width) <= SHARE * tol * max(spectrum.at(t).value, tol) for t in times
+    )

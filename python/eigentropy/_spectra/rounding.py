@@ -1,0 +1,238 @@
+"""How far an entropy from float32 eigenvalues may be from the exact one.
+
+docs/mathematics.md derives the bound; benchmarks/float32_accuracy.py measures how it holds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eigentropy import _core
+from eigentropy._backends.arrays import as_numpy
+from eigentropy._spectra.eigenvalues import NOISE_FLOOR_EPS, spectral_entropy
+
+EPS = float(np.finfo(np.float32).eps)
+
+# Order of a matrix; several smaller ones may take as long. Below, the whole computation takes some
+# milliseconds in either precision.
+SINGLE_FROM = 1000
+
+# The core computes distances again where rounding could change the exponent of the kernel by more
+# (csrc/cpu/distances.cpp). With more columns, relative to the rows, that takes longer than float32
+# saves: by products in float64, as on the CPU where the rows fit a block of columns, or by
+# differences.
+REFINED_ABOVE = 1e-5
+WIDENED_COLUMNS = 1.0
+REFINED_COLUMNS = 0.25
+
+# The level of the largest entropy is sought until a step gains less than this share.
+LEVEL_TOLERANCE = 1e-9
+LEVEL_STEPS = 50
+
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """What is known of the rounding in a spectrum: see `entropy_range`.
+
+    Attributes
+    ----------
+    delta : float
+        No eigenvalue is further than this from the exact one.
+    trace : float
+        The sum of the exact eigenvalues, to a relative error of 2 `delta`.
+    """
+
+    delta: float
+    trace: float
+
+    def entropy_error(self, eigenvalues: Any, t: float, base: float) -> float:
+        """Bound of the error of S(t), in the unit of `base`."""
+        return entropy_error(eigenvalues, t, self.delta, self.trace) / math.log(base)
+
+
+def eigenvalue_error(n: int, reach: float, outside: float = 0.0) -> float:
+    """Bound of the error of each of n eigenvalues in float32.
+
+    eps (10 + sqrt(n)/5) is above what kernel and solver were measured to make of n rows
+    (benchmarks/float32_accuracy.py; at most 0.69 of the whole). Rounding
+    the coordinates changes the kernel by up to eps * reach.
+    `outside` is how far eigenvalues were seen outside of [0, 1], which can be nothing but error;
+    where many rows coincide it is larger.
+    """
+    return min(1.0, max(EPS * (10.0 + 0.2 * math.sqrt(n) + reach), 2.0 * outside))
+
+
+def may_use_single(
+    sizes: npt.ArrayLike,
+    d: int,
+    reach: Callable[[], float],
+    times: Sequence[float],
+    tol: float,
+    on_gpu: bool = False,
+) -> bool:
+    """Whether float32 is worth trying, as far as can be told before solving.
+
+    `sizes` are the numbers of rows of all matrices, d that of columns. t < 1 magnifies the smallest
+    eigenvalues, which float32 does not resolve. `reach` is called only where it decides.
+    """
+    orders = np.atleast_1d(np.asarray(sizes, dtype=np.float64))
+    largest = int(orders.max())
+    if float((orders**3).sum()) < SINGLE_FROM**3 or min(times) < 1.0:
+        return False
+    if eigenvalue_error(largest, reach()) >= tol:
+        return False
+    exponent_error = distance_error(d) * EPS * 0.5 * reach() ** 2
+    widened = not on_gpu and d <= _core.widest_block
+    columns = (WIDENED_COLUMNS if widened else REFINED_COLUMNS) * largest
+    return exponent_error <= REFINED_ABOVE or d <= columns
+
+
+def distance_error(d: int) -> float:
+    """Error of a squared distance in eps times the largest squared norm, as the core expects it."""
+    if d <= _core.widest_block:
+        return 4.0 + math.sqrt(d)
+    return 16.0 + math.sqrt(math.ceil(d / _core.widest_block))
+
+
+def within(error: float, entropy: float, tol: float, base: float = math.e) -> bool:
+    """Whether an entropy meets the relative tolerance; one below `tol` nats counts as `tol`."""
+    return error <= tol * max(entropy - error, tol / math.log(base))
+
+
+def entropy_error(eigenvalues: Any, t: float, delta: float, trace: float) -> float:
+    r"""Bound of \|S(t) - exact S(t)\| in nats; see `entropy_range`."""
+    values = as_numpy(eigenvalues, "eigenvalues")
+    computed = spectral_entropy(values, t, math.e)
+    low, high = entropy_range(values, t, delta, trace)
+    # All three are sums in float64, which matters where they are nearly 0.
+    n = len(values)
+    own_rounding = n * float(np.finfo(np.float64).eps) * (1.0 + math.log(n))
+    return max(high - computed, computed - low) + own_rounding
+
+
+def entropy_range(eigenvalues: Any, t: float, delta: float, trace: float) -> tuple[float, float]:
+    r"""Smallest and largest S(t) in nats of spectra within delta of these eigenvalues.
+
+    The largest eigenvalue is 1. S grows with :math:`x_i = \lambda_i^t` while x_i is below the level
+    :math:`X e^{-S}`, :math:`X = \sum x_i`, and falls above it. So it is largest where every x_i
+    goes as far towards the level as its interval allows, and smallest where every x_i goes away
+    from it.
+
+    Eigenvalues below 2 delta cannot be told from 0 one by one. Together they are what the trace
+    leaves beside the others; S is largest where they share it equally, and smallest without them.
+    At t = 1 the trace narrows the range further: `_range_of_sum`.
+    """
+    values = np.sort(np.asarray(eigenvalues, dtype=np.float64))[::-1]
+    values[0] = 1.0
+    cut = max(2.0 * delta, NOISE_FLOOR_EPS * EPS)
+    resolved = values[: max(1, int((values > cut).sum()))]
+    low = np.clip(resolved - delta, 0.0, 1.0) ** t
+    high = np.clip(resolved + delta, 0.0, 1.0) ** t
+    low[0] = high[0] = 1.0
+
+    unresolved = len(values) - len(resolved)
+    hidden = max(0.0, trace - float(resolved.sum())) + (len(resolved) + 2.0 * trace) * delta
+    top = min(1.0, cut + delta)  # of the unresolved
+    hidden = min(hidden, unresolved * top)
+    rest = _power_sum(hidden, unresolved, t, top)
+    smallest = _smallest_entropy(low, high)
+    largest = _largest_entropy(low, high, rest, unresolved)
+    if t != 1.0:
+        return smallest, largest
+    of_sum = _range_of_sum(values, delta, trace)
+    return max(smallest, of_sum[0]), min(largest, of_sum[1])
+
+
+def _range_of_sum(values: Doubles, delta: float, trace: float) -> tuple[float, float]:
+    r"""Smallest and largest S(1) of spectra within delta whose sum T is the trace.
+
+    :math:`S = \log T + F / T` with :math:`F = -\sum \lambda_i \log \lambda_i`. Where the sum is
+    given, an eigenvalue can only grow if another one shrinks, and F hardly changes where both are
+    about as large: a flat spectrum moves to second order in delta only.
+    """
+    low, high = np.clip(values - delta, 0.0, 1.0), np.clip(values + delta, 0.0, 1.0)
+    low[0] = high[0] = 1.0
+    totals = max(float(low.sum()), trace * (1.0 - 2.0 * delta)), trace * (1.0 + 2.0 * delta)
+    least, most = totals[0], min(float(high.sum()), totals[1])
+    if least > most:  # of no such spectrum
+        return 0.0, math.inf
+    smallest = math.log(least) + _smallest_moment(low, high, least, most) / most
+    return smallest, math.log(most) + _largest_moment(low, high, least, most) / least
+
+
+def _smallest_moment(low: Doubles, high: Doubles, least: float, most: float) -> float:
+    """Smallest F of numbers in descending intervals whose sum is between `least` and `most`.
+
+    For a given sum the first k are at their upper ends and the others at their lower ones, but for
+    one between, where F is above its chord; along those chords F is convex in the sum.
+    """
+    sums = float(low.sum()) + np.append(0.0, np.cumsum(high - low))
+    raised = np.cumsum(_x_log_x(high) - _x_log_x(low))
+    moments = -float(_x_log_x(low).sum()) - np.append(0.0, raised)
+    at = min(max(float(sums[moments.argmin()]), least), most)
+    return float(np.interp(at, sums, moments))
+
+
+def _largest_moment(low: Doubles, high: Doubles, least: float, most: float) -> float:
+    """Largest F of numbers in descending intervals whose sum is between `least` and `most`.
+
+    For a given sum all are as near to one level as they may be. F is concave in the sum, with the
+    slope -(1 + log(level)).
+    """
+    low, high = low[::-1], high[::-1]
+    levels = np.sort(np.concatenate([low, high]))
+    below, above = np.searchsorted(high, levels), np.searchsorted(low, levels, side="right")
+    sums_high = np.append(0.0, np.cumsum(high))
+    sums_low = np.append(0.0, np.cumsum(low))
+    sums = sums_high[below] + (sums_low[-1] - sums_low[above]) + levels * (above - below)
+    level = float(np.interp(most, sums, levels))
+    slope = 1.0 + math.log(max(level, np.finfo(np.float64).tiny))
+    return -float(_x_log_x(np.clip(level, low, high)).sum()) + max(0.0, slope) * (most - least)
+
+
+def _power_sum(total: float, count: int, t: float, at_most: float) -> float:
+    """Largest sum of t-th powers of `count` numbers in 0 .. at_most that add up to `total`."""
+    if count == 0:
+        return 0.0
+    if t <= 1.0:
+        return float(count * (total / count) ** t)
+    return float(total * at_most ** (t - 1.0))
+
+
+def _smallest_entropy(low: Doubles, high: Doubles) -> float:
+    """The first k at their upper ends and the others at their lower ones, for the best k >= 1."""
+    totals = float(low.sum()) + np.cumsum(high - low)
+    moments = float(_x_log_x(low).sum()) + np.cumsum(_x_log_x(high) - _x_log_x(low))
+    return float((np.log(totals) - moments / totals).min())
+
+
+def _largest_entropy(low: Doubles, high: Doubles, rest: float, count: int) -> float:
+    """All as near to the level as they may be, and `count` equal ones that add up to `rest`.
+
+    The level belongs to the entropy that is sought. Each step takes it from the last one, and
+    brings it nearer, since only the numbers that are at the level follow it.
+    """
+    rest_moment = rest * (math.log(rest) - math.log(count)) if rest > 0.0 else 0.0
+    largest, level = -1.0, 1.0
+    for _ in range(LEVEL_STEPS):
+        x = np.clip(level, low, high)
+        total = float(x.sum()) + rest
+        entropy = math.log(total) - (float(_x_log_x(x).sum()) + rest_moment) / total
+        if entropy <= largest + LEVEL_TOLERANCE * abs(largest):
+            break
+        largest, level = entropy, total * math.exp(-entropy)
+    return max(largest, entropy)
+
+
+def _x_log_x(x: Doubles) -> Doubles:
+    logarithms = np.log(x, out=np.zeros_like(x), where=x > 0.0)  # 0 log 0 = 0
+    product: Doubles = x * logarithms
+    return product

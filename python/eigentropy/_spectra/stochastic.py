@@ -1,0 +1,346 @@
+"""Diffusion spectral entropy from products of the operator with blocks of random vectors.
+
+docs/stochastic.md derives the estimator and its variance; benchmarks/stochastic_variants.py
+compares it with simpler ones.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from eigentropy import _core
+from eigentropy._backends.devices import HOST, Block, Device
+from eigentropy._spectra.estimated import REMEMBERED, History, SpectralEstimate
+from eigentropy._spectra.lanczos import BlockLanczos, Doubles, Products
+from eigentropy._spectra.quadrature import Rule, rules
+from eigentropy._support import memory
+from eigentropy._support.options import integer, one_of, positive
+from eigentropy._support.progress import Callback
+
+# Columns of the first block: those that Q is made of, and the probes. A power of two of them is
+# what a product is fastest with; the probes fix the degrees of freedom of the standard error.
+SKETCHED = 16
+PROBES = 16
+
+# Q spans the first blocks of the sketched columns' Krylov space: A is applied to them twice.
+SKETCH_BLOCKS = 3
+
+# Where they do not do, Q becomes Ritz vectors, between so many, whose quadrature takes no more than
+# this share of the tolerance, from between so many steps; and so many probes start anew outside Q.
+MIN_SKETCH, MAX_SKETCH = 32, 64
+SKETCH_SHARE = 0.02
+REFINED_STEPS, MOST_REFINED_STEPS = 6, 8
+AFTER = 32
+
+# Probes that one more block may have, and all blocks together.
+BLOCK_PROBES = 64
+MAX_PROBES = 1024
+
+# No more products than these with one block, nor than its basis has memory for.
+MAX_STEPS = 24
+BASIS_SHARE = 0.5
+
+# Below, the Krylov space is most of all vectors, and all eigenvalues take less time.
+SMALLEST_N = 8 * (SKETCHED + PROBES)
+
+# Relative error of S that rounding of products in this precision may leave.
+FLOOR = {"float32": 5e-5, "float64": 1e-9}
+
+# The same in nats, for an S near 0.
+ROUNDING = {"float32": 2e-6, "float64": 1e-12}
+
+# A direction that is shorter, beside the longest, is one that Q has already.
+SAME_DIRECTION = 1e-7
+
+# More probes than the last estimate of their variance asks for, since it may be too small.
+RESERVE = 1.1
+
+
+def supports(n: int) -> bool:
+    """Whether there are rows enough for an estimate; below, all eigenvalues are the way."""
+    return n >= SMALLEST_N
+
+
+def estimate(
+    products: Products,
+    times: Sequence[float] = (1.0,),
+    tol: float = 1e-3,
+    seed: int = 0,
+    progress: Callback | None = None,
+    *,
+    dtype: str = "float32",
+    device: Device = HOST,
+) -> SpectralEstimate:
+    r"""The entropies of the spectrum of A, from its products with random vectors.
+
+    .. math:: S(t) = \log T - (t / T) M, \qquad
+        T = \mathrm{tr}\,A^t, \quad M = \mathrm{tr}\,A^t \log A
+
+    The traces are exact on a space that a random sketch finds and on the known eigenvector, and
+    averages over probes on the rest, where tr A and \|A\|_F^2, which are known, take away most of
+    their variance. docs/stochastic.md has the derivation.
+
+    The relative error of each S(t) is below `tol` with a probability of 95 %. As many probes as
+    that takes are used, up to 1024: `SpectralEstimate.meets` says whether it was reached.
+
+    Parameters
+    ----------
+    products : Products
+        A: n, trace, frobenius2, degrees, matmul.
+    times : sequence of float
+        The t, > 0, for which `tol` holds. Others can be asked for later, at no cost.
+    tol : float
+        Relative half-width of the 95 % interval. An S below tol nats counts as tol.
+    seed : int
+    progress : callable, optional
+        Called with the fraction that is done. It starts from an upper bound of the work, so that it
+        may end early.
+    dtype : {"float32", "float64"}
+        Of the vectors that A is multiplied with. The basis takes 32 n numbers of them a step.
+    device : Device
+        Where A is, and the vectors are. The probes are the same on all.
+
+    Returns
+    -------
+    SpectralEstimate
+
+    Raises
+    ------
+    ValueError
+        tol <= 0 or below what rounding in `dtype` allows; n < 256; times empty or not positive.
+    MemoryError
+        Not even the basis of four steps fits.
+
+    References
+    ----------
+    Meyer, Musco, Musco, Woodruff: Hutch++. SOSA 2021, arXiv:2010.09649.
+    Chen, Hallman: Krylov-aware stochastic trace estimation. SIMAX 2023, arXiv:2205.01736.
+    """
+    times = [positive(t, "t") for t in times]
+    if not times:
+        raise ValueError("times must have at least one t, got none")
+    tol = _reachable(tol, one_of(dtype, "dtype", ("float32", "float64")))
+    if not supports(products.n):
+        raise ValueError(
+            f"a stochastic estimate needs at least {SMALLEST_N} rows, got {products.n}; "
+            "use method='exact', which takes no longer for so few"
+        )
+    seed = integer(seed, "seed", at_least=0)
+    return _Run(products, times, tol, seed, dtype, progress, device).result()
+
+
+def _reachable(tol: float, dtype: str) -> float:
+    tol = positive(tol, "tol")
+    if tol < FLOOR[dtype]:
+        raise ValueError(
+            f"tol must be at least {FLOOR[dtype]:g}, which rounding in {dtype} may cost, "
+            f"got {tol!r}; use method='exact'"
+        )
+    return tol
+
+
+def max_steps(n: int, dtype: str, device: Device = HOST) -> int:
+    """How many products with one block there may be, by the memory that there is for its basis."""
+    columns = BLOCK_PROBES + SKETCHED
+    block = float(n) * columns * np.dtype(dtype).itemsize
+    fewest = SKETCH_BLOCKS + 1
+    # The blocks, and the product with its copies.
+    memory.require(
+        (fewest + 4) * block,
+        f"a Krylov basis of {fewest} blocks of {columns} vectors of {n} numbers",
+        "pass a random subset of the rows",
+        free=device.available(),
+    )
+    fit = int(BASIS_SHARE * device.available() / block)
+    return min(MAX_STEPS, max(fewest, fit))
+
+
+class _Run:
+    """One estimate on its way: the first block, then more probes while they are needed."""
+
+    def __init__(
+        self,
+        products: Products,
+        times: Sequence[float],
+        tol: float,
+        seed: int,
+        dtype: str,
+        progress: Callback | None,
+        device: Device,
+    ) -> None:
+        self._device = device
+        self._products, self._times, self._tol, self._dtype = products, times, tol, dtype
+        self._random = np.random.default_rng(seed)
+        roots = np.sqrt(np.asarray(products.degrees, dtype=np.float64))
+        self._top = roots / np.linalg.norm(roots)
+        self._exact = np.array([products.n, products.trace, products.frobenius2]) - 1.0
+        self._max_steps = max_steps(products.n, dtype, device)
+        self._work = _Work(progress, self._max_steps * (SKETCHED + PROBES))
+
+    def result(self) -> SpectralEstimate:
+        """The estimate, as good as `tol` asks for or 1024 probes make it."""
+        space, Q, result = self._first()
+        more = self._missing(result)
+        if more > 0:
+            refined = self._refined(space, result) if more > PROBES else None
+            if refined is not None:
+                sketch, Q = refined
+                result, more = self._estimate(sketch, []), AFTER
+            vectors = self._device.combine(space.blocks(len(Q)), Q)
+            space.basis.clear()  # its memory is needed
+        while more > 0:
+            result = self._more(result, vectors, more)
+            more = self._missing(result)
+        self._work.finish()
+        result.steps, result.columns = space.steps, self._work.done
+        return result
+
+    def _first(self) -> tuple[BlockLanczos, Doubles, SpectralEstimate]:
+        """The first block: its space, Q in coordinates of its basis, and the estimate."""
+        space = self._space(self._signs(SKETCHED + PROBES))
+        sketch: list[tuple[Rule, Rule]] = []
+        probes: list[tuple[Rule, Rule]] = []
+        while True:
+            self._step(space)
+            if space.steps < SKETCH_BLOCKS and not space.exhausted:
+                continue
+            T = space.matrix()
+            Q, Z = _split(T, space, SKETCHED)
+            gauss, radau = rules(T, Q, Z), rules(space.matrix_with_zero(), Q, Z)
+            sketch.append((gauss[0].total(), radau[0].total()))
+            probes.append((gauss[1], radau[1]))
+            result = self._estimate(_last(sketch), [_last(probes)])
+            if self._is_enough(space, result, len(sketch)):
+                return space, Q, result
+
+    def _refined(
+        self, space: BlockLanczos, result: SpectralEstimate
+    ) -> tuple[History, Doubles] | None:
+        """A better sketch, for new probes: Ritz vectors, from the largest Ritz value down.
+
+        As many as the bracket allows; some more steps may be needed for more than Q has now.
+        Returns the rules of the sketch and its coordinates, or None where the spectrum has no
+        such leading part. The probes of the first block are in the same space, and cannot serve
+        outside these vectors.
+        """
+        while True:
+            if space.steps >= REFINED_STEPS or space.exhausted:
+                T = space.matrix()
+                Y = _core.symmetric_eigenpairs(T)[1][:, : -MAX_SKETCH - 1 : -1]
+                (gauss,), (radau,) = rules(T, Y), rules(space.matrix_with_zero(), Y)
+                kept = min(self._accurate(gauss, radau, result, t) for t in self._times)
+                if kept >= MIN_SKETCH:
+                    kept_rules = (gauss.first(kept).total(), radau.first(kept).total())
+                    return _last([kept_rules]), Y[:, :kept]
+                if space.exhausted or space.steps >= min(MOST_REFINED_STEPS, self._max_steps):
+                    return None
+            self._step(space)
+
+    def _accurate(self, gauss: Rule, radau: Rule, result: SpectralEstimate, t: float) -> int:
+        """How many of the vectors together have a bracket that `tol` does not notice."""
+        by_gauss, by_radau = (r.weights @ result.influence(t, r.nodes) for r in (gauss, radau))
+        width = np.cumsum(np.abs(by_gauss - by_radau))
+        return int(np.searchsorted(width, SKETCH_SHARE * result.allowed(result.at(t))))
+
+    def _more(self, so_far: SpectralEstimate, Q: Block, count: int) -> SpectralEstimate:
+        """The estimate with `count` more probes, outside the span of Q."""
+        self._work.expect(self._max_steps * count)
+        probes_outside = self._signs(count)
+        self._device.project_out([Q], probes_outside)
+        space = self._space(probes_outside)
+        probes: list[tuple[Rule, Rule]] = []
+        while True:
+            self._step(space)
+            gauss, radau = (
+                rules(T, space.start)[0] for T in (space.matrix(), space.matrix_with_zero())
+            )
+            probes.append((gauss, radau))
+            result = so_far.with_probes(_last(probes))
+            if self._is_enough(space, result, len(probes)):
+                return result
+
+    def _estimate(self, sketch: History, batches: Sequence[History]) -> SpectralEstimate:
+        rounding = ROUNDING[self._dtype]
+        return SpectralEstimate(self._exact, sketch, batches, self._tol, rounding)
+
+    def _is_enough(self, space: BlockLanczos, estimate: SpectralEstimate, count: int) -> bool:
+        if space.exhausted or space.steps >= self._max_steps:
+            return True
+        return count > 1 and all(estimate.is_converged(t) for t in self._times)
+
+    def _missing(self, estimate: SpectralEstimate) -> int:
+        """How many more probes the tolerance takes, at most a block; 0 if they would not do."""
+        excess = max(estimate.excess(t) for t in self._times)
+        if excess <= 1.0 or estimate.probes >= MAX_PROBES:
+            return 0
+        wanted = math.ceil(RESERVE * estimate.probes * (excess**2 - 1.0))
+        return min(max(wanted, PROBES), BLOCK_PROBES)
+
+    def _space(self, start: Block) -> BlockLanczos:
+        return BlockLanczos(self._products, start, self._top, self._dtype, self._device)
+
+    def _step(self, space: BlockLanczos) -> None:
+        columns = space.basis[-1].shape[1]
+        space.step(self._work.report(columns))
+        self._work.done += columns
+
+    def _signs(self, count: int) -> Block:
+        """Rademacher vectors, shape (n, count)."""
+        bits = self._random.integers(0, 2, size=(self._products.n, count), dtype=np.int8)
+        return self._device.block(2 * bits - 1, self._dtype)
+
+
+def _split(T: Doubles, space: BlockLanczos, sketched: int) -> tuple[Doubles, Doubles]:
+    """Q and the probes outside it, in coordinates of the basis of T.
+
+    Q is an orthonormal basis of the Krylov space of the first `sketched` columns of the start.
+    """
+    start = np.zeros((len(T), space.start.shape[1]))
+    start[: len(space.start)] = space.start
+    block, Z = start[:, :sketched], start[:, sketched:]
+    Q = np.zeros((len(T), 0))
+    for _ in range(min(SKETCH_BLOCKS, space.steps)):
+        length = np.linalg.norm(block, 2)
+        for _ in range(2):
+            block = block - Q @ (Q.T @ block)
+        vectors, lengths, _ = np.linalg.svd(block, full_matrices=False)
+        new = vectors[:, lengths > SAME_DIRECTION * length]
+        if new.shape[1] == 0:
+            break
+        Q, block = np.hstack([Q, new]), T @ new
+    rows = space.size(SKETCH_BLOCKS)
+    return Q[:rows], (Z - Q @ (Q.T @ Z))[:rows]
+
+
+def _last(steps: Sequence[tuple[Rule, Rule]]) -> History:
+    """The rules of the last steps; the first one again where there were fewer."""
+    return [*[steps[0]] * REMEMBERED, *steps][-REMEMBERED:]
+
+
+class _Work:
+    """Tells the caller which share of the most work that can be ahead is done."""
+
+    def __init__(self, progress: Callback | None, most: int) -> None:
+        self._progress, self._most = progress, most
+        self._told = 0.0
+        self.done = 0  # columns of products
+
+    def expect(self, columns: int) -> None:
+        self._most = self.done + columns
+
+    def report(self, columns: int) -> Callback | None:
+        """What a product with so many columns calls with the share of itself that is done."""
+        if self._progress is None:
+            return None
+        return lambda share: self._tell((self.done + share * columns) / self._most)
+
+    def finish(self) -> None:
+        self._tell(1.0)
+
+    def _tell(self, share: float) -> None:
+        if self._progress is not None and share > self._told:
+            self._told = share
+            self._progress(share)

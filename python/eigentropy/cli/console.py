@@ -1,0 +1,285 @@
+"""What people see on the terminal and what programs read: tables, JSON, warnings."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
+
+from eigentropy._measures import measurement
+from eigentropy._measures.measurement import Settings, Variable
+from eigentropy._measures.results import Entropy, MutualInformation, unit
+from eigentropy.io.snapshots import Row
+
+if TYPE_CHECKING:  # not needed by the other commands
+    from eigentropy.studies.study import Listing, Outcome, Study
+
+TITLES = {"labels": "DSMI with labels", "against": "DSMI with vectors"}
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """Print one JSON document on stdout; NaN, which JSON lacks, becomes null."""
+    sys.stdout.write(json.dumps(plain(document), indent=2, allow_nan=False) + "\n")
+
+
+def plain(value: Any) -> Any:
+    """Convert a value to the types that JSON has."""
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
+
+
+def measurement_json(
+    measured: measurement.Measurement, variables: dict[str, Variable]
+) -> dict[str, Any]:
+    """List the results of `eigentropy measure`, one entry for each t."""
+    dsmi = {
+        role: {"source": variables[role].source, "results": [*map(information_json, results)]}
+        for role, results in measured.informations.items()
+    }
+    return {"dse": [*map(entropy_json, measured.entropies)], "dsmi": dsmi}
+
+
+def entropy_json(result: Entropy) -> dict[str, Any]:
+    """List all fields but the eigenvalues, and the largest value that n rows can have."""
+    how = ("method", "rank", "dtype", "n", "sampled_from")
+    settings = ("sigma", "alpha", "t", "base", "seed")
+    names = ("value", "standard_error", "error_bound", *how, *settings)
+    fields = {name: getattr(result, name) for name in names}
+    return {**fields, "maximum": _log_n(result)}
+
+
+def information_json(result: MutualInformation) -> dict[str, Any]:
+    """List all fields but the group of each row."""
+    values = ("value", "standard_error", "error_bound", "adjusted", "adjusted_note", "p_value")
+    parts = ("conditional_entropy", "label_entropy", "null", "group_sizes")
+    settings = ("method", "dtype", "estimator", "n", "sigma", "alpha", "t", "base", "seed")
+    return {name: getattr(result, name) for name in (*values, *parts, *settings)}
+
+
+def settings_json(settings: Settings) -> dict[str, Any]:
+    """List the settings as they were asked for: sigma may be the name of a rule."""
+    return asdict(settings)
+
+
+def print_warnings(lines: Iterable[str]) -> None:
+    """Print one line each on stderr."""
+    for line in lines:
+        print(f"warning: {line}", file=sys.stderr)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print plain lines on stdout, which the terminal may wrap."""
+    console = _console()
+    for line in lines:
+        console.print(Text(line), soft_wrap=True)
+
+
+def print_measurement(
+    name: str,
+    shape: tuple[int, ...],
+    measured: measurement.Measurement,
+    variables: dict[str, Variable],
+    settings: Settings,
+) -> None:
+    """Print the table of `eigentropy measure`."""
+    first = measured.entropies[0]
+    table = _table()
+    for heading in ("", "t", unit(settings.base), "std. error", "adjusted", "p", "log n, H(Y)"):
+        table.add_column(heading, justify="left" if heading == "" else "right", no_wrap=True)
+    for entropy in measured.entropies:
+        maximum = f"{_log_n(entropy):.4f}"
+        table.add_row("DSE", f"{entropy.t:g}", f"{entropy.value:.4f}", "", "", "", maximum)
+    for role, results in measured.informations.items():
+        for result in results:
+            table.add_row(TITLES[role], *_information_cells(result))
+    print_lines([f"{name}: {shape[0]} rows, {shape[1]} columns"])
+    _print_table(table)
+    print_lines(_notes(first, measured, variables, settings))
+
+
+def _information_cells(result: MutualInformation) -> list[str]:
+    error = f"{result.standard_error:.4f}" if result.estimator == "matched" else ""
+    return [
+        f"{result.t:g}",
+        f"{result.value:.4f}",
+        error,
+        _number(result.adjusted, ".3f"),
+        _number(result.p_value, ".2g"),
+        f"{result.label_entropy:.4f}",
+    ]
+
+
+def _notes(
+    first: Entropy,
+    measured: measurement.Measurement,
+    variables: dict[str, Variable],
+    settings: Settings,
+) -> list[str]:
+    rule = f" ({settings.sigma})" if isinstance(settings.sigma, str) else ""
+    lines = [
+        f"sigma {first.sigma:.4g}{rule}, alpha {first.alpha:g}, {first.method}, {first.dtype}, "
+        f"seed {first.seed}"
+    ]
+    for role, results in measured.informations.items():
+        sizes = results[0].group_sizes
+        span = f"{sizes.min()}" if len(set(sizes)) == 1 else f"{sizes.min()} to {sizes.max()}"
+        lines.append(
+            f"{role}: {variables[role].source}, {_count(len(sizes), 'group')} of {span} rows; "
+            f"{settings.estimator} estimator, {_count(settings.n_null, 'null partition')}"
+        )
+        notes = dict.fromkeys(r.adjusted_note for r in results if r.adjusted_note)
+        lines += [f"adjusted is not defined for {role}: {note}" for note in notes]
+    every = [result for results in measured.informations.values() for result in results]
+    if settings.n_null and any(r.p_value * (1 + settings.n_null) < 1.5 for r in every):
+        lowest = 1 / (1 + settings.n_null)
+        lines.append(f"p = {lowest:.2g} is the lowest that {settings.n_null} null partitions allow")
+    return lines
+
+
+def print_rows(rows: Sequence[Row], settings: Settings) -> None:
+    """Print the table of `eigentropy track`."""
+    table = _table()
+    table.add_column("snapshot", max_width=40, overflow="fold")
+    headings = ["n", "sigma", "DSE"]
+    for role in rows[0].informations:
+        headings += [f"{_SHORT[role]}\nDSMI", "\nadjusted", "\np"]
+    for heading in headings:
+        table.add_column(heading, justify="right", vertical="bottom", no_wrap=True)
+    for row in rows:
+        cells = [row.snapshot, f"{row.n}", f"{row.sigma:.4g}", f"{row.dse:.3f}"]
+        for information in row.informations.values():
+            cells += [
+                f"{information.value:.3f}",
+                _number(information.adjusted, ".3f"),
+                _number(information.p_value, ".2g"),
+            ]
+        table.add_row(*map(Text, cells))
+    _print_table(table)
+    print_lines([f"DSE and DSMI in {unit(settings.base)}"])
+
+
+_SHORT = {"labels": "labels", "against": "vectors"}
+
+
+def print_names(titles: dict[str, str]) -> None:
+    """Print names and what they stand for."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, title in titles.items():
+        table.add_row(name, Text(title))
+    _console().print(table)
+
+
+def print_outcome(study: Study, outcome: Outcome) -> None:
+    """Print the verdict of `eigentropy study`."""
+    table = _table()
+    for heading in ("the paper, or the aim", "measured", "holds"):
+        table.add_column(heading, overflow="fold")
+    for finding in outcome.findings:
+        verdict = {True: "yes", False: "no", None: "-"}[finding.holds]
+        table.add_row(Text(finding.claim), Text(finding.measured), verdict)
+    print_lines([f"{study.name}: {study.title}"])
+    _console().print(table)
+    _console().print()
+    if outcome.listing:
+        _print_listing(outcome.listing)
+    before = len(outcome.rows) - outcome.measured
+    print_lines([f"{outcome.measured} numbers measured, {before} from earlier runs"])
+    print_lines(outcome.notes)
+
+
+def _print_listing(listing: Listing) -> None:
+    print_lines([listing.title])
+    table = _table()
+    for number, heading in enumerate(listing.headings):
+        table.add_column(heading, justify="left" if number < 2 else "right", no_wrap=True)
+    for line in listing.lines:
+        table.add_row(*map(Text, line))
+    _print_table(table)
+
+
+def print_environment(environment: dict[str, Any]) -> None:
+    """Print the table of `eigentropy info`."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    blas, memory = environment["blas"], environment["memory_available"]
+    table.add_row("eigentropy", environment["eigentropy"])
+    table.add_row("Python", environment["python"])
+    table.add_row("NumPy", environment["numpy"])
+    table.add_row("SIMD", environment["simd"])
+    table.add_row("BLAS", f"{blas['configuration']}")
+    table.add_row("BLAS core", blas["core"])
+    table.add_row("threads", f"{environment['threads']}")
+    table.add_row("memory", f"{memory / 2**30:.1f} GiB available")
+    for device in environment["devices"]:
+        table.add_row(device["name"], "available" if device["available"] else device["note"])
+        if "driver" in device:
+            table.add_row("", _cuda_versions(device))
+        for number, found in enumerate(device.get("devices", [])):
+            table.add_row(f"cuda:{number}", _cuda_device(found))
+    for name, optional in environment["optional"].items():
+        version = optional["version"] or "not installed"
+        table.add_row(name, f"{version} ({optional['purpose']})")
+    _print_table(table)
+
+
+def _cuda_versions(device: dict[str, Any]) -> str:
+    driver = f"driver for CUDA {device['driver']}" if device["driver"] else "no driver"
+    emulated = ", emulated on the CPU" if device["emulated"] else ""
+    return f"plug-in {device['plugin']} for CUDA {device['runtime']}, {driver}{emulated}"
+
+
+def _cuda_device(found: dict[str, Any]) -> str:
+    return (
+        f"{found['name']}, {found['memory'] / 2**30:.1f} GiB, {found['multiprocessors']} "
+        f"multiprocessors, compute capability {found['compute_capability']}"
+    )
+
+
+def _table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, header_style="bold", collapse_padding=True, show_edge=False)
+
+
+def _print_table(table: Table) -> None:
+    """Print a table in full width: a narrow terminal may wrap it, but no digit is cut off."""
+    console = _console()
+    natural = Measurement.get(console, console.options.update(max_width=10_000), table).maximum
+    console.width = max(console.width, natural)
+    console.print(table)
+    console.print()
+
+
+def _console() -> Console:
+    # Made anew, since sys.stdout may have been replaced; markup would eat brackets in file names.
+    return Console(markup=False, highlight=False)
+
+
+def _number(value: float, spec: str) -> str:
+    return format(value, spec) if math.isfinite(value) else "-"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _log_n(result: Entropy) -> float:
+    return math.log(result.n) / math.log(result.base)

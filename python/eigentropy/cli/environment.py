@@ -1,0 +1,71 @@
+"""Where the package runs, and what it found there."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from typing import Any
+
+import numpy as np
+
+from eigentropy import _core
+from eigentropy._backends import plugin
+from eigentropy._support import memory
+from eigentropy._support.lifetime import version
+
+# Distributions that parts of the package use, and for what.
+_OPTIONAL = {
+    "scikit-learn": "clusters of vectors",
+    "pyarrow": ".csv, .tsv and .parquet files",
+    "matplotlib": "figures",
+    "torch": ".pt and .pth files, tensors, MINE, networks of studies",
+    "zarr": "Zarr arrays",
+}
+
+
+def environment() -> dict[str, Any]:
+    """Gather versions, instruction set, BLAS, threads, memory, devices, optional packages."""
+    return {
+        "eigentropy": version(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "numpy": np.__version__,
+        "simd": _core.instruction_set(),
+        "blas": {"configuration": _core.blas_configuration(), "core": _core.blas_core()},
+        "threads": _core.thread_count(),
+        "memory_available": int(memory.available()),
+        "devices": [
+            {"name": "cpu", "available": True, "note": ""},
+            _cuda_devices(),
+        ],
+        "optional": {
+            name: {"version": _installed(name), "purpose": purpose}
+            for name, purpose in _OPTIONAL.items()
+        },
+    }
+
+
+def _cuda_devices() -> dict[str, Any]:
+    """Tell what of CUDA there is, as far as it works: the plug-in, the driver, the devices."""
+    entry: dict[str, Any] = {"name": "cuda", "available": False, "note": ""}
+    try:
+        module = plugin.imported()
+        driver = module.driver_version()
+        entry |= {
+            "plugin": version(),  # `imported` accepts no other
+            "runtime": plugin.shown_version(module.runtime_version),
+            "driver": plugin.shown_version(driver) if driver else None,
+            "emulated": bool(module.emulated),
+        }
+        entry["devices"] = plugin.devices()
+    except (ImportError, plugin.DeviceError) as error:
+        return {**entry, "note": str(error)}
+    return {**entry, "available": True}
+
+
+def _installed(distribution: str) -> str | None:
+    """Read the version from the metadata: importing torch would take seconds."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,1 @@
+"""Files of matrices and labels, and the snapshots of a training run."""

@@ -1,0 +1,133 @@
+"""The figure of a tracked run. matplotlib is imported only here, and no global state is used."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eigentropy._measures.measurement import Settings
+from eigentropy._measures.results import unit
+from eigentropy.io.snapshots import Row
+
+# Colours that stay apart for the colour-blind (Okabe and Ito).
+_COLOURS = {"dse": "#0072B2", "labels": "#D55E00", "against": "#009E73"}
+_NAMES = {"labels": "with labels", "against": "with the other vectors"}
+
+# A tick with a name for each snapshot up to this many, then for some of them.
+_MOST_TICKS = 12
+
+
+def figure_png(rows: Sequence[Row], settings: Settings) -> bytes:
+    """Draw DSE, DSMI and adjusted DSMI over the snapshots, as a PNG.
+
+    Raises
+    ------
+    ImportError
+        matplotlib is missing.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+        from matplotlib.layout_engine import ConstrainedLayoutEngine
+    except ImportError as error:
+        raise ImportError("the figure needs matplotlib: pip install 'eigentropy[plot]'") from error
+    has_information = bool(rows[0].informations)
+    panels = 3 if has_information else 1
+    layout = ConstrainedLayoutEngine(rect=(0.0, 0.05, 1.0, 0.95), w_pad=0.1)  # the caption is below
+    figure = Figure(figsize=(4.0 * panels + 0.6, 3.5), dpi=150, layout=layout)
+    axes = figure.subplots(1, panels, sharex=True, squeeze=False)[0]
+    x, word, ticks = axis_of([row.snapshot for row in rows])
+    in_unit = unit(settings.base)
+
+    _decorate(axes[0], f"DSE ({in_unit})", x, word, ticks)
+    _line(axes[0], x, [row.dse for row in rows], _COLOURS["dse"])
+    if has_information:
+        _decorate(axes[1], f"DSMI ({in_unit})", x, word, ticks)
+        _decorate(axes[2], "adjusted DSMI", x, word, ticks)
+        for role in rows[0].informations:
+            _draw_information(axes[1], axes[2], x, rows, role)
+        axes[1].legend(frameon=False)
+        _frame_adjusted(axes[2])
+    figure.text(0.995, 0.005, _caption(rows, settings), ha="right", va="bottom", **_SMALL)
+    png = io.BytesIO()
+    FigureCanvasAgg(figure)  # Agg draws without a display
+    figure.savefig(png, format="png")
+    return png.getvalue()
+
+
+_SMALL: dict[str, Any] = {"fontsize": 7, "color": "0.45"}
+
+
+def axis_of(names: Sequence[str]) -> tuple[npt.NDArray[np.float64], str, list[str] | None]:
+    """Place snapshots on an axis: where, what it counts, ticks' names if it counts nothing.
+
+    epoch_1, epoch_2, epoch_10 lie at 1, 2, 10 of "epoch"; other names at 0, 1, 2 ...
+    """
+    split = [re.split(r"([0-9]+)", name) for name in names]
+    frames = {tuple(parts[0::2]) for parts in split}
+    if len(frames) == 1 and len(names) > 1:
+        numbers = np.array([[float(number) for number in parts[1::2]] for parts in split])
+        varying = [j for j in range(numbers.shape[1]) if np.ptp(numbers[:, j]) > 0]
+        if len(varying) == 1:
+            before = split[0][2 * varying[0]]
+            word = re.search(r"([^\W\d_]+)[\W_]*$", before)
+            return numbers[:, varying[0]], word[1] if word else "snapshot", None
+    return np.arange(len(names), dtype=float), "snapshot", list(names)
+
+
+def _decorate(
+    axes: Any, title: str, x: npt.NDArray[np.float64], word: str, ticks: list[str] | None
+) -> None:
+    axes.set_title(title, fontsize=11, loc="left")
+    axes.set_xlabel(word)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="0.9", linewidth=0.8)
+    axes.set_axisbelow(True)
+    if ticks is not None:
+        step = -(-len(ticks) // _MOST_TICKS)
+        axes.set_xticks(x[::step], ticks[::step], rotation=30, ha="right", fontsize=8)
+    elif (x == np.rint(x)).all():
+        axes.xaxis.get_major_locator().set_params(integer=True)
+
+
+def _line(
+    axes: Any, x: npt.NDArray[np.float64], y: Sequence[float], colour: str, **more: Any
+) -> None:
+    marker = "o" if len(x) <= 60 else ""
+    axes.plot(x, y, color=colour, marker=marker, markersize=3.5, linewidth=1.6, **more)
+
+
+def _draw_information(
+    raw: Any, adjusted: Any, x: npt.NDArray[np.float64], rows: Sequence[Row], role: str
+) -> None:
+    colour, several = _COLOURS[role], [row.informations[role] for row in rows]
+    values = np.array([information.value for information in several])
+    errors = np.array([information.standard_error for information in several])
+    _line(raw, x, list(values), colour, label=_NAMES[role])
+    raw.fill_between(x, values - 2 * errors, values + 2 * errors, color=colour, alpha=0.2, lw=0)
+    _line(adjusted, x, [information.adjusted for information in several], colour)
+
+
+def _frame_adjusted(axes: Any) -> None:
+    """Show at least 0 (independent) to 1 (as separable as the labels' entropy allows)."""
+    values = np.concatenate([line.get_ydata() for line in axes.lines])
+    finite = values[np.isfinite(values)]
+    axes.set_ylim(min(0.0, *finite, 0.0) - 0.05, max(1.0, *finite, 1.0) + 0.05)
+    if finite.size == 0:
+        axes.text(0.5, 0.5, "not defined", ha="center", transform=axes.transAxes)
+
+
+def _caption(rows: Sequence[Row], settings: Settings) -> str:
+    sizes = {row.n for row in rows}
+    n = f"n = {rows[0].n}" if len(sizes) == 1 else f"n = {min(sizes)} to {max(sizes)}"
+    parts = [n, f"sigma {settings.sigma}", f"alpha {settings.alpha:g}", f"t {settings.t[0]:g}"]
+    if rows[0].informations:
+        parts.append(f"{settings.estimator} estimator")
+        if settings.estimator == "matched":
+            parts.append("shaded: 2 standard errors")
+    return ", ".join(parts)

@@ -1,0 +1,1 @@
+"""Adapters for Lightning, Hugging Face's Trainer and torchmetrics."""

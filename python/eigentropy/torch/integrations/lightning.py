@@ -1,0 +1,172 @@
+"""A monitor as a callback of Lightning: `pip install lightning` (or pytorch-lightning)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from eigentropy._support.warnings import warn
+from eigentropy.report.recording import as_recorder
+from eigentropy.torch.integrations.batches import Batches, refuse_reservoir
+from eigentropy.torch.monitoring.loggers import as_list
+from eigentropy.torch.monitoring.monitor import Monitor
+
+try:
+    from lightning.pytorch import Callback
+except ImportError:
+    try:
+        from pytorch_lightning import Callback
+    except ImportError as error:
+        raise ImportError(
+            "eigentropy.torch.integrations.lightning needs Lightning: pip install lightning"
+        ) from error
+
+
+class MonitorCallback(Callback):  # type: ignore[misc]
+    """Measures a LightningModule's layers at the end of training epochs or of validations.
+
+    On a `probe`, after each training epoch; or on the passes of the trainer's own validation, after
+    each, if `evaluation` is given: of all validation loaders, in their order. The validation before
+    training, the sanity check, counts as neither.
+
+    The values go to the trainer's loggers at its global step, and to `log` and `record`, with the
+    metrics that the module has logged, at the number of the epoch or validation, from 1. Steps and
+    history are part of the trainer's checkpoints.
+
+    Parameters
+    ----------
+    layers, probe, evaluation, every, log, record, **options
+        Of `eigentropy.torch.Monitor`, but no reservoir; `every` counts epochs, or validations.
+    labels : callable, optional
+        From a validation batch to its labels, for `evaluation`. By default the last entry of a
+        tuple or list, or what a mapping has under "labels", "label" or "y", if it is one number a
+        sample.
+    index : callable, optional
+        From a validation batch to the numbers of its samples. Without it they are counted, and the
+        order has to be the same each time; those that a distributed sampler repeats count twice.
+
+    Attributes
+    ----------
+    monitor : Monitor or None
+        From the start of the first fit on.
+
+    Raises
+    ------
+    ValueError
+        At the first validation batch: no labels are found, and they are needed.
+
+    Warns
+    -----
+    UserWarning
+        `evaluation` is given, and the trainer does not validate.
+    """
+
+    def __init__(
+        self,
+        layers: str | Sequence[str],
+        probe: Any = None,
+        *,
+        evaluation: int | None = None,
+        labels: Callable[[Any], Any] | None = None,
+        index: Callable[[Any], Any] | None = None,
+        every: int = 1,
+        log: Any = None,
+        record: Any = None,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        refuse_reservoir(options)
+        own = {"layers": layers, "probe": probe, "evaluation": evaluation, "every": every}
+        recorder = as_recorder(record)  # one for all monitors that are made
+        self._arguments = {**own, "record": recorder, **options}
+        self._batches = None if evaluation is None else Batches(labels, index)
+        self._logs = as_list(log)
+        self.monitor: Monitor | None = None
+        self._state: dict[str, Any] | None = None
+
+    @property
+    def state_key(self) -> str:
+        """By which checkpoints tell apart several of a trainer."""
+        known = {name: self._arguments[name] for name in ("layers", "evaluation")}
+        return str(self._generate_state_key(**known))
+
+    def setup(self, trainer: Any, pl_module: torch.nn.Module, stage: str) -> None:
+        """Make the monitor, when a fit begins."""
+        if stage != "fit":
+            return
+
+        def to_trainer(values: dict[str, float], step: int) -> None:
+            ours = {k: v for k, v in values.items() if k not in trainer.callback_metrics}
+            for logger in trainer.loggers:
+                logger.log_metrics(ours, step=trainer.global_step)
+
+        self._state = self.state_dict()  # of an earlier fit
+        self.monitor = Monitor(pl_module, log=[to_trainer, *self._logs], **self._arguments)
+        self.load_state_dict(self._state)
+
+    def on_train_start(self, trainer: Any, pl_module: torch.nn.Module) -> None:
+        """Say so if there will be nothing to measure."""
+        if self._batches is not None and not trainer.enable_validation:
+            warn("MonitorCallback(evaluation=...) measures nothing: the trainer does not validate")
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: torch.nn.Module) -> None:
+        """Count an epoch, and measure the probe if it is one of `every`."""
+        if self._batches is None:
+            self._step(trainer)
+
+    def on_validation_batch_end(
+        self,
+        trainer: Any,
+        pl_module: torch.nn.Module,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Take over what the layers returned, also in the sanity check: labels are missed early."""
+        if self._batches is not None and self._is_watching():
+            assert self.monitor is not None
+            self._batches.collect(self.monitor, batch)
+
+    def on_validation_end(self, trainer: Any, pl_module: torch.nn.Module) -> None:
+        """Count a validation, and measure if it is one of `every`."""
+        if self._batches is None or not self._is_watching():
+            return
+        assert self.monitor is not None
+        if trainer.sanity_checking:
+            self.monitor.discard()
+        else:
+            self._step(trainer)
+
+    def _is_watching(self) -> bool:
+        """Outside of a fit there is no monitor."""
+        return self.monitor is not None and not self.monitor.removed
+
+    def _step(self, trainer: Any) -> None:
+        assert self.monitor is not None
+        metrics = trainer.callback_metrics.items()
+        # Lightning's own name for the axis of its loggers.
+        self.monitor.step(values={name: float(v) for name, v in metrics if name != "step"})
+
+    def on_exception(
+        self, trainer: Any, pl_module: torch.nn.Module, exception: BaseException
+    ) -> None:
+        """Take the monitor off the model: after an exception there is no teardown."""
+        self.teardown(trainer, pl_module, "fit")
+
+    def teardown(self, trainer: Any, pl_module: torch.nn.Module, stage: str) -> None:
+        """Take the monitor off the model; the history stays."""
+        if stage == "fit" and self.monitor is not None:
+            self.monitor.remove()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The monitor's, for a checkpoint."""
+        return self._state or {} if self.monitor is None else self.monitor.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on where a checkpoint was written."""
+        self._state = state_dict
+        if self.monitor is not None and state_dict:
+            self.monitor.load_state_dict(state_dict)

@@ -1,0 +1,192 @@
+"""A monitor as a callback of Hugging Face's Trainer: `pip install transformers accelerate`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from eigentropy.report.recording import as_recorder
+from eigentropy.torch.integrations.batches import Batches, refuse_reservoir
+from eigentropy.torch.monitoring.layers import uncompiled, unwrapped
+from eigentropy.torch.monitoring.loggers import as_list, as_log
+from eigentropy.torch.monitoring.monitor import Monitor
+
+try:
+    from transformers import TrainerCallback
+    from transformers.trainer_callback import ExportableState
+except ImportError as error:
+    raise ImportError(
+        "eigentropy.torch.integrations.transformers needs transformers: "
+        "pip install transformers accelerate"
+    ) from error
+
+
+class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
+    """Measures a model's layers at each evaluation of a Trainer.
+
+    On a `probe`; or on the passes of the evaluation itself, if `evaluation` is given. The Trainer
+    does not show its batches to callbacks, so that they are what the model is called with: labels
+    that the Trainer keeps to itself, for label smoothing or a `compute_loss_func`, are not seen;
+    "dsmi_y" needs a probe then. Each of several evaluation sets is an evaluation of its own.
+
+    The values join `state.log_history`, which the Trainer saves with its checkpoints, and go to
+    `log` at the Trainer's global step, with the metrics of the evaluation, and to `record` at the
+    number of the evaluation. An evaluation outside of `train` measures nothing. Steps and history
+    are part of the Trainer's checkpoints; ``train(resume_from_checkpoint=...)`` goes on there.
+    ``restore_callback_states_from_checkpoint=True`` is refused: the Trainer would make the callback
+    anew, for which a checkpoint does not have the probe.
+
+    Parameters
+    ----------
+    layers, probe, evaluation, every, log, record, **options
+        Of `eigentropy.torch.Monitor`, but no reservoir; `every` counts evaluations. The samples of
+        the probe are what the model takes by name, such as ``{"input_ids": ..., "attention_mask":
+        ...}``.
+    labels : callable, optional
+        From the arguments of the model by name to the labels of the batch, for `evaluation`. By
+        default what is called "labels", "label" or "y", if it is one number a sample.
+    index : callable, optional
+        From the same to the numbers of the samples. Without it they are counted: those that fill up
+        the last batch of several processes count twice.
+
+    Attributes
+    ----------
+    monitor : Monitor or None
+        From the start of training on.
+
+    Raises
+    ------
+    ValueError
+        `evaluation` is given and the Trainer replicates the model by DataParallel, whose replicas
+        cannot be watched; or labels are needed and not found.
+    """
+
+    def __init__(
+        self,
+        layers: str | Sequence[str] | None = None,
+        probe: Any = None,
+        *,
+        evaluation: int | None = None,
+        labels: Callable[[Any], Any] | None = None,
+        index: Callable[[Any], Any] | None = None,
+        every: int = 1,
+        log: Any = None,
+        record: Any = None,
+        **options: Any,
+    ) -> None:
+        refuse_reservoir(options)
+        own = {"layers": layers, "probe": probe, "evaluation": evaluation, "every": every}
+        recorder = as_recorder(record)  # one for all monitors that are made
+        self._arguments = {**own, "record": recorder, **options}
+        self._batches = None if evaluation is None else Batches(labels, index)
+        self._batch: Mapping[str, Any] | None = None  # what is evaluated
+        self._hook: Any = None
+        self._logs = as_list(log)
+        self.monitor: Monitor | None = None
+        self._state: Any = None
+        self._metrics: dict[str, float] = {}
+
+    def on_train_begin(
+        self, args: Any, state: Any, control: Any, model: torch.nn.Module, **others: Any
+    ) -> None:
+        """Make the monitor."""
+
+        def log(values: dict[str, float], step: int) -> None:
+            ours = {k: v for k, v in values.items() if k not in self._metrics}
+            entry = {**ours, "step": self._state.global_step, "epoch": self._state.epoch}
+            self._state.log_history.append(entry)
+
+        if self._arguments["layers"] is None:
+            raise ValueError(
+                "layers is missing; where the Trainer has made this callback anew, from a "
+                "checkpoint, leave restore_callback_states_from_checkpoint=False: the monitor goes "
+                "on there anyway"
+            )
+        if self._batches is not None and args.n_gpu > 1:
+            raise ValueError(
+                "evaluation cannot watch the replicas of DataParallel: use a probe, or one process "
+                "for each GPU, as by torchrun"
+            )
+        self._remove()  # of training that was broken off
+        self._state = state
+        self.monitor = Monitor(
+            model, log=[log, *map(self._at_global_step, self._logs)], **self._arguments
+        )
+        # Without an entry the Trainer cannot write its next checkpoint.
+        state.stateful_callbacks.setdefault(type(self).__name__, [])
+        saved = self._saved(state)
+        if saved is not None:
+            self.monitor.load_state_dict(saved)
+        if self._batches is not None:
+            hook = uncompiled(self._passes)
+            self._hook = unwrapped(model).register_forward_pre_hook(hook, with_kwargs=True)
+
+    def _passes(self, model: torch.nn.Module, _: Any, arguments: dict[str, Any]) -> None:
+        """Keep what the model is called with: only there are labels seen."""
+        self._batch = None if model.training else arguments
+
+    def _saved(self, state: Any) -> Any:
+        """The monitor's state in the checkpoint that training goes on from, if it does."""
+        found = state.stateful_callbacks.get(type(self).__name__, []) if state.global_step else []
+        same = [
+            one["attributes"]["saved"]
+            for one in (found if isinstance(found, list) else [found])
+            if one["attributes"].get("watched") == self._watched()
+        ]
+        return same[-1] if same else None  # the latest is the last
+
+    def _watched(self) -> dict[str, Any]:
+        """By which the callback finds its own state among those of several."""
+        layers, evaluation = (self._arguments[name] for name in ("layers", "evaluation"))
+        names = [layers] if isinstance(layers, str) else list(layers or [])
+        return {"layers": names, "evaluation": evaluation}
+
+    def state(self) -> dict[str, Any]:
+        """The monitor's state, for the Trainer's checkpoint."""
+        saved = None if self.monitor is None else self.monitor.state_dict()
+        return {"args": {}, "attributes": {"watched": self._watched(), "saved": saved}}
+
+    def _at_global_step(self, log: Any) -> Any:
+        function = as_log(log)
+        return lambda values, step: function(values, self._state.global_step)
+
+    def on_prediction_step(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        """Take over what the layers returned for a batch."""
+        batch, self._batch = self._batch, None
+        if self._batches is not None and self._is_watching() and batch is not None:
+            assert self.monitor is not None
+            self._batches.collect(self.monitor, batch)
+
+    def on_predict(self, args: Any, state: Any, control: Any, metrics: Any, **others: Any) -> None:
+        """Forget its batches: a prediction is no evaluation."""
+        if self._batches is not None and self._is_watching():
+            assert self.monitor is not None
+            self.monitor.discard()
+
+    def on_evaluate(
+        self, args: Any, state: Any, control: Any, metrics: Any = None, **others: Any
+    ) -> None:
+        """Count an evaluation, and measure if it is one of `every`."""
+        if self._is_watching():
+            assert self.monitor is not None
+            self._state = state
+            numbers = {k: v for k, v in (metrics or {}).items() if isinstance(v, (int, float))}
+            self._metrics = {k: float(v) for k, v in numbers.items() if k != "step"}
+            self.monitor.step(values=self._metrics)
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        """Take the monitor off the model; the history stays."""
+        self._remove()
+
+    def _is_watching(self) -> bool:
+        """Outside of training there is no monitor."""
+        return self.monitor is not None and not self.monitor.removed
+
+    def _remove(self) -> None:
+        if self.monitor is not None:
+            self.monitor.remove()
+        if self._hook is not None:
+            self._hook.remove()
+            self._hook = None

@@ -1,0 +1,181 @@
+"""The width of the kernel of a batch, and the kernel itself where the core does not compute it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from eigentropy._backends.arrays import as_matrix
+from eigentropy._kernels.bandwidth import MEDIAN_FACTOR, resolve_sigma, sampled_rows
+from eigentropy._support import memory
+
+# Rounding may change the exponent of the kernel by so much; beyond, distances are in float64.
+EXPONENT_ERROR = 1e-5
+
+# Batches of more rows are compared with the memory that there is: for kernel, operator,
+# eigenvectors, their product, and what a solver or the backward pass has beside them.
+CHECKED_FROM = 4096
+MATRICES = 6
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """G_ij = exp(-r2_ij / (2 sigma^2)) of a batch.
+
+    Attributes
+    ----------
+    sigma : float
+        NaN where the rows are not finite.
+    G : tensor of shape (n, n), or None
+        In the precision of the computation; None on the CPU, where the core computes it.
+    """
+
+    sigma: float
+    G: torch.Tensor | None = None
+
+    def of_rows(self, rows: torch.Tensor) -> Kernel:
+        """The kernel of some of the rows, with the same width."""
+        return Kernel(self.sigma, None if self.G is None else self.G[rows][:, rows])
+
+
+def flat_rows(Z: torch.Tensor) -> torch.Tensor:
+    """(n, ...) as (n, d), refusing what is no batch of real features."""
+    if not isinstance(Z, torch.Tensor):
+        raise TypeError(f"Z must be a torch.Tensor, got {type(Z).__name__}")
+    if not Z.is_floating_point():
+        raise TypeError(f"Z must have a floating-point dtype, got {Z.dtype}")
+    if Z.ndim < 2 or Z.numel() == 0:
+        raise ValueError(f"Z must have shape (n, d), one row a sample, got {tuple(Z.shape)}")
+    return Z.flatten(1)
+
+
+@contextmanager
+def full_precision(device: torch.device) -> Iterator[None]:
+    """Without autocast, and on a GPU without TF32: its 10 bits are too few for differences."""
+    with ExitStack() as stack:
+        stack.enter_context(torch.autocast(device_type=device.type, enabled=False))
+        if device.type == "cuda":
+            stack.enter_context(_without_tf32())
+        yield
+
+
+@contextmanager
+def _without_tf32() -> Iterator[None]:
+    matmul = torch.backends.cuda.matmul
+    # The older name is an error, from 2.9 on, for those who use the newer one.
+    newer = hasattr(matmul, "fp32_precision")
+    name, full = ("fp32_precision", "ieee") if newer else ("allow_tf32", False)
+    before = getattr(matmul, name)
+    setattr(matmul, name, full)
+    try:
+        yield
+    finally:
+        setattr(matmul, name, before)
+
+
+@torch.compiler.disable  # type: ignore[untyped-decorator]  # numbers go to the host
+@torch.no_grad()
+def kernel_of(Z: torch.Tensor, sigma: float | str, dtype: torch.dtype) -> Kernel:
+    """The kernel of the rows of Z in `dtype`.
+
+    A rule for sigma looks at the values of Z only: sigma is a constant for the gradient.
+    """
+    _require_memory(Z, dtype)
+    rows = Z.detach()
+    if not _all_finite(rows):  # e.g. an overflow that a gradient scaler is about to skip
+        return Kernel(math.nan)
+    if computed_by_core(rows):
+        return Kernel(resolve_sigma(sigma, as_matrix(rows), 0) if isinstance(sigma, str) else sigma)
+    return gaussian_kernel(rows, sigma, dtype)
+
+
+def computed_by_core(rows: torch.Tensor) -> bool:
+    """What is not on the CPU PyTorch's operations compute where it is."""
+    return rows.device.type == "cpu"
+
+
+def _all_finite(rows: torch.Tensor) -> bool:
+    """One sum tells, but for rows whose sum overflows."""
+    return math.isfinite(rows.sum(dtype=torch.float64)) or bool(torch.isfinite(rows).all())
+
+
+def gaussian_kernel(Z: torch.Tensor, sigma: float | str, dtype: torch.dtype) -> Kernel:
+    """The kernel of finite rows by PyTorch's operations, on their device."""
+    with full_precision(Z.device):
+        r2, reach2 = _squared_distances(Z.to(dtype))
+        width = _sigma(Z, r2, sigma)
+        limits = torch.finfo(r2.dtype)
+        error = 8.0 * limits.eps * reach2 / (2.0 * width**2) if width < math.inf else math.inf
+        in_range = reach2 * limits.eps > limits.tiny  # what underflows is below rounding
+        if dtype != torch.float64 and not (in_range and error <= EXPONENT_ERROR):
+            r2, _ = _squared_distances(Z.double())
+            width = _sigma(Z, r2, sigma)
+        return Kernel(width, torch.exp(r2 * (-0.5 / width**2)).to(dtype))
+
+
+def _require_memory(Z: torch.Tensor, dtype: torch.dtype) -> None:
+    """Refuse, on the CPU, what cannot fit; elsewhere PyTorch itself says so."""
+    n = len(Z)
+    if Z.device.type == "cpu" and n > CHECKED_FROM:
+        memory.require(
+            float(n) * n * MATRICES * dtype.itemsize,
+            f"the gradient for a batch of {n}, {MATRICES} matrices of {n} x {n},",
+            "use a part of the batch",
+        )
+
+
+def _squared_distances(rows: torch.Tensor) -> tuple[torch.Tensor, float]:
+    """All r2_ij, and the largest |x_i - mean|^2; equal rows have distance 0."""
+    rows = rows - rows.mean(dim=0)
+    norms = (rows * rows).sum(dim=1)
+    sums = norms[:, None] + norms
+    r2 = torch.addmm(sums, rows, rows.T, alpha=-2.0)
+    # Below its own rounding a distance is 0, so that rows that are equal stay equal.
+    r2.masked_fill_(r2 <= 4.0 * torch.finfo(r2.dtype).eps * sums, 0.0)
+    r2.fill_diagonal_(0.0)
+    return r2, float(norms.max())
+
+
+def _sigma(Z: torch.Tensor, r2: torch.Tensor, sigma: float | str) -> float:
+    """The width of a rule of `eigentropy.bandwidth`, or the number that was given.
+
+    Widths that follow from the median are found where the tensor is; the rows of other rules go to
+    the CPU.
+    """
+    if sigma in ("auto", "median"):
+        rows = torch.from_numpy(sampled_rows(len(Z), Z.shape[1], 0)).to(r2.device)
+        return _median_sigma(r2 if len(rows) == len(r2) else r2[rows][:, rows])
+    if sigma == "sqrt-d":
+        return math.sqrt(Z.shape[1])
+    if isinstance(sigma, str):
+        return resolve_sigma(sigma, as_matrix(Z.cpu()), 0)
+    return sigma
+
+
+def _median_sigma(r2: torch.Tensor) -> float:
+    n = len(r2)
+    if n == 1:
+        return 1.0
+    above = torch.triu_indices(n, n, offset=1, device=r2.device)
+    pairs = r2[above[0], above[1]]
+    median = _median_root(pairs)
+    if median == 0.0:  # more than half of the pairs are duplicates: the others set the scale
+        pairs = pairs[pairs > 0.0]
+        if len(pairs) == 0:
+            return 1.0
+        median = _median_root(pairs)
+    return MEDIAN_FACTOR * median
+
+
+def _median_root(squares: torch.Tensor) -> float:
+    """The median of the roots, the mean of both middle ones where their number is even."""
+    lower = squares.median()  # the lower of both
+    median = math.sqrt(float(lower))
+    if len(squares) % 2 == 0 and int((squares <= lower).sum()) == len(squares) // 2:
+        upper = squares.masked_fill(squares <= lower, math.inf).min()
+        median = 0.5 * (median + math.sqrt(float(upper)))
+    return median

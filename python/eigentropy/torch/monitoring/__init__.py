@@ -1,0 +1,1 @@
+"""A monitor of the layers of a model while it trains."""

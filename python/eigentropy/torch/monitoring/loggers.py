@@ -1,0 +1,144 @@
+"""Where a monitor's values go: CSV, JSON lines, TensorBoard, Weights & Biases, any function."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from eigentropy.io.snapshots import append_whole, write_atomically
+
+Values = Mapping[str, float]
+Log = Callable[[dict[str, float], int], object]
+StrPath = str | os.PathLike[str]
+
+
+class CSVLogger:
+    """One row a measurement, one column a value, after the column `step`.
+
+    A file that exists is continued. A value that is new gets a column, for which the file is
+    written again.
+    """
+
+    def __init__(self, path: StrPath) -> None:
+        self.path = Path(path)
+        self._columns: list[str] = []
+
+    def __call__(self, values: Values, step: int) -> None:
+        """Add a row."""
+        row = {"step": str(step), **{key: repr(float(value)) for key, value in values.items()}}
+        if not self._columns or not self.path.exists() or row.keys() - set(self._columns):
+            columns, rows = self._read()
+            self._columns = list(dict.fromkeys([*columns, *row]))
+            self._write(self._columns, [*rows, row])
+        else:
+            append_whole(self.path, _csv(self._columns, [row]))
+
+    def _read(self) -> tuple[list[str], list[dict[str, str]]]:
+        if not self.path.exists():
+            return [], []
+        with self.path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+            return list(reader.fieldnames or []), rows
+
+    def _write(self, columns: list[str], rows: list[dict[str, str]]) -> None:
+        header = dict(zip(columns, columns, strict=True))
+        write_atomically(self.path, _csv(columns, [header, *rows]))
+
+
+def _csv(columns: list[str], rows: list[dict[str, str]]) -> bytes:
+    text = io.StringIO()
+    csv.DictWriter(text, columns, restval="", lineterminator="\r\n").writerows(rows)
+    return text.getvalue().encode()
+
+
+class JSONLinesLogger:
+    """One JSON document a line and measurement; NaN, which JSON does not have, is null."""
+
+    def __init__(self, path: StrPath) -> None:
+        self.path = Path(path)
+
+    def __call__(self, values: Values, step: int) -> None:
+        """Add a line."""
+        known = {key: value if math.isfinite(value) else None for key, value in values.items()}
+        line = json.dumps({"step": step, **known}, allow_nan=False) + "\n"
+        append_whole(self.path, line.encode())
+
+
+class TensorBoardLogger:
+    """Scalars by a SummaryWriter, or anything else with `add_scalar(name, value, step)`.
+
+    Given a directory, it makes the writer, which needs the package tensorboard.
+    """
+
+    def __init__(self, writer: Any) -> None:
+        if isinstance(writer, (str, os.PathLike)):
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError as error:
+                raise ImportError(
+                    "TensorBoardLogger needs TensorBoard: pip install tensorboard"
+                ) from error
+            writer = SummaryWriter(os.fspath(writer))
+        self.writer = writer
+
+    def __call__(self, values: Values, step: int) -> None:
+        """Add a scalar for each value."""
+        for key, value in values.items():
+            self.writer.add_scalar(key, value, step)
+
+
+class WandbLogger:
+    """Values by a run of Weights & Biases, or by the module `wandb` for the run that is active.
+
+    They are drawn over a step of their own, `STEP`: the run's step is the loop's business, and
+    values for one that has passed would be dropped.
+    """
+
+    STEP = "monitor_step"
+
+    def __init__(self, run: Any) -> None:
+        self.run = run
+        self._kinds: set[str] = set()
+
+    def __call__(self, values: Values, step: int) -> None:
+        """Add the values to what the run has."""
+        for kind in {key.partition("/")[0] for key in values if "/" in key} - self._kinds:
+            self.run.define_metric(f"{kind}/*", step_metric=self.STEP)
+            self._kinds.add(kind)
+        self.run.log({self.STEP: step, **values})
+
+
+def as_log(log: Any) -> Log:
+    """The function behind the argument `log`: a callable, a writer, or the path of a file."""
+    if hasattr(log, "define_metric"):
+        return WandbLogger(log)
+    if callable(log):
+        function: Log = log
+        return function
+    if hasattr(log, "add_scalar"):
+        return TensorBoardLogger(log)
+    if isinstance(log, (str, os.PathLike)):
+        suffix = Path(log).suffix.lower()
+        if suffix == ".csv":
+            return CSVLogger(log)
+        if suffix in (".jsonl", ".ndjson"):
+            return JSONLinesLogger(log)
+        raise ValueError(f"log as a path must end in .csv or .jsonl, got {os.fspath(log)!r}")
+    raise TypeError(
+        "log must be a callable log(values, step), a SummaryWriter, a wandb run or a path, got "
+        f"{type(log).__name__}"
+    )
+
+
+def as_list(log: Any) -> list[Any]:
+    """The loggers behind the argument `log`: none, one, or a list of them."""
+    if log is None:
+        return []
+    return list(log) if isinstance(log, (list, tuple)) else [log]
