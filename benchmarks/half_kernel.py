@@ -5,7 +5,8 @@
 For each data set and t: the relative change of the exact S(t) when all G_ij are rounded to float16
 (degrees, tr A and |A|_F^2 being those of the exact G), that of an estimate with the same probes,
 and the bound that the estimate gives, by which _spectra/half_precision.py decides. NumPy does the
-rounding, on the CPU. Fails where a change that the rule allows is beyond its share of the tolerance.
+rounding, on the CPU. Fails where a change that the rule allows is beyond its share of the
+tolerance.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ import pytest
 pytest.importorskip("sklearn")
 image = pytest.importorskip("matplotlib.image")
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "digits_training.py"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "digits_training.py"
 
 
 class Result(NamedTuple):

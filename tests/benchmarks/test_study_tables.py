@@ -10,7 +10,7 @@ import studies as tables
 from eigentropy.studies import STUDIES
 from eigentropy.studies.rows import read
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "studies.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "studies.md"
 
 
 def test_the_document_shows_what_is_stored():

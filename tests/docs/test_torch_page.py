@@ -18,7 +18,7 @@ from eigentropy.report import page, read_run
 from eigentropy.torch.losses import modules
 from eigentropy.torch.monitoring import monitor
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "torch.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "torch.md"
 
 
 def examples(text):

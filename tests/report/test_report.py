@@ -18,43 +18,7 @@ from eigentropy.cli import commands
 from eigentropy.io.files import FileError
 from eigentropy.report import Recorder, page, read_run
 from eigentropy.report.recording import TIMES, ranks, view_rows
-
-N = 40
-LAYERS = ("first", "second")
-
-
-def rows_of(step, layer):
-    generator = np.random.default_rng(LAYERS.index(layer) if layer in LAYERS else 7)
-    return generator.normal(size=(N, 3)) + step * np.eye(3)[np.arange(N) % 3]
-
-
-def record(
-    path, steps=(1, 2, 3), layers=LAYERS, description=None, loaded=None, information=(), **options
-):
-    """A run of some steps, as a monitor writes it; `information` are further measures."""
-    recorder = Recorder(path, resume=loaded is not None, **options)
-    recorder.describe(
-        **{
-            "layers": list(layers), "measures": ["dse", "dsmi_y"], "n": N, "t": 1.0, "base": 2.0,
-            "seed": 0, "classes": [{"name": str(k), "size": N // 3 + 1} for k in range(3)],
-            **(description or {}),
-        }
-    )  # fmt: skip
-    if loaded is not None:
-        recorder.loaded(loaded)
-    further = dict(information).items()
-    for step in steps:
-        recorder.begin(step)
-        values = {}
-        for layer in layers:
-            rows = rows_of(step, layer)
-            entropy = eg.DiffusionOperator(rows).entropy()
-            recorder.layer(layer, rows, entropy, np.arange(N) % 3)
-            values[f"dse/{layer}"] = float(entropy)
-            values[f"dsmi_y/{layer}"] = 0.1 * step
-            values.update({f"{kind}/{layer}": 0.1 + value * step for kind, value in further})
-        recorder.write({**values, "loss": 1.0 / (1 + step)}, step)
-    return path
+from recorded_runs import LAYERS, NASTY, N, record, rows_of, write
 
 
 @pytest.fixture
@@ -210,11 +174,6 @@ def test_nan_is_no_value(run):
     assert any(
         "no entropy at step 4" in text or "epoch 4" in text for text in report.remarks(known)
     )
-
-
-def write(path, text):
-    path.write_text(text)
-    return path
 
 
 def test_a_csv_log_has_values_only(tmp_path):
@@ -382,9 +341,6 @@ def test_the_page_has_all_that_was_measured(run):
     assert len(eigenvalues) == len(shown["ranks"][str(N)])
     assert [view["step"] for view in shown["views"]] == [1, 2, 3]
     assert ["seed", "0"] in shown["settings"]
-
-
-NASTY = '</script><script>alert("1")</script><!--<img src=x onerror=alert(2)>'
 
 
 def test_names_do_no_harm(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 import browser
 import eigentropy as eg
 from eigentropy.report import page, read_run
-from test_report import LAYERS, NASTY, N, record, rows_of, write
+from recorded_runs import LAYERS, NASTY, N, record, rows_of, write
 
 pytestmark = [
     pytest.mark.skipif(browser.missing() is not None, reason=str(browser.missing())),
