@@ -4,10 +4,10 @@
 
 Three ways take turns on one input: all eigenvalues in float32, an estimate that keeps the matrix,
 an estimate without it; normal rows, alpha = 1/2, sigma and tol by default. For each n and d:
-seconds, the costs that eigentropy/approach.py predicts, what the rule takes, and how much longer
+seconds, the costs that _spectra/plan.py predicts, what the rule takes, and how much longer
 that is than the fastest. A prediction is the ratio of two costs; its error is by what factor it
 differs from the ratio of the seconds. Fails where an error is above the factor that the rule allows
-for before it takes an estimate (`PREFERENCE`), from the size on where the rule asks.
+for before it takes an estimate (`CPU_COSTS.preference`), from the size on where the rule asks.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 
 import eigentropy as eg
-from eigentropy._spectra.plan import PREFERENCE, SOON, Approach, estimate_cost, exact_cost
+from eigentropy._backends.costs import CPU_COSTS
+from eigentropy._spectra.plan import SpectrumPlan, estimate_cost, exact_cost
 from estimates import DTYPE, Data, estimated, products, rounded, timed
 from machine import describe
 
@@ -37,7 +38,7 @@ EXACT, EXPLICIT, MATRIX_FREE = "exact", "explicit", "matrix-free"
 def ways(Z: np.ndarray) -> dict[str, Callable[[], float]]:
     def estimate(explicit: bool) -> float:
         A = products(Data("", Z, "auto"), ALPHA, explicit=explicit)
-        return estimated(A, [1.0]).entropy()[0]
+        return estimated(A, [1.0]).entropy()
 
     return {
         EXACT: lambda: float(eg.dse(Z, alpha=ALPHA, method="exact", dtype=DTYPE)),
@@ -56,7 +57,7 @@ def predictions(n: int, d: int) -> dict[str, float]:
 
 def chosen(n: int, d: int) -> str:
     """What method="auto" takes with the memory that is free now, if no low rank does."""
-    approach = Approach()
+    approach = SpectrumPlan()
     if not approach.estimates(n, d, ALPHA):
         return EXACT
     return EXPLICIT if approach.explicit(n) else MATRIX_FREE
@@ -98,12 +99,14 @@ def compared(seconds: dict[str, float], costs: dict[str, float], choice: str) ->
     }
 
 
-def wrong_predictions(rows: Iterable[dict[str, Any]], allowed: float = PREFERENCE) -> list[str]:
+def wrong_predictions(
+    rows: Iterable[dict[str, Any]], allowed: float = CPU_COSTS.preference
+) -> list[str]:
     """Those that are off by more than this factor, where all eigenvalues are not "soon" there."""
     return [
         f"n = {row['n']}, d = {row['d']}, {name}: {factor:.2f}"
         for row in rows
-        if row["costs"][EXACT] > SOON
+        if row["costs"][EXACT] > CPU_COSTS.soon
         for name, factor in row["predicted_over_measured"].items()
         if not abs(math.log(factor)) <= math.log(allowed)
     ]

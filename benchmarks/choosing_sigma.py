@@ -24,7 +24,7 @@ DIMENSIONS = (20, 200, 2000, 20000)
 
 def information(Z, labels, sigma) -> dict[str, float]:
     result = eg.dsmi(Z, labels, sigma=sigma)
-    return {"sigma": result.sigma, "matched": result.value, "adjusted": result.adjusted}
+    return {"sigma": result.sigma, "matched": result.value, "adjusted": result.adjusted()}
 
 
 def median_distance(Z) -> float:

@@ -58,5 +58,5 @@ def _numbers(Z: np.ndarray, labels: np.ndarray, options: dict[str, Any]) -> dict
         "dse": float(eg.dse(Z, **options)),
         "dsmi_z_z": float(eg.dsmi(Z, Z, **options)),
         "dsmi": float(known),
-        "adjusted": known.adjusted,
+        "adjusted": known.adjusted(),
     }

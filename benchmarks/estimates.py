@@ -11,9 +11,8 @@ import numpy as np
 from sklearn.datasets import load_digits, make_blobs, make_swiss_roll
 
 import eigentropy as eg
-from eigentropy._measures.estimation import kernel_operator
-from eigentropy._spectra.estimated import SpectralEstimate
-from eigentropy._spectra.stochastic import estimate
+from eigentropy._spectra.estimated import EstimatedSpectrum
+from eigentropy._spectra.stochastic import estimate_spectrum
 
 DTYPE = "float32"
 
@@ -65,11 +64,13 @@ class Counted:
 def products(data: Data, alpha: float, *, explicit: bool) -> Counted:
     """A of the data in float32: with its matrix kept, or without."""
     operator = eg.DiffusionOperator(data.Z, sigma=data.sigma, alpha=alpha)
-    return Counted(kernel_operator(operator, DTYPE, explicit, None))
+    return Counted(operator.products(DTYPE, explicit, None))
 
 
-def estimated(A: Any, times: Sequence[float], tol: float = 1e-3, seed: int = 0) -> SpectralEstimate:
-    return estimate(A, times, tol, seed, dtype=DTYPE)
+def estimated(
+    A: Any, times: Sequence[float], tol: float = 1e-3, seed: int = 0
+) -> EstimatedSpectrum:
+    return estimate_spectrum(A, times, tol, seed, dtype=DTYPE)
 
 
 def timed(call: Callable[[], Any]) -> tuple[float, Any]:

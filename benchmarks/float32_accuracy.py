@@ -64,7 +64,7 @@ def compare(case: Case, sigma: float | str) -> dict[str, object]:
     exact = eg.DiffusionOperator(case.Z, sigma=sigma)
     single = eg.DiffusionOperator(case.Z, sigma=exact.sigma, dtype="float32")
     error = np.abs(single.eigenvalues().astype(float) - exact.eigenvalues()).max()
-    rounding = single.entropy()._rounding
+    rounding = single.entropy().spectrum.rounding
     return {
         "data": case.name,
         "n": exact.n,
@@ -86,7 +86,7 @@ def at_time(
     scale = max(float(double), 1e-300)
     n, d = exact.rows.shape
     together = -(-(SINGLE_FROM**3) // n**3)  # as many of a batch as are worth trying
-    tried = may_use_single([n] * together, d, exact._known_reach, [t], DEFAULT_TOL)
+    tried = may_use_single([n] * together, d, exact.reach, [t], DEFAULT_TOL)
     return {
         "nats": float(double),
         "relative_error": difference / scale,

@@ -2,7 +2,7 @@
 
     python benchmarks/gpu.py --output benchmarks/results/gpu.json
 
-Also prints what the costs in eigentropy._spectra.plan should be by this GPU.
+Also prints what the costs in _backends/costs.py should be by this GPU.
 
 Contenders take turns, A B A B; times are between CUDA events, medians over the rounds. torch uses
 full precision for products. Fails where the answers differ. What cannot run on a device, because it
@@ -191,7 +191,7 @@ def agreement(n: int) -> list[dict[str, Any]]:
 
 
 def measured_costs(device: Device, n: int, few: int, rounds: int) -> dict[str, float]:
-    """What `plan.GPU` should say by this device, whose unit is that of its products.
+    """What `GPU_COSTS` should say by this device, whose unit is that of its products.
 
     n rows for products, kernels and eigenvalues, `few` for what an estimate takes at the least.
     """
@@ -200,7 +200,7 @@ def measured_costs(device: Device, n: int, few: int, rounds: int) -> dict[str, f
         d: eg.DiffusionOperator(device.rows(n, d), sigma=d**0.5, dtype="float32", device="cuda")
         for d in (narrow, wide)
     }
-    on = operators[narrow]._device
+    on = operators[narrow].samples.device
     A = on.matrix(operators[narrow].rows, narrow**0.5, ALPHA, "float32", None)[0]
     rows = device.rows(few, narrow)
 
@@ -237,7 +237,7 @@ def costs_line(costs: dict[str, float]) -> str:
     names = ("entry", "eigenvalues", "start", "soon")
     values = ", ".join(f"{name}={costs[name]:.3g}" for name in names)
     return (
-        f"approach.GPU by this device: Costs({values}, kept=1.0), at "
+        f"GPU_COSTS by this device: Costs({values}, kept=1.0), at "
         f"{costs['units_per_second']:.3g} units a second; a column of a kernel's rows takes "
         f"{costs['column']:.2g} units, and 1 in the model"
     )
@@ -274,7 +274,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--informations", type=int, nargs="*", default=[10000])
     parser.add_argument("--estimates", type=int, nargs="*", default=[10000, 200000, 1000000])
     parser.add_argument("--agreement", type=int, default=1000, help="n of the data sets")
-    parser.add_argument("--costs", type=int, default=8000, help="n for approach.GPU; 0: not")
+    parser.add_argument("--costs", type=int, default=8000, help="n for GPU_COSTS; 0: not")
     options = parser.parse_args(arguments)
     device = Device(torch_on_gpu())
     makers: list[Callable[[], Iterator[Case]]] = [

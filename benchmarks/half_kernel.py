@@ -22,8 +22,8 @@ import numpy as np
 import eigentropy as eg
 from eigentropy import reference
 from eigentropy._spectra import half_precision
-from eigentropy._spectra.estimated import SpectralEstimate
-from eigentropy._spectra.stochastic import estimate
+from eigentropy._spectra.estimated import EstimatedSpectrum
+from eigentropy._spectra.stochastic import estimate_spectrum
 from estimates import Data, data_sets, rounded
 from machine import describe
 
@@ -67,9 +67,9 @@ def entropy(A: Kept, t: float) -> float:
 def measured(data: Data) -> dict[str, Any]:
     A = Kept(data.Z, eg.DiffusionOperator(data.Z, sigma=data.sigma).sigma)
     exact = [entropy(A, t) for t in TIMES]
-    expected = estimate(A, TIMES[1:2], TOL)
+    expected = estimate_spectrum(A, TIMES[1:2], TOL)
     A.round()
-    found, width = estimate(A, TIMES[1:2], TOL), half_precision.noise(A)
+    found, width = estimate_spectrum(A, TIMES[1:2], TOL), half_precision.noise(A)
     tried = half_precision.may_be_tried(A)
     return {
         "data": data.name,
@@ -89,7 +89,7 @@ def measured(data: Data) -> dict[str, Any]:
     }
 
 
-def from_tol(found: SpectralEstimate, t: float, width: float) -> float:
+def from_tol(found: EstimatedSpectrum, t: float, width: float) -> float:
     """The smallest tolerance for which the rule allows half precision."""
     return max(
         half_precision.SMALLEST_TOL,

@@ -62,7 +62,7 @@ def one_size(n: int, d: int = DIMENSIONS, tol: float = TOL) -> dict[str, Any]:
         return A, estimated(A, [1.0], tol)
 
     measured, (A, found) = measure.timed((lambda: Z, entropy), ENOUGH_SECONDS)
-    value, error = found.entropy()
+    value, error = found.entropy(), found.standard_error()
     return {
         "n": n,
         "d": d,

@@ -25,7 +25,7 @@ from sklearn.datasets import load_digits, make_blobs, make_swiss_roll
 import eigentropy as eg
 from eigentropy import _core
 from eigentropy._backends.devices import HOST
-from eigentropy._measures.estimation import kernel_operator
+from eigentropy._backends.rows import Rows
 from eigentropy._spectra.low_rank import (
     BLOCK,
     EPS,
@@ -64,14 +64,14 @@ def pairs(ends: np.ndarray) -> np.ndarray:
 def measure(case: Case, sigma: float | str) -> Iterator[dict[str, object]]:
     exact_seconds, exact = timed(lambda: solved(case.Z, sigma))
     S = float(exact.entropy(base=math.e))
-    scaling = kernel_operator(exact, "float64", False, None).scaling
+    scaling = exact.products("float64", False, None).scaling
     lowest = lowest_eigenvalue(case.Z, exact.sigma, scaling)
     allowed = ROUNDING + EPS * HOST.reach(case.Z, exact.sigma)
     for tol in TOLERANCES:
         seconds, found = timed(
-            lambda tol=tol: low_rank_spectrum(case.Z, exact.sigma, scaling, tol, seed=0)
+            lambda tol=tol: low_rank_spectrum(Rows(case.Z), exact.sigma, scaling, tol, seed=0)
         )
-        value, bound = found.entropy(math.e)
+        value, bound = found.entropy(base=math.e), found.bound(base=math.e)
         yield {
             "data": case.name,
             "n": exact.n,

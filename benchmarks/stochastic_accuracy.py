@@ -62,7 +62,7 @@ def measure(data: Data, alpha: float, seeds: int) -> Iterator[dict[str, Any]]:
 def one_estimate(A: Counted, t: float, exact: float, seed: int) -> dict[str, float]:
     calls, columns = A.calls, A.columns
     found = estimated(A, [t], TOL, seed)
-    value, error = found.entropy(t)
+    value, error = found.entropy(t), found.standard_error(t)
     low, high = found.interval(t, level=LEVEL)
     return {
         "relative_error": abs(value / exact - 1.0),

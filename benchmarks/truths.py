@@ -154,7 +154,7 @@ def agreement(truth: Truth, estimate: Any, tol: float, level: float) -> dict[str
     """
     found = {}
     for t, truly in truth.entropies.items():
-        value, error = estimate.entropy(t)
+        value, error = estimate.entropy(t), estimate.standard_error(t)
         low, high = estimate.interval(t, level=level)
         relative = value / truly - 1.0
         if truth.upper:

@@ -74,7 +74,7 @@ def measure(Z: Array, labels: Labels, X: Array, clusters_of_X: Labels) -> dict[s
         "dsmi_y": float(about_labels),
         "dsmi_y_error": about_labels.standard_error,
         "dsmi_y_p": about_labels.p_value,
-        "dsmi_y_adjusted": about_labels.adjusted,
+        "dsmi_y_adjusted": about_labels.adjusted(),
         "dsmi_x": float(about_pixels),
         "dsmi_x_error": about_pixels.standard_error,
     }

@@ -1,31 +1,69 @@
-"""Diffusion spectral entropy and mutual information of neural representations.
+"""How much information vectors carry, and how much of it is about their labels.
 
 >>> import numpy as np, eigentropy as eg
 >>> Z = np.random.default_rng(0).normal(size=(300, 8))
 >>> S = eg.diffusion_spectral_entropy(Z)      # works as a float; bits
 >>> bool(0 < S < np.log2(300))
 True
+
+A name is imported when it is first used: `import eigentropy` itself is quick.
 """
 
-from eigentropy._backends.plugin import DeviceError
-from eigentropy._core import SolverError
-from eigentropy._kernels.bandwidth import bandwidth
-from eigentropy._kernels.diffusion import DiffusionOperator
-from eigentropy._measures.entropy import cluster_gain, diffusion_spectral_entropy, gaussian_entropy
-from eigentropy._measures.information import diffusion_spectral_mutual_information
-from eigentropy._measures.results import (
-    Entropy,
-    MutualInformation,
-    PrecisionWarning,
-    SaturationWarning,
-)
-from eigentropy._spectra.eigenvalues import eigvalsh, spectral_entropy
-from eigentropy._support.lifetime import version as _version
+from __future__ import annotations
 
-dse = diffusion_spectral_entropy
-dsmi = diffusion_spectral_mutual_information
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__version__ = _version()
+if TYPE_CHECKING:
+    from eigentropy import plot
+    from eigentropy._backends.plugin import DeviceError
+    from eigentropy._core import SolverError
+    from eigentropy._kernels.bandwidth import bandwidth
+    from eigentropy._measures.closed_forms import cluster_gain, gaussian_entropy
+    from eigentropy._measures.entropy import diffusion_spectral_entropy
+    from eigentropy._measures.information import diffusion_spectral_mutual_information
+    from eigentropy._measures.operator import DiffusionOperator
+    from eigentropy._measures.results import Entropy, MutualInformation
+    from eigentropy._spectra.eigenvalues import eigvalsh, spectral_entropy
+    from eigentropy._support.warnings import PrecisionWarning, SaturationWarning
+
+    __version__: str
+    dse = diffusion_spectral_entropy
+    dsmi = diffusion_spectral_mutual_information
+
+# The module of each public name.
+_HOMES = {
+    "DeviceError": "_backends.plugin",
+    "DiffusionOperator": "_measures.operator",
+    "Entropy": "_measures.results",
+    "MutualInformation": "_measures.results",
+    "PrecisionWarning": "_support.warnings",
+    "SaturationWarning": "_support.warnings",
+    "SolverError": "_core",
+    "bandwidth": "_kernels.bandwidth",
+    "cluster_gain": "_measures.closed_forms",
+    "diffusion_spectral_entropy": "_measures.entropy",
+    "diffusion_spectral_mutual_information": "_measures.information",
+    "eigvalsh": "_spectra.eigenvalues",
+    "gaussian_entropy": "_measures.closed_forms",
+    "spectral_entropy": "_spectra.eigenvalues",
+}
+
+_SHORT = {
+    "dse": "diffusion_spectral_entropy",
+    "dsmi": "diffusion_spectral_mutual_information",
+}
+
+# Where a script that was written for an earlier version finds what it looks for.
+_FORMER = {
+    "entropy": "eigentropy.diffusion_spectral_entropy",
+    "information": "eigentropy.diffusion_spectral_mutual_information",
+    "files": "eigentropy.io",
+    "tracking": "eigentropy.io",
+    "spectrum": "eigentropy.eigvalsh and eigentropy.spectral_entropy",
+    "results": "eigentropy.Entropy and eigentropy.MutualInformation",
+    "operator": "eigentropy.DiffusionOperator",
+}
 
 __all__ = [
     "DeviceError",
@@ -44,5 +82,30 @@ __all__ = [
     "dsmi",
     "eigvalsh",
     "gaussian_entropy",
+    "plot",
     "spectral_entropy",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SHORT:
+        value = __getattr__(_SHORT[name])
+    elif name in _HOMES:
+        value = getattr(import_module(f"eigentropy.{_HOMES[name]}"), name)
+    elif name == "plot":
+        value = import_module("eigentropy.plot")
+    elif name == "__version__":
+        value = import_module("eigentropy._support.lifetime").version()
+    else:
+        raise AttributeError(_missing(name))
+    globals()[name] = value  # found at once the next time
+    return value
+
+
+def _missing(name: str) -> str:
+    message = f"module 'eigentropy' has no attribute {name!r}"
+    return f"{message}; see {_FORMER[name]}" if name in _FORMER else message
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

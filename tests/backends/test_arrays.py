@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import eigentropy as eg
-from eigentropy._backends.arrays import as_matrix
+from eigentropy._backends.host_arrays import as_matrix
 
 
 @pytest.fixture

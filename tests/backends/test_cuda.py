@@ -6,6 +6,7 @@ Runs on whatever is there: a GPU, the emulated device, or a stand-in in NumPy.
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,10 +16,12 @@ from data_sets import separated_blobs
 from device_arrays import Foreign, OnAnotherDevice, on_host
 from eigentropy import _core, reference
 from eigentropy._backends import plugin
-from eigentropy._measures import estimation
-from eigentropy._measures.measurement import Settings, measure
-from eigentropy._spectra import half_precision, plan, stochastic
-from eigentropy._spectra.plan import Approach
+from eigentropy._backends.costs import GPU_COSTS
+from eigentropy._measures.entropy import entropies
+from eigentropy._measures.information import informations
+from eigentropy._measures.measurement import MeasurementSettings, measure
+from eigentropy._spectra import half_precision, stochastic
+from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy.compat import dse_dsmi
 
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
@@ -39,6 +42,12 @@ def blobs():
 
 def same(value, expected, dtype="float64"):
     assert float(value) == pytest.approx(float(expected), rel=TOLERANCE[dtype])
+
+
+def entropy(Z, sigma, seed=0, **options):
+    """DSE on the device, by a plan."""
+    operator = eg.DiffusionOperator(Z, sigma=sigma, device="cuda", seed=seed)
+    return entropies(operator, [1.0], 2.0, SpectrumPlan(**options))[0]
 
 
 # ---- The same answers --------------------------------------------------------------------------
@@ -70,7 +79,7 @@ def test_the_information_is_that_of_the_cpu(blobs, estimator, dtype):
     options = {"estimator": estimator, "dtype": dtype, "n_null": 4, "sigma": 2.0}
     found, expected = eg.dsmi(Z, labels, device="cuda", **options), eg.dsmi(Z, labels, **options)
     same(found, expected, dtype)
-    same(found.adjusted, expected.adjusted, dtype)
+    same(found.adjusted(), expected.adjusted(), dtype)
     same(found.conditional_entropy, expected.conditional_entropy, dtype)
     np.testing.assert_allclose(found.null, expected.null, rtol=0, atol=10 * TOLERANCE[dtype])
     assert found.p_value == expected.p_value
@@ -129,7 +138,7 @@ def test_more_probes_outside_a_refined_sketch_are_the_same(rng, monkeypatch, sig
     Z = np.concatenate([rng.normal(size=(500, 6)), 3 * rng.normal(size=(100, 6))])
     options = {"method": "stochastic", "tol": 1e-4, "sigma": sigma, "dtype": "float64"}
     found, expected = eg.dse(Z, device="cuda", **options), eg.dse(Z, **options)
-    assert found._estimate.probes == expected._estimate.probes > 32
+    assert found.spectrum.probes == expected.spectrum.probes > 32
     same(found, expected)
 
 
@@ -146,7 +155,7 @@ def test_the_information_of_estimated_groups_is_that_of_the_cpu(rng):
     found, expected = eg.dsmi(Z, labels, device="cuda", **options), eg.dsmi(Z, labels, **options)
     assert found.method == "stochastic"
     assert float(found) == pytest.approx(float(expected), abs=1e-9)
-    same(found.adjusted, expected.adjusted)
+    same(found.adjusted(), expected.adjusted())
 
 
 @pytest.mark.parametrize("rule", ["auto", "knn", "max-slope", "sqrt-d"])
@@ -169,20 +178,17 @@ def test_eigenvalues_of_matrices_on_a_device_are_those_of_the_cpu(rng, shape):
 
 
 def test_measuring_takes_the_device_of_the_settings(Z):
-    found = measure(Z, {}, Settings(device="cuda", sigma=1.0)).entropies[0]
+    found = measure(Z, {}, MeasurementSettings(device="cuda", sigma=1.0)).entropies[0]
     same(found, eg.dse(Z, sigma=1.0))
 
 
-def test_auto_computes_in_float32_and_estimates_as_on_the_cpu(rng, monkeypatch):
+def test_auto_computes_in_float32_and_estimates_as_on_the_cpu(rng):
     Z = rng.normal(size=(1100, 8))
     found, expected = eg.dse(Z, device="cuda", sigma=1.0), eg.dse(Z, sigma=1.0)
     assert found.dtype == expected.dtype == "float32"
     assert abs(float(found) - float(expected)) <= found.error_bound + expected.error_bound
-    cheap = plan.Costs(entry=0.0, eigenvalues=1.0, start=0.0, soon=0.0, kept=1.0)
-    monkeypatch.setattr(plan, "GPU", cheap)
-    monkeypatch.setattr(plan, "PREFERENCE", 0.0)
-    monkeypatch.setattr(estimation, "SMOOTH_TRACE", 1e9)
-    found = eg.dse(Z, device="cuda", sigma=1.0)
+    eager = replace(GPU_COSTS, start=0.0, soon=0.0, preference=0.0, smooth_trace=1e9)
+    found = entropy(Z, sigma=1.0, costs=eager)
     assert found.method == "stochastic"  # for smooth kernels, too: there is no lowrank
     assert abs(float(found) - float(expected)) <= 4 * found.standard_error
 
@@ -337,7 +343,7 @@ def test_auto_estimates_what_the_solver_refuses(fake_core, large):
         assert abs(float(found) - float(expected)) <= 4 * found.standard_error
         groups = eg.dsmi(large, np.arange(600) % 2, n_null=2, sigma=0.6, device="cuda")
         assert groups.method == "stochastic"
-        assert np.isfinite(groups.adjusted) or groups.adjusted_note
+        assert np.isfinite(groups.adjusted()) or groups.adjusted_note()
 
 
 def test_exact_says_what_the_solver_refuses(fake_core, large):
@@ -365,10 +371,10 @@ def test_too_few_rows_for_an_estimate_have_the_error_of_the_solver(fake_core, Z)
 def test_adjusted_estimates_the_whole_where_its_solver_refuses(fake_core, blobs):
     Z, labels = np.repeat(blobs[0], 4, axis=0), np.repeat(blobs[1], 4)
     Z = Z + np.random.default_rng(0).normal(size=Z.shape)
-    expected = eg.dsmi(Z, labels, n_null=3, sigma=2.0).adjusted
+    expected = eg.dsmi(Z, labels, n_null=3, sigma=2.0).adjusted()
     found = eg.dsmi(Z, labels, n_null=3, sigma=2.0, device="cuda")
     fake_core.spectrum = lambda *arguments: refuse_size(fake_core)
-    assert found.adjusted == pytest.approx(expected, rel=0.05)
+    assert found.adjusted() == pytest.approx(expected, rel=0.05)
 
 
 def refuse_size(core):
@@ -442,11 +448,11 @@ def test_progress_is_told(Z):
 
 
 def test_auto_on_a_gpu_computes_more_rows_exactly(fake_core, Z):
-    rule = Approach().on(eg.DiffusionOperator(Z, device="cuda")._device)
+    rule = SpectrumPlan().on(eg.DiffusionOperator(Z, device="cuda").samples.device)
     fake_core.state.total = 80e9
     assert not rule.estimates(10_000, 512, 0.5)
     assert rule.estimates(50_000, 512, 0.5)
-    assert Approach().on(rule.device).explicit(50_000)
+    assert SpectrumPlan().on(rule.device).explicit(50_000)
     fake_core.state.total = 1e9
     assert rule.estimates(10_000, 512, 0.5)
     assert not rule.explicit(50_000)
@@ -465,18 +471,18 @@ def test_the_matrix_of_an_estimate_is_kept_where_there_is_room(fake_core, large,
         fake_core.state.total = size
         eg.dse(large, method="stochastic", tol=1e-2, sigma=0.6, device="cuda")
     assert made == [True, False]
-    assert estimation.ROWS_SHARE < 1
 
 
 # ---- The kernel in half precision --------------------------------------------------------------
 
 
-def only_room_for_halves(monkeypatch):
-    """A matrix of halves fits into a share of the memory, one in float32 does not.
+def only_room_for_halves(n):
+    """Costs by which a matrix of halves of n rows fits into its share, and one in float32 not.
 
     Of the matrix only: with less memory there is less of a basis, too, and other results.
     """
-    monkeypatch.setattr(plan, "fits", lambda n, dtype, device: dtype == "float16")
+    free = eg.DiffusionOperator(np.eye(3), device="cuda").samples.device.available()
+    return replace(GPU_COSTS, memory=3.0 * n**2 / free)
 
 
 def watched_calls(core, monkeypatch):
@@ -502,9 +508,9 @@ def test_an_estimate_in_half_precision_is_that_of_the_cpu(cuda_core, rng, monkey
     Z = rng.normal(size=(300, 20))
     options = {"method": "stochastic", "tol": tol, "sigma": 2.0, "seed": 3}
     expected = eg.dse(Z, **options)
-    only_room_for_halves(monkeypatch)
+    costs = only_room_for_halves(300)
     made = watched_calls(cuda_core, monkeypatch)
-    found = eg.dse(Z, device="cuda", **options)
+    found = entropy(Z, costs=costs, **options)
     assert made == ["matrix-free", "half"]
     assert float(found) == pytest.approx(float(expected), rel=0.1 * tol)
     assert float(found) != float(expected)
@@ -514,14 +520,14 @@ def test_without_room_for_halves_after_all_nothing_is_kept(cuda_core, rng, monke
     Z = rng.normal(size=(300, 20))
     options = {"method": "stochastic", "sigma": 2.0, "seed": 3}
     expected = eg.dse(Z, **options)
-    only_room_for_halves(monkeypatch)
+    costs = only_room_for_halves(300)
 
     class Full(cuda_core.KernelOperator):
         def keep_in_half(self, progress=None):
             raise MemoryError("others were faster")
 
     monkeypatch.setattr(cuda_core, "KernelOperator", Full)
-    same(eg.dse(Z, device="cuda", **options), expected, "float32")
+    same(entropy(Z, costs=costs, **options), expected, "float32")
 
 
 def test_half_precision_is_given_up_where_it_counts(cuda_core, monkeypatch):
@@ -530,15 +536,15 @@ def test_half_precision_is_given_up_where_it_counts(cuda_core, monkeypatch):
     options = {"method": "stochastic", "sigma": 10.0}
     expected = eg.dse(Z, **options)
     assert eg.DiffusionOperator(Z, sigma=10.0).trace() < half_precision.SMALLEST_TRACE
-    only_room_for_halves(monkeypatch)
+    options["costs"] = only_room_for_halves(500)
     made = watched_calls(cuda_core, monkeypatch)
-    same(eg.dse(Z, device="cuda", **options), expected, "float32")
+    same(entropy(Z, **options), expected, "float32")
     assert made == ["matrix-free"]
     monkeypatch.setattr(half_precision, "SMALLEST_TRACE", 0.0)
-    same(eg.dse(Z, device="cuda", **options), expected, "float32")
+    same(entropy(Z, **options), expected, "float32")
     assert made == ["matrix-free", "matrix-free", "half", "matrix-free"]
     monkeypatch.setattr(half_precision, "SHARE", 1e9)
-    wrong = eg.dse(Z, device="cuda", **options)
+    wrong = entropy(Z, **options)
     assert abs(float(wrong) / float(expected) - 1) > 5e-4  # so it had to be given up
 
 
@@ -548,9 +554,13 @@ def test_the_information_of_groups_in_half_precision_is_that_of_the_cpu(
     Z, labels = rng.normal(size=(520, 20)), np.repeat([0, 1], 260)
     options = {"method": "stochastic", "tol": 1e-2, "n_null": 2, "sigma": 2.0}
     expected = eg.dsmi(Z, labels, **options)
-    only_room_for_halves(monkeypatch)
+    plan = SpectrumPlan("stochastic", 1e-2, costs=only_room_for_halves(260))
+    operator = eg.DiffusionOperator(Z, sigma=2.0, device="cuda")
     made = watched_calls(cuda_core, monkeypatch)
-    found = eg.dsmi(Z, labels, device="cuda", **options)
+    (found,) = informations(
+        operator, labels, [1.0], plan, estimator="matched", n_null=2, base=2.0, seed=0,
+        progress=False,
+    )  # fmt: skip
     assert "half" in made
     assert float(found) == pytest.approx(float(expected), abs=1e-3)
 
@@ -569,10 +579,10 @@ def test_the_information_of_groups_in_half_precision_is_that_of_the_cpu(
 def test_half_precision_is_tried_only_where_there_is_room_for_no_more(
     fake_core, large, tol, dtype, total, expected
 ):
-    device = eg.DiffusionOperator(large, device="cuda")._device
+    device = eg.DiffusionOperator(large, device="cuda").samples.device
     fake_core.state.total = total * 600**2
-    assert Approach(tol=tol, dtype=dtype).on(device).in_half(600) is expected
-    assert not Approach(tol=tol, dtype=dtype).in_half(600)  # on the host
+    assert SpectrumPlan(tol=tol, dtype=dtype).on(device).in_half(600) is expected
+    assert not SpectrumPlan(tol=tol, dtype=dtype).in_half(600)  # on the host
 
 
 def test_the_operator_of_the_stand_in_is_the_definition(fake_core, Z):

@@ -10,8 +10,8 @@ import pytest
 
 import eigentropy as eg
 from device_arrays import Foreign, on_host, pretend_cupy, pretend_torch, torch_on_gpu
-from eigentropy._backends import arrays
-from eigentropy._backends.arrays import FLOATS, device_array, device_rows
+from eigentropy._backends import plugin
+from eigentropy._backends.device_arrays import FLOATS, device_array, device_rows
 
 pytestmark = [
     pytest.mark.usefixtures("cuda_core"),
@@ -398,7 +398,7 @@ def test_dlpack_alone_needs_torch_or_cupy():
 
 
 def test_recognising_an_array_asks_for_nothing(monkeypatch, Z):
-    monkeypatch.setattr(arrays._cuda, "core", None)  # which would fail
+    monkeypatch.setattr(plugin, "core", None)  # which would fail
     array = device_array(Foreign(Z), "Z")
     assert array is not None
     assert device_rows(array, "Z").shape == (40, 6)

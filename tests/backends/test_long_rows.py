@@ -14,6 +14,7 @@ import pytest
 import eigentropy as eg
 from eigentropy import _core, reference
 from eigentropy._backends.devices import HOST
+from eigentropy._kernels.diffusion import require_matrix_memory
 from eigentropy._support import memory
 
 BLOCK = _core.widest_block
@@ -98,9 +99,9 @@ def test_required_memory_does_not_grow_with_the_dimension(monkeypatch):
     Z = np.broadcast_to(np.arange(300.0)[:, None], (300, 5_000_000))
     operator = eg.DiffusionOperator(Z[:, :BLOCK], sigma=1e3)
     assert len(operator.eigenvalues()) == 300
-    eg.operator.require_matrix_memory(300, 5_000_000, "float64", rows=300)
+    require_matrix_memory(300, 5_000_000, "float64", rows=300)
     with pytest.raises(MemoryError):
-        eg.operator.require_matrix_memory(300, BLOCK, "float64", rows=300)
+        require_matrix_memory(300, BLOCK, "float64", rows=300)
 
 
 def test_the_reach_of_long_rows_is_found_without_a_copy_of_them(rng):
@@ -176,7 +177,7 @@ def run_script(script, *arguments, **environment):
         "eg.dsmi(np.load(path, mmap_mode='r'), labels, n_null=2)",
         "eg.DiffusionOperator(np.load(path, mmap_mode='r')).diffusion_map(2)",
         "eg.DiffusionOperator(np.load(path, mmap_mode='r')) @ np.ones(200)",
-        "cli.app(['measure', path, '--json'], standalone_mode=False)",
+        "commands.app(['measure', path, '--json'], standalone_mode=False)",
     ],
 )
 def test_a_mapped_file_is_not_loaded(call, large_file):

@@ -23,12 +23,15 @@ from threadpoolctl import threadpool_limits
 from typer.testing import CliRunner
 
 import eigentropy as eg
-from eigentropy._backends.arrays import as_matrix
-from eigentropy._measures import estimation
-from eigentropy._spectra import plan
+from eigentropy._backends.costs import Costs
+from eigentropy._backends.host_arrays import as_matrix
+from eigentropy._kernels import bandwidth, diffusion
+from eigentropy._measures.entropy import entropies
+from eigentropy._measures.information import informations
+from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._support import mapped_files, memory
 from eigentropy.cli import commands
-from eigentropy.io import files
+from eigentropy.io import files, snapshots
 from eigentropy.io.files import FileError
 
 
@@ -47,7 +50,7 @@ def temporary(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(directory))
     monkeypatch.setattr(mapped_files, "fits_in_memory", lambda size: False)
     monkeypatch.setattr(mapped_files, "COPIED_AT_A_TIME", 1000)
-    monkeypatch.setattr("eigentropy._backends.arrays.fits_in_memory", lambda size: False)
+    monkeypatch.setattr("eigentropy._backends.host_arrays.fits_in_memory", lambda size: False)
     return directory
 
 
@@ -255,12 +258,17 @@ def test_progress_of_a_copy_rises_to_1(temporary, Z):
 def test_estimates_do_not_depend_on_how_many_rows_are_in_memory(monkeypatch, rng):
     Z = rng.normal(size=(900, 6)) + 4 * rng.normal(size=(2, 6))[np.arange(900) % 2]
     options = {"method": "stochastic", "tol": 1e-2}
-    monkeypatch.setattr(plan, "MATRIX_SHARE", 0.0)  # no matrix is kept
+    plan = SpectrumPlan(**options, costs=Costs(memory=0.0))  # no matrix is kept
+    labels = np.arange(900) % 2
     results = []
     for share in (1.0, 0.0):  # of one tile at least
-        monkeypatch.setattr(estimation, "ROWS_SHARE", share)
-        entropy = eg.dse(Z, **options)
-        information = eg.dsmi(Z, np.arange(900) % 2, estimator="plain", n_null=0, **options)
+        monkeypatch.setattr(diffusion, "ROWS_SHARE", share)
+        operator = eg.DiffusionOperator(Z)
+        (entropy,) = entropies(operator, [1.0], 2.0, plan)
+        (information,) = informations(
+            operator, labels, [1.0], plan, estimator="plain", n_null=0, base=2.0, seed=0,
+            progress=False,
+        )  # fmt: skip
         results.append((entropy, information))
     for all_rows, streamed in zip(*results, strict=True):
         assert all_rows.method == streamed.method == "stochastic"
@@ -273,6 +281,7 @@ def test_estimates_do_not_depend_on_how_many_rows_are_in_memory(monkeypatch, rng
 MEASURED = """
     import sys, threading
     import numpy as np, eigentropy as eg, zarr
+    from eigentropy._kernels import bandwidth
     from eigentropy._support import memory, mapped_files
 
     def anonymous():
@@ -301,7 +310,7 @@ MEASURED = """
     few = np.asarray(Z[:, :10])
     memory.available = lambda: 2e7
     mapped_files.COPIED_AT_A_TIME = 2**20
-    sys.modules["eigentropy._kernels.bandwidth"].SAMPLE_ROWS = 300
+    bandwidth.SAMPLE_ROWS = 300
     _, beside = peak_of(lambda: eg.dse(few, method="stochastic", tol=1e-2))
     entropy, peak = peak_of(lambda: eg.dse(Z, method="stochastic", tol=1e-2))
     print(peak - beside, float(entropy), entropy.method)
@@ -320,7 +329,7 @@ def large_rows():
 @pytest.fixture(scope="module")
 def large_entropy(large_rows):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys.modules["eigentropy._kernels.bandwidth"], "SAMPLE_ROWS", 300)
+        patch.setattr(bandwidth, "SAMPLE_ROWS", 300)
         sigma = eg.bandwidth(large_rows)
     return float(eg.dse(large_rows, method="stochastic", sigma=sigma, tol=1e-2))
 
@@ -373,9 +382,9 @@ def test_arrays_of_a_group_have_names(tmp_path, Z):
 def test_zarr_directories_are_snapshots(tmp_path, Z):
     for epoch in (10, 2):
         zarr_array(Z, tmp_path / f"epoch{epoch}.zarr", chunks=(7, 12))
-    found = eg.tracking.find_snapshots(tmp_path)
+    found = snapshots.find_snapshots(tmp_path)
     assert [path.name for path in found] == ["epoch2.zarr", "epoch10.zarr"]
-    assert eg.tracking.find_snapshots(tmp_path / "epoch2.zarr") == [tmp_path / "epoch2.zarr"]
+    assert snapshots.find_snapshots(tmp_path / "epoch2.zarr") == [tmp_path / "epoch2.zarr"]
 
 
 def test_what_is_no_zarr_store_is_named(tmp_path, Z):

@@ -31,7 +31,7 @@ def test_every_case_is_measured_and_agrees_with_the_cpu(tmp_path, monkeypatch, c
     assert found["costs"]["start"] > 0.0
     printed = capsys.readouterr().out
     assert "n =      300" in printed
-    assert "approach.GPU by this device: Costs(entry=" in printed
+    assert "GPU_COSTS by this device: Costs(entry=" in printed
 
 
 def test_what_does_not_fit_is_named_and_left_out(monkeypatch):

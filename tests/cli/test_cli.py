@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 import eigentropy as eg
 from data_sets import separated_blobs
 from eigentropy._kernels import groups
-from eigentropy._measures.measurement import Settings
+from eigentropy._measures.measurement import MeasurementSettings
 from eigentropy.cli import commands
 from eigentropy.io import snapshots as tracking
 from eigentropy.io.figure import axis_of
@@ -149,7 +149,7 @@ def test_measure_prints_a_table(here):
     assert result.stdout.count("DSE") == 2
     assert f"{float(eg.dse(np.load('z.npy'))):.4f}" in result.stdout
     assert f"{float(expected):.4f}" in result.stdout
-    assert f"{expected.adjusted:.3f}" in result.stdout
+    assert f"{expected.adjusted():.3f}" in result.stdout
     assert "3 groups of 30 rows" in result.stdout
     assert "p = 0.048 is the lowest that 20 null partitions allow" in result.stdout
     assert result.stderr == ""
@@ -500,7 +500,9 @@ def test_a_disk_that_cannot_be_written_is_an_error(snapshots):
 def test_track_from_python_takes_arrays(snapshots):
     y = np.load("y.npy")
     seen = []
-    rows = tracking.track(snapshots, labels=y, settings=Settings(sigma=9.0), progress=seen.append)
+    rows = tracking.track(
+        snapshots, labels=y, settings=MeasurementSettings(sigma=9.0), progress=seen.append
+    )
     assert [row.snapshot for row in rows] == ["epoch1", "epoch2", "epoch10"]
     Z = np.load(snapshots / "epoch10.npy")
     assert rows[2].informations["labels"].value == float(eg.dsmi(Z, y, sigma=9.0))

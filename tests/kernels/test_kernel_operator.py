@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eigentropy import _core, reference
-from eigentropy._backends.arrays import as_matrix
+from eigentropy._backends.host_arrays import as_matrix
 
 BLOCK = _core.widest_block
 TOLERANCE = {"float64": 1e-12, "float32": 2e-5}

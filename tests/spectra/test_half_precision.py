@@ -8,7 +8,7 @@ import pytest
 from data_sets import DATA_SETS
 from eigentropy import DiffusionOperator, reference
 from eigentropy._spectra import half_precision
-from eigentropy._spectra.stochastic import estimate
+from eigentropy._spectra.stochastic import estimate_spectrum
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::eigentropy.SaturationWarning"),
@@ -44,7 +44,7 @@ class Operator:
 def pair(Z, sigma):
     """The operator in half precision, its estimate, and that of the exact one."""
     exact, rounded = (Operator(Z, sigma, round_entries) for round_entries in (False, True))
-    return rounded, *(estimate(A, [1.0], TOL, seed=1) for A in (rounded, exact))
+    return rounded, *(estimate_spectrum(A, [1.0], TOL, seed=1) for A in (rounded, exact))
 
 
 def changes(found, expected, t):

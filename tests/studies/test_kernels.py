@@ -98,7 +98,7 @@ def test_with_the_gaussian_kernel_it_is_the_package_s_information(labels, t):
 
 
 def test_adjusted_is_not_defined_where_it_would_be_noise():
-    assert math.isnan(kernels.information(np.eye(30), np.arange(30) % 3).adjusted)
+    assert math.isnan(kernels.information(np.eye(30), np.arange(30) % 3).adjusted())
 
 
 def test_estimators_know_the_kernels_and_fractions_of_the_median():
@@ -117,7 +117,7 @@ def test_estimators_know_the_kernels_and_fractions_of_the_median():
     parts = [found[f"{kind} self-tuning", 3.0] for kind in kinds[1:]]
     assert parts == [
         information.value,
-        information.adjusted,
+        information.adjusted(),
         information.plain,
         information.p_value,
     ]

@@ -214,7 +214,7 @@ def test_estimators_give_what_the_functions_give():
     information = eg.dsmi(Z, labels, sigma=1.0, seed=3)
     assert found["DSE auto"] == eg.dse(Z)
     assert found["DSMI sigma=1"] == information
-    assert found["adjusted sigma=1"] == information.adjusted
+    assert found["adjusted sigma=1"] == information.adjusted()
     assert found["p sigma=1"] == information.p_value
     plain = eg.dsmi(Z, labels, sigma=1.0, estimator="plain")
     assert found["plain sigma=1"] == pytest.approx(float(plain))

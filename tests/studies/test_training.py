@@ -225,7 +225,7 @@ def test_numbers_are_those_of_the_functions(digits):
     assert numbers["block 1", "DSE auto"] == pytest.approx(float(eg.dse(block)))
     information = eg.dsmi(rows, heldout.y, n_null=5, kind="labels")
     assert numbers["Z", "DSMI(Z;Y) auto"] == pytest.approx(float(information))
-    assert numbers["Z", "adjusted(Z;Y) auto"] == pytest.approx(information.adjusted)
+    assert numbers["Z", "adjusted(Z;Y) auto"] == pytest.approx(information.adjusted())
     assert {place for place, _ in numbers} == {"block 1", "block 2", "block 3", "Z"}
     assert ("Z", "DSMI(Z;X) auto") in numbers
     assert watch.monitor.history[0]["step"] == 4

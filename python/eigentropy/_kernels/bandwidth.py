@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core
-from eigentropy._backends.arrays import Matrix
-from eigentropy._backends.devices import HOST, Device, Rows, choose
+from eigentropy._backends.host_arrays import Matrix
+from eigentropy._backends.rows import Rows
 from eigentropy._support.options import integer, one_of, positive
 
 Doubles = npt.NDArray[np.float64]
@@ -75,37 +75,34 @@ def bandwidth(Z: Any, rule: str = "median", *, seed: int = 0) -> float:
     projections, IEEE Trans. Image Process. 17 (2008), for max-slope.
     """
     one_of(rule, "rule", RULES)
-    device = choose(None, Z)
-    return sigma_of_rule(device.rows(Z), rule, integer(seed, "seed", at_least=0), device)
+    return sigma_of_rule(Rows.of(Z), rule, integer(seed, "seed", at_least=0))
 
 
-def resolve_sigma(sigma: Any, Z: Rows, seed: int, device: Device = HOST) -> float:
+def resolve_sigma(sigma: Any, rows: Rows, seed: int) -> float:
     """The number behind the argument `sigma`: a number or the name of a rule."""
     if isinstance(sigma, str):
         if sigma not in RULES:
             names = ", ".join(repr(rule) for rule in RULES)
             raise ValueError(f"sigma must be a number > 0 or one of {names}, got {sigma!r}")
-        return sigma_of_rule(Z, sigma, seed, device)
+        return sigma_of_rule(rows, sigma, seed)
     return positive(sigma, "sigma")
 
 
-def sigma_of_rule(Z: Rows, rule: str, seed: int, device: Device = HOST) -> float:
-    """The rule's width for rows that have been checked."""
+def sigma_of_rule(rows: Rows, rule: str, seed: int) -> float:
+    """The rule's width for these rows."""
     rule = DEFAULT_RULE if rule == "auto" else rule
     if rule == "sqrt-d":
-        return math.sqrt(Z.shape[1])
-    if Z.shape[0] == 1:
+        return math.sqrt(rows.d)
+    if rows.n == 1:
         return 1.0
-    rows = sampled_rows(Z.shape[0], Z.shape[1], seed)
-    if device.on_gpu:
-        Z = device.host_rows(Z, None if rule == "knn" else rows)
-        rows = rows if rule == "knn" else np.arange(len(Z))
-    if rule == "knn":
-        return _knn(Z, rows)
+    sample = sampled_rows(rows.n, rows.d, seed)
+    if rule == "knn":  # of the sampled rows, whose neighbours may be any rows
+        return _knn(rows.on_host(), sample)
+    Z, sample = rows.host_sample(sample)
     if rule == "max-slope":
-        squared, scale = _core.squared_distances(Z, rows)
+        squared, scale = _core.squared_distances(Z, sample)
         return scale * _max_slope(_above_the_diagonal(squared)) if squared.any() else 1.0
-    return _share_of_the_median(Z, rows) or 1.0
+    return _share_of_the_median(Z, sample) or 1.0
 
 
 def sampled_rows(n: int, d: int, seed: int) -> npt.NDArray[np.int64]:

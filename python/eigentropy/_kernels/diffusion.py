@@ -1,85 +1,67 @@
-"""The diffusion operator of a set of rows."""
+"""The symmetric diffusion matrix of a set of rows."""
 
 from __future__ import annotations
 
 import copy
-import math
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy import _core
-from eigentropy._backends.arrays import chosen_rows, with_shape
-from eigentropy._backends.devices import HOST, Device, choose
+from eigentropy._backends.devices import HOST, Device
+from eigentropy._backends.host_arrays import with_shape
+from eigentropy._backends.rows import Rows
 from eigentropy._kernels.bandwidth import resolve_sigma
-from eigentropy._measures.results import Entropy, SaturationWarning
-from eigentropy._spectra.eigenvalues import spectral_entropy
-from eigentropy._spectra.rounding import Rounding, eigenvalue_error, may_use_single, within
 from eigentropy._support import memory
-from eigentropy._support.options import (
-    integer,
-    logarithm_base,
-    nonnegative,
-    positive,
-    working_dtype,
-)
+from eigentropy._support.options import integer, nonnegative, positive, working_dtype
 from eigentropy._support.progress import Callback, reporter
-from eigentropy._support.warnings import warn
 
 # Beyond, (q_i q_j)^alpha leaves the range of float32; 0 to 1 is what has a meaning.
 MAX_ALPHA = 10.0
 
+# Where products compute the kernel anew each time, rows that would take more of the free memory are
+# read again whenever they are used.
+ROWS_SHARE = 0.25
 
-class DiffusionOperator:
-    r"""The symmetric diffusion operator A of the rows of Z.
 
-    .. math::
-
-        G_{ij} = e^{-|z_i - z_j|^2 / (2 \sigma^2)}, \quad q_i = \sum_j G_{ij}, \quad
-        K_{ij} = \frac{G_{ij}}{(q_i q_j)^\alpha}, \quad d_i = \sum_j K_{ij}, \quad
-        A_{ij} = \frac{K_{ij}}{\sqrt{d_i d_j}}
-
-    A is positive semidefinite and has the eigenvalues of the diffusion matrix P = D^-1 K:
-    1 = lambda_1 >= lambda_2 >= ... >= 0.
-
-    What is asked for is computed on first use and kept. At most one n x n matrix exists at a time:
-    `eigenvalues` overwrites it, and `matmul` builds it again. The rows are read anew each time, a
-    block of columns at a time: Z must not change meanwhile, and may be a mapped file. A Zarr array
-    is copied once.
-
-    Parameters
-    ----------
-    Z : array-like of shape (n, d)
-        One row a sample.
-    sigma : float or str
-        Kernel width or the name of a rule of `bandwidth`.
-    alpha : float
-        Exponent of the density normalisation, >= 0: 0 none, 1/2 the paper's, 1 removes the
-        sampling density.
-    dtype : {"float64", "float32"}, optional
-        Working precision; float64 by default, whatever the dtype of Z.
-    device : {"cpu", "cuda", "cuda:1", ...}, optional
-        Where to compute: by default where Z lies. An array on the host is uploaded once.
-    seed : int
-        Of the sample that a bandwidth rule uses when n is large.
-    progress : bool or callable
-        Show a bar on stderr, or call it with the fraction that is done.
+@dataclass(frozen=True)
+class Eigenvalues:
+    r"""All eigenvalues of a diffusion matrix, and what its solver says beside them.
 
     Attributes
     ----------
+    values : array of shape (n,)
+        Descending, clipped to [0, 1], on the host, read-only.
+    trace, frobenius2 : float
+        tr A and \|A\|_F^2.
+    kernel_sum : float
+        Sum of all entries of G.
+    outside : float
+        How far the computed eigenvalues were outside of [0, 1], where the exact ones lie.
+    """
+
+    values: npt.NDArray[Any]
+    trace: float
+    frobenius2: float
+    kernel_sum: float
+    outside: float
+
+
+class DiffusionMatrix:
+    r"""The symmetric diffusion matrix A of the rows of Z, without its entropy.
+
+    `eigentropy.DiffusionOperator`, which adds the entropy, documents the parameters and the public
+    methods.
+
+    Attributes
+    ----------
+    samples : Rows
     n : int
-    rows : array of shape (n, d)
-        Z as it is read: float32 or float64, shared with Z where possible. On a GPU an array of
-        the plug-in, with ``__cuda_array_interface__``, and of Z's own type.
     sigma, alpha : float
     dtype : str
-    device : str
-
-    References
-    ----------
-    Coifman, Lafon: Diffusion maps. Appl. Comput. Harmon. Anal. 21 (2006).
+    seed : int
+    progress : bool or callable
     """
 
     def __init__(
@@ -98,28 +80,34 @@ class DiffusionOperator:
         if self.alpha > MAX_ALPHA:
             raise ValueError(f"alpha must be at most {MAX_ALPHA:g}, got {alpha!r}")
         self.seed = integer(seed, "seed", at_least=0)
-        self._device = choose(device, Z)
-        self.rows = self._device.rows(Z, progress)
-        self.n = self.rows.shape[0]
-        self.sigma = resolve_sigma(sigma, self.rows, self.seed, self._device)
-        self._progress = progress
+        self.samples = Rows.of(Z, device, progress)
+        self.n = self.samples.n
+        self.sigma = resolve_sigma(sigma, self.samples, self.seed)
+        self.progress = progress
         self._reach: float | None = None
-        self._single: DiffusionOperator | None = None
+        self._single: Any = None
         self._forget()
 
     def _forget(self) -> None:
         """Nothing has been computed yet."""
-        self._eigenvalues: npt.NDArray[Any] | None = None
+        self._solution: Eigenvalues | None = None
         self._matrix: Any = None
         self._traces: tuple[float, float] | None = None
-        self._kernel_sum = math.nan
-        self._outside = 0.0
-        self._known_nats: dict[float, tuple[float, float]] = {}
+
+    @property
+    def rows(self) -> Any:
+        """Z as it is read, shape (n, d)."""
+        return self.samples.array
 
     @property
     def device(self) -> str:
         """Where it is computed: "cpu", "cuda:0"."""
-        return self._device.name
+        return self.samples.device.name
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether all eigenvalues are known."""
+        return self._solution is not None
 
     def eigenvalues(self) -> Any:
         """All eigenvalues, descending, shape (n,), in the working dtype.
@@ -137,115 +125,58 @@ class DiffusionOperator:
         SolverError
             LAPACK or cuSOLVER failed, or the result does not add up to the trace of A.
         """
-        return self._device.returned(self._spectrum())
+        return self.samples.device.returned(self.solved().values)
 
-    def _spectrum(self) -> npt.NDArray[Any]:
-        """The eigenvalues on the host."""
-        if self._eigenvalues is None:
+    def solved(self) -> Eigenvalues:
+        """All eigenvalues on the host; computed once."""
+        if self._solution is None:
             self._require_memory()
             self._matrix = None  # its memory is needed
-            with reporter(self._progress, "diffusion spectrum") as progress:
-                values, trace, frobenius2, self._kernel_sum = self._device.spectrum(
-                    self.rows, self.sigma, self.alpha, self.dtype, progress
+            with reporter(self.progress, "diffusion spectrum") as report:
+                values, trace, frobenius2, kernel_sum = self.samples.device.spectrum(
+                    self.rows, self.sigma, self.alpha, self.dtype, report
                 )
-            self._outside = outside_of_range(values)
+            outside = outside_of_range(values)
             np.clip(values, 0.0, 1.0, out=values)
             values.flags.writeable = False
-            self._eigenvalues, self._traces = values, (trace, frobenius2)
-        return self._eigenvalues
+            self._solution = Eigenvalues(values, trace, frobenius2, kernel_sum, outside)
+            self._traces = trace, frobenius2
+        return self._solution
 
-    def entropy(self, t: float = 1.0, base: float = 2.0) -> Entropy:
-        """The diffusion spectral entropy S(t), from all eigenvalues; see `spectral_entropy`."""
-        t, base = positive(t, "t"), logarithm_base(base)
-        eigenvalues, unit = self._spectrum(), math.log(base)
-        value, error = self._nats(t)
-        others = (self._kernel_sum - self.n) / self.n
-        warn_if_saturated(self.n, others, others / max(1, self.n - 1), self.sigma)
-        return self._result(
-            value / unit,
-            "exact",
-            t,
-            base,
-            dtype=self.dtype,
-            error_bound=error / unit,
-            eigenvalues=self._device.returned(eigenvalues),
-            _rounding=self._rounding(),
-        )
-
-    def _result(
-        self,
-        value: float,
-        method: str,
-        t: float,
-        base: float,
-        standard_error: float = 0.0,
-        **others: Any,
-    ) -> Entropy:
-        """An entropy of these rows with these settings, however it was obtained."""
-        return Entropy(
-            value=value,
-            standard_error=standard_error,
-            method=method,
-            n=self.n,
-            sigma=self.sigma,
-            alpha=self.alpha,
-            t=t,
-            base=base,
-            seed=self.seed,
-            **others,
-        )
-
-    def _nats(self, t: float) -> tuple[float, float]:
-        """S(t) and the bound of its rounding error; 0 in float64, where none is computed.
-
-        Several have to know them, and the bound takes longer than the entropy.
-        """
-        if t not in self._known_nats:
-            values, rounding = self._spectrum(), self._rounding()
-            error = 0.0 if rounding is None else rounding.entropy_error(values, t, math.e)
-            self._known_nats[t] = spectral_entropy(values, t=t, base=math.e), error
-        return self._known_nats[t]
-
-    def _rounding(self) -> Rounding | None:
-        """What is known of the rounding in the eigenvalues, which must have been computed."""
-        if self.dtype == "float64":
-            return None
-        return Rounding(eigenvalue_error(self.n, self._known_reach(), self._outside), self.trace())
-
-    def _known_reach(self) -> float:
-        """Largest distance of a row from the mean row, in units of sigma."""
+    def reach(self) -> float:
+        """Largest distance of a row from the mean row, in units of sigma; computed once."""
         if self._reach is None:
-            self._reach = self._device.reach(self.rows, self.sigma)
+            self._reach = self.samples.reach(self.sigma)
         return self._reach
 
-    def _within(self, tol: float | None, times: Sequence[float]) -> DiffusionOperator:
-        """Itself or, where that gives S(t) to the relative error tol, the same in float32.
-
-        tol = None: itself. docs/mathematics.md has the rule.
-        """
-        if tol is None or self._eigenvalues is not None:
-            return self
-        d, on_gpu = self.rows.shape[1], self._device.on_gpu
-        if not may_use_single(self.n, d, self._known_reach, times, tol, on_gpu):
-            return self
-        single = self._in_single()
-        try:
-            single._spectrum()
-        except _core.SolverError:
-            return self
-        for t in times:
-            value, error = single._nats(t)
-            if not within(error, value, tol):
-                return self
-        return single
-
-    def _in_single(self) -> DiffusionOperator:
-        """The same operator in float32; it is made once."""
+    def in_single(self) -> Any:
+        """The same matrix in float32; it is made once."""
         if self._single is None:
             self._single = copy.copy(self)
             self._single.dtype = "float32"
             self._single._forget()
         return self._single
+
+    def products(
+        self, dtype: str, explicit: bool, progress: Callback | None, chosen: Any = None
+    ) -> Any:
+        """A for products with blocks of vectors, as the core of the device makes it.
+
+        Parameters
+        ----------
+        dtype : {"float32", "float64"}
+            Of the vectors.
+        explicit : bool
+            Keep the matrix; otherwise each product computes the kernel anew.
+        progress : callable or None
+        chosen : array of int, optional
+            The diffusion matrix of these rows by themselves.
+        """
+        device = self.samples.device
+        limit = ROWS_SHARE * device.available()
+        return device.kernel_operator(
+            self.rows, chosen, self.sigma, self.alpha, dtype, explicit, limit, progress
+        )
 
     def trace(self) -> float:
         """Tr A = sum of the eigenvalues, in O(n^2 d) without computing them."""
@@ -264,7 +195,7 @@ class DiffusionOperator:
         shape = tuple(vectors.shape)
         if len(shape) not in (1, 2) or shape[0] != self.n:
             raise ValueError(f"V must have {self.n} rows, as Z has, got shape {shape}")
-        return self._device.symmetric_product(self._built_matrix, vectors, self.dtype)
+        return self.samples.device.symmetric_product(self._built_matrix, vectors, self.dtype)
 
     def __matmul__(self, V: Any) -> Any:
         """A @ V; see `matmul`."""
@@ -288,37 +219,37 @@ class DiffusionOperator:
             raise ValueError(f"k must be at most n - 1 = {self.n - 1}, got {k}")
         self._require_memory()
         self._matrix = None  # its memory is needed
-        with reporter(self._progress, "diffusion map") as progress:
-            values, vectors, degrees = self._device.eigenpairs(
-                self.rows, self.sigma, self.alpha, self.dtype, k, progress
+        with reporter(self.progress, "diffusion map") as report:
+            values, vectors, degrees = self.samples.device.eigenpairs(
+                self.rows, self.sigma, self.alpha, self.dtype, k, report
             )
         # v is orthonormal and an eigenvector of A; psi = D^-1/2 v one of P.
         psi = vectors * np.sqrt(degrees.sum() / degrees)[:, None]
         largest = np.abs(psi).argmax(axis=0)
         psi *= np.sign(psi[largest, np.arange(k)])
         coordinates: npt.NDArray[Any] = psi * np.clip(values, 0.0, 1.0) ** t
-        return self._device.returned(coordinates.astype(self.dtype))
+        return self.samples.device.returned(coordinates.astype(self.dtype))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         """A as an array of shape (n, n)."""
-        return np.array(self._device.as_host(self._built_matrix()), dtype=dtype)
+        return np.array(self.samples.device.as_host(self._built_matrix()), dtype=dtype)
 
     def __repr__(self) -> str:
         return (
-            f"DiffusionOperator(n={self.n}, d={self.rows.shape[1]}, sigma={self.sigma:.4g}, "
+            f"{type(self).__name__}(n={self.n}, d={self.samples.d}, sigma={self.sigma:.4g}, "
             f"alpha={self.alpha:g}, dtype={self.dtype}"
-            + (f", device={self.device})" if self._device.on_gpu else ")")
+            + (")" if self.device == "cpu" else f", device={self.device})")
         )
 
     def _require_memory(self) -> None:
-        require_matrix_memory(self.n, self.rows.shape[1], self.dtype, device=self._device)
+        require_matrix_memory(self.n, self.samples.d, self.dtype, device=self.samples.device)
 
     def _built_matrix(self) -> Any:
         if self._matrix is None:
             self._require_memory()
-            with reporter(self._progress, "diffusion operator") as progress:
-                self._matrix, trace, frobenius2 = self._device.matrix(
-                    self.rows, self.sigma, self.alpha, self.dtype, progress
+            with reporter(self.progress, "diffusion operator") as report:
+                self._matrix, trace, frobenius2 = self.samples.device.matrix(
+                    self.rows, self.sigma, self.alpha, self.dtype, report
                 )
             self._traces = trace, frobenius2
         return self._matrix
@@ -330,28 +261,13 @@ class DiffusionOperator:
         return self._traces
 
 
-def sample_rows(
-    Z: Any, max_points: int | None, seed: int
-) -> tuple[Any, npt.NDArray[np.int64] | None]:
-    """Rows of Z chosen at random, and their ascending numbers; Z and None if it has no more."""
-    if max_points is None:
-        return Z, None
-    most = integer(max_points, "max_points", at_least=1)
-    rows = with_shape(Z)
-    if len(rows.shape) == 0 or rows.shape[0] <= most:
-        return Z, None
-    generator = np.random.default_rng(integer(seed, "seed", at_least=0))
-    chosen = np.sort(generator.permutation(rows.shape[0])[:most])
-    return chosen_rows(rows, chosen), chosen
-
-
 def require_matrix_memory(n: int, d: int, dtype: str, rows: int = 0, device: Device = HOST) -> None:
     """Refuse a matrix of n x n, with what is needed beside it, that does not fit.
 
     `rows` rows of d columns are copied besides, unless they are too long for that.
     """
     half = ", or dtype='float32' for half of it" if dtype == "float64" else ""
-    where = f" on {device.name}" if device.on_gpu else ""
+    where = "" if device is HOST else f" on {device.name}"
     memory.require(
         device.matrix_bytes(n, d, dtype, rows),
         f"the {n} x {n} matrix in {dtype}{where}",
@@ -363,31 +279,3 @@ def require_matrix_memory(n: int, d: int, dtype: str, rows: int = 0, device: Dev
 def outside_of_range(eigenvalues: npt.NDArray[Any]) -> float:
     """How far the computed eigenvalues leave [0, 1], where the exact ones lie."""
     return max(0.0, -float(eigenvalues.min()), float(eigenvalues.max()) - 1.0)
-
-
-def warn_if_saturated(n: int, others: float, likeness: float, sigma: float) -> bool:
-    """Warn where the kernel joins no rows or all of them alike, and say whether it does.
-
-    `others` is the total kernel weight that a mean row gives to the other rows, `likeness` the
-    mean off-diagonal entry of G.
-    """
-    if n == 1:
-        message = "Z has one row: its entropy is 0 by definition"
-    elif likeness >= 1.0 - 1e-12:
-        message = f"all {n} rows are equal: their entropy is 0 for every sigma"
-    elif others < 0.01:
-        message = (
-            f"sigma={sigma:.4g} is far below the distances between the rows (a row gives all "
-            f"others a total weight of {others:.2g}), so the entropy is at its maximum log n "
-            "whatever the data are; use sigma='auto' or a larger one"
-        )
-    elif likeness > 0.99:
-        message = (
-            f"sigma={sigma:.4g} is far above the distances between the rows (the mean kernel "
-            f"entry is {likeness:.4f}), so the entropy is near 0 whatever the data are; use "
-            "sigma='auto' or a smaller one"
-        )
-    else:
-        return False
-    warn(message, SaturationWarning)
-    return True

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._backends.arrays import as_matrix, as_numpy
+from eigentropy._backends.host_arrays import as_matrix, as_numpy
 from eigentropy._support.options import integer, one_of
 
 KINDS = ("auto", "labels", "scalars", "vectors")
@@ -17,11 +17,12 @@ CLUSTERINGS = ("spectral", "kmeans")
 Codes = npt.NDArray[np.int64]
 
 
-def group_codes(Y: Any, n: int, kind: str, n_clusters: int, clusters: Any) -> Codes:
+def group_codes(Y: Any, n: int, kind: str, n_clusters: int, clusters: Any, seed: int = 0) -> Codes:
     """The group of each row, 0 .. number of groups - 1, in the order of the sorted labels.
 
     Labels are used as they are; scalars are cut into `n_clusters` bins of equal width; vectors are
-    clustered, or `clusters`, an array, says to which cluster each row belongs.
+    clustered, or `clusters`, an array, says to which cluster each row belongs. `seed` is that of
+    the clustering.
     """
     one_of(kind, "kind", KINDS)
     integer(n_clusters, "n_clusters", at_least=1)
@@ -40,7 +41,7 @@ def group_codes(Y: Any, n: int, kind: str, n_clusters: int, clusters: Any) -> Co
         return _bin_codes(as_matrix(values.reshape(n, -1), "Y"), n_clusters)
     vectors = as_matrix(values.reshape(n, -1), "Y")
     name = one_of(clusters or "spectral", "clusters", CLUSTERINGS)
-    return _label_codes(_cluster(vectors, name, n_clusters), n, "clusters")
+    return _label_codes(_cluster(vectors, name, n_clusters, seed), n, "clusters")
 
 
 def infer_kind(values: npt.NDArray[Any]) -> str:
@@ -103,7 +104,7 @@ def _bin_codes(values: npt.NDArray[Any], n_bins: int) -> Codes:
     return np.unique(bins, return_inverse=True)[1].astype(np.int64)  # without the empty bins
 
 
-def _cluster(vectors: npt.NDArray[Any], name: str, n_clusters: int) -> npt.NDArray[Any]:
+def _cluster(vectors: npt.NDArray[Any], name: str, n_clusters: int, seed: int) -> npt.NDArray[Any]:
     try:
         from sklearn.cluster import KMeans, SpectralClustering
     except ImportError as error:
@@ -115,15 +116,16 @@ def _cluster(vectors: npt.NDArray[Any], name: str, n_clusters: int) -> npt.NDArr
         raise ValueError(f"n_clusters is {n_clusters}, but there are only {len(vectors)} rows")
     if n_clusters == len(vectors):
         return np.arange(n_clusters)
+    random_state = integer(seed, "seed", at_least=0) % 2**32  # what scikit-learn takes
     if name == "kmeans":
-        algorithm = KMeans(n_clusters, random_state=0, n_init=4)
+        algorithm = KMeans(n_clusters, random_state=random_state, n_init=4)
     else:
         algorithm = SpectralClustering(
             n_clusters,
             affinity="nearest_neighbors",
             n_neighbors=min(10, len(vectors)),
             assign_labels="cluster_qr",
-            random_state=0,
+            random_state=random_state,
         )
     with warnings.catch_warnings():
         # Groups without a path between them are what is looked for, not a defect of the graph.

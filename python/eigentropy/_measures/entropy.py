@@ -1,22 +1,19 @@
-"""Diffusion spectral entropy, and its closed-form bounds."""
+"""Diffusion spectral entropy."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from eigentropy import _core
-from eigentropy._backends.arrays import row_count
-from eigentropy._kernels.diffusion import DiffusionOperator, sample_rows
-from eigentropy._measures.estimation import low_rank_entropies, stochastic_entropies
+from eigentropy._backends.host_arrays import row_count
+from eigentropy._backends.rows import sample_rows
+from eigentropy._measures.operator import DiffusionOperator
 from eigentropy._measures.results import Entropy
-from eigentropy._spectra.plan import Approach
-from eigentropy._spectra.stochastic import SMALLEST_N
-from eigentropy._support.options import integer, logarithm_base, positive
+from eigentropy._spectra.plan import SpectrumPlan
+from eigentropy._spectra.solve import solve
+from eigentropy._support.options import logarithm_base, positive
 from eigentropy._support.progress import Callback
-from eigentropy._support.warnings import warn
 
 
 def diffusion_spectral_entropy(
@@ -129,88 +126,19 @@ def diffusion_spectral_entropy(
     >>> float(eg.diffusion_spectral_entropy(Z)) > float(eg.diffusion_spectral_entropy(Z, t=10))
     True
     """
-    approach = Approach.checked(method, tol, dtype)
+    plan = SpectrumPlan.checked(method, tol, dtype)
     t, base = positive(t, "t"), logarithm_base(base)
     rows, chosen = sample_rows(Z, max_points, seed)
     operator = DiffusionOperator(
         rows, sigma=sigma, alpha=alpha, dtype=dtype, device=device, seed=seed, progress=progress
     )
-    result = entropies(operator, [t], base, approach)[0]
+    result = entropies(operator, [t], base, plan)[0]
     return result if chosen is None else replace(result, sampled_from=row_count(Z))
 
 
 def entropies(
-    operator: DiffusionOperator, times: Sequence[float], base: float, approach: Approach
+    operator: DiffusionOperator, times: Sequence[float], base: float, plan: SpectrumPlan
 ) -> list[Entropy]:
-    """The entropy at each t, from one spectrum; each as accurate as `approach` asks for."""
-    n, d = operator.rows.shape
-    approach = approach.on(operator._device)
-    if approach.method == "lowrank":
-        if set(times) != {1.0}:
-            given = ", ".join(f"{t:g}" for t in times)
-            raise ValueError(f"method='lowrank' gives S at t = 1 only, got t={given}")
-        return low_rank_entropies(operator, base, approach.tol)
-    if operator._eigenvalues is None and approach.estimates(n, d, operator.alpha):
-        found = stochastic_entropies(operator, times, base, approach)
-        if found is not None:
-            return found
-    elif approach.method == "stochastic":
-        warn(
-            f"{n} rows are too few for an estimate, which needs {SMALLEST_N}: all eigenvalues were "
-            "computed instead"
-        )
-    try:
-        first = operator._within(approach.rounding_tol, times).entropy(times[0], base)
-    except (_core.SolverError, MemoryError):
-        if not approach.may_replace_solver(n):
-            raise
-        return stochastic_entropies(operator, times, base, approach.only_estimates()) or []
-    first = replace(first, _tol=approach.rounding_tol)
-    return [first, *(first.at(t) for t in times[1:])]
-
-
-def gaussian_entropy(n: int, d: int, sigma: float, base: float = 2.0) -> float:
-    r"""Upper bound of the expected DSE of n standard Gaussian samples in d dimensions.
-
-    .. math::
-
-        \log\frac{n}{1-\beta} - \Big(\frac1n + \frac{n-1}{n}\beta\Big)
-        \log\Big(1 + \frac{\beta n}{1-\beta}\Big), \qquad \beta = (1 + 2/\sigma^2)^{-d/2}
-
-    for alpha = 1/2 and t = 1 (Proposition 4.3 of the paper, where sigma_paper = 2 sigma^2). beta
-    is the mean of G_ij, and replacing every entry by its mean is what makes it a bound: 1 to 4
-    per cent above S at d = 512, about twice S at d = 2 (n = 1000, sigma_paper = d and 2d).
-
-    Parameters
-    ----------
-    n, d : int
-        Number of samples and of dimensions.
-    sigma : float
-        Kernel width.
-    base : float
-        Of the logarithm.
-    """
-    n, log_beta = integer(n, "n", at_least=1), _log_mean_kernel(d, sigma)
-    if n == 1:
-        return 0.0
-    beta, rest = math.exp(log_beta), -math.expm1(log_beta)  # rest = 1 - beta, also near 0
-    top = math.log1p(beta * n / rest)
-    nats = math.log(n / rest) - (1.0 / n + (n - 1.0) / n * beta) * top
-    return nats / math.log(logarithm_base(base))
-
-
-def cluster_gain(n: int, d: int, sigma: float, k: int, base: float = 2.0) -> float:
-    r"""By how much k far clusters raise the expected DSE of Gaussian samples: beta log k.
-
-    beta = (1 + 2/sigma^2)^(-d/2) as in `gaussian_entropy` (Proposition 4.4 of the paper; it
-    does not depend on n).
-    """
-    integer(n, "n", at_least=1)
-    beta = math.exp(_log_mean_kernel(d, sigma))
-    return beta * math.log(integer(k, "k", at_least=1)) / math.log(logarithm_base(base))
-
-
-def _log_mean_kernel(d: int, sigma: float) -> float:
-    """Log E exp(-|x - y|^2 / (2 sigma^2)) for independent standard Gaussian x, y."""
-    d, sigma = integer(d, "d", at_least=1), positive(sigma, "sigma")
-    return -0.5 * d * math.log1p(2.0 / sigma**2)
+    """The entropy at each t, from one spectrum; each as accurate as `plan` asks for."""
+    spectrum = solve(operator, times, plan)
+    return [Entropy.of(spectrum, operator, t, base) for t in times]

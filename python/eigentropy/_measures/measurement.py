@@ -12,15 +12,16 @@ from typing import Any
 
 import numpy.typing as npt
 
-from eigentropy._backends.arrays import Matrix, as_numpy
 from eigentropy._backends.devices import parse
+from eigentropy._backends.host_arrays import Matrix, as_numpy
+from eigentropy._backends.rows import sample_rows
 from eigentropy._kernels.bandwidth import RULES
-from eigentropy._kernels.diffusion import DiffusionOperator, sample_rows
 from eigentropy._kernels.groups import CLUSTERINGS, KINDS, group_codes, groups_of_rows
 from eigentropy._measures.entropy import entropies
 from eigentropy._measures.information import ESTIMATORS, informations
+from eigentropy._measures.operator import DiffusionOperator
 from eigentropy._measures.results import Entropy, MutualInformation
-from eigentropy._spectra.plan import Approach
+from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._support.options import (
     integer,
     logarithm_base,
@@ -35,7 +36,7 @@ Progress = bool | Callback
 
 
 @dataclass(frozen=True)
-class Settings:
+class MeasurementSettings:
     """The options of a measurement, as the two functions of the package name them.
 
     Checked when they are made, before a file is opened.
@@ -54,7 +55,7 @@ class Settings:
     n_null: int = 20
     kind: str = "auto"
     n_clusters: int = 10
-    clustering: str = "spectral"
+    clusters: str = "spectral"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -69,7 +70,7 @@ class Settings:
             positive(self.sigma, "sigma")
         nonnegative(self.alpha, "alpha")
         logarithm_base(self.base)
-        Approach.checked(self.method, self.tol, self.dtype)
+        SpectrumPlan.checked(self.method, self.tol, self.dtype)
         parse(self.device)
         if self.max_points is not None:
             integer(self.max_points, "max_points", at_least=1)
@@ -77,13 +78,13 @@ class Settings:
         integer(self.n_null, "n_null", at_least=2 if self.estimator == "matched" else 0)
         one_of(self.kind, "kind", KINDS)
         integer(self.n_clusters, "n_clusters", at_least=1)
-        one_of(self.clustering, "clustering", CLUSTERINGS)
+        one_of(self.clusters, "clusters", CLUSTERINGS)
         integer(self.seed, "seed", at_least=0)
 
     @property
-    def approach(self) -> Approach:
+    def plan(self) -> SpectrumPlan:
         """How the spectra are obtained."""
-        return Approach(self.method, self.tol, self.dtype)
+        return SpectrumPlan(self.method, self.tol, self.dtype)
 
 
 @dataclass
@@ -98,7 +99,7 @@ class Variable:
     def information(
         self,
         operator: DiffusionOperator,
-        settings: Settings,
+        settings: MeasurementSettings,
         progress: Progress = False,
         chosen: npt.NDArray[Any] | None = None,
     ) -> list[MutualInformation]:
@@ -106,14 +107,14 @@ class Variable:
 
         `chosen` are the numbers of the operator's rows, if they are not all.
         """
-        clusters = settings.clustering if self.groups is None else self.groups
+        clusters = settings.clusters if self.groups is None else self.groups
         n, wanted = len(self.values), settings.n_clusters
-        self.groups = group_codes(self.values, n, self.kind, wanted, clusters)
+        self.groups = group_codes(self.values, n, self.kind, wanted, clusters, settings.seed)
         return informations(
             operator,
             self.groups if chosen is None else groups_of_rows(self.groups, chosen),
             settings.t,
-            settings.approach,
+            settings.plan,
             estimator=settings.estimator,
             n_null=settings.n_null,
             base=settings.base,
@@ -133,7 +134,7 @@ class Measurement:
 def measure(
     Z: Matrix,
     variables: dict[str, Variable],
-    settings: Settings,
+    settings: MeasurementSettings,
     progress: Progress = False,
     name: str = "Z",
 ) -> Measurement:
@@ -153,7 +154,7 @@ def measure(
         seed=settings.seed,
         progress=progress,
     )
-    results = entropies(operator, settings.t, settings.base, settings.approach)
+    results = entropies(operator, settings.t, settings.base, settings.plan)
     if chosen is not None:
         results = [replace(result, sampled_from=len(Z)) for result in results]
     return Measurement(
@@ -166,7 +167,7 @@ def measure(
 
 
 def read_shared(
-    labels: Any, against: Any, settings: Settings
+    labels: Any, against: Any, settings: MeasurementSettings
 ) -> tuple[dict[str, Variable], str | None]:
     """Read what a matrix is compared with, or name the column of its own file with the labels.
 
@@ -196,7 +197,7 @@ def read_sample(
     key: str | None,
     column: str | None,
     shared: dict[str, Variable],
-    settings: Settings,
+    settings: MeasurementSettings,
 ) -> tuple[Matrix, dict[str, Variable]]:
     """Read a matrix and all that it is compared with, its own column of labels included."""
     Z, own = files.read_sample(path, key, column)

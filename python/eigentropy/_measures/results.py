@@ -9,104 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._backends.arrays import as_numpy
-from eigentropy._spectra.eigenvalues import spectral_density, spectral_entropy
-from eigentropy._spectra.estimated import SpectralEstimate
-from eigentropy._spectra.rounding import Rounding, within
+from eigentropy._kernels.diffusion import DiffusionMatrix
+from eigentropy._spectra.spectrum import Spectrum, checked_level
+from eigentropy._support.number import Number
 from eigentropy._support.options import positive
-from eigentropy._support.warnings import warn
-
-
-class SaturationWarning(UserWarning):
-    """The bandwidth does not fit the data, so the entropy is at 0 or at log n whatever they are."""
-
-
-class PrecisionWarning(UserWarning):
-    """The entropy at this t is not known as accurately as `tol` asks for."""
-
-
-def unit(base: float) -> str:
-    """The name of the unit of an entropy with this base of the logarithm."""
-    return {2.0: "bits", math.e: "nats", 10.0: "dits"}.get(base, f"(base {base:g})")
-
-
-class Number:
-    """Makes a result work as the float in its field `value`."""
-
-    value: float
-
-    def __float__(self) -> float:
-        return self.value
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
-        return np.array(self.value, dtype=dtype)
-
-    def __format__(self, spec: str) -> str:
-        return format(self.value, spec) if spec else repr(self)
-
-    def __hash__(self) -> int:
-        return hash(self.value)
-
-    def __bool__(self) -> bool:
-        return bool(self.value)
-
-    # Each delegates to float, which hands another Number back to that one's reflected method.
-    def __neg__(self) -> float:
-        return -self.value
-
-    def __pos__(self) -> float:
-        return self.value
-
-    def __abs__(self) -> float:
-        return abs(self.value)
-
-    def __round__(self, digits: int | None = None) -> float:
-        return round(self.value, digits)
-
-    def __add__(self, other: Any) -> Any:
-        return self.value + other
-
-    def __radd__(self, other: Any) -> Any:
-        return other + self.value
-
-    def __sub__(self, other: Any) -> Any:
-        return self.value - other
-
-    def __rsub__(self, other: Any) -> Any:
-        return other - self.value
-
-    def __mul__(self, other: Any) -> Any:
-        return self.value * other
-
-    def __rmul__(self, other: Any) -> Any:
-        return other * self.value
-
-    def __truediv__(self, other: Any) -> Any:
-        return self.value / other
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return other / self.value
-
-    def __pow__(self, other: Any) -> Any:
-        return self.value**other
-
-    def __rpow__(self, other: Any) -> Any:
-        return other**self.value
-
-    def __eq__(self, other: object) -> bool:
-        return bool(self.value == other)
-
-    def __lt__(self, other: Any) -> bool:
-        return bool(self.value < other)
-
-    def __le__(self, other: Any) -> bool:
-        return bool(self.value <= other)
-
-    def __gt__(self, other: Any) -> bool:
-        return bool(self.value > other)
-
-    def __ge__(self, other: Any) -> bool:
-        return bool(self.value >= other)
+from eigentropy._support.units import unit
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -133,13 +40,15 @@ class Entropy(Number):
         Guaranteed bound of the error, in the unit of `base`: of "lowrank", and of the rounding of
         an exact result in float32. 0 for an exact one in float64, where the error is some 1e-13
         for t >= 1 and no bound is computed. NaN for an estimate, which has `standard_error`.
-    eigenvalues : array of shape (n,), or None
-        Of the diffusion operator, descending, where they were all computed. A torch tensor or
-        CuPy array on a GPU where Z is one.
-    rank : int or None
-        Of the factor, for "lowrank".
     sampled_from : int or None
         How many rows Z has, if `max_points` chose n of them at random.
+    spectrum : Spectrum
+        What is known of the eigenvalues of the diffusion operator.
+    eigenvalues : array of shape (n,), or None
+        All of them, descending, where they were computed. A torch tensor or CuPy array on a GPU
+        where Z is one.
+    rank : int or None
+        Of the factor, for "lowrank".
     """
 
     value: float
@@ -151,38 +60,62 @@ class Entropy(Number):
     t: float
     base: float
     seed: int
+    spectrum: Spectrum
     dtype: str = "float64"
     error_bound: float = 0.0
-    eigenvalues: Any = None
-    rank: int | None = None
     sampled_from: int | None = None
-    _estimate: SpectralEstimate | None = None
-    _rounding: Rounding | None = None  # of a float32 spectrum
-    _tol: float | None = None  # what "auto" has to meet; None where the caller chose the dtype
+
+    @classmethod
+    def of(cls, spectrum: Spectrum, matrix: DiffusionMatrix, t: float, base: float) -> Entropy:
+        """S(t) of a spectrum of this matrix, with the warnings that belong to it."""
+        spectrum.warn_if_imprecise(t, base)
+        return cls(
+            value=spectrum.entropy(t, base),
+            standard_error=spectrum.standard_error(t, base),
+            method=spectrum.method,
+            n=matrix.n,
+            sigma=matrix.sigma,
+            alpha=matrix.alpha,
+            t=t,
+            base=base,
+            seed=matrix.seed,
+            spectrum=spectrum,
+            dtype=spectrum.dtype,
+            error_bound=spectrum.bound(t, base),
+        )
+
+    @property
+    def eigenvalues(self) -> Any:
+        """All eigenvalues, descending, where they were computed; otherwise None."""
+        return self.spectrum.eigenvalues
+
+    @property
+    def rank(self) -> int | None:
+        """Rank of the factor, for "lowrank"; otherwise None."""
+        return self.spectrum.rank
 
     def at(self, t: float) -> Entropy:
-        """The entropy at another diffusion time, from the same eigenvalues or the same estimate.
+        """The entropy at another diffusion time, from the same spectrum.
 
         Where that is less accurate than `tol`, because "auto" has chosen float32 for another t or
         the probes of an estimate were too few, a `PrecisionWarning` says so; `error_bound` and
         `standard_error` have the figure.
+
+        Raises
+        ------
+        ValueError
+            t <= 0; or a spectrum of low rank, which is for t = 1 only.
         """
         t = positive(t, "t")
-        if self._estimate is not None:
-            warn_if_too_few(self._estimate, t, self.base)
-            value, error = self._estimate.entropy(t, self.base)
-            return replace(self, value=value, standard_error=error, t=t)
-        if self.eigenvalues is None:
-            raise ValueError(
-                "this result has no eigenvalues to compute another t from; a factor of low rank is "
-                "for t = 1 only"
-            )
-        value = spectral_entropy(self.eigenvalues, t=t, base=self.base)
-        error = 0.0
-        if self._rounding is not None:
-            error = self._rounding.entropy_error(self.eigenvalues, t, self.base)
-        warn_if_imprecise(error, value, self._tol, self.base, t)
-        return replace(self, value=value, t=t, error_bound=error)
+        value = self.spectrum.entropy(t, self.base)
+        self.spectrum.warn_if_imprecise(t, self.base)
+        return replace(
+            self,
+            value=value,
+            standard_error=self.spectrum.standard_error(t, self.base),
+            error_bound=self.spectrum.bound(t, self.base),
+            t=t,
+        )
 
     @property
     def bound(self) -> float:
@@ -197,12 +130,7 @@ class Entropy(Number):
         ValueError
             level not between 0 and 1.
         """
-        level = positive(level, "level")
-        if level >= 1.0:
-            raise ValueError(f"level must be below 1, got {level!r}")
-        if self._estimate is not None:
-            return self._estimate.interval(self.t, self.base, level)
-        return max(0.0, self.value - self.error_bound), self.value + self.error_bound
+        return self.spectrum.interval(self.t, self.base, checked_level(level))
 
     def density(self, x: Any, width: float = 0.02) -> npt.NDArray[np.float64]:
         """Spectral density at x, smoothed: eigenvalues a unit of length, over n.
@@ -210,13 +138,7 @@ class Entropy(Number):
         Gaussians of standard deviation `width` around the eigenvalues, or around the quadrature
         nodes of an estimate, reflected at 0 and 1, so that it integrates to 1 over [0, 1].
         """
-        width = positive(width, "width")
-        if self._estimate is not None:
-            return self._estimate.density(x, width)
-        if self.eigenvalues is None:
-            raise ValueError("a factor of low rank says nothing about the density of the spectrum")
-        nodes = as_numpy(self.eigenvalues, "eigenvalues")
-        return spectral_density(nodes, np.ones(self.n), x, width)
+        return self.spectrum.density(x, width)
 
     def __repr__(self) -> str:
         rows = f"n={self.n}" + (f" of {self.sampled_from} rows" if self.sampled_from else "")
@@ -237,34 +159,8 @@ def _how(result: Entropy | MutualInformation) -> str:
     return f"{result.method} in {result.dtype} +- {result.error_bound:.1g}"
 
 
-def warn_if_too_few(spectrum: SpectralEstimate, t: float, base: float) -> None:
-    """Warn where the probes of an estimate do not give S(t) to its tolerance."""
-    if spectrum.meets(t):
-        return
-    value, error = spectrum.entropy(t, base)
-    warn(
-        f"{spectrum.probes} probes leave a standard error of {error:.2g} {unit(base)} at t={t:g}, "
-        f"whose 95 % interval is wider than tol={spectrum.tol:g} of {value:.4g}; pass a larger "
-        "tol, this t to the function itself, or method='exact'",
-        PrecisionWarning,
-    )
-
-
-def warn_if_imprecise(
-    error: float, entropy: float, tol: float | None, base: float, t: float
-) -> None:
-    """Warn where the error of something at t may be more than tol of an entropy."""
-    if tol is not None and not within(error, entropy, tol, base):
-        warn(
-            f"t={t:g} needs more than the float32 that 'auto' has chosen for another t: the error "
-            f"may be {error:.2g} {unit(base)}, more than tol={tol:g} of the entropy; pass "
-            "dtype='float64', or this t to the function itself",
-            PrecisionWarning,
-        )
-
-
 class InformationSource(Protocol):
-    """What a mutual information was computed from."""
+    """What a mutual information was computed from: the spectra of its groups."""
 
     def at(self, t: float) -> MutualInformation:
         """The information at another t."""
@@ -341,17 +237,15 @@ class MutualInformation(Number):
         """
         return self._known_source("another t").at(positive(t, "t"))
 
-    @property
     def adjusted(self) -> float:
         """Matched information over the most that H(Y) allows: 0 for independence, about 1 at best.
 
         matched / (H(Y) - (S(Z) - mean null conditional entropy)). Needs S(Z), the entropy of all
-        rows, and computes it on first access. NaN where the denominator is within the noise;
-        `adjusted_note` then says why.
+        rows, and computes it in the first call: that may take seconds. NaN where the denominator is
+        within the noise; `adjusted_note` then says why.
         """
         return self._adjusted()[0]
 
-    @property
     def adjusted_note(self) -> str:
         """Why `adjusted` is NaN; empty where it is a number."""
         return self._adjusted()[1]
@@ -367,7 +261,7 @@ class MutualInformation(Number):
         if self._source is None:
             raise ValueError(
                 f"{what} needs the data, which were left behind when this result was pickled; "
-                "access it once before"
+                "call it once before"
             )
         return self._source
 

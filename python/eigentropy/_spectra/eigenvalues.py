@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy import _core
-from eigentropy._backends.arrays import as_numpy, as_square_matrices
-from eigentropy._backends.devices import Cuda, choose
-from eigentropy._support import memory
+from eigentropy._backends.devices import choose
+from eigentropy._backends.host_arrays import as_numpy
 from eigentropy._support.options import logarithm_base, positive
 from eigentropy._support.progress import Callback, reporter
 
@@ -70,36 +68,8 @@ def eigvalsh(A: Any, *, overwrite: bool = False, progress: bool | Callback = Fal
     >>> eigvalsh([[2.0, 1.0], [1.0, 2.0]]).round(12)
     array([3., 1.])
     """
-    device = choose(None, A, "A")
-    if isinstance(device, Cuda):
-        return _eigvalsh_on(device, A, progress)
-    matrices = as_square_matrices(A)
-    n = matrices.shape[-1]
-    copied_columns = 0 if overwrite else n
-    memory.require(
-        float(matrices.itemsize) * n * (copied_columns + 300),
-        f"a copy of the {n} x {n} matrix, with what the solver needs beside it,",
-        "pass overwrite=True if the matrix itself is not needed any more",
-    )
-    batch = matrices.reshape(-1, n, n)
     with reporter(progress, "eigenvalues") as report:
-        values = _core.symmetric_eigenvalues(batch, "auto", overwrite, report)
-    return values.reshape(matrices.shape[:-1])
-
-
-def _eigvalsh_on(device: Cuda, A: Any, progress: bool | Callback) -> Any:
-    """Of matrices on a GPU, of which a copy is solved."""
-    batch, shape = device.square_matrices(A)
-    n = batch.shape[-1]
-    memory.require(
-        device.matrix_bytes(n, 0, batch.dtype, 0),
-        f"a copy of the {n} x {n} matrix on {device.name}, with what the solver needs beside it,",
-        "pass the matrix as a NumPy array to solve it on the CPU",
-        free=device.available(),
-    )
-    with reporter(progress, "eigenvalues") as report:
-        values = device.symmetric_eigenvalues(batch, report)
-    return device.returned(values.reshape(shape[:-1]))
+        return choose(None, A, "A").eigvalsh(A, overwrite, report)
 
 
 def spectral_entropy(eigenvalues: Any, t: float = 1.0, base: float = 2.0) -> float:
@@ -147,22 +117,6 @@ def spectral_entropy(eigenvalues: Any, t: float = 1.0, base: float = 2.0) -> flo
     total = float(powers.sum())
     entropy = math.log(total) - float(powers @ log_powers) / total
     return max(0.0, entropy) / math.log(base)  # the rounding of a single eigenvalue may be < 0
-
-
-def spectral_density(
-    nodes: npt.NDArray[Any], weights: npt.NDArray[Any], x: Any, width: float
-) -> npt.NDArray[np.float64]:
-    """Weighted Gaussians of standard deviation `width` around nodes in [0, 1], at x.
-
-    Reflected at 0 and 1, so that the integral over [0, 1] is 1.
-    """
-    at = np.asarray(x, dtype=np.float64)[..., None]
-    shares = weights / weights.sum()
-    total = np.zeros(at.shape[:-1])
-    for centers in (nodes, -nodes, 2.0 - nodes):
-        total += np.exp(-0.5 * ((at - centers) / width) ** 2) @ shares
-    density: npt.NDArray[np.float64] = total / (math.sqrt(2.0 * math.pi) * width)
-    return density
 
 
 def _magnitudes(eigenvalues: Any) -> tuple[npt.NDArray[np.floating[Any]], Any]:

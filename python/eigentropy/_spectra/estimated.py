@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from eigentropy._spectra.eigenvalues import spectral_density
-from eigentropy._spectra.lanczos import Array, Doubles
+from eigentropy._spectra.lanczos import Doubles
 from eigentropy._spectra.quadrature import Rule, power_and_moment, student_quantile, traces_by_probe
+from eigentropy._spectra.spectrum import Spectrum, smoothed_density
 from eigentropy._support.options import logarithm_base, positive
+from eigentropy._support.units import unit
+from eigentropy._support.warnings import PrecisionWarning, warn
 
 LEVEL = 0.95
 
@@ -36,13 +38,16 @@ History = Sequence[tuple[Rule, Rule]]
 REMEMBERED = 4
 
 
-class SpectralEstimate:
-    """What is known of the spectrum of A: S(t) for every t, with its error, and the density.
+class EstimatedSpectrum(Spectrum):
+    """What products of A with random vectors say of its spectrum: S(t) for every t, with its error.
 
     Attributes
     ----------
     n : int
+    dtype : {"float32", "float64"}
+        Of the vectors.
     tol : float
+        Relative half-width of the 95 % interval that the estimate was made for.
     probes : int
         Random vectors whose quadratic forms were averaged.
     steps : int
@@ -51,6 +56,8 @@ class SpectralEstimate:
         Columns that A was multiplied with, all together.
     """
 
+    method: ClassVar[str] = "stochastic"
+
     def __init__(
         self,
         exact: Doubles,
@@ -58,34 +65,57 @@ class SpectralEstimate:
         batches: Sequence[History],
         tol: float,
         rounding: float,
+        dtype: str,
     ) -> None:
         self._exact = exact  # traces of 1, A, A^2, without the known eigenvalue
         self._sketch = sketch
         self._batches = list(batches)
-        self.n, self.tol, self._rounding = round(exact[0]) + 1, tol, rounding
+        self.n, self.tol, self.dtype = round(exact[0]) + 1, tol, dtype
+        self._rounding = rounding
         self.probes = sum(len(batch[-1][0].weights) for batch in batches)
         self.steps = self.columns = 0
+        self._points: dict[float, Point] = {}
 
-    def with_probes(self, batch: History) -> SpectralEstimate:
+    def with_probes(self, batch: History) -> EstimatedSpectrum:
         """The same with more probes."""
         batches = [*self._batches, batch]
-        more = SpectralEstimate(self._exact, self._sketch, batches, self.tol, self._rounding)
+        more = EstimatedSpectrum(
+            self._exact, self._sketch, batches, self.tol, self._rounding, self.dtype
+        )
         more.steps = self.steps
         return more
 
-    def entropy(self, t: float = 1.0, base: float = 2.0) -> tuple[float, float]:
-        """S(t) and its standard error, of probes and quadrature together."""
-        point = self.at(t)
-        unit = math.log(logarithm_base(base))
-        return max(0.0, point.value) / unit, point.error / unit
+    def entropy(self, t: float = 1.0, base: float = 2.0) -> float:
+        """S(t) in the unit of `base`."""
+        return max(0.0, self.at(t).value) / math.log(logarithm_base(base))
+
+    def standard_error(self, t: float = 1.0, base: float = 2.0) -> float:
+        """Standard error of S(t), of probes and quadrature together."""
+        return self.at(t).error / math.log(logarithm_base(base))
+
+    def bound(self, t: float = 1.0, base: float = 2.0) -> float:
+        """NaN: an estimate guarantees nothing."""
+        return math.nan
 
     def interval(
         self, t: float = 1.0, base: float = 2.0, level: float = LEVEL
     ) -> tuple[float, float]:
         """Confidence interval of S(t), by Student's t with `probes` - 1 degrees of freedom."""
-        value, error = self.entropy(t, base)
-        half = self.quantile(level) * error
+        value = self.entropy(t, base)
+        half = self.quantile(level) * self.standard_error(t, base)
         return max(0.0, value - half), value + half
+
+    def warn_if_imprecise(self, t: float, base: float) -> None:
+        """A `PrecisionWarning` where the probes do not give S(t) within `tol`."""
+        if self.meets(t):
+            return
+        value, error = self.entropy(t, base), self.standard_error(t, base)
+        warn(
+            f"{self.probes} probes leave a standard error of {error:.2g} {unit(base)} at t={t:g}, "
+            f"whose 95 % interval is wider than tol={self.tol:g} of {value:.4g}; pass a larger "
+            "tol, this t to the function itself, or method='exact'",
+            PrecisionWarning,
+        )
 
     def quantile(self, level: float = LEVEL) -> float:
         """Half-width of an interval in standard errors."""
@@ -107,8 +137,13 @@ class SpectralEstimate:
         return point.unresolved <= small
 
     def at(self, t: float) -> Point:
-        """S(t) in nats."""
+        """S(t) in nats; found once for each t."""
         t = positive(t, "t")
+        if t not in self._points:
+            self._points[t] = self._point(t)
+        return self._points[t]
+
+    def _point(self, t: float) -> Point:
         gauss, radau = (
             [self._by_rule(step, which, t) for step in range(REMEMBERED)] for which in (0, 1)
         )
@@ -136,13 +171,9 @@ class SpectralEstimate:
         parts = [batch[-1][0].weights.sum(axis=0) / self.probes for batch in self._batches]
         return np.concatenate([[1.0], self._sketch[-1][0].weights[0], *parts])
 
-    def density(self, x: Array, width: float = 0.02) -> Doubles:
-        """Smoothed spectral density at x: eigenvalues a unit of length, over n.
-
-        Gaussians of standard deviation `width` around the nodes, reflected at 0 and 1, so that it
-        integrates to 1 over [0, 1].
-        """
-        return spectral_density(self.nodes, self.weights, x, width)
+    def density(self, x: Any, width: float = 0.02) -> Doubles:
+        """Eigenvalues a unit of length at x, over n: Gaussians around the quadrature nodes."""
+        return smoothed_density(self.nodes, self.weights, x, width)
 
     def influence(self, t: float, x: Doubles) -> Doubles:
         """By how much S(t) grows, to first order, with an eigenvalue more at x."""

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from eigentropy._spectra.estimated import SpectralEstimate
+from eigentropy._spectra.estimated import EstimatedSpectrum
 from eigentropy._spectra.lanczos import Doubles, Products
 
 # A number is rounded by 2^-11 of itself at most. The root mean square, for leading digits as they
@@ -57,7 +57,7 @@ def may_be_tried(A: Scaled) -> bool:
 
 
 def is_good_enough(
-    spectrum: SpectralEstimate, times: Sequence[float], width: float, tol: float
+    spectrum: EstimatedSpectrum, times: Sequence[float], width: float, tol: float
 ) -> bool:
     """Whether such noise changes each S(t) by no more than a share of `tol`."""
     return all(

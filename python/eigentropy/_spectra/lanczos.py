@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core
-from eigentropy._backends.devices import HOST, Block, Device
+from eigentropy._backends.cpu import Block
+from eigentropy._backends.devices import HOST, Device
 from eigentropy._support.progress import Callback
 
 Array = npt.NDArray[Any]

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core
-from eigentropy._backends.arrays import Matrix
-from eigentropy._backends.devices import HOST
+from eigentropy._backends.host_arrays import Matrix
+from eigentropy._backends.rows import Rows
 from eigentropy._spectra.eigenvalues import eigvalsh
 from eigentropy._spectra.rounding import within
+from eigentropy._spectra.spectrum import Spectrum
 from eigentropy._support import memory
 from eigentropy._support.progress import Callback
+from eigentropy._support.units import unit
+from eigentropy._support.warnings import PrecisionWarning, warn
 
 # Pivots that are proposed together. Fixed, so that the result does not depend on how fast the
 # machine is. From 64 rows on, products are fast; more would be rejected where the rank is small.
@@ -44,13 +47,13 @@ Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class LowRankSpectrum:
-    """What a factorisation of rank k says about the spectrum of A.
+class LowRankSpectrum(Spectrum):
+    """What a factorisation of rank k says about the spectrum of A: bounds of S(1).
 
     Attributes
     ----------
-    eigenvalues : array of shape (k,)
-        Of F^T F, descending. Each is at most the eigenvalue of A with the same number.
+    values : array of shape (k,)
+        Eigenvalues of F^T F, descending. Each is at most the eigenvalue of A with the same number.
     n : int
     trace : float
         Of A.
@@ -63,32 +66,63 @@ class LowRankSpectrum:
         that it takes is beyond the limit and may be near n. The bounds hold nevertheless.
     """
 
-    eigenvalues: Doubles
+    values: Doubles
     n: int
     trace: float
     residuals: Doubles
     low: float
     high: float
     converged: bool
+    tol: float = 1e-3
+
+    method: ClassVar[str] = "lowrank"
+    dtype = "float64"
 
     @property
-    def rank(self) -> int:
+    def rank(self) -> int:  # type: ignore[override]
         """Number of pivots."""
-        return len(self.eigenvalues)
+        return len(self.values)
 
     @property
     def residual(self) -> float:
         """Trace of A - F^T F: what the eigenvalues of F^T F lack."""
         return float(self.residuals[-1])
 
-    def entropy(self, base: float = 2.0) -> tuple[float, float]:
-        """The middle of the interval and half of its width, in the unit of `base`."""
-        unit = math.log(base)
-        return 0.5 * (self.low + self.high) / unit, 0.5 * (self.high - self.low) / unit
+    def entropy(self, t: float = 1.0, base: float = 2.0) -> float:
+        """The middle of the interval of S(1), in the unit of `base`.
+
+        Raises
+        ------
+        ValueError
+            Another t than 1: only at t = 1 does the trace say enough about what is missing.
+        """
+        if t != 1.0:
+            raise ValueError(f"method='lowrank' gives S at t = 1 only, got t={t:g}")
+        return 0.5 * (self.low + self.high) / math.log(base)
+
+    def bound(self, t: float = 1.0, base: float = 2.0) -> float:
+        """Half of the width of the interval."""
+        return 0.5 * (self.high - self.low) / math.log(base)
+
+    def density(self, x: Any, width: float = 0.02) -> Doubles:
+        """Not known: ValueError."""
+        raise ValueError("a factor of low rank says nothing about the density of the spectrum")
+
+    def warn_if_imprecise(self, t: float, base: float) -> None:
+        """A `PrecisionWarning` where the bounds are further apart than `tol` allows."""
+        if self.converged:
+            return
+        warn(
+            f"a factor of rank {self.rank} leaves S between bounds that are "
+            f"{2 * self.bound(t, base):.2g} {unit(base)} apart, more than tol={self.tol:g} of it: "
+            "the kernel is not smooth enough for method='lowrank'; use 'stochastic', or a larger "
+            "sigma",
+            PrecisionWarning,
+        )
 
 
 def low_rank_spectrum(
-    rows: Matrix,
+    rows: Rows,
     sigma: float,
     scaling: Doubles,
     tol: float,
@@ -104,7 +138,8 @@ def low_rank_spectrum(
 
     Parameters
     ----------
-    rows : array of shape (n, d)
+    rows : Rows
+        On the host.
     sigma : float
         Kernel width.
     scaling : float64 array of shape (n,)
@@ -131,9 +166,9 @@ def low_rank_spectrum(
     Epperly, Tropp, Webber: Embrace rejection: kernel matrix approximation by accelerated randomly
     pivoted Cholesky, arXiv:2410.03969.
     """
-    limit = _rank_limit(len(rows), rows.shape[1], max_rank)
-    factor = PartialCholesky(rows, sigma, scaling, limit)
-    rounding = min(1.0, ROUNDING + EPS * HOST.reach(rows, sigma))
+    limit = _rank_limit(rows.n, rows.d, max_rank)
+    factor = PartialCholesky(rows.array, sigma, scaling, limit)
+    rounding = min(1.0, ROUNDING + EPS * rows.reach(sigma))
     generator = np.random.default_rng(seed)
     target = math.inf  # of the residual trace, to look at the bounds again
     reported = 0.0
@@ -359,12 +394,14 @@ def _examined(factor: PartialCholesky, tol: float, rounding: float) -> LowRankSp
     n = len(factor.diagonal)
     low, high = entropy_interval(eigenvalues, n, factor.trace, factor.diagonal, rounding)
     converged = within(0.5 * (high - low), 0.5 * (high + low), tol)
-    return LowRankSpectrum(eigenvalues, n, factor.trace, factor.residuals, low, high, converged)
+    return LowRankSpectrum(
+        eigenvalues, n, factor.trace, factor.residuals, low, high, converged, tol
+    )
 
 
 def _next_target(found: LowRankSpectrum, tol: float) -> float:
     """The residual trace at which the tolerance is likely to be met."""
-    value, bound = found.entropy(math.e)
+    value, bound = found.entropy(base=math.e), found.bound(base=math.e)
     return next_residual(found.residual, bound, tol * max(value, tol), found.n)
 
 

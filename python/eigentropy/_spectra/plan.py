@@ -1,7 +1,7 @@
-"""How the spectrum is obtained: all eigenvalues, an estimate, or a factor of low rank.
+"""Which method obtains a spectrum: all eigenvalues, an estimate, or a factor of low rank.
 
-docs/choosing.md states the rule of method="auto"; benchmarks/approaches.py compares its
-predictions with measured times.
+docs/choosing.md states the rule of method="auto"; benchmarks/accuracy/approaches.py compares the
+predictions of `_backends/costs.py` with measured times.
 """
 
 from __future__ import annotations
@@ -10,75 +10,40 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from eigentropy._backends.costs import CPU_COSTS, Costs
 from eigentropy._backends.devices import HOST, Device
 from eigentropy._spectra import half_precision
 from eigentropy._spectra.stochastic import FLOOR, PROBES, SKETCHED, supports
 from eigentropy._support.options import METHODS, one_of, positive, working_dtype
 
-# Costs are counted in multiplications and additions of float32 products; float64 takes two each.
-# The following are of the CPU; those of a GPU are at the end of this block.
-# An entry of the kernel, beside its product: exponential, sums, scaling.
-ENTRY = 60.0
-# All eigenvalues, in units of n^3: 4/3 of them are needed, at 0.9 of the rate of a product.
-EIGENVALUES = 1.5
-# Products with the first block, as most kernels need them, and how much slower than a large product
-# one with so few columns is.
-STEPS = 10
-NARROW = 2.0
-# What an estimate takes however few the rows are: small matrices, and Python.
-START = 6e10
-
-# All eigenvalues are worth more than an estimate: an estimate must be predicted to be so much
-# faster, and they are computed anyway where that takes a second or two.
-PREFERENCE = 3.0
-SOON = 4e11
+SIZES = {"float16": 2.0, "float32": 4.0, "float64": 8.0}
 
 
 @dataclass(frozen=True)
-class Costs:
-    """What the costs of a kind of device are made of; the names are those of the constants."""
+class SpectrumPlan:
+    """What the caller asks of a spectrum, and the method that follows from it.
 
-    entry: float
-    eigenvalues: float
-    start: float
-    soon: float
-    kept: float  # of a matrix that an estimate keeps, the share that it takes
-
-    @staticmethod
-    def of(device: Device) -> Costs:
-        """Of the host, or of a GPU."""
-        return GPU if device.on_gpu else Costs(ENTRY, EIGENVALUES, START, SOON, kept=0.5)
-
-
-# GUESSES until a GPU has been measured, made from what a data centre's GPU has: products at some
-# 2e13 of the unit a second; a tridiagonal reduction at the speed of its memory, which is a tenth
-# of that; half a second for what an estimate does on the host; and two seconds are soon. All
-# eigenvalues are then computed up to some 15 000 rows.
-GPU = Costs(entry=60.0, eigenvalues=12.0, start=1e13, soon=4e13, kept=1.0)
-
-# The matrix may take this share of the free memory.
-MATRIX_SHARE = 0.5
-
-# A factor of low rank is tried where tr A is below: the eigenvalues add up to it, and the largest
-# is 1. Its rank must stay below this share of n.
-SMOOTH_TRACE = 50.0
-LOW_RANK_SHARE = 0.1
-
-
-@dataclass(frozen=True)
-class Approach:
-    """What the caller asks for: the method, the relative error of S, and maybe a precision.
-
-    `device` is where that is computed, on which the cheapest way depends.
+    Attributes
+    ----------
+    method : {"auto", "exact", "stochastic", "lowrank"}
+    tol : float
+        Relative error of S that every method but "exact" may make.
+    dtype : {"float64", "float32"} or None
+        The precision, if the caller has chosen one.
+    device : Device
+        Where the spectrum is computed; the fastest method depends on the device.
+    costs : Costs or None
+        What "auto" decides by; by default the device's.
     """
 
     method: str = "auto"
     tol: float = 1e-3
     dtype: str | None = None
     device: Device = HOST
+    costs: Costs | None = None
 
     @classmethod
-    def checked(cls, method: Any, tol: Any, dtype: Any) -> Approach:
+    def checked(cls, method: Any, tol: Any, dtype: Any) -> SpectrumPlan:
         """From what a caller passed; ValueError or TypeError for what no method can do."""
         return cls(
             one_of(method, "method", METHODS),
@@ -86,14 +51,19 @@ class Approach:
             None if dtype is None else working_dtype(dtype),
         )
 
-    def on(self, device: Device) -> Approach:
-        """The same on this device; ValueError for a method that it does not have."""
-        if device.on_gpu and self.method == "lowrank":
+    def on(self, device: Device) -> SpectrumPlan:
+        """The same on this device; ValueError for a method that the device does not have."""
+        if self.method == "lowrank" and not device.has_low_rank:
             raise ValueError(
                 f"method='lowrank' is not there on {device.name}: use method='stochastic', or "
                 "device='cpu' with an array on the host"
             )
         return replace(self, device=device)
+
+    @property
+    def known_costs(self) -> Costs:
+        """The costs that "auto" decides by."""
+        return self.device.costs if self.costs is None else self.costs
 
     @property
     def rounding_tol(self) -> float | None:
@@ -107,20 +77,28 @@ class Approach:
             return self.dtype
         return "float32" if self.tol >= FLOOR["float32"] else "float64"
 
+    def tries_low_rank(self, times: Iterable[float], trace: float) -> bool:
+        """Whether "auto" tries a factor of low rank before an estimate, for this tr A."""
+        smooth = trace < self.known_costs.smooth_trace
+        return self.method == "auto" and self.device.has_low_rank and set(times) == {1.0} and smooth
+
+    def most_rank(self, n: int) -> int:
+        """The rank up to which a factor of n rows is quicker than an estimate."""
+        return max(1, int(self.known_costs.low_rank * n))
+
     def estimates(self, n: int, d: int, alpha: float) -> bool:
-        """Whether the entropy of n rows is estimated."""
+        """Whether the spectrum of n rows is estimated."""
         return bool(self.estimated_groups([n], d, alpha)[0])
 
     def estimated_groups(self, sizes: Iterable[int], d: int, alpha: float) -> list[bool]:
-        """Which of some groups of rows have their entropies estimated, as one computation."""
+        """Which of some groups of rows have their spectra estimated, as one computation."""
         orders = [int(n) for n in sizes]
         if self.method == "stochastic":
             return [supports(n) for n in orders]
         if self.method != "auto" or self.tol < FLOOR[self.product_dtype]:
             return [False for _ in orders]
         # Exactly, "auto" may also compute in float32; that is not known yet.
-        dtype = self.dtype or "float32"
-        costs = Costs.of(self.device)
+        dtype, costs = self.dtype or "float32", self.known_costs
         soon = sum(exact_cost(n, d, dtype, costs) for n in orders) <= costs.soon
         wanted = {
             n: supports(n)
@@ -130,68 +108,60 @@ class Approach:
         return [wanted[n] for n in orders]
 
     def _is_faster(self, n: int, d: int, alpha: float, dtype: str) -> bool:
-        costs, explicit = Costs.of(self.device), self.explicit(n)
-        estimate = estimate_cost(n, d, alpha, self.product_dtype, explicit, costs)
-        return exact_cost(n, d, dtype, costs) > PREFERENCE * estimate
+        costs = self.known_costs
+        estimate = estimate_cost(n, d, alpha, self.product_dtype, self.explicit(n), costs)
+        return exact_cost(n, d, dtype, costs) > costs.preference * estimate
 
     def may_replace_solver(self, n: int) -> bool:
-        """Whether an estimate may stand in where all eigenvalues cannot be computed on a GPU.
+        """Whether an estimate may stand in where the device cannot compute all eigenvalues."""
+        return self.device.solver_may_refuse and self.method == "auto" and supports(n)
 
-        What cuSOLVER takes, and up to which size, is known only once it is asked.
-        """
-        return self.device.on_gpu and self.method == "auto" and supports(n)
-
-    def only_estimates(self) -> Approach:
+    def only_estimates(self) -> SpectrumPlan:
         """The same without all eigenvalues."""
         return replace(self, method="stochastic")
 
     def fits_exactly(self, n: int) -> bool:
         """Whether there is memory for all eigenvalues of n rows."""
-        return fits(n, self.dtype or "float64", self.device)
+        return self._fits(n, self.dtype or "float64")
 
     def explicit(self, n: int) -> bool:
         """Whether an estimate of n rows keeps the matrix, or what it takes of it."""
-        share: float = Costs.of(self.device).kept ** 0.5
-        return fits(n // (1.0 / share), self.product_dtype, self.device)
+        share: float = self.known_costs.kept**0.5
+        return self._fits(n // (1.0 / share), self.product_dtype)
 
     def in_half(self, n: int) -> bool:
         """Whether an estimate of n rows tries to keep the matrix in half precision.
 
-        On a GPU, where there is room for that and not for more, and what rounding does to S can be
-        far below `tol`: eigentropy._spectra.half_precision has the rest of the rule.
+        On a device that does so, where there is room for half precision and not for more, and
+        where rounding can change S by far less than `tol`: half_precision.py has the rest of the
+        rule.
         """
         return (
-            self.device.on_gpu
+            self.device.keeps_half_precision
             and self.product_dtype == "float32"
             and self.tol >= half_precision.SMALLEST_TOL
             and not self.explicit(n)
-            and fits(n, "float16", self.device)
+            and self._fits(n, "float16")
         )
 
-
-SIZES = {"float16": 2.0, "float32": 4.0, "float64": 8.0}
-
-
-def fits(n: float, dtype: str, device: Device = HOST) -> bool:
-    """Whether an n x n matrix leaves enough memory free."""
-    size = SIZES[dtype]
-    return size * n**2 <= MATRIX_SHARE * device.available()
+    def _fits(self, n: float, dtype: str) -> bool:
+        """Whether an n x n matrix leaves enough memory free."""
+        return SIZES[dtype] * n**2 <= self.known_costs.memory * self.device.available()
 
 
-def exact_cost(n: int, d: int, dtype: str, costs: Costs | None = None) -> float:
+def exact_cost(n: int, d: int, dtype: str, costs: Costs = CPU_COSTS) -> float:
     """Of all eigenvalues of n rows in d dimensions, from the rows on."""
-    costs = costs or Costs.of(HOST)
     return _slowness(dtype) * (_kernel_cost(n, d, costs) + costs.eigenvalues * float(n) ** 3)
 
 
 def estimate_cost(
-    n: int, d: int, alpha: float, dtype: str, explicit: bool, costs: Costs | None = None
+    n: int, d: int, alpha: float, dtype: str, explicit: bool, costs: Costs = CPU_COSTS
 ) -> float:
     """Of an estimate with one block of vectors, which most kernels need."""
-    costs = costs or Costs.of(HOST)
-    product = 2.0 * NARROW * float(n) ** 2 * (SKETCHED + PROBES)
-    passes = 1 if explicit else STEPS + (1 if alpha == 0.0 else 2)
-    return costs.start + _slowness(dtype) * (passes * _kernel_cost(n, d, costs) + STEPS * product)
+    product = 2.0 * costs.narrow * float(n) ** 2 * (SKETCHED + PROBES)
+    passes = 1 if explicit else costs.steps + (1 if alpha == 0.0 else 2)
+    work = passes * _kernel_cost(n, d, costs) + costs.steps * product
+    return costs.start + _slowness(dtype) * work
 
 
 def _kernel_cost(n: int, d: int, costs: Costs) -> float:

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core
-from eigentropy._backends.arrays import as_numpy
+from eigentropy._backends.devices import HOST, Device
+from eigentropy._backends.host_arrays import as_numpy
 from eigentropy._spectra.eigenvalues import NOISE_FLOOR_EPS, spectral_entropy
 
 EPS = float(np.finfo(np.float32).eps)
@@ -76,7 +77,7 @@ def may_use_single(
     reach: Callable[[], float],
     times: Sequence[float],
     tol: float,
-    on_gpu: bool = False,
+    device: Device = HOST,
 ) -> bool:
     """Whether float32 is worth trying, as far as can be told before solving.
 
@@ -90,7 +91,7 @@ def may_use_single(
     if eigenvalue_error(largest, reach()) >= tol:
         return False
     exponent_error = distance_error(d) * EPS * 0.5 * reach() ** 2
-    widened = not on_gpu and d <= _core.widest_block
+    widened = device.widens_distances and d <= _core.widest_block
     columns = (WIDENED_COLUMNS if widened else REFINED_COLUMNS) * largest
     return exponent_error <= REFINED_ABOVE or d <= columns
 

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from eigentropy import _core
-from eigentropy._backends.devices import HOST, Block, Device
-from eigentropy._spectra.estimated import REMEMBERED, History, SpectralEstimate
+from eigentropy._backends.cpu import Block
+from eigentropy._backends.devices import HOST, Device
+from eigentropy._spectra.estimated import REMEMBERED, EstimatedSpectrum, History
 from eigentropy._spectra.lanczos import BlockLanczos, Doubles, Products
 from eigentropy._spectra.quadrature import Rule, rules
 from eigentropy._support import memory
@@ -64,7 +65,7 @@ def supports(n: int) -> bool:
     return n >= SMALLEST_N
 
 
-def estimate(
+def estimate_spectrum(
     products: Products,
     times: Sequence[float] = (1.0,),
     tol: float = 1e-3,
@@ -73,7 +74,7 @@ def estimate(
     *,
     dtype: str = "float32",
     device: Device = HOST,
-) -> SpectralEstimate:
+) -> EstimatedSpectrum:
     r"""The entropies of the spectrum of A, from its products with random vectors.
 
     .. math:: S(t) = \log T - (t / T) M, \qquad
@@ -84,7 +85,7 @@ def estimate(
     their variance. docs/stochastic.md has the derivation.
 
     The relative error of each S(t) is below `tol` with a probability of 95 %. As many probes as
-    that takes are used, up to 1024: `SpectralEstimate.meets` says whether it was reached.
+    that takes are used, up to 1024: `EstimatedSpectrum.meets` says whether it was reached.
 
     Parameters
     ----------
@@ -105,7 +106,7 @@ def estimate(
 
     Returns
     -------
-    SpectralEstimate
+    EstimatedSpectrum
 
     Raises
     ------
@@ -180,7 +181,7 @@ class _Run:
         self._max_steps = max_steps(products.n, dtype, device)
         self._work = _Work(progress, self._max_steps * (SKETCHED + PROBES))
 
-    def result(self) -> SpectralEstimate:
+    def result(self) -> EstimatedSpectrum:
         """The estimate, as good as `tol` asks for or 1024 probes make it."""
         space, Q, result = self._first()
         more = self._missing(result)
@@ -198,7 +199,7 @@ class _Run:
         result.steps, result.columns = space.steps, self._work.done
         return result
 
-    def _first(self) -> tuple[BlockLanczos, Doubles, SpectralEstimate]:
+    def _first(self) -> tuple[BlockLanczos, Doubles, EstimatedSpectrum]:
         """The first block: its space, Q in coordinates of its basis, and the estimate."""
         space = self._space(self._signs(SKETCHED + PROBES))
         sketch: list[tuple[Rule, Rule]] = []
@@ -217,7 +218,7 @@ class _Run:
                 return space, Q, result
 
     def _refined(
-        self, space: BlockLanczos, result: SpectralEstimate
+        self, space: BlockLanczos, result: EstimatedSpectrum
     ) -> tuple[History, Doubles] | None:
         """A better sketch, for new probes: Ritz vectors, from the largest Ritz value down.
 
@@ -239,13 +240,13 @@ class _Run:
                     return None
             self._step(space)
 
-    def _accurate(self, gauss: Rule, radau: Rule, result: SpectralEstimate, t: float) -> int:
+    def _accurate(self, gauss: Rule, radau: Rule, result: EstimatedSpectrum, t: float) -> int:
         """How many of the vectors together have a bracket that `tol` does not notice."""
         by_gauss, by_radau = (r.weights @ result.influence(t, r.nodes) for r in (gauss, radau))
         width = np.cumsum(np.abs(by_gauss - by_radau))
         return int(np.searchsorted(width, SKETCH_SHARE * result.allowed(result.at(t))))
 
-    def _more(self, so_far: SpectralEstimate, Q: Block, count: int) -> SpectralEstimate:
+    def _more(self, so_far: EstimatedSpectrum, Q: Block, count: int) -> EstimatedSpectrum:
         """The estimate with `count` more probes, outside the span of Q."""
         self._work.expect(self._max_steps * count)
         probes_outside = self._signs(count)
@@ -262,16 +263,16 @@ class _Run:
             if self._is_enough(space, result, len(probes)):
                 return result
 
-    def _estimate(self, sketch: History, batches: Sequence[History]) -> SpectralEstimate:
+    def _estimate(self, sketch: History, batches: Sequence[History]) -> EstimatedSpectrum:
         rounding = ROUNDING[self._dtype]
-        return SpectralEstimate(self._exact, sketch, batches, self._tol, rounding)
+        return EstimatedSpectrum(self._exact, sketch, batches, self._tol, rounding, self._dtype)
 
-    def _is_enough(self, space: BlockLanczos, estimate: SpectralEstimate, count: int) -> bool:
+    def _is_enough(self, space: BlockLanczos, estimate: EstimatedSpectrum, count: int) -> bool:
         if space.exhausted or space.steps >= self._max_steps:
             return True
         return count > 1 and all(estimate.is_converged(t) for t in self._times)
 
-    def _missing(self, estimate: SpectralEstimate) -> int:
+    def _missing(self, estimate: EstimatedSpectrum) -> int:
         """How many more probes the tolerance takes, at most a block; 0 if they would not do."""
         excess = max(estimate.excess(t) for t in self._times)
         if excess <= 1.0 or estimate.probes >= MAX_PROBES:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import importlib.metadata
 import os
 
 from eigentropy import _core
@@ -11,6 +10,8 @@ from eigentropy import _core
 
 def version() -> str:
     """The installed version."""
+    import importlib.metadata  # takes longer than the rest of this package; few calls need it
+
     return importlib.metadata.version("eigentropy")
 
 

@@ -6,6 +6,15 @@ import sys
 import warnings
 from pathlib import Path
 
+
+class SaturationWarning(UserWarning):
+    """The bandwidth does not fit the data, so the entropy is at 0 or at log n whatever they are."""
+
+
+class PrecisionWarning(UserWarning):
+    """The entropy at this t is not known as accurately as `tol` asks for."""
+
+
 _PACKAGE = str(Path(__file__).parents[1])
 
 

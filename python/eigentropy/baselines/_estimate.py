@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from eigentropy._measures.results import Number, unit
+from eigentropy._support.number import Number
+from eigentropy._support.units import unit
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core
-from eigentropy._backends.arrays import Matrix
+from eigentropy._backends.host_arrays import Matrix
 from eigentropy._support.options import one_of
 
 SEARCHES = ("auto", "tree", "brute")

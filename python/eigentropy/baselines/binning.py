@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._backends.arrays import Matrix, as_matrix, as_numpy
+from eigentropy._backends.host_arrays import Matrix, as_matrix, as_numpy
 from eigentropy._kernels.groups import KINDS, Codes, group_codes, infer_kind
 from eigentropy._support.options import integer, logarithm_base, one_of
 from eigentropy.baselines._estimate import Estimate

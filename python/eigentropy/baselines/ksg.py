@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._backends.arrays import Matrix, as_matrix, as_numpy, is_zarr
+from eigentropy._backends.host_arrays import Matrix, as_matrix, as_numpy, is_zarr
 from eigentropy._kernels.groups import group_codes, infer_kind
 from eigentropy._support.options import integer, logarithm_base, nonnegative, one_of, positive
 from eigentropy._support.progress import Callback, reporter

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._backends.arrays import as_matrix, as_numpy
+from eigentropy._backends.host_arrays import as_matrix, as_numpy
 from eigentropy._kernels.groups import KINDS, group_codes, infer_kind
 from eigentropy._support.options import integer, logarithm_base, one_of, positive
 from eigentropy._support.progress import Callback, reporter

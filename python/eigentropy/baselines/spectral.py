@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core
-from eigentropy._backends.arrays import Matrix, as_matrix, as_numpy, as_square_matrices
+from eigentropy._backends.host_arrays import Matrix, as_matrix, as_numpy, as_square_matrices
+from eigentropy._backends.rows import Rows
 from eigentropy._kernels.bandwidth import resolve_sigma
-from eigentropy._kernels.diffusion import warn_if_saturated
+from eigentropy._kernels.saturation import warn_if_saturated
 from eigentropy._spectra.eigenvalues import eigvalsh, spectral_entropy
 from eigentropy._support import memory
 from eigentropy._support.options import integer, logarithm_base, nonnegative, one_of, positive
@@ -360,7 +361,7 @@ def _kernel_eigenvalues(
     rows = as_matrix(Z)
     if kernel == "cosine":
         return _cosine_eigenvalues(rows), len(rows), {"kernel": kernel}
-    width = resolve_sigma(sigma, rows, seed)
+    width = resolve_sigma(sigma, Rows(rows), seed)
     return _gaussian_eigenvalues(rows, width), len(rows), {"kernel": kernel, "sigma": width}
 
 
@@ -368,8 +369,7 @@ def _gaussian_eigenvalues(rows: Matrix, sigma: float) -> Spectrum:
     n = len(rows)
     _require_kernel_memory(n)
     eigenvalues, _, _, kernel_sum = _core.spectrum(rows, sigma, None, "float64")
-    others = kernel_sum / n - 1.0
-    warn_if_saturated(n, others, others / max(n - 1, 1), sigma)
+    warn_if_saturated(n, kernel_sum, sigma)
     return np.maximum(eigenvalues, 0.0) / n
 
 

@@ -19,7 +19,7 @@ import typer
 from eigentropy._backends import plugin
 from eigentropy._core import SolverError
 from eigentropy._measures.measurement import (
-    Settings,
+    MeasurementSettings,
     measure,
     read_sample,
     read_shared,
@@ -179,7 +179,7 @@ def measure_command(
         n_null=n_null,
         kind=kind,
         n_clusters=n_clusters,
-        clustering=clustering,
+        clusters=clustering,
         seed=seed,
     )
     name = files.shown(Path(file))
@@ -245,7 +245,7 @@ def track_command(
         n_null=n_null,
         kind=kind,
         n_clusters=n_clusters,
-        clustering=clustering,
+        clusters=clustering,
         seed=seed,
     )
     if len(settings.t) != 1:
@@ -285,7 +285,9 @@ def _telling_of(done: list[Row], table: Path) -> Iterator[None]:
         raise KeyboardInterrupt(where if done else "") from None
 
 
-def _draw(path: Path, rows: list[Row], settings: Settings, warned: list[str], quiet: bool) -> bool:
+def _draw(
+    path: Path, rows: list[Row], settings: MeasurementSettings, warned: list[str], quiet: bool
+) -> bool:
     from eigentropy.io.figure import figure_png
 
     return _written(path, lambda: figure_png(rows, settings), warned, quiet)
@@ -454,6 +456,6 @@ def info_command(as_json: options.Json = False) -> None:
         console.print_environment(environment())
 
 
-def _document(command: str, settings: Settings, **entries: Any) -> dict[str, Any]:
+def _document(command: str, settings: MeasurementSettings, **entries: Any) -> dict[str, Any]:
     asked = console.settings_json(settings)
     return {"eigentropy": version(), "command": command, **entries, "settings": asked}

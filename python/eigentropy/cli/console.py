@@ -17,8 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 from eigentropy._measures import measurement
-from eigentropy._measures.measurement import Settings, Variable
-from eigentropy._measures.results import Entropy, MutualInformation, unit
+from eigentropy._measures.measurement import MeasurementSettings, Variable
+from eigentropy._measures.results import Entropy, MutualInformation
+from eigentropy._support.units import unit
 from eigentropy.io.snapshots import Row
 
 if TYPE_CHECKING:  # not needed by the other commands
@@ -70,10 +71,12 @@ def information_json(result: MutualInformation) -> dict[str, Any]:
     values = ("value", "standard_error", "error_bound", "adjusted", "adjusted_note", "p_value")
     parts = ("conditional_entropy", "label_entropy", "null", "group_sizes")
     settings = ("method", "dtype", "estimator", "n", "sigma", "alpha", "t", "base", "seed")
-    return {name: getattr(result, name) for name in (*values, *parts, *settings)}
+    known = {"adjusted": result.adjusted(), "adjusted_note": result.adjusted_note()}
+    names = (*values, *parts, *settings)
+    return {name: known[name] if name in known else getattr(result, name) for name in names}
 
 
-def settings_json(settings: Settings) -> dict[str, Any]:
+def settings_json(settings: MeasurementSettings) -> dict[str, Any]:
     """List the settings as they were asked for: sigma may be the name of a rule."""
     return asdict(settings)
 
@@ -96,7 +99,7 @@ def print_measurement(
     shape: tuple[int, ...],
     measured: measurement.Measurement,
     variables: dict[str, Variable],
-    settings: Settings,
+    settings: MeasurementSettings,
 ) -> None:
     """Print the table of `eigentropy measure`."""
     first = measured.entropies[0]
@@ -120,7 +123,7 @@ def _information_cells(result: MutualInformation) -> list[str]:
         f"{result.t:g}",
         f"{result.value:.4f}",
         error,
-        _number(result.adjusted, ".3f"),
+        _number(result.adjusted(), ".3f"),
         _number(result.p_value, ".2g"),
         f"{result.label_entropy:.4f}",
     ]
@@ -130,7 +133,7 @@ def _notes(
     first: Entropy,
     measured: measurement.Measurement,
     variables: dict[str, Variable],
-    settings: Settings,
+    settings: MeasurementSettings,
 ) -> list[str]:
     rule = f" ({settings.sigma})" if isinstance(settings.sigma, str) else ""
     lines = [
@@ -144,7 +147,7 @@ def _notes(
             f"{role}: {variables[role].source}, {_count(len(sizes), 'group')} of {span} rows; "
             f"{settings.estimator} estimator, {_count(settings.n_null, 'null partition')}"
         )
-        notes = dict.fromkeys(r.adjusted_note for r in results if r.adjusted_note)
+        notes = dict.fromkeys(r.adjusted_note() for r in results if r.adjusted_note())
         lines += [f"adjusted is not defined for {role}: {note}" for note in notes]
     every = [result for results in measured.informations.values() for result in results]
     if settings.n_null and any(r.p_value * (1 + settings.n_null) < 1.5 for r in every):
@@ -153,7 +156,7 @@ def _notes(
     return lines
 
 
-def print_rows(rows: Sequence[Row], settings: Settings) -> None:
+def print_rows(rows: Sequence[Row], settings: MeasurementSettings) -> None:
     """Print the table of `eigentropy track`."""
     table = _table()
     table.add_column("snapshot", max_width=40, overflow="fold")

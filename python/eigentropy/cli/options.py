@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from eigentropy._measures.measurement import Settings
+from eigentropy._measures.measurement import MeasurementSettings
 
 DATA, KERNEL, INFORMATION, OUTPUT = "Data", "Entropy", "Mutual information", "Output"
 
@@ -249,7 +249,9 @@ Quiet = Annotated[
 ]
 
 
-def make_settings(*, t: list[str], sigma: str, base: str, dtype: str, **others: Any) -> Settings:
+def make_settings(
+    *, t: list[str], sigma: str, base: str, dtype: str, **others: Any
+) -> MeasurementSettings:
     """Make settings from the texts of the options.
 
     Raises
@@ -257,7 +259,7 @@ def make_settings(*, t: list[str], sigma: str, base: str, dtype: str, **others: 
     ValueError, TypeError, NotImplementedError
         An option cannot be used; the message names it.
     """
-    return Settings(
+    return MeasurementSettings(
         t=_times(t),
         sigma=_number_or_name(sigma),
         base=_base(base),

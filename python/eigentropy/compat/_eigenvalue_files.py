@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._backends.arrays import Matrix
+from eigentropy._backends.host_arrays import Matrix
 from eigentropy._support.warnings import warn
 from eigentropy.compat._graphs import Floats, Graph
 

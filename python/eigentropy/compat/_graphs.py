@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core
-from eigentropy._backends.arrays import Matrix
+from eigentropy._backends.host_arrays import Matrix
 from eigentropy._kernels.diffusion import require_matrix_memory
-from eigentropy._measures.information import SHARED_KERNEL_SHARE
+from eigentropy._spectra.groups import SHARED_KERNEL_SHARE
 from eigentropy._support import memory
 
 Floats = npt.NDArray[np.floating[Any]]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._backends.arrays import Matrix, as_matrix, as_numpy
+from eigentropy._backends.host_arrays import Matrix, as_matrix, as_numpy
 from eigentropy._kernels.groups import group_codes
 from eigentropy._support.options import integer
 from eigentropy.compat._graphs import RowNumbers, bin_numbers

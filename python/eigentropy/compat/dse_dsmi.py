@@ -36,7 +36,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._backends.arrays import Matrix, as_matrix
+from eigentropy._backends.host_arrays import Matrix, as_matrix
 from eigentropy._support.options import integer, nonnegative, positive
 from eigentropy.compat import _eigenvalue_files as files
 from eigentropy.compat._graphs import (

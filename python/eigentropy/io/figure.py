@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._measures.measurement import Settings
-from eigentropy._measures.results import unit
+from eigentropy._measures.measurement import MeasurementSettings
+from eigentropy._support.units import unit
 from eigentropy.io.snapshots import Row
 
 # Colours that stay apart for the colour-blind (Okabe and Ito).
@@ -22,7 +22,7 @@ _NAMES = {"labels": "with labels", "against": "with the other vectors"}
 _MOST_TICKS = 12
 
 
-def figure_png(rows: Sequence[Row], settings: Settings) -> bytes:
+def figure_png(rows: Sequence[Row], settings: MeasurementSettings) -> bytes:
     """Draw DSE, DSMI and adjusted DSMI over the snapshots, as a PNG.
 
     Raises
@@ -122,7 +122,7 @@ def _frame_adjusted(axes: Any) -> None:
         axes.text(0.5, 0.5, "not defined", ha="center", transform=axes.transAxes)
 
 
-def _caption(rows: Sequence[Row], settings: Settings) -> str:
+def _caption(rows: Sequence[Row], settings: MeasurementSettings) -> str:
     sizes = {row.n for row in rows}
     n = f"n = {rows[0].n}" if len(sizes) == 1 else f"n = {min(sizes)} to {max(sizes)}"
     parts = [n, f"sigma {settings.sigma}", f"alpha {settings.alpha:g}", f"t {settings.t[0]:g}"]

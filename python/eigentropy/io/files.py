@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._backends.arrays import Matrix, as_matrix, as_numpy, is_zarr
+from eigentropy._backends.host_arrays import Matrix, as_matrix, as_numpy, is_zarr
 from eigentropy._support.mapped_files import fits_in_memory, mapped_copy
 
 Array = npt.NDArray[Any]

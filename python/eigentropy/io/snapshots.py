@@ -16,7 +16,7 @@ from typing import Any
 from eigentropy._core import SolverError
 from eigentropy._measures.measurement import (
     Measurement,
-    Settings,
+    MeasurementSettings,
     measure,
     read_sample,
     read_shared,
@@ -69,7 +69,7 @@ def track(
     labels: Any = None,
     against: Any = None,
     output: StrPath | None = None,
-    settings: Settings | None = None,
+    settings: MeasurementSettings | None = None,
     progress: bool | Callback = False,
     on_row: Callable[[Row], object] | None = None,
 ) -> list[Row]:
@@ -88,7 +88,7 @@ def track(
         Other vectors of the same rows, such as the input. They are clustered once.
     output : path, optional
         A CSV file, rewritten after each snapshot as a whole: what is there is always complete.
-    settings : Settings, optional
+    settings : MeasurementSettings, optional
         sigma, alpha and the others; the first `t` is used.
     progress : bool or callable
         Show a bar on stderr, or call it with the fraction that is done.
@@ -106,7 +106,7 @@ def track(
     ValueError, TypeError, MemoryError, ImportError
         As the measuring functions do; the message names the snapshot.
     """
-    settings = settings or Settings()
+    settings = settings or MeasurementSettings()
     paths = find_snapshots(snapshots, besides=[labels, against, output])
     if output is not None:
         _check_output(Path(output), [*paths, labels, against])
@@ -237,7 +237,7 @@ def _row(name: str, measured: Measurement) -> Row:
         sigma=entropy.sigma,
         dse=entropy.value,
         informations={
-            role: Information(r.value, r.standard_error, r.adjusted, r.p_value)
+            role: Information(r.value, r.standard_error, r.adjusted(), r.p_value)
             for role, (r, *_) in measured.informations.items()
         },
     )

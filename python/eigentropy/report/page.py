@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from eigentropy._measures.results import unit
 from eigentropy._support.lifetime import version
+from eigentropy._support.units import unit
 from eigentropy.report.recording import ranks
 from eigentropy.report.remarks import differences, remarks
 from eigentropy.report.runs import KINDS, Run

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._backends.arrays import as_numpy
+from eigentropy._backends.host_arrays import as_numpy
 from eigentropy._core import SolverError
-from eigentropy._kernels.diffusion import DiffusionOperator
+from eigentropy._measures.operator import DiffusionOperator
 from eigentropy._measures.results import Entropy
 from eigentropy._spectra.eigenvalues import spectral_entropy
 from eigentropy._support.lifetime import version

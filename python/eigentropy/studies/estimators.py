@@ -141,7 +141,7 @@ def _part(found: eg.MutualInformation, cell: Cell, Z: Any) -> tuple[float, float
     if kind == "DSMI":
         return found.value, found.standard_error
     if kind == "adjusted":
-        return found.adjusted, float("nan")
+        return found.adjusted(), float("nan")
     if kind == "p":
         return found.p_value, float("nan")
     whole = eg.dse(Z, t=found.t, sigma=found.sigma, method="exact")

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from eigentropy import _core
 from eigentropy._kernels.groups import group_codes
-from eigentropy._measures.information import _partitions
+from eigentropy._kernels.partitions import Partitions
 from eigentropy._spectra.eigenvalues import eigvalsh, spectral_entropy
 
 Array = npt.NDArray[np.float64]
@@ -146,7 +146,7 @@ def information(
     codes = group_codes(labels, len(G), "labels", 1, None)
     sizes = np.bincount(codes)
     p = sizes / len(G)
-    partitions = _partitions(codes, n_null, seed)
+    partitions = Partitions.drawn(codes, n_null, seed).rows
     conditional = np.zeros(len(partitions))
     for share, group in zip(p, np.split(partitions, np.cumsum(sizes)[:-1], axis=1), strict=True):
         spectra = eigenvalues(G[group[:, :, None], group[:, None, :]])

@@ -88,7 +88,7 @@ def test_the_values_are_those_of_dse_and_dsmi(net):
         assert values[f"dse/{name}"] == pytest.approx(float(eg.dse(Z)), rel=1e-6)
         assert values[f"dsmi_y/{name}"] == pytest.approx(float(information), abs=1e-6)
         adjusted = values[f"dsmi_y_adjusted/{name}"]
-        assert adjusted == pytest.approx(information.adjusted, abs=1e-6)
+        assert adjusted == pytest.approx(information.adjusted(), abs=1e-6)
     assert len(values) == 9
     assert monitor.history == [{"step": 1, **values}]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from eigentropy._measures.results import SaturationWarning
+from eigentropy._support.warnings import SaturationWarning
 from eigentropy.baselines._pytorch import threads_for
 from eigentropy.studies.courses import BLOCKS, Numbers, Z
 from eigentropy.studies.vision.architectures import Network, pooling

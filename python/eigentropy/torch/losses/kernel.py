@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from eigentropy._backends.arrays import as_matrix
+from eigentropy._backends.rows import Rows
 from eigentropy._kernels.bandwidth import MEDIAN_FACTOR, resolve_sigma, sampled_rows
 from eigentropy._support import memory
 
@@ -89,7 +89,7 @@ def kernel_of(Z: torch.Tensor, sigma: float | str, dtype: torch.dtype) -> Kernel
     if not _all_finite(rows):  # e.g. an overflow that a gradient scaler is about to skip
         return Kernel(math.nan)
     if computed_by_core(rows):
-        return Kernel(resolve_sigma(sigma, as_matrix(rows), 0) if isinstance(sigma, str) else sigma)
+        return Kernel(resolve_sigma(sigma, Rows.of(rows), 0) if isinstance(sigma, str) else sigma)
     return gaussian_kernel(rows, sigma, dtype)
 
 
@@ -152,7 +152,7 @@ def _sigma(Z: torch.Tensor, r2: torch.Tensor, sigma: float | str) -> float:
     if sigma == "sqrt-d":
         return math.sqrt(Z.shape[1])
     if isinstance(sigma, str):
-        return resolve_sigma(sigma, as_matrix(Z.cpu()), 0)
+        return resolve_sigma(sigma, Rows.of(Z.cpu()), 0)
     return sigma
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 
 from eigentropy._kernels.bandwidth import RULES
-from eigentropy._kernels.diffusion import MAX_ALPHA, warn_if_saturated
+from eigentropy._kernels.diffusion import MAX_ALPHA
 from eigentropy._kernels.groups import group_codes
+from eigentropy._kernels.saturation import warn_if_saturated
 from eigentropy._support.options import integer, logarithm_base, nonnegative, one_of, positive
 from eigentropy.torch.losses.gradient import Judge, kernel_entropy
 from eigentropy.torch.losses.kernel import Kernel, flat_rows, kernel_of
@@ -185,9 +186,8 @@ class SpectralEntropy(torch.nn.Module):
         n = len(rows)
 
         def judge(kernel_sum: float) -> None:
-            others = (kernel_sum - n) / n
             if not self._warned:
-                self._warned = warn_if_saturated(n, others, others / max(1, n - 1), kernel.sigma)
+                self._warned = warn_if_saturated(n, kernel_sum, kernel.sigma)
 
         return judge
 

@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from eigentropy._backends.arrays import as_numpy
+from eigentropy._backends.host_arrays import as_numpy
 from eigentropy._kernels.groups import group_codes
-from eigentropy._measures.measurement import Measurement, Settings, Variable, measure
+from eigentropy._measures.measurement import Measurement, MeasurementSettings, Variable, measure
 from eigentropy._support.options import integer, one_of
 from eigentropy._support.warnings import warn
 from eigentropy.report.recording import Recorder, as_recorder
@@ -185,9 +185,9 @@ class Monitor:
             )
         self.every = integer(every, "every", at_least=1)
         self._budget = Budget(budget)
-        self.settings = Settings(
+        self.settings = MeasurementSettings(
             t=(t,), sigma=sigma, alpha=alpha, base=base, method=method, tol=tol, n_null=n_null,
-            n_clusters=n_clusters, clustering=clustering, seed=seed,
+            n_clusters=n_clusters, clusters=clustering, seed=seed,
         )  # fmt: skip
         self._pooling = checked_pooling(pooling)
         self._model = model
@@ -239,7 +239,7 @@ class Monitor:
         for variable in variables.values():
             s = self.settings
             variable.groups = group_codes(
-                variable.values, probe.n, variable.kind, s.n_clusters, s.clustering
+                variable.values, probe.n, variable.kind, s.n_clusters, s.clusters
             )
         return variables
 
@@ -460,7 +460,7 @@ class Monitor:
             information = measured.informations[role][0] if measured else None
             value, adjusted = math.nan, math.nan
             if information is not None:  # which is false as a number where it is 0
-                value, adjusted = float(information), information.adjusted
+                value, adjusted = float(information), information.adjusted()
             values[f"{role}/{name}"], values[f"{role}_adjusted/{name}"] = value, adjusted
         return values
 

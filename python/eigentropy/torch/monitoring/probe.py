@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from eigentropy._backends.arrays import as_numpy
+from eigentropy._backends.host_arrays import as_numpy
 from eigentropy._support import memory
 from eigentropy._support.options import integer
 from eigentropy.torch.monitoring.layers import Pooling, pooled, unwrapped

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from eigentropy._kernels.groups import infer_kind
-from eigentropy._measures.measurement import Settings, Variable
+from eigentropy._measures.measurement import MeasurementSettings, Variable
 
 # So many classes are named; of more, only the sizes are kept.
 NAMED_CLASSES = 100
@@ -17,7 +17,7 @@ NAMED_CLASSES = 100
 def description(
     layers: Iterable[str],
     measures: Iterable[str],
-    settings: Settings,
+    settings: MeasurementSettings,
     n: int | None,
     variables: Mapping[str, Variable],
 ) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def description(
         "tol": s.tol,
         "n_null": s.n_null,
         "n_clusters": s.n_clusters,
-        "clustering": s.clustering,
+        "clustering": s.clusters,
         "seed": s.seed,
         "classes": classes(variables.get("dsmi_y")),
         "times": [s.t[0]],

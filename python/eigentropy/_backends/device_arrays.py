@@ -1,6 +1,6 @@
-"""Arrays in and out: NumPy, torch, CuPy, Zarr, DLPack, without importing libraries.
+"""Arrays in the memory of a CUDA device, whatever library made them. No library is imported.
 
-The only file that names torch or cupy.
+torch and CuPy are recognised by what `sys.modules` already holds.
 """
 
 from __future__ import annotations
@@ -17,12 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy import _core
 from eigentropy._backends import plugin
-from eigentropy._support.mapped_files import fits_in_memory, mapped_copy
-from eigentropy._support.progress import Callback
-
-Matrix = npt.NDArray[np.floating[Any]]
+from eigentropy._backends.shapes import check_shape, check_square, float_dtype
 
 # Of DLPack's types of device.
 _DLPACK_CPU = 1
@@ -30,136 +26,6 @@ _DLPACK_CUDA = (2, 13)  # the second one is managed memory
 
 # What the CUDA plug-in reads as it is.
 FLOATS = ("float16", "bfloat16", "float32", "float64")
-
-
-def as_matrix(Z: Any, name: str = "Z", progress: bool | Callback = False) -> Matrix:
-    """The rows of `Z` as a finite float32 or float64 array (n, d), without a copy where possible.
-
-    float16 and bfloat16 become float32; integers and booleans float64. (n, ...) is flattened.
-    What must be copied, as Zarr arrays must, and does not fit into memory is copied into a
-    temporary file, which is mapped; `progress` is of that.
-
-    Raises
-    ------
-    TypeError
-        Not numbers, or complex.
-    ValueError
-        Fewer than two dimensions, empty, NaN or infinity; the array lies on a GPU.
-    MemoryError
-        There is no room for the temporary file.
-    """
-    refuse_device_array(Z, name)
-    array: Any = Z if is_zarr(Z) else as_numpy(Z, name)
-    dtype = _float_dtype(array.dtype, name)
-    shape = tuple(array.shape)
-    _check_shape(shape, name)
-    if not _can_be_shared(array, dtype):
-        if fits_in_memory(math.prod(shape) * dtype.itemsize):
-            array = np.ascontiguousarray(array[...], dtype=dtype)
-        else:
-            chunks = array.chunks if is_zarr(array) else (1,) * len(shape)
-            array = mapped_copy(array, dtype, chunks, name, progress)
-    matrix: Matrix = array.reshape(shape[0], -1)
-    check_finite(_core.nonfinite_rows(matrix), len(matrix), name)
-    return matrix
-
-
-def is_zarr(value: Any) -> bool:
-    """Whether `value` is a Zarr array, of zarr-python 2 or 3."""
-    zarr = sys.modules.get("zarr")
-    return zarr is not None and isinstance(value, zarr.Array)
-
-
-def row_count(Z: Any) -> int:
-    """Number of rows; not every array has a length."""
-    array = Z if is_zarr(Z) else device_array(Z, "Z")
-    return len(Z) if array is None else int(array.shape[0])
-
-
-def with_shape(Z: Any, name: str = "Z") -> Any:
-    """Z as something that has a shape: a NumPy, Zarr or device array. The last two as they are."""
-    if is_zarr(Z):
-        return Z
-    array = device_array(Z, name)
-    return as_numpy(Z, name) if array is None else array
-
-
-def chosen_rows(Z: Any, rows: npt.NDArray[np.int64]) -> Any:
-    """Some rows of what `with_shape` gives, of which no others are kept in memory."""
-    if is_zarr(Z):
-        return Z.oindex[rows]
-    return Z.chosen(rows) if isinstance(Z, DeviceArray) else Z[rows]
-
-
-def as_square_matrices(A: Any, name: str = "A") -> Matrix:
-    """`A` as float32 or float64 matrices (..., n, n), without a copy where possible.
-
-    The types are converted as by `as_matrix`. Whether the entries are finite is not looked at.
-
-    Raises
-    ------
-    TypeError
-        Not numbers, or complex.
-    ValueError
-        Not square, or empty; the array lies on a GPU.
-    """
-    refuse_device_array(A, name)
-    raw = as_numpy(A, name)
-    if raw.dtype.kind == "c":
-        raise TypeError(f"{name} is complex ({raw.dtype}); only real symmetric matrices are solved")
-    array = raw.astype(_float_dtype(raw.dtype, name), copy=False)
-    check_square(array.shape, name)
-    if any(stride % array.itemsize for stride in array.strides) or not array.flags.aligned:
-        array = np.ascontiguousarray(array)  # a field of a packed structured array
-    return array
-
-
-def check_square(shape: tuple[int, ...], name: str) -> None:
-    """Refuse what is not a stack of square matrices, or has no entry."""
-    if len(shape) < 2 or shape[-1] != shape[-2]:
-        raise ValueError(f"{name} must have shape (n, n) or (..., n, n), got {shape}")
-    if 0 in shape:
-        raise ValueError(f"{name} is empty: its shape is {shape}")
-
-
-def as_numpy(value: Any, name: str) -> npt.NDArray[Any]:
-    """`value` as a NumPy array of whatever dtype, sharing its memory where possible.
-
-    What lies on a GPU is copied, which is for labels, spectra and the like.
-    """
-    if isinstance(value, np.ndarray):
-        return value
-    array = device_array(value, name)
-    if array is not None:
-        return array.numpy()
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(value, torch.Tensor):
-        return _from_torch(value, name)
-    if hasattr(value, "__dlpack_device__") and not hasattr(value, "__array__"):
-        return np.from_dlpack(value)
-    try:
-        return np.asarray(value)
-    except ValueError as error:  # rows of different lengths
-        raise ValueError(f"{name} is not a rectangular array: {error}") from error
-
-
-def _from_torch(tensor: Any, name: str) -> npt.NDArray[Any]:
-    torch = sys.modules["torch"]
-    if tensor.device.type != "cpu":
-        raise NotImplementedError(
-            f"{name} lies on {tensor.device}, where eigentropy does not compute: pass {name}.cpu()"
-        )
-    _refuse_sparse(tensor, name)
-    tensor = tensor.detach().resolve_conj().resolve_neg()
-    if tensor.dtype is torch.bfloat16:  # NumPy has no such type
-        tensor = tensor.float()
-    array: npt.NDArray[Any] = tensor.numpy()
-    return array
-
-
-def _refuse_sparse(tensor: Any, name: str) -> None:
-    if tensor.layout is not sys.modules["torch"].strided:
-        raise TypeError(f"{name} is a sparse tensor; pass {name}.to_dense()")
 
 
 class DeviceArray(ABC):
@@ -381,7 +247,7 @@ def device_array(value: Any, name: str) -> DeviceArray | None:
     if torch is not None and isinstance(value, torch.Tensor):
         if value.device.type != "cuda" or getattr(torch.version, "hip", None):
             return None
-        _refuse_sparse(value, name)
+        refuse_sparse(value, name)
         return _TorchArray(value)
     if cupy is not None and isinstance(value, cupy.ndarray):
         return _CupyArray(value)
@@ -408,8 +274,8 @@ def device_rows(array: DeviceArray, name: str) -> DeviceArray:
     """
     dtype = array.dtype
     if dtype not in FLOATS:
-        array = array.astype(_float_dtype(_numpy_dtype(dtype, name), name).name)
-    _check_shape(array.shape, name)
+        array = array.astype(float_dtype(_numpy_dtype(dtype, name), name).name)
+    check_shape(array.shape, name)
     return array.reshape(array.shape[0], math.prod(array.shape[1:]))
 
 
@@ -425,7 +291,7 @@ def device_matrices(A: Any, name: str) -> DeviceArray:
             raise TypeError(
                 f"{name} is complex ({numbers}); only real symmetric matrices are solved"
             )
-        dtype = _float_dtype(numbers, name).name
+        dtype = float_dtype(numbers, name).name
     check_square(array.shape, name)
     return (array if array.dtype == dtype else array.astype(dtype)).contiguous()
 
@@ -452,6 +318,11 @@ def returned(array: Any, library: str, device: int) -> Any:
         with cupy.cuda.Device(device):
             return cupy.asarray(array)
     return array
+
+
+def refuse_sparse(tensor: Any, name: str) -> None:
+    if tensor.layout is not sys.modules["torch"].strided:
+        raise TypeError(f"{name} is a sparse tensor; pass {name}.to_dense()")
 
 
 def _dlpack_device(value: Any) -> tuple[int, int | None]:
@@ -481,57 +352,3 @@ def _numpy_dtype(name: str, of: str) -> np.dtype[Any]:
         return np.dtype(name)
     except TypeError:  # torch's float8 and others
         raise TypeError(f"{of} must hold numbers, got an array of dtype {name}") from None
-
-
-def refuse_device_array(value: Any, name: str) -> None:
-    """Refuse what lies on a GPU, where everything else is on the host."""
-    if not is_zarr(value) and device_array(value, name) is not None:
-        raise ValueError(
-            f"{name} lies on a GPU, and this is computed on the CPU: "
-            f"pass {name}.cpu() (torch) or {name}.get() (CuPy)"
-        )
-
-
-def _check_shape(shape: tuple[int, ...], name: str) -> None:
-    if len(shape) < 2:
-        what = "a scalar" if len(shape) == 0 else f"a 1-d array of length {shape[0]}"
-        raise ValueError(
-            f"{name} must have shape (n, d), one row a sample, got {what}; "
-            f"use {name}[:, None] for n scalars and {name}[None, :] for one sample"
-        )
-    if 0 in shape:
-        raise ValueError(f"{name} is empty: its shape is {shape}")
-
-
-def _float_dtype(dtype: np.dtype[Any], name: str) -> np.dtype[np.floating[Any]]:
-    """float32 or float64, in native byte order, for numbers of this dtype."""
-    if dtype.kind == "c":
-        raise TypeError(
-            f"{name} is complex ({dtype}); pass real features, such as "
-            f"np.concatenate([{name}.real, {name}.imag], axis=1)"
-        )
-    if dtype.name == "bfloat16":  # ml_dtypes, as JAX uses it
-        return np.dtype(np.float32)
-    if dtype.kind not in "iubf":
-        raise TypeError(f"{name} must hold numbers, got an array of dtype {dtype}")
-    single = dtype.kind == "f" and dtype.itemsize <= 4
-    return np.dtype(np.float32 if single else np.float64)
-
-
-def _can_be_shared(array: Any, dtype: np.dtype[Any]) -> bool:
-    """Whether the rows can be read where they are."""
-    if is_zarr(array) or array.dtype != dtype:
-        return False
-    if any(stride % dtype.itemsize for stride in array.strides) or not array.flags.aligned:
-        return False  # a field of a packed structured array
-    row = array[:1]
-    return np.may_share_memory(row, row.reshape(1, -1))  # else (n, ...) is flattened by a copy
-
-
-def check_finite(nonfinite: tuple[int, int], n: int, name: str) -> None:
-    """Refuse n rows, of which so many are not finite: their number, and the first."""
-    count, first = nonfinite
-    if count:
-        raise ValueError(
-            f"{name} has NaN or infinity in {count} of its {n} rows; the first is row {first}"
-        )

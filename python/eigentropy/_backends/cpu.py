@@ -1,0 +1,209 @@
+"""The host as a device: the functions of the extension module that is always there.
+
+`Cpu` and `Cuda` have the same methods, so that nothing else asks which of the two it has.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from eigentropy import _core
+from eigentropy._backends.costs import CPU_COSTS
+from eigentropy._backends.host_arrays import (
+    Matrix,
+    as_matrix,
+    as_numpy,
+    as_square_matrices,
+    refuse_device_array,
+)
+from eigentropy._support import memory
+from eigentropy._support.progress import Callback
+
+# A block of vectors: a NumPy array on the host, an array of the plug-in on a GPU.
+Block: TypeAlias = Any
+Doubles = npt.NDArray[np.float64]
+
+# `reach` looks at this many numbers of the rows at a time: rows may be long, and lie in a file.
+REACH_ELEMENTS = 2**20
+
+# Beside its matrix an eigenvalue solver keeps reflectors, products, panels and the band: at most
+# this many columns of n numbers.
+SOLVER_COLUMNS = 300
+
+
+class Cpu:
+    """The host, by the extension module that is always there."""
+
+    name = "cpu"
+    costs = CPU_COSTS
+
+    # What a GPU does not do.
+    has_low_rank = True
+    # Distances that float32 does not resolve come from products in float64.
+    widens_distances = True
+
+    # What the host does not do.
+    # The solver's need of memory is known only once the solver is asked.
+    solver_may_refuse = False
+    keeps_half_precision = False
+
+    def rows(self, Z: Any, progress: bool | Callback = False) -> Any:
+        """Z as finite rows (n, d) that the functions below take."""
+        return as_matrix(Z, progress=progress)
+
+    def host_rows(self, rows: Any) -> Matrix:
+        """All rows on the host."""
+        host: Matrix = rows
+        return host
+
+    def host_sample(
+        self, rows: Any, numbers: npt.NDArray[np.int64]
+    ) -> tuple[Matrix, npt.NDArray[np.int64]]:
+        """A matrix that has the rows of these numbers, and where they stand: nothing is copied."""
+        return rows, numbers
+
+    def available(self) -> float:
+        """Bytes that are free."""
+        return memory.available()
+
+    def matrix_bytes(self, n: int, d: int, dtype: str, rows: int) -> float:
+        """Of an n x n matrix, what is needed beside it, and `rows` rows of d columns.
+
+        At first that is a block of columns of the rows; once that is gone, it is the solver's.
+        """
+        beside = max(min(d, _core.widest_block), SOLVER_COLUMNS)
+        copied = float(rows) * d if d <= _core.widest_block else 0.0
+        return np.dtype(dtype).itemsize * (float(n) * (n + beside) + copied)
+
+    def reach(self, rows: Any, sigma: float) -> float:
+        """Largest distance of a row from the mean row, in units of sigma; infinite on overflow."""
+        largest = 0.0
+        at_a_time = max(1, REACH_ELEMENTS // rows.shape[1])
+        with np.errstate(over="ignore", invalid="ignore"):
+            center = rows.mean(axis=0, dtype=np.float64)
+            for start in range(0, len(rows), at_a_time):
+                offsets = (rows[start : start + at_a_time] - center) / sigma
+                norm = float(np.einsum("ij,ij->i", offsets, offsets).max())
+                largest = max(largest, norm) if math.isfinite(norm) else math.inf
+        return math.sqrt(largest)
+
+    def spectrum(
+        self, rows: Any, sigma: float, alpha: float, dtype: str, progress: Callback | None
+    ) -> tuple[npt.NDArray[Any], float, float, float]:
+        """All eigenvalues, descending; tr A, |A|_F^2, the sum of the kernel."""
+        return _core.spectrum(rows, sigma, alpha, dtype, progress)
+
+    def matrix(
+        self, rows: Any, sigma: float, alpha: float, dtype: str, progress: Callback | None
+    ) -> tuple[Any, float, float]:
+        """A, tr A, |A|_F^2."""
+        return _core.matrix(rows, sigma, alpha, dtype, progress)[:3]
+
+    def eigenpairs(
+        self, rows: Any, sigma: float, alpha: float, dtype: str, k: int, progress: Callback | None
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], Doubles]:
+        """K eigenvalues after the first, their vectors, the degrees."""
+        return _core.eigenpairs(rows, sigma, alpha, dtype, k, progress)
+
+    def subset_spectra(
+        self,
+        rows: Any,
+        offsets: npt.NDArray[np.int64],
+        indices: npt.NDArray[np.int64],
+        sigma: float,
+        alpha: float,
+        dtype: str,
+        memory_limit: float,
+        progress: Callback | None,
+    ) -> tuple[npt.NDArray[Any], Doubles, Doubles]:
+        """The eigenvalues of each subset of the rows, the sums of their kernels, the traces."""
+        return _core.subset_spectra(
+            rows,
+            offsets,
+            indices,
+            sigma,
+            alpha,
+            dtype,
+            memory_limit=memory_limit,
+            progress=progress,
+        )
+
+    def eigvalsh(self, A: Any, overwrite: bool, progress: Callback | None) -> npt.NDArray[Any]:
+        """The eigenvalues of symmetric matrices (..., n, n), descending, (..., n)."""
+        matrices = as_square_matrices(A)
+        n = matrices.shape[-1]
+        copied_columns = 0 if overwrite else n
+        memory.require(
+            float(matrices.itemsize) * n * (copied_columns + SOLVER_COLUMNS),
+            f"a copy of the {n} x {n} matrix, with what the solver needs beside it,",
+            "pass overwrite=True if the matrix itself is not needed any more",
+        )
+        batch = matrices.reshape(-1, n, n)
+        values = _core.symmetric_eigenvalues(batch, "auto", overwrite, progress)
+        return values.reshape(matrices.shape[:-1])
+
+    def symmetric_product(self, A: Callable[[], Any], V: Any, dtype: str) -> Any:
+        """A() @ V for V (n,) or (n, m); A is asked for only if V has a column."""
+        refuse_device_array(V, "V")
+        vectors = np.ascontiguousarray(as_numpy(V, "V"), dtype=dtype)
+        if vectors.size == 0:
+            return vectors
+        columns = vectors.reshape(len(vectors), -1)
+        return _core.symmetric_product(A(), columns).reshape(vectors.shape)
+
+    def kernel_operator(
+        self,
+        rows: Any,
+        chosen: npt.NDArray[np.int64] | None,
+        sigma: float,
+        alpha: float,
+        dtype: str,
+        explicit: bool,
+        memory_limit: float,
+        progress: Callback | None,
+    ) -> Any:
+        """A for products, of all rows or of some by themselves: with its matrix, or without."""
+        some = rows if chosen is None else rows[chosen]
+        return _core.KernelOperator(some, sigma, alpha, dtype, explicit, memory_limit, progress)
+
+    def block(self, V: npt.NDArray[Any], dtype: str) -> Block:
+        """A new block with the entries of V."""
+        return V.astype(dtype, order="C")
+
+    def product(self, products: Any, V: Block, progress: Callback | None) -> Block:
+        """A @ V, a new block."""
+        return np.ascontiguousarray(products.matmul(V, progress))
+
+    def inner(self, V: Block, W: Block) -> Doubles:
+        """V^T W."""
+        return _core.inner(V, W)
+
+    def gram(self, W: Block) -> Doubles:
+        """W^T W."""
+        return _core.gram(W)
+
+    def project_out(self, V: Sequence[Block], W: Block) -> None:
+        """W <- W - V V^T W for V the blocks side by side."""
+        _core.project_out(list(V), W)
+
+    def combine(self, V: Sequence[Block], C: Doubles) -> Block:
+        """V C for V the blocks side by side."""
+        return _core.combine(list(V), C)
+
+    def largest_column(self, W: Block) -> float:
+        """The largest Euclidean norm of a column."""
+        return math.sqrt(float(np.einsum("ij,ij->j", W, W).max(initial=0.0)))
+
+    def as_host(self, matrix: Any) -> npt.NDArray[Any]:
+        """A matrix on the host."""
+        host: npt.NDArray[Any] = matrix
+        return host
+
+    def returned(self, array: npt.NDArray[Any]) -> Any:
+        """A spectrum as the caller has it."""
+        return array

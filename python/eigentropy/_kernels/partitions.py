@@ -1,0 +1,75 @@
+"""The observed partition of the rows into groups, and random ones into groups of the same sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from eigentropy._kernels.groups import Codes
+from eigentropy._support.warnings import warn
+
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Partitions:
+    """1 + n_null partitions of n rows; the first one is the observed one.
+
+    Group y of partition b has the number b * (number of groups) + y.
+
+    Attributes
+    ----------
+    codes : array of int, shape (n,)
+        The observed group of each row.
+    sizes : array of int, shape (number of groups,)
+    rows : array of int, shape (1 + n_null, n)
+        Row numbers, group by group.
+    """
+
+    codes: Codes
+    sizes: Numbers
+    rows: Numbers
+
+    @classmethod
+    def drawn(cls, codes: Codes, n_null: int, seed: int) -> Partitions:
+        """The observed groups, and n_null relabellings at random."""
+        n = len(codes)
+        rows = np.empty((1 + n_null, n), dtype=np.int64)
+        rows[0] = np.argsort(codes, kind="stable")
+        generator = np.random.default_rng(seed)
+        for null in range(n_null):
+            rows[1 + null] = generator.permutation(n)
+        return cls(codes, np.bincount(codes), rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def orders(self) -> Numbers:
+        """Number of rows of each group of each partition."""
+        return np.tile(self.sizes, len(self))
+
+    @property
+    def shares(self) -> npt.NDArray[np.float64]:
+        """p_y: the part of the rows that each group has."""
+        shares: npt.NDArray[np.float64] = self.sizes / len(self.codes)
+        return shares
+
+    def subsets(self) -> list[Any]:
+        """The rows of each group of each partition."""
+        return np.split(self.rows.ravel(), np.cumsum(self.orders)[:-1])
+
+    def warn_about_groups(self) -> None:
+        """Warn where there is one group, or where groups have one row."""
+        if len(self.sizes) == 1:
+            warn("Y has a single group, so its mutual information with anything is 0")
+            return
+        single = int((self.sizes == 1).sum())
+        if single:
+            warn(
+                f"{single} of the {len(self.sizes)} groups of Y have a single row; their entropy "
+                "is 0, and so is what they contribute"
+            )

@@ -1,0 +1,54 @@
+"""Whether the width of the kernel fits the rows at all."""
+
+from __future__ import annotations
+
+from eigentropy._support.warnings import SaturationWarning, warn
+
+# A row that gives all others less weight than this sees none of them.
+LEAST_WEIGHT = 0.01
+
+# A mean entry of the kernel above this sees all rows alike.
+MOST_LIKENESS = 0.99
+
+# The mean entry of equal rows is 1, but for rounding.
+EQUAL = 1.0 - 1e-12
+
+
+def warn_if_saturated(n: int, kernel_sum: float, sigma: float, pairs: float | None = None) -> bool:
+    """Warn where the kernel joins no rows or all of them alike, and say whether it does.
+
+    Parameters
+    ----------
+    n : int
+        Number of rows.
+    kernel_sum : float
+        Sum of the entries of G, the n ones of its diagonal included.
+    sigma : float
+    pairs : float, optional
+        Number of entries beside the diagonal that were summed: n (n - 1), unless G is one of groups
+        of rows.
+    """
+    beside = kernel_sum - n
+    pairs = float(n) * (n - 1) if pairs is None else pairs
+    others = beside / n
+    likeness = beside / pairs if pairs else 0.0
+    if n == 1:
+        message = "Z has one row: its entropy is 0 by definition"
+    elif likeness >= EQUAL:
+        message = f"all {n} rows are equal: their entropy is 0 for every sigma"
+    elif others < LEAST_WEIGHT:
+        message = (
+            f"sigma={sigma:.4g} is far below the distances between the rows (a row gives all "
+            f"others a total weight of {others:.2g}), so the entropy is at its maximum log n "
+            "whatever the data are; use sigma='auto' or a larger one"
+        )
+    elif likeness > MOST_LIKENESS:
+        message = (
+            f"sigma={sigma:.4g} is far above the distances between the rows (the mean kernel "
+            f"entry is {likeness:.4f}), so the entropy is near 0 whatever the data are; use "
+            "sigma='auto' or a smaller one"
+        )
+    else:
+        return False
+    warn(message, SaturationWarning)
+    return True

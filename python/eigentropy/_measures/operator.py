@@ -1,0 +1,74 @@
+"""The diffusion operator of a set of rows, as users have it."""
+
+from __future__ import annotations
+
+from eigentropy._kernels.diffusion import DiffusionMatrix
+from eigentropy._kernels.saturation import warn_if_saturated
+from eigentropy._measures.results import Entropy
+from eigentropy._spectra.exact import ExactSpectrum, exact_spectrum
+from eigentropy._support.options import logarithm_base, positive
+
+
+class DiffusionOperator(DiffusionMatrix):
+    r"""The symmetric diffusion operator A of the rows of Z.
+
+    .. math::
+
+        G_{ij} = e^{-|z_i - z_j|^2 / (2 \sigma^2)}, \quad q_i = \sum_j G_{ij}, \quad
+        K_{ij} = \frac{G_{ij}}{(q_i q_j)^\alpha}, \quad d_i = \sum_j K_{ij}, \quad
+        A_{ij} = \frac{K_{ij}}{\sqrt{d_i d_j}}
+
+    A is positive semidefinite and has the eigenvalues of the diffusion matrix P = D^-1 K:
+    1 = lambda_1 >= lambda_2 >= ... >= 0.
+
+    What is asked for is computed on first use and kept. At most one n x n matrix exists at a time:
+    `eigenvalues` overwrites it, and `matmul` builds it again. The rows are read anew each time, a
+    block of columns at a time: Z must not change meanwhile, and may be a mapped file. A Zarr array
+    is copied once.
+
+    Parameters
+    ----------
+    Z : array-like of shape (n, d)
+        One row a sample.
+    sigma : float or str
+        Kernel width or the name of a rule of `bandwidth`.
+    alpha : float
+        Exponent of the density normalisation, >= 0: 0 none, 1/2 the paper's, 1 removes the
+        sampling density.
+    dtype : {"float64", "float32"}, optional
+        Working precision; float64 by default, whatever the dtype of Z.
+    device : {"cpu", "cuda", "cuda:1", ...}, optional
+        Where to compute: by default where Z lies. An array on the host is uploaded once.
+    seed : int
+        Of the sample that a bandwidth rule uses when n is large.
+    progress : bool or callable
+        Show a bar on stderr, or call it with the fraction that is done.
+
+    Attributes
+    ----------
+    n : int
+    rows : array of shape (n, d)
+        Z as it is read: float32 or float64, shared with Z where possible. On a GPU an array of
+        the plug-in, with ``__cuda_array_interface__``, and of Z's own type.
+    sigma, alpha : float
+    dtype : str
+    device : str
+
+    References
+    ----------
+    Coifman, Lafon: Diffusion maps. Appl. Comput. Harmon. Anal. 21 (2006).
+    """
+
+    _spectrum: ExactSpectrum | None
+
+    def entropy(self, t: float = 1.0, base: float = 2.0) -> Entropy:
+        """The diffusion spectral entropy S(t), from all eigenvalues; see `spectral_entropy`."""
+        t, base = positive(t, "t"), logarithm_base(base)
+        if self._spectrum is None:
+            self._spectrum = exact_spectrum(self)
+        warn_if_saturated(self.n, self._spectrum.kernel_sum, self.sigma)
+        return Entropy.of(self._spectrum, self, t, base)
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._spectrum = None

@@ -1,0 +1,130 @@
+"""All eigenvalues, in float64 or, where a bound of the rounding allows it, in float32."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from eigentropy import _core
+from eigentropy._backends.host_arrays import as_numpy
+from eigentropy._kernels.diffusion import DiffusionMatrix
+from eigentropy._spectra.eigenvalues import spectral_entropy
+from eigentropy._spectra.rounding import Rounding, eigenvalue_error, may_use_single, within
+from eigentropy._spectra.spectrum import Spectrum, smoothed_density
+from eigentropy._support.units import unit
+from eigentropy._support.warnings import PrecisionWarning, warn
+
+
+@dataclass(frozen=True)
+class ExactSpectrum(Spectrum):
+    """All eigenvalues.
+
+    Attributes
+    ----------
+    eigenvalues : array of shape (n,)
+        Descending, as the caller's library has arrays.
+    rounding : Rounding or None
+        What is known of the error of float32; None in float64, where the error is some 1e-13 for
+        t >= 1 and no bound is computed.
+    tol : float or None
+        The relative error of S that float32 was chosen for; None where the caller chose the dtype.
+    """
+
+    eigenvalues: Any
+    rounding: Rounding | None = None
+    tol: float | None = None
+    kernel_sum: float = math.nan
+    _nats: dict[float, tuple[float, float]] = field(default_factory=dict, repr=False)
+
+    method: ClassVar[str] = "exact"
+
+    @property
+    def n(self) -> int:  # type: ignore[override]
+        """Number of eigenvalues."""
+        return int(self.eigenvalues.shape[0])
+
+    @property
+    def dtype(self) -> str:  # type: ignore[override]
+        """Precision of the computation."""
+        return "float64" if self.rounding is None else "float32"
+
+    def entropy(self, t: float = 1.0, base: float = 2.0) -> float:
+        """S(t) in the unit of `base`."""
+        return self._known(t)[0] / math.log(base)
+
+    def bound(self, t: float = 1.0, base: float = 2.0) -> float:
+        """Bound of the rounding error of S(t); 0 in float64."""
+        return self._known(t)[1] / math.log(base)
+
+    def density(self, x: Any, width: float = 0.02) -> npt.NDArray[np.float64]:
+        """Eigenvalues a unit of length at x, over n."""
+        return smoothed_density(self._values(), np.ones(self.n), x, width)
+
+    def is_within(self, tol: float, t: float) -> bool:
+        """Whether rounding leaves S(t) within the relative error tol."""
+        value, error = self._known(t)
+        return within(error, value, tol)
+
+    def warn_if_imprecise(self, t: float, base: float) -> None:
+        """A `PrecisionWarning` where float32 may cost more of S(t) than `tol`."""
+        warn_if_rounded(self.bound(t, base), self.entropy(t, base), self.tol, base, t)
+
+    def _known(self, t: float) -> tuple[float, float]:
+        """S(t) and the bound of its rounding error in nats; the bound takes the longer of both."""
+        if t not in self._nats:
+            values = self._values()
+            error = 0.0 if self.rounding is None else self.rounding.entropy_error(values, t, math.e)
+            self._nats[t] = spectral_entropy(values, t=t, base=math.e), error
+        return self._nats[t]
+
+    def _values(self) -> npt.NDArray[Any]:
+        return as_numpy(self.eigenvalues, "eigenvalues")
+
+
+def exact_spectrum(
+    matrix: DiffusionMatrix, times: Sequence[float] = (), tol: float | None = None
+) -> ExactSpectrum:
+    """All eigenvalues of the matrix, in float32 where S(t) is then within tol for each of `times`.
+
+    With tol = None, or where the eigenvalues are known already, in the precision of the matrix.
+    docs/mathematics.md has the rule.
+    """
+    if tol is None or matrix.is_solved:
+        return _solved(matrix, tol)
+    worth_trying = may_use_single(
+        matrix.n, matrix.samples.d, matrix.reach, times, tol, matrix.samples.device
+    )
+    if worth_trying:
+        try:
+            single = _solved(matrix.in_single(), tol)
+        except _core.SolverError:
+            return _solved(matrix, tol)
+        if all(single.is_within(tol, t) for t in times):
+            return single
+    return _solved(matrix, tol)
+
+
+def _solved(matrix: DiffusionMatrix, tol: float | None) -> ExactSpectrum:
+    solution = matrix.solved()
+    rounding = None
+    if matrix.dtype == "float32":
+        error = eigenvalue_error(matrix.n, matrix.reach(), solution.outside)
+        rounding = Rounding(error, solution.trace)
+    values = matrix.samples.device.returned(solution.values)
+    return ExactSpectrum(values, rounding, tol, solution.kernel_sum)
+
+
+def warn_if_rounded(error: float, entropy: float, tol: float | None, base: float, t: float) -> None:
+    """Warn where the rounding error of something at t may be more than tol of an entropy."""
+    if tol is not None and not within(error, entropy, tol, base):
+        warn(
+            f"t={t:g} needs more than the float32 that 'auto' has chosen for another t: the error "
+            f"may be {error:.2g} {unit(base)}, more than tol={tol:g} of the entropy; pass "
+            "dtype='float64', or this t to the function itself",
+            PrecisionWarning,
+        )

@@ -1,0 +1,232 @@
+"""The spectra of groups of rows: large groups are estimated, small ones solved as one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from eigentropy import _core
+from eigentropy._kernels.diffusion import (
+    DiffusionMatrix,
+    outside_of_range,
+    require_matrix_memory,
+)
+from eigentropy._kernels.partitions import Partitions
+from eigentropy._kernels.saturation import warn_if_saturated
+from eigentropy._spectra.estimated import EstimatedSpectrum
+from eigentropy._spectra.exact import ExactSpectrum
+from eigentropy._spectra.plan import SpectrumPlan
+from eigentropy._spectra.rounding import Rounding, eigenvalue_error, may_use_single
+from eigentropy._spectra.solve import estimated_spectrum
+from eigentropy._spectra.spectrum import Spectrum
+from eigentropy._support.progress import Callback, reporter
+from eigentropy._support.warnings import PrecisionWarning, warn
+
+# The kernel of all rows, from which the groups' are gathered, may take this share of free memory.
+SHARED_KERNEL_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class GroupSpectra:
+    """The spectra of the groups of several partitions.
+
+    Attributes
+    ----------
+    partitions : Partitions
+    spectra : list of Spectrum
+        Of group y of partition b at b * (number of groups) + y.
+    dtype : {"float64", "float32"}
+        Precision of the exact ones.
+    """
+
+    partitions: Partitions
+    spectra: list[Spectrum]
+    dtype: str
+
+    @property
+    def method(self) -> str:
+        """Stochastic as soon as one spectrum is."""
+        estimated = any(spectrum.method == "stochastic" for spectrum in self.spectra)
+        return "stochastic" if estimated else "exact"
+
+    def conditional_entropies(self, t: float, base: float) -> npt.NDArray[np.float64]:
+        """sum_y p_y S(Z | y), its standard error and the bound of its rounding error.
+
+        Shape (3, partitions). The standard error of an estimate includes its rounding.
+        """
+        known = [
+            (s.entropy(t, base), s.standard_error(t, base), s.bound(t, base)) for s in self.spectra
+        ]
+        shape = (len(self.partitions), -1, 3)
+        values, errors, bounds = np.reshape(known, shape).transpose(2, 0, 1)
+        shares = self.partitions.shares
+        return np.stack(
+            [
+                values @ shares,
+                np.sqrt(errors**2 @ shares**2),
+                np.nan_to_num(bounds) @ shares,
+            ]
+        )
+
+    def warn_if_saturated(self, sigma: float) -> None:
+        """Judge sigma by a random partition: the observed groups may well be far apart."""
+        partitions = self.partitions
+        if len(partitions) == 1:
+            return
+        sizes = partitions.sizes
+        pairs = int((sizes * (sizes - 1)).sum())
+        if pairs:
+            total = sum(spectrum.kernel_sum for spectrum in self.spectra[-len(sizes) :])
+            warn_if_saturated(int(sizes.sum()), float(total), sigma, pairs)
+
+
+def solve_groups(
+    matrix: DiffusionMatrix,
+    partitions: Partitions,
+    times: Sequence[float],
+    plan: SpectrumPlan,
+    is_within: Callable[[GroupSpectra], bool],
+    progress: bool | Callback,
+) -> GroupSpectra:
+    """The spectra of all groups, by the methods that the plan asks for.
+
+    `is_within` says whether spectra in float32 are good enough.
+    """
+    plan = plan.on(matrix.samples.device)
+    try:
+        return _solved_by(matrix, partitions, times, plan, is_within, progress)
+    except (_core.SolverError, MemoryError):
+        if not plan.may_replace_solver(int(partitions.sizes.max())):
+            raise
+        return _solved_by(matrix, partitions, times, plan.only_estimates(), is_within, progress)
+
+
+def _solved_by(
+    matrix: DiffusionMatrix,
+    partitions: Partitions,
+    times: Sequence[float],
+    plan: SpectrumPlan,
+    is_within: Callable[[GroupSpectra], bool],
+    progress: bool | Callback,
+) -> GroupSpectra:
+    """In float32 first, where that is worth trying."""
+    with reporter(progress, "estimates") as report:
+        estimated = _estimate_large(matrix, partitions, times, plan, report)
+    orders = partitions.orders[[spectrum is None for spectrum in estimated]]
+    tol, samples = plan.rounding_tol, matrix.samples
+    if (
+        tol is not None
+        and len(orders) > 0
+        and may_use_single(orders, samples.d, matrix.reach, times, tol, samples.device)
+    ):
+        try:
+            single = _solve_small(matrix, "float32", partitions, estimated, progress)
+        except _core.SolverError:
+            single = None
+        if single is not None and is_within(single):
+            return single
+    return _solve_small(matrix, matrix.dtype, partitions, estimated, progress)
+
+
+def _estimate_large(
+    matrix: DiffusionMatrix,
+    partitions: Partitions,
+    times: Sequence[float],
+    plan: SpectrumPlan,
+    progress: Callback | None,
+) -> list[EstimatedSpectrum | None]:
+    """Estimates of the spectra of large groups; None for each group that is to be solved."""
+    orders = partitions.orders
+    large = plan.estimated_groups(orders, matrix.samples.d, matrix.alpha)
+    groups: list[EstimatedSpectrum | None] = [None] * len(orders)
+    if not any(large):
+        return groups
+    subsets, numbers = partitions.subsets(), np.flatnonzero(large)
+    total, done, short = float(orders[numbers].sum()), 0.0, 0
+    for number in numbers:
+        # Independent probes for each: the errors of differences would not be those of their parts.
+        seed = np.random.SeedSequence([matrix.seed, int(number)])
+        found = estimated_spectrum(
+            matrix, times, plan, int(seed.generate_state(1)[0]), np.sort(subsets[number])
+        )
+        done += float(orders[number])
+        if progress is not None:
+            progress(done / total)
+        if all(found.meets(t) for t in times):
+            groups[number] = found
+        elif plan.method == "stochastic" or not plan.fits_exactly(int(orders[number])):
+            groups[number] = found
+            short += 1
+    if short:
+        warn(
+            f"the entropies of {short} of the {len(numbers)} large groups are not known to "
+            f"tol={plan.tol:g}; their errors are part of the standard error",
+            PrecisionWarning,
+        )
+    return groups
+
+
+def _solve_small(
+    matrix: DiffusionMatrix,
+    dtype: str,
+    partitions: Partitions,
+    estimated: Sequence[EstimatedSpectrum | None],
+    progress: bool | Callback,
+) -> GroupSpectra:
+    """All groups of all partitions that are not estimated, solved as one batch."""
+    spectra: list[Spectrum | None] = list(estimated)
+    numbers = np.flatnonzero([spectrum is None for spectrum in estimated])
+    if len(numbers):
+        solved = _solved_subsets(matrix, dtype, partitions, numbers, progress)
+        for number, spectrum in zip(numbers, solved, strict=True):
+            spectra[number] = spectrum
+    return GroupSpectra(partitions, [one for one in spectra if one is not None], dtype)
+
+
+def _solved_subsets(
+    matrix: DiffusionMatrix,
+    dtype: str,
+    partitions: Partitions,
+    numbers: npt.NDArray[np.intp],
+    progress: bool | Callback,
+) -> list[ExactSpectrum]:
+    """All eigenvalues of the groups with these numbers."""
+    device, orders, subsets = (
+        matrix.samples.device,
+        partitions.orders[numbers],
+        partitions.subsets(),
+    )
+    largest = int(orders.max())
+    require_matrix_memory(largest, matrix.samples.d, dtype, rows=matrix.n, device=device)
+    ends = np.cumsum(orders)
+    with reporter(progress, "mutual information") as report:
+        eigenvalues, kernel_sums, traces = device.subset_spectra(
+            matrix.rows,
+            np.concatenate([[0], ends]),
+            np.concatenate([subsets[number] for number in numbers]),
+            matrix.sigma,
+            matrix.alpha,
+            dtype,
+            SHARED_KERNEL_SHARE * device.available(),
+            report,
+        )
+    reach = matrix.reach() if dtype == "float32" else None
+    split = np.split(eigenvalues, ends[:-1])
+    roundings = [
+        _rounding(values, float(t), reach) for values, t in zip(split, traces, strict=True)
+    ]
+    np.clip(eigenvalues, 0.0, 1.0, out=eigenvalues)
+    known = zip(split, roundings, kernel_sums.ravel(), strict=True)
+    return [ExactSpectrum(values, one, None, float(total)) for values, one, total in known]
+
+
+def _rounding(
+    values: npt.NDArray[np.floating], trace: float, reach: float | None
+) -> Rounding | None:
+    """What is known of the rounding in a spectrum, not yet clipped, of the solver in float32."""
+    if reach is None:
+        return None
+    return Rounding(eigenvalue_error(len(values), reach, outside_of_range(values)), trace)

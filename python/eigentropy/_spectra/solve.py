@@ -1,0 +1,170 @@
+"""The spectrum of a diffusion matrix by the method that a plan asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from eigentropy import _core
+from eigentropy._kernels.diffusion import DiffusionMatrix
+from eigentropy._kernels.saturation import warn_if_saturated
+from eigentropy._spectra import half_precision
+from eigentropy._spectra.estimated import EstimatedSpectrum
+from eigentropy._spectra.exact import exact_spectrum
+from eigentropy._spectra.lanczos import Doubles, Products
+from eigentropy._spectra.low_rank import LowRankSpectrum, low_rank_spectrum
+from eigentropy._spectra.plan import SpectrumPlan
+from eigentropy._spectra.spectrum import Spectrum
+from eigentropy._spectra.stochastic import SMALLEST_N, estimate_spectrum
+from eigentropy._support.progress import Callback, reporter
+from eigentropy._support.warnings import warn
+
+
+class KernelProducts(Products, Protocol):
+    """A for products, as the core of a device makes it."""
+
+    @property
+    def kernel_sum(self) -> float:
+        """Sum of all entries of G."""
+
+    @property
+    def scaling(self) -> Doubles:
+        """S with A = diag(s) G diag(s)."""
+
+    def keep_in_half(self, progress: Callback | None = None) -> None:
+        """Keep G in half precision for products in float32; only a GPU does so."""
+
+
+def solve(matrix: DiffusionMatrix, times: Sequence[float], plan: SpectrumPlan) -> Spectrum:
+    """The spectrum of all rows, good enough for S(t) at each of `times`.
+
+    Warns
+    -----
+    SaturationWarning
+        sigma is so small or so large that the result says nothing about the rows.
+    UserWarning
+        Too few rows for an estimate: all eigenvalues were computed.
+    """
+    n, plan = matrix.n, plan.on(matrix.samples.device)
+    if plan.method == "lowrank":
+        if set(times) != {1.0}:
+            given = ", ".join(f"{t:g}" for t in times)
+            raise ValueError(f"method='lowrank' gives S at t = 1 only, got t={given}")
+        return _low_rank_from_rows(matrix, plan.tol)
+    if not matrix.is_solved and plan.estimates(n, matrix.samples.d, matrix.alpha):
+        found = _estimated_or_low_rank(matrix, times, plan)
+        if found is not None:
+            return found
+    elif plan.method == "stochastic":
+        warn(
+            f"{n} rows are too few for an estimate, which needs {SMALLEST_N}: all eigenvalues were "
+            "computed instead"
+        )
+    try:
+        spectrum = exact_spectrum(matrix, times, plan.rounding_tol)
+    except (_core.SolverError, MemoryError):
+        found = None
+        if plan.may_replace_solver(n):
+            found = _estimated_or_low_rank(matrix, times, plan.only_estimates())
+        if found is None:
+            raise
+        return found
+    warn_if_saturated(n, spectrum.kernel_sum, matrix.sigma)
+    return spectrum
+
+
+def estimated_spectrum(
+    matrix: DiffusionMatrix,
+    times: Sequence[float],
+    plan: SpectrumPlan,
+    seed: int,
+    chosen: Any = None,
+) -> EstimatedSpectrum:
+    """The estimate for all rows, or for the diffusion matrix of some of the rows by themselves."""
+    n = matrix.n if chosen is None else len(chosen)
+    A = matrix.products(plan.product_dtype, plan.explicit(n), None, chosen)
+    return _estimated(matrix, A, times, plan, seed, chosen)
+
+
+def _estimated_or_low_rank(
+    matrix: DiffusionMatrix, times: Sequence[float], plan: SpectrumPlan
+) -> Spectrum | None:
+    """An estimate, or a factor of low rank where that is quicker.
+
+    None if "auto" had better compute all eigenvalues, since the estimate is not good enough.
+    """
+    with reporter(matrix.progress, "kernel") as report:
+        A = matrix.products(plan.product_dtype, plan.explicit(matrix.n), report)
+    warn_if_saturated(matrix.n, A.kernel_sum, matrix.sigma)
+    if plan.tries_low_rank(times, A.trace):
+        most = plan.most_rank(matrix.n)
+        if _low_rank(matrix, A.scaling, plan.tol, most).converged:
+            del A
+            return _low_rank_from_rows(matrix, plan.tol, most)
+    with reporter(matrix.progress, "estimate") as report:
+        spectrum = _estimated(matrix, A, times, plan, matrix.seed, None, report)
+    has_met = all(spectrum.meets(t) for t in times)
+    if not has_met and plan.method == "auto" and plan.fits_exactly(matrix.n):
+        return None
+    return spectrum
+
+
+def _estimated(
+    matrix: DiffusionMatrix,
+    A: KernelProducts,
+    times: Sequence[float],
+    plan: SpectrumPlan,
+    seed: int,
+    chosen: Any,
+    progress: Callback | None = None,
+) -> EstimatedSpectrum:
+    """The estimate by products with A, which keeps G in half precision if that is good enough."""
+    dtype, tol, device = plan.product_dtype, plan.tol, matrix.samples.device
+    if plan.in_half(A.n) and half_precision.may_be_tried(A):
+        width = half_precision.noise(A)
+        if _keeps_in_half(A):
+            spectrum = estimate_spectrum(A, times, tol, seed, progress, dtype=dtype, device=device)
+            if half_precision.is_good_enough(spectrum, times, width, tol):
+                spectrum.kernel_sum = A.kernel_sum
+                return spectrum
+            A = matrix.products(dtype, False, None, chosen)
+    spectrum = estimate_spectrum(A, times, tol, seed, progress, dtype=dtype, device=device)
+    spectrum.kernel_sum = A.kernel_sum
+    return spectrum
+
+
+def _keeps_in_half(A: KernelProducts) -> bool:
+    """Whether there is room for half precision: others use the device, too. If not, A stays."""
+    try:
+        A.keep_in_half()
+    except MemoryError:
+        return False
+    return True
+
+
+def _low_rank_from_rows(
+    matrix: DiffusionMatrix, tol: float, max_rank: int | None = None
+) -> LowRankSpectrum:
+    """S(1) with a guaranteed bound, by degrees that are computed in float64."""
+    with reporter(matrix.progress, "kernel") as report:
+        A = matrix.products("float64", False, report)
+    if max_rank is None:  # otherwise the caller has looked at sigma
+        warn_if_saturated(matrix.n, A.kernel_sum, matrix.sigma)
+    return _low_rank(matrix, A.scaling, tol, max_rank)
+
+
+def _low_rank(
+    matrix: DiffusionMatrix, scaling: Any, tol: float, max_rank: int | None
+) -> LowRankSpectrum:
+    """A factor; one whose rank is limited is given up as soon as the limit seems too small."""
+    with reporter(matrix.progress, "factor of low rank") as report:
+        return low_rank_spectrum(
+            matrix.samples,
+            matrix.sigma,
+            scaling,
+            tol,
+            max_rank=max_rank,
+            give_up=max_rank is not None,
+            seed=matrix.seed,
+            progress=report,
+        )

@@ -1,0 +1,95 @@
+"""What is known of a spectrum: the one interface behind every entropy."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from eigentropy._support.options import positive
+
+
+class Spectrum(ABC):
+    """The eigenvalues of a diffusion matrix of order n, as far as a method knows them.
+
+    `ExactSpectrum` has all of them, `EstimatedSpectrum` averages over random vectors, and
+    `LowRankSpectrum` encloses the entropy between bounds. All answer the same questions.
+
+    Attributes
+    ----------
+    method : str
+        "exact", "stochastic" or "lowrank".
+    n : int
+        Order of the matrix.
+    dtype : {"float64", "float32"}
+        Precision of the computation.
+    eigenvalues : array of shape (n,) or None
+        All of them, descending, where they are known, as the caller's library has arrays.
+    rank : int or None
+        Of the factor behind a spectrum of low rank.
+    kernel_sum : float
+        Sum of all entries of G; NaN where it was not asked for.
+    """
+
+    method: ClassVar[str]
+    n: int
+    dtype: str
+    eigenvalues: Any = None
+    rank: int | None = None
+    kernel_sum: float = math.nan
+
+    @abstractmethod
+    def entropy(self, t: float = 1.0, base: float = 2.0) -> float:
+        """S(t) in the unit of `base`."""
+
+    def standard_error(self, t: float = 1.0, base: float = 2.0) -> float:
+        """Standard error of `entropy`; 0 where no random number is involved."""
+        return 0.0
+
+    def bound(self, t: float = 1.0, base: float = 2.0) -> float:
+        """Guaranteed bound of the error of `entropy`; NaN where there is no guarantee."""
+        return 0.0
+
+    def interval(self, t: float, base: float, level: float) -> tuple[float, float]:
+        """Where S(t) is: with this probability, or certainly where `bound` is a number."""
+        value, bound = self.entropy(t, base), self.bound(t, base)
+        return max(0.0, value - bound), value + bound
+
+    @abstractmethod
+    def density(self, x: Any, width: float = 0.02) -> npt.NDArray[np.float64]:
+        """Eigenvalues a unit of length at x, over n: Gaussians of this width around them.
+
+        Reflected at 0 and 1, so that the integral over [0, 1] is 1.
+        """
+
+    @abstractmethod
+    def warn_if_imprecise(self, t: float, base: float) -> None:
+        """A `PrecisionWarning` where S(t) is known less accurately than was asked for."""
+
+
+def checked_level(level: Any) -> float:
+    """The probability of an interval, between 0 and 1."""
+    number = positive(level, "level")
+    if number >= 1.0:
+        raise ValueError(f"level must be below 1, got {level!r}")
+    return number
+
+
+def smoothed_density(
+    nodes: npt.NDArray[Any], weights: npt.NDArray[Any], x: Any, width: float
+) -> npt.NDArray[np.float64]:
+    """Weighted Gaussians of standard deviation `width` around nodes in [0, 1], at x.
+
+    Reflected at 0 and 1, so that the integral over [0, 1] is 1.
+    """
+    width = positive(width, "width")
+    at = np.asarray(x, dtype=np.float64)[..., None]
+    shares = weights / weights.sum()
+    total = np.zeros(at.shape[:-1])
+    for centers in (nodes, -nodes, 2.0 - nodes):
+        total += np.exp(-0.5 * ((at - centers) / width) ** 2) @ shares
+    density: npt.NDArray[np.float64] = total / (math.sqrt(2.0 * math.pi) * width)
+    return density
