@@ -50,7 +50,7 @@ build_and_test() {
   PATH=${PATH//"$PWD/.venv/bin:"/} "$work/tools/bin/pip" wheel --quiet --disable-pip-version-check --no-deps \
     --config-settings=build-dir="$work/cmake" \
     --config-settings=cmake.define.CMAKE_CUDA_ARCHITECTURES="$architectures" \
-    --config-settings=cmake.define.EIGENTROPY_WERROR=ON --wheel-dir "$work/raw" ./cuda
+    --config-settings=cmake.define.EIGENTROPY_WERROR=ON --wheel-dir "$work/raw" ./packaging/cuda13
   # NVIDIA's libraries are those of its wheels, which are found by their place beside the module.
   auditwheel repair --exclude 'libcu*' --exclude 'libnv*' --wheel-dir "$work/repaired" "$work"/raw/*.whl
   wheel=$(echo "$work"/repaired/*.whl)

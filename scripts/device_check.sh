@@ -71,7 +71,7 @@ packages() {
     # NVIDIA's libraries are not beside the plug-in here, but where the build has found them.
     CMAKE_ARGS="-DCMAKE_CUDA_ARCHITECTURES=${CUDA_ARCHITECTURES:-native} -DCMAKE_INSTALL_RPATH_USE_LINK_PATH=ON" \
       "$python" -m pip install --quiet --no-deps --no-build-isolation --no-index --upgrade \
-      --target "$site" ./cuda || return
+      --target "$site" ./packaging/cuda13 || return
   fi
   "$python" -m eigentropy info
 }

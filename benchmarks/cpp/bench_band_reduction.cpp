@@ -1,9 +1,9 @@
 // Dense to band: the whole stage, the factorisation of a panel, and the two products on one tile.
 #include <algorithm>
 
-#include "core/band_reduction.hpp"
-#include "core/diffusion.hpp"
-#include "cpu/panel_qr.hpp"
+#include "cpu/eigen/band_reduction.hpp"
+#include "cpu/eigen/panel_qr.hpp"
+#include "cpu/operator/diffusion.hpp"
 #include "cpu/simd/product_kernels.hpp"
 #include "yardsticks.hpp"
 

@@ -1,6 +1,6 @@
 // Dense to eigenvalues: (4/3) n^3 flops whichever way, so that the shares compare the ways.
-#include "core/diffusion.hpp"
-#include "core/eigenvalues.hpp"
+#include "cpu/eigen/eigenvalues.hpp"
+#include "cpu/operator/diffusion.hpp"
 #include "yardsticks.hpp"
 
 namespace eigentropy::bench {

@@ -1,5 +1,5 @@
 // The parts of a gradient of the entropy, as a training loop asks for it: batch after batch.
-#include "core/entropy_gradient.hpp"
+#include "cpu/gradient/entropy_gradient.hpp"
 #include "yardsticks.hpp"
 
 namespace eigentropy::bench {

@@ -1,8 +1,8 @@
 // From rows to the operator, for a whole matrix.
-#include "core/kernel.hpp"
+#include "cpu/kernel/gaussian_kernel.hpp"
 
-#include "core/diffusion.hpp"
-#include "core/tiles.hpp"
+#include "base/tiles.hpp"
+#include "cpu/operator/diffusion.hpp"
 #include "yardsticks.hpp"
 
 namespace eigentropy::bench {

@@ -1,7 +1,7 @@
 // Products with the operator: from its matrix, and without one.
-#include "core/kernel_operator.hpp"
+#include "cpu/operator/kernel_operator.hpp"
 
-#include "core/diffusion.hpp"
+#include "cpu/operator/diffusion.hpp"
 #include "yardsticks.hpp"
 
 namespace eigentropy::bench {

@@ -1,4 +1,4 @@
-#include "core/diffusion.hpp"
+#include "cpu/operator/diffusion.hpp"
 #include "yardsticks.hpp"
 
 namespace eigentropy::bench {

@@ -1,5 +1,5 @@
 // Many small problems at once: what the null of a mutual information asks for.
-#include "core/diffusion.hpp"
+#include "cpu/operator/diffusion.hpp"
 #include "yardsticks.hpp"
 
 namespace eigentropy::bench {

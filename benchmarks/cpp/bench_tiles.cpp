@@ -2,7 +2,7 @@
 // instruction set that this machine has, and the product that fills the tile.
 #include <string>
 
-#include "core/tiles.hpp"
+#include "base/tiles.hpp"
 #include "cpu/simd/tile_kernels.hpp"
 #include "yardsticks.hpp"
 

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "core/eigenvalues.hpp"
-#include "core/tridiagonal.hpp"
+#include "cpu/eigen/eigenvalues.hpp"
+#include "cpu/eigen/tridiagonal.hpp"
 #include "cpu/simd/sturm_kernels.hpp"
 #include "yardsticks.hpp"
 

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "core/threads.hpp"
+#include "base/threads.hpp"
 #include "cpu/blas.hpp"
 #include "cpu/simd/instruction_set.hpp"
 

@@ -9,9 +9,9 @@
 #include <random>
 #include <vector>
 
-#include "core/buffer.hpp"
-#include "core/distances.hpp"
-#include "core/threads.hpp"
+#include "base/buffer.hpp"
+#include "base/threads.hpp"
+#include "cpu/rows/distances.hpp"
 
 namespace eigentropy::bench {
 

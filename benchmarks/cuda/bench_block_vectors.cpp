@@ -1,7 +1,7 @@
 // Blocks of vectors: inner products and combinations with a basis of k vectors.
 #include <cmath>
 
-#include "cuda/block_vectors.hpp"
+#include "cuda/operator/block_vectors.hpp"
 #include "yardsticks.hpp"
 
 namespace eigentropy::cuda::bench {

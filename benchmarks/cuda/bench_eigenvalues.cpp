@@ -16,7 +16,7 @@
 
 #include <string>
 
-#include "cuda/eigenvalues.hpp"
+#include "cuda/eigen/eigenvalues.hpp"
 #include "cuda/handles.hpp"
 #include "yardsticks.hpp"
 

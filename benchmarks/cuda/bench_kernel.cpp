@@ -1,8 +1,8 @@
 // The Gaussian kernel of all rows, written to memory.
 #include <cmath>
 
-#include "cuda/gaussian_sweep.hpp"
-#include "cuda/kernel.hpp"
+#include "cuda/kernel/gaussian_kernel.hpp"
+#include "cuda/kernel/gaussian_sweep.hpp"
 #include "yardsticks.hpp"
 
 namespace eigentropy::cuda::bench {

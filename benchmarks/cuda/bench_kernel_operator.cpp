@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cuda/kernel_operator.hpp"
+#include "cuda/operator/kernel_operator.hpp"
 #include "yardsticks.hpp"
 
 namespace eigentropy::cuda::bench {

@@ -7,8 +7,8 @@
 
 #include <random>
 
-#include "core/buffer.hpp"
-#include "cuda/rows.hpp"
+#include "base/buffer.hpp"
+#include "cuda/rows/centered_rows.hpp"
 #include "cuda/runtime.hpp"
 
 namespace eigentropy::cuda::bench {

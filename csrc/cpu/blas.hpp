@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "core/views.hpp"
+#include "base/views.hpp"
 
 extern "C" {
 void scipy_openblas_set_num_threads(int);

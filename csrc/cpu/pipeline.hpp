@@ -6,9 +6,9 @@
 #include <new>
 #include <thread>
 
-#include "core/buffer.hpp"
-#include "core/control.hpp"
-#include "core/errors.hpp"
+#include "base/buffer.hpp"
+#include "base/control.hpp"
+#include "base/errors.hpp"
 
 namespace eigentropy {
 

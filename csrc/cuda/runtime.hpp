@@ -11,9 +11,9 @@
 #include <string>
 #include <utility>
 
-#include "core/buffer.hpp"
-#include "core/control.hpp"
-#include "core/views.hpp"
+#include "base/buffer.hpp"
+#include "base/control.hpp"
+#include "base/views.hpp"
 
 namespace eigentropy::cuda {
 

@@ -9,7 +9,7 @@
 #include <limits>
 #include <vector>
 
-#include "core/views.hpp"
+#include "base/views.hpp"
 
 namespace eigentropy::testing {
 

@@ -11,11 +11,11 @@
 #include <string>
 #include <vector>
 
-#include "core/buffer.hpp"
-#include "core/distances.hpp"
-#include "core/kernel.hpp"
-#include "core/tiles.hpp"
-#include "core/views.hpp"
+#include "base/buffer.hpp"
+#include "base/tiles.hpp"
+#include "base/views.hpp"
+#include "cpu/kernel/gaussian_kernel.hpp"
+#include "cpu/rows/distances.hpp"
 
 namespace eigentropy::testing {
 

@@ -1,7 +1,7 @@
 // The steps of chasing a bulge down a band.
 #pragma once
 
-#include "core/views.hpp"
+#include "base/views.hpp"
 #include "cpu/simd/instruction_set.hpp"
 
 namespace eigentropy::simd {

@@ -2,7 +2,7 @@
 // leaves the first-level cache.
 #pragma once
 
-#include "core/views.hpp"
+#include "base/views.hpp"
 #include "cpu/simd/instruction_set.hpp"
 
 namespace eigentropy::simd {

@@ -1,7 +1,7 @@
 // Rows of the matrices that a gradient of the entropy is made of.
 #pragma once
 
-#include "core/views.hpp"
+#include "base/views.hpp"
 #include "cpu/simd/instruction_set.hpp"
 
 namespace eigentropy::simd {

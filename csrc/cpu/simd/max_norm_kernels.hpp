@@ -1,7 +1,7 @@
 // Distances in the maximum norm between the rows of two panels.
 #pragma once
 
-#include "core/views.hpp"
+#include "base/views.hpp"
 #include "cpu/simd/instruction_set.hpp"
 
 namespace eigentropy::simd {

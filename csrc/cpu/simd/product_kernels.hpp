@@ -2,7 +2,7 @@
 // every call as a general gemm would. And its step over a panel.
 #pragma once
 
-#include "core/views.hpp"
+#include "base/views.hpp"
 #include "cpu/simd/instruction_set.hpp"
 
 namespace eigentropy::simd {

@@ -1,7 +1,7 @@
 // Sturm counts of a symmetric tridiagonal matrix at many shifts at once.
 #pragma once
 
-#include "core/views.hpp"
+#include "base/views.hpp"
 #include "cpu/simd/instruction_set.hpp"
 
 namespace eigentropy::simd {

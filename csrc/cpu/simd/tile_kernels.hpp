@@ -1,7 +1,7 @@
 // The element-wise passes over a tile.
 #pragma once
 
-#include "core/views.hpp"
+#include "base/views.hpp"
 #include "cpu/simd/instruction_set.hpp"
 
 namespace eigentropy::simd {

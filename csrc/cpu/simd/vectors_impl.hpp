@@ -1,7 +1,7 @@
 // Vectors and the shape of register blocks; the rules of tile_kernels_impl.hpp hold here.
 #pragma once
 
-#include "core/views.hpp"
+#include "base/views.hpp"
 
 namespace eigentropy::simd {
 namespace EIGENTROPY_INSTRUCTION_SET {

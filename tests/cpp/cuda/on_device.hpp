@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "cuda/rows.hpp"
+#include "cuda/rows/centered_rows.hpp"
 #include "cuda/runtime.hpp"
 #include "matrices.hpp"
 

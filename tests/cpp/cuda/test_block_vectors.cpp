@@ -1,4 +1,4 @@
-#include "cuda/block_vectors.hpp"
+#include "cuda/operator/block_vectors.hpp"
 
 #include <gtest/gtest.h>
 

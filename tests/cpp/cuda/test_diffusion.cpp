@@ -1,4 +1,4 @@
-#include "cuda/diffusion.hpp"
+#include "cuda/operator/diffusion.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "checkers.hpp"
-#include "core/diffusion.hpp"
+#include "cpu/operator/diffusion.hpp"
 #include "on_device.hpp"
 
 namespace eigentropy::cuda {

@@ -1,4 +1,4 @@
-#include "cuda/eigenvalues.hpp"
+#include "cuda/eigen/eigenvalues.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "cuda/kernel_operator.hpp"
+#include "cuda/operator/kernel_operator.hpp"
 
 #include <gtest/gtest.h>
 

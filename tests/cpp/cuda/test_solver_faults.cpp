@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "checkers.hpp"
-#include "cuda/diffusion.hpp"
-#include "cuda/eigenvalues.hpp"
-#include "cuda/subsets.hpp"
+#include "cuda/eigen/eigenvalues.hpp"
+#include "cuda/operator/diffusion.hpp"
+#include "cuda/operator/subsets.hpp"
 #include "on_device.hpp"
 
 namespace eigentropy::cuda {

@@ -1,4 +1,4 @@
-#include "cuda/subsets.hpp"
+#include "cuda/operator/subsets.hpp"
 
 #include <gtest/gtest.h>
 

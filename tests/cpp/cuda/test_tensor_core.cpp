@@ -1,5 +1,5 @@
 // What a warp does on the emulated device's tensor cores is a product of matrices.
-#include "cuda/tensor_core.hpp"
+#include "cuda/kernel/tensor_core.hpp"
 
 #include <gtest/gtest.h>
 

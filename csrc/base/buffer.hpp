@@ -1,0 +1,72 @@
+// Owned, aligned, uninitialised memory.
+#pragma once
+
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <new>
+#include <utility>
+
+#include "base/scratch.hpp"
+#include "base/views.hpp"
+
+namespace eigentropy {
+
+// `size` elements of a plain number type. Not initialised: an n x n matrix is written once by the
+// threads that own its tiles, and zeroing it first would cost another pass over memory. From the
+// system or, inside a Scratch::Scope, from that.
+template <class T>
+class Buffer {
+ public:
+  Buffer() = default;
+  explicit Buffer(index_t size) : size_(size) { allocate(); }
+  Buffer(Buffer&& other) noexcept
+      : size_(std::exchange(other.size_, 0)),
+        data_(std::exchange(other.data_, nullptr)),
+        from_scratch_(std::exchange(other.from_scratch_, false)) {}
+  Buffer& operator=(Buffer&& other) noexcept {
+    std::swap(size_, other.size_);
+    std::swap(data_, other.data_);
+    std::swap(from_scratch_, other.from_scratch_);
+    return *this;
+  }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  ~Buffer() {
+    if (!from_scratch_) std::free(data_);
+  }
+
+  T* data() const { return data_; }
+  index_t size() const { return size_; }
+  T& operator[](index_t i) const { return data_[i]; }
+  T* begin() const { return data_; }
+  T* end() const { return data_ + size_; }
+
+  // Gives the memory up; the caller frees it with std::free. Not inside a Scratch::Scope.
+  T* release() {
+    size_ = 0;
+    return std::exchange(data_, nullptr);
+  }
+
+ private:
+  void allocate() {
+    if (size_ <= 0) return;
+    constexpr std::size_t huge_page = std::size_t{1} << 21;
+    std::size_t bytes = static_cast<std::size_t>(size_) * sizeof(T);
+    const std::size_t alignment = bytes >= 4 * huge_page ? huge_page : 64;
+    bytes = (bytes + alignment - 1) / alignment * alignment;
+    void* memory = Scratch::take(bytes);
+    from_scratch_ = memory != nullptr;
+    if (!from_scratch_) memory = std::aligned_alloc(alignment, bytes);
+    if (memory == nullptr) throw std::bad_alloc();
+    // A 256 x 256 tile of a large matrix touches 256 small pages, more than the TLB holds.
+    if (alignment == huge_page && !from_scratch_) madvise(memory, bytes, MADV_HUGEPAGE);
+    data_ = static_cast<T*>(memory);
+  }
+
+  index_t size_ = 0;
+  T* data_ = nullptr;
+  bool from_scratch_ = false;
+};
+
+}  // namespace eigentropy

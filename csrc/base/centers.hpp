@@ -1,0 +1,31 @@
+// The centre and the scale of rows: see CenteredRows.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/views.hpp"
+
+namespace eigentropy {
+
+// A point near the column's mean that is a multiple of 2^k, 2^k between 1/16 and 1/32 of the
+// range.
+inline double coarse_center(double low, double high, double sum, index_t n) {
+  const double width = high - low;
+  if (width == 0.0) return low;
+  if (!std::isfinite(width)) return 0.0;  // a column of +-1e308: its values are offsets already
+  const double step = std::ldexp(1.0, std::ilogb(width) - 4);
+  if (step == 0.0) return low;  // denormal numbers
+  const double mean = sum / static_cast<double>(n);
+  // The sum of numbers near the largest one overflows.
+  const double center = std::isfinite(mean) ? mean : low + 0.5 * width;
+  const double steps = center / step;
+  return std::isfinite(steps) ? std::nearbyint(steps) * step : center;
+}
+
+// A power of two, so that dividing by it is exact. Not below 2^-1022, whose inverse is a number.
+inline double row_scale(double largest_offset) {
+  return largest_offset > 0.0 ? std::ldexp(1.0, std::max(-1022, std::ilogb(largest_offset))) : 1.0;
+}
+
+}  // namespace eigentropy

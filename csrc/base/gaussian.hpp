@@ -1,0 +1,71 @@
+// What all ways to the Gaussian kernel have in common: its matrix, products without a matrix, on
+// the host and on a device.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <string>
+
+#include "base/buffer.hpp"
+#include "cpu/rows/distances.hpp"
+
+namespace eigentropy {
+
+// G = exp(exponent_scale * r2) on centred rows that were divided by row_scale.
+template <class T>
+T exponent_scale(double sigma, double row_scale) {
+  const double relative = sigma / row_scale;
+  const double scale = -0.5 / (relative * relative);
+  // A tiny sigma would give -inf, and -inf * 0 is not 0.
+  const double limit = static_cast<double>(std::numeric_limits<T>::max()) / 16.0;
+  return static_cast<T>(std::max(scale, -limit));
+}
+template <class T>
+T exponent_scale(const CenteredRows<T>& X, double sigma) {
+  return exponent_scale<T>(sigma, X.scale);
+}
+
+// Error of |x|^2 + |y|^2 - 2 x.y for rows with |x|^2 <= max_norm.
+template <class T>
+double cancellation_error(const CenteredRows<T>& X, T max_norm) {
+  const double eps = static_cast<double>(std::numeric_limits<T>::epsilon());
+  return error_factor(X) * eps * static_cast<double>(max_norm);
+}
+
+// Exponents may be wrong by this much: about the relative error of G.
+template <class T>
+constexpr double exponent_tolerance = sizeof(T) == sizeof(double) ? 1e-12 : 1e-5;
+
+// Where the error of |x|^2 + |y|^2 - 2 x.y would change the exponent by more than its tolerance, as
+// between near points of a cloud that is very wide for sigma, the distances that matter (G above
+// 1e-20, or what the error may have made of them) are computed from differences. `scale` is that of
+// the exponent. What is allowed changes no entry of float32: those of duplicates stay 1.
+template <class T>
+Refinement refinement_of_kernel(double error, double scale) {
+  if (error * -scale <= exponent_tolerance<T>) return {};
+  return {46.0 / -scale + 2.0 * error, 1e-8 / -scale};
+}
+
+// w_i = (q_i / q_ref)^-alpha with q_ref the smallest q. A does not depend on q_ref; this one keeps
+// w <= 1 and float32 away from overflow for large n and alpha.
+template <class T>
+Buffer<T> density_weights(const Buffer<double>& q, double q_ref, double alpha) {
+  Buffer<T> w(q.size());
+  std::transform(q.begin(), q.end(), w.begin(),
+                 [&](double value) { return static_cast<T>(std::pow(value / q_ref, -alpha)); });
+  return w;
+}
+
+// `sum` is finite if all entries of the operator are.
+template <class T>
+void require_finite_operator(double sum, index_t n, double alpha) {
+  if (std::isfinite(sum)) return;
+  throw std::invalid_argument("the operator of " + std::to_string(n) +
+                              " rows has entries that are not finite: (q_i q_j)^alpha is beyond " +
+                              (sizeof(T) == sizeof(float) ? "float32" : "float64") +
+                              " for alpha = " + std::to_string(alpha));
+}
+
+}  // namespace eigentropy

@@ -1,0 +1,284 @@
+#include "base/threads.hpp"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <cstdlib>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "cpu/blas.hpp"
+
+namespace eigentropy {
+namespace {
+
+int threads_of_environment() {
+  for (const char* name : {"EIGENTROPY_NUM_THREADS", "OMP_NUM_THREADS"}) {
+    const char* text = std::getenv(name);
+    const int count = text != nullptr ? std::atoi(text) : 0;
+    if (count > 0) return count;
+  }
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return CPU_COUNT(&allowed);
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+std::atomic<int>& configured_threads() {
+  static std::atomic<int> count{threads_of_environment()};
+  return count;
+}
+
+// Numbers of live scopes. A child of fork() has none of the threads that hold them, so it starts
+// again from zero with a fresh lock.
+struct BlasScopes {
+  std::mutex lock;
+  int single = 0, several = 0;
+
+  void apply() const {
+    blas::set_threads(several > 0 && single == 0 ? configured_threads().load() : 1);
+  }
+
+  static BlasScopes& instance() {
+    static BlasScopes scopes;
+    static const int registered =
+        pthread_atfork([] { instance().lock.lock(); }, [] { instance().lock.unlock(); },
+                       [] {
+                         instance().single = instance().several = 0;
+                         instance().lock.unlock();
+                       });
+    static_cast<void>(registered);
+    return scopes;
+  }
+};
+
+// Counts a scope that begins or ends. A count is 0 already in a child that was forked inside one.
+void change(int BlasScopes::* count, int by) {
+  BlasScopes& scopes = BlasScopes::instance();
+  const std::lock_guard<std::mutex> guard(scopes.lock);
+  scopes.*count = std::max(0, scopes.*count + by);
+  scopes.apply();
+}
+
+}  // namespace
+
+int thread_count() { return configured_threads().load(); }
+
+void set_thread_count(int count) {
+  configured_threads().store(std::max(1, count));
+  change(&BlasScopes::single, 0);
+}
+
+SingleThreadedBlas::SingleThreadedBlas() { change(&BlasScopes::single, 1); }
+SingleThreadedBlas::~SingleThreadedBlas() { change(&BlasScopes::single, -1); }
+
+ThreadedBlas::ThreadedBlas() { change(&BlasScopes::several, 1); }
+ThreadedBlas::~ThreadedBlas() { change(&BlasScopes::several, -1); }
+
+namespace {
+
+// One loop: indices handed out in order, and the first failure.
+class Loop {
+ public:
+  void restart(index_t count, const Task* task) {
+    count_ = count;
+    task_ = task;
+    next_.store(0, std::memory_order_relaxed);
+    stop_.store(false, std::memory_order_relaxed);
+    failure_ = nullptr;
+  }
+
+  void work(int worker) {
+    while (!stop_.load(std::memory_order_relaxed)) {
+      const index_t index = next_.fetch_add(1, std::memory_order_relaxed);
+      if (index >= count_) return;
+      try {
+        (*task_)(index, worker);
+      } catch (...) {
+        const std::lock_guard<std::mutex> guard(lock_);
+        if (!failure_) failure_ = std::current_exception();
+        stop_.store(true, std::memory_order_relaxed);
+      }
+    }
+  }
+
+  void rethrow() const {
+    if (failure_) std::rethrow_exception(failure_);
+  }
+
+ private:
+  index_t count_ = 0;
+  const Task* task_ = nullptr;
+  std::atomic<index_t> next_{0};
+  std::atomic<bool> stop_{false};
+  std::mutex lock_;
+  std::exception_ptr failure_;
+};
+
+// A number that threads wait for.
+class Counter {
+ public:
+  int value() const { return value_.load(std::memory_order_acquire); }
+  void set(int value) { value_.store(value, std::memory_order_release); }
+
+  int add(int change) {
+    const int now = value_.fetch_add(change, std::memory_order_acq_rel) + change;
+    {
+      const std::lock_guard<std::mutex> nobody_is_about_to_sleep(lock_);
+    }
+    changed_.notify_all();
+    return now;
+  }
+
+  // Returns once the value is no longer `old`.
+  void wait_while(int old) {
+    constexpr int patience = 1000;  // some microseconds: less than to sleep and be woken
+    for (int turn = 0; turn < patience; ++turn) {
+      if (value() != old) return;
+#ifdef EIGENTROPY_X86
+      __builtin_ia32_pause();
+#endif
+    }
+    std::unique_lock<std::mutex> guard(lock_);
+    changed_.wait(guard, [&] { return value() != old; });
+  }
+
+ private:
+  std::atomic<int> value_{0};
+  std::mutex lock_;
+  std::condition_variable changed_;
+};
+
+}  // namespace
+
+struct Crew {
+  // What a helper does until the crew is dismissed.
+  void serve(int worker) {
+    for (int seen = 0;;) {
+      loops.wait_while(seen);
+      if (ending.load(std::memory_order_relaxed)) return;
+      seen = loops.value();
+      inside.add(1);
+      if (open.load() && worker < workers.load()) loop.work(worker);
+      inside.add(-1);
+    }
+  }
+
+  void run(index_t count, const Task& task, int threads) {
+    running = true;
+    loop.restart(count, &task);
+    workers.store(threads);
+    open.store(true);
+    loops.add(1);
+    loop.work(0);
+    // A helper that has not come yet, since others have its core, is not waited for.
+    open.store(false);
+    for (int left; (left = inside.value()) != 0;) inside.wait_while(left);
+    running = false;
+    loop.rethrow();
+  }
+
+  void dismiss() {
+    ending.store(true, std::memory_order_relaxed);
+    loops.add(1);
+  }
+
+  Loop loop;
+  Counter loops;                  // that were begun
+  std::atomic<bool> open{false};  // whether a helper may still join the last one
+  std::atomic<int> workers{0};    // that the last one has room for
+  Counter inside;                 // helpers that may be in it
+  std::atomic<bool> ending{false};
+  bool running = false;  // of interest to the thread that begins the loops only
+  std::vector<std::thread> helpers;
+};
+
+namespace {
+
+std::atomic<OpenMpParallel> lent{nullptr};
+thread_local Crew* borrowed = nullptr;
+
+struct Borrowing {
+  static void take_part(void* data) {
+    auto& mine = *static_cast<Borrowing*>(data);
+    if (std::this_thread::get_id() != mine.caller) {
+      mine.crew.serve(1 + mine.helpers.fetch_add(1, std::memory_order_relaxed));
+      return;
+    }
+    borrowed = &mine.crew;
+    try {
+      mine.work();
+    } catch (...) {  // which must not pass through OpenMP
+      mine.failure = std::current_exception();
+    }
+    borrowed = nullptr;
+    mine.crew.dismiss();
+  }
+
+  const std::function<void()>& work;
+  std::thread::id caller = std::this_thread::get_id();
+  Crew crew{};
+  std::atomic<int> helpers{0};
+  std::exception_ptr failure{};
+};
+
+void run_alone(void (*function)(void*), void* data, unsigned, unsigned) { function(data); }
+
+}  // namespace
+
+void lend_threads(OpenMpParallel parallel) {
+  static const int registered = pthread_atfork(nullptr, nullptr, [] { lent.store(nullptr); });
+  static_cast<void>(registered);
+  lent.store(parallel);
+}
+
+bool threads_are_lent() { return lent.load() != nullptr; }
+
+void borrow_threads(int threads, const std::function<void()>& work) {
+  OpenMpParallel parallel = lent.load();
+  if (parallel == nullptr || borrowed != nullptr) return work();
+  if (threads <= 1) parallel = run_alone;
+  Borrowing borrowing{work};
+  parallel(&Borrowing::take_part, &borrowing, static_cast<unsigned>(threads), 0);
+  if (borrowing.failure) std::rethrow_exception(borrowing.failure);
+}
+
+ThreadTeam::ThreadTeam(int threads) : threads_(threads) {
+  if (threads <= 1) return;
+  crew_ = borrowed;
+  if (crew_ != nullptr) return;
+  own_ = std::make_unique<Crew>();
+  for (int worker = 1; worker < threads; ++worker) {
+    try {
+      own_->helpers.emplace_back([crew = own_.get(), worker] { crew->serve(worker); });
+    } catch (const std::system_error&) {
+      break;  // the process may start no more threads: the ones there are do the work
+    }
+  }
+  if (!own_->helpers.empty()) crew_ = own_.get();
+}
+
+ThreadTeam::~ThreadTeam() {
+  if (own_ == nullptr) return;
+  own_->dismiss();
+  for (std::thread& helper : own_->helpers) helper.join();
+}
+
+void ThreadTeam::for_each(index_t count, Task task) {
+  // Inside a loop of the same crew its threads have something else to do.
+  if (crew_ == nullptr || count <= 1 || crew_->running) {
+    for (index_t index = 0; index < count; ++index) task(index, 0);
+  } else {
+    crew_->run(count, task, threads_);
+  }
+}
+
+void parallel_for(index_t count, int threads, Task task) {
+  ThreadTeam(static_cast<int>(std::min<index_t>(threads, count))).for_each(count, task);
+}
+
+}  // namespace eigentropy

@@ -1,0 +1,155 @@
+// Runs a computation so that Ctrl-C works and progress is reported while it lasts.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "base/control.hpp"
+#include "base/threads.hpp"
+
+namespace eigentropy::bindings {
+
+namespace py = pybind11;
+
+// Computations that were left behind by Ctrl-C inside a routine that cannot be stopped.
+void add_abandoned(int change);
+// Returns when there are none, or throws KeyboardInterrupt.
+void wait_for_abandoned();
+
+// How often signals are looked at; also how often the progress callback is called.
+constexpr std::chrono::milliseconds poll_interval{50};
+
+template <class Result>
+class Job {
+ public:
+  template <class Compute>
+  void run(Compute& compute) {
+    std::optional<Result> result;
+    std::exception_ptr error;
+    try {
+      result.emplace(compute(control));
+    } catch (...) {
+      error = std::current_exception();
+    }
+    const std::lock_guard<std::mutex> guard(lock_);
+    result_ = std::move(result);
+    error_ = error;
+    finished_ = true;
+    if (abandoned_) add_abandoned(-1);
+    changed_.notify_all();
+  }
+
+  bool wait(std::chrono::milliseconds timeout) {
+    std::unique_lock<std::mutex> guard(lock_);
+    return changed_.wait_for(guard, timeout, [&] { return finished_; });
+  }
+
+  // After a request to stop. False: it sits in a routine that cannot be stopped, and goes on alone.
+  bool wait_until_stopped() {
+    std::unique_lock<std::mutex> guard(lock_);
+    while (!changed_.wait_for(guard, std::chrono::milliseconds(20), [&] { return finished_; })) {
+      if (!control.detachable()) continue;
+      abandoned_ = true;
+      add_abandoned(+1);
+      return false;
+    }
+    return true;
+  }
+
+  Result take() {
+    if (error_) std::rethrow_exception(error_);
+    return std::move(*result_);
+  }
+
+  Control control;
+
+ private:
+  std::mutex lock_;
+  std::condition_variable changed_;
+  std::optional<Result> result_;
+  std::exception_ptr error_;
+  bool finished_ = false;
+  bool abandoned_ = false;
+};
+
+// Up to so many operations nobody waits for long enough to want to stop it: 2000 eigenvalues.
+constexpr double brief = 2e10;
+
+// So few operations are done before a second thread has come.
+constexpr double tiny = 1e6;
+
+// Operations for the spectrum of n rows of d columns, or for all entries of a function of it.
+inline double spectrum_flops(index_t n, index_t d = 0) {
+  const auto rows = static_cast<double>(n);
+  return 2.0 * rows * rows * (rows + static_cast<double>(d));
+}
+
+// On the caller's thread, and with what threads are lent to it.
+template <class Compute>
+auto run_borrowing(Compute& compute, double flops) {
+  const py::gil_scoped_release release;
+  Control control;
+  std::optional<decltype(compute(control))> result;
+  borrow_threads(flops < tiny ? 1 : thread_count(), [&] { result.emplace(compute(control)); });
+  return std::move(*result);
+}
+
+// compute(Control&) -> Result runs without the GIL on a thread of its own, or on the caller's if it
+// is brief and threads are lent. It may read the caller's arrays outside Control::Detachable scopes
+// only. Called with the GIL held.
+template <class Compute>
+auto run_interruptible(Compute compute, const py::object& progress,
+                       double flops = std::numeric_limits<double>::infinity()) {
+  using Result = decltype(compute(std::declval<Control&>()));
+  if (flops <= brief && threads_are_lent()) {
+    Result result = run_borrowing(compute, flops);
+    if (!progress.is_none()) progress(1.0);
+    return result;
+  }
+  auto job = std::make_shared<Job<Result>>();
+  std::thread worker([job, compute = std::move(compute)]() mutable { job->run(compute); });
+
+  const auto finished = [&] {
+    const py::gil_scoped_release release;
+    return job->wait(poll_interval);
+  };
+  try {
+    double reported = -1.0;
+    while (!finished()) {
+      if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+      const double done = job->control.progress();
+      if (!progress.is_none() && done > reported) {
+        progress(done);
+        reported = done;
+      }
+    }
+  } catch (...) {  // KeyboardInterrupt, or an exception of the callback
+    job->control.cancel();
+    bool stopped;
+    {
+      const py::gil_scoped_release release;
+      stopped = job->wait_until_stopped();
+      if (stopped) worker.join();
+    }
+    if (!stopped) worker.detach();
+    throw;
+  }
+  {
+    const py::gil_scoped_release release;
+    worker.join();
+  }
+  Result result = job->take();
+  if (!progress.is_none()) progress(1.0);
+  return result;
+}
+
+}  // namespace eigentropy::bindings

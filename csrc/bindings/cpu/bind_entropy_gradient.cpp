@@ -1,0 +1,124 @@
+#include <variant>
+
+#include "bindings/common/arrays.hpp"
+#include "bindings/common/run.hpp"
+#include "bindings/cpu/bindings.hpp"
+#include "cpu/gradient/entropy_gradient.hpp"
+
+namespace eigentropy::bindings {
+namespace {
+
+using Doubles = py::array_t<double, py::array::c_style>;
+
+template <class T>
+py::array_t<T> copy_of(const T* data, std::vector<py::ssize_t> shape) {
+  py::array_t<T> copied(std::move(shape));
+  std::copy_n(data, copied.size(), copied.mutable_data());
+  return copied;
+}
+
+// One batch after the other, in memory that stays.
+class Gradients {
+ public:
+  explicit Gradients(const std::string& dtype) {
+    with_dtype(dtype, [&](auto type) { batch_.emplace<EntropyGradient<decltype(type)>>(); });
+  }
+
+  // sum_ij G_ij; the rows are needed until the gradient is there
+  double build(py::array Z, double sigma, double alpha, int threads) {
+    Z_ = py::none();
+    const double sum = std::visit(
+        [&](auto& batch) {
+          using T = std::decay_t<decltype(*batch.A().data)>;
+          return with_input(Z, [&](auto view) {
+            const auto compute = [&batch, view, sigma, alpha, threads](Control& control) {
+              const auto X = center_rows<decltype(view(0, 0)), T>(view, threads, control);
+              batch.build(X, sigma, alpha, threads, control);
+              return batch.kernel_sum();
+            };
+            return run_interruptible(compute, py::none(), spectrum_flops(view.rows, view.cols));
+          });
+        },
+        batch_);
+    Z_ = std::move(Z);
+    return sum;
+  }
+
+  // Gives the caller's array back, but not the memory.
+  void forget_rows() { Z_ = py::none(); }
+
+  // (A (n, n), q (n,), d (n,)), copied
+  py::tuple matrices() {
+    require_built();
+    return std::visit(
+        [&](auto& batch) -> py::tuple {
+          const index_t n = batch.n();
+          return py::make_tuple(copy_of(batch.A().data, {n, n}),
+                                copy_of<double>(batch.densities().data(), {n}),
+                                copy_of<double>(batch.degrees().data(), {n}));
+        },
+        batch_);
+  }
+
+  // where the eigenvalues are, but for the known one: (lower, upper)
+  std::pair<double, double> bulk_interval(int steps, int threads) {
+    require_built();
+    return std::visit(
+        [&](auto& batch) {
+          const auto compute = [&batch, steps, threads](Control&) {
+            const Interval found = batch.bulk_interval(steps, threads);
+            return std::pair(found.lower, found.upper);
+          };
+          return run_interruptible(compute, py::none(), spectrum_flops(batch.n()));
+        },
+        batch_);
+  }
+
+  // (S(1) in nats, dS/dZ (n, d)) with c0 + c1 x + sum_k w_k / (x + s_k) for log x, x >= lowest
+  py::tuple solve(double constant, double linear, const Doubles& shifts, const Doubles& weights,
+                  double lowest, int threads) {
+    require_built();
+    if (shifts.size() != weights.size() || shifts.size() == 0) {
+      throw std::invalid_argument("there must be as many weights as shifts");
+    }
+    const RationalFunction log{constant, linear, shifts.data(), weights.data(), shifts.size()};
+    return std::visit(
+        [&](auto& batch) -> py::tuple {
+          using T = std::decay_t<decltype(*batch.A().data)>;
+          const index_t n = batch.n(), d = batch.d();
+          py::array_t<T> gradient({n, d});
+          const MatrixView<T> out{gradient.mutable_data(), n, d, d};
+          const auto compute = [&batch, log, lowest, out, threads](Control& control) {
+            return batch.solve(log, lowest, out, threads, control);
+          };
+          const double flops = static_cast<double>(log.poles) * spectrum_flops(n, d);
+          const double nats = run_interruptible(compute, py::none(), flops);
+          return py::make_tuple(nats, std::move(gradient));
+        },
+        batch_);
+  }
+
+ private:
+  void require_built() const {
+    if (Z_.is_none()) throw std::invalid_argument("the operator has not been built");
+  }
+
+  std::variant<EntropyGradient<double>, EntropyGradient<float>> batch_;
+  py::object Z_ = py::none();
+};
+
+}  // namespace
+
+void bind_entropy_gradient(py::module_& module) {
+  py::class_<Gradients>(module, "EntropyGradient")
+      .def(py::init<const std::string&>(), py::arg("dtype"))
+      .def("build", &Gradients::build, py::arg("Z"), py::arg("sigma"), py::arg("alpha"),
+           py::arg("threads"))
+      .def("forget_rows", &Gradients::forget_rows)
+      .def("matrices", &Gradients::matrices)
+      .def("bulk_interval", &Gradients::bulk_interval, py::arg("steps"), py::arg("threads"))
+      .def("solve", &Gradients::solve, py::arg("constant"), py::arg("linear"), py::arg("shifts"),
+           py::arg("weights"), py::arg("lowest"), py::arg("threads"));
+}
+
+}  // namespace eigentropy::bindings

@@ -1,0 +1,120 @@
+#include <memory>
+#include <variant>
+
+#include "base/threads.hpp"
+#include "bindings/common/arrays.hpp"
+#include "bindings/common/run.hpp"
+#include "bindings/cpu/bindings.hpp"
+#include "cpu/operator/kernel_operator.hpp"
+
+namespace eigentropy::bindings {
+namespace {
+
+template <class T>
+using Shared = std::shared_ptr<const KernelOperator<T>>;
+
+// A of the rows of Z. dtype is that of its tiles; vectors and results may have the other one.
+// explicit: the upper triangle is kept, half of n x n; if not, each product computes it again.
+// memory_limit: bytes that the rows may take; of more, stretches are read from Z when needed.
+// Never changes but for what is computed on first use, and that is atomic.
+class Operator {
+ public:
+  Operator(const py::array& Z, const KernelOperatorOptions& options, const std::string& dtype,
+           const py::object& progress)
+      : Z_(Z) {
+    with_dtype(dtype, [&](auto type) {
+      using T = decltype(type);
+      with_input(Z, [&](auto view) {
+        const auto compute = [view, options](Control& control) -> Shared<T> {
+          auto X = center_rows<decltype(view(0, 0)), T>(view, thread_count(), control);
+          return std::make_shared<const KernelOperator<T>>(std::move(X), options, thread_count(),
+                                                           control);
+        };
+        A_ = run_interruptible(compute, progress);
+      });
+    });
+  }
+
+  index_t n() const {
+    return std::visit([](const auto& A) { return A->n(); }, A_);
+  }
+  double trace() const {
+    return std::visit([](const auto& A) { return A->trace(); }, A_);
+  }
+  double kernel_sum() const {
+    return std::visit([](const auto& A) { return A->kernel_sum(); }, A_);
+  }
+  py::array_t<double> degrees() const {
+    return std::visit(
+        [](const auto& A) { return py::array_t<double>(A->n(), A->degrees().data()); }, A_);
+  }
+
+  py::array_t<double> scaling() const {
+    return std::visit(
+        [](const auto& A) { return py::array_t<double>(A->n(), A->scaling().data()); }, A_);
+  }
+
+  double frobenius2() const {
+    return std::visit(
+        [](const auto& A) {
+          return run_interruptible(
+              [A](Control& control) { return A->frobenius2(thread_count(), control); }, py::none());
+        },
+        A_);
+  }
+
+  template <class S>
+  py::array_t<S> matmul(const py::array_t<S, py::array::c_style>& V,
+                        const py::object& progress) const {
+    if (V.ndim() != 2 || V.shape(0) != n()) {
+      throw std::invalid_argument("V must have as many rows as Z, and two dimensions");
+    }
+    const index_t m = V.shape(1);
+    if (m == 0) return py::array_t<S>({n(), m});
+    const MatrixView<const S> v{V.data(), n(), m, m};
+    return std::visit(
+        [&](const auto& A) {
+          auto compute = [A, v](Control& control) {
+            Buffer<S> out(v.rows * v.cols);
+            A->multiply(v, MatrixView<S>{out.data(), v.rows, v.cols, v.cols}, thread_count(),
+                        control);
+            return out;
+          };
+          return to_array(run_interruptible(compute, progress), {v.rows, v.cols});
+        },
+        A_);
+  }
+
+ private:
+  py::array Z_;  // is read again where its rows do not fit into memory
+  std::variant<Shared<double>, Shared<float>> A_;
+};
+
+std::unique_ptr<Operator> make_operator(const py::array& Z, double sigma, double alpha,
+                                        const std::string& dtype, bool keeps_matrix,
+                                        double memory_limit, const py::object& progress) {
+  const KernelOperatorOptions options{sigma, alpha, keeps_matrix, memory_limit};
+  return std::make_unique<Operator>(Z, options, dtype, progress);
+}
+
+}  // namespace
+
+void bind_kernel_operator(py::module_& module) {
+  py::class_<Operator>(module, "KernelOperator")
+      .def(py::init(&make_operator), py::arg("Z"), py::arg("sigma"), py::arg("alpha"),
+           py::arg("dtype"), py::arg("explicit") = false,
+           py::arg("memory_limit") = std::numeric_limits<double>::infinity(),
+           py::arg("progress") = py::none())
+      .def_property_readonly("n", &Operator::n)
+      .def_property_readonly("trace", &Operator::trace)
+      .def_property_readonly("frobenius2", &Operator::frobenius2)
+      .def_property_readonly("kernel_sum", &Operator::kernel_sum)
+      .def_property_readonly("degrees", &Operator::degrees)
+      .def_property_readonly("scaling", &Operator::scaling)
+      .def("matmul", &Operator::matmul<double>, py::arg("V").noconvert(),
+           py::arg("progress") = py::none())
+      .def("matmul", &Operator::matmul<float>, py::arg("V").noconvert(),
+           py::arg("progress") = py::none());
+}
+
+}  // namespace eigentropy::bindings

@@ -1,0 +1,96 @@
+// Eigenvalues of symmetric matrices.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <memory>
+
+#include "base/buffer.hpp"
+#include "base/control.hpp"
+#include "base/views.hpp"
+
+namespace eigentropy {
+
+// one_stage: dense -> tridiagonal directly (LAPACK's sytrd). Half of its flops are memory-bound.
+// two_stage: dense -> band -> tridiagonal (BandReducer, tridiagonalize), nearly all in products.
+// automatic: whichever of the two is measured to be faster at this n.
+// lapack: sytrd and sterf, nothing of ours: the driver to fall back on.
+enum class Reduction { automatic, one_stage, two_stage, lapack };
+
+// w <- the n eigenvalues of A, ascending. A is destroyed; extra memory is some 300 n. The two-stage
+// reduction stops soon after it is asked to; sytrd cannot be stopped. `from` .. `to` is its stretch
+// of the progress. Throws invalid_argument, before anything else, if an entry is not finite.
+template <class T>
+void eigenvalues(SymmetricView<T> A, T* w, Reduction reduction, int threads, Control& control,
+                 double from, double to);
+
+// The same for many small matrices, of order max_n or less, one after the other on one thread.
+template <class T>
+class SmallEigensolver {
+ public:
+  explicit SmallEigensolver(index_t max_n);
+  ~SmallEigensolver();
+  SmallEigensolver(SmallEigensolver&&) noexcept;
+
+  void eigenvalues(SymmetricView<T> A, T* w);
+
+ private:
+  struct Work;
+  std::unique_ptr<Work> work_;
+};
+
+// One thread's memory for its small matrices.
+template <class T>
+struct SmallProblem {
+  explicit SmallProblem(index_t max_n) : matrix(max_n * max_n), solver(max_n) {}
+  Buffer<T> matrix;
+  SmallEigensolver<T> solver;
+  Scratch scratch;  // for everything else
+};
+
+// w <- the k largest eigenvalues of A, descending; vectors (n x k, row-major) <- their
+// orthonormal eigenvectors. A is destroyed. Throws invalid_argument if an entry is not finite.
+template <class T>
+void top_eigenpairs(SymmetricView<T> A, index_t k, T* w, MatrixView<T> vectors, Control& control);
+
+// w <- all eigenvalues of a matrix of up to some thousand rows, ascending; A <- their orthonormal
+// eigenvectors, one a row. On the caller's thread alone: one that waits for others takes long on a
+// machine that is busy. Throws invalid_argument if an entry is not finite.
+void small_eigenpairs(SymmetricView<double> A, double* w);
+
+// Where all eigenvalues of a matrix are known to lie.
+struct EigenvalueBounds {
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
+};
+
+// True if w can be the spectrum of a matrix with these traces and bounds, to rounding:
+//
+//   |sum w - trace| <= 50 n eps |A|_F,  |sum w^2 - frobenius2| <= 100 n eps |A|_F^2,
+//   low - 50 n eps |A| <= w_i <= high + 50 n eps |A|,  |A| the largest of |low|, |high|, or |A|_F
+//
+// Costs nothing and catches a solver that fails silently.
+template <class T>
+bool spectrum_matches(const T* w, index_t n, double trace, double frobenius2,
+                      EigenvalueBounds bounds = {}) {
+  // Each eigenvalue is wrong by a modest multiple of eps |A| and |A| <= |A|_F; the errors of n
+  // of them add up to less than this. `!(x <= tolerance)` also rejects NaN.
+  const double rounding =
+      50.0 * static_cast<double>(std::numeric_limits<T>::epsilon()) * static_cast<double>(n);
+  const double frobenius = std::sqrt(frobenius2);
+  const double norm = std::min(frobenius, std::max(std::abs(bounds.low), std::abs(bounds.high)));
+  double sum = 0.0, squares = 0.0;
+  for (index_t i = 0; i < n; ++i) {
+    const double value = static_cast<double>(w[i]);
+    if (!(value >= bounds.low - rounding * norm && value <= bounds.high + rounding * norm)) {
+      return false;
+    }
+    sum += value;
+    squares += value * value;
+  }
+  return std::abs(sum - trace) <= rounding * frobenius &&
+         std::abs(squares - frobenius2) <= 2.0 * rounding * frobenius2;
+}
+
+}  // namespace eigentropy

@@ -1,0 +1,15 @@
+// Eigenvalues of symmetric tridiagonal matrices.
+#pragma once
+
+#include "base/control.hpp"
+#include "base/views.hpp"
+
+namespace eigentropy {
+
+// d (n): diagonal, e (n - 1): off-diagonal of a symmetric tridiagonal matrix T. d <- its
+// eigenvalues, ascending, each within a small multiple of eps |T| of the exact one: bits that do
+// not depend on `threads`. e is destroyed. All NaN if an entry is not finite.
+template <class T>
+void tridiagonal_eigenvalues(T* d, T* e, index_t n, int threads, Control& control);
+
+}  // namespace eigentropy

@@ -1,0 +1,146 @@
+#include "cpu/gradient/resolvents.hpp"
+
+#include <algorithm>
+
+#include "base/tiles.hpp"
+#include "cpu/blas.hpp"
+#include "cpu/simd/gradient_kernels.hpp"
+
+namespace eigentropy {
+namespace {
+
+// Up to this order rows are eliminated one by one; above, products are faster.
+constexpr index_t eliminated_until = 32;
+
+// Blocks of a product that is symmetric are computed whole up to this order.
+constexpr index_t whole_until = 128;
+
+// The order of the first of two blocks: a multiple of what BLAS has registers for.
+index_t first_half(index_t n) { return (n / 2 + 15) / 16 * 16; }
+
+template <class T>
+MatrixView<T> block(MatrixView<T> A, index_t row, index_t rows, index_t col, index_t cols) {
+  return {A.row(row) + col, rows, cols, A.stride};
+}
+
+// C <- beta C + alpha A B. BLAS is column-major: C^T = B^T A^T.
+template <class T>
+void multiply(T alpha, MatrixView<T> A, MatrixView<T> B, T beta, MatrixView<T> C) {
+  blas::gemm('N', 'N', blas::to_blas(C.cols), blas::to_blas(C.rows), blas::to_blas(A.cols), alpha,
+             B.data, blas::to_blas(B.stride), A.data, blas::to_blas(A.stride), beta, C.data,
+             blas::to_blas(C.stride));
+}
+
+// to <- from^T, in tiles that fit the first cache with both their rows and their columns.
+template <class T>
+void transpose(MatrixView<T> from, MatrixView<T> to) {
+  constexpr index_t edge = 16;
+  for (index_t i0 = 0; i0 < from.rows; i0 += edge) {
+    for (index_t j0 = 0; j0 < from.cols; j0 += edge) {
+      for (index_t j = j0; j < std::min(j0 + edge, from.cols); ++j) {
+        for (index_t i = i0; i < std::min(i0 + edge, from.rows); ++i) to.row(j)[i] = from.row(i)[j];
+      }
+    }
+  }
+}
+
+// C <- C - A B where C and A B are symmetric: one triangle of its blocks, and their mirror images.
+template <class T>
+void subtract_symmetric(MatrixView<T> A, MatrixView<T> B, MatrixView<T> C) {
+  const index_t n = C.rows;
+  if (n <= whole_until) return multiply(T(-1), A, B, T(1), C);
+  const index_t k = A.cols, m = first_half(n), rest = n - m;
+  subtract_symmetric(block(A, 0, m, 0, k), block(B, 0, k, 0, m), block(C, 0, m, 0, m));
+  subtract_symmetric(block(A, m, rest, 0, k), block(B, 0, k, m, rest), block(C, m, rest, m, rest));
+  const MatrixView<T> below = block(C, m, rest, 0, m);
+  multiply(T(-1), block(A, m, rest, 0, k), block(B, 0, k, 0, m), T(1), below);
+  transpose(below, block(C, 0, m, m, rest));
+}
+
+template <class T>
+void invert_by_elimination(MatrixView<T> A) {
+  if (simd::gradient_kernels<T>().eliminate(A.data, A.rows, A.stride)) return;
+  throw SolverError("a shifted matrix is not positive definite");
+}
+
+// A <- A^-1 by blocks, almost all of it products. With P = A11^-1 and Q = (A22 - A21 P A12)^-1:
+//   [P + P A12 Q A21 P   .]
+//   [     -Q A21 P       Q]
+// `room` has n^2 elements.
+template <class T>
+void invert(MatrixView<T> A, T* room) {
+  const index_t n = A.rows;
+  if (n <= eliminated_until) return invert_by_elimination(A);
+  const index_t m = first_half(n), rest = n - m;
+  const MatrixView<T> A11 = block(A, 0, m, 0, m), A12 = block(A, 0, m, m, rest),
+                      A21 = block(A, m, rest, 0, m), A22 = block(A, m, rest, m, rest);
+  const MatrixView<T> W{room, rest, m, m}, transposed{room + rest * m, m, rest, rest};
+  invert(A11, room);
+  multiply(T(1), A21, A11, T(0), W);
+  subtract_symmetric(W, A12, A22);
+  invert(A22, room + rest * m);
+  multiply(T(-1), A22, W, T(0), A21);
+  transpose(W, transposed);
+  subtract_symmetric(transposed, A21, A11);
+  transpose(A21, A12);
+}
+
+template <class T>
+void copy_shifted(MatrixView<const T> A, double shift, MatrixView<T> out) {
+  for (index_t i = 0; i < A.rows; ++i) {
+    std::copy_n(A.row(i), A.cols, out.row(i));
+    out.row(i)[i] += static_cast<T>(shift);
+  }
+}
+
+// row <- row + factor * term
+template <class T>
+void add(double factor, const T* term, T* row, index_t n) {
+  const T w = static_cast<T>(factor);
+  for (index_t j = 0; j < n; ++j) row[j] += w * term[j];
+}
+
+// row i <- c0 e_i + c1 a_i
+template <class T>
+void start_row(MatrixView<const T> A, const RationalFunction& r, index_t i, T* row) {
+  for (index_t j = 0; j < A.cols; ++j) row[j] = static_cast<T>(r.linear) * A.row(i)[j];
+  row[i] += static_cast<T>(r.constant);
+}
+
+}  // namespace
+
+template <class T>
+MatrixView<T> function_of_matrix(MatrixView<const T> A, const RationalFunction& r,
+                                 MatrixView<T> out, T* room, int threads, Control& control) {
+  const SingleThreadedBlas one_thread;
+  const index_t n = A.rows;
+  // Terms are added in the order of the poles, whatever the number of threads.
+  const index_t together = poles_together(r.poles, threads);
+  const auto inverse = [&](index_t k) { return MatrixView<T>{room + 2 * k * n * n, n, n, n}; };
+  for (index_t first = 0; first < r.poles; first += together) {
+    const index_t count = std::min(together, r.poles - first);
+    parallel_for(count, threads, [&](index_t k, int) {
+      control.check();
+      copy_shifted(A, r.shifts[first + k], inverse(k));
+      invert(inverse(k), inverse(k).data + n * n);
+    });
+    for_each_row_block(n, threads, [&](index_t begin, index_t end, index_t) {
+      for (index_t i = begin; i < end; ++i) {
+        if (first == 0) start_row(A, r, i, out.row(i));
+        for (index_t k = 0; k < count; ++k) {
+          add(r.weights[first + k], inverse(k).row(i), out.row(i), n);
+        }
+      }
+    });
+  }
+  return inverse((r.poles - 1) % together);
+}
+
+#define EIGENTROPY_INSTANTIATE(T)                                                         \
+  template MatrixView<T> function_of_matrix(MatrixView<const T>, const RationalFunction&, \
+                                            MatrixView<T>, T*, int, Control&);
+EIGENTROPY_INSTANTIATE(float)
+EIGENTROPY_INSTANTIATE(double)
+#undef EIGENTROPY_INSTANTIATE
+
+}  // namespace eigentropy

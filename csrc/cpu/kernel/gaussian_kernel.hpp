@@ -1,0 +1,54 @@
+// Gaussian kernel, anisotropic normalisation and symmetric conjugation.
+//
+//   G_ij = exp(-r2_ij / (2 sigma^2)),  G_ii = 1
+//   q_i  = sum_j G_ij
+//   K_ij = G_ij / (q_i q_j)^alpha
+//   d_i  = sum_j K_ij
+//   A_ij = K_ij / sqrt(d_i d_j)         same eigenvalues as the diffusion matrix P = D^-1 K
+#pragma once
+
+#include "base/buffer.hpp"
+#include "base/control.hpp"
+#include "base/views.hpp"
+#include "cpu/rows/distances.hpp"
+
+namespace eigentropy {
+
+// Writes the upper triangle of G and returns q, n sums. Distances, exponential and sums are
+// fused over tiles. Rows that fit one block of columns: G is written once and never read. Longer
+// ones: their products are summed in G, block after block. `stage` has upper_tile_visits(X) tasks.
+template <class T>
+Buffer<double> gaussian_kernel(const CenteredRows<T>& X, double sigma, SymmetricView<T> G,
+                               int threads, Stage& stage);
+
+// G_ij for chosen rows i, n columns each: count x n. `finish` as in squared_distances_from.
+template <class T>
+void gaussian_kernel_rows(const CenteredRows<T>& X, double sigma, const index_t* chosen,
+                          index_t count, MatrixView<T> G, int threads, Control& control,
+                          const std::function<void(Columns)>& finish);
+
+struct DiffusionScaling {
+  double trace;            // tr A
+  double frobenius2;       // |A|_F^2
+  Buffer<double> degrees;  // d_i
+};
+
+// Turns G into A in place.
+template <class T>
+DiffusionScaling diffusion_operator(SymmetricView<T> G, const Buffer<double>& q, double alpha,
+                                    int threads);
+
+// |G|_F^2 of a symmetric matrix stored as its upper triangle.
+template <class T>
+double frobenius2(SymmetricView<T> A, int threads);
+
+// A <- A - v v^T with v = sqrt(d) / |sqrt(d)|, the eigenvector of A to the eigenvalue 1 that every
+// diffusion operator has and that says nothing about the data.
+template <class T>
+void remove_trivial_pair(SymmetricView<T> A, const Buffer<double>& degrees, int threads);
+
+// Copies the upper triangle below the diagonal.
+template <class T>
+void mirror(SymmetricView<T> A, int threads);
+
+}  // namespace eigentropy

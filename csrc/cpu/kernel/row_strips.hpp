@@ -1,0 +1,41 @@
+// Centred rows, packed for the tiles of the Gaussian kernel.
+#pragma once
+
+#include "base/buffer.hpp"
+#include "base/control.hpp"
+#include "cpu/rows/distances.hpp"
+#include "cpu/simd/gaussian_kernels.hpp"
+
+namespace eigentropy {
+
+// n rounded up to whole strips.
+inline index_t padded_rows(index_t n) {
+  return (n + simd::strip_rows - 1) / simd::strip_rows * simd::strip_rows;
+}
+
+// A stretch of the rows x_i in strips of simd::strip_rows, the last one filled up with zeros, and
+// |x_i|^2.
+template <class T>
+class RowStrips {
+ public:
+  // Room for `capacity` rows of d entries.
+  RowStrips(index_t capacity, index_t d);
+
+  // Reads rows [begin, begin + count) of X, begin a multiple of a strip. Throws invalid_argument if
+  // one has an entry that is NaN or infinite.
+  void load(const CenteredRows<T>& X, index_t begin, index_t count, int threads,
+            const Control& control);
+
+  // The strip that begins with row i of X, and the norms from there on.
+  const T* strip(index_t i) const { return strips_.data() + (i - begin_) * d_; }
+  const T* norms(index_t i) const { return norms_.data() + (i - begin_); }
+  // Of rows [i, i + count).
+  T max_norm(index_t i, index_t count) const;
+
+ private:
+  index_t d_;
+  index_t begin_ = 0;
+  Buffer<T> strips_, norms_;
+};
+
+}  // namespace eigentropy

@@ -1,0 +1,34 @@
+// Blocks of vectors: n x m, each column a vector, with n large and m small.
+//
+// Rows are taken in chunks of a fixed size, sums over chunks in a fixed order: no result depends on
+// the number of threads.
+#pragma once
+
+#include <vector>
+
+#include "base/buffer.hpp"
+#include "base/views.hpp"
+
+namespace eigentropy {
+
+// V = [V_1 V_2 ...], side by side. Every block has its rows without room between them.
+template <class T>
+using Blocks = std::vector<MatrixView<const T>>;
+
+// V^T W, row-major. Products of the rows of a chunk are summed in T, chunks in double.
+template <class T>
+Buffer<double> inner(const Blocks<T>& V, MatrixView<const T> W, int threads);
+
+// W^T W, all in double: its small eigenvalues are the squares of small lengths.
+template <class T>
+Buffer<double> gram(MatrixView<const T> W, int threads);
+
+// W <- W - V V^T W
+template <class T>
+void project_out(const Blocks<T>& V, MatrixView<T> W, int threads);
+
+// out <- V C, with C row-major: as many rows as V has columns, as many columns as out.
+template <class T>
+void combine(const Blocks<T>& V, const T* C, MatrixView<T> out, int threads);
+
+}  // namespace eigentropy

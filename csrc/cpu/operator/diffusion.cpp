@@ -1,0 +1,94 @@
+#include "cpu/operator/diffusion.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/gaussian.hpp"
+#include "base/solve_checked.hpp"
+#include "base/threads.hpp"
+
+namespace eigentropy {
+namespace {
+
+// Share of the progress bar that distances and kernel take: about 2 n^2 d of
+// 2 n^2 d + (4/3) n^3 flops, the latter at half the rate.
+double kernel_share(index_t n, index_t d) {
+  const double kernel = static_cast<double>(d) + 50.0;
+  return kernel / (kernel + 1.4 * static_cast<double>(n));
+}
+
+template <class T>
+DiffusionScaling normalize(SymmetricView<T> G, Buffer<double> q, const OperatorOptions& options,
+                           int threads) {
+  if (options.normalized) return diffusion_operator(G, q, options.alpha, threads);
+  return {static_cast<double>(G.n), frobenius2(G, threads), std::move(q)};
+}
+
+double sum_of(const Buffer<double>& values) {
+  return std::accumulate(values.begin(), values.end(), 0.0);
+}
+
+}  // namespace
+
+template <class T>
+DiffusionMatrix<T> build_matrix(const CenteredRows<T>& X, const OperatorOptions& options,
+                                int threads, Control& control, double from, double to) {
+  DiffusionMatrix<T> matrix;
+  matrix.n = X.n;
+  matrix.entries = Buffer<T>(X.n * X.n);
+  Stage stage(control, from, to, upper_tile_visits(X));
+  Buffer<double> q = gaussian_kernel(X, options.sigma, matrix.view(), threads, stage);
+  matrix.kernel_sum = sum_of(q);
+  DiffusionScaling scaling = normalize(matrix.view(), std::move(q), options, threads);
+  matrix.trace = scaling.trace;
+  matrix.frobenius2 = scaling.frobenius2;
+  matrix.degrees = std::move(scaling.degrees);
+  require_finite_operator<T>(matrix.frobenius2, matrix.n, options.alpha);
+  return matrix;
+}
+
+template <class T>
+Spectrum<T> diffusion_spectrum(const CenteredRows<T>& X, const OperatorOptions& options,
+                               int threads, Control& control, double from, double to) {
+  const double between = from + kernel_share(X.n, X.d) * (to - from);
+  const auto solve_by = [&](Reduction reduction) {
+    const DiffusionMatrix<T> matrix = build_matrix(X, options, threads, control, from, between);
+    Spectrum<T> spectrum{Buffer<T>(X.n), matrix.trace, matrix.frobenius2, matrix.kernel_sum};
+    T* w = spectrum.eigenvalues.data();
+    eigenvalues(matrix.view(), w, reduction, threads, control, between, to);
+    check_spectrum(w, X.n, options, matrix.trace, matrix.frobenius2);
+    std::reverse(w, w + X.n);
+    return spectrum;
+  };
+  return solve_checked([&] { return solve_by(Reduction::automatic); },
+                       [&] { return solve_by(Reduction::lapack); });
+}
+
+template <class T>
+void knn_adjacency(const CenteredRows<T>& X, index_t k, MatrixView<T> out, int threads,
+                   Control& control) {
+  squared_distances(X, out, threads, control);
+  Buffer<T> row_copies(X.n * threads);
+  parallel_for(X.n, threads, [&](index_t i, int worker) {
+    T* row = out.row(i);
+    T* sorted = row_copies.data() + worker * X.n;
+    std::copy_n(row, X.n, sorted);
+    std::nth_element(sorted, sorted + (k - 1), sorted + X.n);
+    const T reach = sorted[k - 1];
+    for (index_t j = 0; j < X.n; ++j) row[j] = row[j] <= reach ? T(1) : T(0);
+    if (i % tile_size == 0) control.check();
+  });
+}
+
+#define EIGENTROPY_INSTANTIATE(T)                                                               \
+  template DiffusionMatrix<T> build_matrix(const CenteredRows<T>&, const OperatorOptions&, int, \
+                                           Control&, double, double);                           \
+  template Spectrum<T> diffusion_spectrum(const CenteredRows<T>&, const OperatorOptions&, int,  \
+                                          Control&, double, double);                            \
+  template void knn_adjacency(const CenteredRows<T>&, index_t, MatrixView<T>, int, Control&);
+EIGENTROPY_INSTANTIATE(float)
+EIGENTROPY_INSTANTIATE(double)
+#undef EIGENTROPY_INSTANTIATE
+
+}  // namespace eigentropy

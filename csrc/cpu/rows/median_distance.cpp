@@ -1,0 +1,165 @@
+#include "cpu/rows/median_distance.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "base/threads.hpp"
+#include "base/tiles.hpp"
+#include "cpu/simd/tile_kernels.hpp"
+
+namespace eigentropy {
+namespace {
+
+// By which the median is bracketed: within 3 standard errors lie 5 % of all pairs. A bracket that
+// misses it, one of 400, costs a second look.
+constexpr index_t sample_size = 4096;
+constexpr index_t sample_margin = 96;  // 3 standard errors, (1/2) sqrt(4096) each, in ranks
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+struct Bracket {
+  double low, high;
+};
+constexpr Bracket everything{-infinity, infinity};
+constexpr Bracket positive{std::numeric_limits<double>::denorm_min(), infinity};
+
+// Squared distances inside of a bracket, and how many are below it.
+struct Bracketed {
+  index_t below = 0;
+  std::vector<double> inside;
+
+  void add(const Bracketed& other) {
+    below += other.below;
+    inside.insert(inside.end(), other.inside.begin(), other.inside.end());
+  }
+};
+
+// The distances of the pairs that are looked at first.
+class PairSample {
+ public:
+  explicit PairSample(index_t n) : pairs_(sampled_pairs(n)), r2_(sample_size) {
+    std::fill(r2_.begin(), r2_.end(), 0.0);
+  }
+
+  void add(const ColumnBlock<double>& block, int threads) {
+    constexpr index_t at_a_time = 256;
+    const auto& kernels = simd::tile_kernels<double>();
+    parallel_for(sample_size / at_a_time, threads, [&](index_t share, int) {
+      for (index_t k = share * at_a_time; k < (share + 1) * at_a_time; ++k) {
+        const auto [i, j] = pairs_[static_cast<std::size_t>(k)];
+        r2_[k] += kernels.squared_distance(block.row(i), block.row(j), block.width());
+      }
+    });
+  }
+
+  // Has the median of all pairs inside, but for bad luck.
+  Bracket bracket() {
+    const auto of_rank = [&](index_t rank) {
+      std::nth_element(r2_.begin(), r2_.begin() + rank, r2_.end());
+      return r2_[rank];
+    };
+    constexpr index_t middle = sample_size / 2;
+    return {of_rank(middle - sample_margin), of_rank(middle + sample_margin)};
+  }
+
+ private:
+  std::vector<std::pair<index_t, index_t>> pairs_;
+  Buffer<double> r2_;
+};
+
+// Each pair of a tile once; those inside of the bracket are brought together at its beginning.
+void collect(const Tile& tile, const Bracket& bracket, double* r2, Bracketed& out) {
+  index_t below = 0, inside = 0;
+  for (index_t i = 0; i < tile.rows; ++i) {
+    const double* const row = r2 + i * tile_size;
+    for (index_t j = tile.diagonal() ? i + 1 : 0; j < tile.cols; ++j) {
+      const double value = row[j];
+      r2[inside] = value;  // behind what has been read
+      inside +=
+          static_cast<index_t>(value >= bracket.low) & static_cast<index_t>(value <= bracket.high);
+      below += static_cast<index_t>(value < bracket.low);
+    }
+  }
+  out.below += below;
+  out.inside.insert(out.inside.end(), r2, r2 + inside);
+}
+
+// The distances inside of the bracket, or of the one that a sample suggests if there is a sample.
+// Tiles of rows that fit one block of columns are looked at while they are in the cache, and not
+// kept.
+Bracketed look(const CenteredRows<double>& X, Bracket bracket, PairSample* sample, int threads,
+               Control& control) {
+  constexpr index_t tile_entries = tile_size * tile_size;
+  const bool kept = !X.fit_one_block();
+  const Buffer<double> tiles((kept ? upper_tile_count(X.n) : threads) * tile_entries);
+  std::vector<Bracketed> found(static_cast<std::size_t>(threads));
+  const SingleThreadedBlas one_thread;
+  Stage stage(control);
+  for_each_column_block(X, threads, control, [&](const ColumnBlock<double>& block) {
+    if (sample != nullptr) sample->add(block, threads);
+    if (sample != nullptr && block.last()) bracket = sample->bracket();
+    parallel_for(upper_tile_count(X.n), threads, [&](index_t number, int worker) {
+      const Tile tile = upper_tile(X.n, number);
+      double* const r2 = tiles.data() + (kept ? number : worker) * tile_entries;
+      squared_distance_tile(block, tile, refinement_of_distances(block), r2, tile_size);
+      if (block.last()) collect(tile, bracket, r2, found[static_cast<std::size_t>(worker)]);
+      stage.finish_task();
+    });
+  });
+  Bracketed all;
+  for (const Bracketed& part : found) all.add(part);
+  return all;
+}
+
+// Roots of the entries of ranks (count - 1) / 2 and count / 2 among all `count`, of which those
+// below the bracket are known to be `below`; their mean, or NaN if these are not all inside.
+double middle(Bracketed& found, index_t count) {
+  const index_t first = (count - 1) / 2 - found.below, second = count / 2 - found.below;
+  const auto size = static_cast<index_t>(found.inside.size());
+  if (first < 0 || second >= size) return std::numeric_limits<double>::quiet_NaN();
+  const auto at = found.inside.begin() + first;
+  std::nth_element(found.inside.begin(), at, found.inside.end());
+  const double low = *at;
+  const double high = second == first ? low : *std::min_element(at + 1, found.inside.end());
+  return 0.5 * (std::sqrt(low) + std::sqrt(high));
+}
+
+}  // namespace
+
+std::vector<std::pair<index_t, index_t>> sampled_pairs(index_t n) {
+  std::mt19937_64 random(0);
+  const auto draw = [&](index_t count) {
+    return static_cast<index_t>(random() % static_cast<std::uint64_t>(count));
+  };
+  std::vector<std::pair<index_t, index_t>> pairs;
+  pairs.reserve(static_cast<std::size_t>(sample_size));
+  for (index_t k = 0; k < sample_size; ++k) {
+    const index_t i = draw(n), j = draw(n - 1);
+    pairs.emplace_back(i, j < i ? j : j + 1);
+  }
+  return pairs;
+}
+
+double median_distance(const CenteredRows<double>& X, int threads, Control& control) {
+  const index_t pairs = X.n * (X.n - 1) / 2;
+  if (pairs == 0) return 0.0;
+  PairSample sample(X.n);
+  Bracketed found = look(X, everything, &sample, threads, control);
+  double median = middle(found, pairs);
+  if (std::isnan(median)) {
+    found = look(X, everything, nullptr, threads, control);
+    median = middle(found, pairs);
+  }
+  if (median > 0.0) return median;
+  found = look(X, positive, nullptr, threads, control);
+  const auto others = static_cast<index_t>(found.inside.size());
+  found.below = 0;
+  return others == 0 ? 0.0 : middle(found, others);
+}
+
+}  // namespace eigentropy

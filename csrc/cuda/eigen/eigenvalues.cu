@@ -1,0 +1,387 @@
+#include "cuda/eigen/eigenvalues.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "base/solve_checked.hpp"
+#include "cpu/eigen/eigenvalues.hpp"
+#include "cpu/eigen/symmetric_spectra.hpp"
+#include "cuda/handles.hpp"
+#include "cuda/reductions.hpp"
+
+namespace eigentropy::cuda {
+namespace {
+
+constexpr const char* single_routine = "cusolverDnXsyevd";
+
+// Every status of a solver goes through here.
+void check_solver(cusolverStatus_t status, const char* routine, index_t n) {
+  if (status == CUSOLVER_STATUS_SUCCESS) return;
+  const std::string told = std::string("cuSOLVER's ") + routine + " returned " + name_of(status);
+  const bool too_large = status == CUSOLVER_STATUS_NOT_SUPPORTED ||
+                         status == CUSOLVER_STATUS_INVALID_VALUE ||
+                         status == CUSOLVER_STATUS_ALLOC_FAILED;
+  if (!too_large) throw SolverError(told + " for a matrix of order " + std::to_string(n));
+  throw SolverError(told + ": a matrix of order n = " + std::to_string(n) +
+                    " may be too large for it; method='stochastic' needs no such solver");
+}
+
+class Parameters {
+ public:
+  Parameters() { check(cusolverDnCreateParams(&params_), "cusolverDnCreateParams"); }
+  ~Parameters() { cusolverDnDestroyParams(params_); }
+  Parameters(const Parameters&) = delete;
+  Parameters& operator=(const Parameters&) = delete;
+  operator cusolverDnParams_t() const { return params_; }
+
+ private:
+  cusolverDnParams_t params_ = nullptr;
+};
+
+// What a routine of cuSOLVER works in.
+struct Workspace {
+  Workspace(const Queue& queue, std::size_t device_bytes, std::size_t host_bytes)
+      : on_device(queue, static_cast<index_t>(device_bytes)), on_host(host_bytes) {
+    // Xsyevd of some versions reads what it has not written: NaN there spoils its result.
+    if (device_bytes == 0) return;
+    check(cudaMemsetAsync(on_device.data(), 0, device_bytes, queue.stream()), "cudaMemsetAsync");
+  }
+  DeviceBuffer<unsigned char> on_device;
+  std::vector<unsigned char> on_host;
+};
+
+// Row-major matrices of which the upper triangle is read are column-major ones and their lower.
+constexpr cublasFillMode_t triangle = CUBLAS_FILL_MODE_LOWER;
+
+template <class T>
+constexpr cudaDataType data_type = sizeof(T) == sizeof(double) ? CUDA_R_64F : CUDA_R_32F;
+
+template <class T>
+struct Solution {
+  Buffer<T> values;
+  Buffer<int> info;
+};
+
+template <class T>
+Solution<T> solve_one(const Queue& queue, T* A, index_t n, cusolverEigMode_t mode) {
+  const SolverHandle handle(queue);
+  const Parameters params;
+  const DeviceBuffer<T> w(queue, n);
+  const DeviceBuffer<int> info(queue, 1);
+  std::size_t device_bytes = 0, host_bytes = 0;
+  check_solver(
+      cusolverDnXsyevd_bufferSize(handle, params, mode, triangle, n, data_type<T>, A, n,
+                                  data_type<T>, w.data(), data_type<T>, &device_bytes, &host_bytes),
+      "cusolverDnXsyevd_bufferSize", n);
+  Workspace work(queue, device_bytes, host_bytes);
+  check_solver(cusolverDnXsyevd(handle, params, mode, triangle, n, data_type<T>, A, n, data_type<T>,
+                                w.data(), data_type<T>, work.on_device.data(), device_bytes,
+                                work.on_host.data(), host_bytes, info.data()),
+               single_routine, n);
+  return {to_host(queue, w.data(), n), to_host(queue, info.data(), 1)};
+}
+
+template <class T>
+Solution<T> solve_batch(const Queue& queue, T* A, index_t n, index_t count,
+                        cusolverEigMode_t mode) {
+  const SolverHandle handle(queue);
+  const Parameters params;
+  const DeviceBuffer<T> w(queue, count * n);
+  const DeviceBuffer<int> info(queue, count);
+  std::size_t device_bytes = 0, host_bytes = 0;
+  check_solver(cusolverDnXsyevBatched_bufferSize(handle, params, mode, triangle, n, data_type<T>, A,
+                                                 n, data_type<T>, w.data(), data_type<T>,
+                                                 &device_bytes, &host_bytes, count),
+               "cusolverDnXsyevBatched_bufferSize", n);
+  Workspace work(queue, device_bytes, host_bytes);
+  check_solver(
+      cusolverDnXsyevBatched(handle, params, mode, triangle, n, data_type<T>, A, n, data_type<T>,
+                             w.data(), data_type<T>, work.on_device.data(), device_bytes,
+                             work.on_host.data(), host_bytes, info.data(), count),
+      batch_routine, n);
+  return {to_host(queue, w.data(), count * n), to_host(queue, info.data(), count)};
+}
+
+}  // namespace
+
+void check_info(const char* routine, int info) {
+  if (info == 0) return;
+  if (info < 0) {
+    throw std::logic_error(std::string("cuSOLVER's ") + routine + ": argument " +
+                           std::to_string(-info) + " is illegal");
+  }
+  throw SolverError(std::string("cuSOLVER's ") + routine +
+                    " did not converge (info = " + std::to_string(info) + ")");
+}
+
+template <class T>
+Buffer<T> eigenvalues(const Queue& queue, T* A, index_t n, Driver driver) {
+  const Range range("eigenvalues");
+  Solution<T> solution;
+  const char* routine = single_routine;
+  if (driver == Driver::batched) {
+    routine = batch_routine;
+    solution = solve_batch(queue, A, n, 1, CUSOLVER_EIG_MODE_VECTOR);
+  } else {
+    solution =
+        solve_one(queue, A, n,
+                  driver == Driver::values ? CUSOLVER_EIG_MODE_NOVECTOR : CUSOLVER_EIG_MODE_VECTOR);
+  }
+  check_info(routine, solution.info[0]);
+  return std::move(solution.values);
+}
+
+template <class T>
+BatchEigenvalues<T> batch_eigenvalues(const Queue& queue, T* A, index_t n, index_t count) {
+  const Range range("batch_eigenvalues");
+  Solution<T> solution = solve_batch(queue, A, n, count, CUSOLVER_EIG_MODE_NOVECTOR);
+  return {std::move(solution.values), std::move(solution.info)};
+}
+
+double memory_for_matrices(const Queue& queue) {
+  return 0.5 * static_cast<double>(device_memory(queue.device()).free);
+}
+
+template <class T>
+index_t batch_size(double bytes, index_t n) {
+  // Of more numbers than this, an index of 32 bits inside of cuSOLVER may be too short.
+  constexpr double most_numbers = 0x1p30;
+  const double each = static_cast<double>(n) * static_cast<double>(n);
+  const double fit = std::min(bytes / sizeof(T), most_numbers) / each;
+  return std::max<index_t>(1, static_cast<index_t>(fit));
+}
+
+// Matrices of the caller.
+
+namespace {
+
+// largest_i <- max |a_ij| over the upper triangle; infinity if an entry is not finite.
+template <class T>
+__global__ void find_magnitudes(const T* A, index_t rows, index_t n, T* largest) {
+  const index_t row = row_of_warp();
+  if (row >= rows) return;
+  const index_t i = row % n;
+  T most = 0;
+  int bad = 0;
+  for (index_t j = i + lane(); j < n; j += warp_size) {
+    const T size = std::abs(A[row * n + j]);
+    if (!isfinite(size)) bad = 1;
+    most = size > most ? size : most;
+  }
+  for (int mask = warp_size / 2; mask > 0; mask /= 2) {
+    const T other = __shfl_xor_sync(0xffffffffU, most, mask);
+    most = other > most ? other : most;
+  }
+  bad = warp_sum(bad);
+  if (lane() == 0) largest[row] = bad == 0 ? most : static_cast<T>(HUGE_VAL);
+}
+
+// copy <- A / scale of each matrix, the upper triangle in both, and of each row what it adds to the
+// traces: its diagonal entry, and the squares of both triangles.
+template <class T>
+__global__ void copy_scaled(const T* A, index_t rows, index_t n, const double* factors, T* copy,
+                            double* diagonal, double* squares) {
+  const index_t row = row_of_warp();
+  if (row >= rows) return;
+  const index_t b = row / n, i = row % n;
+  const T* const matrix = A + b * n * n;
+  double sum = 0.0;
+  for (index_t j = lane(); j < n; j += warp_size) {
+    const T entry = i <= j ? matrix[i * n + j] : matrix[j * n + i];
+    const T value = static_cast<T>(static_cast<double>(entry) * factors[b]);
+    copy[row * n + j] = value;
+    sum += static_cast<double>(value) * static_cast<double>(value);
+    if (i == j) diagonal[row] = static_cast<double>(value);
+  }
+  sum = warp_sum(sum);
+  if (lane() == 0) squares[row] = sum;
+}
+
+// The same in A's own memory: nothing but the upper triangle is written.
+template <class T>
+__global__ void scale_in_place(T* A, index_t n, const double* factors, double* diagonal,
+                               double* squares) {
+  const index_t i = row_of_warp();
+  if (i >= n) return;
+  double sum = 0.0;
+  for (index_t j = i + lane(); j < n; j += warp_size) {
+    const T value = static_cast<T>(static_cast<double>(A[i * n + j]) * factors[0]);
+    A[i * n + j] = value;
+    const double square = static_cast<double>(value) * static_cast<double>(value);
+    sum += i == j ? square : 2.0 * square;
+    if (i == j) diagonal[i] = static_cast<double>(value);
+  }
+  sum = warp_sum(sum);
+  if (lane() == 0) squares[i] = sum;
+}
+
+struct Traces {
+  double trace = 0.0, frobenius2 = 0.0;
+};
+
+// Of `rows` rows in matrices of order n.
+std::vector<Traces> add_up(const Queue& queue, const double* parts, index_t rows, index_t n) {
+  const Buffer<double> found = to_host(queue, parts, 2 * rows);
+  std::vector<Traces> traces(static_cast<std::size_t>(rows / n));
+  for (index_t row = 0; row < rows; ++row) {
+    Traces& of_matrix = traces[static_cast<std::size_t>(row / n)];
+    of_matrix.trace += found[row];
+    of_matrix.frobenius2 += found[rows + row];
+  }
+  return traces;
+}
+
+// Ascending values of A / scale, checked, to descending ones of A.
+template <class T>
+void finish(const T* w, index_t n, const Traces& expected, double scale, T* out) {
+  if (!spectrum_matches(w, n, expected.trace, expected.frobenius2)) {
+    throw SolverError("the eigenvalues do not add up to the trace of the matrix");
+  }
+  for (index_t i = 0; i < n; ++i) {
+    out[i] = static_cast<T>(static_cast<double>(w[n - 1 - i]) * scale);
+  }
+}
+
+// `count` matrices of the caller, of order n.
+template <class T>
+class GivenMatrices {
+ public:
+  GivenMatrices(const Queue& queue, T* A, index_t count, index_t n)
+      : queue_(queue), A_(A), n_(n), scales_(count), factors_(queue, count) {
+    find_scales(count);
+  }
+
+  // out <- the spectra of `count` of them.
+  void solve_together(index_t first, index_t count, T* out) const {
+    std::optional<BatchEigenvalues<T>> found;
+    std::string reason;
+    std::vector<Traces> traces;
+    {
+      const DeviceBuffer<T> copy(queue_, count * n_ * n_);
+      traces = copy_to(copy.data(), first, count);
+      try {
+        found = batch_eigenvalues(queue_, copy.data(), n_, count);
+      } catch (const SolverError& error) {
+        reason = error.what();
+      }
+    }
+    for (index_t b = 0; b < count; ++b) {
+      const auto take = [&] {
+        if (!found) throw SolverError(reason);
+        check_info(batch_routine, found->info[b]);
+        finish(found->values.data() + b * n_, n_, traces[static_cast<std::size_t>(b)],
+               scales_[first + b], out + b * n_);
+      };
+      solve_checked(take, [&] { solve_copy(first + b, Driver::values, out + b * n_); });
+    }
+  }
+
+  void solve_alone(index_t b, T* out) const {
+    try {
+      solve_checked([&] { solve_copy(b, Driver::values, out); },
+                    [&] { solve_copy(b, Driver::vectors, out); });
+    } catch (const OutOfDeviceMemory&) {
+      solve_in_place(b, out);
+    }
+  }
+
+ private:
+  void find_scales(index_t count) {
+    const index_t rows = count * n_;
+    const DeviceBuffer<T> there(queue_, rows);
+    launch(queue_, find_magnitudes<T>, blocks_of_warps(rows), dim3(threads_of_warps), 0, A_, rows,
+           n_, there.data());
+    const Buffer<T> largest = to_host(queue_, there.data(), rows);
+    Buffer<double> inverses(count);
+    for (index_t b = 0; b < count; ++b) {
+      const T* const begin = largest.data() + b * n_;
+      for (index_t i = 0; i < n_; ++i) {
+        if (!std::isfinite(begin[i])) throw_not_finite(b, count, i);
+      }
+      const T most = n_ == 0 ? T(0) : *std::max_element(begin, begin + n_);
+      scales_[b] = scale_of<T>(static_cast<double>(most));
+      inverses[b] = 1.0 / scales_[b];
+    }
+    copy(queue_, factors_.data(), inverses.data(), count);
+    queue_.synchronize();  // the host's numbers end here
+  }
+
+  [[noreturn]] static void throw_not_finite(index_t b, index_t count, index_t row) {
+    const std::string which = count == 1 ? "" : "matrix " + std::to_string(b) + ": ";
+    throw std::invalid_argument(
+        which + "A has NaN or infinity in the upper triangle; the first is in row " +
+        std::to_string(row));
+  }
+
+  std::vector<Traces> copy_to(T* to, index_t first, index_t count) const {
+    const index_t rows = count * n_;
+    const DeviceBuffer<double> parts(queue_, 2 * rows);
+    launch(queue_, copy_scaled<T>, blocks_of_warps(rows), dim3(threads_of_warps), 0,
+           A_ + first * n_ * n_, rows, n_, factors_.data() + first, to, parts.data(),
+           parts.data() + rows);
+    return add_up(queue_, parts.data(), rows, n_);
+  }
+
+  void solve_copy(index_t b, Driver driver, T* out) const {
+    const DeviceBuffer<T> copy(queue_, n_ * n_);
+    const Traces expected = copy_to(copy.data(), b, 1)[0];
+    const Buffer<T> w = eigenvalues(queue_, copy.data(), n_, driver);
+    finish(w.data(), n_, expected, scales_[b], out);
+  }
+
+  void solve_in_place(index_t b, T* out) const {
+    T* const A = A_ + b * n_ * n_;
+    const DeviceBuffer<double> parts(queue_, 2 * n_);
+    launch(queue_, scale_in_place<T>, blocks_of_warps(n_), dim3(threads_of_warps), 0, A, n_,
+           factors_.data() + b, parts.data(), parts.data() + n_);
+    const Traces expected = add_up(queue_, parts.data(), n_, n_)[0];
+    const Buffer<T> w = eigenvalues(queue_, A, n_, Driver::values);
+    finish(w.data(), n_, expected, scales_[b], out);
+  }
+
+  const Queue& queue_;
+  T* A_;
+  index_t n_;
+  Buffer<double> scales_;
+  DeviceBuffer<double> factors_;  // 1 / scale
+};
+
+}  // namespace
+
+template <class T>
+Buffer<T> symmetric_spectra(const Queue& queue, T* A, index_t count, index_t n, Control& control) {
+  const Range range("symmetric_spectra");
+  Buffer<T> spectra(count * n);
+  if (spectra.size() == 0) return spectra;
+  const GivenMatrices<T> matrices(queue, A, count, n);
+  const bool together = n <= largest_batched && count > 1;
+  const index_t at_a_time = together ? batch_size<T>(memory_for_matrices(queue), n) : 1;
+  for (index_t first = 0; first < count; first += at_a_time) {
+    control.check();
+    T* const out = spectra.data() + first * n;
+    const index_t number = std::min(at_a_time, count - first);
+    if (together) {
+      matrices.solve_together(first, number, out);
+    } else {
+      matrices.solve_alone(first, out);
+    }
+    control.set_progress(static_cast<double>(first + number) / static_cast<double>(count));
+  }
+  return spectra;
+}
+
+#define EIGENTROPY_INSTANTIATE(T)                                                     \
+  template Buffer<T> eigenvalues(const Queue&, T*, index_t, Driver);                  \
+  template BatchEigenvalues<T> batch_eigenvalues(const Queue&, T*, index_t, index_t); \
+  template index_t batch_size<T>(double, index_t);                                    \
+  template Buffer<T> symmetric_spectra(const Queue&, T*, index_t, index_t, Control&);
+EIGENTROPY_INSTANTIATE(float)
+EIGENTROPY_INSTANTIATE(double)
+#undef EIGENTROPY_INSTANTIATE
+
+}  // namespace eigentropy::cuda

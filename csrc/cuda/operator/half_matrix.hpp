@@ -1,0 +1,36 @@
+// G in half precision, for products in single precision.
+#pragma once
+
+#include <cuda_fp16.h>
+
+#include "base/control.hpp"
+#include "cuda/kernel/gaussian_sweep.hpp"
+
+namespace eigentropy::cuda {
+
+// G_ij in [0, 1], rounded to the nearest float16: by 2^-11 of itself at most, 1 not at all, and by
+// 2^-25 below 2^-14 = 6.1e-5, from where on there are fewer digits; below 2^-25 = 3e-8 it is 0.
+// n x n, both triangles, 2 n stride bytes. Products are cuBLAS's on tensor cores, which multiply
+// halves and add in single precision.
+//
+// A vector W is multiplied as two halves, W = (H + L) / c with c a power of two that takes the
+// largest |W_ij| to [2^14, 2^15): H = half(c W), L = half(c W - H). What that leaves out is 2^-22
+// of an entry, or 2^-39 of the largest one if that is more. A product with m vectors is one with 2
+// m vectors of halves, 4 n^2 m flops.
+class HalfMatrix {
+ public:
+  HalfMatrix() = default;
+  // `stage` has sweep_launches(queue, X, 0) tasks.
+  HalfMatrix(const Queue& queue, const PackedRows<float>& X, Stage& stage);
+
+  bool is_there() const { return G_.size() > 0; }
+  // out_i <- factors_i sum_j G_ij factors_j V_j for V (n x m, row-major), all in device memory.
+  void multiply(const Queue& queue, const double* factors, const float* V, index_t m,
+                float* out) const;
+
+ private:
+  index_t n_ = 0, stride_ = 0;
+  DeviceBuffer<__half> G_;
+};
+
+}  // namespace eigentropy::cuda

@@ -1,0 +1,76 @@
+// How often a batch of small problems asks the system for memory: as often for many as for few.
+//
+// The linker sends each call of routine r to __wrap_r (CMakeLists.txt).
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstddef>
+#include <vector>
+
+#include "cpu/eigen/symmetric_spectra.hpp"
+#include "cpu/operator/diffusion.hpp"
+#include "matrices.hpp"
+
+namespace {
+std::atomic<int> allocations{0};
+}
+
+extern "C" {
+// NOLINTBEGIN: the linker wants these names.
+void* __real__Znwm(std::size_t size);
+void* __real_aligned_alloc(std::size_t alignment, std::size_t size);
+void* __wrap__Znwm(std::size_t size) {
+  ++allocations;
+  return __real__Znwm(size);
+}
+void* __wrap_aligned_alloc(std::size_t alignment, std::size_t size) {
+  ++allocations;
+  return __real_aligned_alloc(alignment, size);
+}
+// NOLINTEND
+}
+
+namespace eigentropy::testing {
+namespace {
+
+constexpr index_t group = 150;
+
+template <class T>
+int allocations_of_groups(index_t groups, index_t d, double alpha) {
+  const Matrix<T> Z = gaussian_rows<T>(group, d, 1);
+  const auto X = center_rows<T, T>(Z.input(), 1);
+  Subsets subsets{Buffer<index_t>(groups + 1), Buffer<index_t>(groups * group)};
+  for (index_t s = 0; s <= groups; ++s) subsets.offsets[s] = s * group;
+  for (index_t i = 0; i < groups * group; ++i) subsets.indices[i] = i % group;
+  Control control;
+  const int before = allocations;
+  subset_spectra(X, subsets, {3.0, alpha, true}, SubsetKernels::recomputed, 1e12, 1, control);
+  return allocations - before;
+}
+
+template <class T>
+class Allocations : public ::testing::Test {};
+TYPED_TEST_SUITE(Allocations, Precisions, PrecisionName);
+
+TYPED_TEST(Allocations, OfManyGroupsAreThoseOfTwo) {
+  for (const double alpha : {0.0, 0.5}) {
+    const int few = allocations_of_groups<TypeParam>(2, 40, alpha);
+    EXPECT_GT(few, 0);
+    EXPECT_EQ(allocations_of_groups<TypeParam>(40, 40, alpha), few) << "alpha = " << alpha;
+  }
+}
+
+TYPED_TEST(Allocations, OfManyMatricesAreThoseOfTwo) {
+  const auto allocations_of = [](index_t count) {
+    const std::vector<TypeParam> entries(static_cast<std::size_t>(count * group * group), 1);
+    Control control;
+    const int before = allocations;
+    symmetric_spectra(MatrixBatch<TypeParam>{entries.data(), count, group, group * group, group, 1},
+                      Reduction::automatic, 1, control);
+    return allocations - before;
+  };
+  EXPECT_EQ(allocations_of(32), allocations_of(2));
+}
+
+}  // namespace
+}  // namespace eigentropy::testing

@@ -1,0 +1,95 @@
+#include "cpu/eigen/symmetric_spectra.hpp"
+
+#include <gtest/gtest.h>
+
+#include "base/errors.hpp"
+#include "checkers.hpp"
+#include "matrices.hpp"
+
+namespace eigentropy::testing {
+namespace {
+
+template <class T>
+class SymmetricSpectra : public ::testing::Test {};
+TYPED_TEST_SUITE(SymmetricSpectra, Precisions, PrecisionName);
+
+std::vector<double> descending(std::vector<double> values) {
+  std::sort(values.begin(), values.end(), std::greater<>());
+  return values;
+}
+
+template <class T>
+double tolerance(index_t n) {
+  return (static_cast<double>(n) + 20.0) * epsilon<T>;
+}
+
+template <class T>
+MatrixBatch<T> one(const Matrix<T>& A) {
+  return {A.data(), 1, A.rows(), 0, A.input().row_stride, 1};
+}
+
+TYPED_TEST(SymmetricSpectra, OfOneMatrixAreThePrescribedOnes) {
+  for (const index_t n : {1, 2, 97, 257, 600}) {
+    for (const auto& [name, lambda] : prescribed_spectra(n)) {
+      auto A = with_spectrum<TypeParam>(lambda, 5);
+      Control control;
+      EXPECT_TRUE(all_near(symmetric_spectra(one(A), Reduction::automatic, 2, control),
+                           descending(lambda), tolerance<TypeParam>(n)))
+          << name << ", n = " << n;
+      EXPECT_TRUE(all_near(symmetric_spectrum_in_place(A.symmetric(), 2, control),
+                           descending(lambda), tolerance<TypeParam>(n)))
+          << name << " in place, n = " << n;
+    }
+  }
+}
+
+// Column j of the upper triangle is row j of the lower one, where with_spectrum puts NaN.
+TYPED_TEST(SymmetricSpectra, OfABatchAreReadWithAnyStrides) {
+  const index_t n = 40, count = 3;
+  std::vector<TypeParam> memory(static_cast<std::size_t>(2 * n * n * count));
+  std::vector<double> expected;
+  for (index_t b = 0; b < count; ++b) {
+    const auto lambda = prescribed_spectra(n)[static_cast<std::size_t>(b)].lambda;
+    const auto A = with_spectrum<TypeParam>(lambda);
+    for (index_t i = 0; i < n; ++i) {
+      for (index_t j = 0; j < n; ++j) {
+        memory[static_cast<std::size_t>(2 * (b * n * n + j * n + i))] = A(i, j);
+      }
+    }
+    for (const double value : descending(lambda)) expected.push_back(value);
+  }
+  const MatrixBatch<TypeParam> batch{memory.data(), count, n, 2 * n * n, 2, 2 * n};
+  for (const int threads : {1, 2, 4}) {  // with 4, one after the other
+    Control control;
+    const auto w = symmetric_spectra(batch, Reduction::automatic, threads, control);
+    EXPECT_TRUE(all_near(w, expected, tolerance<TypeParam>(n)));
+  }
+}
+
+TYPED_TEST(SymmetricSpectra, AreRefusedForTheFirstRowThatIsNotFinite) {
+  auto A = with_spectrum<TypeParam>(prescribed_spectra(300)[0].lambda);
+  A(299, 299) = std::numeric_limits<TypeParam>::infinity();
+  A(7, 280) = std::numeric_limits<TypeParam>::quiet_NaN();
+  Control control;
+  const auto message = [&](auto&& call) -> std::string {
+    try {
+      call();
+    } catch (const std::invalid_argument& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const std::string wanted = "A has NaN or infinity in the upper triangle; the first is in row 7";
+  EXPECT_EQ(message([&] { symmetric_spectra(one(A), Reduction::automatic, 2, control); }), wanted);
+  EXPECT_EQ(message([&] { symmetric_spectrum_in_place(A.symmetric(), 2, control); }), wanted);
+}
+
+TYPED_TEST(SymmetricSpectra, StopWhenTheyAreAskedTo) {
+  const auto A = with_spectrum<TypeParam>(prescribed_spectra(300)[0].lambda);
+  Control control;
+  control.cancel();
+  EXPECT_THROW(symmetric_spectra(one(A), Reduction::automatic, 2, control), Interrupted);
+}
+
+}  // namespace
+}  // namespace eigentropy::testing
