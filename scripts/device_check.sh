@@ -103,11 +103,11 @@ step configure 120 configure &&
   step cpp-tests 120 "$build/cpp/tests/cpp/cuda/eigentropy_cuda_tests" --gtest_brief=1
 step packages 240 packages &&
   step python-tests 180 "$python" -m pytest -q -p no:cacheprovider --device cuda tests/test_cuda*.py &&
-  step benchmarks 240 "$python" benchmarks/gpu.py --output "$out/gpu.json" ${GPU_BENCHMARK_ARGS:-}
+  step benchmarks 240 "$python" -m benchmarks.gpu.beside_torch --output "$out/gpu.json" ${GPU_BENCHMARK_ARGS:-}
 if with_torch; then
   step torch-tests 120 "$python" -m pytest -q -p no:cacheprovider tests/test_torch_loss.py \
     tests/test_torch_resolvents.py tests/test_torch_threads.py
-  step gradients 60 "$python" benchmarks/torch_gradient.py --device cuda --output "$out/torch_gradient.json"
+  step gradients 60 "$python" -m benchmarks.compare.torch_gradient --device cuda --output "$out/torch_gradient.json"
 fi
 if [ $built = yes ]; then
   step microbenchmarks 120 "$build/cpp/benchmarks/cuda/eigentropy_cuda_benchmarks" \

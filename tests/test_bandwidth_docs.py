@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import studies as tables
+from benchmarks.documents import study_tables as tables
 from eigentropy.bandwidth import RULES as BANDWIDTH_RULES
 from eigentropy.studies import bandwidth, criteria, sets
 from eigentropy.studies.criteria import RULES

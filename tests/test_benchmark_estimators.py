@@ -9,13 +9,9 @@ from collections import namedtuple
 import numpy as np
 import pytest
 
-import dependence
-import estimator_peers
-import estimator_tables
-import estimators
-import plot_estimators
-import rounds
-import tables
+from benchmarks.accuracy import dependence
+from benchmarks.compare import estimator_peers, estimators, rounds
+from benchmarks.documents import estimator_tables, plot_estimators, tables
 from eigentropy.studies.corruption import MINE_QUICK
 
 Usage = namedtuple("Usage", "total used free")

@@ -12,25 +12,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import approaches
-import cases
-import estimates
-import half_kernel
-import large
-import monitor_cost
-import plot
-import rounds
-import stages
-import stochastic_accuracy
-import suite
-import summary
-import tables
-from rounds import Settings
+from benchmarks.accuracy import approaches, estimates, half_kernel, large, stochastic_accuracy
+from benchmarks.compare import cases, monitor_cost, rounds, stages, suite
+from benchmarks.compare.rounds import Settings
+from benchmarks.documents import plot, tables
+from benchmarks.shared import summary
 
 ROOT = Path(__file__).parent.parent
 
 
-PROGRAMS = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
+PROGRAMS = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for path in (ROOT / "benchmarks").glob("*/*.py")
+    if path.stem != "__init__"
+)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 import eigentropy as eg
-import report_page
+from benchmarks.documents import report_page
 from eigentropy import cli, report
 from eigentropy.files import FileError
 from eigentropy.report import Recorder, page, read_run

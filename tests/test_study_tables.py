@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import studies as tables
+from benchmarks.documents import study_tables as tables
 from eigentropy.studies import STUDIES
 from eigentropy.studies.rows import read
 

@@ -1,6 +1,6 @@
 """Whether method="auto" predicts well which way to the entropy is the fastest.
 
-    python benchmarks/approaches.py --output benchmarks/results/approaches.json
+    python -m benchmarks.accuracy.approaches --output benchmarks/results/approaches.json
 
 Three ways take turns on one input: all eigenvalues in float32, an estimate that keeps the matrix,
 an estimate without it; normal rows, alpha = 1/2, sigma and tol by default. For each n and d:
@@ -13,7 +13,6 @@ for before it takes an estimate (`PREFERENCE`), from the size on where the rule 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import statistics
 from collections.abc import Callable, Iterable
@@ -23,9 +22,10 @@ from typing import Any
 import numpy as np
 
 import eigentropy as eg
+from benchmarks.accuracy.estimates import DTYPE, Data, estimated, products, timed
+from benchmarks.shared.machine import describe
+from benchmarks.shared.results import rounded, write
 from eigentropy.approach import PREFERENCE, SOON, Approach, estimate_cost, exact_cost
-from estimates import DTYPE, Data, estimated, products, rounded, timed
-from machine import describe
 
 SIZES = (1000, 2000, 3000, 5000, 7000, 10000)
 DIMENSIONS = (20, 512)
@@ -132,7 +132,7 @@ def main(arguments: list[str] | None = None) -> None:
     wrong = wrong_predictions(rows)
     results = {"machine": describe(), "wrong_predictions": wrong, "rows": rows}
     if options.output:
-        options.output.write_text(json.dumps(rounded(results), indent=1) + "\n")
+        write(options.output, rounded(results))
     if wrong:
         raise SystemExit("predictions are off by too large a factor: " + "; ".join(wrong))
 

@@ -1,12 +1,11 @@
 """The measurements behind docs/choosing.md: what sigma does to DSMI, and how good the bound is.
 
-python benchmarks/choosing_sigma.py --output benchmarks/results/choosing_sigma.json
+python -m benchmarks.accuracy.choosing_sigma --output benchmarks/results/choosing_sigma.json
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import warnings
 from pathlib import Path
@@ -15,8 +14,9 @@ import numpy as np
 from sklearn.datasets import load_digits, make_blobs
 
 import eigentropy as eg
+from benchmarks.shared.machine import describe
+from benchmarks.shared.results import rounded, text, write
 from eigentropy.bandwidth import MEDIAN_FACTOR
-from machine import describe
 
 MULTIPLES = (0.1, 0.2, 0.35, 0.5, 1.0, 2.0)
 DIMENSIONS = (20, 200, 2000, 20000)
@@ -107,10 +107,10 @@ def main() -> None:
             "gaussian_bound_excess": gaussian_bound(),
             "float32_relative_error": single_precision(),
         }
-    text = json.dumps(results, indent=2)
-    print(text)
+    results = rounded(results)
+    print(text(results))
     if arguments.output:
-        arguments.output.write_text(text + "\n")
+        write(arguments.output, results)
 
 
 if __name__ == "__main__":

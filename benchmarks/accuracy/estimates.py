@@ -76,12 +76,3 @@ def timed(call: Callable[[], Any]) -> tuple[float, Any]:
     start = time.perf_counter()
     result = call()
     return time.perf_counter() - start, result
-
-
-def rounded(value: object, digits: int = 6) -> object:
-    """So many digits a number, at any depth."""
-    if isinstance(value, dict):
-        return {name: rounded(item, digits) for name, item in value.items()}
-    if isinstance(value, list):
-        return [rounded(item, digits) for item in value]
-    return float(f"{value:.{digits}g}") if isinstance(value, float) else value

@@ -1,6 +1,6 @@
 """How far float32 is from float64, and how far it may be by the bound that method="auto" goes by.
 
-    python benchmarks/float32_accuracy.py --output benchmarks/results/float32_accuracy.json
+    python -m benchmarks.accuracy.float32_accuracy --output benchmarks/results/float32_accuracy.json
 
 For each data set, kernel width and t: the relative difference of the two entropies, and the bound
 that was computed from the float32 spectrum alone. Fails where a difference exceeds its bound.
@@ -20,9 +20,10 @@ import numpy as np
 from sklearn.datasets import load_digits, make_blobs, make_swiss_roll
 
 import eigentropy as eg
+from benchmarks.shared.machine import describe
+from benchmarks.shared.results import rounded, to_columns, write
 from eigentropy._devices import HOST
 from eigentropy.precision import EPS, SINGLE_FROM, may_use_single, within
-from machine import describe
 
 SIZES = (30, 100, 300, 1000, 3000)
 TIMES = (0.5, 1.0, 2.0, 5.0, 20.0)
@@ -138,22 +139,9 @@ def main() -> None:
     }
     print(json.dumps({name: results[name] for name in results if name != "rows"}, indent=2))
     if arguments.output:
-        arguments.output.write_text(document(results))
+        write(arguments.output, {**results, "rows": to_columns(rounded(rows, 3))})
     if share > 1 or any(not e["within_bound"] for row in rows for e in row["t"].values()):
         raise SystemExit("a bound does not hold")
-
-
-def document(results: dict[str, object]) -> str:
-    """JSON with one row a line, three digits a number."""
-    head = {name: value for name, value in results.items() if name != "rows"}
-    rows = ",\n".join(json.dumps(rounded(row)) for row in results["rows"])
-    return json.dumps(head, indent=2).removesuffix("\n}") + f',\n  "rows": [\n{rows}\n  ]\n}}\n'
-
-
-def rounded(value: object) -> object:
-    if isinstance(value, dict):
-        return {name: rounded(item) for name, item in value.items()}
-    return float(f"{value:.3g}") if isinstance(value, float) else value
 
 
 def line(row: dict[str, object]) -> str:

@@ -1,6 +1,6 @@
 """What keeping the kernel in half precision does to entropies, and what the rule for it says.
 
-    python benchmarks/half_kernel.py --output benchmarks/results/half_kernel.json
+    python -m benchmarks.accuracy.half_kernel --output benchmarks/results/half_kernel.json
 
 For each data set and t: the relative change of the exact S(t) when all G_ij are rounded to float16
 (degrees, tr A and |A|_F^2 being those of the exact G), that of an estimate with the same probes,
@@ -11,7 +11,6 @@ the CPU. Fails where a change that the rule allows is beyond its share of the to
 from __future__ import annotations
 
 import argparse
-import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,12 @@ from typing import Any
 import numpy as np
 
 import eigentropy as eg
+from benchmarks.accuracy.estimates import Data, data_sets
+from benchmarks.shared.machine import describe
+from benchmarks.shared.results import rounded, to_columns, write
 from eigentropy import half, reference
 from eigentropy.spectral_estimate import SpectralEstimate
 from eigentropy.stochastic import estimate
-from estimates import Data, data_sets, rounded
-from machine import describe
 
 TIMES = (0.5, 1.0, 2.0, 5.0)
 TOL = 1e-3
@@ -126,8 +126,8 @@ def main(arguments: list[str] | None = None) -> None:
                 print(line(rows[-1]), flush=True)
     wrong = faults(rows)
     if options.output:
-        results = {"machine": describe(), "tol": TOL, "faults": wrong, "rows": rows}
-        options.output.write_text(json.dumps(rounded(results, 3), indent=1) + "\n")
+        results = {"machine": describe(), "tol": TOL, "faults": wrong}
+        write(options.output, rounded({**results, "rows": to_columns(rows)}, 3))
     if wrong:
         raise SystemExit("\n".join(wrong))
 

@@ -1,6 +1,6 @@
 """Estimates without a matrix: how time grows with n, d and tol, n = 100 000, and known answers.
 
-    python benchmarks/large.py --output benchmarks/results/large.json
+    python -m benchmarks.accuracy.large --output benchmarks/results/large.json
 
 Each measurement is in a process of its own, on normal rows in float32 with alpha = 1/2 and
 sigma = "auto", and d = 128 where nothing else is said. A pass computes the kernel between all rows
@@ -22,10 +22,11 @@ from typing import Any
 
 import numpy as np
 
-import measure
-from estimates import Counted, Data, estimated, products, rounded, timed
-from machine import clean_environment, describe
-from truths import TRUTHS, agreement
+from benchmarks.accuracy.estimates import Counted, Data, estimated, products, timed
+from benchmarks.accuracy.truths import TRUTHS, agreement
+from benchmarks.compare import measure
+from benchmarks.shared.machine import clean_environment, describe
+from benchmarks.shared.results import rounded, write
 
 SIZES = (2500, 5000, 10000, 20000, 40000, 80000)
 LARGEST = 100000
@@ -93,7 +94,8 @@ def one_truth(name: str, n: int) -> dict[str, Any]:
 
 def alone(function: str, *arguments: object) -> dict[str, Any]:
     """The function's result from a process of its own."""
-    command = [sys.executable, __file__, "--alone", json.dumps([function, *arguments])]
+    command = [sys.executable, "-m", "benchmarks.accuracy.large", "--alone"]
+    command.append(json.dumps([function, *arguments]))
     output = subprocess.run(
         command, env=clean_environment(), stdout=subprocess.PIPE, text=True, check=True
     ).stdout
@@ -176,7 +178,7 @@ def main(arguments: list[str] | None = None) -> None:
         "faults": wrong,
     }
     if options.output:
-        options.output.write_text(json.dumps(rounded(results), indent=1) + "\n")
+        write(options.output, rounded(results))
     if wrong:
         raise SystemExit("\n".join(wrong))
 

@@ -1,6 +1,6 @@
 """Which rank a guaranteed entropy takes, how good its bound is, and what it costs.
 
-    python benchmarks/lowrank_ranks.py --output benchmarks/results/lowrank.json
+    python -m benchmarks.accuracy.lowrank_ranks --output benchmarks/results/lowrank.json
 
 For each data set, kernel width and tolerance: the rank, the bound and the true error relative to
 S, the inequality of Fannes and Audenaert for the same residual, the rank that the best
@@ -23,6 +23,9 @@ import numpy as np
 from sklearn.datasets import load_digits, make_blobs, make_swiss_roll
 
 import eigentropy as eg
+from benchmarks.accuracy.float32_accuracy import Case
+from benchmarks.shared.machine import describe
+from benchmarks.shared.results import rounded, to_columns, write
 from eigentropy import _core
 from eigentropy._devices import HOST
 from eigentropy.estimation import kernel_operator
@@ -35,8 +38,6 @@ from eigentropy.lowrank import (
     low_rank_spectrum,
     predicted_rank,
 )
-from float32_accuracy import Case, document
-from machine import describe
 
 TOLERANCES = (1e-2, 1e-3, 1e-4)
 ALPHA = 0.5
@@ -175,7 +176,7 @@ def main() -> None:
         "rows": rows,
     }
     if arguments.output:
-        arguments.output.write_text(document(results))
+        write(arguments.output, {**results, "rows": to_columns(rounded(rows, 3))})
     if not all(row["within"] and row["lowest_over_rounding"] <= 1 for row in rows):
         raise SystemExit("a bound does not hold")
 

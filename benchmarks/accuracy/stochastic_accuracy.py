@@ -1,6 +1,6 @@
 """How far estimates are from the exact entropy, and how often their intervals contain it.
 
-    OPENBLAS_NUM_THREADS=1 python benchmarks/stochastic_accuracy.py \
+    OPENBLAS_NUM_THREADS=1 python -m benchmarks.accuracy.stochastic_accuracy \
         --output benchmarks/results/stochastic_accuracy.json
 
 Errors: for each data set, alpha and t, the relative error of S over a few seeds at tol = 1e-3, as
@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 
 import eigentropy as eg
-from estimates import Counted, Data, data_sets, estimated, products
-from float32_accuracy import document
-from machine import describe
+from benchmarks.accuracy.estimates import Counted, Data, data_sets, estimated, products
+from benchmarks.shared.machine import describe
+from benchmarks.shared.results import rounded, to_columns, write
 
 TOL = 1e-3
 AIM = 5e-4
@@ -165,11 +165,11 @@ def main(arguments: list[str] | None = None) -> None:
     found = overall(errors, coverage)
     rows = [{"part": "errors", **row} for row in errors]
     rows += [{"part": "coverage", **row} for row in coverage]
-    results = {"machine": describe(), **found, "rows": rows}
+    results = {"machine": describe(), **found, "rows": to_columns(rounded(rows, 3))}
     for name, value in found.items():
         print(f"{name}: {value}")
     if options.output:
-        options.output.write_text(document(results))
+        write(options.output, results)
     if found["above_tol"] or found["badly_covered"]:
         raise SystemExit(
             "an error is above tol, or intervals contain the entropy too rarely or too often"

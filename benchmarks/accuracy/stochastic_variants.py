@@ -1,6 +1,6 @@
 """What each ingredient of the stochastic estimate is worth, and what float32 changes.
 
-    OPENBLAS_NUM_THREADS=1 python benchmarks/stochastic_variants.py \
+    OPENBLAS_NUM_THREADS=1 python -m benchmarks.accuracy.stochastic_variants \
         --output benchmarks/results/stochastic_variants.json
 
 Part one: estimators that multiply A with the same number of columns, 32 in each of 6 products, or
@@ -12,7 +12,6 @@ eigenvalues. stochastic_accuracy.py measures the estimate as it is.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,12 +21,13 @@ from pathlib import Path
 import numpy as np
 
 import eigentropy as eg
+from benchmarks.accuracy.estimates import Data, data_sets
+from benchmarks.shared.machine import describe
+from benchmarks.shared.results import rounded, text, write
 from eigentropy import _core
 from eigentropy.lanczos import BlockLanczos
 from eigentropy.quadrature import power_and_moment
 from eigentropy.stochastic import estimate
-from estimates import Data, data_sets
-from machine import describe
 
 TIMES = (1.0, 2.0, 3.5)
 ALPHA = 0.5
@@ -228,22 +228,14 @@ def main() -> None:
             "columns": COLUMNS,
             "steps": STEPS,
             "seeds": arguments.seeds,
-            "data": rounded(dict(zip(names, variants, strict=True))),
+            "data": dict(zip(names, variants, strict=True)),
         },
-        "float32_relative_difference": rounded(dict(zip(names, precision, strict=True))),
+        "float32_relative_difference": dict(zip(names, precision, strict=True)),
     }
-    text = json.dumps(results, indent=1)
-    print(text)
+    results = rounded(results, 3)
+    print(text(results))
     if arguments.output:
-        arguments.output.write_text(text + "\n")
-
-
-def rounded(value: object) -> object:
-    if isinstance(value, dict):
-        return {name: rounded(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [rounded(item) for item in value]
-    return float(f"{value:.3g}") if isinstance(value, float) else value
+        write(arguments.output, results)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import eigentropy as eg
-from estimates import Counted, Data, products
+from benchmarks.accuracy.estimates import Counted, Data, products
 
 # Between the centres of what is to be separate, in sigma: beyond 15 the kernel is 0 in float32. Not
 # more, since rounding of a distance grows with the coordinates.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import eigentropy as eg
-from peers import classes
+from benchmarks.compare.peers import classes
 
 # What keeps a contender to one BLAS thread, where the threads are above it.
 ONE_BLAS_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from measure import resident_bytes, timed
-from peers import Ready
+from benchmarks.compare.measure import resident_bytes, timed
+from benchmarks.compare.peers import Ready
 
 Make = Callable[[Path, np.ndarray, dict[str, Any]], Ready]
 

@@ -1,6 +1,6 @@
 """The paper's Fig. 4: `make bench-estimators`, or
 
-    PYTHONPATH=path/to/NPEET python benchmarks/estimators.py --output benchmarks/results
+    PYTHONPATH=path/to/NPEET python -m benchmarks.compare.estimators --output benchmarks/results
 
 Time, value and memory of DSMI and of the estimators that it replaces, on the same data: three
 Gaussian blobs of unit variance, in float32, with their true labels; the truth is log2(3) bits. The
@@ -32,15 +32,15 @@ from typing import Any
 
 import numpy as np
 
-from dependence import dependence
+from benchmarks.accuracy.dependence import dependence
+from benchmarks.compare.estimator_peers import ESTIMATORS, labels_of
+from benchmarks.compare.rounds import Settings
+from benchmarks.documents.estimator_tables import known_seconds, requirements
+from benchmarks.shared.machine import describe
+from benchmarks.shared.results import RESULTS, rounded, to_columns, write
 from eigentropy import _core
 from eigentropy._memory import available
 from eigentropy.studies.corruption import MINE_FULL, MINE_QUICK
-from estimates import rounded
-from estimator_peers import ESTIMATORS, labels_of
-from estimator_tables import known_seconds, requirements
-from machine import describe
-from rounds import HERE, Settings
 
 DIMENSIONS = (200, 1000, 5000, 20_000, 100_000, 500_000)
 SIZES = (500, 1000, 2000, 5000)
@@ -123,7 +123,7 @@ def known_bytes(cells: list[dict[str, Any]], name: str) -> float:
     if not measured:
         return 0.0
     cell = max(measured, key=lambda cell: cell["n"] * cell["d"])
-    most = max(run["bytes"] for run in cell["runs"][name])
+    most = max(cell["runs"][name]["bytes"])
     return float(most / (cell["n"] * cell["d"]))
 
 
@@ -161,7 +161,7 @@ def measure_alone(name: str, path: Path, n: int, seed: int, options: Options) ->
     limit = PATIENCE * options.limit if ESTIMATORS[name].limited else math.inf
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
         child = subprocess.Popen(
-            [sys.executable, str(HERE / "estimator_peers.py")],
+            [sys.executable, "-m", "benchmarks.compare.estimator_peers"],
             env=options.settings.environment(),
             stdin=subprocess.PIPE,
             stdout=out,
@@ -226,16 +226,16 @@ def measure_cell(n: int, d: int, cells: list[dict[str, Any]], options: Options) 
             for name in present
             if name not in not_run and runs[name][-1]["seconds"] <= SHORT_SECONDS
         ]
-    return {"n": n, "d": d, "runs": runs, "not_run": not_run}
+    columns = {name: to_columns(measured) for name, measured in runs.items()}
+    return {"n": n, "d": d, "runs": columns, "not_run": not_run}
 
 
 def report(cell: dict[str, Any]) -> None:
     print(f"n = {cell['n']}, d = {cell['d']}")
     for name, runs in cell["runs"].items():
-        seconds = statistics.median(run["seconds"] for run in runs)
-        value = statistics.mean(run["value"] for run in runs)
-        most = max(run["bytes"] for run in runs)
-        print(f"  {name:18} {seconds:10.3f} s {most / 1e6:8.0f} MB {value:8.3f} bits, {len(runs)}x")
+        seconds, value = statistics.median(runs["seconds"]), statistics.mean(runs["value"])
+        most, times = max(runs["bytes"]), len(runs["seconds"])
+        print(f"  {name:18} {seconds:10.3f} s {most / 1e6:8.0f} MB {value:8.3f} bits, {times}x")
     for name, why in cell["not_run"].items():
         print(f"  {name:18} {why['reason']}")
     sys.stdout.flush()
@@ -261,7 +261,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--threads", type=int, default=_core.thread_count())
     parser.add_argument("--scratch", type=Path, help="folder for the temporary files of rows")
-    parser.add_argument("--output", type=Path, default=HERE / "results", help="folder")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder")
     return parser.parse_args(arguments)
 
 
@@ -298,7 +298,7 @@ def main(arguments: list[str] | None = None) -> int:
         cell = measure_cell(n, d, result["cells"], options)
         result["cells"].append(cell)
         report(cell)
-        file.write_text(json.dumps(rounded(result), indent=1) + "\n")
+        write(file, rounded(result))
     found = requirements(result)
     for one in found:
         verdict = {True: "pass", False: "FAIL", None: "not measured"}[one["holds"]]

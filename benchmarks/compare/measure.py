@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from peers import READY, Ready
+from benchmarks.compare.peers import READY, Ready
 
 # The first call starts threads and loads kernels. It counts only if it alone takes this long.
 LONG_SECONDS = 4.0

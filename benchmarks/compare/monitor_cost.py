@@ -1,6 +1,6 @@
 """What a monitor costs beside the training of a convolutional network on scikit-learn's digits.
 
-    python benchmarks/monitor_cost.py --output benchmarks/results/monitor_cost.json
+    python -m benchmarks.compare.monitor_cost --output benchmarks/results/monitor_cost.json
 
 Epochs take turns, A B A B, in one process with the same threads: without a monitor, and with one
 that measures DSE and DSMI(Z;Y) at the end of each epoch on 1000 samples, in the two ways in which a
@@ -33,8 +33,9 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
+from benchmarks.shared.machine import describe
+from benchmarks.shared.results import rounded, write
 from eigentropy.torch import Monitor
-from machine import describe
 
 PROBE = 1000
 GOAL = 0.05
@@ -179,7 +180,7 @@ def main() -> None:
     for one in cases:
         print(json.dumps(one))
     if options.output is not None:
-        options.output.write_text(json.dumps(result, indent=1) + "\n")
+        write(options.output, rounded(result))
 
 
 if __name__ == "__main__":

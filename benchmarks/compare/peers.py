@@ -39,13 +39,13 @@ def _torch() -> Solver:
 
 
 def _mkl(driver: str) -> Solver:
-    import lapack
+    from benchmarks.compare import lapack
 
     return partial(lapack.mkl().eigenvalues, driver)
 
 
 def _openblas(driver: str) -> Solver:
-    import lapack
+    from benchmarks.compare import lapack
 
     return partial(lapack.openblas().eigenvalues, driver)
 
@@ -94,7 +94,7 @@ def product(spec: dict[str, Any]) -> Ready:
 
         a, b, c = (torch.from_numpy(matrix) for matrix in (A, B, C))
         return lambda: None, lambda _: torch.matmul(a, b, out=c).numpy()
-    import lapack
+    from benchmarks.compare import lapack
 
     blas = {"mkl": lapack.mkl, "openblas": lapack.openblas}[library]()
 

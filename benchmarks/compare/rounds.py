@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
 import statistics
 import subprocess
 import sys
@@ -16,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from cases import Case, Contender
-from machine import clean_environment
+from benchmarks.compare.cases import Case, Contender
+from benchmarks.shared.machine import clean_environment, environment
+from benchmarks.shared.results import rounded, to_columns
 
-HERE = Path(__file__).parent
 # Where it takes part, the others' answers are compared with its.
 REFERENCE = "numpy"
 # Names of the variables by which the libraries learn how many threads they may use.
@@ -49,7 +48,7 @@ class Settings:
     drop_from: int = 10000
 
     def environment(self) -> dict[str, str]:
-        base = dict(os.environ) if self.as_is else clean_environment()
+        base = environment() if self.as_is else clean_environment()
         return {**base, **dict.fromkeys(THREAD_VARIABLES, str(self.threads))}
 
     def late(self) -> bool:
@@ -94,7 +93,7 @@ def too_slow(before: dict[str, Any] | None, factor: float) -> dict[str, str]:
     if before is None:
         return {}
     medians = {
-        name: statistics.median(run["seconds"] for run in runs)
+        name: statistics.median(runs["seconds"])
         for name, runs in before["runs"].items()
         if not name.startswith("eigentropy")
     }
@@ -132,7 +131,9 @@ def run_case(case: Case, settings: Settings, before: dict[str, Any] | None) -> d
         differences = compare(who.present, folder)
     return {
         **case.parameters,
-        "runs": {name: measured for name, measured in runs.items() if measured},
+        "runs": {
+            name: to_columns(rounded(measured)) for name, measured in runs.items() if measured
+        },
         "differences": differences,
         "wrong": [
             contender.name
@@ -159,7 +160,7 @@ def run_child(
         "answer": str(answer_file(contender, folder)) if keep_answer else None,
     }
     output = subprocess.run(
-        [sys.executable, str(HERE / "measure.py")],
+        [sys.executable, "-m", "benchmarks.compare.measure"],
         input=json.dumps(spec),
         env={**settings.environment(), **contender.environment},
         capture_output=True,

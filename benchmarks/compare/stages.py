@@ -1,16 +1,26 @@
-"""The three stages of the eigenvalue solver, from the C++ microbenchmarks."""
+"""Times of the eigenvalue solver and of its three stages, from the C++ microbenchmarks.
+
+    make bench-cpp BENCH_ARGS='--benchmark_filter=^(gemm|eigenvalues)<'
+    python -m benchmarks.compare.stages build/benchmarks/cpp.json \\
+        --output benchmarks/results/eigenvalues_cpp.json
+
+stores what docs/performance.md shows of a run of theirs.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
 import subprocess
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
-from rounds import HERE, Settings
+from benchmarks.compare.rounds import Settings
+from benchmarks.shared.results import ROOT, rounded, to_columns, write
 
-PROGRAM = HERE.parent / "build/release/benchmarks/cpp/eigentropy_benchmarks"
+PROGRAM = ROOT / "build/release/benchmarks/cpp/eigentropy_benchmarks"
 # Google Benchmark's names of the stages. The width of the band is that of eigenvalues.cpp from 1000
 # rows on; the tridiagonal matrices have random entries.
 STAGES = {
@@ -77,3 +87,25 @@ def read(results: dict[str, Any], wanted: dict[str, dict[str, Any]]) -> list[dic
         for name in wanted
         if name in found
     ]
+
+
+def stored(results: dict[str, Any]) -> dict[str, Any]:
+    """Of Google Benchmark's JSON: where it was measured, and the milliseconds of each run."""
+    runs = [
+        {"name": run["name"], "milliseconds": 1e3 * run["real_time"] / UNITS[run["time_unit"]]}
+        for run in results["benchmarks"]
+        if run["run_type"] == "iteration"
+    ]
+    return {"context": results["context"], "runs": to_columns(rounded(runs))}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("measured", type=Path, help="what --benchmark_out wrote")
+    parser.add_argument("--output", type=Path, required=True)
+    options = parser.parse_args()
+    write(options.output, stored(json.loads(options.measured.read_text())))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,9 +1,9 @@
 """The comparison with other packages: `make bench`, or
 
-    python benchmarks/suite.py --suite eigenvalues dse --full --budget 7200
+    python -m benchmarks.compare.suite --suite eigenvalues dse --full --budget 7200
 
 Run it alone on the machine. Each suite writes benchmarks/results/<suite>.json;
-benchmarks/tables.py and benchmarks/plot.py turn these into what the documents show.
+benchmarks/documents/tables.py and benchmarks/documents/plot.py turn these into what the documents show.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import stages
-import summary
-from cases import SUITES, Case
+from benchmarks.compare import stages
+from benchmarks.compare.cases import SUITES, Case
+from benchmarks.compare.rounds import Settings, run_case
+from benchmarks.shared import summary
+from benchmarks.shared.machine import BLAS_VARIABLES
+from benchmarks.shared.results import RESULTS, write
 from eigentropy import _core
-from machine import BLAS_VARIABLES
-from rounds import HERE, Settings, run_case
 
 
 def run_suite(
@@ -56,7 +57,7 @@ def run_suite(
 
 def machine(settings: Settings) -> dict[str, Any]:
     """As the children see it: what BLAS chooses depends on the environment."""
-    command = [sys.executable, str(HERE / "machine.py")]
+    command = [sys.executable, "-m", "benchmarks.shared.machine"]
     output = subprocess.run(
         command, env=settings.environment(), capture_output=True, text=True, check=True
     ).stdout
@@ -70,10 +71,6 @@ def environment(settings: Settings) -> dict[str, Any]:
         "as_is": settings.as_is,
         "blas_variables": {name: kept[name] for name in BLAS_VARIABLES if name in kept},
     }
-
-
-def write(file: Path, result: dict[str, Any]) -> None:
-    file.write_text(json.dumps(result, indent=1) + "\n")
 
 
 def report(suite: str, case: Case, measured: dict[str, Any]) -> None:
@@ -109,7 +106,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help=f"keep {' and '.join(BLAS_VARIABLES)}, as a user does who changes nothing; "
         "the results are named <suite>.as-is.json",
     )
-    parser.add_argument("--output", type=Path, default=HERE / "results", help="folder")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder")
     return parser.parse_args(arguments)
 
 

@@ -1,7 +1,7 @@
 r"""Forward and backward pass of SpectralEntropy beside autograd through torch's own operations.
 
-    python benchmarks/torch_gradient.py --output benchmarks/results/torch_gradient.json
-    python benchmarks/torch_gradient.py --device cuda
+    python -m benchmarks.compare.torch_gradient --output benchmarks/results/torch_gradient.json
+    python -m benchmarks.compare.torch_gradient --device cuda
 
 All take turns, A B A B, in one process with the same threads and the same width of the kernel. The
 peer is what a user of PyTorch would write: cdist, exp, eigvalsh and autograd. `sigma auto` is the
@@ -22,8 +22,9 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.shared.machine import describe
+from benchmarks.shared.results import rounded, write
 from eigentropy.torch import SpectralEntropy
-from machine import describe
 
 TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3}
 
@@ -135,7 +136,7 @@ def main() -> None:
         print(json.dumps(measured[-1]), flush=True)
     result["cases"] = measured
     if options.output is not None:
-        options.output.write_text(json.dumps(result, indent=1) + "\n")
+        write(options.output, rounded(result))
 
 
 if __name__ == "__main__":

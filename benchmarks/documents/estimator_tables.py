@@ -6,10 +6,12 @@ import statistics
 from collections.abc import Callable
 from typing import Any
 
-from markdown_tables import table, time, times
+from benchmarks.documents.markdown_tables import table, time, times
+from benchmarks.shared.summary import speedup
 
 Results = dict[str, dict[str, Any]]  # by suite
 Cell = dict[str, Any]
+Runs = dict[str, list[float]]  # of one estimator, round by round
 
 PEERS = ("dse-dsmi", "dse-dsmi float32")
 # Where the paper's comparison is judged, and the longest rows.
@@ -24,7 +26,7 @@ MOST_BYTES = 2e9
 def seconds_of(cell: Cell, name: str) -> float | None:
     """The median over the rounds."""
     runs = cell["runs"].get(name)
-    return statistics.median(run["seconds"] for run in runs) if runs else None
+    return statistics.median(runs["seconds"]) if runs else None
 
 
 def known_seconds(cells: list[Cell], name: str) -> dict[tuple[int, int], float]:
@@ -43,8 +45,7 @@ def times_as_fast(cell: Cell, peer: str, ours: str = "DSMI") -> float | None:
     """The median of the ratios round by round; None where one of them was not run."""
     if peer not in cell["runs"] or ours not in cell["runs"]:
         return None
-    pairs = zip(cell["runs"][ours], cell["runs"][peer], strict=False)
-    return statistics.median(theirs["seconds"] / mine["seconds"] for mine, theirs in pairs)
+    return speedup(cell, peer, ours)
 
 
 def fastest_peer(cell: Cell) -> str:
@@ -85,7 +86,7 @@ def _small_enough(cells: list[Cell]) -> dict[str, Any]:
     claim = f"d = {LONGEST}: DSMI takes at most {MOST_BYTES / 1e9:g} GB beside the mapped data"
     if cell is None:
         return {"claim": claim, "measured": "", "holds": None}
-    most = max(run["bytes"] for run in cell["runs"]["DSMI"])
+    most = max(cell["runs"]["DSMI"]["bytes"])
     size = 4.0 * cell["n"] * cell["d"]
     measured_as = f"{most / 1e9:.2f} GB, n = {cell['n']}, {size / 1e9:.0f} GB of data"
     return {"claim": claim, "measured": measured_as, "holds": most <= MOST_BYTES}
@@ -96,7 +97,7 @@ def names(result: dict[str, Any]) -> list[str]:
     return list(dict.fromkeys(name for cell in result["cells"] for name in cell["runs"]))
 
 
-def _by_cell(show: Callable[[list[dict[str, Any]]], str]) -> Callable[[Results], str]:
+def _by_cell(show: Callable[[Runs], str]) -> Callable[[Results], str]:
     """A row for each d and n, a column for each estimator."""
 
     def render(results: Results) -> str:
@@ -122,17 +123,17 @@ def _why_not(cell: Cell, name: str) -> str:
     return str(cell["not_run"].get(name, {"reason": ""})["reason"])
 
 
-def _seconds(runs: list[dict[str, Any]]) -> str:
-    return time(statistics.median(run["seconds"] for run in runs))
+def _seconds(runs: Runs) -> str:
+    return time(statistics.median(runs["seconds"]))
 
 
-def _value(runs: list[dict[str, Any]]) -> str:
+def _value(runs: Runs) -> str:
     """The mean over the rounds; a value of rounding alone is 0."""
-    return f"{statistics.mean(run['value'] for run in runs) + 0.0:.3f}".replace("-0.000", "0.000")
+    return f"{statistics.mean(runs['value']) + 0.0:.3f}".replace("-0.000", "0.000")
 
 
-def _megabytes(runs: list[dict[str, Any]]) -> str:
-    return f"{max(run['bytes'] for run in runs) / 1e6:.0f}"
+def _megabytes(runs: Runs) -> str:
+    return f"{max(runs['bytes']) / 1e6:.0f}"
 
 
 def required(results: Results) -> str:

@@ -1,6 +1,6 @@
 """Time over n, both logarithmic, of the suites `eigenvalues` and `dse`.
 
-python benchmarks/plot.py --output docs/figures/performance.svg
+python -m benchmarks.documents.plot --output docs/figures/performance.svg
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ mpl.rcParams["svg.hashsalt"] = "eigentropy"  # the same file for the same result
 import matplotlib.pyplot as plt  # noqa: E402
 from matplotlib.ticker import NullLocator  # noqa: E402
 
-from summary import OURS, best_of, median  # noqa: E402
-from tables import LIBRARIES, RESULTS, load  # noqa: E402
+from benchmarks.documents.tables import LIBRARIES, RESULTS, load  # noqa: E402
+from benchmarks.shared.summary import OURS, best_of, median  # noqa: E402
 
 COLOURS = dict(zip([OURS, *LIBRARIES, "dse-dsmi"], mpl.color_sequences["tab10"], strict=False))
 

@@ -1,6 +1,6 @@
 """Seconds and bits over d of the estimators in benchmarks/results/estimators.json.
 
-python benchmarks/plot_estimators.py --output docs/figures/estimators.svg
+python -m benchmarks.documents.plot_estimators --output docs/figures/estimators.svg
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ mpl.rcParams["svg.hashsalt"] = "eigentropy"  # the same file for the same result
 import matplotlib.pyplot as plt  # noqa: E402
 from matplotlib.ticker import NullLocator  # noqa: E402
 
-from estimator_tables import JUDGED, names, seconds_of  # noqa: E402
-from tables import RESULTS, load  # noqa: E402
+from benchmarks.documents.estimator_tables import JUDGED, names, seconds_of  # noqa: E402
+from benchmarks.documents.tables import RESULTS, load  # noqa: E402
 
 OURS = "DSMI"
 
@@ -36,7 +36,7 @@ def draw(result: dict[str, Any]) -> Any:
         d = [cell["d"] for cell in measured]
         style = {"color": colour, "lw": 2.5 if name == OURS else 1.2, "label": name}
         left.plot(d, [seconds_of(cell, name) for cell in measured], "o-", **style)
-        values = [statistics.mean(r["value"] for r in cell["runs"][name]) for cell in measured]
+        values = [statistics.mean(cell["runs"][name]["value"]) for cell in measured]
         right.plot(d, values, "o-", **style)
     right.axhline(math.log2(3), color="0.6", ls=":", label="log2(3)")
     left.set(yscale="log", title=f"time, n = {n}", ylabel="seconds")

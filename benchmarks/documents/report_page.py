@@ -1,7 +1,7 @@
 """Size of a report page, and the time in which a browser draws it.
 
-    python benchmarks/report_page.py --output benchmarks/results/report_page.json
-    python benchmarks/report_page.py --screenshot docs/figures/report.png
+    python -m benchmarks.documents.report_page --output benchmarks/results/report_page.json
+    python -m benchmarks.documents.report_page --screenshot docs/figures/report.png
 
 The first makes a run of 200 epochs and 8 layers with the recorder of a monitor, from rows of known
 shape instead of a network's, writes its page and opens it in headless Chromium again and again.
@@ -21,10 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from browser import chromium, complaints, open_page
+from benchmarks.shared.browser import chromium, complaints, open_page
+from benchmarks.shared.machine import describe
+from benchmarks.shared.results import rounded, write
 from eigentropy import DiffusionOperator
 from eigentropy.report import Recorder, page, read_run
-from machine import describe
 
 MEASURES = ("dse", "dsmi_y", "dsmi_x")
 
@@ -176,7 +177,7 @@ def main() -> None:
     result = measure(options)
     print(json.dumps(result, indent=1))
     if options.output is not None:
-        options.output.write_text(json.dumps(result, indent=1) + "\n")
+        write(options.output, rounded(result))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The verdicts of the studies as Markdown tables, printed or put into documents.
 
     eigentropy study dimension -o benchmarks/results/studies
-    python benchmarks/studies.py --update docs/studies.md docs/bandwidth.md
+    python -m benchmarks.documents.study_tables --update docs/studies.md docs/bandwidth.md
 
 Of the rows in benchmarks/results/studies. A document says where: between `<!-- study: trees -->`
 and `<!-- end of study -->`. A block whose rows are missing is left as it is. `rules` is no study:
@@ -14,13 +14,14 @@ import argparse
 import re
 from pathlib import Path
 
+from benchmarks.documents.markdown_tables import table
+from benchmarks.shared import results
 from eigentropy.studies import STUDIES, Study, criteria
 from eigentropy.studies.criteria import Scores
 from eigentropy.studies.rows import read
 from eigentropy.studies.study import Finding, Listing
-from markdown_tables import table
 
-RESULTS = Path(__file__).parent / "results" / "studies"
+RESULTS = results.RESULTS / "studies"
 BLOCK = re.compile(
     r"(<!-- study: (?P<name>[\w-]+) -->\n)(?P<table>.*?)(<!-- end of study -->)", re.DOTALL
 )

@@ -1,7 +1,7 @@
 """Markdown tables of results, printed or put into documents.
 
-    python benchmarks/tables.py
-    python benchmarks/tables.py --update README.md docs/*.md
+    python -m benchmarks.documents.tables
+    python -m benchmarks.documents.tables --update README.md docs/*.md
 
 Of everything in benchmarks/results. A document says where: between `<!-- benchmark: dse -->` and
 `<!-- end of benchmark -->`. A block whose results are missing is left as it is.
@@ -18,13 +18,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import estimator_tables
-from markdown_tables import table, time, times
-from summary import OURS, best_of, best_peer, median, share_of_product, speedup
+from benchmarks.documents import estimator_tables
+from benchmarks.documents.markdown_tables import table, time, times
+from benchmarks.shared.results import RESULTS, to_rows
+from benchmarks.shared.summary import OURS, best_of, best_peer, median, share_of_product, speedup
 
 Results = dict[str, dict[str, Any]]  # by suite
 
-RESULTS = Path(__file__).parent / "results"
 BLOCK = re.compile(
     r"(<!-- benchmark: (?P<name>[\w. -]+) -->\n)(?P<table>.*?)(<!-- end of benchmark -->)",
     re.DOTALL,
@@ -181,6 +181,20 @@ def stages(results: Results) -> str:
             if part["n"] == case["n"] and part["dtype"] == "float64":
                 rows.append([n, f"of these, {part['stage']}", time(part["seconds"]), ""])
     return table(header, rows)
+
+
+REDUCTIONS = {"one_stage": "one-stage", "two_stage": "two-stage", "lapack": "LAPACK"}
+
+
+def reductions(results: Results) -> str:
+    """Milliseconds for all eigenvalues on two threads, by how the matrix is reduced."""
+    name = re.compile(r"eigenvalues<double, Reduction::(\w+)>/n:(\d+)/threads:2/real_time")
+    found: dict[int, dict[str, str]] = {}
+    for run in to_rows(results["eigenvalues_cpp"]["runs"]):
+        if match := name.fullmatch(run["name"]):
+            found.setdefault(int(match[2]), {})[match[1]] = f"{run['milliseconds']:.3g}"
+    rows = [[str(n), *[at.get(kind, "") for kind in REDUCTIONS]] for n, at in found.items()]
+    return table(["n", *REDUCTIONS.values()], rows)
 
 
 def _known(seconds: float) -> str:
@@ -397,7 +411,7 @@ FLOAT32_ROWS = {
 
 def float32(results: Results) -> str:
     """Relative errors of S(1) in float32 and their bounds, and what "auto" chooses."""
-    rows = results["float32_accuracy"]["rows"]
+    rows = to_rows(results["float32_accuracy"]["rows"])
     found = {(row["data"], row["sigma"], row["n"]): row["t"]["1"] for row in rows}
 
     def width(sigma: float | str) -> str:
@@ -420,7 +434,7 @@ def float32(results: Results) -> str:
 
 def float32_margins(results: Results) -> str:
     """How far the bound is above the error at t = 1 where "auto" chooses float32."""
-    cases = [row["t"]["1"] for row in results["float32_accuracy"]["rows"]]
+    cases = [row["t"]["1"] for row in to_rows(results["float32_accuracy"]["rows"])]
     passed = [at for at in cases if at["auto"] == "float32"]
     ratios = [at["relative_bound"] / at["relative_error"] for at in passed if at["relative_error"]]
     errors = [at["relative_error"] for at in passed]
@@ -451,6 +465,7 @@ BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "ways": (("approaches",), ways),
     "dsmi": (("dsmi",), dsmi),
     "stages": (("stages",), stages),
+    "reductions": (("eigenvalues_cpp",), reductions),
     "batch": (("batch",), batch),
     "memory": (("memory",), memory),
     "monitor": (("monitor_cost",), monitor),

@@ -1,6 +1,6 @@
 """The CUDA back end beside torch on the same GPU, and beside the CPU.
 
-    python benchmarks/gpu.py --output benchmarks/results/gpu.json
+    python -m benchmarks.gpu.beside_torch --output benchmarks/results/gpu.json
 
 Also prints what the costs in eigentropy.approach should be by this GPU.
 
@@ -12,7 +12,6 @@ has too little memory, is named and left out.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -24,8 +23,9 @@ from typing import Any
 import numpy as np
 
 import eigentropy as eg
-from estimates import data_sets, rounded
-from machine import describe
+from benchmarks.accuracy.estimates import data_sets
+from benchmarks.shared.machine import describe
+from benchmarks.shared.results import rounded, write
 
 TOL = 1e-3
 ALPHA = 0.5
@@ -300,16 +300,13 @@ def main(arguments: list[str] | None = None) -> None:
             except MemoryError as error:
                 cases.append({"case": case.name, **case.settings, "left_out": str(error)})
             print(line(cases[-1]), flush=True)
-            write(options.output, results)  # what there is, in case that time runs out
+            if options.output:  # what there is, in case that time runs out
+                write(options.output, rounded(results))
     wrong = faults(cases, rows)
-    write(options.output, {**results, "faults": wrong})
+    if options.output:
+        write(options.output, rounded({**results, "faults": wrong}))
     if wrong:
         raise SystemExit("\n".join(wrong))
-
-
-def write(output: Path | None, results: dict[str, Any]) -> None:
-    if output:
-        output.write_text(json.dumps(rounded(results), indent=1) + "\n")
 
 
 def torch_on_gpu() -> Any:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import eigentropy
+from benchmarks.shared.results import ROOT
 from eigentropy import _core
 
 # The machine's own settings would decide the result for us or for a peer: both run without them.
@@ -21,15 +22,20 @@ BLAS_VARIABLES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment of this process without what steers BLAS."""
-    return {name: value for name, value in os.environ.items() if name not in BLAS_VARIABLES}
+    """For a program of ours in a process of its own: without what steers BLAS."""
+    return {name: value for name, value in environment().items() if name not in BLAS_VARIABLES}
+
+
+def environment() -> dict[str, str]:
+    """That of this process, with which Python finds `benchmarks` from any folder."""
+    path = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
 
 
 def _git(*arguments: str) -> str:
-    root = Path(__file__).parent
     if shutil.which("git") is None:
         return ""
-    result = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True)
+    result = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
     return result.stdout.strip()
 
 

@@ -12,7 +12,7 @@ OURS = "eigentropy"
 
 def median(case: Case, name: str, quantity: str = "seconds") -> float:
     """Over the repetitions."""
-    return statistics.median(run[quantity] for run in case["runs"][name])
+    return statistics.median(case["runs"][name][quantity])
 
 
 def library(name: str) -> str:
@@ -37,8 +37,8 @@ def best_of(case: Case, wanted: str) -> str | None:
 
 def speedup(case: Case, peer: str, ours: str = OURS) -> float:
     """How many times as long the peer takes: the median over the rounds."""
-    pairs = zip(case["runs"][ours], case["runs"][peer], strict=False)
-    return statistics.median(theirs["seconds"] / mine["seconds"] for mine, theirs in pairs)
+    mine, theirs = (case["runs"][name]["seconds"] for name in (ours, peer))
+    return statistics.median(b / a for a, b in zip(mine, theirs, strict=False))
 
 
 def product_rate(result: dict[str, Any], dtype: str) -> float | None:
