@@ -1,6 +1,6 @@
 """How the spectrum is obtained: all eigenvalues, an estimate, or a factor of low rank.
 
-docs/choosing.md states the rule of method="auto"; benchmarks/approaches.py compares its
+docs/choosing.md states the rule of method="auto"; benchmarks/accuracy/approaches.py compares its
 predictions with measured times.
 """
 
