@@ -3,7 +3,7 @@
     python -m benchmarks.compare.suite --suite eigenvalues dse --full --budget 7200
 
 Run it alone on the machine. Each suite writes benchmarks/results/<suite>.json;
-benchmarks/documents/tables.py and benchmarks/documents/plot.py turn these into what the documents show.
+`benchmarks.documents` turns these into the tables and figures of the documents.
 """
 
 from __future__ import annotations
