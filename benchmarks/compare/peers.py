@@ -105,7 +105,9 @@ def product(spec: dict[str, Any]) -> Ready:
     return lambda: None, multiply
 
 
-# Of diffusion_spectral_entropy, for those that are not named like the peer's function.
+# Of dse and dsmi as users call them, and what they are compared with.
+_BY_DEFAULT = {"eigentropy": {}, "eigentropy exact": {"method": "exact"}}
+# Of dse with the peer's sigma and alpha.
 _OPTIONS = {
     "eigentropy float32": {"dtype": "float32", "method": "exact"},
     "eigentropy stochastic": {"method": "stochastic"},
@@ -115,15 +117,20 @@ _OPTIONS = {
 
 def entropy(spec: dict[str, Any]) -> Ready:
     """By all rows: the peer would otherwise leave out those beyond 10 000."""
-    Z = np.load(spec["input"])
+    Z, name = np.load(spec["input"]), spec["package"]
     sigma = float(np.sqrt(Z.shape[1]))
-    options = _OPTIONS.get(spec["package"])
+    if name in _BY_DEFAULT:
+        import eigentropy as eg
+
+        return lambda: Z, lambda rows: float(eg.dse(rows, **_BY_DEFAULT[name]))
+    options = _OPTIONS.get(name)
     if options is not None:
         import eigentropy as eg
 
         Z = Z.astype(options.get("dtype", Z.dtype))
         return lambda: Z, lambda rows: float(eg.dse(rows, sigma=sigma, alpha=0.0, **options))
-    package = _package(spec["package"])
+    package = _package(name)
+    Z = Z.astype("float32") if name.endswith("float32") else Z
     return lambda: Z, lambda rows: package.diffusion_spectral_entropy(
         rows, gaussian_kernel_sigma=sigma, max_N=len(Z) + 1
     )
@@ -135,15 +142,24 @@ def classes(n: int) -> np.ndarray:
 
 
 def information(spec: dict[str, Any]) -> Ready:
-    Z = np.load(spec["input"])
+    Z, name = np.load(spec["input"]), spec["package"]
     labels, sigma = classes(len(Z)), float(np.sqrt(Z.shape[1]))
-    if spec["package"] == "eigentropy auto":
+    if name in _BY_DEFAULT:
+        import eigentropy as eg
+
+        def share_of_baseline(rows: np.ndarray) -> float:
+            found = eg.dsmi(rows, labels, **_BY_DEFAULT[name])
+            return float(found.value / (found.value + found.conditional_entropy))
+
+        return lambda: Z, share_of_baseline
+    if name == "eigentropy auto":
         import eigentropy as eg
 
         return lambda: Z, lambda rows: float(
             eg.dsmi(rows, labels, sigma=sigma, alpha=0.0, n_null=5)
         )
-    package = _package(spec["package"])
+    package = _package(name)
+    Z = Z.astype("float32") if name.endswith("float32") else Z
     return lambda: Z, lambda rows: package.diffusion_spectral_mutual_information(
         rows, labels, gaussian_kernel_sigma=sigma, num_repetitions=5
     )[0]
@@ -151,7 +167,7 @@ def information(spec: dict[str, Any]) -> Ready:
 
 def _package(name: str) -> Any:
     with warnings.catch_warnings():  # the peer's import changes the process's filters
-        if name == "eigentropy":
+        if name == "eigentropy compat":
             from eigentropy.compat import dse_dsmi
         else:
             import dse_dsmi

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,20 @@ THREAD_VARIABLES = (
 )
 
 
+def in_a_process(spec: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
+    """What benchmarks.compare.measure says of a specification."""
+    output = subprocess.run(
+        [sys.executable, "-m", "benchmarks.compare.measure"],
+        input=json.dumps(spec),
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    result: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return result
+
+
 @dataclass
 class Settings:
     repetitions: int = 3
@@ -46,13 +61,16 @@ class Settings:
     # same series does not take part.
     drop: float = 1.15
     drop_from: int = 10000
+    # What measures a specification in an environment.
+    measure: Callable[[dict[str, Any], dict[str, str]], dict[str, Any]] = in_a_process
 
     def environment(self) -> dict[str, str]:
         base = environment() if self.as_is else clean_environment()
         return {**base, **dict.fromkeys(THREAD_VARIABLES, str(self.threads))}
 
-    def late(self) -> bool:
-        return time.monotonic() > self.deadline
+    def late(self, seconds: float = 0.0) -> bool:
+        """Whether the deadline will have passed in so many seconds."""
+        return time.monotonic() + seconds > self.deadline
 
 
 @dataclass
@@ -115,19 +133,22 @@ def run_case(case: Case, settings: Settings, before: dict[str, Any] | None) -> d
         folder = Path(name)
         if case.write_input is not None:
             case.write_input(folder / "input.npy")
+        last_round = 0.0
         for repetition in range(settings.repetitions):
-            if repetition > 0 and settings.late():
+            if repetition > 0 and settings.late(last_round):
                 break
+            start = time.monotonic()
             for contender in who.present:
-                if contender.name in failed:
+                if contender.name in failed or (contender.once and repetition > 0):
                     continue
                 keep_answer = repetition == 0 and contender.answer is not None
                 try:
-                    measured = run_child(contender, folder, keep_answer, settings)
+                    measured = run_one(contender, folder, keep_answer, settings)
                     runs[contender.name].append(measured)
                 except subprocess.CalledProcessError as error:
                     status = f"exit status {error.returncode}"
                     failed[contender.name] = (error.stderr.strip().splitlines() or [status])[-1]
+            last_round = time.monotonic() - start
         differences = compare(who.present, folder)
     return {
         **case.parameters,
@@ -150,7 +171,7 @@ def answer_file(contender: Contender, folder: Path) -> Path:
     return folder / f"answer of {contender.name}.npy"
 
 
-def run_child(
+def run_one(
     contender: Contender, folder: Path, keep_answer: bool, settings: Settings
 ) -> dict[str, Any]:
     spec = {
@@ -159,16 +180,7 @@ def run_child(
         "input": str(folder / "input.npy"),
         "answer": str(answer_file(contender, folder)) if keep_answer else None,
     }
-    output = subprocess.run(
-        [sys.executable, "-m", "benchmarks.compare.measure"],
-        input=json.dumps(spec),
-        env={**settings.environment(), **contender.environment},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    result: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return result
+    return settings.measure(spec, {**settings.environment(), **contender.environment})
 
 
 def compare(contenders: list[Contender], folder: Path) -> dict[str, float]:

@@ -44,7 +44,7 @@ def run_suite(
         if settings.late():
             result["skipped"].append(case.parameters)
             continue
-        measured = run_case(case, settings, last.get(case.series))
+        measured = run_case(case, settings, last.get(case.series) if case.series else None)
         last[case.series] = measured
         result["cases"].append(measured)
         report(name, case, measured)

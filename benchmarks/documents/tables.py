@@ -21,7 +21,15 @@ from typing import Any
 from benchmarks.documents import estimator_tables
 from benchmarks.documents.markdown_tables import table, time, times
 from benchmarks.shared.results import RESULTS, to_rows
-from benchmarks.shared.summary import OURS, best_of, best_peer, median, share_of_product, speedup
+from benchmarks.shared.summary import (
+    OURS,
+    best_of,
+    best_peer,
+    fastest,
+    median,
+    share_of_product,
+    speedup,
+)
 
 Results = dict[str, dict[str, Any]]  # by suite
 
@@ -36,6 +44,9 @@ LIBRARIES = {
     "openblas": "OpenBLAS",
     "mkl": "MKL",
 }
+# eigentropy.compat.dse_dsmi, which computes the very numbers of dse-dsmi.
+COMPAT = f"{OURS} compat"
+PEERS = ("dse-dsmi", "dse-dsmi float32")
 MEGABYTE = 2.0**20
 DIFFERENCE = "relative_difference"
 
@@ -93,17 +104,17 @@ def eigenvalues(results: Results) -> str:
 
 def entropies(suite: str) -> Callable[[Results], str]:
     def render(results: Results) -> str:
-        single, peer = f"{OURS} float32", "dse-dsmi"
-        header = ["n", "d", "eigentropy", "in float32", "dse-dsmi", "over it", "in float32"]
+        ours, single, peer = COMPAT, f"{OURS} float32", "dse-dsmi"
+        header = ["n", "d", "compat", "in float32", "dse-dsmi", "over it", "in float32"]
         header += ["memory", "in float32", "dse-dsmi", "answers differ by", "in float32"]
         rows = [
             [
                 str(case["n"]),
                 str(case["d"]),
-                *[seconds_of(case, name) for name in (OURS, single, peer)],
-                times_of(case, peer),
+                *[seconds_of(case, name) for name in (ours, single, peer)],
+                times_of(case, peer, ours),
                 times_of(case, peer, single),
-                *[matrices(case, name) for name in (OURS, single, peer)],
+                *[matrices(case, name) for name in (ours, single, peer)],
                 difference(case, peer),
                 difference(case, single),
             ]
@@ -142,16 +153,16 @@ def megabytes(case: dict[str, Any], name: str) -> str:
 
 def dsmi(results: Results) -> str:
     auto, peer = f"{OURS} auto", "dse-dsmi"
-    header = ["n", "classes", "eigentropy", "auto", "dse-dsmi", "over it", "auto"]
+    header = ["n", "classes", "compat", "auto", "dse-dsmi", "over it", "auto"]
     header += ["memory", "auto", "dse-dsmi", "answers differ by", "auto"]
     rows = [
         [
             str(case["n"]),
             str(case["classes"]),
-            *[seconds_of(case, name) for name in (OURS, auto, peer)],
-            times_of(case, peer),
+            *[seconds_of(case, name) for name in (COMPAT, auto, peer)],
+            times_of(case, peer, COMPAT),
             times_of(case, peer, auto),
-            *[matrices(case, name) for name in (OURS, auto, peer)],
+            *[matrices(case, name) for name in (COMPAT, auto, peer)],
             difference(case, peer),
             difference(case, auto),
         ]
@@ -319,28 +330,33 @@ def scientific(value: float) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
-def summary(results: Results) -> str:
-    """Eigenvalues at the largest size, DSE and DSMI at all, for those who read one table."""
-    header = ["", "time", "over", "speed", "memory", "answers differ by"]
-    rows = []
-    for dtype in ("float64", "float32"):
-        cases = [case for case in results["eigenvalues"]["cases"] if case["dtype"] == dtype]
-        case = max((case for case in cases if "task" not in case), key=lambda case: case["n"])
-        what = f"all eigenvalues of a symmetric matrix, {dtype}, n = {case['n']}"
-        rows.append(_summary_row(what, case, best_peer(case), error(case) + r" n eps \|A\|"))
-    for suite, what in (("dse", "DSE"), ("dsmi", "DSMI, {classes} classes")):
-        for case in results[suite]["cases"]:
-            name = f"{what.format(**case)}, n = {case['n']}, d = {case['d']}"
-            rows.append(_summary_row(name, case, "dse-dsmi", difference(case, "dse-dsmi")))
-    return table(header, rows)
+CALLS = {"dse": "`eg.dse(Z)`", "dsmi": "`eg.dsmi(Z, labels)`"}
 
 
-def _summary_row(what: str, case: dict[str, Any], peer: str | None, differ: str) -> list[str]:
-    if peer is None or peer not in case["runs"]:
-        return [what, seconds_of(case, OURS), "", "", "", differ]
-    share = median(case, OURS, "extra_bytes") / median(case, peer, "extra_bytes")
-    speed, part = times_of(case, peer), f"{100 * share:.0f} %"
-    return [what, seconds_of(case, OURS), peer, speed, part, differ]
+def speed(results: Results) -> str:
+    """What users call, with its defaults; empty where it was not measured."""
+    header = ["", "n", "time", "dse-dsmi", "times as fast", "memory", "of dse-dsmi", "differs by"]
+    rows = [
+        [CALLS[suite], str(case["n"]), *_beside(case, fastest(case, PEERS))]
+        for suite in CALLS
+        for case in results[suite]["cases"]
+        if OURS in case["runs"]
+    ]
+    return table(header, rows) if rows else ""
+
+
+def _beside(case: dict[str, Any], peer: str | None) -> list[str]:
+    def memory(name: str | None) -> str:
+        return f"{megabytes(case, name)} MiB" if name else ""
+
+    return [
+        seconds_of(case, OURS),
+        seconds_of(case, peer),
+        times_of(case, peer),
+        memory(OURS),
+        memory(peer),
+        difference(case),
+    ]
 
 
 def figure(_: Results) -> str:
@@ -472,7 +488,7 @@ BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "gradients": (("torch_gradient",), gradients),
     "figure": (("eigenvalues", "dse"), figure),  # drawn by plot.py
     "report page": (("report_page",), report_page),
-    "summary": (("eigenvalues", "dse", "dsmi"), summary),
+    "speed": (("dse", "dsmi"), speed),
     **estimator_tables.BLOCKS,
 }
 
@@ -486,7 +502,7 @@ def load(folder: Path, as_is: bool = False) -> Results:
 def render(name: str, results: Results) -> str | None:
     """The table of a block; None if its results are not there."""
     suites, function = BLOCKS[name]
-    return function(results) if all(suite in results for suite in suites) else None
+    return (function(results) or None) if all(suite in results for suite in suites) else None
 
 
 def updated(document: str, results: Results) -> str:
