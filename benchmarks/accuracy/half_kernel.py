@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ def line(row: dict[str, Any]) -> str:
     return "  ".join([f"{row['n']:5d} {row['data']:20s} tr A = {row['trace']:6.1f}", *parts])
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None, data: Callable[[int], list[Data]] = data_sets) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path)
     parser.add_argument("--sizes", type=int, nargs="+", default=[500, 1500, 5000])
@@ -121,8 +122,8 @@ def main(arguments: list[str] | None = None) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", eg.SaturationWarning)
         for n in options.sizes:
-            for data in data_sets(n):
-                rows.append(measured(data))
+            for one in data(n):
+                rows.append(measured(one))
                 print(line(rows[-1]), flush=True)
     wrong = faults(rows)
     if options.output:

@@ -43,11 +43,11 @@ def exact_entropies(data: Data, alpha: float) -> dict[float, float]:
     return {t: eg.spectral_entropy(spectrum, t) for t in TIMES}
 
 
-def measure(data: Data, alpha: float, seeds: int) -> Iterator[dict[str, Any]]:
+def measure(data: Data, alpha: float, seeds: int, tol: float = TOL) -> Iterator[dict[str, Any]]:
     """One row for each t: errors, coverage and work over the seeds."""
     A = products(data, alpha, explicit=True)
     for t, exact in exact_entropies(data, alpha).items():
-        runs = [one_estimate(A, t, exact, seed) for seed in range(seeds)]
+        runs = [one_estimate(A, t, exact, seed, tol) for seed in range(seeds)]
         yield {
             "data": data.name,
             "n": A.n,
@@ -59,9 +59,9 @@ def measure(data: Data, alpha: float, seeds: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def one_estimate(A: Counted, t: float, exact: float, seed: int) -> dict[str, float]:
+def one_estimate(A: Counted, t: float, exact: float, seed: int, tol: float) -> dict[str, float]:
     calls, columns = A.calls, A.columns
-    found = estimated(A, [t], TOL, seed)
+    found = estimated(A, [t], tol, seed)
     value, error = found.entropy(t)
     low, high = found.interval(t, level=LEVEL)
     return {

@@ -97,10 +97,10 @@ def single_matrix_solvers() -> list[Contender]:
     return contenders
 
 
-def eigenvalues(sizes: list[int]) -> Iterator[Case]:
+def eigenvalues(sizes: list[int], product_order: int = PRODUCT_ORDER) -> Iterator[Case]:
     for dtype in ("float64", "float32"):
-        parameters = {"task": "product", "n": PRODUCT_ORDER, "dtype": dtype}
-        yield Case(parameters, products(PRODUCT_ORDER, dtype))
+        parameters = {"task": "product", "n": product_order, "dtype": dtype}
+        yield Case(parameters, products(product_order, dtype))
     for n in sizes:
         for dtype in ("float64", "float32"):
             yield Case(

@@ -25,7 +25,7 @@ import json
 import math
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -122,14 +122,22 @@ class Loop:
         self.network.train()
 
 
-def case(name: str, batch: int, layers: int, way: str, rounds: int) -> dict[str, object]:
+def case(
+    name: str,
+    batch: int,
+    layers: int,
+    way: str,
+    rounds: int,
+    samples: int = PROBE,
+    networks: Mapping[str, Callable[[], nn.Sequential]] = NETWORKS,
+) -> dict[str, object]:
     digits = load_digits()
     x = torch.tensor(digits.data, dtype=torch.float32).reshape(-1, 1, 8, 8) / 16.0
     y = torch.tensor(digits.target)
-    probe = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:PROBE]
-    alone, watched = (Loop(NETWORKS[name], batch, x, y) for _ in range(2))
+    probe = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:samples]
+    alone, watched = (Loop(networks[name], batch, x, y) for _ in range(2))
     options: dict[str, Any] = (
-        {"evaluation": PROBE} if way == "evaluation" else {"probe": (x[probe], y[probe])}
+        {"evaluation": samples} if way == "evaluation" else {"probe": (x[probe], y[probe])}
     )
     watched.monitor = Monitor(watched.network, WATCHED[layers], pooling="mean", **options)
     seconds: dict[str, list[float]] = {"without": [], "with": []}

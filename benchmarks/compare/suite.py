@@ -9,17 +9,15 @@ Run it alone on the machine. Each suite writes benchmarks/results/<suite>.json;
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks.compare import stages
-from benchmarks.compare.cases import SUITES, Case
+from benchmarks.compare.cases import SUITES, Case, Suite
 from benchmarks.compare.rounds import Settings, run_case
 from benchmarks.shared import summary
 from benchmarks.shared.machine import BLAS_VARIABLES
@@ -28,7 +26,11 @@ from eigentropy import _core
 
 
 def run_suite(
-    name: str, sizes: list[int], settings: Settings, save: Callable[[dict[str, Any]], object] = id
+    name: str,
+    sizes: list[int],
+    settings: Settings,
+    save: Callable[[dict[str, Any]], object] = id,
+    suites: Mapping[str, Suite] = SUITES,
 ) -> dict[str, Any]:
     """Every case, smallest first, until the deadline. What there is, is saved after each."""
     result: dict[str, Any] = {
@@ -40,7 +42,7 @@ def run_suite(
         "skipped": [],
     }
     last: dict[str, dict[str, Any]] = {}
-    for case in SUITES[name].cases(sizes):
+    for case in suites[name].cases(sizes):
         if settings.late():
             result["skipped"].append(case.parameters)
             continue
@@ -57,12 +59,7 @@ def run_suite(
 
 def machine(settings: Settings) -> dict[str, Any]:
     """As the children see it: what BLAS chooses depends on the environment."""
-    command = [sys.executable, "-m", "benchmarks.shared.machine"]
-    output = subprocess.run(
-        command, env=settings.environment(), capture_output=True, text=True, check=True
-    ).stdout
-    described: dict[str, Any] = json.loads(output)
-    return described
+    return settings.measure({"task": "machine"}, settings.environment())
 
 
 def environment(settings: Settings) -> dict[str, Any]:
@@ -110,15 +107,15 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None, suites: Mapping[str, Suite] = SUITES) -> int:
     options = parse(arguments)
     start = time.monotonic()
     wrong = False
     options.output.mkdir(parents=True, exist_ok=True)
     for number, name in enumerate(options.suite):
         # What is left is shared by the suites that are left.
-        suite = SUITES[name]
-        share = suite.share / sum(SUITES[later].share for later in options.suite[number:])
+        suite = suites[name]
+        share = suite.share / sum(suites[later].share for later in options.suite[number:])
         left = options.budget - (time.monotonic() - start)
         settings = Settings(
             repetitions=options.repetitions,
@@ -129,7 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
         sizes = options.sizes or list(suite.full_sizes if options.full else suite.sizes)
         file = options.output / f"{name}{'.as-is' if options.as_is else ''}.json"
-        result = run_suite(name, sorted(sizes), settings, partial(write, file))
+        result = run_suite(name, sorted(sizes), settings, partial(write, file), suites)
         print(f"{file}: {len(result['skipped'])} cases skipped for lack of time")
         wrong |= any(case["wrong"] for case in result["cases"])
     if wrong:

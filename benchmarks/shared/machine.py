@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import platform
 import shutil
 import subprocess
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -60,7 +60,7 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def describe() -> dict[str, object]:
+def describe() -> dict[str, Any]:
     """Machine, versions and commit."""
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -76,7 +76,3 @@ def describe() -> dict[str, object]:
         "blas_core": _core.blas_core(),
         "peers": _versions(),
     }
-
-
-if __name__ == "__main__":
-    print(json.dumps(describe()))
