@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,33 +22,33 @@ SIZES = (250, 500)
 TIMES = (2.0, 5.0)
 
 
-def data() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def data(n: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Three blobs with their labels; normal rows with labels that mean nothing."""
-    Z = np.random.default_rng(0).normal(size=(N, D))
-    return {"three blobs": blobs(N, D), "one Gaussian": (Z, np.arange(N) % 3)}
+    Z = np.random.default_rng(0).normal(size=(n, D))
+    return {"three blobs": blobs(n, D), "one Gaussian": (Z, np.arange(n) % 3)}
 
 
-def _settings(Z: np.ndarray) -> Iterator[tuple[str, int, dict[str, Any]]]:
+def _settings(Z: np.ndarray, sizes: Sequence[int]) -> Iterator[tuple[str, int, dict[str, Any]]]:
     """A label, the number of rows and the options."""
-    auto = eg.bandwidth(Z)
-    yield f"auto, n = {N}, t = 1", N, {}
+    auto, n = eg.bandwidth(Z), len(Z)
+    yield f"auto, n = {n}, t = 1", n, {}
     for factor in WIDTHS:
-        yield f"{factor:g} times that sigma", N, {"sigma": factor * auto}
-    yield "sigma = sqrt(d)", N, {"sigma": math.sqrt(D)}
-    for n in SIZES:
-        yield f"n = {n}", n, {}
+        yield f"{factor:g} times that sigma", n, {"sigma": factor * auto}
+    yield "sigma = sqrt(d)", n, {"sigma": math.sqrt(D)}
+    for fewer in sizes:
+        yield f"n = {fewer}", fewer, {}
     for t in TIMES:
-        yield f"t = {t:g}", N, {"t": t}
+        yield f"t = {t:g}", n, {"t": t}
 
 
-def dependence() -> list[dict[str, Any]]:
+def dependence(most: int = N, sizes: Sequence[int] = SIZES) -> list[dict[str, Any]]:
     with warnings.catch_warnings():
         # A sigma that is too small is one of the rows.
         warnings.simplefilter("ignore", eg.SaturationWarning)
         return [
             {"data": name, "setting": setting, **_numbers(Z[:n], labels[:n], options)}
-            for name, (Z, labels) in data().items()
-            for setting, n, options in _settings(Z)
+            for name, (Z, labels) in data(most).items()
+            for setting, n, options in _settings(Z, sizes)
         ]
 
 

@@ -124,24 +124,23 @@ def labels_of(n: int, seed: int) -> np.ndarray:
     return np.random.default_rng([seed, 0]).permutation(np.arange(n) % 3)
 
 
-def main() -> None:
-    spec = json.load(sys.stdin)
-    # What the interpreter and NumPy hold is not the estimator's.
+def measured(spec: dict[str, Any]) -> dict[str, Any]:
+    """The value and its time, and the anonymous memory before the estimator began."""
     before = resident_bytes("RssAnon")
     labels = labels_of(spec["n"], spec["seed"])
     ready = ESTIMATORS[spec["estimator"]].make(Path(spec["input"]), labels, spec["options"])
-    measured, value = timed(ready, spec["enough_seconds"])
-    print(
-        json.dumps(
-            {
-                "seed": spec["seed"],
-                "value": float(value),
-                "seconds": measured["seconds"],
-                "calls": measured["calls"],
-                "bytes_before": before,
-            }
-        )
-    )
+    times, value = timed(ready, spec["enough_seconds"])
+    return {
+        "seed": spec["seed"],
+        "value": float(value),
+        "seconds": times["seconds"],
+        "calls": times["calls"],
+        "bytes_before": before,
+    }
+
+
+def main() -> None:
+    print(json.dumps(measured(json.load(sys.stdin))))
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.accuracy.dependence import dependence
-from benchmarks.compare.estimator_peers import ESTIMATORS, labels_of
+from benchmarks.compare.estimator_peers import ESTIMATORS, Estimator, labels_of
 from benchmarks.compare.rounds import Settings
 from benchmarks.documents.estimator_tables import known_seconds, requirements
 from benchmarks.shared.machine import describe
@@ -71,22 +72,27 @@ class Options:
     limit: float
     deadline: float
     scratch: Path | None
-    estimators: tuple[str, ...]
+    estimators: Mapping[str, Estimator]
     # What an estimator needs to know besides the data.
     options: dict[str, Any] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
+    # Bytes that are free in memory, and in a folder.
+    memory: Callable[[], float] = available
+    room: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free
+    # What measures an estimator of the rows in a file; None: `alone`.
+    measure: Callable[[str, Path, int, int, Options], dict[str, Any]] | None = None
 
     def late(self) -> bool:
         return time.monotonic() > self.deadline
 
 
-def write_blobs(path: Path, n: int, d: int, seed: int) -> None:
+def write_blobs(path: Path, n: int, d: int, seed: int, block_entries: int = BLOCK_ENTRIES) -> None:
     """The blobs of the studies, in float32 and written in blocks of rows."""
     rng = np.random.default_rng([seed, 1])
     centers = rng.uniform(-BOX, BOX, size=(3, d)).astype(np.float32)
     labels = labels_of(n, seed)
     Z = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(n, d))
-    at_a_time = max(1, BLOCK_ENTRIES // d)
+    at_a_time = max(1, block_entries // d)
     for begin in range(0, n, at_a_time):
         rows = labels[begin : begin + at_a_time]
         noise = rng.standard_normal((len(rows), d), dtype=np.float32)
@@ -131,16 +137,17 @@ def reason_not_to_run(
     name: str, n: int, d: int, cells: list[dict[str, Any]], options: Options
 ) -> dict[str, Any] | None:
     """Why an estimator does not take part in a cell, with the figures; None if it does."""
-    missing = [module for module in ESTIMATORS[name].needs if not importlib.util.find_spec(module)]
+    estimator = options.estimators[name]
+    missing = [module for module in estimator.needs if not importlib.util.find_spec(module)]
     if missing:
         return {"reason": f"not installed: {', '.join(missing)}"}
-    if not ESTIMATORS[name].limited:
+    if not estimator.limited:
         return None
     seconds = predicted(known_seconds(cells, name), n, d)
     if seconds is not None and seconds > options.limit:
         return {"reason": f"not run: predicted {seconds:.0f} s", "predicted_seconds": seconds}
     needed = known_bytes(cells, name) * n * d
-    if needed > SHARE_OF_MEMORY * available():
+    if needed > SHARE_OF_MEMORY * options.memory():
         reason = f"not run: predicted {needed / 1e9:.0f} GB of memory"
         return {"reason": reason, "predicted_bytes": needed}
     if options.late():
@@ -148,9 +155,9 @@ def reason_not_to_run(
     return None
 
 
-def measure_alone(name: str, path: Path, n: int, seed: int, options: Options) -> dict[str, Any]:
-    """One measurement in a process of its own, whose anonymous memory is watched from here."""
-    spec = {
+def specification(name: str, path: Path, n: int, seed: int, options: Options) -> dict[str, Any]:
+    """What `estimator_peers` wants to know."""
+    return {
         "estimator": name,
         "n": n,
         "seed": seed,
@@ -158,7 +165,12 @@ def measure_alone(name: str, path: Path, n: int, seed: int, options: Options) ->
         "options": options.options,
         "enough_seconds": options.settings.enough_seconds,
     }
-    limit = PATIENCE * options.limit if ESTIMATORS[name].limited else math.inf
+
+
+def alone(name: str, path: Path, n: int, seed: int, options: Options) -> dict[str, Any]:
+    """One measurement in a process of its own, whose anonymous memory is watched from here."""
+    spec = specification(name, path, n, seed, options)
+    limit = PATIENCE * options.limit if options.estimators[name].limited else math.inf
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
         child = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.compare.estimator_peers"],
@@ -208,7 +220,7 @@ def measure_cell(n: int, d: int, cells: list[dict[str, Any]], options: Options) 
         if not present or (seed > 0 and options.late()):
             break
         with tempfile.TemporaryDirectory(dir=options.scratch) as folder:
-            room = shutil.disk_usage(folder).free
+            room = options.room(Path(folder))
             if 4 * n * d > SHARE_OF_MEMORY * room:
                 reason = f"not run: {4 * n * d / 1e9:.0f} GB on disk, {room / 1e9:.0f} GB are free"
                 not_run.update({name: {"reason": reason} for name in present})
@@ -216,7 +228,7 @@ def measure_cell(n: int, d: int, cells: list[dict[str, Any]], options: Options) 
             path = Path(folder) / "z.npy"
             write_blobs(path, n, d, seed)
             for name in present:
-                measured = measure_alone(name, path, n, seed, options)
+                measured = (options.measure or alone)(name, path, n, seed, options)
                 if "reason" in measured:
                     not_run[name] = measured
                 else:
@@ -272,13 +284,17 @@ def options_of(given: argparse.Namespace) -> Options:
         limit=given.limit or (3600.0 if given.full else 120.0),
         deadline=time.monotonic() + budget,
         scratch=given.scratch,
-        estimators=tuple(given.estimators),
+        estimators={name: ESTIMATORS[name] for name in given.estimators},
         options={"mine": MINE_FULL if given.full else MINE_QUICK},
         settings=Settings(threads=given.threads),
     )
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(
+    arguments: list[str] | None = None,
+    depends: Callable[[], list[dict[str, Any]]] = dependence,
+    judge: Callable[[dict[str, Any]], list[dict[str, Any]]] = requirements,
+) -> int:
     given = parse(arguments)
     options = options_of(given)
     dimensions = given.dimensions or (QUICK_DIMENSIONS if given.quick else DIMENSIONS)
@@ -292,14 +308,14 @@ def main(arguments: list[str] | None = None) -> int:
         "rounds": options.rounds,
         "options": options.options,
         "cells": [],
-        "dependence": dependence(),
+        "dependence": depends(),
     }
     for n, d in sorted(((n, d) for n in sizes for d in dimensions), key=lambda c: c[0] ** 2 * c[1]):
         cell = measure_cell(n, d, result["cells"], options)
         result["cells"].append(cell)
         report(cell)
         write(file, rounded(result))
-    found = requirements(result)
+    found = judge(result)
     for one in found:
         verdict = {True: "pass", False: "FAIL", None: "not measured"}[one["holds"]]
         print(f"{verdict:13} {one['claim']}: {one['measured']}")
