@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.accuracy import dependence
-from benchmarks.compare import estimator_peers, estimators, rounds
+from benchmarks.compare import estimator_peers, estimators, requirements, rounds
 from benchmarks.documents import estimator_tables, plot_estimators, tables
 from benchmarks.shared.results import to_columns
 from eigentropy.studies.corruption import MINE_QUICK
@@ -154,9 +154,9 @@ def test_who_is_predicted_to_be_slow_or_large_is_not_run_but_dsmi_is(tmp_path):
 
 def test_what_was_predicted_stands_for_what_was_measured():
     cells = [cell(10, 5, {"bins": [run(1.0), run(3.0)]}), cell(20, 5, {}, bins=PREDICTED)]
-    assert estimator_tables.known_seconds(cells, "bins") == {(10, 5): 2.0, (20, 5): 900.0}
+    assert requirements.known_seconds(cells, "bins") == {(10, 5): 2.0, (20, 5): 900.0}
     cells[1]["not_run"]["bins"] = {"reason": "not run: no time left"}
-    assert estimator_tables.known_seconds(cells, "bins") == {(10, 5): 2.0}
+    assert requirements.known_seconds(cells, "bins") == {(10, 5): 2.0}
 
 
 def test_a_limit_ends_an_estimator_and_a_failure_is_recorded(tmp_path):
@@ -201,16 +201,16 @@ def test_memory_is_what_an_estimator_holds_beside_the_file(tmp_path):
 
 
 def test_what_must_hold_is_judged_by_the_stored_figures():
-    over_npeet, over_peer, alike, small = estimator_tables.requirements(RESULT)
+    over_npeet, over_peer, alike, small = requirements.requirements(RESULT)
     assert (over_npeet["measured"], over_npeet["holds"]) == ("40.0x", True)
     assert (over_peer["measured"], over_peer["holds"]) == ("4.0x", True)
     assert (alike["measured"], alike["holds"]) == ("2.0x", False)
     assert small["holds"]
     assert "1.50 GB, n = 5000, 10 GB of data" in small["measured"]
-    nothing = estimator_tables.requirements({"cells": []})
+    nothing = requirements.requirements({"cells": []})
     assert [one["holds"] for one in nothing] == [None] * 4
     large = {"cells": [cell(500, 500_000, {"DSMI": [run(1.0, size=2.1e9)]})]}
-    assert estimator_tables.requirements(large)[3]["holds"] is False
+    assert requirements.requirements(large)[3]["holds"] is False
 
 
 def test_tables_have_the_figures_and_the_reasons():

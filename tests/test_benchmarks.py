@@ -7,6 +7,7 @@ import json
 import math
 import os
 import subprocess
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from benchmarks.accuracy import approaches, estimates, half_kernel, large, stoch
 from benchmarks.compare import cases, measure, monitor_cost, rounds, stages, suite
 from benchmarks.compare.rounds import Settings
 from benchmarks.documents import plot, tables
-from benchmarks.shared import results, summary
+from benchmarks.shared import machine, results, summary
 
 ROOT = Path(__file__).parent.parent
 
@@ -33,6 +34,17 @@ PROGRAMS = sorted(
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_every_program_finds_what_it_imports(program):
     importlib.import_module(program)
+
+
+def test_the_process_of_a_peer_loads_no_other_library():
+    modules = "benchmarks.compare.measure", "benchmarks.compare.estimator_peers"
+    program = f"import {', '.join(modules)}, sys; print(*sys.modules)"
+    environment = machine.clean_environment()
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "benchmarks.compare.peers" in loaded
+    assert not {"eigentropy", "torch", "scipy", "sklearn", "dse_dsmi"} & set(loaded)
 
 
 def tiny(**options):

@@ -24,7 +24,7 @@ import numpy as np
 
 from benchmarks.accuracy.estimates import Counted, Data, estimated, products, timed
 from benchmarks.accuracy.truths import TRUTHS, agreement
-from benchmarks.compare import measure
+from benchmarks.shared import timing
 from benchmarks.shared.machine import clean_environment, describe
 from benchmarks.shared.results import rounded, write
 
@@ -62,7 +62,7 @@ def one_size(n: int, d: int = DIMENSIONS, tol: float = TOL) -> dict[str, Any]:
         A = products(Data("", Z, "auto"), ALPHA, explicit=False)
         return A, estimated(A, [1.0], tol)
 
-    measured, (A, found) = measure.timed((lambda: Z, entropy), ENOUGH_SECONDS)
+    measured, (A, found) = timing.timed((lambda: Z, entropy), ENOUGH_SECONDS)
     value, error = found.entropy()
     return {
         "n": n,
@@ -73,7 +73,7 @@ def one_size(n: int, d: int = DIMENSIONS, tol: float = TOL) -> dict[str, Any]:
         "passes": PASSES_BEFORE + A.calls,
         "columns": A.columns,
         "probes": found.probes,
-        "peak_bytes": measure.resident_bytes("VmHWM"),
+        "peak_bytes": timing.resident_bytes("VmHWM"),
         "bits": value,
         "half_width": found.quantile() * error,
         "meets_tol": found.meets(1.0),

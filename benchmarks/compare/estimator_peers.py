@@ -18,8 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.compare.measure import resident_bytes, timed
-from benchmarks.compare.peers import Ready
+from benchmarks.shared.timing import Ready, resident_bytes, timed
 
 Make = Callable[[Path, np.ndarray, dict[str, Any]], Ready]
 

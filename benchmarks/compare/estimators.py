@@ -35,8 +35,8 @@ import numpy as np
 
 from benchmarks.accuracy.dependence import dependence
 from benchmarks.compare.estimator_peers import ESTIMATORS, Estimator, labels_of
+from benchmarks.compare.requirements import known_seconds, requirements
 from benchmarks.compare.rounds import Settings
-from benchmarks.documents.estimator_tables import known_seconds, requirements
 from benchmarks.shared.machine import describe
 from benchmarks.shared.results import RESULTS, rounded, to_columns, write
 from eigentropy import _core

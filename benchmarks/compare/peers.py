@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-Ready = tuple[Callable[[], Any], Callable[[Any], Any]]
+from benchmarks.shared.timing import Ready
+
 Solver = Callable[[np.ndarray], np.ndarray]
 
 

@@ -19,7 +19,8 @@ mpl.rcParams["svg.hashsalt"] = "eigentropy"  # the same file for the same result
 import matplotlib.pyplot as plt  # noqa: E402
 from matplotlib.ticker import NullLocator  # noqa: E402
 
-from benchmarks.documents.estimator_tables import JUDGED, names, seconds_of  # noqa: E402
+from benchmarks.compare.requirements import JUDGED, seconds_of  # noqa: E402
+from benchmarks.documents.estimator_tables import names  # noqa: E402
 from benchmarks.documents.tables import RESULTS, load  # noqa: E402
 
 OURS = "DSMI"

@@ -19,8 +19,8 @@ import lzma
 import re
 from pathlib import Path
 
-from benchmarks.documents.markdown_tables import table
 from benchmarks.shared import results
+from benchmarks.shared.markdown_tables import table
 from eigentropy.studies import STUDIES, Study, criteria
 from eigentropy.studies.criteria import Scores
 from eigentropy.studies.rows import Row, read

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.documents import estimator_tables
-from benchmarks.documents.markdown_tables import table, time, times
+from benchmarks.shared.markdown_tables import table, time, times
 from benchmarks.shared.results import RESULTS, to_rows
 from benchmarks.shared.summary import (
     OURS,
