@@ -18,7 +18,7 @@ import pytest
 from benchmarks.accuracy import approaches, estimates, half_kernel, large, stochastic_accuracy
 from benchmarks.compare import cases, measure, monitor_cost, rounds, stages, suite
 from benchmarks.compare.rounds import Settings
-from benchmarks.documents import plot, tables
+from benchmarks.documents import pictures, plot, tables
 from benchmarks.shared import machine, results, summary
 
 ROOT = Path(__file__).parent.parent
@@ -630,3 +630,29 @@ def test_rounding_to_half_is_measured_and_held_against_the_rule(tmp_path, capsys
     assert "refused" in capsys.readouterr().out
     wrong = {"data": "x", "n": 9, "t": {"1": {"allowed": True, "exact": 1.0, "estimate": 0.0}}}
     assert half_kernel.faults([wrong]) == ["x, n = 9, t = 1: changes by 1.0e+00"]
+
+
+def test_a_picture_is_stored_smaller_and_looks_the_same(tmp_path):
+    Image = pytest.importorskip("PIL.Image")
+    path = tmp_path / "picture.png"
+    rng = np.random.default_rng(0)
+    greys = rng.integers(0, 250, (100, 100, 1)) + rng.integers(0, 5, (100, 100, 3))
+    pixels = greys.astype(np.uint8)
+    pixels[:2, :2] = [200, 0, 0]  # a rare colour
+    Image.fromarray(pixels).save(path)
+    before = path.stat().st_size
+    assert pictures.store(path)
+    assert path.stat().st_size < before
+    stored = np.asarray(Image.open(path).convert("RGB")).astype(int)
+    assert np.abs(stored - pixels).max() <= 24
+    assert not pictures.store(path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["picture.png"]
+
+
+def test_a_transparent_picture_is_left_as_it_is(tmp_path):
+    Image = pytest.importorskip("PIL.Image")
+    path = tmp_path / "picture.png"
+    Image.fromarray(np.full((9, 9, 4), 99, dtype=np.uint8)).save(path)
+    before = path.read_bytes()
+    assert not pictures.store(path)
+    assert path.read_bytes() == before
