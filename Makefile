@@ -70,11 +70,11 @@ wheel-cuda: wheel ## Build the plug-in wheel for CUDA 13 and test it; needs nvcc
 # Alone on the machine; BENCH_ARGS="--full --budget 14400" measures what the documents quote.
 bench: $(STAMPS)/bench build/release/build.ninja ## Compare with other packages, in 20 minutes; results in benchmarks/results
 	cmake --build --preset release --target eigentropy_benchmarks
-	$(VENV)/bin/python benchmarks/suite.py $(BENCH_ARGS)
+	$(VENV)/bin/python -m benchmarks.compare.suite $(BENCH_ARGS)
 
 # Alone on the machine; NPEET takes part where Python finds it, such as with PYTHONPATH=path/to/NPEET.
 bench-estimators: $(STAMPS)/bench ## DSMI beside other estimators (Fig. 4), in 30 minutes; results in benchmarks/results
-	$(VENV)/bin/python benchmarks/estimators.py $(BENCH_ARGS)
+	$(VENV)/bin/python -m benchmarks.compare.estimators $(BENCH_ARGS)
 
 bench-cpp: build/release/build.ninja ## Run the C++ microbenchmarks; results in build/benchmarks
 	cmake --build --preset release

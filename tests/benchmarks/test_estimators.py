@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import json
 import math
-from collections import namedtuple
 
 import numpy as np
 import pytest
 
-import dependence
-import estimator_peers
-import estimator_tables
-import estimators
-import plot_estimators
-import rounds
-import tables
+from benchmarks.accuracy import dependence
+from benchmarks.compare import estimator_peers, estimators, requirements, rounds
+from benchmarks.documents import estimator_tables, plot_estimators, tables
+from benchmarks.shared.results import to_columns
 from eigentropy.studies.corruption import MINE_QUICK
-
-Usage = namedtuple("Usage", "total used free")
 
 
 def options(tmp_path, names=("DSMI",), **changed):
-    chosen = {"rounds": 1, "limit": 1e3, "deadline": math.inf, "scratch": tmp_path, **changed}
-    settings = rounds.Settings(threads=2, enough_seconds=0.0)
-    mine = {"mine": {**MINE_QUICK, "epochs": 1}}
-    return estimators.Options(estimators=tuple(names), options=mine, settings=settings, **chosen)
+    chosen = {
+        "rounds": 1,
+        "limit": 1e3,
+        "deadline": math.inf,
+        "scratch": tmp_path,
+        "estimators": {name: estimator_peers.ESTIMATORS[name] for name in names},
+        "options": {"mine": {**MINE_QUICK, "epochs": 1}},
+        "settings": rounds.Settings(threads=2, enough_seconds=0.0),
+        "measure": here,
+    }
+    return estimators.Options(**{**chosen, **changed})
+
+
+def here(name, path, n, seed, given):
+    """A measurement in this process, which has loaded what the estimators need."""
+    measured = estimator_peers.measured(estimators.specification(name, path, n, seed, given))
+    return {**measured, "bytes": measured.pop("bytes_before")}
 
 
 def run(seconds, value=1.5, size=3e6, seed=0):
@@ -33,7 +40,8 @@ def run(seconds, value=1.5, size=3e6, seed=0):
 
 
 def cell(n, d, runs, **not_run):
-    return {"n": n, "d": d, "runs": runs, "not_run": not_run}
+    columns = {name: to_columns(measured) for name, measured in runs.items()}
+    return {"n": n, "d": d, "runs": columns, "not_run": not_run}
 
 
 PREDICTED = {"reason": "not run: predicted 900 s", "predicted_seconds": 900.0}
@@ -73,10 +81,10 @@ def test_every_estimator_measures_the_blobs(name, tmp_path):
         pytest.skip(f"{', '.join(needs)} not installed")
     measured = estimators.measure_cell(60, 30, [], options(tmp_path, [name]))
     assert measured["not_run"] == {}
-    (found,) = measured["runs"][name]
-    assert -0.1 < found["value"] < 1.7
-    assert found["seconds"] > 0
-    assert found["bytes"] >= 0
+    found = measured["runs"][name]
+    assert -0.1 < found["value"][0] < 1.7
+    assert found["seconds"][0] > 0
+    assert found["bytes"][0] >= 0
     assert list(tmp_path.iterdir()) == []  # the file is gone
 
 
@@ -96,11 +104,8 @@ def test_the_settings_of_the_peer_give_its_value(tmp_path):
 
 
 @pytest.mark.parametrize("at_a_time", [1, 7 * 30, 10**6])
-def test_the_file_has_three_blobs_of_unit_variance_whose_labels_are_known(
-    tmp_path, monkeypatch, at_a_time
-):
-    monkeypatch.setattr(estimators, "BLOCK_ENTRIES", at_a_time)
-    estimators.write_blobs(tmp_path / "z.npy", 100, 30, 3)
+def test_the_file_has_three_blobs_of_unit_variance_whose_labels_are_known(tmp_path, at_a_time):
+    estimators.write_blobs(tmp_path / "z.npy", 100, 30, 3, at_a_time)
     Z, labels = np.load(tmp_path / "z.npy"), estimator_peers.labels_of(100, 3)
     assert Z.dtype == np.float32
     assert sorted(np.bincount(labels)) == [33, 33, 34]
@@ -129,58 +134,56 @@ def test_predictions_are_between_those_over_rows_and_over_columns():
     assert estimators.predicted({(10, 10): 1.0, (20, 5): 1.0}, 20, 10) == pytest.approx(8**0.5)
 
 
-def test_who_is_predicted_to_be_slow_or_large_is_not_run_but_dsmi_is(tmp_path, monkeypatch):
+def test_who_is_predicted_to_be_slow_or_large_is_not_run_but_dsmi_is(tmp_path):
     small = cell(50, 10, {name: [run(2.0, size=1000.0)] for name in ("bins", "DSMI")})
 
     def reason(name="bins", **changed):
-        return estimators.reason_not_to_run(name, 100, 10, [small], options(tmp_path, **changed))
+        given = options(tmp_path, ["bins", "DSMI"], **changed)
+        return estimators.reason_not_to_run(name, 100, 10, [small], given)
 
     assert reason() is None
     slow = reason(limit=7.9)
     assert slow["reason"] == "not run: predicted 8 s"
     assert slow["predicted_seconds"] == pytest.approx(8.0)
     assert reason(deadline=0.0) == {"reason": "not run: no time left"}
-    monkeypatch.setattr(estimators, "available", lambda: 2200.0)
-    assert reason()["predicted_bytes"] == 2000.0
-    monkeypatch.setitem(
-        estimators.ESTIMATORS, "bins", estimator_peers.Estimator(estimator_peers._bins, ("absent",))
-    )
-    assert reason() == {"reason": "not installed: absent"}
+    assert reason(memory=lambda: 2200.0)["predicted_bytes"] == 2000.0
+    absent = {"bins": estimator_peers.Estimator(estimator_peers._bins, ("absent",))}
+    assert reason(estimators=absent) == {"reason": "not installed: absent"}
     assert reason("DSMI", limit=1e-9, deadline=0.0) is None
 
 
 def test_what_was_predicted_stands_for_what_was_measured():
     cells = [cell(10, 5, {"bins": [run(1.0), run(3.0)]}), cell(20, 5, {}, bins=PREDICTED)]
-    assert estimator_tables.known_seconds(cells, "bins") == {(10, 5): 2.0, (20, 5): 900.0}
+    assert requirements.known_seconds(cells, "bins") == {(10, 5): 2.0, (20, 5): 900.0}
     cells[1]["not_run"]["bins"] = {"reason": "not run: no time left"}
-    assert estimator_tables.known_seconds(cells, "bins") == {(10, 5): 2.0}
+    assert requirements.known_seconds(cells, "bins") == {(10, 5): 2.0}
 
 
-def test_a_limit_ends_an_estimator_and_a_failure_is_recorded(tmp_path, monkeypatch):
-    given = options(tmp_path, ["bins"], limit=1e-9)
+def test_a_limit_ends_an_estimator_and_a_failure_is_recorded(tmp_path):
+    given = options(tmp_path, ["bins"], limit=1e-9, measure=estimators.alone)
     measured = estimators.measure_cell(30, 5, [], given)
     assert measured["runs"] == {}
     assert "stopped after" in measured["not_run"]["bins"]["reason"]
-    monkeypatch.setattr(estimators, "write_blobs", lambda path, *_: path.write_text("no array"))
-    failed = estimators.measure_cell(30, 5, [], options(tmp_path, ["bins"]))
-    assert failed["not_run"]["bins"]["reason"].startswith("failed: ")
+    path = tmp_path / "z.npy"
+    path.write_text("no array")
+    failed = estimators.alone("bins", path, 30, 0, options(tmp_path, ["bins"]))
+    assert failed["reason"].startswith("failed: ")
 
 
-def test_rows_that_do_not_fit_on_the_disk_are_not_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(estimators.shutil, "disk_usage", lambda _: Usage(0, 0, 4 * 30 * 5))
-    measured = estimators.measure_cell(30, 5, [], options(tmp_path))
+def test_rows_that_do_not_fit_on_the_disk_are_not_written(tmp_path):
+    given = options(tmp_path, room=lambda folder: 4 * 30 * 5)
+    measured = estimators.measure_cell(30, 5, [], given)
     assert measured["runs"] == {}
     assert "on disk" in measured["not_run"]["DSMI"]["reason"]
 
 
-def test_rounds_are_of_their_own_seeds_and_only_for_the_quick(tmp_path, monkeypatch):
+def test_rounds_are_of_their_own_seeds_and_only_for_the_quick(tmp_path):
     def instead(name, path, n, seed, given):
         return run(20.0 if name == "KSG" else 0.1, seed=seed)
 
-    monkeypatch.setattr(estimators, "measure_alone", instead)
-    given = options(tmp_path, ["bins", "KSG"], rounds=3)
+    given = options(tmp_path, ["bins", "KSG"], rounds=3, measure=instead)
     runs = estimators.measure_cell(30, 5, [], given)["runs"]
-    assert {name: [one["seed"] for one in of] for name, of in runs.items()} == {
+    assert {name: of["seed"] for name, of in runs.items()} == {
         "bins": [0, 1, 2],
         "KSG": [0],
     }
@@ -189,24 +192,25 @@ def test_rounds_are_of_their_own_seeds_and_only_for_the_quick(tmp_path, monkeypa
 def test_memory_is_what_an_estimator_holds_beside_the_file(tmp_path):
     """Such as the peer's copy in float64, 48 MB; the mapped file is not counted."""
     pytest.importorskip("dse_dsmi")
-    given = options(tmp_path, ["DSMI", "dse-dsmi"])
+    given = options(tmp_path, ["DSMI", "dse-dsmi"], measure=estimators.alone)
     runs = estimators.measure_cell(60, 100_000, [], given)["runs"]
-    assert runs["dse-dsmi"][0]["bytes"] > 48e6
-    assert runs["DSMI"][0]["bytes"] < runs["dse-dsmi"][0]["bytes"] - 48e6
+    ours, peer = (runs[name]["bytes"][0] for name in ("DSMI", "dse-dsmi"))
+    assert peer > 48e6
+    assert ours < peer - 48e6
     assert estimators.anonymous_bytes(2**22 + 1) == 0
 
 
 def test_what_must_hold_is_judged_by_the_stored_figures():
-    over_npeet, over_peer, alike, small = estimator_tables.requirements(RESULT)
+    over_npeet, over_peer, alike, small = requirements.requirements(RESULT)
     assert (over_npeet["measured"], over_npeet["holds"]) == ("40.0x", True)
     assert (over_peer["measured"], over_peer["holds"]) == ("4.0x", True)
     assert (alike["measured"], alike["holds"]) == ("2.0x", False)
     assert small["holds"]
     assert "1.50 GB, n = 5000, 10 GB of data" in small["measured"]
-    nothing = estimator_tables.requirements({"cells": []})
+    nothing = requirements.requirements({"cells": []})
     assert [one["holds"] for one in nothing] == [None] * 4
     large = {"cells": [cell(500, 500_000, {"DSMI": [run(1.0, size=2.1e9)]})]}
-    assert estimator_tables.requirements(large)[3]["holds"] is False
+    assert requirements.requirements(large)[3]["holds"] is False
 
 
 def test_tables_have_the_figures_and_the_reasons():
@@ -238,11 +242,10 @@ def test_the_figure_has_a_curve_for_each_estimator():
 
 
 def test_the_program_writes_what_it_measured_and_fails_where_something_does_not_hold(
-    tmp_path, monkeypatch, capsys
+    tmp_path, capsys
 ):
-    monkeypatch.setattr(estimators, "dependence", list)
     arguments = ["--quick", "--dimensions", "5", "8", "--sizes", "40", "--output", str(tmp_path)]
-    assert estimators.main([*arguments, "--estimators", "DSMI", "bins"]) == 0
+    assert estimators.main([*arguments, "--estimators", "DSMI", "bins"], list) == 0
     stored = json.loads((tmp_path / "estimators.json").read_text())
     assert [(one["n"], one["d"]) for one in stored["cells"]] == [(40, 5), (40, 8)]
     assert set(stored["cells"][0]["runs"]) == {"DSMI", "bins"}
@@ -250,8 +253,8 @@ def test_the_program_writes_what_it_measured_and_fails_where_something_does_not_
     assert "not measured" in capsys.readouterr().out
     assert tables.render("estimators seconds", tables.load(tmp_path)).count("\n") == 4
     failing = [{"claim": "c", "measured": "m", "holds": False}]
-    monkeypatch.setattr(estimators, "requirements", lambda result: failing)
-    assert estimators.main([*arguments, "--estimators", "bins"]) == 1
+    one_cell = [*arguments[:3], *arguments[4:], "--estimators", "bins"]
+    assert estimators.main(one_cell, list, lambda result: failing) == 1
 
 
 def test_defaults_are_those_of_the_command():
@@ -262,11 +265,9 @@ def test_defaults_are_those_of_the_command():
     assert estimators.options_of(estimators.parse(["--quick"])).rounds == 1
 
 
-def test_dsmi_of_z_with_itself_is_not_its_entropy(monkeypatch):
+def test_dsmi_of_z_with_itself_is_not_its_entropy():
     pytest.importorskip("sklearn")
-    monkeypatch.setattr(dependence, "N", 120)
-    monkeypatch.setattr(dependence, "SIZES", (60,))
-    rows = dependence.dependence()
+    rows = dependence.dependence(120, sizes=(60,))
     assert len(rows) == 2 * 7
     assert {row["data"] for row in rows} == {"three blobs", "one Gaussian"}
     reference = {row["data"]: row for row in rows if row["setting"].startswith("auto")}

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-import gpu
+from benchmarks.gpu import beside_torch as gpu
 
 pytestmark = pytest.mark.usefixtures("cuda_core")
 

@@ -1,14 +1,15 @@
-"""The tables of the studies in the documents are those of the rows that are stored."""
+"""Tables of the studies: those in the documents are of the rows that are stored."""
 
 from __future__ import annotations
 
+import lzma
 from pathlib import Path
 
 import pytest
 
-import studies as tables
+from benchmarks.documents import study_tables as tables
+from eigentropy.io.files import FileError
 from eigentropy.studies import STUDIES
-from eigentropy.studies.rows import read
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "studies.md"
 
@@ -21,9 +22,8 @@ def test_the_document_shows_what_is_stored():
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_stored_rows_are_of_the_study(name):
-    stored = tables.RESULTS / f"{name}.csv"
-    assert len(read(name, stored)) > 50
-    verdict = tables.verdict(STUDIES[name])
+    assert len(tables.stored(name, tables.RESULTS)) > 50
+    verdict = tables.verdict(STUDIES[name], tables.RESULTS)
     assert "not measured" not in verdict
     assert verdict.count("\n") > 3
 
@@ -31,3 +31,22 @@ def test_stored_rows_are_of_the_study(name):
 def test_a_study_without_rows_leaves_its_block(tmp_path):
     block = "<!-- study: trees -->\nold\n<!-- end of study -->"
     assert tables.updated(block, tmp_path) == block
+
+
+def test_what_is_stored_is_what_was_measured(tmp_path):
+    with lzma.open(tables.RESULTS / "dimension.csv.xz", "rt", encoding="utf-8") as file:
+        text = file.read()
+    (tmp_path / "dimension.csv").write_text(text)
+    target = tmp_path / "stored"
+    target.mkdir()
+    tables.store(tmp_path, target)
+    assert [path.name for path in target.iterdir()] == ["dimension.csv.xz"]
+    assert lzma.decompress((target / "dimension.csv.xz").read_bytes()).decode() == text
+    assert len(tables.stored("dimension", target)) == text.count("\n") - 1
+
+
+def test_what_is_no_table_of_the_study_is_not_stored(tmp_path):
+    (tmp_path / "trees.csv").write_text("epoch,loss\n1,2\n")
+    with pytest.raises(FileError, match=r"trees\.csv is not the table of a study"):
+        tables.store(tmp_path, tmp_path)
+    assert not (tmp_path / "trees.csv.xz").exists()

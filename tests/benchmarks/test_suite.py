@@ -7,30 +7,28 @@ import json
 import math
 import os
 import subprocess
+import sys
+import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import approaches
-import cases
-import estimates
-import half_kernel
-import large
-import monitor_cost
-import plot
-import rounds
-import stages
-import stochastic_accuracy
-import suite
-import summary
-import tables
-from rounds import Settings
+from benchmarks.accuracy import approaches, estimates, half_kernel, large, stochastic_accuracy
+from benchmarks.compare import cases, measure, monitor_cost, rounds, stages, suite
+from benchmarks.compare.rounds import Settings
+from benchmarks.documents import pictures, plot, tables
+from benchmarks.shared import machine, results, summary
 
 ROOT = Path(__file__).parents[2]
 
 
-PROGRAMS = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py"))
+PROGRAMS = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for path in (ROOT / "benchmarks").glob("*/*.py")
+    if path.stem != "__init__"
+)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -38,12 +36,41 @@ def test_every_program_finds_what_it_imports(program):
     importlib.import_module(program)
 
 
+def test_the_process_of_a_peer_loads_no_other_library():
+    modules = "benchmarks.compare.measure", "benchmarks.compare.estimator_peers"
+    program = f"import {', '.join(modules)}, sys; print(*sys.modules)"
+    environment = machine.clean_environment()
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "benchmarks.compare.peers" in loaded
+    assert not {"eigentropy", "torch", "scipy", "sklearn", "dse_dsmi"} & set(loaded)
+
+
 def tiny(**options):
     return Settings(repetitions=1, threads=2, enough_seconds=0.0, **options)
 
 
-def run(seconds, extra_bytes=0):
-    return {"seconds": seconds, "calls": 1, "extra_bytes": extra_bytes, "peak_bytes": 2**30}
+def here(**options):
+    """Settings by which contenders run in this process, which has loaded their libraries."""
+    return tiny(measure=lambda spec, environment: measure.measured(spec), **options)
+
+
+@pytest.fixture
+def two_threads(monkeypatch):
+    """What a child is told by its environment."""
+    monkeypatch.setenv("EIGENTROPY_NUM_THREADS", "2")
+
+
+def runs(*seconds, extra_bytes=0):
+    """Of one contender, a round a value."""
+    rounds = len(seconds)
+    return {
+        "seconds": list(seconds),
+        "calls": [1] * rounds,
+        "extra_bytes": [extra_bytes] * rounds,
+        "peak_bytes": [2**30] * rounds,
+    }
 
 
 # Two rounds each. Peers take 3 and 4 s, and eigentropy 2 s and 1 s: 1.5 and 4 times as long.
@@ -52,10 +79,10 @@ CASE = {
     "d": 64,
     "dtype": "float64",
     "runs": {
-        "eigentropy": [run(2.0, 80000), run(1.0, 80000)],
-        "numpy": [run(3.0, 160000), run(4.0, 160000)],
-        "mkl syevd intel": [run(30.0, 0), run(40.0, 0)],
-        "mkl syevd tbb": [run(5.0, 0), run(6.0, 0)],
+        "eigentropy": runs(2.0, 1.0, extra_bytes=80000),
+        "numpy": runs(3.0, 4.0, extra_bytes=160000),
+        "mkl syevd intel": runs(30.0, 40.0, extra_bytes=0),
+        "mkl syevd tbb": runs(5.0, 6.0, extra_bytes=0),
     },
     "differences": {"eigentropy": 0.002, "numpy": 0.0},
     "wrong": [],
@@ -67,26 +94,39 @@ PRODUCT = {
     "task": "product",
     "n": 1000,
     "dtype": "float64",
-    "runs": {"numpy": [run(2.0)], "torch": [run(4.0)]},
+    "runs": {"numpy": runs(2.0), "torch": runs(4.0)},
     "differences": {},
 }
 ENTROPY = {
     "n": 100,
     "d": 512,
     "runs": {
-        "eigentropy": [run(0.5, 88000)],
-        "eigentropy float32": [run(0.25, 40000)],
-        "dse-dsmi": [run(2.0, 400000)],
+        "eigentropy compat": runs(0.5, extra_bytes=88000),
+        "eigentropy float32": runs(0.25, extra_bytes=40000),
+        "eigentropy": runs(0.1, extra_bytes=2**20),
+        "dse-dsmi": runs(2.0, extra_bytes=400000),
+        "dse-dsmi float32": runs(1.0, extra_bytes=3 * 2**20),
     },
-    "differences": {"eigentropy": 0.0, "eigentropy float32": 1e-5, "dse-dsmi": 2e-15},
+    "differences": {
+        "eigentropy compat": 0.0,
+        "eigentropy float32": 1e-5,
+        "eigentropy": 3e-4,
+        "dse-dsmi": 2e-15,
+    },
 }
 RESULTS = {"eigenvalues": {"cases": [PRODUCT, CASE]}, "dse": {"cases": [ENTROPY]}}
 
 
+SMALL = {
+    **cases.SUITES,
+    "eigenvalues": cases.Suite(partial(cases.eigenvalues, product_order=64), (40,), (40,)),
+}
+
+
 @pytest.mark.parametrize("name", list(cases.SUITES))
-def test_a_suite_measures_every_contender_that_it_is_asked_for(name, monkeypatch):
-    monkeypatch.setattr(cases, "PRODUCT_ORDER", 64)
-    result = suite.run_suite(name, [40], tiny(peers={"numpy"}))
+def test_a_suite_measures_every_contender_that_it_is_asked_for(name, two_threads):
+    n = 260 if name in ("stochastic", "dsmi") else 40  # for an estimate, and for ten groups
+    result = suite.run_suite(name, [n], here(peers={"numpy"}), suites=SMALL)
     assert result["cases"]
     assert not result["skipped"]
     assert len(result["machine"]["commit"]) in (0, 40)
@@ -95,12 +135,47 @@ def test_a_suite_measures_every_contender_that_it_is_asked_for(name, monkeypatch
         assert not case["wrong"]
         assert set(case["absent"].values()) <= {"not asked for"}
         assert {summary.library(who) for who in case["runs"]} <= {"eigentropy", "numpy"}
-        for runs in case["runs"].values():
-            assert [sorted(measured) for measured in runs] == [
-                ["calls", "extra_bytes", "peak_bytes", "seconds"]
-            ]
-            assert runs[0]["seconds"] > 0
-    assert tables.render(name, {name: json.loads(json.dumps(result))}).count("\n") > 2
+        for columns in case["runs"].values():
+            assert sorted(columns) == ["calls", "extra_bytes", "peak_bytes", "seconds"]
+            assert columns["seconds"][0] > 0
+    assert tables.render(name, {name: json.loads(results.text(result))}).count("\n") > 2
+
+
+@pytest.mark.parametrize("name", ["dse", "dsmi"])
+def test_users_calls_are_compared_with_all_eigenvalues(name):
+    if not rounds.installed("dse-dsmi"):
+        pytest.skip("dse-dsmi not installed: part of the group bench")
+    settings = here(peers={"dse-dsmi"})
+    settings.repetitions = 2
+    (case,) = suite.run_suite(name, [260], settings)["cases"]
+    assert not case["wrong"]
+    assert case["differences"]["eigentropy exact"] == 0.0
+    assert case["differences"]["dse-dsmi float32"] > 0.0
+    # What users get is another number than the peer's, and compared with none of its answers.
+    assert case["differences"]["eigentropy"] <= 1e-3
+    rounds_of = {who: len(columns["seconds"]) for who, columns in case["runs"].items()}
+    assert rounds_of.pop("eigentropy exact") == 1
+    assert set(rounds_of.values()) == {2}
+    found = {"dse": {"cases": []}, "dsmi": {"cases": []}, name: {"cases": [case]}}
+    assert tables.render("speed", found).count("\n") == 3
+
+
+def test_a_wrong_answer_of_a_user_s_call_is_reported(tmp_path):
+    contenders = next(cases.dse([60])).contenders
+    answers = {"eigentropy exact": 8.0, "eigentropy": 8.01, "eigentropy compat": 7.0}
+    for contender in contenders:
+        if contender.name in answers:
+            answer = np.asarray(answers[contender.name])
+            np.save(rounds.answer_file(contender, tmp_path), answer)
+    differences = rounds.compare(contenders, tmp_path)
+    (ours,) = (contender for contender in contenders if contender.name == "eigentropy")
+    assert differences["eigentropy"] == pytest.approx(0.01 / 8.0)
+    assert not differences["eigentropy"] <= ours.tolerance
+
+
+def settings_for(contender):
+    """MKL takes its threads from the environment of its process."""
+    return tiny() if "mkl" in contender.needs else here()
 
 
 def contenders():
@@ -109,7 +184,7 @@ def contenders():
 
 
 @pytest.mark.parametrize("name", list(contenders()))
-def test_every_solver_gives_the_eigenvalues_of_numpy(name, tmp_path):
+def test_every_solver_gives_the_eigenvalues_of_numpy(name, tmp_path, two_threads):
     contender = contenders()[name]
     missing = [needed for needed in contender.needs if not rounds.installed(needed)]
     if missing:
@@ -119,7 +194,7 @@ def test_every_solver_gives_the_eigenvalues_of_numpy(name, tmp_path):
     if contender in cases.single_matrix_solvers():
         A = A[0]
     np.save(tmp_path / "input.npy", A)
-    rounds.run_child(contender, tmp_path, True, tiny())
+    rounds.run_one(contender, tmp_path, True, settings_for(contender))
     answer = np.load(rounds.answer_file(contender, tmp_path))
     assert rounds.difference(answer, np.linalg.eigvalsh(A)) <= 1.0
 
@@ -129,10 +204,44 @@ def test_every_product_is_a_product(library, tmp_path):
     contender = {one.name: one for one in cases.products(37, "float32")}[library]
     if not rounds.installed(contender.needs[0]):
         pytest.skip(f"{contender.needs[0]} not installed: part of the group bench")
-    rounds.run_child(contender, tmp_path, True, tiny())
+    rounds.run_one(contender, tmp_path, True, settings_for(contender))
     A = np.random.default_rng(0).normal(size=(37, 37)).astype(np.float32)
     answer = np.load(rounds.answer_file(contender, tmp_path))
     assert np.allclose(answer, A @ A.T, atol=1e-4)
+
+
+ROWS = [
+    {"data": name, "n": n, "t": {"1": {"bits": bits, "auto": "float32"}, "2": {"bits": 0.0}}}
+    for name, n, bits in (("rows", 3, 1.5), ("digits", 4, None))
+]
+
+
+@pytest.mark.parametrize(
+    "rows", [ROWS, ROWS[:1], [], [1.0, 2.0], [{}], [{"a": 1}, {"b": 2}], [{"a": [1]}, {"a": [2]}]]
+)
+def test_rows_come_back_from_their_columns(rows):
+    stored = json.loads(results.text(results.to_columns(rows)))
+    assert results.to_rows(stored) == rows
+
+
+def test_rows_of_the_same_keys_become_columns_at_any_depth():
+    columns = results.to_columns(ROWS)
+    assert columns["t"]["1"]["bits"] == [1.5, None]
+    assert columns["n"] == [3, 4]
+
+
+def test_stored_text_is_json_with_short_parts_and_long_columns_on_one_line():
+    value = {"short": {"a": [1, 2]}, "long": list(range(500)), "parts": [{"b": "x" * 200}] * 2}
+    text = results.text(value)
+    assert json.loads(text) == value
+    assert [line.strip()[:8] for line in text.splitlines()] == [
+        "{", '"short":', '"long": ', '"parts":', '{"b": "x', '{"b": "x', "]", "}",
+    ]  # fmt: skip
+
+
+def test_rounding_keeps_digits_at_any_depth_and_leaves_whole_numbers():
+    value = {"a": [1.23456789e-7, (2**40 + 1, True)], "b": math.inf}
+    assert results.rounded(value, 3) == {"a": [1.23e-7, [2**40 + 1, True]], "b": math.inf}
 
 
 def test_differences_are_in_units_of_rounding_and_reject_nan_and_shapes():
@@ -149,12 +258,11 @@ def wrong_case(tolerance):
     return cases.Case({"n": 5}, [contender], lambda path: np.save(path, np.eye(5)))
 
 
-def test_an_answer_outside_its_tolerance_is_reported(monkeypatch, tmp_path, capsys):
-    assert rounds.run_case(wrong_case(0.0), tiny(), None)["wrong"] == []
+def test_an_answer_outside_its_tolerance_is_reported(tmp_path, capsys):
+    assert rounds.run_case(wrong_case(0.0), here(), None)["wrong"] == []
     one_wrong = cases.Suite(lambda sizes: iter([wrong_case(-1.0)]), (5,), (5,))
-    monkeypatch.setitem(cases.SUITES, "dse", one_wrong)
     options = ["--suite", "dse", "--repetitions", "1", "--output", str(tmp_path)]
-    assert suite.main(options) == 1
+    assert suite.main(options, {"dse": one_wrong}) == 1
     captured = capsys.readouterr()
     assert "WRONG" in captured.out
     assert "answers disagree" in captured.err
@@ -170,9 +278,24 @@ def test_a_child_that_fails_is_recorded_with_its_last_words():
 
 
 def test_after_the_deadline_cases_are_skipped_and_named():
-    result = suite.run_suite("dse", [40, 50], tiny(deadline=0.0))
+    result = suite.run_suite("dse", [40, 50], here(deadline=0.0))
     assert result["cases"] == []
     assert result["skipped"] == [{"n": 40, "d": 512}, {"n": 50, "d": 512}]
+
+
+def test_a_round_that_would_end_after_the_deadline_is_not_begun():
+    calls = []
+
+    def slow(spec, environment):
+        calls.append(spec)
+        time.sleep(0.2)
+        return {"seconds": 0.2}
+
+    settings = Settings(repetitions=9, measure=slow, deadline=time.monotonic() + 0.7)
+    contender = cases.Contender("eigentropy", ("eigentropy",), {}, answer=None)
+    measured = rounds.run_case(cases.Case({"n": 5}, [contender]), settings, None)
+    assert 1 < len(calls) <= 3
+    assert len(measured["runs"]["eigentropy"]["seconds"]) == len(calls)
 
 
 def test_slow_peers_are_dropped_at_large_sizes_only():
@@ -225,6 +348,15 @@ def test_tables_have_the_figures_of_the_results():
     assert tables.render("dsmi", RESULTS) is None
 
 
+def test_the_table_of_calls_has_the_faster_setting_of_the_peer():
+    results = {**RESULTS, "dsmi": {"cases": []}}
+    assert tables.render("speed", results).splitlines()[2:] == [
+        "| `eg.dse(Z)` | 100 | 100 ms | 1 s | 10.0x | 1 MiB | 3 MiB | 3e-04 |"
+    ]
+    only_compat = {"cases": [{**ENTROPY, "runs": {"eigentropy compat": runs(1.0)}}]}
+    assert tables.render("speed", {"dse": only_compat, "dsmi": {"cases": []}}) is None
+
+
 def test_a_document_gets_the_tables_that_there_are():
     document = (
         "a\n<!-- benchmark: dse -->\nold\n<!-- end of benchmark -->\n"
@@ -262,9 +394,8 @@ def test_the_figure_draws_the_fastest_driver_of_each_library():
     assert set(lines) == {"eigentropy", "NumPy", "MKL"}
     assert lines["MKL"].get_ydata().tolist() == [5.5]
     assert lines["MKL"].get_xdata().tolist() == [100]
-    ours, peer = figure.axes[2].get_lines()
-    assert ours.get_ydata().tolist() == [0.5]  # not float32's
-    assert peer.get_ydata().tolist() == [2.0]
+    times = {line.get_label(): line.get_ydata().tolist() for line in figure.axes[2].get_lines()}
+    assert times == {"eg.dse(Z)": [0.1], "eigentropy.compat": [0.5], "dse-dsmi": [1.0]}
     plot.plt.close(figure)
 
 
@@ -275,9 +406,9 @@ def test_stages_of_the_solver_are_read_from_google_benchmark():
         times = {"real_time": milliseconds, "time_unit": "ms"}
         return {"name": name, "run_name": name, "run_type": run_type, **times, **more}
 
-    runs = [entry(10.0), entry(30.0), entry(20.0), entry(1.0, "aggregate")]
+    entries = [entry(10.0), entry(30.0), entry(20.0), entry(1.0, "aggregate")]
     wanted = stages.names([1000], 2)
-    assert stages.read({"benchmarks": runs}, wanted) == [
+    assert stages.read({"benchmarks": entries}, wanted) == [
         {"n": 1000, "dtype": "float32", "stage": "dense to band", "seconds": 0.02}
     ]
     with pytest.raises(ArithmeticError, match="wrong result"):
@@ -303,10 +434,10 @@ STOCHASTIC = {
     "d": 512,
     "tol": 1e-3,
     "runs": {
-        "eigentropy float32": [run(2.0, 2 * 2**20)],
-        "eigentropy stochastic": [run(0.1, 3 * 2**20)],
-        "eigentropy auto": [run(0.2, 4 * 2**20)],
-        "dse-dsmi": [run(10.0, 50 * 2**20)],
+        "eigentropy float32": runs(2.0, extra_bytes=2 * 2**20),
+        "eigentropy stochastic": runs(0.1, extra_bytes=3 * 2**20),
+        "eigentropy auto": runs(0.2, extra_bytes=4 * 2**20),
+        "dse-dsmi": runs(10.0, extra_bytes=50 * 2**20),
     },
     "differences": {"eigentropy stochastic": 2e-4, "eigentropy auto": 3e-4, "dse-dsmi": 1e-7},
 }
@@ -387,9 +518,8 @@ def test_the_summary_of_seeds_has_medians_and_shares():
     assert (found["median_products"], found["median_columns"]) == (5.0, 160.0)
 
 
-def test_accuracy_is_measured_at_every_t(monkeypatch):
-    monkeypatch.setattr(stochastic_accuracy, "TOL", 1e-2)
-    rows = list(stochastic_accuracy.measure(estimates.data_sets(300)[1], 0.5, 2))
+def test_accuracy_is_measured_at_every_t():
+    rows = list(stochastic_accuracy.measure(estimates.data_sets(300)[1], 0.5, 2, tol=1e-2))
     assert [row["t"] for row in rows] == [1.0, 2.0, 3.5]
     for row in rows:
         assert row["seeds"] == 2
@@ -477,22 +607,22 @@ def test_the_table_of_a_monitor_has_both_ways_in_one_row():
     assert lines[2] == ("| small | 32 | 1 | 250 ms | 30.4 % | every=7 | 4.1 % | every=1 |")
 
 
-def test_a_monitor_of_a_loop_of_its_own_or_of_the_evaluation(monkeypatch):
-    monkeypatch.setitem(monitor_cost.NETWORKS, "tiny", lambda: monitor_cost.three_layers(2))
-    monkeypatch.setattr(monitor_cost, "PROBE", 60)
+def test_a_monitor_of_a_loop_of_its_own_or_of_the_evaluation():
+    tiny = {"tiny": lambda: monitor_cost.three_layers(2)}
     for way in ("probe", "evaluation"):
-        case = monitor_cost.case("tiny", batch=600, layers=3, way=way, rounds=1)
+        case = monitor_cost.case(
+            "tiny", batch=600, layers=3, way=way, rounds=1, samples=60, networks=tiny
+        )
         assert case["every"] >= 1
         assert case["way"] == way
         assert case["median_seconds"].keys() == {"without", "with"}
 
 
-def test_rounding_to_half_is_measured_and_held_against_the_rule(tmp_path, capsys, monkeypatch):
+def test_rounding_to_half_is_measured_and_held_against_the_rule(tmp_path, capsys):
     file, wanted = tmp_path / "half.json", ("gaussian d=20", "swiss roll sigma=10")
     chosen = [data for data in estimates.data_sets(260) if data.name in wanted]
-    monkeypatch.setattr(half_kernel, "data_sets", lambda n: chosen)
-    half_kernel.main(["--sizes", "260", "--output", str(file)])
-    rows = json.loads(file.read_text())["rows"]
+    half_kernel.main(["--sizes", "260", "--output", str(file)], data=lambda n: chosen)
+    rows = results.to_rows(json.loads(file.read_text())["rows"])
     at_one = {row["data"]: row["t"]["1"] for row in rows}
     assert at_one["gaussian d=20"]["allowed"]
     assert not at_one["swiss roll sigma=10"]["allowed"]
@@ -500,3 +630,29 @@ def test_rounding_to_half_is_measured_and_held_against_the_rule(tmp_path, capsys
     assert "refused" in capsys.readouterr().out
     wrong = {"data": "x", "n": 9, "t": {"1": {"allowed": True, "exact": 1.0, "estimate": 0.0}}}
     assert half_kernel.faults([wrong]) == ["x, n = 9, t = 1: changes by 1.0e+00"]
+
+
+def test_a_picture_is_stored_smaller_and_looks_the_same(tmp_path):
+    Image = pytest.importorskip("PIL.Image")
+    path = tmp_path / "picture.png"
+    rng = np.random.default_rng(0)
+    greys = rng.integers(0, 250, (100, 100, 1)) + rng.integers(0, 5, (100, 100, 3))
+    pixels = greys.astype(np.uint8)
+    pixels[:2, :2] = [200, 0, 0]  # a rare colour
+    Image.fromarray(pixels).save(path)
+    before = path.stat().st_size
+    assert pictures.store(path)
+    assert path.stat().st_size < before
+    stored = np.asarray(Image.open(path).convert("RGB")).astype(int)
+    assert np.abs(stored - pixels).max() <= 24
+    assert not pictures.store(path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["picture.png"]
+
+
+def test_a_transparent_picture_is_left_as_it_is(tmp_path):
+    Image = pytest.importorskip("PIL.Image")
+    path = tmp_path / "picture.png"
+    Image.fromarray(np.full((9, 9, 4), 99, dtype=np.uint8)).save(path)
+    before = path.read_bytes()
+    assert not pictures.store(path)
+    assert path.read_bytes() == before

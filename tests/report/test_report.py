@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 import eigentropy as eg
-import report_page
+from benchmarks.documents import report_page
 from eigentropy import report
 from eigentropy.cli import commands
 from eigentropy.io.files import FileError

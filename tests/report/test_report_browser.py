@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-import browser
 import eigentropy as eg
+from benchmarks.shared import browser
 from eigentropy.report import page, read_run
 from recorded_runs import LAYERS, NASTY, N, record, rows_of, write
 

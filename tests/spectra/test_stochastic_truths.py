@@ -1,4 +1,4 @@
-"""Estimates of entropies that are known without eigenvalues; benchmarks/large.py has more rows."""
+"""Estimates of entropies that are known without eigenvalues; accuracy/large.py has more rows."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 import eigentropy as eg
-import truths
-from estimates import estimated
+from benchmarks.accuracy import truths
+from benchmarks.accuracy.estimates import estimated
 
 TOL = 1e-3
 ROWS = 1200

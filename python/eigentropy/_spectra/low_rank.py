@@ -2,7 +2,7 @@ r"""The entropy of a smooth kernel at t = 1 from a factor of low rank, with guar
 
 A randomly pivoted Cholesky factorisation gives F with A - F^T F positive semidefinite and of known
 trace. docs/lowrank.md proves what that says about S(1); for no other t is the trace of the powers
-of A known. benchmarks/lowrank_ranks.py measures which ranks it takes.
+of A known. benchmarks/accuracy/lowrank_ranks.py measures which ranks it takes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ BLOCK = 64
 PIVOT_FLOOR = 1e-13
 
 # Bound of what rounding in kernel and factor does to an eigenvalue of A - F^T F, beside that of the
-# coordinates: benchmarks/lowrank_ranks.py measures it.
+# coordinates: benchmarks/accuracy/lowrank_ranks.py measures it.
 ROUNDING = 1e-12
 
 # Where the caller names no rank: of the memory that is free, and of n. Beyond, all eigenvalues

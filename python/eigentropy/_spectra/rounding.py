@@ -1,6 +1,7 @@
 """How far an entropy from float32 eigenvalues may be from the exact one.
 
-docs/mathematics.md derives the bound; benchmarks/float32_accuracy.py measures how it holds.
+docs/mathematics.md derives the bound; benchmarks/accuracy/float32_accuracy.py measures how well it
+holds.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def eigenvalue_error(n: int, reach: float, outside: float = 0.0) -> float:
     """Bound of the error of each of n eigenvalues in float32.
 
     eps (10 + sqrt(n)/5) is above what kernel and solver were measured to make of n rows
-    (benchmarks/float32_accuracy.py; at most 0.69 of the whole). Rounding
+    (benchmarks/accuracy/float32_accuracy.py; at most 0.69 of the whole). Rounding
     the coordinates changes the kernel by up to eps * reach.
     `outside` is how far eigenvalues were seen outside of [0, 1], which can be nothing but error;
     where many rows coincide it is larger.

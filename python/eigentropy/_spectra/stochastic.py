@@ -1,7 +1,7 @@
 """Diffusion spectral entropy from products of the operator with blocks of random vectors.
 
-docs/stochastic.md derives the estimator and its variance; benchmarks/stochastic_variants.py
-compares it with simpler ones.
+docs/stochastic.md derives the estimator and its variance.
+benchmarks/accuracy/stochastic_variants.py compares it with simpler ones.
 """
 
 from __future__ import annotations

@@ -147,9 +147,17 @@ def opened(study: str, path: Path) -> Iterator[Table]:
 
 
 def read(study: str, path: Path) -> list[Row]:
-    """The rows in a file, in the order in which they were measured."""
-    with path.open(newline="", encoding="utf-8") as file:
+    """The rows in a file, also a compressed one, .csv.xz, in the order of measurement."""
+    with _text_of(path) as file:
         return list(_read(study, file, path).values())
+
+
+def _text_of(path: Path) -> TextIO:
+    if path.suffix != ".xz":
+        return path.open(newline="", encoding="utf-8")
+    import lzma  # a Python may be built without it
+
+    return lzma.open(path, "rt", newline="", encoding="utf-8")
 
 
 def _lock(file: TextIO, path: Path) -> None:

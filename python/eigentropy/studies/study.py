@@ -286,13 +286,16 @@ def _measured(measure: Callable[[Job], Iterable[Row]], job: Job) -> tuple[list[R
 
 def select(rows: Iterable[Row], **wanted: Any) -> list[Row]:
     """Rows whose estimator, data, seed or parameters have these values."""
-    return [row for row in rows if all(_entry(row, k) == v for k, v in wanted.items())]
+    found = list(rows)
+    for name, value in wanted.items():
+        found = [row for row in found if _entry(row, name) == value]
+    return found
 
 
 def _entry(row: Row, name: str) -> Any:
     if name in ("estimator", "data", "seed"):
         return getattr(row.cell, name)
-    return row.cell.settings.get(name)
+    return next((value for key, value in row.cell.parameters if key == name), None)
 
 
 def repeated(rows: Iterable[Row], x: str) -> dict[float, list[float]]:

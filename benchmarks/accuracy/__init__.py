@@ -1,0 +1,1 @@
+"""Errors of estimates and of float32, and what a choice is based on."""

@@ -1,0 +1,1 @@
+"""eigentropy beside other packages: time, memory, and whether the answers agree."""

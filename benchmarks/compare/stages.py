@@ -1,0 +1,111 @@
+"""Times of the eigenvalue solver and of its three stages, from the C++ microbenchmarks.
+
+    make bench-cpp BENCH_ARGS='--benchmark_filter=^(gemm|eigenvalues)<'
+    python -m benchmarks.compare.stages build/benchmarks/cpp.json \\
+        --output benchmarks/results/eigenvalues_cpp.json
+
+stores what docs/performance.md shows of a run of theirs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.compare.rounds import Settings
+from benchmarks.shared.results import ROOT, rounded, to_columns, write
+
+PROGRAM = ROOT / "build/release/benchmarks/cpp/eigentropy_benchmarks"
+# Google Benchmark's names of the stages. The width of the band is that of eigenvalues.cpp from 1000
+# rows on; the tridiagonal matrices have random entries.
+STAGES = {
+    "dense_to_band": ("dense to band", "<{type}>/n:{n}/width:32/threads:{threads}/real_time"),
+    "band_to_tridiagonal": (
+        "band to tridiagonal",
+        "<{type}>/n:{n}/width:32/threads:{threads}/real_time",
+    ),
+    "tridiagonal_eigenvalues": (
+        "tridiagonal",
+        "<{type}, Spectrum::random>/n:{n}/threads:{threads}/real_time",
+    ),
+}
+UNITS = {"ns": 1e9, "us": 1e6, "ms": 1e3, "s": 1.0}
+TYPES = {"float64": "double", "float32": "float"}
+
+
+def names(sizes: list[int], threads: int) -> dict[str, dict[str, Any]]:
+    """What stands for each of Google Benchmark's names."""
+    return {
+        function + axes.format(type=TYPES[dtype], n=n, threads=threads): {
+            "n": n,
+            "dtype": dtype,
+            "stage": stage,
+        }
+        for function, (stage, axes) in STAGES.items()
+        for n in sizes
+        for dtype in TYPES
+    }
+
+
+def exactly(names: Iterable[str]) -> str:
+    """The option that selects by name; no name has a character that stands for others."""
+    return f"--benchmark_filter=^({'|'.join(names)})$"
+
+
+def solver_stages(sizes: list[int], settings: Settings) -> list[dict[str, Any]] | str:
+    """Seconds of each stage for the sizes that the program has, or why there are none."""
+    if not PROGRAM.exists():
+        return "not measured: the C++ microbenchmarks are not built"
+    wanted = names(sizes, settings.threads)
+    command = [str(PROGRAM), exactly(wanted)]
+    command += ["--benchmark_format=json", f"--benchmark_repetitions={settings.repetitions}"]
+    command += ["--benchmark_enable_random_interleaving=true", "--benchmark_min_time=0.1"]
+    output = subprocess.run(
+        command, env=settings.environment(), capture_output=True, text=True, check=True
+    ).stdout
+    if not output:  # it says so on stderr, and that it succeeded
+        return "not measured: the C++ microbenchmarks do not have these sizes"
+    return read(json.loads(output), wanted)
+
+
+def read(results: dict[str, Any], wanted: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of Google Benchmark's JSON: the median of the repetitions."""
+    found: dict[str, list[float]] = {}
+    for run in results["benchmarks"]:
+        if run["run_type"] != "iteration" or run["run_name"] not in wanted:
+            continue
+        if "error_message" in run:
+            raise ArithmeticError(f"{run['name']}: {run['error_message']}")
+        found.setdefault(run["run_name"], []).append(run["real_time"] / UNITS[run["time_unit"]])
+    return [
+        {**wanted[name], "seconds": statistics.median(found[name])}
+        for name in wanted
+        if name in found
+    ]
+
+
+def stored(results: dict[str, Any]) -> dict[str, Any]:
+    """Of Google Benchmark's JSON: where it was measured, and the milliseconds of each run."""
+    runs = [
+        {"name": run["name"], "milliseconds": 1e3 * run["real_time"] / UNITS[run["time_unit"]]}
+        for run in results["benchmarks"]
+        if run["run_type"] == "iteration"
+    ]
+    return {"context": results["context"], "runs": to_columns(rounded(runs))}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("measured", type=Path, help="what --benchmark_out wrote")
+    parser.add_argument("--output", type=Path, required=True)
+    options = parser.parse_args()
+    write(options.output, stored(json.loads(options.measured.read_text())))
+
+
+if __name__ == "__main__":
+    main()

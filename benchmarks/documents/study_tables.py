@@ -1,0 +1,121 @@
+"""The verdicts of the studies as Markdown tables, printed or put into documents.
+
+    eigentropy study dimension -o studies
+    python -m benchmarks.documents.study_tables --store studies
+    python -m benchmarks.documents.study_tables --update docs/studies.md docs/bandwidth.md
+
+`--store` compresses the rows into benchmarks/results/studies, of which the tables are made. To go
+on with a study that is stored: `xz -dk benchmarks/results/studies/dimension.csv.xz`, and move the
+.csv to `studies`. A document says where a table goes: between `<!-- study: trees -->` and
+`<!-- end of study -->`. A block whose rows are missing is left as it is. `rules` is no study: it is
+what `bandwidth` and `models` say together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import lzma
+import re
+from pathlib import Path
+
+from benchmarks.shared import results
+from benchmarks.shared.markdown_tables import table
+from eigentropy.studies import STUDIES, Study, criteria
+from eigentropy.studies.criteria import Scores
+from eigentropy.studies.rows import Row, read
+from eigentropy.studies.study import Finding, Listing
+
+RESULTS = results.RESULTS / "studies"
+BLOCK = re.compile(
+    r"(<!-- study: (?P<name>[\w-]+) -->\n)(?P<table>.*?)(<!-- end of study -->)", re.DOTALL
+)
+VERDICTS = {True: "yes", False: "**no**", None: "-"}
+
+
+def stored(name: str, directory: Path) -> list[Row]:
+    """The rows of a study; none where it is not stored."""
+    path = directory / f"{name}.csv.xz"
+    return read(name, path) if path.exists() else []
+
+
+def store(source: Path, directory: Path) -> None:
+    """Compress the rows of every study in a folder, each line in the order of measurement."""
+    for name in STUDIES:
+        rows = source / f"{name}.csv"
+        if rows.exists():
+            read(name, rows)  # or an error: it is no table of this study
+            text = lzma.compress(rows.read_bytes(), preset=9 | lzma.PRESET_EXTREME)
+            (directory / f"{name}.csv.xz").write_bytes(text)
+
+
+@functools.cache
+def verdict(study: Study, directory: Path) -> str:
+    """The findings and, where a study has one, its listing; empty where there are no rows."""
+    rows = stored(study.name, directory)
+    if not rows:
+        return ""
+    parts = [_judged(study.findings(rows))]
+    if study.listing:
+        parts.append(_listed(study.listing(rows)))
+    return "\n".join(parts)
+
+
+def _judged(findings: list[Finding]) -> str:
+    lines = [[f.claim, f.measured, VERDICTS[f.holds]] for f in findings]
+    return table(["the paper, or the aim", "measured", "holds"], lines)
+
+
+def _listed(listing: Listing) -> str:
+    return listing.title + ":\n\n" + table(listing.headings, listing.lines)
+
+
+def rules(directory: Path) -> str:
+    """Which rule for sigma is best by the rows of two studies; empty where some are missing."""
+    found = rule_scores(directory)
+    if not found:
+        return ""
+    listings = (criteria.compared(found), criteria.valued(found))
+    return "\n".join([_judged(criteria.judged(found)[-2:]), *map(_listed, listings)])
+
+
+@functools.cache
+def rule_scores(directory: Path) -> Scores:
+    """Every criterion of the studies `bandwidth` and `models`; none where one is not stored."""
+    rows = {name: stored(name, directory) for name in ("bandwidth", "models")}
+    if not all(rows.values()):
+        return {}
+    return {
+        criterion: values
+        for name, of in rows.items()
+        for criterion, values in criteria.scores(of, name).items()
+    }
+
+
+def updated(document: str, directory: Path = RESULTS) -> str:
+    """The document with the tables of all rows that there are."""
+
+    def block(match: re.Match[str]) -> str:
+        name = match["name"]
+        text = rules(directory) if name == "rules" else verdict(STUDIES[name], directory)
+        return f"{match[1]}{text or match['table']}{match[4]}"
+
+    return BLOCK.sub(block, document)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--store", type=Path, metavar="FOLDER", help="of `eigentropy study -o`")
+    parser.add_argument("--update", nargs="+", type=Path, metavar="DOCUMENT")
+    arguments = parser.parse_args()
+    if arguments.store:
+        store(arguments.store, RESULTS)
+    for document in arguments.update or []:
+        document.write_text(updated(document.read_text()))
+    if not (arguments.update or arguments.store):
+        for name, study in STUDIES.items():
+            print(f"\n## {name}\n\n{verdict(study, RESULTS)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,535 @@
+"""Markdown tables of results, printed or put into documents.
+
+    python -m benchmarks.documents.tables
+    python -m benchmarks.documents.tables --update README.md docs/*.md
+
+Of everything in benchmarks/results. A document says where: between `<!-- benchmark: dse -->` and
+`<!-- end of benchmark -->`. A block whose results are missing is left as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import re
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.documents import estimator_tables
+from benchmarks.shared.markdown_tables import table, time, times
+from benchmarks.shared.results import RESULTS, to_rows
+from benchmarks.shared.summary import (
+    OURS,
+    best_of,
+    best_peer,
+    fastest,
+    median,
+    share_of_product,
+    speedup,
+)
+
+Results = dict[str, dict[str, Any]]  # by suite
+
+BLOCK = re.compile(
+    r"(<!-- benchmark: (?P<name>[\w. -]+) -->\n)(?P<table>.*?)(<!-- end of benchmark -->)",
+    re.DOTALL,
+)
+LIBRARIES = {
+    "numpy": "NumPy",
+    "scipy": "SciPy",
+    "torch": "PyTorch",
+    "openblas": "OpenBLAS",
+    "mkl": "MKL",
+}
+# eigentropy.compat.dse_dsmi, which computes the very numbers of dse-dsmi.
+COMPAT = f"{OURS} compat"
+PEERS = ("dse-dsmi", "dse-dsmi float32")
+MEGABYTE = 2.0**20
+DIFFERENCE = "relative_difference"
+
+
+def seconds_of(case: dict[str, Any], name: str | None) -> str:
+    return "" if name is None or name not in case["runs"] else time(median(case, name))
+
+
+def times_of(case: dict[str, Any], peer: str | None, ours: str = OURS) -> str:
+    if peer is None or ours not in case["runs"] or peer not in case["runs"]:
+        return ""
+    return times(speedup(case, peer, ours))
+
+
+def matrices(case: dict[str, Any], name: str) -> str:
+    """Memory of a call in units of one n x n matrix of float64."""
+    if name not in case["runs"]:
+        return ""
+    return f"{median(case, name, 'extra_bytes') / (8.0 * case['n'] ** 2):.2f}"
+
+
+def difference(case: dict[str, Any], name: str = OURS) -> str:
+    """Largest of the answers' differences; `name` for one contender's."""
+    found = case["differences"].get(name, math.nan)
+    return "" if math.isnan(found) else f"{found:.0e}"
+
+
+def error(case: dict[str, Any]) -> str:
+    """Of ours to NumPy's; to the best peer's where NumPy is too slow to take part."""
+    return difference(case, OURS if "numpy" in case["differences"] else best_peer(case) or OURS)
+
+
+def eigenvalues(results: Results) -> str:
+    result = results["eigenvalues"]
+    header = ["n", "precision", "eigentropy", "of the product's rate", "best peer", "over it"]
+    rows = []
+    for case in result["cases"]:
+        if case.get("task") == "product":
+            continue
+        peer, share = best_peer(case), share_of_product(result, case)
+        rows.append(
+            [
+                str(case["n"]),
+                case["dtype"],
+                seconds_of(case, OURS),
+                "" if share is None else f"{100 * share:.0f} %",
+                "" if peer is None else f"{peer}, {seconds_of(case, peer)}",
+                times_of(case, peer),
+                *[times_of(case, best_of(case, library)) for library in LIBRARIES],
+                error(case),
+            ]
+        )
+    return table([*header, *[f"over {name}" for name in LIBRARIES.values()], "error"], rows)
+
+
+def entropies(suite: str) -> Callable[[Results], str]:
+    def render(results: Results) -> str:
+        ours, single, peer = COMPAT, f"{OURS} float32", "dse-dsmi"
+        header = ["n", "d", "compat", "in float32", "dse-dsmi", "over it", "in float32"]
+        header += ["memory", "in float32", "dse-dsmi", "answers differ by", "in float32"]
+        rows = [
+            [
+                str(case["n"]),
+                str(case["d"]),
+                *[seconds_of(case, name) for name in (ours, single, peer)],
+                times_of(case, peer, ours),
+                times_of(case, peer, single),
+                *[matrices(case, name) for name in (ours, single, peer)],
+                difference(case, peer),
+                difference(case, single),
+            ]
+            for case in results[suite]["cases"]
+        ]
+        return table(header, rows)
+
+    return render
+
+
+def stochastic(results: Results) -> str:
+    """Differences are relative."""
+    peer = "dse-dsmi"
+    ways = {"stochastic": f"{OURS} stochastic", "auto": f"{OURS} auto", "exact": f"{OURS} float32"}
+    header = ["n", "d", *ways, peer, *[f"{peer} over {way}" for way in ways]]
+    header += [*[f"MiB, {way}" for way in (*ways, peer)]]
+    header += [f"{way} differs by" for way in ("stochastic", "auto")]
+    rows = [
+        [
+            str(case["n"]),
+            str(case["d"]),
+            *[seconds_of(case, name) for name in (*ways.values(), peer)],
+            *[times_of(case, peer, name) for name in ways.values()],
+            *[megabytes(case, name) for name in (*ways.values(), peer)],
+            *[difference(case, ways[way]) for way in ("stochastic", "auto")],
+        ]
+        for case in results["stochastic"]["cases"]
+    ]
+    return table(header, rows)
+
+
+def megabytes(case: dict[str, Any], name: str) -> str:
+    """What a call takes beyond its input."""
+    return f"{median(case, name, 'extra_bytes') / MEGABYTE:.0f}" if name in case["runs"] else ""
+
+
+def dsmi(results: Results) -> str:
+    auto, peer = f"{OURS} auto", "dse-dsmi"
+    header = ["n", "classes", "compat", "auto", "dse-dsmi", "over it", "auto"]
+    header += ["memory", "auto", "dse-dsmi", "answers differ by", "auto"]
+    rows = [
+        [
+            str(case["n"]),
+            str(case["classes"]),
+            *[seconds_of(case, name) for name in (COMPAT, auto, peer)],
+            times_of(case, peer, COMPAT),
+            times_of(case, peer, auto),
+            *[matrices(case, name) for name in (COMPAT, auto, peer)],
+            difference(case, peer),
+            difference(case, auto),
+        ]
+        for case in results["dsmi"]["cases"]
+    ]
+    return table(header, rows)
+
+
+def stages(results: Results) -> str:
+    """What is a difference of two measured times is marked by the sign ~."""
+    header, rows = ["n", "stage", "eigentropy", "dse-dsmi"], []
+    for case in results["stages"]["cases"]:
+        runs, n = case["runs"], str(case["n"])
+
+        def taken(name: str, case: dict[str, Any] = case) -> float:
+            return median(case, name) if name in case["runs"] else math.nan
+
+        kernel, both = taken("eigentropy kernel"), taken("eigentropy kernel and normalisation")
+        peer_kernel = taken("dse-dsmi distances") + taken("dse-dsmi kernel")
+        rows.append([n, "distances and kernel", _known(kernel), _known(peer_kernel)])
+        ours = f"~ {time(max(0.0, both - kernel))}" if both >= 0 else ""
+        rows.append([n, "normalisation", ours, _known(taken("dse-dsmi normalisation"))])
+        eigenvalues = ("eigentropy eigenvalues", "dse-dsmi eigenvalues")
+        rows.append([n, "eigenvalues", *[_known(taken(name)) for name in eigenvalues if runs]])
+        solver = results["stages"].get("solver", [])
+        for part in solver if isinstance(solver, list) else []:
+            if part["n"] == case["n"] and part["dtype"] == "float64":
+                rows.append([n, f"of these, {part['stage']}", time(part["seconds"]), ""])
+    return table(header, rows)
+
+
+REDUCTIONS = {"one_stage": "one-stage", "two_stage": "two-stage", "lapack": "LAPACK"}
+
+
+def reductions(results: Results) -> str:
+    """Milliseconds for all eigenvalues on two threads, by how the matrix is reduced."""
+    name = re.compile(r"eigenvalues<double, Reduction::(\w+)>/n:(\d+)/threads:2/real_time")
+    found: dict[int, dict[str, str]] = {}
+    for run in to_rows(results["eigenvalues_cpp"]["runs"]):
+        if match := name.fullmatch(run["name"]):
+            found.setdefault(int(match[2]), {})[match[1]] = f"{run['milliseconds']:.3g}"
+    rows = [[str(n), *[at.get(kind, "") for kind in REDUCTIONS]] for n, at in found.items()]
+    return table(["n", *REDUCTIONS.values()], rows)
+
+
+def _known(seconds: float) -> str:
+    return "" if math.isnan(seconds) else time(seconds)
+
+
+def batch(results: Results) -> str:
+    header = ["matrices", "n", "eigentropy", "best peer", "over it", "over NumPy", "over PyTorch"]
+    rows = []
+    for case in results["batch"]["cases"]:
+        peer = best_peer(case)
+        rows.append(
+            [
+                str(case["count"]),
+                str(case["n"]),
+                seconds_of(case, OURS),
+                "" if peer is None else f"{peer}, {seconds_of(case, peer)}",
+                times_of(case, peer),
+                *[times_of(case, best_of(case, library)) for library in ("numpy", "torch")],
+                difference(case),
+            ]
+        )
+    return table([*header, "error"], rows)
+
+
+def memory(results: Results) -> str:
+    header = ["of", "n", "by", "n x n matrices", "MiB", "peak of the process, MiB"]
+    rows = [
+        [
+            case["of"],
+            str(case["n"]),
+            name,
+            matrices(case, name),
+            f"{median(case, name, 'extra_bytes') / MEGABYTE:.0f}",
+            f"{median(case, name, 'peak_bytes') / MEGABYTE:.0f}",
+        ]
+        for case in results["memory"]["cases"]
+        for name in case["runs"]
+    ]
+    return table(header, rows)
+
+
+def variants(results: Results) -> str:
+    """Root mean squares of relative errors at t = 1."""
+    by_data = results["stochastic_variants"]["variants"]["data"]
+    rows = [
+        [label, *[scientific(of[label]["t=1"]["rms_relative_error"]) for of in by_data.values()]]
+        for label in next(iter(by_data.values()))
+    ]
+    return table(["", *by_data], rows)
+
+
+def growth(what: str, column: str) -> Callable[[Results], str]:
+    """What an estimate without a matrix takes over n, d or tol."""
+
+    def render(results: Results) -> str:
+        large = results["large"]
+        cases = [*large[what], *([large["largest"]] if what == "sizes" else [])]
+        header = [column, "time", "passes", "columns", "MB", "half-width of the interval"]
+        rows = [
+            [
+                f"{case[column]:g}",
+                time(case["seconds"]),
+                str(case["passes"]),
+                str(case["columns"]),
+                f"{case['peak_bytes'] / 1e6:.0f}",
+                scientific(case["half_width"] / case["bits"]),
+            ]
+            for case in cases
+        ]
+        return table(header, rows)
+
+    return render
+
+
+def known(results: Results) -> str:
+    """Relative differences from answers that are known without eigenvalues."""
+    rows = [
+        [row["name"], t, f"{at['bits']:.4f}", _truth(at), scientific(at[DIFFERENCE])]
+        for row in results["large"]["known"]
+        for t, at in row["t"].items()
+    ]
+    return table(["", "t", "bits", "truth", "differs by"], rows)
+
+
+def _truth(at: dict[str, Any]) -> str:
+    return f"{at['truth']:.4f}" if "truth" in at else f"at most {at['upper_bound']:.4f}"
+
+
+def ways(results: Results) -> str:
+    """Measured times of the three ways to an entropy, and what "auto" chooses."""
+    names = ("exact", "explicit", "matrix-free")
+    rows = [
+        [
+            str(row["n"]),
+            str(row["d"]),
+            *[time(row["seconds"][name]) for name in names],
+            row["chosen"],
+            times(row["chosen_over_fastest"]),
+        ]
+        for row in results["approaches"]["rows"]
+    ]
+    return table(["n", "d", *names, "chosen", "time over the fastest"], rows)
+
+
+def report_page(results: Results) -> str:
+    """Size of a page, and when a browser has drawn it."""
+    known = results["report_page"]
+    drawn = known["rendered_milliseconds"]
+    row = [
+        f"{known['epochs']} x {known['layers']}",
+        f"{known['bytes'] / 1e6:.2f} MB",
+        time(drawn["median"] / 1e3),
+        time(drawn["most"] / 1e3),
+    ]
+    header = ["epochs x layers", "page", "drawn after", f"slowest of {drawn['rounds']}"]
+    return table(header, [row])
+
+
+def scientific(value: float) -> str:
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa}e{int(exponent)}"
+
+
+CALLS = {"dse": "`eg.dse(Z)`", "dsmi": "`eg.dsmi(Z, labels)`"}
+
+
+def speed(results: Results) -> str:
+    """What users call, with its defaults; empty where it was not measured."""
+    header = ["", "n", "time", "dse-dsmi", "times as fast", "memory", "of dse-dsmi", "differs by"]
+    rows = [
+        [CALLS[suite], str(case["n"]), *_beside(case, fastest(case, PEERS))]
+        for suite in CALLS
+        for case in results[suite]["cases"]
+        if OURS in case["runs"]
+    ]
+    return table(header, rows) if rows else ""
+
+
+def _beside(case: dict[str, Any], peer: str | None) -> list[str]:
+    def memory(name: str | None) -> str:
+        return f"{megabytes(case, name)} MiB" if name else ""
+
+    return [
+        seconds_of(case, OURS),
+        seconds_of(case, peer),
+        times_of(case, peer),
+        memory(OURS),
+        memory(peer),
+        difference(case),
+    ]
+
+
+def figure(_: Results) -> str:
+    return (
+        "![Time for all eigenvalues and for an entropy over n, eigentropy and other libraries]"
+        "(figures/performance.svg)\n"
+    )
+
+
+def monitor(results: Results) -> str:
+    """What a monitor adds to an epoch, by a pass of its own and in the loop's evaluation."""
+    cases: dict[tuple[str, int, int], dict[str, Any]] = {}
+    for case in results["monitor_cost"]["cases"]:
+        cases.setdefault((case["network"], case["batch"], case["layers"]), {})[case["way"]] = case
+    rows = [
+        [
+            *map(str, key),
+            time(ways["probe"]["median_seconds"]["without"]),
+            *(text for way in ("probe", "evaluation") for text in added(ways[way])),
+        ]
+        for key, ways in cases.items()
+    ]
+    header = ["network", "batch", "layers", "an epoch", "probe adds", "5 % at", "evaluation adds"]
+    return table([*header, "5 % at"], rows)
+
+
+def added(case: dict[str, Any]) -> list[str]:
+    """The share of an epoch, and how rarely to measure for 5 %."""
+    return [f"{100 * case['share']:.1f} %", f"every={case['every']}"]
+
+
+def gradients(results: Results) -> str:
+    """Differences to autograd's gradient in float64, beside its largest entry."""
+    result = results["torch_gradient"]
+    header = ["n", "d", "precision", "how", "time", "over autograd", "differs by", "cosine"]
+    rows = [
+        [
+            str(case["n"]),
+            str(case["d"]),
+            case["dtype"],
+            name,
+            time(seconds),
+            times(case["speed"][name]),
+            f"{case['errors'][name]['difference']:.0e}",
+            f"{case['errors'][name]['cosine']:.4f}",
+        ]
+        for case in result["cases"]
+        for name, seconds in case["median_seconds"].items()
+    ]
+    return table(header, rows)
+
+
+# Of the rows of float32_accuracy.json; docs/mathematics.md shows these.
+FLOAT32_ROWS = {
+    "gaussian d=2": ("auto", 10.0),
+    "gaussian d=20": ("auto", 10.0),
+    "gaussian d=512": ("auto",),
+    "three blobs d=20": ("auto", "knn"),
+    "swiss roll": (1.0, 10.0),
+    "digits": (10.0, 20.0),
+    "50 points, repeated": ("auto",),
+    "50 points, nearly repeated": ("auto",),
+    "three points, repeated": (1.0,),
+    "student t, heavy tails": ("auto",),
+    "far blobs": (5.0,),
+}
+
+
+def float32(results: Results) -> str:
+    """Relative errors of S(1) in float32 and their bounds, and what "auto" chooses."""
+    rows = to_rows(results["float32_accuracy"]["rows"])
+    found = {(row["data"], row["sigma"], row["n"]): row["t"]["1"] for row in rows}
+
+    def width(sigma: float | str) -> str:
+        return f"{sigma:g}" if isinstance(sigma, float) else f"`{sigma}`"
+
+    def shown(data: str, sigma: float | str, n: int) -> list[str]:
+        at = found.get((data, sigma, n))
+        if at is None:
+            return ["", "", ""]
+        return [f"{at['relative_error']:.0e}", f"{at['relative_bound']:.0e}", at["auto"]]
+
+    lines = [
+        [data, width(sigma), *shown(data, sigma, 1000), *shown(data, sigma, 3000)]
+        for data, sigmas in FLOAT32_ROWS.items()
+        for sigma in sigmas
+    ]
+    columns = ["data", "sigma", "n = 1000: error", "bound", "auto", "n = 3000: error"]
+    return table([*columns, "bound", "auto"], lines)
+
+
+def float32_margins(results: Results) -> str:
+    """How far the bound is above the error at t = 1 where "auto" chooses float32."""
+    cases = [row["t"]["1"] for row in to_rows(results["float32_accuracy"]["rows"])]
+    passed = [at for at in cases if at["auto"] == "float32"]
+    ratios = [at["relative_bound"] / at["relative_error"] for at in passed if at["relative_error"]]
+    errors = [at["relative_error"] for at in passed]
+    low, _, high = statistics.quantiles(ratios, n=4)
+    rows = [
+        ['cases, of which "auto" chooses float32', f"{len(cases)}, {len(passed)}"],
+        ["bound over error in the middle half of these", f"{low:.0f} to {high:.0f}"],
+        ["their median error", f"{statistics.median(errors):.0e}"],
+        ["their largest error", f"{max(errors):.0e}"],
+        ["errors below 1e-6", f"{sum(error < 1e-6 for error in errors)}"],
+    ]
+    return table(["t = 1, all n", ""], rows)
+
+
+# What a block needs, and who writes it.
+BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
+    "float32": (("float32_accuracy",), float32),
+    "float32 margins": (("float32_accuracy",), float32_margins),
+    "eigenvalues": (("eigenvalues",), eigenvalues),
+    "dse": (("dse",), entropies("dse")),
+    "dimensions": (("dimensions",), entropies("dimensions")),
+    "stochastic": (("stochastic",), stochastic),
+    "variants": (("stochastic_variants",), variants),
+    "growth with n": (("large",), growth("sizes", "n")),
+    "growth with d": (("large",), growth("dimensions", "d")),
+    "growth with tol": (("large",), growth("tolerances", "tol")),
+    "known": (("large",), known),
+    "ways": (("approaches",), ways),
+    "dsmi": (("dsmi",), dsmi),
+    "stages": (("stages",), stages),
+    "reductions": (("eigenvalues_cpp",), reductions),
+    "batch": (("batch",), batch),
+    "memory": (("memory",), memory),
+    "monitor": (("monitor_cost",), monitor),
+    "gradients": (("torch_gradient",), gradients),
+    "figure": (("eigenvalues", "dse"), figure),  # drawn by plot.py
+    "report page": (("report_page",), report_page),
+    "speed": (("dse", "dsmi"), speed),
+    **estimator_tables.BLOCKS,
+}
+
+
+def load(folder: Path, as_is: bool = False) -> Results:
+    suites = {suite for needed, _ in BLOCKS.values() for suite in needed}
+    files = {suite: folder / f"{suite}{'.as-is' if as_is else ''}.json" for suite in suites}
+    return {suite: json.loads(file.read_text()) for suite, file in files.items() if file.exists()}
+
+
+def render(name: str, results: Results) -> str | None:
+    """The table of a block; None if its results are not there."""
+    suites, function = BLOCKS[name]
+    return (function(results) or None) if all(suite in results for suite in suites) else None
+
+
+def updated(document: str, results: Results) -> str:
+    """The document with each block's table as the results have it."""
+
+    def replace(match: re.Match[str]) -> str:
+        rendered = render(match["name"], results)
+        return match[1] + (match["table"] if rendered is None else rendered) + match[4]
+
+    return BLOCK.sub(replace, document)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Tables of benchmark results.")
+    parser.add_argument("results", nargs="?", type=Path, default=RESULTS, help="folder")
+    parser.add_argument("--as-is-environment", dest="as_is", action="store_true")
+    parser.add_argument("--update", nargs="+", type=Path, metavar="DOCUMENT")
+    arguments = parser.parse_args()
+    results = load(arguments.results, arguments.as_is)
+    for document in arguments.update or []:
+        document.write_text(updated(document.read_text(), results))
+    if not arguments.update:
+        for name in BLOCKS:
+            rendered = render(name, results)
+            if rendered is not None:
+                print(f"\n## {name}\n\n{rendered}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The CUDA back end beside PyTorch on one GPU."""
