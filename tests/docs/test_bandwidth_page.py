@@ -15,7 +15,7 @@ from eigentropy.studies.criteria import RULES
 from eigentropy.studies.kernels import KERNELS
 from eigentropy.studies.study import select
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "bandwidth.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "bandwidth.md"
 MEDIANS = ("auto", "0.2 medians", "0.5 medians")
 FIXED = ("sqrt-d", "sigma=10")
 
