@@ -1,4 +1,4 @@
-"""Data moves one way: a module imports only from those to its left."""
+"""Data moves one way: each module imports only from its left, and the map says so."""
 
 from __future__ import annotations
 
@@ -6,93 +6,139 @@ import ast
 import re
 import subprocess
 import sys
-from pathlib import Path
+from collections import Counter
 
 import pytest
 
 import eigentropy
+import house
 
-PACKAGE = Path(eigentropy.__file__).parent
+# Private names of Python and of PyTorch that have no public counterpart.
+PRIVATE_OF_OTHERS = {"_exit", "_getframe", "_buffers", "_orig_mod", "_version", "_core"}
 
-ORDER = [
-    "_core",
-    "_options",
-    "_memory",
-    "_progress",
-    "_warnings",
-    "_lifetime",
-    "_cuda",
-    "_temporary",
-    "_arrays",
-    "_devices",
-    "spectrum",
-    "precision",
-    "lanczos",
-    "quadrature",
-    "spectral_estimate",
-    "half",
-    "stochastic",
-    "lowrank",
-    "results",
-    "bandwidth",
-    "groups",
-    "approach",
-    "operator",
-    "estimation",
-    "entropy",
-    "information",
-]
+# What is imported when it is needed, and not before.
+HEAVY = ("torch", "sklearn", "scipy", "matplotlib", "pyarrow", "pandas", "zarr", "rich", "typer")
 
 
-def imports_of(path):
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module == "eigentropy":
-            yield from (name.name for name in node.names)
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("eigentropy."):
-            yield node.module.split(".")[1]
+def test_a_package_imports_only_from_its_left():
+    assert house.back_arrows() == []
 
 
-@pytest.mark.parametrize("module", ORDER[1:])
-def test_a_module_imports_only_from_its_left(module):
-    allowed = ORDER[: ORDER.index(module)]
-    assert set(imports_of(PACKAGE / f"{module}.py")) <= set(allowed)
+def test_no_module_imports_itself_by_way_of_others():
+    order = house.ordered()  # CycleError names the circle
+    assert set(house.modules()) <= set(order)
 
 
-def test_only_arrays_names_torch_and_cupy():
-    for path in PACKAGE.glob("*.py"):
-        if path.name in ("_arrays.py",) or path.name.startswith(("cli", "files", "_files")):
-            continue
-        names = {
-            node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)
-        }
-        assert not names & {"torch", "cupy"}, path.name
+@pytest.mark.parametrize("package", ["torch", "studies"])
+def test_the_folders_of_a_package_have_an_order(package):
+    assert house.folder_order(package)
 
 
-def test_every_public_name_is_documented():
+def test_an_import_back_and_a_circle_are_seen(monkeypatch):
+    """The checks above can fail."""
+    plain = house.imports
+    monkeypatch.setattr(
+        house,
+        "imports",
+        lambda module: plain(module) | ({"cli.console"} if module == "_kernels.groups" else set()),
+    )
+    assert house.back_arrows() == ["_kernels.groups imports cli.console"]
+    with pytest.raises(ValueError, match="cycle"):
+        house.ordered()
+
+
+def test_deferred_imports_and_those_for_type_checkers_count():
+    assert "studies" in {house.room(module) for module in house.imports("cli.console")}
+    assert "_measures.entropy" in house.imports("")
+
+
+def test_there_are_few_rooms_at_the_top():
+    rooms = {house.room(module) for module in house.modules()} - {""}
+    assert len(rooms) <= 16
+    assert rooms | {"_core", ""} == set(house.ORDER)
+
+
+def test_contributing_shows_the_map():
+    text = (house.ROOT / "CONTRIBUTING.md").read_text()
+    assert house.with_map(text) == text, "python tests/equipment/house.py --update CONTRIBUTING.md"
+
+
+def test_the_public_names_are_the_api():
+    assert dir(eigentropy) == sorted(eigentropy.__all__)
     for name in eigentropy.__all__:
-        if not name.startswith("__"):
-            assert getattr(eigentropy, name).__doc__, name
+        value = getattr(eigentropy, name)
+        assert name in ("plot", "__version__") or callable(value), name
+        assert name == "__version__" or value.__doc__, name
+
+
+@pytest.mark.parametrize("name", ["entropy", "spectrum", "information", "files"])
+def test_a_former_module_is_no_attribute_and_its_successor_is_named(name):
+    with pytest.raises(AttributeError, match=rf"'{name}'; see eigentropy\."):
+        getattr(eigentropy, name)
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    code = (
+        f"import sys, eigentropy; print([m for m in {HEAVY} if m in sys.modules], len(sys.modules))"
+    )
+    alone = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert alone.stdout.startswith("[]")
+
+
+@pytest.mark.parametrize("module", sorted(house.modules()))
+def test_no_module_reads_what_is_private_to_another_object(module):
+    tree = ast.parse(house.modules()[module].read_text())
+    read = {
+        ast.unparse(node)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr.startswith("_")
+        and not node.attr.startswith("__")
+        and node.attr not in PRIVATE_OF_OTHERS
+        and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"))
+        and not (isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "super")
+    }
+    assert read == set()
+
+
+def test_no_two_classes_have_one_name():
+    """But for those that are the same measure for another library, and for private ones."""
+    classes = Counter(
+        node.name
+        for path in house.modules().values()
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    same = {"MonitorCallback", "DiffusionSpectralEntropy", "DiffusionSpectralMutualInformation"}
+    assert {name for name, count in classes.items() if count > 1} <= same
+
+
+def test_only_the_backends_name_torch_and_cupy():
+    allowed = {"_backends", "torch", "studies", "baselines", "io", "cli", "report", "compat"}
+    for module, path in house.modules().items():
+        if house.room(module) not in allowed:
+            names = {n.id for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Name)}
+            assert not names & {"torch", "cupy"}, module
 
 
 def test_the_plugin_has_the_version_of_the_package():
-    root = Path(__file__).parents[1]
-    here = (root / "pyproject.toml").read_text()
-    plugin = (root / "cuda" / "pyproject.toml").read_text()
+    here = (house.ROOT / "pyproject.toml").read_text()
+    plugin = (house.ROOT / "packaging" / "cuda13" / "pyproject.toml").read_text()
     version = re.search('^version = "(.*)"', here, re.MULTILINE).group(1)
     assert f'\nversion = "{version}"' in plugin
     assert f"eigentropy-cuda13=={version}" in here
 
 
-# Which import eigentropy.torch where they measure, and nothing of it before.
-OF_TRAINING = ("initialization.py", "regularization.py")
+# Studies that import eigentropy.torch where they measure, and nothing of it before.
+OF_TRAINING = ("initialization", "regularization")
 
 
 def test_nothing_imports_the_folder_torch_but_the_studies_of_training():
-    for path in PACKAGE.rglob("*.py"):
-        in_studies = path.parent.name == "studies" and path.name in OF_TRAINING
-        if path.parent.name in ("torch", "vision") or in_studies:
-            continue
-        assert "torch" not in set(imports_of(path)), path.name
+    for module in house.modules():
+        package, _, name = module.partition(".")
+        if package != "torch" and not (package == "studies" and name in OF_TRAINING):
+            needed = {house.room(other) for other in house.imports(module)}
+            assert "torch" not in needed or name.startswith("vision"), module
 
 
 def test_the_studies_are_known_without_torch():

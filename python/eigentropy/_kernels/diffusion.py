@@ -86,10 +86,10 @@ class DiffusionMatrix:
         self.progress = progress
         self._reach: float | None = None
         self._single: Any = None
-        self._forget()
+        self.forget()
 
-    def _forget(self) -> None:
-        """Nothing has been computed yet."""
+    def forget(self) -> None:
+        """Forget what was computed, to free its memory."""
         self._solution: Eigenvalues | None = None
         self._matrix: Any = None
         self._traces: tuple[float, float] | None = None
@@ -154,7 +154,7 @@ class DiffusionMatrix:
         if self._single is None:
             self._single = copy.copy(self)
             self._single.dtype = "float32"
-            self._single._forget()
+            self._single.forget()
         return self._single
 
     def products(

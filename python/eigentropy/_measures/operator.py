@@ -69,6 +69,7 @@ class DiffusionOperator(DiffusionMatrix):
         warn_if_saturated(self.n, self._spectrum.kernel_sum, self.sigma)
         return Entropy.of(self._spectrum, self, t, base)
 
-    def _forget(self) -> None:
-        super()._forget()
+    def forget(self) -> None:
+        """Forget what was computed, to free its memory."""
+        super().forget()
         self._spectrum = None
