@@ -29,15 +29,13 @@ from benchmarks.shared.results import rounded, to_columns, write
 from eigentropy import _core
 from eigentropy._backends.devices import HOST
 from eigentropy._backends.rows import Rows
-from eigentropy._spectra.low_rank import (
-    BLOCK,
+from eigentropy._spectra.cholesky import BLOCK, PartialCholesky
+from eigentropy._spectra.enclosure import (
     EPS,
     ROUNDING,
-    LowRankSpectrum,
-    PartialCholesky,
-    low_rank_spectrum,
     predicted_rank,
 )
+from eigentropy._spectra.low_rank import LowRankSpectrum, low_rank_spectrum
 
 TOLERANCES = (1e-2, 1e-3, 1e-4)
 ALPHA = 0.5

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from eigentropy._kernels.bandwidth import bandwidth
     from eigentropy._measures.closed_forms import cluster_gain, gaussian_entropy
     from eigentropy._measures.entropy import diffusion_spectral_entropy
+    from eigentropy._measures.entropy import diffusion_spectral_entropy as dse
     from eigentropy._measures.information import diffusion_spectral_mutual_information
+    from eigentropy._measures.information import diffusion_spectral_mutual_information as dsmi
     from eigentropy._measures.operator import DiffusionOperator
     from eigentropy._measures.results import Entropy, MutualInformation
     from eigentropy._spectra.eigenvalues import eigvalsh, spectral_entropy
     from eigentropy._support.warnings import PrecisionWarning, SaturationWarning
 
     __version__: str
-    dse = diffusion_spectral_entropy
-    dsmi = diffusion_spectral_mutual_information
 
 # The module of each public name.
 _HOMES = {

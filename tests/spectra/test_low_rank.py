@@ -15,16 +15,14 @@ from sklearn.datasets import load_digits, make_blobs, make_swiss_roll
 import eigentropy as eg
 from eigentropy import _core, reference
 from eigentropy._backends.rows import Rows
-from eigentropy._spectra import low_rank
-from eigentropy._spectra.low_rank import (
+from eigentropy._spectra.cholesky import BLOCK, PartialCholesky, reject
+from eigentropy._spectra.enclosure import (
     ROUNDING,
-    PartialCholesky,
     entropy_interval,
-    low_rank_spectrum,
     next_residual,
     predicted_rank,
-    reject,
 )
+from eigentropy._spectra.low_rank import low_rank_spectrum
 from eigentropy._support import memory
 
 N = 700
@@ -285,7 +283,7 @@ def test_isolated_points_need_no_rank_since_the_trace_tells():
     """All eigenvalues are at most 1 and add up to n."""
     found = spectrum_of(1e4 * np.arange(500.0)[:, None], 1.0)
     assert found.converged
-    assert found.rank <= low_rank.BLOCK
+    assert found.rank <= BLOCK
     assert found.entropy() == pytest.approx(math.log2(500), abs=1e-8)
 
 
@@ -332,7 +330,7 @@ def test_a_probe_tells_a_smooth_kernel_from_one_that_is_not(rng):
 def test_it_gives_up_early_where_it_will_not_converge(rng):
     found = spectrum_of(rng.normal(size=(600, 30)), 4.0, give_up=True)
     assert not found.converged
-    assert found.rank <= 2 * low_rank.BLOCK
+    assert found.rank <= 2 * BLOCK
     assert spectrum_of(make_swiss_roll(N, random_state=2)[0], 10.0, give_up=True).converged
 
 

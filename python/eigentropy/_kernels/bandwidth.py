@@ -12,6 +12,7 @@ from eigentropy import _core
 from eigentropy._backends.host_arrays import Matrix
 from eigentropy._backends.rows import Rows
 from eigentropy._support.options import integer, one_of, positive
+from eigentropy._support.signatures import named_options
 
 Doubles = npt.NDArray[np.float64]
 
@@ -36,6 +37,7 @@ DISTANCES_AT_A_TIME = 2**23
 NEIGHBOUR = 10
 
 
+@named_options()
 def bandwidth(Z: Any, rule: str = "median", *, seed: int = 0) -> float:
     r"""Kernel width sigma of G = exp(-r^2 / (2 sigma^2)) for these rows.
 

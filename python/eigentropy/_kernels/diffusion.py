@@ -16,6 +16,7 @@ from eigentropy._kernels.bandwidth import resolve_sigma
 from eigentropy._support import memory
 from eigentropy._support.options import integer, nonnegative, positive, working_dtype
 from eigentropy._support.progress import Callback, reporter
+from eigentropy._support.signatures import named_options
 
 # Beyond, (q_i q_j)^alpha leaves the range of float32; 0 to 1 is what has a meaning.
 MAX_ALPHA = 10.0
@@ -64,6 +65,7 @@ class DiffusionMatrix:
     progress : bool or callable
     """
 
+    @named_options()
     def __init__(
         self,
         Z: Any,

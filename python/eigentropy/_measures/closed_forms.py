@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 
 from eigentropy._support.options import integer, logarithm_base, positive
+from eigentropy._support.signatures import named_options
 
 
+@named_options()
 def gaussian_entropy(n: int, d: int, sigma: float, base: float = 2.0) -> float:
     r"""Upper bound of the expected DSE of n standard Gaussian samples in d dimensions.
 
@@ -37,6 +39,7 @@ def gaussian_entropy(n: int, d: int, sigma: float, base: float = 2.0) -> float:
     return nats / math.log(logarithm_base(base))
 
 
+@named_options()
 def cluster_gain(n: int, d: int, sigma: float, k: int, base: float = 2.0) -> float:
     r"""By how much k far clusters raise the expected DSE of Gaussian samples: beta log k.
 

@@ -14,8 +14,10 @@ from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._spectra.solve import solve
 from eigentropy._support.options import logarithm_base, positive
 from eigentropy._support.progress import Callback
+from eigentropy._support.signatures import named_options
 
 
+@named_options()
 def diffusion_spectral_entropy(
     Z: Any,
     *,

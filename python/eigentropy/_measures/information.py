@@ -18,10 +18,12 @@ from eigentropy._spectra.groups import GroupSpectra, solve_groups
 from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._support.options import integer, logarithm_base, one_of, positive
 from eigentropy._support.progress import Callback
+from eigentropy._support.signatures import named_options
 
 ESTIMATORS = ("matched", "plain")
 
 
+@named_options()
 def diffusion_spectral_mutual_information(
     Z: Any,
     Y: Any = None,

@@ -12,6 +12,7 @@ from eigentropy._backends.devices import choose
 from eigentropy._backends.host_arrays import as_numpy
 from eigentropy._support.options import logarithm_base, positive
 from eigentropy._support.progress import Callback, reporter
+from eigentropy._support.signatures import named_options
 
 # Eigenvalues come out of a solver with an absolute error of a few eps times the largest. Below
 # this many eps they are noise; for t < 1 the noise of a low-rank matrix would otherwise dominate.
@@ -20,6 +21,7 @@ NOISE_FLOOR_EPS = 10.0
 EPS = {np.dtype(T): float(np.finfo(T).eps) for T in (np.float32, np.float64)}
 
 
+@named_options()
 def eigvalsh(A: Any, *, overwrite: bool = False, progress: bool | Callback = False) -> Any:
     r"""All eigenvalues of a real symmetric matrix, or of a stack of them.
 
@@ -72,6 +74,7 @@ def eigvalsh(A: Any, *, overwrite: bool = False, progress: bool | Callback = Fal
         return choose(None, A, "A").eigvalsh(A, overwrite, report)
 
 
+@named_options()
 def spectral_entropy(eigenvalues: Any, t: float = 1.0, base: float = 2.0) -> float:
     r"""Entropy of a spectrum raised to the power t.
 
