@@ -2,8 +2,8 @@
 
 python -m benchmarks.documents.pictures docs/figures/*.png
 
-Figures have few colours; what changes are shades at the edges of lines and letters. A picture that
-has a palette already is left as it is.
+Figures have few colours; what changes are shades where lines, letters and bands meet. A picture
+that has a palette already is left as it is.
 """
 
 from __future__ import annotations

@@ -99,6 +99,14 @@ def measured(device: Device, case: Case, rounds: int) -> dict[str, Any]:
     }
 
 
+def attempted(device: Device, case: Case, rounds: int) -> dict[str, Any]:
+    """What was measured, or why the case is left out."""
+    try:
+        return measured(device, case, rounds)
+    except MemoryError as error:
+        return {"case": case.name, **case.settings, "left_out": str(error)}
+
+
 def torch_operator(torch: Any, Z: Any, sigma: float) -> Any:
     G = torch.exp(torch.cdist(Z, Z).square_() / (-2.0 * sigma**2))
     weights = G.sum(dim=1).rsqrt()  # alpha = 1/2
@@ -266,7 +274,7 @@ def line(case: dict[str, Any]) -> str:
     return f"{case['case']:12s} n = {case['n']:8d} d = {case['d']:4d}: {seconds} {speed}"
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None, device: Device | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
@@ -276,7 +284,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--agreement", type=int, default=1000, help="n of the data sets")
     parser.add_argument("--costs", type=int, default=8000, help="n for GPU_COSTS; 0: not")
     options = parser.parse_args(arguments)
-    device = Device(torch_on_gpu())
+    device = device or Device(torch_on_gpu())
     makers: list[Callable[[], Iterator[Case]]] = [
         *[partial(entropy_cases, device, n, 512) for n in options.entropies],
         *[partial(one, information_case, device, n) for n in options.informations],
@@ -295,10 +303,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(costs_line(results["costs"]), flush=True)
     for maker in makers:
         for case in maker():
-            try:
-                cases.append(measured(device, case, options.rounds))
-            except MemoryError as error:
-                cases.append({"case": case.name, **case.settings, "left_out": str(error)})
+            cases.append(attempted(device, case, options.rounds))
             print(line(cases[-1]), flush=True)
             if options.output:  # what there is, in case that time runs out
                 write(options.output, rounded(results))

@@ -11,12 +11,11 @@ from benchmarks.gpu import beside_torch as gpu
 pytestmark = pytest.mark.usefixtures("cuda_core")
 
 
-def test_every_case_is_measured_and_agrees_with_the_cpu(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(gpu, "torch_on_gpu", lambda: None)
+def test_every_case_is_measured_and_agrees_with_the_cpu(tmp_path, capsys):
     sizes = ["--entropies", "70", "--informations", "120", "--estimates", "300"]
     file = tmp_path / "gpu.json"
     once = ["--agreement", "64", "--rounds", "1", "--costs", "260"]
-    gpu.main([*sizes, *once, "--output", str(file)])
+    gpu.main([*sizes, *once, "--output", str(file)], gpu.Device())
     found = json.loads(file.read_text())
     assert [case["case"] for case in found["cases"]] == [
         "dse float64",
@@ -34,19 +33,15 @@ def test_every_case_is_measured_and_agrees_with_the_cpu(tmp_path, monkeypatch, c
     assert "GPU_COSTS by this device: Costs(entry=" in printed
 
 
-def test_what_does_not_fit_is_named_and_left_out(monkeypatch):
+def test_what_does_not_fit_is_named_and_left_out():
     def too_large():
         raise MemoryError("the matrix needs 80 GB")
 
-    monkeypatch.setattr(gpu, "torch_on_gpu", lambda: None)
-    monkeypatch.setattr(
-        gpu, "entropy_cases", lambda *_: iter([gpu.Case("dse", {"us": too_large}, 1.0, {"n": 9})])
-    )
-    lines = []
-    monkeypatch.setattr(gpu, "line", lambda case: lines.append(case) or "")
-    none = ["--informations", "--estimates", "--agreement", "30", "--costs", "0"]
-    gpu.main(["--entropies", "9", *none])
-    assert lines == [{"case": "dse", "n": 9, "left_out": "the matrix needs 80 GB"}]
+    case = gpu.Case("dse", {"us": too_large}, 1.0, {"n": 9, "d": 2})
+    found = gpu.attempted(gpu.Device(), case, rounds=1)
+    assert found == {"case": "dse", "n": 9, "d": 2, "left_out": "the matrix needs 80 GB"}
+    assert "the matrix needs 80 GB" in gpu.line(found)
+    assert gpu.faults([found], []) == []
 
 
 def test_answers_that_differ_are_faults():
