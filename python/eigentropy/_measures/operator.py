@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from eigentropy._kernels.diffusion import DiffusionMatrix
 from eigentropy._kernels.saturation import warn_if_saturated
 from eigentropy._measures.results import Entropy
 from eigentropy._spectra.exact import ExactSpectrum, exact_spectrum
 from eigentropy._support.options import logarithm_base, positive
+from eigentropy.plot import html, maps
 
 
 class DiffusionOperator(DiffusionMatrix):
@@ -68,6 +71,16 @@ class DiffusionOperator(DiffusionMatrix):
             self._spectrum = exact_spectrum(self)
         warn_if_saturated(self.n, self._spectrum.kernel_sum, self.sigma)
         return Entropy.of(self._spectrum, self, t, base)
+
+    def plot(self, labels: Any = None, **options: Any) -> Any:
+        """Draw the rows in diffusion coordinates, by label, and return the axes.
+
+        `options` are those of `eigentropy.plot.diffusion_map`, such as `k`, `t` and `ax`.
+        """
+        return maps.diffusion_map(self, labels, **options)
+
+    def _repr_html_(self) -> str:
+        return html.of_operator(self)
 
     def forget(self) -> None:
         """Forget what was computed, to free its memory."""

@@ -12,8 +12,9 @@ import numpy.typing as npt
 from eigentropy._kernels.diffusion import DiffusionMatrix
 from eigentropy._spectra.spectrum import Spectrum, checked_level
 from eigentropy._support.number import Number
-from eigentropy._support.options import positive
+from eigentropy._support.options import one_of, positive
 from eigentropy._support.units import unit
+from eigentropy.plot import html, partitions, spectra
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -139,6 +140,21 @@ class Entropy(Number):
         nodes of an estimate, reflected at 0 and 1, so that it integrates to 1 over [0, 1].
         """
         return self.spectrum.density(x, width)
+
+    def plot(self, kind: str = "spectrum", **options: Any) -> Any:
+        """Draw the spectrum, or S over t, and return the axes.
+
+        Parameters
+        ----------
+        kind : {"spectrum", "entropy"}
+        **options
+            Of `eigentropy.plot.spectrum` or `eigentropy.plot.entropy`, such as `ax`.
+        """
+        one_of(kind, "kind", ("spectrum", "entropy"))
+        return (spectra.spectrum if kind == "spectrum" else spectra.entropy)(self, **options)
+
+    def _repr_html_(self) -> str:
+        return html.of_entropy(self)
 
     def __repr__(self) -> str:
         rows = f"n={self.n}" + (f" of {self.sampled_from} rows" if self.sampled_from else "")
@@ -268,6 +284,17 @@ class MutualInformation(Number):
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the data and spectra behind it."""
         return {**self.__dict__, "_source": None}
+
+    def plot(self, **options: Any) -> Any:
+        """Draw the null distribution with the value, and return the axes.
+
+        `options` are those of `eigentropy.plot.null`, such as `ax`.
+        """
+        return partitions.null(self, **options)
+
+    def _repr_html_(self) -> str:
+        known: tuple[float, str] | None = self.__dict__.get("_adjusted_value")
+        return html.of_information(self, None if known is None else known[0])
 
     def __repr__(self) -> str:
         return (

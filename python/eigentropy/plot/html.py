@@ -1,0 +1,131 @@
+"""What notebooks show of results and operators: a small table and a drawing, without matplotlib.
+
+Colours are those of the text around, so that light and dark pages are served. Nothing is computed
+that may take long.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from html import escape
+
+import numpy as np
+
+from eigentropy._kernels.diffusion import DiffusionMatrix
+from eigentropy._support.units import unit
+from eigentropy.plot import sketches
+from eigentropy.plot.inputs import LEVEL, EntropyResult, InformationResult, Result, z_score
+
+# Sizes of groups that are written; of more groups, only these and how many there are.
+MOST_SIZES = 10
+
+Row = tuple[str, str]
+
+
+def of_entropy(result: EntropyResult) -> str:
+    """Table of an entropy, and its spectrum."""
+    bits = unit(result.base)
+    rank = result.spectrum.rank
+    rows = [
+        (f"S({result.t:g})", f"{result.value:.6g} {bits}"),
+        ("error", _error(result)),
+        ("effective rank", f"{result.base**result.value:.4g}"),
+        ("method", _method(result) + (f", rank {rank}" if rank is not None else "")),
+        ("rows", f"{result.n}" + (f" of {result.sampled_from}" if result.sampled_from else "")),
+        _settings(result),
+    ]
+    return _shown("Entropy", rows, sketches.of_spectrum(result.spectrum))
+
+
+def of_information(result: InformationResult, adjusted: float | None = None) -> str:
+    """Table of a mutual information, and its null distribution.
+
+    `adjusted` is shown if it is known: this function never computes it.
+    """
+    bits = unit(result.base)
+    null = np.asarray(result.null, dtype=np.float64)
+    rows = [
+        ("I(Z; Y)", f"{result.value:.6g} {bits}"),
+        ("standard error", f"{result.standard_error:.2g} {bits}"),
+    ]
+    if result.error_bound > 0.0:
+        rows.append(("rounding", f"at most {result.error_bound:.1g} {bits}"))
+    if len(null):
+        z = z_score(result)
+        rows.append(
+            (
+                "p-value",
+                f"{result.p_value:.3g}" + (f", z = {z:.3g}" if math.isfinite(z) else "")
+                + f", of {len(null)} random partitions",
+            )
+        )  # fmt: skip
+    if adjusted is not None:
+        rows.append(("adjusted", f"{adjusted:.4g}"))
+    rows += [
+        ("H(Y)", f"{result.label_entropy:.6g} {bits}"),
+        ("groups", _sizes(result.group_sizes)),
+        ("estimator", f"{result.estimator}, {_method(result)}"),
+        ("rows", f"{result.n}"),
+        _settings(result),
+    ]
+    return _shown("MutualInformation", rows, sketches.of_null(null, result.value))
+
+
+def of_operator(operator: DiffusionMatrix) -> str:
+    """Table of a diffusion operator, and its spectrum if that has been computed."""
+    rows = [
+        ("rows", f"{operator.n}, of {operator.samples.d} columns"),
+        ("settings", f"sigma = {operator.sigma:.4g}, alpha = {operator.alpha:g}"),
+        ("precision", f"{operator.dtype} on {operator.device}"),
+        ("eigenvalues", "computed" if operator.is_solved else "not computed yet"),
+    ]
+    drawing = sketches.of_eigenvalues(operator.solved().values) if operator.is_solved else ""
+    return _shown("DiffusionOperator", rows, drawing)
+
+
+def _error(result: EntropyResult) -> str:
+    """The error, and where the entropy is."""
+    bits = unit(result.base)
+    low, high = result.interval(LEVEL)
+    if math.isnan(result.error_bound):
+        return (
+            f"standard error {result.standard_error:.2g} {bits}, "
+            f"{100 * LEVEL:g} % interval {low:.6g} to {high:.6g}"
+        )
+    if result.error_bound > 0.0:
+        return f"at most {result.error_bound:.2g} {bits}: {low:.6g} to {high:.6g}"
+    return f"rounding in {result.dtype}"
+
+
+def _method(result: Result) -> str:
+    return f"{result.method} in {result.dtype}"
+
+
+def _settings(result: Result) -> Row:
+    return "settings", f"sigma = {result.sigma:.4g}, alpha = {result.alpha:g}, t = {result.t:g}"
+
+
+def _sizes(sizes: Iterable[int]) -> str:
+    known = [str(size) for size in sizes]
+    more = ", ..." if len(known) > MOST_SIZES else ""
+    return f"{len(known)}, of {', '.join(known[:MOST_SIZES])}{more} rows"
+
+
+# Notebooks have styles of their own for tables, with stripes and lines to the right.
+_CELL = "text-align: left; padding: 0.1em 0.9em 0.1em 0; border: none; background: none"
+
+
+def _shown(title: str, rows: Iterable[Row], drawing: str) -> str:
+    lines = "".join(
+        f'<tr style="background: none"><th style="{_CELL}; font-weight: normal; opacity: 0.7">'
+        f'{escape(name)}</th><td style="{_CELL}">{escape(text)}</td></tr>'
+        for name, text in rows
+    )
+    return (
+        '<div style="display: flex; flex-wrap: wrap; gap: 1.5em; align-items: center; '
+        'color: inherit">'
+        '<table style="border-collapse: collapse; border: none; margin: 0; color: inherit">'
+        f'<tr style="background: none"><th colspan="2" style="{_CELL}">{escape(title)}</th></tr>'
+        f"{lines}</table>{drawing}</div>"
+    )

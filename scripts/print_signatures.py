@@ -1,0 +1,120 @@
+"""Print every public option in one table: its default, and who has another one and why.
+
+    python scripts/print_signatures.py            the table of options
+    python scripts/print_signatures.py --calls    the signature of each public function and class
+
+`eigentropy.compat` is left out: it has the names of the package that it stands in for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+MODULES = (
+    "eigentropy",
+    "eigentropy.plot",
+    "eigentropy.baselines.binning",
+    "eigentropy.baselines.ksg",
+    "eigentropy.baselines.mine",
+    "eigentropy.baselines.spectral",
+    "eigentropy.io",
+    "eigentropy.report",
+    "eigentropy.torch",
+    "eigentropy.torch.functional",
+    "eigentropy.torch.initialization",
+)
+
+# Options whose name says something else in each function: their defaults are not compared.
+OWN_MEANING = {"name", "title", "kind", "steps", "settings", "measures", "layers", "ax", "label"}
+
+# Where a default must differ from that of the other functions, and why.
+REASONS: dict[tuple[str, str], str] = {}
+
+
+def public() -> Iterator[tuple[str, Any]]:
+    """The dotted name and the object of each public function and class."""
+    for module_name in MODULES:
+        module = importlib.import_module(module_name)
+        for name in sorted(getattr(module, "__all__", [])):
+            value = getattr(module, name)
+            if callable(value) and not (isinstance(value, type) and issubclass(value, Exception)):
+                yield f"{module_name}.{name}", value
+
+
+def signatures() -> dict[str, inspect.Signature]:
+    """The signature of each, once for those with several names."""
+    found: dict[Any, str] = {}
+    for name, value in public():
+        if value not in found or len(name) > len(found[value]):
+            found[value] = name
+    return {name: inspect.signature(value) for value, name in found.items()}
+
+
+def options() -> dict[str, dict[str, list[str]]]:
+    """For each option the functions that have it, by their default."""
+    table: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for name, signature in signatures().items():
+        for parameter in signature.parameters.values():
+            if parameter.default is not inspect.Parameter.empty:
+                table[parameter.name][repr(parameter.default)].append(name)
+    return table
+
+
+def usual(defaults: dict[str, list[str]]) -> str:
+    """The default that most functions have; the first of those in case of a tie."""
+    counts = Counter({default: len(functions) for default, functions in defaults.items()})
+    return counts.most_common(1)[0][0]
+
+
+def differing() -> dict[tuple[str, str], str]:
+    """Function and option of each default that is not the usual one, and that default."""
+    return {
+        (function, option): default
+        for option, defaults in options().items()
+        if option not in OWN_MEANING
+        for default, functions in defaults.items()
+        if default != usual(defaults)
+        for function in functions
+    }
+
+
+def table() -> str:
+    """The table of all options in Markdown."""
+    lines = ["| option | default | functions | other defaults, and why |", "| --- | --- | --- | --- |"]
+    for option, defaults in sorted(options().items()):
+        others = [
+            f"{default} in `{function}`: {REASONS.get((function, option), 'its own meaning')}"
+            for default, functions in defaults.items()
+            if default != usual(defaults)
+            for function in functions
+        ]
+        count = sum(map(len, defaults.values()))
+        lines.append(f"| `{option}` | `{usual(defaults)}` | {count} | {'; '.join(others)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--calls", action="store_true", help="print each signature instead")
+    if parser.parse_args().calls:
+        for name, signature in sorted(signatures().items()):
+            plain = signature.replace(
+                return_annotation=inspect.Signature.empty,
+                parameters=[
+                    p.replace(annotation=inspect.Parameter.empty)
+                    for p in signature.parameters.values()
+                ],
+            )
+            print(f"{name}{plain}")
+    else:
+        print(table())
+
+
+if __name__ == "__main__":
+    main()
