@@ -23,7 +23,7 @@ from benchmarks.shared import results
 from benchmarks.shared.markdown_tables import table
 from eigentropy.studies import STUDIES, Study, criteria
 from eigentropy.studies.criteria import Scores
-from eigentropy.studies.rows import Row, read
+from eigentropy.studies.rows import StudyRow, read
 from eigentropy.studies.study import Finding, Listing
 
 RESULTS = results.RESULTS / "studies"
@@ -33,7 +33,7 @@ BLOCK = re.compile(
 VERDICTS = {True: "yes", False: "**no**", None: "-"}
 
 
-def stored(name: str, directory: Path) -> list[Row]:
+def stored(name: str, directory: Path) -> list[StudyRow]:
     """The rows of a study; none where it is not stored."""
     path = directory / f"{name}.csv.xz"
     return read(name, path) if path.exists() else []

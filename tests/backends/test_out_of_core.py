@@ -31,8 +31,7 @@ from eigentropy._measures.information import informations
 from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._support import mapped_files, memory
 from eigentropy.cli import commands
-from eigentropy.io import files, snapshots
-from eigentropy.io.files import FileError
+from eigentropy.io import FileError, files, safetensors, snapshots
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -154,11 +153,10 @@ def test_a_mapped_file_of_another_dtype_is_copied_to_one_of_floats(temporary, tm
     np.testing.assert_array_equal(matrix, Z.astype("f8"))
 
 
-def test_bfloat16_in_a_file_is_copied_to_one_of_float32(temporary, tmp_path, monkeypatch, Z):
-    monkeypatch.setattr(files, "fits_in_memory", lambda size: False)
+def test_bfloat16_in_a_file_is_copied_to_one_of_float32(temporary, tmp_path, Z):
     tensor = torch.from_numpy(Z).bfloat16()
     save_file({"Z": tensor}, tmp_path / "z.safetensors")
-    matrix = files.read_matrix(tmp_path / "z.safetensors")
+    matrix = safetensors.opened(tmp_path / "z.safetensors", fits=lambda size: False)["Z"]()
     assert isinstance(matrix, np.memmap)
     assert matrix.filename is None
     np.testing.assert_array_equal(matrix, tensor.float().numpy())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 import pickle
 import subprocess
@@ -16,7 +17,8 @@ import zarr
 import eigentropy as eg
 from data_sets import separated_blobs
 from eigentropy import baselines
-from eigentropy.baselines import Estimate, binning, ksg, mine, spectral
+from eigentropy.baselines import BaselineEstimate, binning, ksg, mine, spectral
+from messages import names, naming
 
 Z, LABELS = separated_blobs(30, 2)
 
@@ -75,7 +77,7 @@ def test_estimates_work_as_floats(estimate):
 
 def test_estimates_say_how_they_were_obtained(estimate):
     result = estimate()
-    assert isinstance(result, Estimate)
+    assert isinstance(result, BaselineEstimate)
     assert f"{result.method}, n=90" in repr(result)
     assert "bits" in repr(result)
     assert math.isnan(result.standard_error)
@@ -102,13 +104,13 @@ def test_arrays_of_every_library_are_taken(dtype, tmp_path):
 
 
 def test_a_standard_error_is_shown_where_there_is_one():
-    result = Estimate(1.5, "some method", 10, 2.0, standard_error=0.25)
-    assert repr(result) == "Estimate(1.5 bits +- 0.25, some method, n=10)"
+    result = BaselineEstimate(1.5, "some method", 10, 2.0, standard_error=0.25)
+    assert repr(result) == "BaselineEstimate(1.5 bits +- 0.25, some method, n=10)"
 
 
 def test_a_number_of_directions_has_no_unit():
     assert repr(spectral.effective_rank(np.eye(4))) == (
-        "Estimate(4, effective rank, n=4, center=False)"
+        "BaselineEstimate(4, effective rank, n=4, center=False)"
     )
 
 
@@ -118,7 +120,7 @@ def test_the_base_is_the_unit(estimate):
 
 @pytest.mark.parametrize("base", [0, -2, 1, math.nan, math.inf])
 def test_bases_that_are_none_are_refused(estimate, base):
-    with pytest.raises(ValueError, match="base must"):
+    with pytest.raises(ValueError, match=naming("base")):
         estimate(base=base)
 
 
@@ -143,7 +145,7 @@ def test_estimates_are_frozen_and_survive_pickling(estimate):
 
 
 def test_public_names_are_listed_and_documented():
-    assert dir(baselines) == ["Estimate", "binning", "ksg", "mine", "spectral"]
+    assert dir(baselines) == ["BaselineEstimate", "binning", "ksg", "mine", "spectral"]
     for module in (binning, ksg, mine, spectral):
         functions = [
             function
@@ -153,8 +155,19 @@ def test_public_names_are_listed_and_documented():
         ]
         assert functions
         assert all(function.__doc__ for function in functions)
-    with pytest.raises(AttributeError, match="no attribute 'entropies'"):
+    with pytest.raises(AttributeError, match=naming("'entropies'")):
         _ = baselines.entropies
+    with pytest.raises(ImportError, match=naming("'Estimate'", "BaselineEstimate")):
+        _ = baselines.Estimate
+
+
+@pytest.mark.parametrize(
+    "function", [binning.entropy, ksg.entropy, spectral.rankme, mine.mutual_information]
+)
+def test_an_unknown_option_names_the_nearest(function):
+    option = list(inspect.signature(function).parameters)[-1]
+    with pytest.raises(TypeError, match=naming(f"'{option[:-1]}'", f"'{option}'")):
+        function(np.eye(3), **{option[:-1]: 1})
 
 
 def test_the_baselines_are_imported_when_they_are_used_and_scipy_when_it_is_needed():
@@ -172,5 +185,4 @@ def test_the_baselines_are_imported_when_they_are_used_and_scipy_when_it_is_need
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     ).stdout.splitlines()
     assert output[:3] == ["False", "0.0", "True"]
-    assert "pip install 'eigentropy[baselines]'" in output[3]
-    assert "search='brute'" in output[3]
+    assert names(output[3], "eigentropy[baselines]", "search='brute'")

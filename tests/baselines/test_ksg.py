@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eigentropy.baselines import _neighbours, ksg
+from eigentropy.baselines._ksg_terms import digammas, distances_to_kth, mean_over_rows
+from messages import naming
 
 SEARCHES = ["tree", "brute"]
 
@@ -22,11 +24,8 @@ def search(request):
     return request.param
 
 
-@pytest.fixture
-def narrow_strips(monkeypatch):
-    """Strips of a few rows, blocks of a few columns."""
-    monkeypatch.setattr(_neighbours, "STRIP_BYTES", 100_000)
-    monkeypatch.setattr(_neighbours, "BLOCK_COLUMNS", 3)
+# Strips of a few rows, blocks of a few columns.
+SMALL = _neighbours.Pieces(columns=3, strip_bytes=10_000)
 
 
 # ---- Closed forms ------------------------------------------------------------------------------
@@ -203,7 +202,6 @@ def loop_ross(Z, labels, k):
     return psi(len(Z)) + total / len(Z)
 
 
-@pytest.mark.usefixtures("narrow_strips")
 @pytest.mark.parametrize(("n", "dx", "dy"), [(2, 1, 1), (31, 1, 1), (97, 2, 3), (40, 7, 1)])
 @pytest.mark.parametrize("k", [1, 4])
 def test_all_estimates_are_those_of_the_loops(rng, n, dx, dy, k, search):
@@ -226,7 +224,7 @@ def test_all_estimates_are_those_of_the_loops(rng, n, dx, dy, k, search):
 def test_small_groups_have_the_neighbours_that_there_are_and_single_rows_none(rng, search):
     Z = rng.normal(size=(50, 2))
     labels = np.array([0] * 40 + [1] * 7 + [2] * 2 + [3])
-    with pytest.warns(UserWarning, match=r"2 of the 4 labels .* k=3 rows.*; 1 rows.*left out"):
+    with pytest.warns(UserWarning, match=naming("2 of the 4", "k=3", 1)):
         value = ksg.discrete_mutual_information(Z, labels, jitter=0, base=math.e, search=search)
     assert value.n == 49
     assert float(value) == pytest.approx(loop_ross(Z[:49], labels[:49], 3), abs=1e-11)
@@ -340,21 +338,20 @@ def test_information_does_not_depend_on_the_scale_and_entropy_gains_its_logarith
     assert grown == pytest.approx(2 * math.log2(scale), abs=1e-9)
 
 
-@pytest.mark.usefixtures("narrow_strips")
 @pytest.mark.parametrize("n", [2, 15, 16, 17, 200])
 def test_all_distances_are_the_largest_differences_however_they_are_cut(rng, n):
     Z = rng.normal(size=(n, 7))
-    points = _neighbours.Points(Z)
+    points = _neighbours.Points(Z, pieces=SMALL)
     expected = distances(Z)
     for rows in (slice(0, n), slice(0, n // 2), slice(n // 2, n), slice(n // 3, n // 3 + 1)):
         assert (_neighbours.max_distances(points, rows) == expected[rows]).all()
 
 
 def test_few_rows_of_many_columns_are_compared_and_many_of_few_searched():
-    assert _neighbours._tree_is_faster(2000, 2)
-    assert not _neighbours._tree_is_faster(2000, 20)
-    assert _neighbours._tree_is_faster(100_000, 10)
-    assert not _neighbours._tree_is_faster(100_000, 1000)
+    assert _neighbours.tree_is_faster(2000, 2)
+    assert not _neighbours.tree_is_faster(2000, 20)
+    assert _neighbours.tree_is_faster(100_000, 10)
+    assert not _neighbours.tree_is_faster(100_000, 1000)
 
 
 def test_distances_of_long_rows_take_strips_of_memory():
@@ -397,13 +394,47 @@ def test_both_searches_add_the_same_noise(rng):
     assert float(tree) == pytest.approx(float(brute), abs=1e-11)
 
 
-@pytest.mark.usefixtures("narrow_strips")
-def test_noise_does_not_depend_on_how_rows_are_cut(rng, monkeypatch):
+def in_strips(parts, pieces, progress=False):
+    """The terms of KSG's first algorithm, their mean over all rows."""
+    psi = digammas(parts[0].n)
+
+    def terms(near):
+        radius = distances_to_kth(near, 3)
+        return -psi[near.count([0], radius)] - psi[near.count([1], radius)]
+
+    return mean_over_rows(terms, parts, "brute", progress, pieces)
+
+
+def test_noise_does_not_depend_on_how_rows_are_cut(rng):
     X, Y = np.repeat(rng.normal(size=(20, 7)), 6, axis=0), rng.normal(size=(120, 1))
-    value = ksg.mutual_information(X, Y, search="brute")
-    monkeypatch.setattr(_neighbours, "STRIP_BYTES", 2**28)
-    assert float(ksg.mutual_information(X, Y, search="brute")) == pytest.approx(float(value))
-    assert float(ksg.mutual_information(X, Y, search="tree")) == pytest.approx(float(value))
+    parts = [
+        _neighbours.Points(matrix, ksg.JITTER, (0, part), SMALL)
+        for part, matrix in enumerate([X, Y])
+    ]
+    values = [in_strips(parts, pieces) for pieces in (SMALL, _neighbours.PIECES)]
+    assert values[0] == pytest.approx(values[1], abs=1e-12)
+
+
+@pytest.mark.parametrize("n", [31, 97])
+def test_neighbours_do_not_depend_on_how_rows_are_cut(rng, n):
+    """All that a strip knows, row for row."""
+    parts = [_neighbours.Points(rng.normal(size=(n, d)), pieces=SMALL) for d in (2, 7)]
+    codes = np.arange(n) % 2
+    (whole,) = _neighbours.neighbourhoods(parts, "brute")
+    strips = list(_neighbours.neighbourhoods(parts, "brute", SMALL))
+    assert len(strips) > 2
+    for strip in strips:
+        rows = strip.rows
+        radius = whole.kth_distance(4)[rows]
+        assert (strip.kth_distance(4) == radius).all()
+        in_group = strip.kth_distance_in_group(codes, np.full(n, 4))
+        assert (in_group == whole.kth_distance_in_group(codes, np.full(n, 4))[rows]).all()
+        assert (np.sort(strip.nearest(4)) == np.sort(whole.nearest(4))[rows]).all()
+        for part in (0, 1):
+            extent = whole.extent(part, whole.nearest(4))[rows]
+            assert (strip.extent(part, strip.nearest(4)) == extent).all()
+            whole_count = whole.count([part], whole.kth_distance(4))
+            assert (strip.count([part], radius) == whole_count[rows]).all()
 
 
 def test_the_rows_are_not_changed_by_the_noise(rng):
@@ -419,13 +450,13 @@ def test_more_copies_than_neighbours_without_noise_are_refused(rng, algorithm, s
     X = np.repeat(rng.normal(size=(5, 2)), 4, axis=0)
     Y = np.repeat(rng.normal(size=(5, 2)), 4, axis=0)
     options = {"jitter": 0, "search": search}
-    with pytest.raises(ValueError, match=r"20 rows equal k=3 others or more.*jitter"):
+    with pytest.raises(ValueError, match=naming(20, "k=3", "jitter")):
         ksg.mutual_information(X, Y, algorithm=algorithm, **options)
-    with pytest.raises(ValueError, match="20 rows equal"):
+    with pytest.raises(ValueError, match=naming(20, "k=3", "jitter")):
         ksg.entropy(X, **options)
-    with pytest.raises(ValueError, match="20 rows equal"):
+    with pytest.raises(ValueError, match=naming(20, "k=3", "jitter")):
         ksg.conditional_mutual_information(X, Y, X, **options)
-    with pytest.raises(ValueError, match="20 rows equal"):
+    with pytest.raises(ValueError, match=naming(20, "k=3", "jitter")):
         ksg.discrete_mutual_information(X, np.zeros(20, dtype=int), **options)
     assert math.isfinite(ksg.mutual_information(X, Y, search=search))
 
@@ -451,64 +482,63 @@ ROWS = np.random.default_rng(0).normal(size=(20, 2))
 )
 def test_labels_are_sent_to_the_estimator_for_labels(labels):
     for X, Y in [(ROWS, labels), (labels, ROWS)]:
-        with pytest.raises(ValueError, match=r"use ksg\.discrete_mutual_information\(numbers"):
+        with pytest.raises(ValueError, match=naming("ksg.discrete_mutual_information")):
             ksg.mutual_information(X, Y)
-    with pytest.raises(ValueError, match=r"for labels alone binning\.entropy"):
+    with pytest.raises(ValueError, match=naming("Z", "binning.entropy")):
         ksg.entropy(labels)
-    with pytest.raises(ValueError, match=r"^Z h.* binning\.mutual_information"):
+    with pytest.raises(ValueError, match=naming("Z", "binning.mutual_information")):
         ksg.discrete_mutual_information(labels, LABELS)
     assert math.isfinite(ksg.discrete_mutual_information(ROWS, labels.reshape(20)))
 
 
 def test_numbers_are_no_labels():
-    with pytest.raises(ValueError, match=r"no label of Y occurs twice"):
+    with pytest.raises(ValueError, match=naming("Y")):
         ksg.discrete_mutual_information(ROWS, ROWS[:, 0])
 
 
 def test_whole_numbers_that_are_no_labels_may_come_as_floats():
     counts = np.arange(20) ** 2
-    with pytest.raises(ValueError, match="pass integers that are no labels as floats"):
+    with pytest.raises(ValueError, match=naming("Y", "floats")):
         ksg.mutual_information(ROWS, counts)
     assert math.isfinite(ksg.mutual_information(ROWS, counts.astype(float)))
 
 
 @pytest.mark.parametrize(
-    ("X", "Y", "options", "error", "message"),
+    ("X", "Y", "options", "error", "words"),
     [
-        (ROWS, ROWS[:19], {}, ValueError, "Y has 19 rows, X has 20"),
-        (ROWS, ROWS, {"k": 20}, ValueError, "k must be less than the number of rows, got k=20"),
-        (ROWS[:1], ROWS[:1], {"k": 1}, ValueError, "got k=1 for 1 rows"),
-        (ROWS, ROWS, {"k": 0}, ValueError, "k must be at least 1"),
-        (ROWS, ROWS, {"k": 2.5}, TypeError, "k must be an integer"),
-        (ROWS * np.nan, ROWS, {}, ValueError, "X has NaN or infinity in 20 of its 20 rows"),
-        (ROWS, ROWS[:, 0] * np.inf, {}, ValueError, "Y has NaN or infinity"),
-        (ROWS[:0], ROWS, {}, ValueError, "X is empty"),
-        (ROWS, 3.0, {}, ValueError, r"Y must have shape \(n, d\)"),
-        (ROWS, ROWS, {"algorithm": 3}, ValueError, "algorithm must be 1 or 2"),
-        (ROWS, ROWS, {"search": "ball"}, ValueError, "search must be one of 'auto', 'tree'"),
-        (ROWS, ROWS, {"jitter": -1}, ValueError, "jitter must be a finite number >= 0"),
-        (ROWS, ROWS, {"seed": -1}, ValueError, "seed must be at least 0"),
-        (ROWS, ROWS, {"local_nonuniformity": 0}, ValueError, "must be a finite number > 0"),
-        (ROWS, ROWS, {"local_nonuniformity": 2}, ValueError, "must be at most 1"),
-        (ROWS, ROWS, {"local_nonuniformity": 0.5}, ValueError, "needs k >= 4, the columns of X"),
+        (ROWS, ROWS[:19], {}, ValueError, ["Y", 19, "X", 20]),
+        (ROWS, ROWS, {"k": 20}, ValueError, ["k=20", 20]),
+        (ROWS[:1], ROWS[:1], {"k": 1}, ValueError, ["k=1", 1]),
+        (ROWS, ROWS, {"k": 0}, ValueError, ["k", 1, 0]),
+        (ROWS, ROWS, {"k": 2.5}, TypeError, ["k", 2.5]),
+        (ROWS * np.nan, ROWS, {}, ValueError, ["X", "NaN", 20]),
+        (ROWS, ROWS[:, 0] * np.inf, {}, ValueError, ["Y", "NaN"]),
+        (ROWS[:0], ROWS, {}, ValueError, ["X", "(0, 2)"]),
+        (ROWS, 3.0, {}, ValueError, ["Y", "(n, d)"]),
+        (ROWS, ROWS, {"algorithm": 3}, ValueError, ["algorithm", 1, 2, 3]),
+        (ROWS, ROWS, {"search": "ball"}, ValueError, ["search", "'auto'", "'tree'", "'ball'"]),
+        (ROWS, ROWS, {"jitter": -1}, ValueError, ["jitter", "-1"]),
+        (ROWS, ROWS, {"seed": -1}, ValueError, ["seed", "-1"]),
+        (ROWS, ROWS, {"local_nonuniformity": 0}, ValueError, ["local_nonuniformity", 0]),
+        (ROWS, ROWS, {"local_nonuniformity": 2}, ValueError, ["local_nonuniformity", 1, 2]),
+        (ROWS, ROWS, {"local_nonuniformity": 0.5}, ValueError, ["local_nonuniformity", "k=3", 4]),
     ],
 )
-def test_bad_input_is_named(X, Y, options, error, message):
-    with pytest.raises(error, match=message):
+def test_bad_input_is_named(X, Y, options, error, words):
+    with pytest.raises(error, match=naming(*words)):
         ksg.mutual_information(X, Y, **options)
 
 
 def test_a_third_variable_must_be_as_long_and_finite():
-    with pytest.raises(ValueError, match="W has 3 rows, X has 20"):
+    with pytest.raises(ValueError, match=naming("W", 3, "X", 20)):
         ksg.conditional_mutual_information(ROWS, ROWS, [1, 2, 3])
-    with pytest.raises(ValueError, match="W has NaN"):
+    with pytest.raises(ValueError, match=naming("W", "NaN")):
         ksg.conditional_mutual_information(ROWS, ROWS, ROWS * np.nan)
 
 
-def test_progress_goes_from_strip_to_strip(rng, monkeypatch):
-    monkeypatch.setattr(_neighbours, "STRIP_BYTES", 100_000)
+def test_progress_goes_from_strip_to_strip(rng):
     seen = []
-    ksg.mutual_information(*rng.normal(size=(2, 100, 30)), search="brute", progress=seen.append)
+    in_strips([_neighbours.Points(Z) for Z in rng.normal(size=(2, 100, 30))], SMALL, seen.append)
     assert seen == sorted(seen)
     assert len(seen) > 2
     assert seen[-1] == 1.0

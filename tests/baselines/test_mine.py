@@ -11,6 +11,8 @@ import pytest
 import torch
 
 from eigentropy.baselines import mine
+from eigentropy.baselines._mine_network import moving_average
+from messages import naming
 
 
 def gaussians(rho, n=2000, seed=0):
@@ -22,7 +24,7 @@ def gaussians(rho, n=2000, seed=0):
 QUICK = {"epochs": 25, "base": math.e}
 
 
-@pytest.mark.parametrize("rho", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("rho", [0.3, 0.9])
 @pytest.mark.parametrize("options", [{}, {"bound": "f"}, {"bias_corrected": False}])
 def test_gaussians_of_known_information(rho, options):
     estimate = mine.mutual_information(*gaussians(rho), **QUICK, **options)
@@ -90,48 +92,55 @@ def test_rows_that_are_held_out_are_not_trained_on():
     """A network that could learn every training row by heart finds nothing on the others."""
     rng = np.random.default_rng(0)
     found = mine.mutual_information(
-        rng.normal(size=(200, 200)), rng.normal(size=200), epochs=60, batch=20, patience=5
+        rng.normal(size=(200, 200)), rng.normal(size=200), epochs=60, batch_size=20, patience=5
     )
     assert found < 0.2
 
 
 @pytest.mark.parametrize("bound", mine.BOUNDS)
-def test_divergence_is_an_error_that_names_the_step(bound):
+def test_divergence_is_an_error_that_names_the_remedies(bound):
     x, y = gaussians(0.9, n=300)
-    with pytest.raises(FloatingPointError, match=r"diverged (at step \d+|in the evaluation)"):
+    with pytest.raises(
+        FloatingPointError, match=naming("learning_rate", "batch_size", "bound='f'")
+    ):
         mine.mutual_information(x, y, learning_rate=1e12, bound=bound, epochs=20)
 
 
 def test_the_moving_average_does_not_overflow():
-    assert mine._mixed(2000.0, 1000.0) == pytest.approx(2000.0 + math.log(0.99))
-    assert mine._mixed(1.0, 1.0) == pytest.approx(1.0)
+    assert moving_average(2000.0, 1000.0) == pytest.approx(2000.0 + math.log(0.99))
+    assert moving_average(1.0, 1.0) == pytest.approx(1.0)
 
 
 def test_missing_torch_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(ImportError, match=r"eigentropy\[torch\]"):
+    with pytest.raises(ImportError, match=naming("eigentropy[torch]")):
         mine.mutual_information([1.0, 2.0], [1.0, 2.0])
 
 
-BAD = {
-    "bound must be one of": {"bound": "nwj"},
-    "hidden must be at least 1": {"hidden": (0,)},
-    "epochs must be at least 1": {"epochs": 0},
-    "batch must be at least 2": {"batch": 1},
-    "learning_rate must be": {"learning_rate": -1.0},
-    "held_out must be": {"held_out": 1.0},
-    "patience must be at least 1": {"patience": 0},
-    "base must not be 1": {"base": 1},
-    "seed must be at least 0": {"seed": -1},
-    "kind must be one of": {"kind": "words"},
-    "Y has 19 entries, X has 20 rows": {"Y": np.arange(19.0)},
-    "has NaN": {"Y": np.full(20, math.nan)},
-    "too few to hold out": {"X": [1.0, 2.0, 3.0], "Y": [1.0, 2.0, 3.0]},
-}
+BAD = [
+    ({"bound": "nwj"}, ["bound", "'nwj'", "'dv'", "'f'"]),
+    ({"hidden": (0,)}, ["hidden", 1]),
+    ({"epochs": 0}, ["epochs", 1]),
+    ({"batch_size": 1}, ["batch_size", 2]),
+    ({"learning_rate": -1.0}, ["learning_rate", "-1.0"]),
+    ({"held_out": 1.0}, ["held_out", 1.0]),
+    ({"patience": 0}, ["patience", 1]),
+    ({"base": 1}, ["base", 1]),
+    ({"seed": -1}, ["seed", "-1"]),
+    ({"kind": "words"}, ["kind", "'words'"]),
+    ({"Y": np.arange(19.0)}, ["Y", 19, "X", 20]),
+    ({"Y": np.full(20, math.nan)}, ["Y", "NaN"]),
+    ({"X": [1.0, 2.0, 3.0], "Y": [1.0, 2.0, 3.0]}, ["X", 3]),
+]
 
 
-@pytest.mark.parametrize("message", BAD)
-def test_bad_input(message):
-    arguments = {"X": np.arange(20.0), "Y": np.arange(20.0), **BAD[message]}
-    with pytest.raises(ValueError, match=r"(?i)nan" if message == "has NaN" else message):
+@pytest.mark.parametrize(("arguments", "words"), BAD)
+def test_bad_input(arguments, words):
+    arguments = {"X": np.arange(20.0), "Y": np.arange(20.0), **arguments}
+    with pytest.raises(ValueError, match=naming(*words)):
         mine.mutual_information(arguments.pop("X"), arguments.pop("Y"), **arguments)
+
+
+def test_the_old_name_of_an_option_is_answered_by_the_new_one():
+    with pytest.raises(TypeError, match=naming("'batch'", "batch_size")):
+        mine.mutual_information([1.0, 2.0], [1.0, 2.0], batch=20)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.documents import study_tables as tables
-from eigentropy.io.files import FileError
+from eigentropy.io import FileError
 from eigentropy.studies import STUDIES
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "studies.md"

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.documents import study_tables as tables
 from eigentropy._kernels.bandwidth import RULES as BANDWIDTH_RULES
-from eigentropy.studies import bandwidth, criteria, sets
+from eigentropy.studies import bandwidth, criteria, questions, sets
 from eigentropy.studies.criteria import RULES
 from eigentropy.studies.kernels import KERNELS
 from eigentropy.studies.study import select
@@ -124,13 +124,13 @@ def test_auto_is_among_the_worst_at_clusters_but_not_of_blobs():
 def test_with_little_noise_medians_rank_the_dimension_and_with_more_only_fixed_widths_do():
     little, more = (select(rows(), noise=noise) for noise in (0.01, 0.1))
     for rule in (*MEDIANS, "local medians", *FIXED):
-        assert criteria.dimension(little, rule) == pytest.approx(1.0), rule
-    assert criteria.dimension(little, "knn") == pytest.approx(-1.0)
-    assert criteria.dimension(more, "auto") < 0.5
-    assert all(criteria.dimension(more, rule) == pytest.approx(1.0) for rule in FIXED)
+        assert questions.dimension(little, rule) == pytest.approx(1.0), rule
+    assert questions.dimension(little, "knn") == pytest.approx(-1.0)
+    assert questions.dimension(more, "auto") < 0.5
+    assert all(questions.dimension(more, rule) == pytest.approx(1.0) for rule in FIXED)
     # Fixed widths see nothing but the variance.
     assert max(r.value for rule in FIXED for r in select(more, estimator=f"DSE {rule}")) < 1.7
-    others = {rule: criteria.dimension(more, rule) for rule in RULES if rule not in FIXED}
+    others = {rule: questions.dimension(more, rule) for rule in RULES if rule not in FIXED}
     assert max(others, key=others.get) == "alpha-decay a=10"
 
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
+import sys
 
 import numpy as np
 import pytest
 
 import eigentropy as eg
-from eigentropy.studies import bandwidth, criteria, data, sets
-from eigentropy.studies.criteria import RULES, Criterion
-from eigentropy.studies.rows import Cell, Row, sorted_parameters
-from eigentropy.studies.study import Plan, make_job, select
+from eigentropy.studies import bandwidth, criteria, data, questions, sets
+from eigentropy.studies.criteria import RULES
+from eigentropy.studies.questions import Criterion
+from eigentropy.studies.rows import Cell, StudyRow, sorted_parameters
+from eigentropy.studies.study import StudyPlan, make_job, select
+from messages import naming
 
 
 def row(estimator, value, name="moons", seed=0, **settings):
-    return Row(Cell(name, sorted_parameters(settings), estimator, seed), value, 0.0, 0.0)
+    return StudyRow(Cell(name, sorted_parameters(settings), estimator, seed), value, 0.0, 0.0)
 
 
 # The plateau
@@ -46,27 +48,27 @@ def test_neither_end_is_a_plateau():
 
 def test_the_error_of_the_number_of_clusters():
     rows = [row("plateau auto", 2.0, "moons"), row("plateau auto", 2.0, "uneven blobs")]
-    assert criteria.clusters(rows, "auto") == pytest.approx(0.5)  # log2(2) and log2(4)
+    assert questions.clusters(rows, "auto") == pytest.approx(0.5)  # log2(2) and log2(4)
 
 
 def test_the_rank_with_dimension_is_taken_curve_by_curve():
     up = [row("DSE auto", v, "normal", k=k, noise=0.1) for k, v in ((1, 5), (2, 6), (4, 7))]
     down = [row("DSE auto", -k, "uniform", k=k, noise=0.1) for k in (1, 2, 4)]
     flat = [row("DSE auto", 3.0, "uniform", 1, k=k, noise=0.1) for k in (1, 2, 4)]
-    assert criteria.dimension(up, "auto") == pytest.approx(1.0)
-    assert criteria.dimension(up + down, "auto") == pytest.approx(0.0)
-    assert criteria.dimension(up + flat, "auto") == pytest.approx(0.5)
+    assert questions.dimension(up, "auto") == pytest.approx(1.0)
+    assert questions.dimension(up + down, "auto") == pytest.approx(0.0)
+    assert questions.dimension(up + flat, "auto") == pytest.approx(0.5)
 
 
 def test_the_range_is_in_units_of_all_that_there_is():
     rows = [row("DSE auto", v, "gathered classes", n=256, spread=v / 8) for v in (2.0, 4.0, 6.0)]
-    assert criteria.used_range(rows, "auto") == pytest.approx(0.5)
+    assert questions.used_range(rows, "auto") == pytest.approx(0.5)
 
 
 def test_the_largest_move_counts():
     rows = [row("DSE auto", 2.0 + s, scale=s) for s in (0.0, 1.0, 5.0)]
-    assert criteria.scale(rows, "auto") == pytest.approx(4.0)
-    assert math.isnan(criteria.scale(rows[:1], "auto"))  # nothing to compare with
+    assert questions.scale(rows, "auto") == pytest.approx(4.0)
+    assert math.isnan(questions.scale(rows[:1], "auto"))  # nothing to compare with
 
 
 def test_a_rule_that_says_the_same_of_everything_is_not_stable():
@@ -77,9 +79,9 @@ def test_a_rule_that_says_the_same_of_everything_is_not_stable():
             for i, v in enumerate(pair)
         ]
 
-    assert criteria.halves(halves({"a": (1, 1), "b": (1, 1)}), "auto") == math.inf
+    assert questions.halves(halves({"a": (1, 1), "b": (1, 1)}), "auto") == math.inf
     # Deviations of sqrt(2)/10 within, sqrt(2) between.
-    found = criteria.halves(halves({"a": (0.9, 1.1), "b": (2.9, 3.1)}), "auto")
+    found = questions.halves(halves({"a": (0.9, 1.1), "b": (2.9, 3.1)}), "auto")
     assert found == pytest.approx(0.1)
 
 
@@ -88,23 +90,23 @@ def test_quarters_are_compared_with_all_rows():
     whole = [row("DSE auto", i, d, share=1.0, draw=0) for i, d in enumerate(names)]
     same = [row("DSE auto", i**2, d, share=0.25, draw=0) for i, d in enumerate(names)]
     turned = [row("DSE auto", -i, d, share=0.25, draw=1) for i, d in enumerate(names)]
-    assert criteria.quarters(whole + same, "auto") == pytest.approx(1.0)
-    assert criteria.quarters(whole + same + turned, "auto") == pytest.approx(0.0)
+    assert questions.quarters(whole + same, "auto") == pytest.approx(1.0)
+    assert questions.quarters(whole + same + turned, "auto") == pytest.approx(0.0)
 
 
 def test_information_is_a_share_of_that_of_the_labels():
     rows = [row("H(Y)", 2.0, corrupted=0.0), row("DSMI auto", 1.5, corrupted=0.0)]
     rows.append(row("DSMI auto", 9.0, corrupted=0.5))
-    assert criteria.information(rows, "auto") == pytest.approx(0.75)
+    assert questions.information(rows, "auto") == pytest.approx(0.75)
 
 
 def test_more_than_one_is_as_wrong_as_less_and_undefined_is_nothing():
     for value, off in ((1.0, 0.0), (1.25, 0.25), (0.75, 0.25), (math.nan, 1.0)):
-        assert criteria.adjusted([row("adjusted auto", value, corrupted=0.0)], "auto") == off
+        assert questions.adjusted([row("adjusted auto", value, corrupted=0.0)], "auto") == off
 
 
 def test_a_decline_that_is_not_defined_is_none():
-    (decline,) = (c for c in criteria.CRITERIA if c.name == "decline, adjusted")
+    (decline,) = (c for c in questions.CRITERIA if c.name == "decline, adjusted")
     falls = [row("adjusted auto", 1 - s, corrupted=s) for s in (0.0, 0.5, 1.0)]
     none = [row("adjusted auto", math.nan, "circles", corrupted=s) for s in (0.0, 0.5, 1.0)]
     assert decline.of(falls, "auto") == pytest.approx(-1.0)
@@ -117,13 +119,13 @@ def test_ranks_share_ties_as_shown_and_undefined_comes_last():
     assert criteria.ranks(values, higher=False) == {"a": 1.5, "b": 1.5, "d": 3, "c": 4}
 
 
-def made_up_scores(best, questions):
-    """`best` is best and `auto` second at the questions given, the other way round elsewhere."""
+def made_up_scores(best, ahead):
+    """`best` is best and `auto` second at so many questions, the other way round elsewhere."""
     found = {}
     for number in range(7):
         values = dict.fromkeys(RULES, 0.0)
-        first, second = (best, "auto") if number < questions else ("auto", best)
-        found[Criterion(f"c{number}", f"q{number}", criteria.clusters)] = {
+        first, second = (best, "auto") if number < ahead else ("auto", best)
+        found[Criterion(f"c{number}", f"q{number}", questions.clusters)] = {
             **values, first: 9.0, second: 8.0
         }  # fmt: skip
     return found
@@ -143,7 +145,7 @@ def test_clearly_better_is_by_a_rank_and_at_most_questions():
 
 def test_criteria_of_one_question_share_its_weight():
     found = made_up_scores("knn", 0)
-    extra = Criterion("another", "q0", criteria.clusters)
+    extra = Criterion("another", "q0", questions.clusters)
     found[extra] = {**dict.fromkeys(RULES, 0.0), "knn": 9.0}
     assert criteria.by_question(found)["q0"]["knn"] == 1.5  # 2 and 1
     assert len(criteria.by_question(found)) == 7
@@ -234,22 +236,22 @@ def test_corrupted_labels_are_measured_and_clean_ones_have_their_entropy():
 
 
 def test_without_torch_one_data_set_is_left_out(monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.warns(UserWarning, match=r"hidden layer is left out: .*eigentropy\[torch\]"):
-        jobs = bandwidth.jobs(Plan())
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.warns(UserWarning, match=naming("hidden layer", "eigentropy[torch]")):
+        jobs = bandwidth.jobs(StudyPlan())
     assert {job.data for job in jobs} >= set(sets.SETS) - {"hidden layer"}
     assert not any(job.data == "hidden layer" for job in jobs)
 
 
 def test_without_sklearn_it_says_which_extra(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "sklearn.datasets", None)
-    with pytest.raises(ImportError, match=r"eigentropy\[cluster\]"):
-        bandwidth.jobs(Plan())
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(ImportError, match=naming("eigentropy[cluster]")):
+        bandwidth.jobs(StudyPlan())
 
 
 def test_every_criterion_has_cells_for_every_rule():
-    cells = [cell for job in bandwidth.jobs(Plan()) for cell in job.cells]
-    found = criteria.scores([Row(cell, 1.0, 0.0, 0.0) for cell in cells])
+    cells = [cell for job in bandwidth.jobs(StudyPlan()) for cell in job.cells]
+    found = criteria.scores([StudyRow(cell, 1.0, 0.0, 0.0) for cell in cells])
     assert len(found) == 10
     assert not any(math.isnan(value) for values in found.values() for value in values.values())
-    assert select([Row(c, 1.0, 0.0, 0.0) for c in cells], estimator="H(Y)")
+    assert select([StudyRow(c, 1.0, 0.0, 0.0) for c in cells], estimator="H(Y)")

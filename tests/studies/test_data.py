@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
 from eigentropy.studies import data
+from messages import naming
 
 MAKERS = {
     "blobs": lambda seed: data.blobs(90, 5, seed=seed)[0],
@@ -93,8 +96,8 @@ def test_smaller_subsets_are_in_larger_ones():
 
 
 def test_missing_sklearn_names_the_extra(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "sklearn.datasets", None)
-    with pytest.raises(ImportError, match=r"eigentropy\[cluster\]"):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(ImportError, match=naming("eigentropy[cluster]")):
         data.digits()
 
 

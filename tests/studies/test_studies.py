@@ -9,45 +9,23 @@ import json
 import math
 import os
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
+from functools import partial
 
 import matplotlib.image
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import toy_study
 from eigentropy import studies
 from eigentropy.cli import commands
-from eigentropy.io.files import FileError
+from eigentropy.io import FileError
 from eigentropy.studies import estimators, figures, networks, rows, study
-from eigentropy.studies.rows import Cell, Row
-from eigentropy.studies.study import Curve, Finding, Panel, Plan, Study, make_job
-
-# A study whose numbers cost nothing: x squared, and whether the mean over the seeds is.
-
-
-def toy_jobs(plan):
-    return [
-        make_job("toy", {"x": x}, ["square", "cube"], s) for s in plan.seeds(2, 3) for x in (1, 2)
-    ]
-
-
-def toy_measure(job):
-    for cell in job.cells:
-        power = 2 if cell.estimator == "square" else 3
-        yield Row(cell, float(cell.settings["x"]) ** power, math.nan, 0.0)
-
-
-def toy_findings(found):
-    squares = study.means(study.select(found, estimator="square"), "x")
-    return [Finding("squares", f"{squares}", squares == {1.0: 1.0, 2.0: 4.0})]
-
-
-def toy_panels(found):
-    return [Panel("toy", "x", "y", [Curve("s", study.repeated(found, "x"))])]
-
-
-TOY = Study("toy", "numbers", toy_jobs, toy_measure, toy_findings, toy_panels)
+from eigentropy.studies.rows import Cell, StudyRow
+from eigentropy.studies.study import Curve, Panel, StudyPlan, make_job
+from messages import names, naming
+from toy_study import TOY
 
 
 @pytest.fixture
@@ -64,7 +42,7 @@ def lines_of(path):
 
 
 def test_the_table_is_long_form(path):
-    outcome = study.run(TOY, Plan(), path)
+    outcome = studies.run(TOY, StudyPlan(), path)
     first = lines_of(path)[0]
     assert list(first) == list(rows.COLUMNS)
     assert json.loads(first["parameters"]) == {"x": 1}
@@ -76,7 +54,7 @@ def test_the_table_is_long_form(path):
 
 def test_numbers_survive_the_file_in_full_precision(path):
     cell = Cell('a, "b"', (("t", 0.1), ("who", "x,y")), "DSE auto", 3)
-    row = Row(cell, 0.1 + 0.2, 1 / 3, 2.0)
+    row = StudyRow(cell, 0.1 + 0.2, 1 / 3, 2.0)
     text = next(csv.reader(io.StringIO(rows.to_line("toy", row))))
     assert rows.from_fields("toy", text) == row
 
@@ -85,105 +63,104 @@ def test_an_interrupted_run_goes_on_where_it_was(path):
     measured = []
 
     def interrupted(job):
-        for row in toy_measure(job):
+        for row in toy_study.measure(job):
             if len(measured) == 5:
                 raise KeyboardInterrupt
             measured.append(row.cell)
             yield row
 
     with pytest.raises(KeyboardInterrupt):
-        study.run(replace(TOY, measure=interrupted), Plan(), path)
+        studies.run(replace(TOY, measure=interrupted), StudyPlan(), path)
     assert len(lines_of(path)) == 5
     again = []
-    outcome = study.run(TOY, Plan(), path, on_row=lambda row: again.append(row.cell))
+    outcome = studies.run(TOY, StudyPlan(), path, on_row=lambda row: again.append(row.cell))
     assert len(again) == outcome.measured == 3
     assert not set(again) & set(measured)
     assert len(outcome.rows) == 8
-    assert study.run(TOY, Plan(), path).measured == 0
-    assert study.run(TOY, Plan(repetitions=3), path).measured == 4  # the third seed
-    assert study.run(TOY, Plan(full=True), path).measured == 0
+    assert studies.run(TOY, StudyPlan(), path).measured == 0
+    assert studies.run(TOY, StudyPlan(repetitions=3), path).measured == 4  # the third seed
+    assert studies.run(TOY, StudyPlan(full=True), path).measured == 0
 
 
 def test_a_torn_last_line_is_dropped_and_measured_again(path):
-    study.run(TOY, Plan(), path)
+    studies.run(TOY, StudyPlan(), path)
     whole = path.read_bytes()
     path.write_bytes(whole[:-9])
-    outcome = study.run(TOY, Plan(), path)
+    outcome = studies.run(TOY, StudyPlan(), path)
     assert outcome.measured == 1
-    assert "torn" in outcome.notes[0]
+    assert names(outcome.notes[0], str(path))
     assert path.read_bytes() == whole
 
 
 def test_a_torn_header_starts_anew(path):
     path.parent.mkdir()
     path.write_text("study,da")
-    assert study.run(TOY, Plan(), path).measured == 8
+    assert studies.run(TOY, StudyPlan(), path).measured == 8
 
 
 BAD_FILES = {
-    "is not the table of a study": "a,b\n1,2\n",
-    "line 2, is not a row of toy": ",".join(rows.COLUMNS) + "\ntoy,toy,{},square\n",
-    "of the study 'other'": ",".join(rows.COLUMNS) + "\nother,toy,{},square,0,1,1,1\n",
-    "line 2": ",".join(rows.COLUMNS) + "\ntoy,toy,[],square,0,1,1,1\n",
-}
+    "another table": ("a,b\n1,2\n", []),
+    "half a row": (",".join(rows.COLUMNS) + "\ntoy,toy,{},square\n", ["line 2", "toy"]),
+    "another study": (
+        ",".join(rows.COLUMNS) + "\nother,toy,{},square,0,1,1,1\n", ["line 2", "'other'"]
+    ),
+    "no parameters": (",".join(rows.COLUMNS) + "\ntoy,toy,[],square,0,1,1,1\n", ["line 2"]),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("message", BAD_FILES)
-def test_a_file_of_something_else_is_left_alone(path, message):
+@pytest.mark.parametrize("what", BAD_FILES)
+def test_a_file_of_something_else_is_left_alone(path, what):
     path.parent.mkdir()
-    path.write_text(BAD_FILES[message])
-    with pytest.raises(FileError, match=message):
-        study.run(TOY, Plan(), path)
-    assert path.read_text() == BAD_FILES[message]
+    content, words = BAD_FILES[what]
+    path.write_text(content)
+    with pytest.raises(FileError, match=naming(str(path), *words)):
+        studies.run(TOY, StudyPlan(), path)
+    assert path.read_text() == content
 
 
 def test_two_runs_do_not_write_to_one_file(path):
     path.parent.mkdir()
     with path.open("a") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(FileError, match="being written by another run"):
-            study.run(TOY, Plan(), path)
+        with pytest.raises(FileError, match=naming(str(path))):
+            studies.run(TOY, StudyPlan(), path)
 
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(FileError, match=r"file/toy.csv cannot be written"):
-        study.run(TOY, Plan(), tmp_path / "file" / "toy.csv")
+    with pytest.raises(FileError, match=naming("file/toy.csv")):
+        studies.run(TOY, StudyPlan(), tmp_path / "file" / "toy.csv")
 
 
 def test_numbers_that_could_not_be_measured_are_counted(path):
     def partly(job):
-        return list(toy_measure(job))[:1]
+        return list(toy_study.measure(job))[:1]
 
-    outcome = study.run(replace(TOY, measure=partly), Plan(), path)
-    assert outcome.notes == ["4 of 8 numbers could not be measured"]
-    assert study.run(TOY, Plan(), path).measured == 4
+    outcome = studies.run(replace(TOY, measure=partly), StudyPlan(), path)
+    assert [names(note, "4 of 8") for note in outcome.notes] == [True]
+    assert studies.run(TOY, StudyPlan(), path).measured == 4
 
 
 def test_processes_give_the_same_table(path, tmp_path):
     fractions = []
     parallel = replace(TOY, parallel=True)
-    outcome = study.run(parallel, Plan(), path, processes=2, progress=fractions.append)
-    alone = study.run(TOY, Plan(), tmp_path / "alone.csv")
+    outcome = studies.run(parallel, StudyPlan(), path, processes=2, progress=fractions.append)
+    alone = studies.run(TOY, StudyPlan(), tmp_path / "alone.csv")
     assert [(r.cell, r.value) for r in outcome.rows] == [(r.cell, r.value) for r in alone.rows]
     assert fractions[-1] == 1.0
     assert "EIGENTROPY_NUM_THREADS" not in os.environ
 
 
-def killed(job):
-    os._exit(1)
-
-
 def test_a_process_that_is_killed_says_how_to_go_on(path):
-    parallel = replace(TOY, parallel=True, measure=killed)
-    with pytest.raises(ChildProcessError, match="the same command goes on"):
-        study.run(parallel, Plan(), path, processes=2)
+    parallel = replace(TOY, parallel=True, measure=toy_study.killed)
+    with pytest.raises(ChildProcessError, match=naming("--processes")):
+        studies.run(parallel, StudyPlan(), path, processes=2)
 
 
-@pytest.mark.parametrize("options", [{"seed": -1}, {"repetitions": 0}])
+@pytest.mark.parametrize("options", [{"seed": -1}, {"repetitions": 0}, {"epochs": 0}])
 def test_plans_are_checked(options):
-    with pytest.raises(ValueError, match=f"{next(iter(options))} must be at least"):
-        Plan(**options)
+    with pytest.raises(ValueError, match=naming(*options)):
+        StudyPlan(**options)
 
 
 # Estimators
@@ -244,28 +221,29 @@ def test_a_t_is_a_cell_of_its_own():
 def test_an_estimator_that_fails_leaves_its_cell_out_and_says_so():
     Z = np.random.default_rng(0).normal(size=(60, 2))
     job = make_job("toy", {}, ["MINE", "CSE 5 bins"], 0)
-    with pytest.warns(UserWarning, match="MINE .* diverged at step"):
+    with pytest.warns(UserWarning, match=naming("MINE")):
         found = list(estimators.measure(job, Z, np.arange(60) % 2, learning_rate=1e12))
     assert [row.cell.estimator for row in found] == ["CSE 5 bins"]
 
 
 def test_estimators_of_packages_that_are_missing_are_left_out(monkeypatch):
-    monkeypatch.setattr(estimators.importlib.util, "find_spec", lambda name: None)
-    with pytest.warns(UserWarning, match="is left out: it needs") as caught:
+    for package in ("scipy", "torch"):
+        monkeypatch.setitem(sys.modules, package, None)
+    with pytest.warns(UserWarning, match=naming("pip install")) as caught:
         assert estimators.available(["DSE auto", "KSG", "MINE", "CSE 5 bins"]) == [
             "DSE auto",
             "CSE 5 bins",
         ]
     texts = [str(warning.message) for warning in caught]
-    assert "eigentropy[baselines]" in texts[0]
-    assert "eigentropy[torch]" in texts[1]
+    assert names(texts[0], "KSG", "scipy", "eigentropy[baselines]")
+    assert names(texts[1], "MINE", "torch", "eigentropy[torch]")
 
 
 def test_width_needs_a_number():
     assert estimators.sigma_of("width", 2.0) == 2.0
     assert estimators.sigma_of("sigma=10") == 10.0
     assert estimators.sigma_of("knn") == "knn"
-    with pytest.raises(ValueError, match="needs a sigma"):
+    with pytest.raises(ValueError, match=naming("'width'", "sigma")):
         estimators.sigma_of("width")
 
 
@@ -315,16 +293,16 @@ def test_the_command_writes_and_judges(toy):
     assert result.exit_code == 0, result.output
     assert "squares" in result.stdout
     assert "yes" in result.stdout
-    assert "8 numbers measured, 0 from earlier runs" in result.stdout
-    assert "written: out/toy.csv and out/toy.png" in result.stdout
+    assert names(result.stdout, "numbers", 8, 0, "out/toy.csv", "out/toy.png")
     assert matplotlib.image.imread(toy / "out" / "toy.png").size
-    assert "0 numbers measured, 8 from earlier runs" in invoke("toy", "-o", "out").stdout
+    assert json.loads(invoke("toy", "-o", "out", "--json").stdout)["measured"] == 0
 
 
 def test_the_command_as_json(toy):
     document = json.loads(invoke("toy", "--json", "--seed", "4", "--repetitions", "1").stdout)
-    assert document["settings"] == {"full": False, "seed": 4, "repetitions": 1, "data": None}
-    assert document["findings"][0]["holds"] is True
+    assert document["settings"] == asdict(StudyPlan(seed=4, repetitions=1))
+    (finding,) = document["findings"]
+    assert (finding["holds"], finding["kind"]) == (True, "squares")
     assert document["written"] == ["studies/toy.csv", "studies/toy.png"]
     assert (document["rows"], document["measured"], document["listing"]) == (4, 4, None)
     assert {line["seed"] for line in lines_of(toy / "studies" / "toy.csv")} == {"4"}
@@ -346,11 +324,11 @@ def error(*args):
 
 
 def test_bad_input_is_one_line(toy):
-    assert "NAME must be one of intuition" in error("nope")
+    assert names(error("nope"), "NAME", "'nope'", "intuition", "models")
     (toy / "file").touch()
-    assert "cannot be written" in error("toy", "-o", "file")
-    assert "--data must be left out for toy, got 'digits'" in error("toy", "--data", "digits")
-    assert "--data must be one of digits, got 'mnist'" in error("models", "--data", "mnist")
+    assert names(error("toy", "-o", "file"), "file/toy.csv")
+    assert names(error("toy", "--data", "digits"), "--data", "toy", "'digits'")
+    assert names(error("models", "--data", "mnist"), "--data", "digits", "'mnist'")
 
 
 def test_missing_packages_are_named_with_their_extra(toy, monkeypatch):
@@ -359,7 +337,8 @@ def test_missing_packages_are_named_with_their_extra(toy, monkeypatch):
     result = invoke("toy")
     assert result.exit_code == 0
     assert "eigentropy[plot]" in result.stderr
-    assert "written: studies/toy.csv\n" in result.stdout
+    assert "studies/toy.csv" in result.stdout
+    assert "studies/toy.png" not in result.stdout
     monkeypatch.setitem(sys.modules, "torch", None)
     assert "eigentropy[torch]" in error("models")
     monkeypatch.undo()
@@ -369,13 +348,13 @@ def test_missing_packages_are_named_with_their_extra(toy, monkeypatch):
 
 def test_ctrl_c_says_how_many_rows_there_are(toy, monkeypatch):
     def interrupted(job):
-        yield from list(toy_measure(job))[:1]
+        yield from list(toy_study.measure(job))[:1]
         raise KeyboardInterrupt
 
     monkeypatch.setitem(studies.STUDIES, "toy", replace(TOY, measure=interrupted))
     result = invoke("toy")
     assert result.exit_code == 130
-    assert result.stderr == "interrupted: rows in studies/toy.csv: 1\n"
+    assert names(result.stderr, "interrupted:", "studies/toy.csv", 1)
 
 
 # Networks
@@ -395,7 +374,7 @@ def test_networks_learn_and_leave_global_state_alone(family):
 
     from eigentropy.studies import models
 
-    X, X_heldout, y, y_heldout = models.halves()
+    X, X_heldout, y, y_heldout = models.halves(400)
     recipe = networks.Recipe(family, 16, 2, "ReLU", 1.0, 3e-3, 400, 0.0, 6)
     before = torch.get_rng_state()
     Z, again = (networks.hidden_layer(recipe, X, y, X_heldout, 1) for _ in range(2))
@@ -414,11 +393,11 @@ def test_networks_learn_and_leave_global_state_alone(family):
 def test_a_network_that_diverges_is_left_out(path):
     from eigentropy.studies import models
 
-    job = models.jobs(Plan(repetitions=1))[0]
+    job = models.jobs(StudyPlan(repetitions=1))[0]
     settings = {"learning_rate": 1e30, "epochs": 3, "scale": 1e10, "label_noise": 1.0, "rows": 900}
     settings |= {"activation": "ReLU", "depth": 4}
     changed = replace(job, cells=tuple(c.with_parameters(**settings) for c in job.cells))
-    with pytest.warns(UserWarning, match="network 0 is left out: training diverged"):
+    with pytest.warns(UserWarning, match=naming("network 0")):
         assert list(models.measure(changed)) == []
 
 
@@ -427,6 +406,7 @@ def test_the_zoo_measures_every_rule_and_probe(path):
 
     small = replace(
         studies.STUDIES["models"],
+        measure=partial(models.measure, digits=100),
         jobs=lambda plan: [
             replace(
                 job, cells=tuple(c.with_parameters(epochs=1, width=8, rows=50) for c in job.cells)
@@ -434,7 +414,7 @@ def test_the_zoo_measures_every_rule_and_probe(path):
             for job in studies.STUDIES["models"].jobs(plan)
         ],
     )
-    outcome = study.run(small, Plan(repetitions=3), path, processes=1)
+    outcome = studies.run(small, StudyPlan(repetitions=3), path, processes=1)
     assert len(outcome.rows) == 3 * (2 + 4 * len(models.SETTINGS))
     assert len(outcome.listing.lines) == 4 * len(models.SETTINGS)
     assert all(line[-1] == "3 of 3" for line in outcome.listing.lines if line[1] == "auto")

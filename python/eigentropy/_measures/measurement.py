@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
 from eigentropy._backends.devices import parse
-from eigentropy._backends.host_arrays import Matrix, as_numpy
+from eigentropy._backends.host_arrays import Matrix
 from eigentropy._backends.rows import sample_rows
 from eigentropy._kernels.bandwidth import RULES
 from eigentropy._kernels.groups import CLUSTERINGS, KINDS, group_codes, groups_of_rows
@@ -30,7 +25,6 @@ from eigentropy._support.options import (
     positive,
 )
 from eigentropy._support.progress import Callback
-from eigentropy.io import files
 
 Progress = bool | Callback
 
@@ -164,59 +158,3 @@ def measure(
             for role, variable in variables.items()
         },
     )
-
-
-def read_shared(
-    labels: Any, against: Any, settings: MeasurementSettings
-) -> tuple[dict[str, Variable], str | None]:
-    """Read what a matrix is compared with, or name the column of its own file with the labels.
-
-    `labels` is an array, a path, or the name of that column: any string that does not end in a
-    suffix of a known kind of file. `against` is an array or a path.
-    """
-    shared: dict[str, Variable] = {}
-    column = None
-    if isinstance(labels, str) and not files.is_file_name(labels):
-        column = labels
-    elif isinstance(labels, (str, os.PathLike)):
-        values = files.read_labels(labels)
-        shared["labels"] = Variable(files.shown(Path(labels)), values, settings.kind)
-    elif labels is not None:
-        shared["labels"] = Variable("labels", as_numpy(labels, "labels"), settings.kind)
-    if isinstance(against, (str, os.PathLike)):
-        values = files.read_variable(against)
-        kind = "vectors" if values.shape[1] > 1 else "scalars"
-        shared["against"] = Variable(files.shown(Path(against)), values, kind)
-    elif against is not None:
-        shared["against"] = Variable("against", as_numpy(against, "against"), "auto")
-    return shared, column
-
-
-def read_sample(
-    path: str | os.PathLike[str],
-    key: str | None,
-    column: str | None,
-    shared: dict[str, Variable],
-    settings: MeasurementSettings,
-) -> tuple[Matrix, dict[str, Variable]]:
-    """Read a matrix and all that it is compared with, its own column of labels included."""
-    Z, own = files.read_sample(path, key, column)
-    if own is None:
-        return Z, shared
-    labels = Variable(files.shown(Path(path), column), own, settings.kind)
-    return Z, {"labels": labels, **shared}
-
-
-@contextmanager
-def recorded_warnings() -> Iterator[list[str]]:
-    """Collect what is warned about inside as one line each, the same only once."""
-    lines: list[str] = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("ignore")
-        for category in (UserWarning, RuntimeWarning):  # deprecations concern programmers
-            warnings.simplefilter("always", category)
-        try:
-            yield lines
-        finally:
-            texts = (" ".join(str(warning.message).split()) for warning in caught)
-            lines += dict.fromkeys(texts)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -24,3 +26,18 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)
+
+
+@contextmanager
+def recorded_warnings() -> Iterator[list[str]]:
+    """Collect what is warned about inside as one line each, the same only once."""
+    lines: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("ignore")
+        for category in (UserWarning, RuntimeWarning):  # deprecations concern programmers
+            warnings.simplefilter("always", category)
+        try:
+            yield lines
+        finally:
+            texts = (" ".join(str(warning.message).split()) for warning in caught)
+            lines += dict.fromkeys(texts)

@@ -12,20 +12,22 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from eigentropy._support.signatures import missing_name
+
 if TYPE_CHECKING:
     from eigentropy.baselines import binning, ksg, mine, spectral
-    from eigentropy.baselines._estimate import Estimate
+    from eigentropy.baselines._estimate import BaselineEstimate
 
-__all__ = ["Estimate", "binning", "ksg", "mine", "spectral"]
+__all__ = ["BaselineEstimate", "binning", "ksg", "mine", "spectral"]
 
 
 def __getattr__(name: str) -> Any:
     """Each estimator is imported when it is first used: they need different libraries."""
-    if name == "Estimate":
-        return import_module("eigentropy.baselines._estimate").Estimate
+    if name == "BaselineEstimate":
+        return import_module("eigentropy.baselines._estimate").BaselineEstimate
     if name in __all__:
         return import_module(f"eigentropy.baselines.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise missing_name(__name__, name, {"Estimate": "BaselineEstimate"})
 
 
 def __dir__() -> list[str]:

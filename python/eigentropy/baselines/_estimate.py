@@ -12,7 +12,7 @@ from eigentropy._support.units import unit
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Estimate(Number):
+class BaselineEstimate(Number):
     """An entropy, an information or an effective number. Works as the float `value`.
 
     Attributes
@@ -44,4 +44,4 @@ class Estimate(Number):
             parts[0] = f"{parts[0]} +- {self.standard_error:.2g}"
         parts += [self.method, f"n={self.n}"]
         parts += [f"{name}={value}" for name, value in self.settings.items()]
-        return f"Estimate({', '.join(parts)})"
+        return f"BaselineEstimate({', '.join(parts)})"

@@ -20,14 +20,23 @@ from eigentropy._support.options import one_of
 
 SEARCHES = ("auto", "tree", "brute")
 
-# A point set is read, and its jitter drawn, in blocks of so many columns.
-BLOCK_COLUMNS = 1024
-
-# A strip of distances, of all parts together, takes at most so many bytes.
-STRIP_BYTES = 2**28
-
 Distances = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """How much is in work at a time.
+
+    `columns` of a point set are read, and their jitter drawn, together: another number draws other
+    noise. A strip of distances, of all parts together, takes at most `strip_bytes`.
+    """
+
+    columns: int = 1024
+    strip_bytes: int = 2**28
+
+
+PIECES = Pieces()
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,7 @@ class Points:
     matrix: Matrix
     jitter: float = 0.0
     seed: tuple[int, ...] = (0,)
+    pieces: Pieces = PIECES
 
     @property
     def n(self) -> int:
@@ -53,8 +63,8 @@ class Points:
 
     def blocks(self) -> Iterator[Distances]:
         """All rows, one block of columns after the other."""
-        for start in range(0, self.d, BLOCK_COLUMNS):
-            block = self.matrix[:, start : start + BLOCK_COLUMNS].astype(np.float64)
+        for start in range(0, self.d, self.pieces.columns):
+            block = self.matrix[:, start : start + self.pieces.columns].astype(np.float64)
             if self.jitter > 0.0:
                 rng = np.random.default_rng([*self.seed, start])
                 block += self.jitter * rng.random(block.shape)
@@ -90,19 +100,21 @@ class Neighbourhoods(Protocol):
         """Rows at most so far away in a product of parts, the row itself among them."""
 
 
-def neighbourhoods(parts: Sequence[Points], search: str) -> Iterator[Neighbourhoods]:
+def neighbourhoods(
+    parts: Sequence[Points], search: str, pieces: Pieces = PIECES
+) -> Iterator[Neighbourhoods]:
     """Of all rows, in strips."""
     one_of(search, "search", SEARCHES)
     n = parts[0].n
-    if search == "tree" or (search == "auto" and _tree_is_faster(n, sum(p.d for p in parts))):
+    if search == "tree" or (search == "auto" and tree_is_faster(n, sum(p.d for p in parts))):
         yield _Trees(parts)
         return
-    height = max(1, STRIP_BYTES // (8 * n * (len(parts) + 2)))  # two are temporary
+    height = max(1, pieces.strip_bytes // (8 * n * (len(parts) + 2)))  # two are temporary
     for start in range(0, n, height):
         yield _Strip(parts, slice(start, min(start + height, n)))
 
 
-def _tree_is_faster(n: int, d: int) -> bool:
+def tree_is_faster(n: int, d: int) -> bool:
     """A rule of thumb: in many columns a tree looks at nearly all pairs, later for many rows."""
     return d <= 6.0 * math.log10(n) - 15.0
 

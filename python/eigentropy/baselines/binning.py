@@ -15,7 +15,8 @@ import numpy.typing as npt
 from eigentropy._backends.host_arrays import Matrix, as_matrix, as_numpy
 from eigentropy._kernels.groups import KINDS, Codes, group_codes, infer_kind
 from eigentropy._support.options import integer, logarithm_base, one_of
-from eigentropy.baselines._estimate import Estimate
+from eigentropy._support.signatures import named_options
+from eigentropy.baselines._estimate import BaselineEstimate
 
 ESTIMATORS = ("plain", "matched")
 
@@ -26,7 +27,8 @@ BLOCK_ENTRIES = 2**23
 MOST_BINS = 2**32
 
 
-def entropy(Z: Any, *, bins: int = 10, base: float = 2.0) -> Estimate:
+@named_options()
+def entropy(Z: Any, *, bins: int = 10, base: float = 2.0) -> BaselineEstimate:
     r"""Shannon entropy of the rows of Z, cut into bins.
 
     .. math:: H = -\sum_c p_c \log p_c
@@ -55,7 +57,7 @@ def entropy(Z: Any, *, bins: int = 10, base: float = 2.0) -> Estimate:
 
     Returns
     -------
-    Estimate
+    BaselineEstimate
 
     Raises
     ------
@@ -75,9 +77,10 @@ def entropy(Z: Any, *, bins: int = 10, base: float = 2.0) -> Estimate:
     bins, base = _bins(bins), logarithm_base(base)
     rows = as_matrix(Z)
     value = _entropy(np.bincount(cells(rows, bins)), base)
-    return Estimate(value, "binning", len(rows), base, settings={"bins": bins})
+    return BaselineEstimate(value, "binning", len(rows), base, settings={"bins": bins})
 
 
+@named_options()
 def mutual_information(
     Z: Any,
     Y: Any,
@@ -88,7 +91,7 @@ def mutual_information(
     n_null: int = 20,
     base: float = 2.0,
     seed: int = 0,
-) -> Estimate:
+) -> BaselineEstimate:
     r"""Mutual information of the rows of Z, cut into bins, and Y.
 
     .. math:: I = \sum_{c, y} p_{cy} \log \frac{p_{cy}}{p_c\, p_y}
@@ -122,7 +125,7 @@ def mutual_information(
 
     Returns
     -------
-    Estimate
+    BaselineEstimate
         Of "matched", the standard error is that of the mean that is subtracted, and negative
         values are reported as they are.
 
@@ -148,21 +151,24 @@ def mutual_information(
     value = _information(cells_of_z, groups, base)
     settings: dict[str, Any] = {"bins": bins, "estimator": estimator}
     if estimator == "plain":
-        return Estimate(value, "binning", len(rows), base, settings=settings)
+        return BaselineEstimate(value, "binning", len(rows), base, settings=settings)
     null = [_information(cells_of_z, rng.permutation(groups), base) for _ in range(n_null)]
     error = float(np.std(null, ddof=1)) / math.sqrt(n_null)
     settings |= {"n_null": n_null, "seed": seed}
-    return Estimate(value - float(np.mean(null)), "binning", len(rows), base, error, settings)
+    return BaselineEstimate(
+        value - float(np.mean(null)), "binning", len(rows), base, error, settings
+    )
 
 
-def cells(Z: Matrix, bins: int) -> Codes:
+def cells(Z: Matrix, bins: int, entries: int = BLOCK_ENTRIES) -> Codes:
     """The cell of each row, 0 .. number of occupied cells - 1. Equal numbers mean equal cells.
 
-    Each block of columns divides the cells of the blocks before it: rows stay together if they
-    were together and their bins in the block are equal, byte for byte.
+    Columns are read in blocks of at most `entries` numbers. Each block divides the cells of the
+    blocks before it: rows stay together if they were together and their bins in the block are
+    equal, byte for byte.
     """
     codes = np.zeros(len(Z), dtype=np.int64)
-    for block in _blocks(Z):
+    for block in _blocks(Z, entries):
         codes = _divided(codes, _bin_numbers(block, bins))
         if codes.max() == len(Z) - 1:  # every row is alone
             break
@@ -176,9 +182,9 @@ def _bins(bins: Any) -> int:
     return number
 
 
-def _blocks(Z: Matrix) -> Iterator[Matrix]:
+def _blocks(Z: Matrix, entries: int) -> Iterator[Matrix]:
     n, d = Z.shape
-    width = max(1, BLOCK_ENTRIES // n)
+    width = max(1, entries // n)
     for start in range(0, d, width):
         yield Z[:, start : start + width]
 

@@ -8,34 +8,31 @@ in the maximum norm. The conventions are those of the package NPEET; docs/baseli
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from eigentropy._backends.host_arrays import Matrix, as_matrix, as_numpy, is_zarr
-from eigentropy._kernels.groups import group_codes, infer_kind
-from eigentropy._support.options import integer, logarithm_base, nonnegative, one_of, positive
-from eigentropy._support.progress import Callback, reporter
-from eigentropy._support.warnings import warn
-from eigentropy.baselines._estimate import Estimate
-from eigentropy.baselines._neighbours import (
-    SEARCHES,
-    Counts,
-    Distances,
-    Neighbourhoods,
-    Points,
-    neighbourhoods,
+from eigentropy._kernels.groups import group_codes
+from eigentropy._support.options import logarithm_base
+from eigentropy._support.progress import Callback
+from eigentropy._support.signatures import named_options
+from eigentropy.baselines._estimate import BaselineEstimate
+from eigentropy.baselines._ksg_inputs import as_points, checked_threshold, without_single_rows
+from eigentropy.baselines._ksg_terms import (
+    box_corrections,
+    digammas,
+    distances_to_kth,
+    mean_over_rows,
+    positive_distances,
+    strictly_within,
 )
+from eigentropy.baselines._neighbours import Distances, Neighbourhoods
 
 # NPEET's. Far below the distances of data of unit scale, and far above their rounding.
 JITTER = 1e-10
 
-# Neighbours count in a part of a space if they are nearer than the k-th by more than this.
-STRICTLY = 1e-15
 
-
+@named_options()
 def entropy(
     Z: Any,
     *,
@@ -45,7 +42,7 @@ def entropy(
     seed: int = 0,
     search: str = "auto",
     progress: bool | Callback = False,
-) -> Estimate:
+) -> BaselineEstimate:
     r"""Differential entropy of the density of the rows, by Kozachenko and Leonenko.
 
     .. math:: h = \psi(n) - \psi(k) + d \log 2 + \frac{d}{n} \sum_i \log \epsilon_i
@@ -79,7 +76,7 @@ def entropy(
 
     Returns
     -------
-    Estimate
+    BaselineEstimate
 
     Raises
     ------
@@ -101,18 +98,19 @@ def entropy(
     3.0
     """
     base = logarithm_base(base)
-    points = _points([Z], ["Z"], k, jitter, seed)
+    points = as_points([Z], ["Z"], k, jitter, seed)
     n, d = points[0].n, points[0].d
 
     def log_distances(near: Neighbourhoods) -> Distances:
-        return np.log(_distances_to_kth(near, k))
+        return np.log(distances_to_kth(near, k))
 
-    mean = _mean(log_distances, points, search, progress)
-    psi = _digammas(n)
+    mean = mean_over_rows(log_distances, points, search, progress)
+    psi = digammas(n)
     value = psi[n] - psi[k] + d * math.log(2.0) + d * mean
     return _estimate(value, "Kozachenko-Leonenko", n, base, k, jitter, seed)
 
 
+@named_options()
 def mutual_information(
     X: Any,
     Y: Any,
@@ -125,7 +123,7 @@ def mutual_information(
     seed: int = 0,
     search: str = "auto",
     progress: bool | Callback = False,
-) -> Estimate:
+) -> BaselineEstimate:
     r"""Mutual information of two continuous variables, by Kraskov, Stoegbauer and Grassberger.
 
     The k nearest neighbours of row i in the product space, whose distance is the larger of the
@@ -166,7 +164,7 @@ def mutual_information(
 
     Returns
     -------
-    Estimate
+    BaselineEstimate
         Negative values are reported as they are.
 
     Raises
@@ -194,31 +192,32 @@ def mutual_information(
     base = logarithm_base(base)
     if algorithm not in (1, 2):
         raise ValueError(f"algorithm must be 1 or 2, got {algorithm!r}")
-    points = _points([X, Y], ["X", "Y"], k, jitter, seed)
-    threshold = _threshold(local_nonuniformity, points, k)
+    points = as_points([X, Y], ["X", "Y"], k, jitter, seed)
+    threshold = checked_threshold(local_nonuniformity, points, k)
     n = points[0].n
-    psi = _digammas(n)
+    psi = digammas(n)
 
     def terms(near: Neighbourhoods) -> Distances:
         local: Distances
         if algorithm == 1:
-            radius = _strictly_within(_distances_to_kth(near, k))
+            radius = strictly_within(distances_to_kth(near, k))
             local = -psi[near.count([0], radius)] - psi[near.count([1], radius)]
         else:
-            _distances_to_kth(near, k)  # which must not be 0
+            distances_to_kth(near, k)  # which must not be 0
             neighbours = near.nearest(k)
             within = [near.count([part], near.extent(part, neighbours)) for part in (0, 1)]
             local = -1.0 / k - psi[within[0] - 1] - psi[within[1] - 1]
         if threshold is not None:
-            local += _box_corrections(points, near, k, threshold)
+            local += box_corrections(points, near, k, threshold)
         return local
 
-    value = psi[k] + psi[n] + _mean(terms, points, search, progress)
+    value = psi[k] + psi[n] + mean_over_rows(terms, points, search, progress)
     method = f"KSG {algorithm}" + (", LNC" if threshold is not None else "")
     extra = {} if threshold is None else {"local_nonuniformity": threshold}
     return _estimate(value, method, n, base, k, jitter, seed, **extra)
 
 
+@named_options()
 def conditional_mutual_information(
     X: Any,
     Y: Any,
@@ -230,7 +229,7 @@ def conditional_mutual_information(
     seed: int = 0,
     search: str = "auto",
     progress: bool | Callback = False,
-) -> Estimate:
+) -> BaselineEstimate:
     r"""What X and Y say about each other once W is known.
 
     .. math:: I(X; Y \mid W) = \psi(k) - \langle \psi(n_{xw} + 1) + \psi(n_{yw} + 1)
@@ -252,7 +251,7 @@ def conditional_mutual_information(
 
     Returns
     -------
-    Estimate
+    BaselineEstimate
 
     Raises
     ------
@@ -265,19 +264,20 @@ def conditional_mutual_information(
     Phys. Rev. Lett. 99 (2007).
     """
     base = logarithm_base(base)
-    points = _points([X, Y, W], ["X", "Y", "W"], k, jitter, seed)
-    psi = _digammas(points[0].n)
+    points = as_points([X, Y, W], ["X", "Y", "W"], k, jitter, seed)
+    psi = digammas(points[0].n)
 
     def terms(near: Neighbourhoods) -> Distances:
-        radius = _strictly_within(_distances_to_kth(near, k))
+        radius = strictly_within(distances_to_kth(near, k))
         xw, yw, w = (near.count(parts, radius) for parts in ([0, 2], [1, 2], [2]))
         local: Distances = psi[w] - psi[xw] - psi[yw]
         return local
 
-    value = psi[k] + _mean(terms, points, search, progress)
+    value = psi[k] + mean_over_rows(terms, points, search, progress)
     return _estimate(value, "KSG 1, conditional", points[0].n, base, k, jitter, seed)
 
 
+@named_options()
 def discrete_mutual_information(
     Z: Any,
     Y: Any,
@@ -288,7 +288,7 @@ def discrete_mutual_information(
     seed: int = 0,
     search: str = "auto",
     progress: bool | Callback = False,
-) -> Estimate:
+) -> BaselineEstimate:
     r"""Mutual information of continuous Z and labels Y, by Ross.
 
     .. math:: I = \psi(n) + \langle \psi(k_i) - \psi(n_{y_i}) - \psi(m_i) \rangle
@@ -311,7 +311,7 @@ def discrete_mutual_information(
 
     Returns
     -------
-    Estimate
+    BaselineEstimate
         n counts the rows whose label occurs twice or more: others have no neighbour.
 
     Raises
@@ -336,157 +336,22 @@ def discrete_mutual_information(
     1.0
     """
     base = logarithm_base(base)
-    points = _points([Z], ["Z"], k, jitter, seed)
+    points = as_points([Z], ["Z"], k, jitter, seed)
     codes = group_codes(Y, points[0].n, "labels", 1, None)
-    points, codes = _without_single_rows(points[0], codes, k)
+    points, codes = without_single_rows(points[0], codes, k)
     sizes = np.bincount(codes)[codes]
     neighbours = np.minimum(k, sizes - 1)
     n = points[0].n
-    psi = _digammas(n)
+    psi = digammas(n)
 
     def terms(near: Neighbourhoods) -> Distances:
-        distances = _positive(near.kth_distance_in_group(codes, neighbours), k)
-        others = near.count([0], _strictly_within(distances))
+        distances = positive_distances(near.kth_distance_in_group(codes, neighbours), k)
+        others = near.count([0], strictly_within(distances))
         local: Distances = psi[neighbours[near.rows]] - psi[sizes[near.rows]] - psi[others]
         return local
 
-    value = psi[n] + _mean(terms, points, search, progress)
+    value = psi[n] + mean_over_rows(terms, points, search, progress)
     return _estimate(value, "Ross", n, base, k, jitter, seed)
-
-
-def _points(
-    values: Sequence[Any], names: Sequence[str], k: int, jitter: float, seed: int
-) -> list[Points]:
-    """The spaces, checked. Noise is added to the first two, which hold no labels."""
-    integer(k, "k", at_least=1)
-    jitter = nonnegative(jitter, "jitter")
-    seed = integer(seed, "seed", at_least=0)
-    matrices = [
-        _matrix(value, name, k, may_be_labels=name == "W")
-        for value, name in zip(values, names, strict=True)
-    ]
-    n = len(matrices[0])
-    for matrix, name in zip(matrices, names, strict=True):
-        if len(matrix) != n:
-            raise ValueError(f"{name} has {len(matrix)} rows, {names[0]} has {n}")
-    if k >= n:
-        raise ValueError(f"k must be less than the number of rows, got k={k} for {n} rows")
-    return [
-        Points(matrix, jitter if part < 2 else 0.0, (seed, part))
-        for part, matrix in enumerate(matrices)
-    ]
-
-
-def _matrix(values: Any, name: str, k: int, may_be_labels: bool) -> Matrix:
-    array = values if is_zarr(values) and values.ndim > 1 else as_numpy(values, name)
-    may_be_labels = may_be_labels or is_zarr(array) or array.size == 0
-    if not may_be_labels and array.ndim > 0 and infer_kind(array) == "labels":
-        raise ValueError(f"{name} holds labels (dtype {array.dtype}){_FOR_LABELS}")
-    matrix = as_matrix(array[:, None] if array.ndim == 1 else array, name)
-    if not may_be_labels and matrix.shape[1] == 1:
-        counts = np.unique(matrix, return_counts=True)[1]
-        if counts.min() > k:
-            raise ValueError(
-                f"{name} has each of its {len(counts)} values more than k={k} times, as labels do"
-                + _FOR_LABELS
-            )
-    return matrix
-
-
-_FOR_LABELS = (
-    ", and this estimator is for densities: for numbers and labels use "
-    "ksg.discrete_mutual_information(numbers, labels), for labels alone binning.entropy or "
-    "binning.mutual_information; pass integers that are no labels as floats"
-)
-
-
-def _without_single_rows(points: Points, codes: Counts, k: int) -> tuple[list[Points], Counts]:
-    """Without the rows that are the only ones of their label."""
-    sizes = np.bincount(codes)
-    if sizes.max() == 1:
-        raise ValueError("no label of Y occurs twice: these look like numbers, not labels")
-    if sizes.min() <= k:
-        warn(
-            f"{(sizes <= k).sum()} of the {len(sizes)} labels have at most k={k} rows, so fewer "
-            f"neighbours are used for them; {(sizes == 1).sum()} rows, the only ones of their "
-            "label, are left out"
-        )
-    if sizes.min() > 1:
-        return [points], codes
-    kept = np.flatnonzero(sizes[codes] > 1)
-    chosen = Points(points.matrix[kept], points.jitter, points.seed)
-    return [chosen], np.unique(codes[kept], return_inverse=True)[1].astype(np.int64)
-
-
-def _threshold(value: float | None, points: Sequence[Points], k: int) -> float | None:
-    if value is None:
-        return None
-    threshold = positive(value, "local_nonuniformity")
-    if threshold > 1.0:
-        raise ValueError(f"local_nonuniformity must be at most 1, got {value!r}")
-    columns = sum(part.d for part in points)
-    if k < columns:
-        raise ValueError(
-            f"local_nonuniformity needs k >= {columns}, the columns of X and Y together, for a box "
-            f"around the neighbours to have a volume; got k={k}"
-        )
-    return threshold
-
-
-def _mean(
-    terms: Callable[[Neighbourhoods], Distances],
-    points: Sequence[Points],
-    search: str,
-    progress: bool | Callback,
-) -> float:
-    """Mean over all rows of what `terms` gives for some of them."""
-    one_of(search, "search", SEARCHES)
-    n, total = points[0].n, 0.0
-    with reporter(progress, "neighbours") as report:
-        for near in neighbourhoods(points, search):
-            total += float(terms(near).sum())
-            if report is not None:
-                report(near.rows.stop / n)
-    return total / n
-
-
-def _distances_to_kth(near: Neighbourhoods, k: int) -> Distances:
-    return _positive(near.kth_distance(k), k)
-
-
-def _positive(distances: Distances, k: int) -> Distances:
-    equal = int((distances == 0.0).sum())
-    if equal:
-        raise ValueError(
-            f"{equal} rows equal k={k} others or more, so that no density can be told: leave "
-            "jitter at its default, or raise it if the numbers are so large that it is lost in "
-            "their rounding"
-        )
-    return distances
-
-
-def _strictly_within(distances: Distances) -> Distances:
-    """Radii that leave out what is at these distances; 1e-15 alone is rounded away beyond 16."""
-    return np.minimum(np.maximum(distances - STRICTLY, 0.0), np.nextafter(distances, 0.0))
-
-
-def _digammas(n: int) -> Distances:
-    """psi(m) = 1 + 1/2 + ... + 1/(m - 1) - gamma at m; NaN at m = 0."""
-    increments = np.concatenate([[-np.euler_gamma], 1.0 / np.arange(1, n)])
-    return np.concatenate([[np.nan], np.cumsum(increments)])
-
-
-def _box_corrections(
-    points: Sequence[Points], near: Neighbourhoods, k: int, threshold: float
-) -> Distances:
-    """log(V / V') of the rows where V' < threshold V, 0 of the others."""
-    values = np.concatenate([part.values for part in points], axis=1)
-    offsets = values[near.nearest(k)] - values[near.rows, None, :]
-    directions = np.linalg.eigh(offsets.transpose(0, 2, 1) @ offsets)[1]
-    box = np.log(np.abs(offsets).max(axis=1)).sum(axis=1)
-    rotated = np.log(np.abs(offsets @ directions).max(axis=1)).sum(axis=1)
-    badly: npt.NDArray[np.bool_] = rotated < box + math.log(threshold)
-    return np.where(badly, box - rotated, 0.0)
 
 
 def _estimate(
@@ -498,6 +363,6 @@ def _estimate(
     jitter: float,
     seed: int,
     **extra: float,
-) -> Estimate:
+) -> BaselineEstimate:
     settings = {"k": k, **extra, "jitter": float(jitter), "seed": seed}
-    return Estimate(float(nats) / math.log(base), method, n, base, settings=settings)
+    return BaselineEstimate(float(nats) / math.log(base), method, n, base, settings=settings)

@@ -10,30 +10,18 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from eigentropy import _core
-from eigentropy._backends.host_arrays import Matrix, as_matrix, as_numpy, as_square_matrices
-from eigentropy._backends.rows import Rows
-from eigentropy._kernels.bandwidth import resolve_sigma
-from eigentropy._kernels.saturation import warn_if_saturated
-from eigentropy._spectra.eigenvalues import eigvalsh, spectral_entropy
-from eigentropy._support import memory
-from eigentropy._support.options import integer, logarithm_base, nonnegative, one_of, positive
-from eigentropy.baselines._estimate import Estimate
-
-KERNELS = ("gaussian", "cosine", "precomputed")
-
-# Rows or columns are multiplied in blocks of so many entries: 64 MiB as float64.
-BLOCK_ENTRIES = 2**23
-
-# How far a precomputed kernel may be from symmetric, relative to its diagonal.
-SYMMETRY = 1e-6
-
-Spectrum = npt.NDArray[np.float64]
+from eigentropy._backends.host_arrays import as_matrix, as_numpy
+from eigentropy._spectra.eigenvalues import spectral_entropy
+from eigentropy._support.options import logarithm_base, nonnegative, positive
+from eigentropy._support.signatures import named_options
+from eigentropy.baselines._estimate import BaselineEstimate
+from eigentropy.baselines._kernel_spectra import kernel_eigenvalues
+from eigentropy.baselines._singular_values import squared_singular_values
 
 
-def effective_rank(Z: Any, *, center: bool = False) -> Estimate:
+@named_options()
+def effective_rank(Z: Any, *, center: bool = False) -> BaselineEstimate:
     r"""Effective rank of Z: exp of the entropy of its singular values.
 
     .. math:: \exp\Big(-\sum_k p_k \log p_k\Big), \qquad p_k = s_k / \sum_j s_j
@@ -54,7 +42,7 @@ def effective_rank(Z: Any, *, center: bool = False) -> Estimate:
 
     Returns
     -------
-    Estimate
+    BaselineEstimate
 
     Raises
     ------
@@ -74,12 +62,13 @@ def effective_rank(Z: Any, *, center: bool = False) -> Estimate:
     5.0
     """
     rows = as_matrix(Z)
-    s = np.sqrt(_squared_singular_values(rows, center))
+    s = np.sqrt(squared_singular_values(rows, center))
     value = math.exp(spectral_entropy(s, base=math.e))
-    return Estimate(value, "effective rank", len(rows), None, settings={"center": center})
+    return BaselineEstimate(value, "effective rank", len(rows), None, settings={"center": center})
 
 
-def rankme(Z: Any, *, epsilon: float = 1e-7) -> Estimate:
+@named_options()
+def rankme(Z: Any, *, epsilon: float = 1e-7) -> BaselineEstimate:
     r"""RankMe of Garrido et al., the effective rank with a constant.
 
     .. math:: \exp\Big(-\sum_{k=1}^{\min(n, d)} p_k \log p_k\Big), \qquad
@@ -94,7 +83,7 @@ def rankme(Z: Any, *, epsilon: float = 1e-7) -> Estimate:
 
     Returns
     -------
-    Estimate
+    BaselineEstimate
 
     Raises
     ------
@@ -108,14 +97,15 @@ def rankme(Z: Any, *, epsilon: float = 1e-7) -> Estimate:
     """
     epsilon = nonnegative(epsilon, "epsilon")
     rows = as_matrix(Z)
-    s = np.sqrt(_squared_singular_values(rows, center=False))
+    s = np.sqrt(squared_singular_values(rows, center=False))
     p = s / s.sum() + epsilon
     p = p[p > 0.0]  # 0 log 0 = 0, for epsilon = 0
     value = math.exp(-float(p @ np.log(p)))
-    return Estimate(value, "RankMe", len(rows), None, settings={"epsilon": epsilon})
+    return BaselineEstimate(value, "RankMe", len(rows), None, settings={"epsilon": epsilon})
 
 
-def participation_ratio(Z: Any, *, center: bool = True) -> Estimate:
+@named_options()
+def participation_ratio(Z: Any, *, center: bool = True) -> BaselineEstimate:
     r"""Participation ratio of the covariance of Z: how many principal components matter.
 
     .. math:: \Big(\sum_k \lambda_k\Big)^2 \Big/ \sum_k \lambda_k^2
@@ -131,7 +121,7 @@ def participation_ratio(Z: Any, *, center: bool = True) -> Estimate:
 
     Returns
     -------
-    Estimate
+    BaselineEstimate
 
     Raises
     ------
@@ -144,11 +134,14 @@ def participation_ratio(Z: Any, *, center: bool = True) -> Estimate:
     dynamics and measurement. bioRxiv 214262 (2017).
     """
     rows = as_matrix(Z)
-    variances = _squared_singular_values(rows, center)
+    variances = squared_singular_values(rows, center)
     value = math.exp(renyi_entropy(variances, order=2.0, base=math.e))
-    return Estimate(value, "participation ratio", len(rows), None, settings={"center": center})
+    return BaselineEstimate(
+        value, "participation ratio", len(rows), None, settings={"center": center}
+    )
 
 
+@named_options()
 def vendi_score(
     Z: Any,
     *,
@@ -156,7 +149,7 @@ def vendi_score(
     kernel: str = "gaussian",
     sigma: float | str = "auto",
     seed: int = 0,
-) -> Estimate:
+) -> BaselineEstimate:
     r"""Vendi score: the effective number of different rows.
 
     .. math:: \exp S_q(K / n)
@@ -169,7 +162,7 @@ def vendi_score(
 
     Returns
     -------
-    Estimate
+    BaselineEstimate
 
     References
     ----------
@@ -184,11 +177,12 @@ def vendi_score(
     3.0
     """
     order = positive(order, "order")
-    eigenvalues, n, settings = _kernel_eigenvalues(Z, kernel, sigma, seed)
+    eigenvalues, n, settings = kernel_eigenvalues(Z, kernel, sigma, seed)
     value = math.exp(renyi_entropy(eigenvalues, order=order, base=math.e))
-    return Estimate(value, "Vendi score", n, None, settings={"order": order, **settings})
+    return BaselineEstimate(value, "Vendi score", n, None, settings={"order": order, **settings})
 
 
+@named_options()
 def matrix_renyi_entropy(
     Z: Any,
     *,
@@ -197,7 +191,7 @@ def matrix_renyi_entropy(
     sigma: float | str = "auto",
     base: float = 2.0,
     seed: int = 0,
-) -> Estimate:
+) -> BaselineEstimate:
     r"""Matrix-based Renyi entropy of Sanchez Giraldo et al.
 
     .. math:: S_q(A) = \frac{1}{1 - q} \log \operatorname{tr} A^q, \qquad
@@ -226,7 +220,7 @@ def matrix_renyi_entropy(
 
     Returns
     -------
-    Estimate
+    BaselineEstimate
 
     Raises
     ------
@@ -252,10 +246,10 @@ def matrix_renyi_entropy(
     2.0
     """
     order, base = positive(order, "order"), logarithm_base(base)
-    eigenvalues, n, settings = _kernel_eigenvalues(Z, kernel, sigma, seed)
+    eigenvalues, n, settings = kernel_eigenvalues(Z, kernel, sigma, seed)
     value = renyi_entropy(eigenvalues, order=order, base=base)
     settings = {"order": order, **settings}
-    return Estimate(value, "matrix-based Renyi entropy", n, base, settings=settings)
+    return BaselineEstimate(value, "matrix-based Renyi entropy", n, base, settings=settings)
 
 
 def renyi_entropy(eigenvalues: Any, *, order: float = 2.0, base: float = 2.0) -> float:
@@ -299,115 +293,3 @@ def renyi_entropy(eigenvalues: Any, *, order: float = 2.0, base: float = 2.0) ->
     log_powers = order * np.log(a / a.max())  # the largest is 1: nothing overflows
     log_trace = math.log(np.exp(log_powers).sum()) - order * math.log((a / a.max()).sum())
     return max(0.0, log_trace / (1.0 - order)) / math.log(base)  # rounding of a single eigenvalue
-
-
-def _squared_singular_values(Z: Matrix, center: bool) -> Spectrum:
-    """min(n, d) of them, relative to the square of the largest entry; rounding noise is 0."""
-    n, d = Z.shape
-    order = min(n, d)
-    memory.require(
-        8.0 * (float(order) * (order + 300) + BLOCK_ENTRIES),
-        f"the product of Z with itself, {order} x {order},",
-        "use fewer rows or columns",
-    )
-    largest = max(float(np.abs(block).max()) for block in _blocks(Z, by_columns=n <= d))
-    if largest == 0.0:
-        raise ValueError("Z is 0 everywhere: it has no spectrum")
-    mean = _column_means(Z, largest) if center else np.zeros(d)
-    product, start = np.zeros((order, order)), 0
-    for block in _blocks(Z, by_columns=n <= d):
-        values = block.astype(np.float64)
-        values /= largest
-        if n <= d:
-            values -= mean[start : start + values.shape[1]]
-            product += values @ values.T
-            start += values.shape[1]
-        else:
-            values -= mean
-            product += values.T @ values
-    squares: Spectrum = np.maximum(eigvalsh(product, overwrite=True), 0.0)
-    rounding = max(n, d) * np.finfo(np.float64).eps
-    if squares[0] <= rounding * rounding:  # what is left of equal rows
-        raise ValueError("all rows of Z are equal: centred, they have no spectrum")
-    squares[squares < rounding * squares[0]] = 0.0
-    return squares
-
-
-def _column_means(Z: Matrix, scale: float) -> Spectrum:
-    """Of Z / scale, whose entries are at most 1."""
-    blocks = _blocks(Z, by_columns=True)
-    return np.concatenate([(block.astype(np.float64) / scale).mean(axis=0) for block in blocks])
-
-
-def _blocks(Z: Matrix, by_columns: bool) -> list[Matrix]:
-    """Views of all rows of some columns, or of all columns of some rows."""
-    n, d = Z.shape
-    if by_columns:
-        width = max(1, BLOCK_ENTRIES // n)
-        return [Z[:, start : start + width] for start in range(0, d, width)]
-    height = max(1, BLOCK_ENTRIES // d)
-    return [Z[start : start + height] for start in range(0, n, height)]
-
-
-def _kernel_eigenvalues(
-    Z: Any, kernel: str, sigma: float | str, seed: int
-) -> tuple[Spectrum, int, dict[str, Any]]:
-    """Of K / n with K_ii = 1; n; and what was used."""
-    one_of(kernel, "kernel", KERNELS)
-    seed = integer(seed, "seed", at_least=0)
-    if kernel == "precomputed":
-        eigenvalues = _precomputed_eigenvalues(Z)
-        return eigenvalues, len(eigenvalues), {"kernel": kernel}
-    rows = as_matrix(Z)
-    if kernel == "cosine":
-        return _cosine_eigenvalues(rows), len(rows), {"kernel": kernel}
-    width = resolve_sigma(sigma, Rows(rows), seed)
-    return _gaussian_eigenvalues(rows, width), len(rows), {"kernel": kernel, "sigma": width}
-
-
-def _gaussian_eigenvalues(rows: Matrix, sigma: float) -> Spectrum:
-    n = len(rows)
-    _require_kernel_memory(n)
-    eigenvalues, _, _, kernel_sum = _core.spectrum(rows, sigma, None, "float64")
-    warn_if_saturated(n, kernel_sum, sigma)
-    return np.maximum(eigenvalues, 0.0) / n
-
-
-def _cosine_eigenvalues(rows: Matrix) -> Spectrum:
-    """The squared singular values of the rows divided by their lengths."""
-    scale = np.abs(rows).max(axis=1, keepdims=True).astype(np.float64)
-    if not scale.all():
-        raise ValueError(f"row {int(scale.argmin())} of Z is 0: kernel='cosine' needs a direction")
-    directions = rows / scale  # so that no square overflows
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    squares = _squared_singular_values(directions, center=False)
-    shares: Spectrum = squares / squares.sum()
-    return shares
-
-
-def _precomputed_eigenvalues(K: Any) -> Spectrum:
-    matrix = as_square_matrices(K, "Z")
-    if matrix.ndim != 2:
-        raise ValueError(f"Z as a kernel must have shape (n, n), got {matrix.shape}")
-    diagonal = np.diagonal(matrix)
-    if not np.isfinite(matrix).all():
-        raise ValueError("Z as a kernel has NaN or infinity")
-    if not (diagonal > 0).all():
-        raise ValueError("Z as a kernel must have a positive diagonal")
-    roots = np.sqrt(diagonal.astype(np.float64))
-    A = matrix / roots[:, None] / roots
-    if np.abs(A - A.T).max() > SYMMETRY:
-        raise ValueError("Z as a kernel must be symmetric")
-    eigenvalues: Spectrum = eigvalsh(A, overwrite=True) / len(A)
-    if eigenvalues[-1] < -SYMMETRY:
-        raise ValueError(
-            f"Z as a kernel must be positive semidefinite, but has an eigenvalue "
-            f"{eigenvalues[-1]:.3g} times its trace"
-        )
-    return np.maximum(eigenvalues, 0.0)
-
-
-def _require_kernel_memory(n: int) -> None:
-    memory.require(
-        8.0 * n * (n + 300), f"the {n} x {n} kernel", "use fewer rows, or kernel='cosine'"
-    )

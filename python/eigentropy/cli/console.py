@@ -6,21 +6,19 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from rich import box
 from rich.console import Console
-from rich.measure import Measurement
+from rich.measure import Measurement as Width
 from rich.table import Table
 from rich.text import Text
 
-from eigentropy._measures import measurement
-from eigentropy._measures.measurement import MeasurementSettings, Variable
+from eigentropy._measures.measurement import Measurement, MeasurementSettings, Variable
 from eigentropy._measures.results import Entropy, MutualInformation
 from eigentropy._support.units import unit
-from eigentropy.io.snapshots import Row
+from eigentropy.cli.documents import largest_entropy, plain
+from eigentropy.io.snapshot_rows import SnapshotRow
 
 if TYPE_CHECKING:  # not needed by the other commands
     from eigentropy.studies.study import Listing, Outcome, Study
@@ -31,54 +29,6 @@ TITLES = {"labels": "DSMI with labels", "against": "DSMI with vectors"}
 def print_json(document: dict[str, Any]) -> None:
     """Print one JSON document on stdout; NaN, which JSON lacks, becomes null."""
     sys.stdout.write(json.dumps(plain(document), indent=2, allow_nan=False) + "\n")
-
-
-def plain(value: Any) -> Any:
-    """Convert a value to the types that JSON has."""
-    if isinstance(value, dict):
-        return {name: plain(item) for name, item in value.items()}
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value
-
-
-def measurement_json(
-    measured: measurement.Measurement, variables: dict[str, Variable]
-) -> dict[str, Any]:
-    """List the results of `eigentropy measure`, one entry for each t."""
-    dsmi = {
-        role: {"source": variables[role].source, "results": [*map(information_json, results)]}
-        for role, results in measured.informations.items()
-    }
-    return {"dse": [*map(entropy_json, measured.entropies)], "dsmi": dsmi}
-
-
-def entropy_json(result: Entropy) -> dict[str, Any]:
-    """List all fields but the eigenvalues, and the largest value that n rows can have."""
-    how = ("method", "rank", "dtype", "n", "sampled_from")
-    settings = ("sigma", "alpha", "t", "base", "seed")
-    names = ("value", "standard_error", "error_bound", *how, *settings)
-    fields = {name: getattr(result, name) for name in names}
-    return {**fields, "maximum": _log_n(result)}
-
-
-def information_json(result: MutualInformation) -> dict[str, Any]:
-    """List all fields but the group of each row."""
-    values = ("value", "standard_error", "error_bound", "adjusted", "adjusted_note", "p_value")
-    parts = ("conditional_entropy", "label_entropy", "null", "group_sizes")
-    settings = ("method", "dtype", "estimator", "n", "sigma", "alpha", "t", "base", "seed")
-    known = {"adjusted": result.adjusted(), "adjusted_note": result.adjusted_note()}
-    names = (*values, *parts, *settings)
-    return {name: known[name] if name in known else getattr(result, name) for name in names}
-
-
-def settings_json(settings: MeasurementSettings) -> dict[str, Any]:
-    """List the settings as they were asked for: sigma may be the name of a rule."""
-    return asdict(settings)
 
 
 def print_warnings(lines: Iterable[str]) -> None:
@@ -97,7 +47,7 @@ def print_lines(lines: Iterable[str]) -> None:
 def print_measurement(
     name: str,
     shape: tuple[int, ...],
-    measured: measurement.Measurement,
+    measured: Measurement,
     variables: dict[str, Variable],
     settings: MeasurementSettings,
 ) -> None:
@@ -107,7 +57,7 @@ def print_measurement(
     for heading in ("", "t", unit(settings.base), "std. error", "adjusted", "p", "log n, H(Y)"):
         table.add_column(heading, justify="left" if heading == "" else "right", no_wrap=True)
     for entropy in measured.entropies:
-        maximum = f"{_log_n(entropy):.4f}"
+        maximum = f"{largest_entropy(entropy):.4f}"
         table.add_row("DSE", f"{entropy.t:g}", f"{entropy.value:.4f}", "", "", "", maximum)
     for role, results in measured.informations.items():
         for result in results:
@@ -131,7 +81,7 @@ def _information_cells(result: MutualInformation) -> list[str]:
 
 def _notes(
     first: Entropy,
-    measured: measurement.Measurement,
+    measured: Measurement,
     variables: dict[str, Variable],
     settings: MeasurementSettings,
 ) -> list[str]:
@@ -156,7 +106,7 @@ def _notes(
     return lines
 
 
-def print_rows(rows: Sequence[Row], settings: MeasurementSettings) -> None:
+def print_rows(rows: Sequence[SnapshotRow], settings: MeasurementSettings) -> None:
     """Print the table of `eigentropy track`."""
     table = _table()
     table.add_column("snapshot", max_width=40, overflow="fold")
@@ -265,7 +215,7 @@ def _table() -> Table:
 def _print_table(table: Table) -> None:
     """Print a table in full width: a narrow terminal may wrap it, but no digit is cut off."""
     console = _console()
-    natural = Measurement.get(console, console.options.update(max_width=10_000), table).maximum
+    natural = Width.get(console, console.options.update(max_width=10_000), table).maximum
     console.width = max(console.width, natural)
     console.print(table)
     console.print()
@@ -282,7 +232,3 @@ def _number(value: float, spec: str) -> str:
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def _log_n(result: Entropy) -> float:
-    return math.log(result.n) / math.log(result.base)

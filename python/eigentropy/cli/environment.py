@@ -1,4 +1,4 @@
-"""Where the package runs, and what it found there."""
+"""`eigentropy info`: where the package runs, and what it found there."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from eigentropy import _core
 from eigentropy._backends import plugin
 from eigentropy._support import memory
 from eigentropy._support.lifetime import version
+from eigentropy.cli import console, options
 
 # Distributions that parts of the package use, and for what.
 _OPTIONAL = {
@@ -21,6 +22,14 @@ _OPTIONAL = {
     "torch": ".pt and .pth files, tensors, MINE, networks of studies",
     "zarr": "Zarr arrays",
 }
+
+
+def info_command(as_json: options.Json = False) -> None:
+    """Version, instruction set, BLAS, threads, memory, devices and optional packages."""
+    if as_json:
+        console.print_json(environment())
+    else:
+        console.print_environment(environment())
 
 
 def environment() -> dict[str, Any]:

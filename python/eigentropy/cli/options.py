@@ -1,9 +1,13 @@
-"""The options of the commands, and how their texts become settings."""
+"""The options of the commands. Measure and track share an object of them."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
-from typing import Annotated, Any
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -109,7 +113,7 @@ Device = Annotated[
     typer.Option(
         "--device",
         metavar="cpu|cuda|cuda:1",
-        help="Where to compute; cuda needs eigentropy[cuda13].",
+        help="Where to compute; cuda needs the extra cuda13.",
         show_default="cpu",
         rich_help_panel=KERNEL,
     ),
@@ -159,9 +163,14 @@ NClusters = Annotated[
         rich_help_panel=INFORMATION,
     ),
 ]
-Clustering = Annotated[
+Clusters = Annotated[
     str,
-    typer.Option("--clustering", metavar="spectral|kmeans", rich_help_panel=INFORMATION),
+    typer.Option(
+        "--clusters",
+        metavar="spectral|kmeans",
+        help="How the clusters of the vectors are found.",
+        rich_help_panel=INFORMATION,
+    ),
 ]
 Output = Annotated[
     str,
@@ -249,23 +258,76 @@ Quiet = Annotated[
 ]
 
 
-def make_settings(
-    *, t: list[str], sigma: str, base: str, dtype: str, **others: Any
-) -> MeasurementSettings:
-    """Make settings from the texts of the options.
+DEFAULTS = MeasurementSettings()
 
-    Raises
-    ------
-    ValueError, TypeError, NotImplementedError
-        An option cannot be used; the message names it.
-    """
-    return MeasurementSettings(
-        t=_times(t),
-        sigma=_number_or_name(sigma),
-        base=_base(base),
-        dtype=None if dtype == "auto" else dtype,
-        **others,
-    )
+
+@dataclass(frozen=True)
+class MeasurementOptions:
+    """What `measure` and `track` share, as texts; the defaults are those of the settings."""
+
+    labels: Labels = None
+    against: Against = None
+    key: Key = None
+    sigma: Sigma = str(DEFAULTS.sigma)
+    alpha: Alpha = DEFAULTS.alpha
+    base: Base = f"{DEFAULTS.base:g}"
+    method: Method = DEFAULTS.method
+    dtype: Dtype = "auto"
+    device: Device = DEFAULTS.device
+    tol: Tol = DEFAULTS.tol
+    max_points: MaxPoints = DEFAULTS.max_points
+    estimator: Estimator = DEFAULTS.estimator
+    n_null: NNull = DEFAULTS.n_null
+    kind: Kind = DEFAULTS.kind
+    n_clusters: NClusters = DEFAULTS.n_clusters
+    clusters: Clusters = DEFAULTS.clusters
+    seed: Seed = DEFAULTS.seed
+
+    def settings(self, t: list[str]) -> MeasurementSettings:
+        """Make settings from the texts, and from those of t.
+
+        Raises
+        ------
+        ValueError, TypeError, NotImplementedError
+            An option cannot be used; the message names it.
+        """
+        texts = {"labels", "against", "key", "sigma", "base", "dtype"}
+        same = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in texts}
+        return MeasurementSettings(
+            t=_times(t),
+            sigma=_number_or_name(self.sigma),
+            base=_base(self.base),
+            dtype=None if self.dtype == "auto" else self.dtype,
+            **same,
+        )
+
+
+Command = Callable[..., None]
+
+
+def taken_apart(name: str, options: type[Any]) -> Callable[[Command], Command]:
+    """Give a command one option for each field of a dataclass, in place of the parameter `name`."""
+    hints = get_type_hints(options, include_extras=True)
+    names = [f.name for f in fields(options)]
+
+    def decorated(command: Command) -> Command:
+        @functools.wraps(command)
+        def wrapped(*args: Any, **values: Any) -> None:
+            chosen = options(**{one: values.pop(one) for one in names})
+            command(*args, **{name: chosen}, **values)
+
+        parameters = dict(inspect.signature(command, eval_str=True).parameters)
+        kind = parameters.pop(name).kind
+        before = [p for p in parameters.values() if p.default is p.empty]
+        after = [p for p in parameters.values() if p.default is not p.empty]
+        own = [
+            inspect.Parameter(f.name, kind, default=f.default, annotation=hints[f.name])
+            for f in fields(options)
+        ]
+        setattr(wrapped, "__signature__", inspect.Signature([*before, *own, *after]))  # noqa: B010
+        return wrapped
+
+    return decorated
 
 
 def _number_or_name(text: str) -> float | str:

@@ -71,38 +71,46 @@ def information(
     repetitions: int,
     seed: int | None,
     say: Callable[[str], object],
+    max_group: int = MAX_GROUP,
 ) -> float:
-    """sum_y p_y (mean entropy of random sets of n_y rows - entropy of group y)."""
+    """Compute sum_y p_y (mean entropy of random sets of n_y rows - entropy of group y).
+
+    Groups of more than `max_group` rows, and the random sets of their size, are thinned out.
+    """
     repetitions = integer(repetitions, "num_repetitions", at_least=1)
     codes = group_codes(None, len(rows), "auto", 1, clusters)
     sizes = np.bincount(codes)
     say(f"Entropies of {len(sizes)} groups, and of {repetitions} random sets each")
-    subsets = _groups_and_random_sets(codes, sizes, repetitions, seed)
+    subsets = _groups_and_random_sets(codes, sizes, repetitions, seed, max_group)
     table = np.reshape(entropies(rows, subsets), (len(sizes), 1 + repetitions))
     value: np.float64 = sizes / len(rows) @ (table[:, 1:].mean(axis=1) - table[:, 0])
     return value
 
 
 def _groups_and_random_sets(
-    codes: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64], repetitions: int, seed: int | None
+    codes: npt.NDArray[np.int64],
+    sizes: npt.NDArray[np.int64],
+    repetitions: int,
+    seed: int | None,
+    max_group: int,
 ) -> list[RowNumbers]:
     """Group by group: its rows, then as many rows at random, `repetitions` times."""
     generator = random_numbers(seed)
     start = generator.getstate()
     subsets = []
     for code, size in enumerate(sizes.tolist()):
-        subsets.append(_thinned(np.flatnonzero(codes == code), generator))
+        subsets.append(_thinned(np.flatnonzero(codes == code), generator, max_group))
         if seed is not None:
             generator.setstate(start)
         for _ in range(repetitions):
             drawn = generator.sample(range(len(codes)), size)
-            subsets.append(_thinned(np.array(drawn), generator))
+            subsets.append(_thinned(np.array(drawn), generator, max_group))
     return subsets
 
 
-def _thinned(subset: RowNumbers, generator: random.Random) -> RowNumbers:
-    """At most MAX_GROUP of the rows. Reseeds the generator, as dse-dsmi does in this place."""
-    if len(subset) <= MAX_GROUP:
+def _thinned(subset: RowNumbers, generator: random.Random, max_group: int) -> RowNumbers:
+    """At most `max_group` of the rows. Reseeds the generator, as dse-dsmi does in this place."""
+    if len(subset) <= max_group:
         return subset
     generator.seed(0)
-    return subset[generator.sample(range(len(subset)), MAX_GROUP)]
+    return subset[generator.sample(range(len(subset)), max_group)]

@@ -29,8 +29,6 @@ exact arithmetic tells apart (integer data are exact in both).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,18 +36,22 @@ import numpy.typing as npt
 
 from eigentropy._backends.host_arrays import Matrix, as_matrix
 from eigentropy._support.options import integer, nonnegative, positive
-from eigentropy.compat import _eigenvalue_files as files
+from eigentropy.compat._arguments import (
+    chosen_graph,
+    drawn_rows,
+    kept_eigenvalues,
+    printer,
+    refuse_chebyshev,
+    required,
+)
 from eigentropy.compat._graphs import (
-    Floats,
     Gaussian,
-    Graph,
-    Neighbours,
     RowNumbers,
     entry_entropy,
     shannon_entropy,
     spectral_entropy,
 )
-from eigentropy.compat._groups import find_clusters, information, random_numbers
+from eigentropy.compat._groups import find_clusters, information
 
 __all__ = [
     "adjacency_spectral_entropy",
@@ -142,20 +144,20 @@ def diffusion_spectral_entropy(
     >>> bool(diffusion_spectral_entropy(Z) > diffusion_spectral_entropy(Z, t=2))
     True
     """
-    _refuse_chebyshev(chebyshev_approx)
-    say = _printer(verbose)
-    rows = _drawn_rows(embedding_vectors, max_N, random_seed)
+    refuse_chebyshev(chebyshev_approx)
+    say = printer(verbose)
+    rows = drawn_rows(embedding_vectors, max_N, random_seed)
     if classic_shannon_entropy:
         say("Shannon entropy of a histogram")
         bins = integer(num_bins_per_dim, "num_bins_per_dim", at_least=1)
-        return shannon_entropy(_required(rows), bins)
+        return shannon_entropy(required(rows), bins)
     sigma = positive(gaussian_kernel_sigma, "gaussian_kernel_sigma")
     if matrix_entry_entropy:
         say("Entropy of the entries of the diffusion matrix")
-        return entry_entropy(_required(rows), sigma)
+        return entry_entropy(required(rows), sigma)
     t = nonnegative(t, "t")
     graph = Gaussian(sigma, alpha=0.0)
-    values = _eigenvalues(rows, graph, eigval_save_path, eigval_save_precision, say)
+    values = kept_eigenvalues(rows, graph, eigval_save_path, eigval_save_precision, say)
     return spectral_entropy(values, t)
 
 
@@ -204,10 +206,10 @@ def adjacency_spectral_entropy(
     ValueError, TypeError, MemoryError
         As in `diffusion_spectral_entropy`; fewer rows than `knn`.
     """
-    say = _printer(verbose)
-    rows = _drawn_rows(embedding_vectors, max_N, random_seed)
-    graph = _adjacency(gaussian_kernel_sigma, anisotropic, use_knn, knn)
-    values = _eigenvalues(rows, graph, eigval_save_path, eigval_save_precision, say)
+    say = printer(verbose)
+    rows = drawn_rows(embedding_vectors, max_N, random_seed)
+    graph = chosen_graph(gaussian_kernel_sigma, anisotropic, use_knn, knn)
+    values = kept_eigenvalues(rows, graph, eigval_save_path, eigval_save_precision, say)
     return spectral_entropy(values, 1.0)
 
 
@@ -275,7 +277,7 @@ def diffusion_spectral_mutual_information(
         As in `diffusion_spectral_entropy`; a reference of another length; labels in more than one
         column; missing labels.
     """
-    _refuse_chebyshev(chebyshev_approx)
+    refuse_chebyshev(chebyshev_approx)
     bins = integer(num_bins_per_dim, "num_bins_per_dim", at_least=1)
     sigma = positive(gaussian_kernel_sigma, "gaussian_kernel_sigma")
     t = nonnegative(t, "t")
@@ -292,7 +294,7 @@ def diffusion_spectral_mutual_information(
     clusters = find_clusters(
         reference_vectors, len(rows), reference_discrete, n_clusters, precomputed_clusters
     )
-    value = information(rows, clusters, entropies, num_repetitions, random_seed, _printer(verbose))
+    value = information(rows, clusters, entropies, num_repetitions, random_seed, printer(verbose))
     return value, clusters
 
 
@@ -333,7 +335,7 @@ precomputed_clusters, random_seed, verbose
         As in `diffusion_spectral_mutual_information`; a group of fewer than 10 rows with
         `use_knn`.
     """
-    graph = _adjacency(gaussian_kernel_sigma, anisotropic, use_knn, knn=10)
+    graph = chosen_graph(gaussian_kernel_sigma, anisotropic, use_knn, knn=10)
 
     def entropies(rows: Matrix, subsets: list[RowNumbers]) -> list[float]:
         return [spectral_entropy(values, 1.0) for values in graph.of_subsets(rows, subsets)]
@@ -342,58 +344,5 @@ precomputed_clusters, random_seed, verbose
     clusters = find_clusters(
         reference_vectors, len(rows), reference_discrete, n_clusters, precomputed_clusters
     )
-    value = information(rows, clusters, entropies, num_repetitions, random_seed, _printer(verbose))
+    value = information(rows, clusters, entropies, num_repetitions, random_seed, printer(verbose))
     return value, clusters
-
-
-def _refuse_chebyshev(chebyshev_approx: bool) -> None:
-    if chebyshev_approx:
-        raise NotImplementedError(
-            "chebyshev_approx=True is not available: it changes the eigenvalues, and the exact "
-            "ones are fast here; leave it out"
-        )
-
-
-def _printer(verbose: bool) -> Callable[[str], None]:
-    return print if verbose else lambda _: None
-
-
-def _required(rows: Matrix | None) -> Matrix:
-    if rows is None:
-        raise ValueError(
-            "embedding_vectors is None: that needs an eigval_save_path that exists, and an "
-            "entropy of eigenvalues"
-        )
-    return rows
-
-
-def _drawn_rows(embedding_vectors: Any, max_N: int | None, seed: int | None) -> Matrix | None:
-    """All rows, or `max_N` of them, in the order of random.sample."""
-    generator = random_numbers(seed)
-    if embedding_vectors is None:
-        return None
-    rows = as_matrix(embedding_vectors, "embedding_vectors")
-    if max_N is None or len(rows) <= integer(max_N, "max_N", at_least=1):
-        return rows
-    return rows[generator.sample(range(len(rows)), max_N)]
-
-
-def _adjacency(sigma: float, anisotropic: bool, use_knn: bool, knn: int) -> Graph:
-    if use_knn:
-        return Neighbours(integer(knn, "knn", at_least=1))
-    sigma = positive(sigma, "gaussian_kernel_sigma")
-    return Gaussian(sigma, alpha=0.0 if anisotropic else None)
-
-
-def _eigenvalues(
-    rows: Matrix | None, graph: Graph, save_path: Any, precision: Any, say: Callable[[str], None]
-) -> Floats:
-    if save_path is None:
-        say("Computing eigenvalues")
-        return graph.eigenvalues(_required(rows))
-    path = Path(save_path)
-    if rows is None and path.exists():
-        say(f"Reading eigenvalues from {path}")
-        return files.load(path)
-    say(f"Eigenvalues kept in {path}")
-    return files.load_or_compute(path, precision, _required(rows), graph)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from eigentropy._measures.measurement import MeasurementSettings
 from eigentropy._support.units import unit
-from eigentropy.io.snapshots import Row
+from eigentropy.io.snapshot_rows import SnapshotRow
 
 # Colours that stay apart for the colour-blind (Okabe and Ito).
 _COLOURS = {"dse": "#0072B2", "labels": "#D55E00", "against": "#009E73"}
@@ -22,7 +22,7 @@ _NAMES = {"labels": "with labels", "against": "with the other vectors"}
 _MOST_TICKS = 12
 
 
-def figure_png(rows: Sequence[Row], settings: MeasurementSettings) -> bytes:
+def figure_png(rows: Sequence[SnapshotRow], settings: MeasurementSettings) -> bytes:
     """Draw DSE, DSMI and adjusted DSMI over the snapshots, as a PNG.
 
     Raises
@@ -103,7 +103,7 @@ def _line(
 
 
 def _draw_information(
-    raw: Any, adjusted: Any, x: npt.NDArray[np.float64], rows: Sequence[Row], role: str
+    raw: Any, adjusted: Any, x: npt.NDArray[np.float64], rows: Sequence[SnapshotRow], role: str
 ) -> None:
     colour, several = _COLOURS[role], [row.informations[role] for row in rows]
     values = np.array([information.value for information in several])
@@ -122,7 +122,7 @@ def _frame_adjusted(axes: Any) -> None:
         axes.text(0.5, 0.5, "not defined", ha="center", transform=axes.transAxes)
 
 
-def _caption(rows: Sequence[Row], settings: MeasurementSettings) -> str:
+def _caption(rows: Sequence[SnapshotRow], settings: MeasurementSettings) -> str:
     sizes = {row.n for row in rows}
     n = f"n = {rows[0].n}" if len(sizes) == 1 else f"n = {min(sizes)} to {max(sizes)}"
     parts = [n, f"sigma {settings.sigma}", f"alpha {settings.alpha:g}", f"t {settings.t[0]:g}"]

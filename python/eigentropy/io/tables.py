@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy.io.files import FileError, listed, shown
+from eigentropy.io.paths import FileError, listed, shown
 
 Array = npt.NDArray[Any]
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from eigentropy._support.lifetime import version
 from eigentropy._support.units import unit
-from eigentropy.report.recording import ranks
 from eigentropy.report.remarks import differences, remarks
 from eigentropy.report.runs import KINDS, Run
+from eigentropy.report.views import ranks
 
 ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = ("drawing.js", "trajectories.js", "plane.js", "spectrum.js", "views.js", "main.js")
@@ -33,7 +33,8 @@ LABELS = {
     "tol": "tolerance",
     "n_null": "random partitions",
     "n_clusters": "clusters of the input",
-    "clustering": "clustering",
+    "clusters": "how clusters are found",
+    "clustering": "how clusters are found",  # the name in earlier runs
     "eigentropy": "eigentropy",
 }
 

@@ -1,43 +1,32 @@
-"""The writer of a run: values, spectra and views of layers, as they are measured.
-
-A run is a directory. `run.json` says what was measured; `values.jsonl` has one line a measurement,
-and `spectra.jsonl` another; `views/NUMBER.json` are the maps of some of them. The line of values
-comes last: what has none was interrupted, and is not read.
-"""
+"""The writer of a run: values, spectra and views of layers, as they are measured."""
 
 from __future__ import annotations
 
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from eigentropy._backends.host_arrays import as_numpy
-from eigentropy._core import SolverError
-from eigentropy._measures.operator import DiffusionOperator
 from eigentropy._measures.results import Entropy
 from eigentropy._spectra.eigenvalues import spectral_entropy
 from eigentropy._support.lifetime import version
 from eigentropy._support.options import integer
-from eigentropy.io.files import shown
-from eigentropy.io.snapshots import append_whole, write_atomically
+from eigentropy.io.paths import shown
+from eigentropy.io.writing import write_atomically
+from eigentropy.report import run_files, views
+from eigentropy.report.run_files import FORMAT, RUN, SPECTRA, VALUES, VIEWS
 
 Array = npt.NDArray[Any]
 StrPath = str | os.PathLike[str]
 
-FORMAT = 1
-RUN, VALUES, SPECTRA, VIEWS = "run.json", "values.jsonl", "spectra.jsonl", "views"
 
 # S(t) is computed at these, ten a decade from 0.1 to 100, besides the monitor's own.
 TIMES = tuple(float(f"{10 ** (k / 10):.4g}") for k in range(-10, 21))
-
-# So many eigenvalues of a spectrum are drawn, evenly on a logarithmic scale of ranks.
-RANKS = 48
 
 
 class Recorder:
@@ -103,7 +92,7 @@ class Recorder:
             json.dumps(self.settings, allow_nan=False)
         except (TypeError, ValueError) as error:
             raise TypeError(f"settings must be what JSON can hold: {error}") from error
-        if not resume and any(_lines(self.path / VALUES)):
+        if not resume and any(run_files.whole_lines(self.path / VALUES)):
             raise FileExistsError(
                 f"{shown(self.path)} holds a run: record into another directory, or go on with it "
                 "by record=Recorder(path, resume=True) and the monitor's load_state_dict"
@@ -137,7 +126,7 @@ class Recorder:
             return
         if self._loaded is not None:
             self._check_same()
-        elif any(_lines(self.path / VALUES)):
+        elif any(run_files.whole_lines(self.path / VALUES)):
             raise FileExistsError(
                 f"{shown(self.path)} holds a run, and the monitor has no state to go on with it "
                 "from: call load_state_dict first, or record into another directory"
@@ -155,18 +144,18 @@ class Recorder:
         """What is kept of a layer's rows (n, d), beside its values: spectrum and view."""
         self._spectra[name] = self._spectrum(entropy)
         if self._view is not None and len(rows) >= 3:
-            chosen = view_rows(len(rows), self.points)
-            coordinates = _map(rows[chosen], entropy.sigma, entropy.alpha)
+            chosen = views.view_rows(len(rows), self.points)
+            coordinates = views.diffusion_coordinates(rows[chosen], entropy.sigma, entropy.alpha)
             if coordinates is not None:
                 self._view["layers"][name] = coordinates
                 self._view["groups"] = None if groups is None else groups[chosen].tolist()
 
     def write(self, values: Mapping[str, float], step: int) -> None:
         """End the measurement; called as a logger is."""
-        _append(self.path / SPECTRA, {"step": step, "layers": self._spectra})
+        run_files.append_line(self.path / SPECTRA, {"step": step, "layers": self._spectra})
         if self._view is not None:
-            write_json(self._view_path(self._measured), self._view)
-        _append(self.path / VALUES, {"step": step, **values})
+            run_files.write_json(self._view_path(self._measured), self._view)
+        run_files.append_line(self.path / VALUES, {"step": step, **values})
         self._measured += 1
         self._thin()
 
@@ -180,13 +169,13 @@ class Recorder:
         known["entropy"] = [
             _short(spectral_entropy(eigenvalues, t=t, base=entropy.base)) for t in times
         ]
-        known["eigenvalues"] = [_short(x) for x in eigenvalues[ranks(len(eigenvalues)) - 1]]
+        known["eigenvalues"] = [_short(x) for x in eigenvalues[views.ranks(len(eigenvalues)) - 1]]
         return known
 
     def _open(self) -> None:
         self.check()
         if self._loaded is None or not (self.path / RUN).exists():
-            write_json(self.path / RUN, self._document())
+            run_files.write_json(self.path / RUN, self._document())
         self._drop_after(math.inf if self._loaded is None else self._loaded)
         self._is_open = True
 
@@ -213,7 +202,9 @@ class Recorder:
     def _drop_after(self, step: float) -> None:
         """Keep what was measured until `step`; what comes later is measured again."""
         for file in (VALUES, SPECTRA):
-            kept = [line for line in _lines(self.path / file) if line["step"] <= step]
+            kept = [
+                line for line in run_files.whole_lines(self.path / file) if line["step"] <= step
+            ]
             text = "".join(json.dumps(line) + "\n" for line in kept)
             write_atomically(self.path / file, text.encode())
             if file == VALUES:
@@ -248,54 +239,6 @@ def as_recorder(record: Recorder | StrPath | None) -> Recorder | None:
     raise TypeError(f"record must be a directory or a Recorder, got {type(record).__name__}")
 
 
-def ranks(n: int) -> npt.NDArray[np.int64]:
-    """Which of n eigenvalues are drawn, from 1 to n."""
-    return np.unique(np.geomspace(1, n, RANKS).round().astype(np.int64))
-
-
-def view_rows(n: int, points: int) -> npt.NDArray[np.int64]:
-    """The rows of a view: the same at every step and for every layer."""
-    if n <= points:
-        return np.arange(n)
-    return np.sort(np.random.default_rng(0).choice(n, points, replace=False))
-
-
-def _map(rows: Array, sigma: float, alpha: float) -> list[list[float]] | None:
-    """Coordinates in two diffusion directions, in thousandths of the largest."""
-    try:
-        coordinates = DiffusionOperator(rows, sigma=sigma, alpha=alpha).diffusion_map(2)
-    except SolverError:  # a picture is not worth an error
-        return None
-    largest = np.abs(coordinates).max() or 1.0
-    scaled = np.rint(1000 * as_numpy(coordinates, "coordinates") / largest)
-    columns: list[list[float]] = scaled.astype(np.int64).T.tolist()
-    return columns
-
-
 def _short(value: float) -> float | None:
     """Six digits; null where JSON has no number."""
     return float(f"{value:.6g}") if math.isfinite(value) else None
-
-
-def write_json(path: Path, document: Mapping[str, Any]) -> None:
-    """A whole file, all of it or nothing."""
-    write_atomically(path, (json.dumps(document, allow_nan=False) + "\n").encode())
-
-
-def _append(path: Path, document: Mapping[str, Any]) -> None:
-    known = {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value
-        for key, value in document.items()
-    }
-    append_whole(path, (json.dumps(known, allow_nan=False) + "\n").encode())
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a file that were written to their end."""
-    if not path.exists():
-        return
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            yield json.loads(line)
-        except json.JSONDecodeError:
-            return

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
-import json
-import math
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from eigentropy._support.options import logarithm_base
-from eigentropy.io.files import FileError, listed, named_errors, shown
-from eigentropy.report.recording import FORMAT, RUN, SPECTRA, VALUES, VIEWS
+from eigentropy.io.paths import FileError, listed, named_errors, shown
+from eigentropy.report.lines import (
+    Line,
+    as_number,
+    by_step,
+    columns,
+    json_lines,
+    json_object,
+    table_lines,
+)
+from eigentropy.report.run_files import FORMAT, RUN, SPECTRA, VALUES, VIEWS
 
 MEASURES = ("dse", "dsmi_y", "dsmi_x", "dsmi_previous")
 KINDS = (*MEASURES, *(f"{name}_adjusted" for name in MEASURES[1:]))
@@ -30,8 +36,6 @@ TRACKED = {
 }
 
 LOGS = (".csv", ".jsonl", ".ndjson")
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Run:
         Settings of the measurement, and the caller's own under ``settings``. Of a log: empty.
     spectra : dict of int to dict
         By step and layer: ``n``, ``sigma``, ``entropy`` (S at ``description["times"]``) and
-        ``eigenvalues`` (those of `recording.ranks`).
+        ``eigenvalues`` (those of `views.ranks`).
     views : list of dict
         ``step``, ``groups`` and for each of ``layers`` two lists of coordinates.
     names : list of str, or None
@@ -125,11 +129,11 @@ def _read_directory(path: Path) -> Run:
         raise FileError(f"{shown(path)} holds no run: there is no {RUN} in it{hint}")
     description = _described(path / RUN)
     notes: list[str] = []
-    rows = _by_step(_json_lines(path / VALUES, notes), path)
+    rows = by_step(json_lines(path / VALUES, notes), path)
     steps = sorted(rows)
-    spectra = {row["step"]: row["layers"] for row in _json_lines(path / SPECTRA, notes)}
-    views = [_json(file) for file in sorted((path / VIEWS).glob("*.json"))]
-    values = _columns([rows[step] for step in steps])
+    spectra = {row["step"]: row["layers"] for row in json_lines(path / SPECTRA, notes)}
+    views = [json_object(file) for file in sorted((path / VIEWS).glob("*.json"))]
+    values = columns([rows[step] for step in steps])
     return Run(
         title=str(description.get("title") or path.absolute().name),
         source=shown(path),
@@ -145,7 +149,7 @@ def _read_directory(path: Path) -> Run:
 
 def _described(path: Path) -> dict[str, Any]:
     """`run.json`, as far as others rely on it."""
-    known = _json(path)
+    known = json_object(path)
     version = known.get("format")
     if not isinstance(version, int) or version > FORMAT:
         raise FileError(
@@ -165,30 +169,30 @@ def _described(path: Path) -> dict[str, Any]:
 def _read_log(path: Path) -> Run:
     notes = ["a log of values: it has no spectra, no maps and no settings, which a run has"]
     is_table = path.suffix.lower() == ".csv"
-    lines = _table(path) if is_table else _json_lines(path, notes)
+    lines = table_lines(path) if is_table else json_lines(path, notes)
     if lines and "step" not in lines[0] and {"snapshot", "dse"} <= set(lines[0]):
         return _tracked(path, lines, notes)
-    rows = _by_step(lines, path)
+    rows = by_step(lines, path)
     steps = sorted(rows)
-    values = _columns([rows[step] for step in steps])
+    values = columns([rows[step] for step in steps])
     return Run(shown(Path(path.stem)), shown(path), _layers(values), steps, values, notes=notes)
 
 
-def _tracked(path: Path, rows: list[Row], notes: list[str]) -> Run:
+def _tracked(path: Path, rows: list[Line], notes: list[str]) -> Run:
     """The snapshots of one layer, which has no name but the file's."""
     layer = shown(Path(path.stem))
     names = [str(row["snapshot"]) for row in rows]
     known = [
-        {f"{kind}/{layer}": _number(row[name]) for name, kind in TRACKED.items() if name in row}
+        {f"{kind}/{layer}": as_number(row[name]) for name, kind in TRACKED.items() if name in row}
         for row in rows
     ]
-    n = {_number(row.get("n")) for row in rows}
+    n = {as_number(row.get("n")) for row in rows}
     return Run(
         title=layer,
         source=shown(path),
         layers=(layer,),
         steps=_numbers_in(names),
-        values=_columns(known),
+        values=columns(known),
         description={"n": int(n.pop() or 0)} if len(n) == 1 else {},
         names=names,
         notes=notes,
@@ -201,74 +205,6 @@ def _numbers_in(names: list[str]) -> list[int]:
     numbers = [int(parts[-1]) for parts in found if parts]
     rises = all(a < b for a, b in itertools.pairwise(numbers))
     return numbers if len(numbers) == len(names) and rises else list(range(1, len(names) + 1))
-
-
-def _json(path: Path) -> dict[str, Any]:
-    with named_errors(path):
-        document = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(document, dict):
-            raise ValueError(f"it holds {type(document).__name__}, not an object")
-        return document
-
-
-def _json_lines(path: Path, notes: list[str]) -> list[Row]:
-    """All lines; the last one may be torn."""
-    with named_errors(path):
-        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    *whole, last = [line for line in lines if line.strip()] or [""]
-    rows = [_line(text, path, number) for number, text in enumerate(whole, 1)]
-    try:
-        return [*rows, _line(last, path, len(lines))] if last else rows
-    except FileError:
-        notes.append(f"the last line of {shown(Path(path.name))} was torn, and is left out")
-        return rows
-
-
-def _line(text: str, path: Path, number: int) -> Row:
-    try:
-        row = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise FileError(f"{shown(path)}, line {number}: no JSON: {error}") from error
-    if not isinstance(row, dict):
-        raise FileError(f"{shown(path)}, line {number}: no object, but {type(row).__name__}")
-    return row
-
-
-def _table(path: Path) -> list[Row]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return [{k: v for k, v in row.items() if k} for row in csv.DictReader(file, strict=True)]
-
-
-def _by_step(rows: Iterable[Row], path: Path) -> dict[int, Row]:
-    """The last measurement of each step, as numbers."""
-    known: dict[int, Row] = {}
-    for number, row in enumerate(rows, 1):
-        try:
-            step = int(row["step"])
-            known[step] = {k: _number(v) for k, v in row.items() if k != "step"}
-        except KeyError:
-            raise FileError(
-                f"{shown(path)}: measurement {number} has no 'step'; a log of a monitor, or the "
-                "table of eigentropy track, is wanted"
-            ) from None
-        except (TypeError, ValueError) as error:
-            raise FileError(f"{shown(path)}: measurement {number}: {error}") from error
-    if not known:
-        raise FileError(f"{shown(path)} holds no measurement yet")
-    return known
-
-
-def _number(value: Any) -> float | None:
-    """None for what is empty, null, NaN or infinite."""
-    if value in (None, ""):
-        return None
-    number = float(value)
-    return number if math.isfinite(number) else None
-
-
-def _columns(rows: Sequence[Mapping[str, float | None]]) -> dict[str, list[float | None]]:
-    keys = dict.fromkeys(key for row in rows for key in row)
-    return {key: [row.get(key) for row in rows] for key in keys}
 
 
 def _layers(values: Iterable[str], known: Iterable[str] = ()) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The experiments of the paper, and a zoo of small networks, as `eigentropy study NAME`.
 
 One file a study. Each says which cells to measure, how to measure one, what the rows say about the
-paper's claims, and what to draw; `study.run` does the rest.
+paper's claims, and what to draw; `run` does the rest.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from eigentropy.studies import (
     training,
     trees,
 )
-from eigentropy.studies.study import Finding, Outcome, Plan, Study, run
+from eigentropy.studies.running import run
+from eigentropy.studies.study import Finding, Outcome, Study, StudyPlan
 
 STUDIES: dict[str, Study] = {
     module.STUDY.name: module.STUDY
@@ -44,7 +45,7 @@ STUDIES: dict[str, Study] = {
     )
 }
 
-__all__ = ["STUDIES", "Finding", "Outcome", "Plan", "Study", "find", "run"]
+__all__ = ["STUDIES", "Finding", "Outcome", "Study", "StudyPlan", "find", "run"]
 
 
 def find(name: str) -> Study:

@@ -17,14 +17,14 @@ import numpy as np
 from eigentropy._support.warnings import warn
 from eigentropy.studies import data, estimators
 from eigentropy.studies.criteria import DEFAULT, RULES, findings, listing
-from eigentropy.studies.rows import Parameter, Row
+from eigentropy.studies.rows import Parameter, StudyRow
 from eigentropy.studies.sets import HIDDEN_LAYER, SETS, SPREADS, DataSet
 from eigentropy.studies.study import (
     Curve,
     Job,
     Panel,
-    Plan,
     Study,
+    StudyPlan,
     make_job,
     repeated,
     select,
@@ -53,7 +53,7 @@ PLATEAUS = tuple(f"plateau {rule}" for rule in RULES)
 INFORMATIONS = tuple(f"{kind} {rule}" for rule in RULES for kind in ("DSMI", "adjusted"))
 
 
-def jobs(plan: Plan) -> list[Job]:
+def jobs(plan: StudyPlan) -> list[Job]:
     """One for each data set, seed and change of the rows or labels."""
     n = 1500 if plan.full else 600
     seeds = plan.seeds(quick=3, full=5)
@@ -113,7 +113,7 @@ def _available() -> list[DataSet]:
     return sets
 
 
-def measure(job: Job) -> Iterator[Row]:
+def measure(job: Job) -> Iterator[StudyRow]:
     """Make the rows, change them as the settings say, and measure them by every rule."""
     settings, n = job.settings, int(job.settings["n"])
     if job.data in SPREADS:
@@ -128,7 +128,7 @@ def measure(job: Job) -> Iterator[Row]:
         yield from _of_set(job, Z, labels)
 
 
-def _of_set(job: Job, Z: data.Array, labels: data.Labels | None) -> Iterator[Row]:
+def _of_set(job: Job, Z: data.Array, labels: data.Labels | None) -> Iterator[StudyRow]:
     settings = job.settings
     if "corrupted" in settings:
         assert labels is not None
@@ -143,28 +143,28 @@ def _of_set(job: Job, Z: data.Array, labels: data.Labels | None) -> Iterator[Row
         yield from _plateaus(job, Z)
 
 
-def _per_row(row: Row, n: int) -> Row:
+def _per_row(row: StudyRow, n: int) -> StudyRow:
     """S / log2(n), of which numbers of rows can be compared."""
     return replace(row, value=row.value / math.log2(n))
 
 
-def _informations(job: Job, Z: data.Array, labels: data.Labels) -> Iterator[Row]:
+def _informations(job: Job, Z: data.Array, labels: data.Labels) -> Iterator[StudyRow]:
     entropies = [cell for cell in job.cells if cell.estimator == LABEL_ENTROPY]
     for cell in entropies:
         p = np.unique(labels, return_counts=True)[1] / len(labels)
-        yield Row(cell, -float(p @ np.log2(p)), 0.0, 0.0)
+        yield StudyRow(cell, -float(p @ np.log2(p)), 0.0, 0.0)
     others = tuple(cell for cell in job.cells if cell not in entropies)
     yield from estimators.measure(replace(job, cells=others), Z, labels)
 
 
-def _plateaus(job: Job, Z: data.Array) -> Iterator[Row]:
+def _plateaus(job: Job, Z: data.Array) -> Iterator[StudyRow]:
     for cell in job.cells:
         rule = cell.estimator.partition(" ")[2]
         settings: dict[str, Parameter] = cell.settings
         inner = make_job(job.data, settings, [f"DSE {rule}"], job.seed, TIMES)
         curve = list(estimators.measure(inner, Z))
         height = plateau([row.value for row in curve], len(Z))
-        yield Row(cell, height, math.nan, curve[0].seconds)
+        yield StudyRow(cell, height, math.nan, curve[0].seconds)
 
 
 def plateau(entropies: Sequence[float], n: int) -> float:
@@ -192,7 +192,7 @@ _DRAWN: tuple[tuple[str, str, str, dict[str, Parameter], str], ...] = (
 )
 
 
-def panels(rows: Sequence[Row]) -> list[Panel]:
+def panels(rows: Sequence[StudyRow]) -> list[Panel]:
     """DSE over intrinsic dimension, spread and scale; DSMI over corruption."""
     drawn = []
     for title, kind, x, wanted, unit in _DRAWN:

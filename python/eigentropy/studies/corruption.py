@@ -8,14 +8,15 @@ from collections.abc import Iterable, Sequence
 
 from eigentropy.studies import data, estimators
 from eigentropy.studies.estimators import spearman
-from eigentropy.studies.rows import Row
+from eigentropy.studies.rows import StudyRow
 from eigentropy.studies.study import (
+    Claim,
     Curve,
     Finding,
     Job,
     Panel,
-    Plan,
     Study,
+    StudyPlan,
     distinct,
     make_job,
     means,
@@ -42,11 +43,11 @@ OTHERS = ("CSMI 5 bins", "KSG continuous", "KSG", "MINE")
 SHARES = tuple(round(0.1 * i, 1) for i in range(11))
 
 # The paper's MINE, and one that takes some seconds.
-MINE_FULL = {"learning_rate": 1e-4, "batch": 500, "epochs": 200, "bias_corrected": False}
-MINE_QUICK = {"learning_rate": 1e-3, "batch": 250, "epochs": 60}
+MINE_FULL = {"learning_rate": 1e-4, "batch_size": 500, "epochs": 200, "bias_corrected": False}
+MINE_QUICK = {"learning_rate": 1e-3, "batch_size": 250, "epochs": 60}
 
 
-def jobs(plan: Plan) -> list[Job]:
+def jobs(plan: StudyPlan) -> list[Job]:
     """One for each dimension, share of corrupted labels and seed."""
     n = 5000 if plan.full else 1000
     names = estimators.available(ESTIMATORS)
@@ -58,7 +59,7 @@ def jobs(plan: Plan) -> list[Job]:
     ]
 
 
-def measure(job: Job) -> Iterable[Row]:
+def measure(job: Job) -> Iterable[StudyRow]:
     """Blobs with this share of the labels replaced."""
     n, share = int(job.settings["n"]), float(job.settings["share"])
     Z, labels = data.blobs(n, int(job.settings["d"]), seed=job.seed)
@@ -67,7 +68,7 @@ def measure(job: Job) -> Iterable[Row]:
     return estimators.measure(job, Z, told, **mine)
 
 
-def findings(rows: Sequence[Row]) -> list[Finding]:
+def findings(rows: Sequence[StudyRow]) -> list[Finding]:
     """All fall at d = 20; at d = 100 neighbours and bins are 0, in the paper."""
     return [
         *(_falls(rows, 20, name) for name in (*OURS, *OTHERS)),
@@ -76,33 +77,33 @@ def findings(rows: Sequence[Row]) -> list[Finding]:
     ]
 
 
-def _falls(rows: Sequence[Row], d: int, name: str) -> Finding:
-    claim = f"d = {d}: {name} falls as labels are corrupted (Spearman <= -0.95)"
+def _falls(rows: Sequence[StudyRow], d: int, name: str) -> Finding:
+    claim = Claim("falls", f"d = {d}: {name} falls as labels are corrupted (Spearman <= -0.95)")
     curve = means(select(rows, d=d, estimator=name), "share")
     if len(curve) < 3:
-        return Finding(claim, "not measured", None)
+        return claim.not_measured()
     rho = spearman(list(curve), list(curve.values()))
     if math.isnan(rho):
-        return Finding(claim, f"{min(curve.values()):.3f} throughout", False)
+        return claim.judged(f"{min(curve.values()):.3f} throughout", False)
     values = list(curve.values())
     rise = max(b - a for a, b in itertools.pairwise(values))
     measured = f"Spearman {rho:.3f}, from {values[0]:.3f} to {values[-1]:.3f}"
     if rise > 0.01:  # a rank correlation forgives it
         measured += f", but a step up of {rise:.2f}"
-    return Finding(claim, measured, rho <= -0.95)
+    return claim.judged(measured, rho <= -0.95)
 
 
-def _is_zero(rows: Sequence[Row], name: str) -> Finding:
+def _is_zero(rows: Sequence[StudyRow], name: str) -> Finding:
     """In the paper KSG is the continuous one; ours for labels is held against the same claim."""
     curve = means(select(rows, d=100, estimator=name), "share")
-    claim = f"d = 100: {name} is 0 or below whatever the labels (< 0.01 bits)"
+    claim = Claim("zero", f"d = 100: {name} is 0 or below whatever the labels (< 0.01 bits)")
     if not curve:
-        return Finding(claim, "not measured", None)
+        return claim.not_measured()
     measured = f"{curve[min(curve)]:.3f} with clean, {curve[max(curve)]:.3f} with corrupted labels"
-    return Finding(claim, measured, max(curve.values()) < 0.01)
+    return claim.judged(measured, max(curve.values()) < 0.01)
 
 
-def panels(rows: Sequence[Row]) -> list[Panel]:
+def panels(rows: Sequence[StudyRow]) -> list[Panel]:
     """One plot for each dimension."""
     return [
         Panel(

@@ -6,16 +6,18 @@ import importlib.util
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from eigentropy._support.warnings import warn
+from eigentropy.baselines._pytorch import threads_for
 from eigentropy.studies.models import require_sklearn
 from eigentropy.studies.networks import torch_for_networks
-from eigentropy.studies.rows import Cell, Parameter, Row, sorted_parameters
-from eigentropy.studies.study import Job, Plan, Study, common, run_directory, select
+from eigentropy.studies.rows import Cell, Parameter, StudyRow, sorted_parameters
+from eigentropy.studies.study import Job, Study, StudyPlan, common, run_directory, select
 
 DATA = ("digits", "mnist", "cifar10", "stl10")
 
@@ -43,21 +45,12 @@ BLOCKS = {
     "xcit_nano_12_p16_224": tuple(f"blocks.{i}" for i in range(12)),
 }
 
-# Samples of the probe. The paper has up to 10 000.
-POINTS = {"digits": 600}
-POINTS_OF_PICTURES = 10_000
-
 # Place of a number in a network: its penultimate layer, a block, or the run as a whole.
 Z = "Z"
 RUN = "run"
 
 # From (place, estimator) to a value.
 Numbers = dict[tuple[str, str], float]
-
-# What a study makes of a job, and of the recorder of its run or None: a training, by its epochs and
-# their losses, and what is measured at an epoch and loss.
-Training = tuple[Iterable[tuple[int, float]], Callable[[int, float], Numbers]]
-Prepare = Callable[[Job, Any], Training]
 
 
 @dataclass(frozen=True)
@@ -66,7 +59,7 @@ class Course:
 
     epochs: int
     learning_rate: float
-    batch: int
+    batch_size: int
 
     @property
     def warm_up(self) -> int:
@@ -81,7 +74,30 @@ def course(data: str, epochs: int) -> Course:
     return Course(epochs, 1e-5 if data == "mnist" else 1e-4, 128)
 
 
-def data_of(plan: Plan) -> str:
+@dataclass(frozen=True)
+class Sizes:
+    """How much is trained on and measured. Tests take less."""
+
+    digits: int | None = None  # pictures in each half of the digits; None: all
+    points_of_digits: int = 600
+    points: int = 10_000  # of other pictures: the most that the paper has
+    side: int = 224  # pixels a side that the paper's networks are given
+    course: Callable[[str, int], Course] = course
+
+    def points_of(self, data: str) -> int:
+        """The number of samples of the probe."""
+        return self.points_of_digits if data == "digits" else self.points
+
+
+SIZES = Sizes()
+
+# What a study makes of a job, of the sizes, and of the recorder of its run or None: a training, by
+# its epochs and their losses, and what is measured at an epoch and loss.
+Training = tuple[Iterable[tuple[int, float]], Callable[[int, float], Numbers]]
+Prepare = Callable[[Job, Sizes, Any], Training]
+
+
+def data_of(plan: StudyPlan) -> str:
     """The plan's data set, after its packages have been looked for.
 
     Raises
@@ -104,32 +120,29 @@ def data_of(plan: Plan) -> str:
     return data
 
 
-def networks(plan: Plan, data: str) -> tuple[str, ...]:
+def networks(plan: StudyPlan, data: str) -> tuple[str, ...]:
     """One convolutional network and one of attention; all of the paper's at full size."""
     if data == "digits":
         return SMALL
     return PAPER if plan.full else (PAPER[0], PAPER[3])
 
 
-def epochs(plan: Plan, data: str, quick: int, full: int) -> int:
-    """Of digits, quick and full; of pictures the paper's 200, or a glance."""
+def epochs(plan: StudyPlan, data: str, quick: int, full: int) -> int:
+    """The plan's number; or for digits quick or full; for other pictures the paper's 200 or 10."""
+    if plan.epochs is not None:
+        return plan.epochs
     if data == "digits":
         return full if plan.full else quick
     return 200 if plan.full else 10
 
 
-def observed(count: int, plan: Plan) -> list[int]:
+def observed(count: int, plan: StudyPlan) -> list[int]:
     """Epochs after which a network is measured: dense at first, when it changes fastest.
 
     0 is before training. At full size every fortieth of the course is measured, too.
     """
     steps = {round(count ** (i / 8)) for i in range(9)}
     return sorted({0, *steps, *(range(0, count, max(1, count // 40)) if plan.full else ())})
-
-
-def points(data: str) -> int:
-    """The size of the probe."""
-    return POINTS.get(data, POINTS_OF_PICTURES)
 
 
 def study(name: str, title: str, prepare: Prepare, **others: Any) -> Study:
@@ -140,17 +153,19 @@ def study(name: str, title: str, prepare: Prepare, **others: Any) -> Study:
     )  # fmt: skip
 
 
-def _measure(name: str, prepare: Prepare, job: Job, runs: Path | None = None) -> Iterator[Row]:
-    yield from rows(job, _measured(job, prepare(job, record(runs, name, job))))
+def _measure(
+    name: str, prepare: Prepare, job: Job, runs: Path | None = None, sizes: Sizes = SIZES
+) -> Iterator[StudyRow]:
+    yield from rows(job, _measured(job, prepare(job, sizes, record(runs, name, job))))
 
 
 def _measured(job: Job, training: Training) -> Iterator[tuple[int, Numbers, float]]:
     """Epoch, numbers and seconds of measuring, where something is still to be measured."""
-    from eigentropy.studies.vision.watching import one_thread
-
     epochs, measure = training
     at = wanted(job)
-    with one_thread(job.data):
+    # The networks for digits are small; those for pictures take the threads that PyTorch takes.
+    few = threads_for(torch_for_networks(), 0) if job.data == "digits" else nullcontext()
+    with few:
         for epoch, loss in epochs:
             if epoch in at:
                 start = time.perf_counter()
@@ -181,7 +196,7 @@ def wanted(job: Job) -> list[int]:
     return sorted({int(cell.settings["epoch"]) for cell in job.cells})
 
 
-def rows(job: Job, found: Iterator[tuple[int, Numbers, float]]) -> Iterator[Row]:
+def rows(job: Job, found: Iterator[tuple[int, Numbers, float]]) -> Iterator[StudyRow]:
     """The job's rows of (epoch, numbers, seconds); a network that diverges has none from there."""
     end = wanted(job)[-1]
     try:
@@ -189,14 +204,14 @@ def rows(job: Job, found: Iterator[tuple[int, Numbers, float]]) -> Iterator[Row]
             for cell in job.cells:
                 key = (str(cell.settings["place"]), cell.estimator)
                 if cell.settings["epoch"] == epoch and key in numbers:
-                    yield Row(cell, numbers[key], float("nan"), seconds)
+                    yield StudyRow(cell, numbers[key], float("nan"), seconds)
             if epoch == end:  # the rest of the training would be for nothing
                 return
     except FloatingPointError as error:
         warn(f"the network of {common(job)} is left out from there on: {error}")
 
 
-def ends(found: Iterable[Row]) -> dict[int, tuple[float, float]]:
+def ends(found: Iterable[StudyRow]) -> dict[int, tuple[float, float]]:
     """For each seed the values at the first and the last epoch."""
     by_seed: dict[int, dict[float, float]] = {}
     for row in found:
@@ -204,7 +219,7 @@ def ends(found: Iterable[Row]) -> dict[int, tuple[float, float]]:
     return {seed: (v[min(v)], v[max(v)]) for seed, v in by_seed.items() if len(v) > 1}
 
 
-def last(found: Sequence[Row]) -> list[Row]:
+def last(found: Sequence[StudyRow]) -> list[StudyRow]:
     """The rows of the last epoch."""
     end = max((row["epoch"] for row in found), default=0)
     return select(found, epoch=end)

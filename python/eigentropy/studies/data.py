@@ -89,7 +89,7 @@ def corrupted(labels: Labels, share: float, *, seed: int = 0) -> Labels:
 
 
 def subset(n: int, share: float, *, seed: int = 0) -> Labels:
-    """Row numbers of a random share of n rows, sorted; smaller shares are subsets of larger."""
+    """Numbers of a random share of n rows, sorted; smaller shares are subsets of larger ones."""
     rng = np.random.default_rng([seed, 3])
     return np.sort(rng.permutation(n)[: max(1, round(share * n))])
 

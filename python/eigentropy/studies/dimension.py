@@ -9,14 +9,15 @@ from collections.abc import Iterable, Sequence
 
 from eigentropy.studies import data, estimators
 from eigentropy.studies.corruption import MINE_FULL, MINE_QUICK
-from eigentropy.studies.rows import Row
+from eigentropy.studies.rows import StudyRow
 from eigentropy.studies.study import (
+    Claim,
     Curve,
     Finding,
     Job,
     Panel,
-    Plan,
     Study,
+    StudyPlan,
     distinct,
     make_job,
     means,
@@ -46,7 +47,7 @@ PAPER = {20: 1.3, 20_000: 0.58}
 PAPER_MINE = 0.05
 
 
-def jobs(plan: Plan) -> list[Job]:
+def jobs(plan: StudyPlan) -> list[Job]:
     """One for each dimension and seed."""
     n = FULL_N if plan.full else 1000
     names = estimators.available(ESTIMATORS)
@@ -62,14 +63,14 @@ def jobs(plan: Plan) -> list[Job]:
     return every + ends
 
 
-def measure(job: Job) -> Iterable[Row]:
+def measure(job: Job) -> Iterable[StudyRow]:
     """Blobs with their true labels."""
     n, d = int(job.settings["n"]), int(job.settings["d"])
     Z, labels = data.blobs(n, d, seed=job.seed)
     return estimators.measure(job, Z, labels, **(MINE_FULL if n >= FULL_N else MINE_QUICK))
 
 
-def findings(rows: Sequence[Row]) -> list[Finding]:
+def findings(rows: Sequence[StudyRow]) -> list[Finding]:
     """Whether the paper's curve is reproduced, and what a sigma that follows the data gives."""
     found = [_as_in_the_paper(rows, d, value) for d, value in PAPER.items()]
     found += [
@@ -78,43 +79,42 @@ def findings(rows: Sequence[Row]) -> list[Finding]:
     ]
     largest = [row.value for row in select(rows, estimator="p auto")]
     if largest:
-        measured = f"largest p {max(largest):.3g}"
-        found.append(
-            Finding("the dependence is seen at every d (p < 0.05)", measured, max(largest) < 0.05)
-        )
+        claim = Claim("seen", "the dependence is seen at every d (p < 0.05)")
+        found.append(claim.judged(f"largest p {max(largest):.3g}", max(largest) < 0.05))
     found += [_at_the_end(rows, e, 0.01) for e in ("KSG continuous", "CSMI 10 bins", "KSG")]
     found.append(_at_the_end(rows, "MINE", 2 * PAPER_MINE))
     return found
 
 
-def _as_in_the_paper(rows: Sequence[Row], d: int, paper: float) -> Finding:
+def _as_in_the_paper(rows: Sequence[StudyRow], d: int, paper: float) -> Finding:
     """The paper's code subtracts from the entropy of random groups: it is the matched one."""
-    claim = f"n = {FULL_N}, d = {d}: DSMI with sigma = sqrt(d) is about {paper} bits"
+    text = f"n = {FULL_N}, d = {d}: DSMI with sigma = sqrt(d) is about {paper} bits"
+    claim = Claim("as in the paper", text)
     found = means(select(rows, n=FULL_N, d=d, estimator="DSMI sqrt-d"), "d")
     if not found:
-        return Finding(claim, "not measured", None)
-    return Finding(claim, f"{found[d]:.2f}", abs(found[d] - paper) <= 0.1)
+        return claim.not_measured()
+    return claim.judged(f"{found[d]:.2f}", abs(found[d] - paper) <= 0.1)
 
 
-def _everywhere(rows: Sequence[Row], name: str, least: float, unit: str) -> Finding:
+def _everywhere(rows: Sequence[StudyRow], name: str, least: float, unit: str) -> Finding:
     curve = means(select(rows, estimator=name), "d")
-    claim = f"{name} stays at {least} {unit}".rstrip() + " or more at every d"
+    claim = Claim("at least", f"{name} stays at {least} {unit}".rstrip() + " or more at every d")
     if not curve:
-        return Finding(claim, "not measured", None)
+        return claim.not_measured()
     measured = f"from {min(curve.values()):.3f} to {max(curve.values()):.3f}"
-    return Finding(claim, measured, min(curve.values()) >= least)
+    return claim.judged(measured, min(curve.values()) >= least)
 
 
-def _at_the_end(rows: Sequence[Row], name: str, below: float) -> Finding:
+def _at_the_end(rows: Sequence[StudyRow], name: str, below: float) -> Finding:
     """At the largest dimension, if it is the paper's."""
     curve = means(select(rows, estimator=name, d=20_000), "d")
-    claim = f"{name} is below {below} bits at d = 20000"
+    claim = Claim("below", f"{name} is below {below} bits at d = 20000")
     if not curve:
-        return Finding(claim, "not measured", None)
-    return Finding(claim, f"{curve[20_000]:.3f}", curve[20_000] < below)
+        return claim.not_measured()
+    return claim.judged(f"{curve[20_000]:.3f}", curve[20_000] < below)
 
 
-def panels(rows: Sequence[Row]) -> list[Panel]:
+def panels(rows: Sequence[StudyRow]) -> list[Panel]:
     """Every estimator over d."""
     names = [name for name in distinct(rows, "estimator") if name != "p auto"]
     least = min(distinct(rows, "n"), default=0)

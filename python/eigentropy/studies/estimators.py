@@ -25,9 +25,9 @@ import numpy as np
 import eigentropy as eg
 from eigentropy._kernels.bandwidth import MEDIAN_FACTOR
 from eigentropy._support.warnings import warn
-from eigentropy.baselines import Estimate, binning, ksg, mine
+from eigentropy.baselines import BaselineEstimate, binning, ksg, mine
 from eigentropy.studies import kernels
-from eigentropy.studies.rows import Cell, Row
+from eigentropy.studies.rows import Cell, StudyRow
 from eigentropy.studies.study import Job
 
 # Of one DSMI: what is in the same result, and needs no second computation.
@@ -71,8 +71,8 @@ def sigma_of(setting: str, width: float | None = None, Z: Any = None) -> float |
 
 def measure(
     job: Job, Z: Any, labels: Any = None, *, sigma: float | None = None, **mine: Any
-) -> Iterator[Row]:
-    """The rows of a job's cells on these data; `sigma` is of "width", `mine` are options of MINE.
+) -> Iterator[StudyRow]:
+    """The rows of a job's cells on these data; `sigma` is of "width", `mine` has options of MINE.
 
     Cells of one DSMI, or of one DSE at several t, are computed together: the time is of all.
     A saturated sigma is a result here, not a mistake: no warning. An estimator that fails at a
@@ -112,7 +112,7 @@ def _times(cells: Sequence[Cell]) -> list[float]:
     return [float(cell.settings.get("t", 1.0)) for cell in cells]
 
 
-def _entropies(cells: Sequence[Cell], Z: Any, sigma: float | str) -> Iterator[Row]:
+def _entropies(cells: Sequence[Cell], Z: Any, sigma: float | str) -> Iterator[StudyRow]:
     start = time.perf_counter()
     times = _times(cells)
     # In float64, of which every t is accurate.
@@ -120,10 +120,12 @@ def _entropies(cells: Sequence[Cell], Z: Any, sigma: float | str) -> Iterator[Ro
     values = [found.at(t) for t in times]
     seconds = time.perf_counter() - start
     for cell, entropy in zip(cells, values, strict=True):
-        yield Row(cell, entropy.value, entropy.standard_error, seconds)
+        yield StudyRow(cell, entropy.value, entropy.standard_error, seconds)
 
 
-def _informations(cells: Sequence[Cell], Z: Any, labels: Any, sigma: float | str) -> Iterator[Row]:
+def _informations(
+    cells: Sequence[Cell], Z: Any, labels: Any, sigma: float | str
+) -> Iterator[StudyRow]:
     start = time.perf_counter()
     seed = cells[0].seed
     times = _times(cells)
@@ -133,7 +135,7 @@ def _informations(cells: Sequence[Cell], Z: Any, labels: Any, sigma: float | str
     numbers = [_part(by_t[t], cell, Z) for t, cell in zip(times, cells, strict=True)]
     seconds = time.perf_counter() - start
     for cell, (value, error) in zip(cells, numbers, strict=True):
-        yield Row(cell, value, error, seconds)
+        yield StudyRow(cell, value, error, seconds)
 
 
 def _part(found: eg.MutualInformation, cell: Cell, Z: Any) -> tuple[float, float]:
@@ -148,7 +150,7 @@ def _part(found: eg.MutualInformation, cell: Cell, Z: Any) -> tuple[float, float
     return whole.value - found.conditional_entropy, 0.0
 
 
-def _of_kernel(cells: Sequence[Cell], Z: Any, labels: Any, setting: str) -> Iterator[Row]:
+def _of_kernel(cells: Sequence[Cell], Z: Any, labels: Any, setting: str) -> Iterator[StudyRow]:
     """The same numbers, of a kernel with a width for each row."""
     start = time.perf_counter()
     G = kernels.kernel(Z, setting)
@@ -165,10 +167,10 @@ def _of_kernel(cells: Sequence[Cell], Z: Any, labels: Any, setting: str) -> Iter
         ]
     seconds = time.perf_counter() - start
     for cell, (value, error) in zip(cells, numbers, strict=True):
-        yield Row(cell, value, error, seconds)
+        yield StudyRow(cell, value, error, seconds)
 
 
-def _part_of_kernel(found: kernels.Information, cell: Cell) -> tuple[float, float]:
+def _part_of_kernel(found: kernels.KernelInformation, cell: Cell) -> tuple[float, float]:
     return {
         "DSMI": (found.value, found.standard_error),
         "adjusted": (found.adjusted, float("nan")),
@@ -179,7 +181,7 @@ def _part_of_kernel(found: kernels.Information, cell: Cell) -> tuple[float, floa
 
 def _baseline(
     cell: Cell, kind: str, setting: str, Z: Any, labels: Any, mine_options: dict[str, Any]
-) -> Row:
+) -> StudyRow:
     start = time.perf_counter()
     if kind == "MINE":
         value = mine.mutual_information(Z, labels, seed=cell.seed, **mine_options)
@@ -195,10 +197,10 @@ def _baseline(
             estimator="plain" if kind == "plug-in" else "matched",
             seed=cell.seed,
         )
-    return Row(cell, float(value), value.standard_error, time.perf_counter() - start)
+    return StudyRow(cell, float(value), value.standard_error, time.perf_counter() - start)
 
 
-def _neighbours(setting: str, Z: Any, labels: Any, seed: int) -> Estimate:
+def _neighbours(setting: str, Z: Any, labels: Any, seed: int) -> BaselineEstimate:
     if setting != "continuous":
         return ksg.discrete_mutual_information(Z, labels, k=3, seed=seed)
     noise = np.random.default_rng([seed, 6]).random(len(labels))

@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 
 from eigentropy.studies import courses
-from eigentropy.studies.courses import RUN, Numbers, Training
-from eigentropy.studies.rows import Row
+from eigentropy.studies.courses import RUN, Numbers, Sizes, Training
+from eigentropy.studies.rows import StudyRow
 from eigentropy.studies.study import (
+    Claim,
     Curve,
     Finding,
     Job,
     Panel,
-    Plan,
+    StudyPlan,
     distinct,
     repeated,
     select,
@@ -30,7 +31,7 @@ FIRST, SECOND = "first classes", "second classes"
 STATISTICS = ("DSE auto", "DSMI(Z;Y) auto", "adjusted(Z;Y) auto", "accuracy", "linear probe")
 
 
-def jobs(plan: Plan) -> list[Job]:
+def jobs(plan: StudyPlan) -> list[Job]:
     """One for each network and seed; each task takes half of the epochs."""
     data = courses.data_of(plan)
     count = courses.epochs(plan, data, quick=80, full=200)
@@ -49,14 +50,14 @@ def jobs(plan: Plan) -> list[Job]:
     ]
 
 
-def _prepare(job: Job, recorder: Any) -> Training:
+def _prepare(job: Job, sizes: Sizes, recorder: Any) -> Training:
     from eigentropy.studies.vision import architectures, learning, pictures
     from eigentropy.studies.vision.watching import Watch
 
     settings, seed = job.settings, job.seed
-    training, heldout = pictures.load(job.data)
-    network = architectures.make(str(settings["network"]), training, seed)
-    points, half = courses.points(job.data), int(settings["epochs"]) // 2
+    training, heldout = pictures.load(job.data, sizes.digits)
+    network = architectures.make(str(settings["network"]), training, seed, sizes.side)
+    points, half = sizes.points_of(job.data), int(settings["epochs"]) // 2
     tasks = dict(zip((FIRST, SECOND), _halves(training), strict=True))
     tests = dict(zip((FIRST, SECOND), _halves(heldout), strict=True))
     records = {FIRST: recorder, SECOND: None}
@@ -64,7 +65,7 @@ def _prepare(job: Job, recorder: Any) -> Training:
         name: Watch(network, tests[name], points, place=name, record=records[name])
         for name in tests
     }
-    plan = courses.course(job.data, half)
+    plan = sizes.course(job.data, half)
     objective = learning.CrossEntropy()
 
     def epochs() -> Iterator[tuple[int, float]]:
@@ -95,7 +96,7 @@ def _halves(pictures: Any) -> list[Any]:
     return [pictures.some(np.flatnonzero(rows)) for rows in (first, ~first)]
 
 
-def findings(rows: Sequence[Row]) -> list[Finding]:
+def findings(rows: Sequence[StudyRow]) -> list[Finding]:
     """What is lost of the first classes while the second are learned."""
     found = []
     for network in distinct(rows, "network"):
@@ -109,33 +110,34 @@ def findings(rows: Sequence[Row]) -> list[Finding]:
     return found
 
 
-def _around(rows: Sequence[Row], name: str) -> list[tuple[float, float]]:
+def _around(rows: Sequence[StudyRow], name: str) -> list[tuple[float, float]]:
     """For each seed the value at the end of the first task, and at the end of the second."""
     chosen = select(rows, estimator=name)
     half = max((row["epochs"] for row in chosen), default=0) // 2
     return list(courses.ends([row for row in chosen if row["epoch"] >= half]).values())
 
 
-def _lost(rows: Sequence[Row], name: str, claim: str) -> Finding:
+def _lost(rows: Sequence[StudyRow], name: str, text: str) -> Finding:
+    claim = Claim("lost", f"{text} (below half)")
     pairs = _around(rows, name)
     if not pairs:
-        return Finding(f"{claim} (below half)", "not measured", None)
+        return claim.not_measured()
     before, after = (math.fsum(values) / len(pairs) for values in zip(*pairs, strict=True))
-    return Finding(f"{claim} (below half)", f"{before:.3f} to {after:.3f}", after < before / 2)
+    return claim.judged(f"{before:.3f} to {after:.3f}", after < before / 2)
 
 
-def _falls(rows: Sequence[Row], name: str, network: str) -> Finding:
-    claim = f"{network}: {name} of the first classes falls with the second task"
+def _falls(rows: Sequence[StudyRow], name: str, network: str) -> Finding:
+    claim = Claim("falls", f"{network}: {name} of the first classes falls with the second task")
     pairs = _around(rows, name)
     if not pairs:
-        return Finding(claim, "not measured", None)
+        return claim.not_measured()
     before, after = (math.fsum(values) / len(pairs) for values in zip(*pairs, strict=True))
     right = sum(b < a for a, b in pairs)
     measured = f"{before:.3f} to {after:.3f}; so in {right} of {len(pairs)} runs"
-    return Finding(claim, measured, right == len(pairs))
+    return claim.judged(measured, right == len(pairs))
 
 
-def panels(rows: Sequence[Row]) -> list[Panel]:
+def panels(rows: Sequence[StudyRow]) -> list[Panel]:
     """Both tasks over the epochs of both."""
     drawn = []
     for name in ("accuracy", "linear probe", "adjusted(Z;Y) auto", "DSMI(Z;Y) auto"):

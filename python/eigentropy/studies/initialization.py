@@ -12,15 +12,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from eigentropy.studies import courses
-from eigentropy.studies.courses import RUN, Numbers, Training, Z
+from eigentropy.studies.courses import RUN, Numbers, Sizes, Training, Z
 from eigentropy.studies.estimators import spearman
-from eigentropy.studies.rows import Parameter, Row
+from eigentropy.studies.rows import Parameter, StudyRow
 from eigentropy.studies.study import (
+    Claim,
     Curve,
     Finding,
     Job,
     Panel,
-    Plan,
+    StudyPlan,
     distinct,
     means,
     repeated,
@@ -39,7 +40,7 @@ SIGMAS = ("sigma=10", "auto")
 NORMALISED = "convnet-bn"
 
 
-def jobs(plan: Plan) -> list[Job]:
+def jobs(plan: StudyPlan) -> list[Job]:
     """One for each network, standard deviation of its convolutions' weights, and seed."""
     data = courses.data_of(plan)
     small = data == "digits"
@@ -53,7 +54,7 @@ def jobs(plan: Plan) -> list[Job]:
     ]
 
 
-def _job(plan: Plan, network: str, std: float, epochs: int, seed: int) -> Job:
+def _job(plan: StudyPlan, network: str, std: float, epochs: int, seed: int) -> Job:
     data = courses.data_of(plan)
     settings: dict[str, Parameter] = {"network": network, "std": std, "epochs": epochs}
     entropies = courses.job(
@@ -67,7 +68,7 @@ def _job(plan: Plan, network: str, std: float, epochs: int, seed: int) -> Job:
     return Job(entropies.cells + learned.cells)
 
 
-def _prepare(job: Job, recorder: Any) -> Training:
+def _prepare(job: Job, sizes: Sizes, recorder: Any) -> Training:
     import torch
 
     from eigentropy.studies.vision import architectures, learning, pictures
@@ -75,18 +76,18 @@ def _prepare(job: Job, recorder: Any) -> Training:
     from eigentropy.torch.initialization import normal_weights
 
     settings, seed = job.settings, job.seed
-    training, heldout = pictures.load(job.data)
-    network = architectures.make(str(settings["network"]), training, seed)
+    training, heldout = pictures.load(job.data, sizes.digits)
+    network = architectures.make(str(settings["network"]), training, seed, sizes.side)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         normal_weights(network.body, float(settings["std"]))
-    points = courses.points(job.data)
+    points = sizes.points_of(job.data)
     watches = [
         Watch(network, heldout, points, sigma="auto", record=recorder),
         Watch(network, heldout, points, sigma=PAPER_SIGMA),
     ]
     measured = {cell.settings["epoch"] for cell in job.cells if cell.settings["place"] == Z}
-    plan = courses.course(job.data, int(settings["epochs"]))
+    plan = sizes.course(job.data, int(settings["epochs"]))
 
     def measure(epoch: int, loss: float) -> Numbers:
         values = {"loss": loss, "accuracy": learning.accuracy(network, training, heldout)}
@@ -99,7 +100,7 @@ def _prepare(job: Job, recorder: Any) -> Training:
     return learning.train(network, training, plan, learning.CrossEntropy(), seed), measure
 
 
-def findings(rows: Sequence[Row]) -> list[Finding]:
+def findings(rows: Sequence[StudyRow]) -> list[Finding]:
     """How entropy follows the scale, and whether a low one makes learning better."""
     found = []
     for network in distinct(rows, "network"):
@@ -110,18 +111,18 @@ def findings(rows: Sequence[Row]) -> list[Finding]:
     return found
 
 
-def _initial(rows: Sequence[Row], sigma: str) -> dict[float, float]:
+def _initial(rows: Sequence[StudyRow], sigma: str) -> dict[float, float]:
     """Entropy before training, for each standard deviation."""
     return means(select(rows, estimator=f"DSE {sigma}", place=Z, epoch=0), "std")
 
 
-def _speed(rows: Sequence[Row]) -> dict[float, float]:
+def _speed(rows: Sequence[StudyRow]) -> dict[float, float]:
     """Mean held-out accuracy over the epochs: higher where learning is faster."""
     trained = [r for r in select(rows, estimator="accuracy") if r["epochs"] and r["epoch"]]
     return means(trained, "std")
 
 
-def _final(rows: Sequence[Row]) -> dict[float, float]:
+def _final(rows: Sequence[StudyRow]) -> dict[float, float]:
     trained = [r for r in select(rows, estimator="accuracy") if r["epochs"]]
     return means(courses.last(trained), "std")
 
@@ -132,50 +133,49 @@ MEASURES = {
 }
 
 
-def _follows(rows: Sequence[Row], network: str) -> Finding:
-    claim = f"{network}: initial DSE with sigma = 10 rises with std (the paper)"
+def _follows(rows: Sequence[StudyRow], network: str) -> Finding:
+    claim = Claim("follows", f"{network}: initial DSE with sigma = 10 rises with std (the paper)")
     values = _initial(rows, "sigma=10")
     rho = spearman(list(values), list(values.values()))
     if not math.isfinite(rho):
-        return Finding(claim, "the same for all" if values else "not measured", None)
+        return claim.judged("the same for all" if values else "not measured", None)
     low, high = min(values), max(values)
     measured = f"{values[low]:.3f} at {low:g} to {values[high]:.3f} at {high:g}, Spearman {rho:.3f}"
-    return Finding(claim, measured, rho >= 0.9)
+    return claim.judged(measured, rho >= 0.9)
 
 
-def _same(rows: Sequence[Row], network: str) -> Finding:
-    claim = f"{network}: with sigma auto it is the same at every std (within 5 %)"
+def _same(rows: Sequence[StudyRow], network: str) -> Finding:
+    claim = Claim("same", f"{network}: with sigma auto it is the same at every std (within 5 %)")
     values = list(_initial(rows, "auto").values())
     if len(values) < 3:
-        return Finding(claim, "not measured", None)
+        return claim.not_measured()
     low, high = min(values), max(values)
-    return Finding(claim, f"from {low:.3f} to {high:.3f}", high - low <= 0.05 * abs(high))
+    return claim.judged(f"from {low:.3f} to {high:.3f}", high - low <= 0.05 * abs(high))
 
 
-def _low_is_better(rows: Sequence[Row], network: str, which: str) -> Finding:
+def _low_is_better(rows: Sequence[StudyRow], network: str, which: str) -> Finding:
     """The paper's comparison of two scales, which differ in entropy, and in all else, too."""
-    claim = f"{network}: std = {LOW:g} {which} than {HIGH:g} (the paper)"
+    claim = Claim("low std", f"{network}: std = {LOW:g} {which} than {HIGH:g} (the paper)")
     values = MEASURES[which](rows)
     if LOW not in values or HIGH not in values:
-        return Finding(claim, "not measured", None)
-    return Finding(claim, f"{values[LOW]:.3f} and {values[HIGH]:.3f}", values[LOW] > values[HIGH])
+        return claim.not_measured()
+    return claim.judged(f"{values[LOW]:.3f} and {values[HIGH]:.3f}", values[LOW] > values[HIGH])
 
 
-def _goes_with(rows: Sequence[Row], network: str, sigma: str, which: str) -> Finding:
+def _goes_with(rows: Sequence[StudyRow], network: str, sigma: str, which: str) -> Finding:
     said = "sigma = 10" if sigma == "sigma=10" else "sigma auto"
-    claim = f"{network}: the lower the initial DSE, {said}, the {which} (Spearman <= -0.5)"
-    claim = claim.replace("learns faster", "faster it learns").replace(
-        "ends better", "better it ends"
-    )
+    text = f"{network}: the lower the initial DSE, {said}, the {which} (Spearman <= -0.5)"
+    text = text.replace("learns faster", "faster it learns")
+    claim = Claim("low entropy", text.replace("ends better", "better it ends"))
     entropies, values = _initial(rows, sigma), MEASURES[which](rows)
     stds = [std for std in entropies if std in values]
     rho = spearman([entropies[std] for std in stds], [values[std] for std in stds])
     if not math.isfinite(rho):
-        return Finding(claim, f"not known from {len(stds)} scales", None)
-    return Finding(claim, f"Spearman {rho:.3f} over {len(stds)} scales", rho <= -0.5)
+        return claim.judged(f"not known from {len(stds)} scales", None)
+    return claim.judged(f"Spearman {rho:.3f} over {len(stds)} scales", rho <= -0.5)
 
 
-def panels(rows: Sequence[Row]) -> list[Panel]:
+def panels(rows: Sequence[StudyRow]) -> list[Panel]:
     """Initial entropy over the scale, accuracy over epochs, and both against each other."""
     networks = distinct(rows, "network")
     drawn = []

@@ -7,14 +7,15 @@ from collections.abc import Iterable, Sequence
 
 from eigentropy.studies import data, estimators
 from eigentropy.studies.estimators import spearman
-from eigentropy.studies.rows import Row
+from eigentropy.studies.rows import StudyRow
 from eigentropy.studies.study import (
+    Claim,
     Curve,
     Finding,
     Job,
     Panel,
-    Plan,
     Study,
+    StudyPlan,
     distinct,
     make_job,
     means,
@@ -32,7 +33,7 @@ DIMENSIONS = (1, 2, 3, 4, 5, 6, 8, 11, 16, 22, 32, 45, 64, 90, 128, 181, 256, 36
 QUICK_DIMENSIONS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
-def jobs(plan: Plan) -> list[Job]:
+def jobs(plan: StudyPlan) -> list[Job]:
     """One for each law, noise, intrinsic dimension and seed."""
     n, D = (500, 2048) if plan.full else (300, 512)
     names = estimators.available(NAMES)
@@ -45,7 +46,7 @@ def jobs(plan: Plan) -> list[Job]:
     ]
 
 
-def measure(job: Job) -> Iterable[Row]:
+def measure(job: Job) -> Iterable[StudyRow]:
     """Some coordinates, mapped into D dimensions by an isometry, with noise."""
     s = job.settings
     Z = data.manifold(
@@ -54,7 +55,7 @@ def measure(job: Job) -> Iterable[Row]:
     return estimators.measure(job, Z)
 
 
-def findings(rows: Sequence[Row]) -> list[Finding]:
+def findings(rows: Sequence[StudyRow]) -> list[Finding]:
     """Whether DSE, at t = 1, rises with k at every noise, and bins do not."""
     noises = distinct(rows, "noise") or NOISES
     return [
@@ -63,35 +64,37 @@ def findings(rows: Sequence[Row]) -> list[Finding]:
     ]
 
 
-def _rises(rows: Sequence[Row], name: str, noise: float) -> Finding:
+def _rises(rows: Sequence[StudyRow], name: str, noise: float) -> Finding:
     wanted = [row for row in select(rows, estimator=name, noise=noise) if _first(row)]
-    claim = f"{name}, noise {noise:g}: rises with the intrinsic dimension (Spearman >= 0.95)"
+    text = f"{name}, noise {noise:g}: rises with the intrinsic dimension (Spearman >= 0.95)"
+    claim = Claim("rises", text)
     worst = _worst(wanted)
     if worst is None:
-        return Finding(claim, "not measured", None)
+        return claim.not_measured()
     values = [row.value for row in wanted]
     span = f"{min(values):.2f} to {max(values):.2f} bits"
-    return Finding(claim, f"Spearman {worst:.3f} at the least, {span}", worst >= 0.95)
+    return claim.judged(f"Spearman {worst:.3f} at the least, {span}", worst >= 0.95)
 
 
-def _does_not_rise(rows: Sequence[Row], name: str) -> Finding:
+def _does_not_rise(rows: Sequence[StudyRow], name: str) -> Finding:
     wanted = select(rows, estimator=name)
-    claim = f"{name} does not rise with the intrinsic dimension (by less than 0.1 bits)"
+    text = f"{name} does not rise with the intrinsic dimension (by less than 0.1 bits)"
+    claim = Claim("stays", text)
     if not wanted:
-        return Finding(claim, "not measured", None)
+        return claim.not_measured()
     values = [row.value for row in wanted]
     span = f"{min(values):.2f} to {max(values):.2f} bits"
-    return Finding(claim, span, max(values) - min(values) < 0.1)
+    return claim.judged(span, max(values) - min(values) < 0.1)
 
 
-def _worst(rows: Sequence[Row]) -> float | None:
+def _worst(rows: Sequence[StudyRow]) -> float | None:
     """The smallest rank correlation of a law; a constant curve has none and does not rise."""
     curves = [means(select(rows, data=law), "k") for law in distinct(rows, "data")]
     found = [spearman(list(c), list(c.values())) for c in curves if len(c) >= 3]
     return min((0.0 if math.isnan(rho) else rho) for rho in found) if found else None
 
 
-def panels(rows: Sequence[Row]) -> list[Panel]:
+def panels(rows: Sequence[StudyRow]) -> list[Panel]:
     """One plot for each law and noise, at t = 1."""
     drawn = []
     for law in distinct(rows, "data"):
@@ -106,7 +109,7 @@ def panels(rows: Sequence[Row]) -> list[Panel]:
     return drawn
 
 
-def _first(row: Row) -> bool:
+def _first(row: StudyRow) -> bool:
     return row.cell.settings.get("t", 1.0) == 1.0
 
 

@@ -10,14 +10,15 @@ import math
 from collections.abc import Iterable, Sequence
 
 from eigentropy.studies import data, estimators
-from eigentropy.studies.rows import Row
+from eigentropy.studies.rows import StudyRow
 from eigentropy.studies.study import (
+    Claim,
     Curve,
     Finding,
     Job,
     Panel,
-    Plan,
     Study,
+    StudyPlan,
     distinct,
     make_job,
     means,
@@ -32,7 +33,7 @@ INFORMATION_TIMES = (1, 2, 3, 4, 5, 10, 100, 1000)
 QUICK_TIMES = (1, 2, 3, 5, 7, 10, 20, 30, 50, 70, 100, 200, 300, 500, 700, 999)
 
 
-def jobs(plan: Plan) -> list[Job]:
+def jobs(plan: StudyPlan) -> list[Job]:
     """Entropies over a fine grid of t, informations over the paper's."""
     n = 3000 if plan.full else 600
     times = range(1, 1000) if plan.full else QUICK_TIMES
@@ -44,40 +45,44 @@ def jobs(plan: Plan) -> list[Job]:
     ]
 
 
-def measure(job: Job) -> Iterable[Row]:
+def measure(job: Job) -> Iterable[StudyRow]:
     """The same spectrum serves every t."""
     n, d = int(job.settings["n"]), int(job.settings["d"])
     Z, labels = data.stretched_blobs(n, d, BLOBS, seed=job.seed)
     return estimators.measure(job, Z, labels)
 
 
-def findings(rows: Sequence[Row]) -> list[Finding]:
+def findings(rows: Sequence[StudyRow]) -> list[Finding]:
     """DSE never rises with t, and ends near log2(3)."""
     found = []
     for name in ENTROPIES:
         for d in distinct(rows, "d"):
             curve = means(select(rows, d=d, estimator=name), "t")
-            if len(curve) < 3:
-                found.append(Finding(f"d = {d}: {name} falls with t", "not measured", None))
-                continue
-            values = list(curve.values())
-            # At its limit it stays where it is, but for rounding.
-            step = max(b - a for a, b in itertools.pairwise(values))
-            measured = f"the largest step up is {max(0.0, step):.1g} bits"
-            falls = step < 1e-6 and values[-1] < values[0]
-            found.append(Finding(f"d = {d}: {name} falls with t", measured, falls))
-            limit, end = math.log2(BLOBS), values[-1]
-            found.append(
-                Finding(
-                    f"d = {d}: {name} tends to log2({BLOBS}) = {limit:.3f} bits",
-                    f"{end:.3f} at t = {max(curve):g}, from {values[0]:.3f}",
-                    abs(end - limit) <= 0.2,
-                )
-            )
+            found += [_falls(curve, d, name), *_ends(curve, d, name)]
     return found
 
 
-def panels(rows: Sequence[Row]) -> list[Panel]:
+def _falls(curve: dict[float, float], d: int, name: str) -> Finding:
+    claim = Claim("falls", f"d = {d}: {name} falls with t")
+    if len(curve) < 3:
+        return claim.not_measured()
+    values = list(curve.values())
+    # At its limit it stays where it is, but for rounding.
+    step = max(b - a for a, b in itertools.pairwise(values))
+    measured = f"the largest step up is {max(0.0, step):.1g} bits"
+    return claim.judged(measured, step < 1e-6 and values[-1] < values[0])
+
+
+def _ends(curve: dict[float, float], d: int, name: str) -> list[Finding]:
+    if len(curve) < 3:
+        return []
+    limit, (first, *_, end) = math.log2(BLOBS), curve.values()
+    claim = Claim("limit", f"d = {d}: {name} tends to log2({BLOBS}) = {limit:.3f} bits")
+    measured = f"{end:.3f} at t = {max(curve):g}, from {first:.3f}"
+    return [claim.judged(measured, abs(end - limit) <= 0.2)]
+
+
+def panels(rows: Sequence[StudyRow]) -> list[Panel]:
     """Entropies and informations over t."""
     drawn = []
     for d in distinct(rows, "d"):

@@ -11,15 +11,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from eigentropy.studies import courses, data
-from eigentropy.studies.courses import RUN, Numbers, Training
+from eigentropy.studies.courses import RUN, Numbers, Sizes, Training
 from eigentropy.studies.estimators import spearman
-from eigentropy.studies.rows import Row
+from eigentropy.studies.rows import StudyRow
 from eigentropy.studies.study import (
+    Claim,
     Curve,
     Finding,
     Job,
     Panel,
-    Plan,
+    StudyPlan,
     distinct,
     means,
     repeated,
@@ -39,7 +40,7 @@ MEMORISED = 0.9
 EXAMPLES = {"digits": 450}
 
 
-def jobs(plan: Plan) -> list[Job]:
+def jobs(plan: StudyPlan) -> list[Job]:
     """One for each network, share of wrong labels, and seed."""
     name = courses.data_of(plan)
     count = courses.epochs(plan, name, quick=120, full=300)
@@ -58,20 +59,20 @@ def jobs(plan: Plan) -> list[Job]:
     ]
 
 
-def _prepare(job: Job, recorder: Any) -> Training:
+def _prepare(job: Job, sizes: Sizes, recorder: Any) -> Training:
     from eigentropy.studies.vision import architectures, learning, pictures
     from eigentropy.studies.vision.watching import Watch
 
     settings, seed = job.settings, job.seed
-    training, heldout = pictures.load(job.data)
+    training, heldout = pictures.load(job.data, sizes.digits)
     training = training.at_most(EXAMPLES.get(job.data, len(training)), seed)
     told = training.relabelled(data.corrupted(training.y, float(settings["share"]), seed=seed))
-    network = architectures.make(str(settings["network"]), told, seed)
-    points = courses.points(job.data)
+    network = architectures.make(str(settings["network"]), told, seed, sizes.side)
+    points = sizes.points_of(job.data)
     seen = told.at_most(points, seed)
     watch = Watch(network, heldout, points, place=HELD_OUT, record=recorder)
     other = Watch(network, seen, points, place=TRAINING)
-    plan = courses.course(job.data, int(settings["epochs"]))
+    plan = sizes.course(job.data, int(settings["epochs"]))
 
     def measure(epoch: int, loss: float) -> Numbers:
         shares = [learning.accuracy(network, seen, part) for part in (seen, heldout)]
@@ -82,7 +83,7 @@ def _prepare(job: Job, recorder: Any) -> Training:
     return learning.train(network, told, plan, learning.CrossEntropy(), seed), measure
 
 
-def findings(rows: Sequence[Row]) -> list[Finding]:
+def findings(rows: Sequence[StudyRow]) -> list[Finding]:
     """Whether labels are memorised, and which information tells."""
     found = []
     for network in distinct(rows, "network"):
@@ -97,42 +98,44 @@ def findings(rows: Sequence[Row]) -> list[Finding]:
     return found
 
 
-def _memorised(end: Sequence[Row], network: str) -> Finding:
-    claim = f"{network}: random labels are learned by heart (accuracy {MEMORISED} on them)"
+def _memorised(end: Sequence[StudyRow], network: str) -> Finding:
+    text = f"{network}: random labels are learned by heart (accuracy {MEMORISED} on them)"
+    claim = Claim("by heart", text)
     values = means(select(end, estimator="training accuracy"), "share")
     if 1.0 not in values:
-        return Finding(claim, "not measured", None)
-    return Finding(claim, f"{values[1.0]:.3f}", values[1.0] >= MEMORISED)
+        return claim.not_measured()
+    return claim.judged(f"{values[1.0]:.3f}", values[1.0] >= MEMORISED)
 
 
-def _information(end: Sequence[Row], network: str) -> Finding:
+def _information(end: Sequence[StudyRow], network: str) -> Finding:
     """Training pictures have information about labels that mean nothing."""
-    claim = (
+    claim = Claim(
+        "learned",
         f"{network}: where all labels are random, adjusted(Z;Y) is larger on the pictures "
-        "learned, about the labels told, than on those held out, about the true ones"
+        "learned, about the labels told, than on those held out, about the true ones",
     )
     values = [
         means(select(end, estimator="adjusted(Z;Y) auto", place=place, share=1.0), "share")
         for place in (TRAINING, HELD_OUT)
     ]
     if not all(values):
-        return Finding(claim, "not measured", None)
+        return claim.not_measured()
     told, true = (value[1.0] for value in values)
-    return Finding(claim, f"{told:.3f} and {true:.3f}", told > true)
+    return claim.judged(f"{told:.3f} and {true:.3f}", told > true)
 
 
-def _falls(end: Sequence[Row], network: str, name: str, place: str) -> Finding:
-    claim = f"{network}: held-out {name} falls with the share of random labels"
+def _falls(end: Sequence[StudyRow], network: str, name: str, place: str) -> Finding:
+    claim = Claim("falls", f"{network}: held-out {name} falls with the share of random labels")
     values = means(select(end, estimator=name, place=place), "share")
     rho = spearman(list(values), list(values.values()))
     if not math.isfinite(rho):
-        return Finding(claim, "not measured" if not values else "the same for all", None)
+        return claim.judged("not measured" if not values else "the same for all", None)
     said = ", ".join(f"{value:.3f}" for value in values.values())
     shares = ", ".join(f"{share:.0%}" for share in values)
-    return Finding(claim, f"{said} at {shares}", rho <= -0.95)
+    return claim.judged(f"{said} at {shares}", rho <= -0.95)
 
 
-def panels(rows: Sequence[Row]) -> list[Panel]:
+def panels(rows: Sequence[StudyRow]) -> list[Panel]:
     """Both informations and accuracies over epochs, for each share."""
     drawn = []
     for network in distinct(rows, "network"):

@@ -23,15 +23,16 @@ from eigentropy.studies import data, estimators
 from eigentropy.studies.estimators import spearman
 from eigentropy.studies.kernels import KERNELS
 from eigentropy.studies.networks import Recipe, hidden_layer, recipes, torch_for_networks
-from eigentropy.studies.rows import Cell, Row
+from eigentropy.studies.rows import Cell, StudyRow
 from eigentropy.studies.study import (
+    Claim,
     Curve,
     Finding,
     Job,
     Listing,
     Panel,
-    Plan,
     Study,
+    StudyPlan,
     distinct,
     make_job,
     select,
@@ -51,7 +52,7 @@ PAPER = 0.144
 BOOTSTRAPS = 500
 
 
-def jobs(plan: Plan) -> list[Job]:
+def jobs(plan: StudyPlan) -> list[Job]:
     """One for each network; `repetitions` is the number of networks."""
     torch_for_networks()
     require_sklearn()
@@ -73,11 +74,11 @@ def require_sklearn() -> None:
         ) from error
 
 
-def measure(job: Job) -> Iterator[Row]:
-    """Train the network, then probe and measure its hidden layer."""
+def measure(job: Job, digits: int | None = None) -> Iterator[StudyRow]:
+    """Train the network, then probe and measure its hidden layer on so many digits, or all."""
     settings = job.settings
     recipe = Recipe(**{f.name: settings[f.name] for f in fields(Recipe)})  # type: ignore[arg-type]
-    training, heldout, y_training, y_heldout = halves()
+    training, heldout, y_training, y_heldout = halves(digits)
     try:
         Z = hidden_layer(recipe, training, y_training, heldout, job.seed)
     except FloatingPointError as error:
@@ -91,19 +92,24 @@ def measure(job: Job) -> Iterator[Row]:
         yield from estimators.measure(replace(job, cells=others), Z, y_heldout)
 
 
-def halves() -> tuple[data.Array, data.Array, data.Labels, data.Labels]:
-    """The digits, half for training, half held out: the same for all networks."""
+def halves(
+    digits: int | None = None,
+) -> tuple[data.Array, data.Array, data.Labels, data.Labels]:
+    """The digits, half for training, half held out: the same for all networks.
+
+    At most so many `digits` in each half.
+    """
     X, y = data.digits()
     order = np.random.default_rng(0).permutation(len(X))
-    first, second = order[::2], order[1::2]
+    first, second = order[::2][:digits], order[1::2][:digits]
     return X[first], X[second], y[first], y[second]
 
 
-def _probed(cell: Cell, Z: npt.NDArray[Any], y: data.Labels) -> Row:
+def _probed(cell: Cell, Z: npt.NDArray[Any], y: data.Labels) -> StudyRow:
     start = time.perf_counter()
     accuracies = cross_validated(PROBE[cell.estimator](), Z, y)
     error = float(np.std(accuracies, ddof=1)) / math.sqrt(len(accuracies))
-    return Row(cell, float(np.mean(accuracies)), error, time.perf_counter() - start)
+    return StudyRow(cell, float(np.mean(accuracies)), error, time.perf_counter() - start)
 
 
 def cross_validated(probe: Any, Z: npt.NDArray[Any], y: data.Labels) -> npt.NDArray[np.float64]:
@@ -137,7 +143,7 @@ def _linear() -> Any:
 PROBE: dict[str, Callable[[], Any]] = {"kNN probe": _neighbours, "linear probe": _linear}
 
 
-def paired(rows: Sequence[Row], statistic: str, probe: str) -> tuple[list[float], list[float]]:
+def paired(rows: Sequence[StudyRow], statistic: str, probe: str) -> tuple[list[float], list[float]]:
     """The two values of every network for which both are defined."""
     values, accuracies = (
         {row["network"]: row.value for row in select(rows, estimator=name)}
@@ -159,32 +165,35 @@ def interval(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def findings(rows: Sequence[Row]) -> list[Finding]:
+def findings(rows: Sequence[StudyRow]) -> list[Finding]:
     """Whether the scale-free rule reaches its targets, and what the paper's settings reach."""
     found = []
     for probe, target in TARGETS.items():
-        claim = f"adjusted auto ranks networks as the {probe} does: Spearman {target} or more"
-        found.append(_reaches(rows, "adjusted auto", probe, target, claim))
+        text = f"adjusted auto ranks networks as the {probe} does: Spearman {target} or more"
+        found.append(_reaches(rows, "adjusted auto", probe, target, Claim("ranks", text)))
     for setting in ("sqrt-d", "sigma=10"):
-        claim = f"the paper's DSMI, {setting}, hardly ranks them by the linear probe ({PAPER})"
+        text = f"the paper's DSMI, {setting}, hardly ranks them by the linear probe ({PAPER})"
+        claim = Claim("hardly ranks", text)
         x, y = paired(rows, f"DSMI {setting}", "linear probe")
         rho = spearman(x, y)
         holds = abs(rho) < 0.4 if math.isfinite(rho) else None
-        found.append(Finding(claim, f"Spearman {rho:.3f} over {len(x)} networks", holds))
+        found.append(claim.judged(f"Spearman {rho:.3f} over {len(x)} networks", holds))
     return found
 
 
-def _reaches(rows: Sequence[Row], name: str, probe: str, target: float, claim: str) -> Finding:
+def _reaches(
+    rows: Sequence[StudyRow], name: str, probe: str, target: float, claim: Claim
+) -> Finding:
     x, y = paired(rows, name, probe)
     rho = spearman(x, y)
     if not math.isfinite(rho):
-        return Finding(claim, f"not known from {len(x)} networks", None)
+        return claim.judged(f"not known from {len(x)} networks", None)
     low, high = interval(x, y)
     measured = f"Spearman {rho:.3f} (95 %: {low:.3f} to {high:.3f}) over {len(x)} networks"
-    return Finding(claim, measured, rho >= target)
+    return claim.judged(measured, rho >= target)
 
 
-def listing(rows: Sequence[Row]) -> Listing:
+def listing(rows: Sequence[StudyRow]) -> Listing:
     """Spearman correlations of every statistic and rule with both probes."""
     networks = len(distinct(rows, "network"))
     lines = []
@@ -201,7 +210,7 @@ def listing(rows: Sequence[Row]) -> Listing:
     )
 
 
-def panels(rows: Sequence[Row]) -> list[Panel]:
+def panels(rows: Sequence[StudyRow]) -> list[Panel]:
     """Accuracies of the probes over the statistics."""
     drawn = []
     for statistic in ("adjusted auto", "DSMI sqrt-d", "DSMI sigma=10"):

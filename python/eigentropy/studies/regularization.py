@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 
 from eigentropy.studies import courses
-from eigentropy.studies.courses import RUN, Numbers, Training, Z
+from eigentropy.studies.courses import RUN, Numbers, Sizes, Training, Z
 from eigentropy.studies.figures import band
-from eigentropy.studies.rows import Row
+from eigentropy.studies.rows import StudyRow
 from eigentropy.studies.study import (
+    Claim,
     Curve,
     Finding,
     Job,
     Listing,
     Panel,
-    Plan,
+    StudyPlan,
     distinct,
     select,
 )
@@ -35,7 +36,7 @@ FEW = 100
 STATISTICS = ("DSE auto", "DSMI(Z;Y) auto", "adjusted(Z;Y) auto")
 
 
-def jobs(plan: Plan) -> list[Job]:
+def jobs(plan: StudyPlan) -> list[Job]:
     """One for each term, weight, number of labels, and seed."""
     data = courses.data_of(plan)
     many = 800 if data == "digits" else 5000
@@ -61,19 +62,19 @@ def jobs(plan: Plan) -> list[Job]:
     ]
 
 
-def _prepare(job: Job, recorder: Any) -> Training:
+def _prepare(job: Job, sizes: Sizes, recorder: Any) -> Training:
     from eigentropy.studies.vision import architectures, learning, pictures
     from eigentropy.studies.vision.watching import Watch
 
     settings, seed = job.settings, job.seed
-    training, heldout = pictures.load(job.data)
+    training, heldout = pictures.load(job.data, sizes.digits)
     chosen = balanced(training.y, int(settings["labels"]), seed)
     few = training.some(chosen)
-    network = architectures.make(str(settings["network"]), training, seed)
-    points = courses.points(job.data)
+    network = architectures.make(str(settings["network"]), training, seed, sizes.side)
+    points = sizes.points_of(job.data)
     watch = Watch(network, heldout, points, record=recorder)
-    plan = courses.course(job.data, int(settings["epochs"]))
-    objective = _objective(str(settings["term"]), float(settings["weight"]))
+    plan = sizes.course(job.data, int(settings["epochs"]))
+    objective = objective_of(str(settings["term"]), float(settings["weight"]))
 
     def measure(epoch: int, loss: float) -> Numbers:
         values = {
@@ -96,7 +97,8 @@ def balanced(y: Any, count: int, seed: int) -> Any:
     return np.sort(order[np.argsort(turn[order], kind="stable")][:count])
 
 
-def _objective(term: str, weight: float) -> Any:
+def objective_of(term: str, weight: float) -> Any:
+    """Cross-entropy with this term, such as "raise DSE", or with NONE."""
     from eigentropy.studies.vision.learning import CrossEntropy
     from eigentropy.torch import EntropyLoss, InformationLoss
 
@@ -108,7 +110,7 @@ def _objective(term: str, weight: float) -> Any:
     return CrossEntropy(EntropyLoss(weight, goal))
 
 
-def findings(rows: Sequence[Row]) -> list[Finding]:
+def findings(rows: Sequence[StudyRow]) -> list[Finding]:
     """Whether the terms do what they say, and whether that helps."""
     found = []
     for labels in distinct(rows, "labels"):
@@ -117,16 +119,18 @@ def findings(rows: Sequence[Row]) -> list[Finding]:
             name = "DSE auto" if term.endswith("DSE") else "DSMI(Z;Y) auto"
             sign = -1.0 if term.startswith("lower") else 1.0
             verb = "lower" if sign < 0 else "higher"
-            claim = f"{labels} labels: {term}, w = {WEIGHTS[-1]:g}: held-out {name} is {verb}"
+            text = f"{labels} labels: {term}, w = {WEIGHTS[-1]:g}: held-out {name} is {verb}"
+            claim = Claim("term", text)
             found.append(_differs(of, term, WEIGHTS[-1], name, claim, sign))
         for term in TERMS:
             for weight in WEIGHTS:
-                claim = f"{labels} labels: {term}, w = {weight:g}: held-out accuracy is higher"
+                text = f"{labels} labels: {term}, w = {weight:g}: held-out accuracy is higher"
+                claim = Claim("accuracy", text)
                 found.append(_differs(of, term, weight, "accuracy", claim, 1.0))
     return found
 
 
-def _differences(rows: Sequence[Row], term: str, weight: float, name: str) -> list[float]:
+def _differences(rows: Sequence[StudyRow], term: str, weight: float, name: str) -> list[float]:
     """With the term less without it, for each seed."""
     values, without = (
         {row.cell.seed: row.value for row in select(rows, term=t, weight=w, estimator=name)}
@@ -136,18 +140,18 @@ def _differences(rows: Sequence[Row], term: str, weight: float, name: str) -> li
 
 
 def _differs(
-    rows: Sequence[Row], term: str, weight: float, name: str, claim: str, sign: float
+    rows: Sequence[StudyRow], term: str, weight: float, name: str, claim: Claim, sign: float
 ) -> Finding:
     """Holds where the whole 95 % interval of the difference has the sign."""
     differences = [d for d in _differences(rows, term, weight, name) if math.isfinite(d)]
     if len(differences) < 2:
-        return Finding(claim, "not measured", None)
+        return claim.not_measured()
     mean, half = band(differences)
     measured = f"by {mean:+.4f} (95 %: {mean - half:+.4f} to {mean + half:+.4f})"
-    return Finding(claim, measured, sign * mean - half > 0)
+    return claim.judged(measured, sign * mean - half > 0)
 
 
-def listing(rows: Sequence[Row]) -> Listing:
+def listing(rows: Sequence[StudyRow]) -> Listing:
     """Means over the seeds of all terms."""
     names = ("accuracy", *STATISTICS)
     lines = []
@@ -165,7 +169,7 @@ def listing(rows: Sequence[Row]) -> Listing:
     )
 
 
-def panels(rows: Sequence[Row]) -> list[Panel]:
+def panels(rows: Sequence[StudyRow]) -> list[Panel]:
     """Differences from no term, over the weight."""
     drawn = []
     for labels in distinct(rows, "labels"):

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
-from eigentropy.io.files import FileError, shown
+from eigentropy.io.paths import FileError, shown
 
 Parameter = int | float | str
 Parameters = tuple[tuple[str, Parameter], ...]
@@ -50,7 +50,7 @@ def sorted_parameters(settings: Mapping[str, Parameter]) -> Parameters:
 
 
 @dataclass(frozen=True)
-class Row:
+class StudyRow:
     """A cell and what was measured: the value, its standard error (NaN: not known), the time."""
 
     cell: Cell
@@ -66,7 +66,7 @@ class Row:
 COLUMNS = ("study", "data", "parameters", "estimator", "seed", "value", "error", "seconds")
 
 
-def to_line(study: str, row: Row) -> str:
+def to_line(study: str, row: StudyRow) -> str:
     """One line of CSV; numbers in full precision."""
     cell = row.cell
     text = io.StringIO()
@@ -85,7 +85,7 @@ def to_line(study: str, row: Row) -> str:
     return text.getvalue()
 
 
-def from_fields(study: str, texts: Sequence[str]) -> Row:
+def from_fields(study: str, texts: Sequence[str]) -> StudyRow:
     """The row of a line.
 
     Raises
@@ -97,31 +97,33 @@ def from_fields(study: str, texts: Sequence[str]) -> Row:
     if name != study:
         raise ValueError(f"it is of the study {name!r}")
     cell = Cell(data, sorted_parameters(json.loads(parameters)), estimator, int(seed))
-    return Row(cell, float(value), float(error), float(seconds))
+    return StudyRow(cell, float(value), float(error), float(seconds))
 
 
-class Table:
+class StudyTable:
     """The rows of a study in a CSV file that is open for more."""
 
-    def __init__(self, study: str, file: TextIO, rows: dict[Cell, Row], notes: list[str]) -> None:
+    def __init__(
+        self, study: str, file: TextIO, rows: dict[Cell, StudyRow], notes: list[str]
+    ) -> None:
         self.study = study
         self.rows = rows
         self.notes = notes
         self._file = file
 
-    def add(self, row: Row) -> None:
+    def add(self, row: StudyRow) -> None:
         """Write the row at once, whatever happens next."""
         self._file.write(to_line(self.study, row))
         self._file.flush()
         self.rows[row.cell] = row
 
-    def of(self, cells: Iterable[Cell]) -> list[Row]:
+    def of(self, cells: Iterable[Cell]) -> list[StudyRow]:
         """The rows of these cells, those that there are."""
         return [self.rows[cell] for cell in cells if cell in self.rows]
 
 
 @contextmanager
-def opened(study: str, path: Path) -> Iterator[Table]:
+def opened(study: str, path: Path) -> Iterator[StudyTable]:
     """Open the file of a study, new or of an earlier run.
 
     A last line without an end was torn when a run was killed: it is dropped, and `notes` says so.
@@ -143,10 +145,10 @@ def opened(study: str, path: Path) -> Iterator[Table]:
         if os.fstat(file.fileno()).st_size == 0:
             file.write(",".join(COLUMNS) + "\n")
             file.flush()
-        yield Table(study, file, rows, notes)
+        yield StudyTable(study, file, rows, notes)
 
 
-def read(study: str, path: Path) -> list[Row]:
+def read(study: str, path: Path) -> list[StudyRow]:
     """The rows in a file, also a compressed one, .csv.xz, in the order of measurement."""
     with _text_of(path) as file:
         return list(_read(study, file, path).values())
@@ -179,7 +181,7 @@ def _drop_torn_line(file: TextIO, path: Path) -> list[str]:
     return [f"{shown(path)}: the last line was torn and is measured again"]
 
 
-def _read(study: str, file: TextIO, path: Path) -> dict[Cell, Row]:
+def _read(study: str, file: TextIO, path: Path) -> dict[Cell, StudyRow]:
     file.seek(0)
     lines = csv.reader(file)
     if next(lines, list(COLUMNS)) != list(COLUMNS):

@@ -13,13 +13,14 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from eigentropy.studies import data, estimators
-from eigentropy.studies.rows import Row
+from eigentropy.studies.rows import StudyRow
 from eigentropy.studies.study import (
+    Claim,
     Finding,
     Job,
     Panel,
-    Plan,
     Study,
+    StudyPlan,
     distinct,
     make_job,
     means,
@@ -32,11 +33,14 @@ WIDTHS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 5.0)
 QUICK_WIDTHS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 D, GROUPS = 20, 3
 
+MOVES = "sigma = 10 measures the scale: rows times 0.01 and 100 move DSE"
+STAYS = "sigma = auto does not: DSE stays within 0.01 bits"
+
 # Scales of the data at which the paper's sigma = 10 is looked at.
 SCALES = (0.01, 1.0, 100.0)
 
 
-def jobs(plan: Plan) -> list[Job]:
+def jobs(plan: StudyPlan) -> list[Job]:
     """One for each data set, seed and width, and one for each scale at sigma = 10."""
     n = 1500 if plan.full else 450
     seeds = plan.seeds(quick=1, full=3)
@@ -57,7 +61,7 @@ def jobs(plan: Plan) -> list[Job]:
     return maps + fixed
 
 
-def measure(job: Job) -> Iterable[Row]:
+def measure(job: Job) -> Iterable[StudyRow]:
     """Rows of d = 20; `width` becomes a sigma, `scale` multiplies the rows."""
     n = int(job.settings["n"])
     Z, labels = _rows_of(job.data, n, job.seed)
@@ -76,14 +80,15 @@ def _rows_of(name: str, n: int, seed: int) -> tuple[data.Array, data.Labels]:
     return rng.standard_normal((n, D)), np.arange(n) % GROUPS
 
 
-def findings(rows: Sequence[Row]) -> list[Finding]:
+def findings(rows: Sequence[StudyRow]) -> list[Finding]:
     """S falls with t and with sigma; a fixed sigma saturates as the scale of the data changes."""
     some = select(rows, estimator="DSE width")
     return [_falls(some, "t", "width"), _falls(some, "width", "t"), *_ranges(rows)]
 
 
-def _falls(rows: Sequence[Row], x: str, others: str) -> Finding:
-    claim = f"DSE falls as {x} grows, at every {others} (by 1e-6 bits it may rise)"
+def _falls(rows: Sequence[StudyRow], x: str, others: str) -> Finding:
+    text = f"DSE falls as {x} grows, at every {others} (by 1e-6 bits it may rise)"
+    claim = Claim("falls", text)
     curves = [
         list(means(select(rows, data=name, **{others: value}), x).values())
         for name in distinct(rows, "data")
@@ -91,41 +96,40 @@ def _falls(rows: Sequence[Row], x: str, others: str) -> Finding:
     ]
     curves = [values for values in curves if len(values) >= 2]
     if not curves:
-        return Finding(claim, "not measured", None)
+        return claim.not_measured()
     rises = [max(b - a for a, b in itertools.pairwise(v)) for v in curves]
-    return Finding(
-        claim,
+    return claim.judged(
         f"{sum(rise <= 1e-6 for rise in rises)} of {len(rises)} curves; "
         f"the largest step up is {max(0.0, *rises):.2g} bits",
         max(rises) <= 1e-6,
     )
 
 
-def _ranges(rows: Sequence[Row]) -> list[Finding]:
+def _ranges(rows: Sequence[StudyRow]) -> list[Finding]:
     found = []
     for name, claim in (
-        ("DSE sigma=10", "sigma = 10 measures the scale: rows times 0.01 and 100 move DSE"),
-        ("DSE auto", "sigma = auto does not: DSE stays within 0.01 bits"),
+        ("DSE sigma=10", Claim("moves", MOVES)),
+        ("DSE auto", Claim("stays", STAYS)),
     ):
         moves = [_move(select(rows, estimator=name, data=d)) for d in distinct(rows, "data")]
         measured = [move for move in moves if move is not None]
         if not measured:
-            found.append(Finding(claim, "not measured", None))
+            found.append(claim.not_measured())
             continue
         text = f"by {min(measured):.2g} to {max(measured):.2g} bits"
         holds = min(measured) > 1.0 if name.endswith("10") else max(measured) <= 0.01
-        found.append(Finding(claim, text, holds))
+        found.append(claim.judged(text, holds))
     return found
 
 
-def _move(rows: Sequence[Row]) -> float | None:
+def _move(rows: Sequence[StudyRow]) -> float | None:
     by_scale = means([row for row in rows if "scale" in row.cell.settings], "scale")
     if len(by_scale) < 2:
         return None
     return max(by_scale.values()) - min(by_scale.values())
 
 
-def panels(rows: Sequence[Row]) -> list[Panel]:
+def panels(rows: Sequence[StudyRow]) -> list[Panel]:
     """A map for each data set and quantity."""
     drawn = []
     for name in distinct(rows, "data"):

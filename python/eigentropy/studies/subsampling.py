@@ -6,14 +6,15 @@ from collections.abc import Iterable, Sequence
 
 from eigentropy.studies import data, estimators
 from eigentropy.studies.estimators import spearman
-from eigentropy.studies.rows import Row
+from eigentropy.studies.rows import StudyRow
 from eigentropy.studies.study import (
+    Claim,
     Curve,
     Finding,
     Job,
     Panel,
-    Plan,
     Study,
+    StudyPlan,
     distinct,
     make_job,
     means,
@@ -29,7 +30,7 @@ DIMENSIONS = tuple(range(2, 31))
 QUICK_DIMENSIONS = (2, 5, 10, 15, 20, 30)
 
 
-def jobs(plan: Plan) -> list[Job]:
+def jobs(plan: StudyPlan) -> list[Job]:
     """One for each dimension, share of rows and seed."""
     points = 2000 if plan.full else 300
     return [
@@ -40,14 +41,14 @@ def jobs(plan: Plan) -> list[Job]:
     ]
 
 
-def measure(job: Job) -> Iterable[Row]:
+def measure(job: Job) -> Iterable[StudyRow]:
     """Smaller shares are subsets of larger ones, of the same tree."""
     s = job.settings
     Z, _ = data.tree(BRANCHES, int(s["points"]), int(s["d"]), seed=job.seed)
     return estimators.measure(job, Z[data.subset(len(Z), float(s["share"]), seed=job.seed)])
 
 
-def findings(rows: Sequence[Row]) -> list[Finding]:
+def findings(rows: Sequence[StudyRow]) -> list[Finding]:
     """How far the entropies move, and whether dimensions keep their order."""
     found = []
     for name in NAMES:
@@ -57,20 +58,21 @@ def findings(rows: Sequence[Row]) -> list[Finding]:
     return found
 
 
-def _moves(rows: Sequence[Row], name: str, t: float, share: float) -> Finding:
-    claim = f"{name}, t = {t:g}: with {share:.0%} of the rows it moves by less than 10 %"
+def _moves(rows: Sequence[StudyRow], name: str, t: float, share: float) -> Finding:
+    text = f"{name}, t = {t:g}: with {share:.0%} of the rows it moves by less than 10 %"
+    claim = Claim("stays", text)
     whole = means(select(rows, share=1.0), "d")
     part = means(select(rows, share=share), "d")
     both = [d for d in whole if d in part]
     if not both:
-        return Finding(claim, "not measured", None)
+        return claim.not_measured()
     worst = max(abs(part[d] - whole[d]) / whole[d] for d in both)
     order = spearman([whole[d] for d in both], [part[d] for d in both])
     measured = f"by {worst:.1%} at most; the order of d is kept to Spearman {order:.2f}"
-    return Finding(claim, measured, worst < 0.1)
+    return claim.judged(measured, worst < 0.1)
 
 
-def panels(rows: Sequence[Row]) -> list[Panel]:
+def panels(rows: Sequence[StudyRow]) -> list[Panel]:
     """One plot for each estimator, at t = 1."""
     return [
         Panel(

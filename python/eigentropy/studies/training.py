@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 
 from eigentropy.studies import courses
-from eigentropy.studies.courses import RUN, Numbers, Training, Z
-from eigentropy.studies.rows import Row
+from eigentropy.studies.courses import RUN, Numbers, Sizes, Training, Z
+from eigentropy.studies.rows import StudyRow
 from eigentropy.studies.study import (
+    Claim,
     Curve,
     Finding,
     Job,
     Panel,
-    Plan,
+    StudyPlan,
     distinct,
     repeated,
     select,
@@ -42,7 +43,7 @@ TRUE = "Z, true labels"
 MOST = 0.2
 
 
-def jobs(plan: Plan) -> list[Job]:
+def jobs(plan: StudyPlan) -> list[Job]:
     """One for each network, what it learns, and seed."""
     data = courses.data_of(plan)
     count = courses.epochs(plan, data, quick=60, full=200)
@@ -66,32 +67,32 @@ def _numbers(network: str, kind: str) -> dict[str, Sequence[str]]:
     return {**{f"block {i + 1}": AT_BLOCKS for i in range(blocks)}, Z: AT_Z, **true, RUN: OF_RUN}
 
 
-def _prepare(job: Job, recorder: Any) -> Training:
+def _prepare(job: Job, sizes: Sizes, recorder: Any) -> Training:
     from eigentropy.studies.vision import architectures, learning, pictures
     from eigentropy.studies.vision.watching import PAPER_SIGMA, Watch
 
     settings, seed, kind = job.settings, job.seed, job.settings["training"]
-    training, heldout = pictures.load(job.data)
+    training, heldout = pictures.load(job.data, sizes.digits)
     if kind == PERMUTED:
         rng = np.random.default_rng([seed, 8])
         training, told = (part.relabelled(rng.permutation(part.y)) for part in (training, heldout))
     else:
         told = heldout
-    network = architectures.make(str(settings["network"]), training, seed)
+    network = architectures.make(str(settings["network"]), training, seed, sizes.side)
     objective = (
         learning.Contrastive(network.width, seed, flips=job.data in ("cifar10", "stl10"))
         if kind == SIMCLR
         else learning.CrossEntropy()
     )
     share = learning.linear_probe if kind == SIMCLR else learning.accuracy
-    points = courses.points(job.data)
+    points = sizes.points_of(job.data)
     seen = training.at_most(points, seed)
     watch = Watch(network, told, points, blocks=True, clusters=True, record=recorder)
     others = [Watch(network, told, points, sigma=PAPER_SIGMA, clusters=True)]
     if kind == PERMUTED:
         sigmas = ("auto", PAPER_SIGMA)
         others += [Watch(network, heldout, points, sigma=s, place=TRUE) for s in sigmas]
-    plan = courses.course(job.data, int(settings["epochs"]))
+    plan = sizes.course(job.data, int(settings["epochs"]))
 
     def measure(epoch: int, loss: float) -> Numbers:
         shares = [share(network, seen, part) for part in (seen, told)]
@@ -105,7 +106,7 @@ def _prepare(job: Job, recorder: Any) -> Training:
     return learning.train(network, training, plan, objective, seed), measure
 
 
-def findings(rows: Sequence[Row]) -> list[Finding]:
+def findings(rows: Sequence[StudyRow]) -> list[Finding]:
     """What rises, what stays near 0, and how blocks follow each other."""
     found = [
         _rises(select(rows, place=Z, training=kind, estimator=f"DSE {sigma}"), claim)
@@ -145,8 +146,9 @@ def _said(sigma: str) -> str:
     return "sigma = 10" if sigma == "sigma=10" else "sigma auto"
 
 
-def _rises(rows: Sequence[Row], claim: str, sign: int = 1) -> Finding:
+def _rises(rows: Sequence[StudyRow], text: str, sign: int = 1) -> Finding:
     """Whether the last value is above (sign 1) or not above (-1) the first, in every run."""
+    claim = Claim("rises" if sign > 0 else "does not rise", text)
     parts, right, count = [], 0, 0
     for network in distinct(rows, "network"):
         pairs = list(courses.ends(select(rows, network=network)).values())
@@ -158,13 +160,13 @@ def _rises(rows: Sequence[Row], claim: str, sign: int = 1) -> Finding:
         count += len(pairs)
         right += sum((b > a) if sign > 0 else (b <= a) for a, b in pairs)
     if not parts:
-        return Finding(claim, "not measured", None)
+        return claim.not_measured()
     measured = f"{', '.join(parts)}; so in {right} of {count} runs"
-    return Finding(claim, measured, right == count)
+    return claim.judged(measured, right == count)
 
 
-def _stays_below(rows: Sequence[Row], name: str) -> Finding:
-    claim = f"{PERMUTED}: {name} stays below {MOST:.0%} of that in real learning"
+def _stays_below(rows: Sequence[StudyRow], name: str) -> Finding:
+    claim = Claim("below", f"{PERMUTED}: {name} stays below {MOST:.0%} of that in real learning")
     parts, largest = [], 0.0
     for network in distinct(rows, "network"):
         of = select(rows, place=Z, estimator=name, network=network)
@@ -177,14 +179,14 @@ def _stays_below(rows: Sequence[Row], name: str) -> Finding:
         share = reached / limit if limit > 0 else math.inf
         parts.append(f"{network} {max(share, 0.0):.1%} of {limit:.3f}")
         largest = max(largest, share)
-    return Finding(claim, ", ".join(parts) or "not measured", largest < MOST if parts else None)
+    return claim.judged(", ".join(parts) or "not measured", largest < MOST if parts else None)
 
 
 def _mean(values: Sequence[float]) -> float:
     return math.fsum(values) / len(values)
 
 
-def _along_blocks(rows: Sequence[Row]) -> list[Finding]:
+def _along_blocks(rows: Sequence[StudyRow]) -> list[Finding]:
     """At the end of supervised learning, from the first block to the last."""
     claims = {
         "DSMI(Z;X) auto": ("falls", "data processing", -1),
@@ -200,12 +202,12 @@ def _along_blocks(rows: Sequence[Row]) -> list[Finding]:
             if len(values) > 1:
                 parts.append(f"{network} {', '.join(f'{v:.3f}' for v in values)}")
                 holds &= all(sign * (b - a) >= 0 for a, b in itertools.pairwise(values))
-        claim = f"{name} {verb} from block to block at the end ({reason})"
-        found.append(Finding(claim, "; ".join(parts) or "not measured", holds if parts else None))
+        claim = Claim("along blocks", f"{name} {verb} from block to block at the end ({reason})")
+        found.append(claim.judged("; ".join(parts) or "not measured", holds if parts else None))
     return found
 
 
-def panels(rows: Sequence[Row]) -> list[Panel]:
+def panels(rows: Sequence[StudyRow]) -> list[Panel]:
     """Z over epochs, and the information plane block by block."""
     drawn = []
     for name, place, label in (
@@ -223,7 +225,7 @@ def panels(rows: Sequence[Row]) -> list[Panel]:
     return drawn
 
 
-def _curves(rows: Sequence[Row]) -> list[Curve]:
+def _curves(rows: Sequence[StudyRow]) -> list[Curve]:
     return [
         Curve(f"{network}, {kind}", repeated(select(rows, network=network, training=kind), "epoch"))
         for network in distinct(rows, "network")
@@ -231,7 +233,7 @@ def _curves(rows: Sequence[Row]) -> list[Curve]:
     ]
 
 
-def _plane(rows: Sequence[Row], network: str) -> Panel:
+def _plane(rows: Sequence[StudyRow], network: str) -> Panel:
     curves = []
     for place in distinct(rows, "place"):
         x, y = (

@@ -7,14 +7,15 @@ from collections.abc import Iterable, Sequence
 
 from eigentropy.studies import data, estimators
 from eigentropy.studies.estimators import spearman
-from eigentropy.studies.rows import Row
+from eigentropy.studies.rows import StudyRow
 from eigentropy.studies.study import (
+    Claim,
     Curve,
     Finding,
     Job,
     Panel,
-    Plan,
     Study,
+    StudyPlan,
     distinct,
     make_job,
     means,
@@ -31,7 +32,7 @@ QUICK_SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 D, POINTS = 20, 100
 
 
-def jobs(plan: Plan) -> list[Job]:
+def jobs(plan: StudyPlan) -> list[Job]:
     """One for each number of branches, noise, share of corrupted labels and seed."""
     names = estimators.available(NAMES)
     noises = NOISES if plan.full else NOISES[-1:]
@@ -46,7 +47,7 @@ def jobs(plan: Plan) -> list[Job]:
     ]
 
 
-def measure(job: Job) -> Iterable[Row]:
+def measure(job: Job) -> Iterable[StudyRow]:
     """A tree with noise, and its branches as labels."""
     s = job.settings
     clean, labels = data.tree(int(s["branches"]), POINTS, int(s["d"]), seed=job.seed)
@@ -54,7 +55,7 @@ def measure(job: Job) -> Iterable[Row]:
     return estimators.measure(job, Z, data.corrupted(labels, float(s["share"]), seed=job.seed))
 
 
-def findings(rows: Sequence[Row]) -> list[Finding]:
+def findings(rows: Sequence[StudyRow]) -> list[Finding]:
     """DSMI falls at every number of branches and noise, bins see nothing."""
     return [
         *(_falls(rows, name, t) for name in NAMES[:3] for t in (1.0, 5.0)),
@@ -62,7 +63,7 @@ def findings(rows: Sequence[Row]) -> list[Finding]:
     ]
 
 
-def _curves(rows: Sequence[Row]) -> list[dict[float, float]]:
+def _curves(rows: Sequence[StudyRow]) -> list[dict[float, float]]:
     return [
         means(select(rows, branches=k, noise=noise), "share")
         for k in distinct(rows, "branches")
@@ -70,28 +71,29 @@ def _curves(rows: Sequence[Row]) -> list[dict[float, float]]:
     ]
 
 
-def _falls(rows: Sequence[Row], name: str, t: float) -> Finding:
-    claim = f"{name}, t = {t:g}, falls as labels are corrupted (Spearman <= -0.9)"
+def _falls(rows: Sequence[StudyRow], name: str, t: float) -> Finding:
+    text = f"{name}, t = {t:g}, falls as labels are corrupted (Spearman <= -0.9)"
+    claim = Claim("falls", text)
     curves = [c for c in _curves(select(rows, estimator=name, t=t)) if len(c) >= 3]
     if not curves:
-        return Finding(claim, "not measured", None)
+        return claim.not_measured()
     found = [spearman(list(c), list(c.values())) for c in curves]
     worst = max((0.0 if math.isnan(rho) else rho) for rho in found)  # NaN: a constant curve
-    return Finding(claim, f"Spearman {worst:.3f} or less in {len(curves)} settings", worst <= -0.9)
+    return claim.judged(f"Spearman {worst:.3f} or less in {len(curves)} settings", worst <= -0.9)
 
 
-def _sees_nothing(rows: Sequence[Row], name: str) -> Finding:
+def _sees_nothing(rows: Sequence[StudyRow], name: str) -> Finding:
     wanted = select(rows, estimator=name)
-    claim = f"{name} does not fall"
+    claim = Claim("stays", f"{name} does not fall")
     curves = [c for c in _curves(wanted) if len(c) >= 2]
     if not curves:
-        return Finding(claim, "not measured", None)
+        return claim.not_measured()
     drop = max(c[min(c)] - c[max(c)] for c in curves)
     measured = f"clean minus corrupted: {drop:.3f} bits at most"
-    return Finding(claim, measured, drop < 0.05)
+    return claim.judged(measured, drop < 0.05)
 
 
-def panels(rows: Sequence[Row]) -> list[Panel]:
+def panels(rows: Sequence[StudyRow]) -> list[Panel]:
     """One plot for each number of branches, at t = 1 and the largest noise."""
     drawn = []
     for k in distinct(rows, "branches"):

@@ -139,7 +139,7 @@ def test_a_disk_that_is_full_does_not_stop_the_training(net, tmp_path, monkeypat
 
     monitor = Monitor(net, "2", probe=blobs(), record=tmp_path / "a")
     monitor.step()
-    monkeypatch.setattr("eigentropy.report.recording._append", full)
+    monkeypatch.setattr("eigentropy.report.run_files.append_line", full)
     with pytest.warns(UserWarning, match=r"the logger .*Recorder.* failed .* no space left"):
         monitor.step()
     assert monitor.step() is not None  # said once: another warning would be an error
@@ -172,7 +172,7 @@ def test_a_map_that_fails_costs_neither_values_nor_spectra(net, tmp_path, monkey
         raise error
 
     monitor = Monitor(net, ["1", "2"], probe=blobs(), record=tmp_path / "a")
-    monkeypatch.setattr("eigentropy.report.recording._map", fails)
+    monkeypatch.setattr("eigentropy.report.views.diffusion_coordinates", fails)
     with pytest.warns(UserWarning, match=rf"step 1: .*Recorder.* failed .*{error}") as caught:
         values = monitor.step()
     assert len(caught) == 1  # of two layers

@@ -8,11 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from eigentropy.studies.courses import BLOCKS, SMALL
+from eigentropy.studies.courses import BLOCKS, SIZES, SMALL
 from eigentropy.studies.vision.pictures import Pictures
-
-# Pixels a side that the paper's networks are given.
-SIDE = 224
 
 # Of the small networks.
 CHANNELS = (16, 32, 64)
@@ -52,21 +49,24 @@ def as_numbers(X: torch.Tensor) -> torch.Tensor:
     return X if X.is_floating_point() else X.float() / 255.0
 
 
-def make(name: str, pictures: Pictures, seed: int) -> Network:
-    """A new network for such pictures, of the seed's weights; the random state stays as it is."""
-    channels, side, classes = pictures.X.shape[1], pictures.X.shape[-1], pictures.classes
+def make(name: str, pictures: Pictures, seed: int, side: int = SIZES.side) -> Network:
+    """A new network for such pictures, of the seed's weights; the random state stays as it is.
+
+    `side` is what the paper's networks are given. The small ones take the pictures' own.
+    """
+    channels, own, classes = pictures.X.shape[1], pictures.X.shape[-1], pictures.classes
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         if name == "vit":
-            return Network(name, VisionTransformer(channels, side), WIDTH, classes, side)
+            return Network(name, VisionTransformer(channels, own), WIDTH, classes, own)
         if name in (SMALL[0], f"{SMALL[0]}-bn"):
             body = _convolutions(channels, normalised=name.endswith("-bn"))
-            return Network(name, body, CHANNELS[-1], classes, side)
+            return Network(name, body, CHANNELS[-1], classes, own)
         import timm
 
         # Without classes timm's networks return what their classifier would be given.
         body = timm.create_model(name, pretrained=False, num_classes=0, in_chans=channels)
-        return Network(name, body, body.num_features, classes, SIDE)
+        return Network(name, body, body.num_features, classes, side)
 
 
 def _convolutions(channels: int, *, normalised: bool) -> nn.Module:

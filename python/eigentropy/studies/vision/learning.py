@@ -121,9 +121,9 @@ def train(
     optimiser = torch.optim.AdamW(
         [*network.parameters(), *objective.parameters()], lr=plan.learning_rate
     )
-    batches = math.ceil(len(X) / plan.batch)
+    batches = math.ceil(len(X) / plan.batch_size)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: _factor((step + 1) / batches, plan)
+        optimiser, lambda step: rate_factor((step + 1) / batches, plan)
     )
     yield 0, math.nan
     for epoch in range(1, plan.epochs + 1):
@@ -142,8 +142,8 @@ def train(
         yield epoch, float(np.mean(losses))
 
 
-def _factor(epochs: float, plan: Course) -> float:
-    """Of the learning rate after so many epochs."""
+def rate_factor(epochs: float, plan: Course) -> float:
+    """The factor of the learning rate after so many epochs: a linear warm-up, then a cosine."""
     if epochs < plan.warm_up or plan.epochs <= plan.warm_up:
         return min(1.0, epochs / plan.warm_up)
     done = (epochs - plan.warm_up) / (plan.epochs - plan.warm_up)

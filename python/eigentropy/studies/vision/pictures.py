@@ -50,10 +50,10 @@ class Pictures:
         return replace(self, y=y)
 
 
-def load(data: str) -> tuple[Pictures, Pictures]:
-    """Pictures to train on, and pictures that are held out."""
+def load(data: str, digits: int | None = None) -> tuple[Pictures, Pictures]:
+    """Pictures to train on, and pictures that are held out; at most so many digits in each."""
     if data == "digits":
-        first, second, y_first, y_second = halves()
+        first, second, y_first, y_second = halves(digits)
         return _digits(first, y_first), _digits(second, y_second)
     return _torchvision(data, True), _torchvision(data, False)
 

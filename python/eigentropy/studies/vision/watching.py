@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 from eigentropy._support.warnings import SaturationWarning
-from eigentropy.baselines._pytorch import threads_for
 from eigentropy.studies.courses import BLOCKS, Numbers, Z
 from eigentropy.studies.vision.architectures import Network, pooling
 from eigentropy.studies.vision.pictures import Pictures
@@ -93,10 +89,3 @@ class Watch:
             if kind in NAMES:
                 numbers[self.places[layer], f"{NAMES[kind]} {self.sigma}"] = value
         return numbers
-
-
-@contextmanager
-def one_thread(data: str) -> Iterator[None]:
-    """The networks for digits are small; those for pictures take what PyTorch takes."""
-    with threads_for(torch, 0) if data == "digits" else nullcontext():
-        yield

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from eigentropy.io.snapshots import append_whole, write_atomically
+from eigentropy.io.writing import append_whole, write_atomically
 
 Values = Mapping[str, float]
 Log = Callable[[dict[str, float], int], object]

@@ -1,0 +1,94 @@
+"""The arguments of the nearest-neighbour estimators, checked, as points with their noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from eigentropy._backends.host_arrays import Matrix, as_matrix, as_numpy, is_zarr
+from eigentropy._kernels.groups import infer_kind
+from eigentropy._support.options import integer, nonnegative, positive
+from eigentropy._support.warnings import warn
+from eigentropy.baselines._neighbours import Counts, Points
+
+
+def as_points(
+    values: Sequence[Any], names: Sequence[str], k: int, jitter: float, seed: int
+) -> list[Points]:
+    """The spaces, checked. Noise is added to the first two, which hold no labels."""
+    integer(k, "k", at_least=1)
+    jitter = nonnegative(jitter, "jitter")
+    seed = integer(seed, "seed", at_least=0)
+    matrices = [
+        _matrix(value, name, k, may_be_labels=name == "W")
+        for value, name in zip(values, names, strict=True)
+    ]
+    n = len(matrices[0])
+    for matrix, name in zip(matrices, names, strict=True):
+        if len(matrix) != n:
+            raise ValueError(f"{name} has {len(matrix)} rows, {names[0]} has {n}")
+    if k >= n:
+        raise ValueError(f"k must be less than the number of rows, got k={k} for {n} rows")
+    return [
+        Points(matrix, jitter if part < 2 else 0.0, (seed, part))
+        for part, matrix in enumerate(matrices)
+    ]
+
+
+def _matrix(values: Any, name: str, k: int, may_be_labels: bool) -> Matrix:
+    array = values if is_zarr(values) and values.ndim > 1 else as_numpy(values, name)
+    may_be_labels = may_be_labels or is_zarr(array) or array.size == 0
+    if not may_be_labels and array.ndim > 0 and infer_kind(array) == "labels":
+        raise ValueError(f"{name} holds labels (dtype {array.dtype}){_FOR_LABELS}")
+    matrix = as_matrix(array[:, None] if array.ndim == 1 else array, name)
+    if not may_be_labels and matrix.shape[1] == 1:
+        counts = np.unique(matrix, return_counts=True)[1]
+        if counts.min() > k:
+            raise ValueError(
+                f"{name} has each of its {len(counts)} values more than k={k} times, as labels do"
+                + _FOR_LABELS
+            )
+    return matrix
+
+
+_FOR_LABELS = (
+    ", and this estimator is for densities: for numbers and labels use "
+    "ksg.discrete_mutual_information(numbers, labels), for labels alone binning.entropy or "
+    "binning.mutual_information; pass integers that are no labels as floats"
+)
+
+
+def without_single_rows(points: Points, codes: Counts, k: int) -> tuple[list[Points], Counts]:
+    """Without the rows that are the only ones of their label."""
+    sizes = np.bincount(codes)
+    if sizes.max() == 1:
+        raise ValueError("no label of Y occurs twice: these look like numbers, not labels")
+    if sizes.min() <= k:
+        warn(
+            f"{(sizes <= k).sum()} of the {len(sizes)} labels have at most k={k} rows, so fewer "
+            f"neighbours are used for them; {(sizes == 1).sum()} rows, the only ones of their "
+            "label, are left out"
+        )
+    if sizes.min() > 1:
+        return [points], codes
+    kept = np.flatnonzero(sizes[codes] > 1)
+    chosen = Points(points.matrix[kept], points.jitter, points.seed)
+    return [chosen], np.unique(codes[kept], return_inverse=True)[1].astype(np.int64)
+
+
+def checked_threshold(value: float | None, points: Sequence[Points], k: int) -> float | None:
+    """The `local_nonuniformity` of the correction, if it can be used with so many neighbours."""
+    if value is None:
+        return None
+    threshold = positive(value, "local_nonuniformity")
+    if threshold > 1.0:
+        raise ValueError(f"local_nonuniformity must be at most 1, got {value!r}")
+    columns = sum(part.d for part in points)
+    if k < columns:
+        raise ValueError(
+            f"local_nonuniformity needs k >= {columns}, the columns of X and Y together, for a box "
+            f"around the neighbours to have a volume; got k={k}"
+        )
+    return threshold

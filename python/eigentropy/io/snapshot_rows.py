@@ -1,0 +1,52 @@
+"""One row a snapshot: what was measured, as columns and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SnapshotInformation:
+    """What one snapshot says about the labels or the other vectors."""
+
+    value: float
+    standard_error: float
+    adjusted: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class SnapshotRow:
+    """One snapshot: its name, its entropy, and its information about ``labels``, ``against``."""
+
+    snapshot: str
+    n: int
+    sigma: float
+    dse: float
+    informations: dict[str, SnapshotInformation]
+
+    def flat(self) -> dict[str, str | int | float]:
+        """Return one value a column: `dsmi_labels`, `dsmi_labels_standard_error` and so on."""
+        columns: dict[str, str | int | float] = {
+            "snapshot": self.snapshot,
+            "n": self.n,
+            "sigma": self.sigma,
+            "dse": self.dse,
+        }
+        for role, information in self.informations.items():
+            columns[f"dsmi_{role}"] = information.value
+            for name in ("standard_error", "adjusted", "p_value"):
+                columns[f"dsmi_{role}_{name}"] = getattr(information, name)
+        return columns
+
+
+def to_csv(rows: Sequence[SnapshotRow]) -> str:
+    """Write the rows as CSV with a header; numbers in full precision."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0].flat()), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row.flat() for row in rows)
+    return text.getvalue()

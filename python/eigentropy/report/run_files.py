@@ -1,0 +1,45 @@
+"""The files of a run: their names, their format, and how their lines are written and read.
+
+A run is a directory. `run.json` says what was measured; `values.jsonl` has one line a measurement,
+and `spectra.jsonl` another; `views/NUMBER.json` are the maps of some of them. The line of values is
+written last: a measurement without it was interrupted, and is not read.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from eigentropy.io.writing import append_whole, write_atomically
+
+FORMAT = 1
+
+RUN, VALUES, SPECTRA, VIEWS = "run.json", "values.jsonl", "spectra.jsonl", "views"
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """A whole file, all of it or nothing."""
+    write_atomically(path, (json.dumps(document, allow_nan=False) + "\n").encode())
+
+
+def append_line(path: Path, document: Mapping[str, Any]) -> None:
+    """Add a line; NaN and infinity, which JSON lacks, become null."""
+    known = {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in document.items()
+    }
+    append_whole(path, (json.dumps(known, allow_nan=False) + "\n").encode())
+
+
+def whole_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a file that were written to their end."""
+    if not path.exists():
+        return
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:
+            return
