@@ -1,0 +1,98 @@
+"""Errors for options and names that do not exist: each says which one was probably meant."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+def unknown_option(
+    function: str, given: str, known: Iterable[str], renamed: Mapping[str, str] = _NOTHING
+) -> TypeError:
+    """The error for an option that a function does not have.
+
+    Parameters
+    ----------
+    function : str
+        Name of the function or class, as the caller writes it.
+    given : str
+        The option that it does not have.
+    known : iterable of str
+        The options that it has.
+    renamed : mapping of str to str
+        From options that it had once to what takes their place, as the caller writes it.
+    """
+    options = sorted(known)
+    if given in renamed:
+        advice = f"use {renamed[given]}"
+    elif near := difflib.get_close_matches(given, options, n=1):
+        advice = f"the nearest is {near[0]!r}"
+    else:
+        advice = f"its options are {', '.join(options)}"
+    return TypeError(f"{function} has no option {given!r}; {advice}")
+
+
+def check_options(
+    function: str,
+    given: Iterable[str],
+    known: Iterable[str],
+    renamed: Mapping[str, str] = _NOTHING,
+) -> None:
+    """Raise `unknown_option` for the first option that is not known."""
+    names = frozenset(known)
+    for name in given:
+        if name not in names:
+            raise unknown_option(function, name, names, renamed)
+
+
+def option_names(function: Callable[..., object]) -> frozenset[str]:
+    """The parameters that a caller may pass by name, without `self`."""
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    parameters = inspect.signature(function).parameters.values()
+    return frozenset(p.name for p in parameters if p.kind in by_name) - {"self"}
+
+
+def named_options(**renamed: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate a function or an ``__init__``: an unknown option is answered by the nearest one.
+
+    Python's own error does not say which options there are.
+
+    Parameters
+    ----------
+    **renamed : str
+        From options that the function had once to what takes their place.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        known = option_names(function)
+        name = function.__qualname__.removesuffix(".__init__")
+
+        @functools.wraps(function)
+        def checked(*args: P.args, **options: P.kwargs) -> R:
+            if not known.issuperset(options):
+                check_options(name, options, known, renamed)
+            return function(*args, **options)
+
+        return checked
+
+    return decorate
+
+
+def missing_name(module: str, given: str, renamed: Mapping[str, str] = _NOTHING) -> Exception:
+    """The error for a name that a module does not have, for its ``__getattr__``.
+
+    Of a name that the module had once it is an `ImportError`: Python replaces the message of an
+    `AttributeError` in ``from module import name`` by its own.
+    """
+    if given in renamed:
+        return ImportError(f"{module} has no {given!r} any more; use {renamed[given]}")
+    return AttributeError(f"module {module!r} has no attribute {given!r}")
