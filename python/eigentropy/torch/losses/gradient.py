@@ -15,7 +15,7 @@ from eigentropy._spectra.eigenvalues import NOISE_FLOOR_EPS
 from eigentropy.torch.losses import resolvents
 from eigentropy.torch.losses.kernel import Kernel, full_precision
 from eigentropy.torch.losses.logarithm import logarithm
-from eigentropy.torch.losses.stochastic import estimate
+from eigentropy.torch.losses.probes import estimate
 
 if TYPE_CHECKING:
     from eigentropy.torch.losses.modules import Settings

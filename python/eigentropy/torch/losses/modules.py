@@ -17,7 +17,7 @@ from eigentropy._kernels.saturation import warn_if_saturated
 from eigentropy._support.options import integer, logarithm_base, nonnegative, one_of, positive
 from eigentropy.torch.losses.gradient import Judge, kernel_entropy
 from eigentropy.torch.losses.kernel import Kernel, flat_rows, kernel_of
-from eigentropy.torch.losses.stochastic import SMALLEST_N
+from eigentropy.torch.losses.probes import SMALLEST_N
 
 METHODS = ("auto", "exact", "stochastic")
 GOALS = ("raise", "lower")

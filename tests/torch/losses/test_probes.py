@@ -9,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
 from eigentropy.torch import EntropyLoss, SpectralEntropy
-from eigentropy.torch.losses import modules, stochastic
+from eigentropy.torch.losses import modules, probes
 from eigentropy.torch.losses.gradient import operator_of_kernel
 from eigentropy.torch.losses.kernel import gaussian_kernel
 
@@ -59,7 +59,7 @@ def cosine(a, b):
 def test_over_many_seeds_the_slope_and_the_value_average_to_the_exact_ones(t):
     A, top = operator_of(rows())
     S, B = exact(A, t)
-    runs = [stochastic.estimate(A, top, t, 1.0, seed) for seed in range(40)]
+    runs = [probes.estimate(A, top, t, 1.0, seed) for seed in range(40)]
     slopes = torch.stack([run.B for run in runs])
     spread = slopes.std(dim=0).norm() / math.sqrt(len(runs))
     assert float((slopes[0] - B).norm()) > 3.0 * float(spread)  # there is something to average
@@ -73,8 +73,8 @@ def test_over_many_seeds_the_slope_and_the_value_average_to_the_exact_ones(t):
 def test_the_value_is_within_its_standard_errors(d, t):
     A, top = operator_of(rows(d=d))
     S, _ = exact(A, t)
-    runs = [stochastic.estimate(A, top, t, 1.0, seed) for seed in range(8)]
-    assert {run.probes for run in runs} == {stochastic.PROBES}
+    runs = [probes.estimate(A, top, t, 1.0, seed) for seed in range(8)]
+    assert {run.probes for run in runs} == {probes.PROBES}
     quadrature = 5e-3 if d == 4 else 1e-4  # twenty steps, of a spectrum that falls to 0
     within = [abs(run.value - S) <= 3.0 * run.standard_error + quadrature * S for run in runs]
     assert sum(within) >= 7
@@ -82,14 +82,14 @@ def test_the_value_is_within_its_standard_errors(d, t):
 
 def test_a_small_tolerance_takes_more_probes_and_has_a_smaller_error():
     A, top = operator_of(rows(d=4))
-    few, many = (stochastic.estimate(A, top, 1.0, tol, 0) for tol in (1.0, 1e-9))
-    assert (few.probes, many.probes) == (stochastic.PROBES, stochastic.MOST_PROBES)
+    few, many = (probes.estimate(A, top, 1.0, tol, 0) for tol in (1.0, 1e-9))
+    assert (few.probes, many.probes) == (probes.PROBES, stochastic.MOST_PROBES)
     assert many.standard_error < 0.6 * few.standard_error
 
 
 def test_the_slope_is_symmetric_and_right_on_the_known_vector():
     A, top = operator_of(rows())
-    found = stochastic.estimate(A, top, 1.0, 1.0, 0).B
+    found = probes.estimate(A, top, 1.0, 1.0, 0).B
     _, B = exact(A, 1.0)
     torch.testing.assert_close(found, found.T, rtol=0.0, atol=1e-14)
     torch.testing.assert_close(found @ top, B @ top, rtol=1e-3, atol=1e-5)
