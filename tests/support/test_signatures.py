@@ -43,6 +43,12 @@ def test_an_old_option_names_the_new_one():
     )
 
 
+def test_an_option_that_is_near_to_an_old_one_names_the_new_one():
+    assert "Evaluation(n)" in str(
+        unknown_option("Monitor", "evaluations", KNOWN, {"evaluation": "Evaluation(n)"})
+    )
+
+
 def test_known_options_reach_the_function():
     assert measure(3, max_points=5) == (3, 1.0, 5)
     assert Source(1, batch_size=2).batch_size == 2

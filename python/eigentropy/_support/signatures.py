@@ -32,12 +32,14 @@ def unknown_option(
         From options that it had once to what takes their place, as the caller writes it.
     """
     options = sorted(known)
-    if given in renamed:
-        advice = f"use {renamed[given]}"
-    elif near := difflib.get_close_matches(given, options, n=1):
-        advice = f"the nearest is {near[0]!r}"
-    else:
+    near = difflib.get_close_matches(given, [*options, *renamed], n=1)
+    meant = given if given in renamed else near[0] if near else None
+    if meant is None:
         advice = f"its options are {', '.join(options)}"
+    elif meant in renamed:
+        advice = f"use {renamed[meant]}"
+    else:
+        advice = f"the nearest is {meant!r}"
     return TypeError(f"{function} has no option {given!r}; {advice}")
 
 
