@@ -19,6 +19,7 @@ from eigentropy.torch.losses.modules import (
     EntropyLoss,
     InformationLoss,
 )
+from eigentropy.torch.monitoring.evaluation import Evaluation
 from eigentropy.torch.monitoring.loggers import (
     CSVLogger,
     JSONLinesLogger,
@@ -26,6 +27,8 @@ from eigentropy.torch.monitoring.loggers import (
     WandbLogger,
 )
 from eigentropy.torch.monitoring.monitor import Monitor
+from eigentropy.torch.monitoring.probe import Probe
+from eigentropy.torch.monitoring.reservoir import Reservoir
 
 _threads.borrow()
 
@@ -34,9 +37,12 @@ __all__ = [
     "DiffusionSpectralEntropy",
     "DiffusionSpectralMutualInformation",
     "EntropyLoss",
+    "Evaluation",
     "InformationLoss",
     "JSONLinesLogger",
     "Monitor",
+    "Probe",
+    "Reservoir",
     "TensorBoardLogger",
     "WandbLogger",
     "functional",
