@@ -85,7 +85,10 @@ def differing() -> dict[tuple[str, str], str]:
 
 def table() -> str:
     """The table of all options in Markdown."""
-    lines = ["| option | default | functions | other defaults, and why |", "| --- | --- | --- | --- |"]
+    lines = [
+        "| option | default | functions | other defaults, and why |",
+        "| --- | --- | --- | --- |",
+    ]
     for option, defaults in sorted(options().items()):
         others = [
             f"{default} in `{function}`: {REASONS.get((function, option), 'its own meaning')}"

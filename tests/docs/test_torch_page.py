@@ -15,8 +15,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
 from eigentropy.report import page, read_run
-from eigentropy.torch.losses import modules
-from eigentropy.torch.monitoring import monitor
+from eigentropy.torch.losses import functional, modules
+from eigentropy.torch.monitoring import monitor, probe
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "torch.md"
 
@@ -144,7 +144,7 @@ def test_the_examples_of_the_readme_run(given, capsys):
     assert read_run("run.csv").steps == [1, 2]
 
 
-@pytest.mark.parametrize("module", [modules, monitor])
+@pytest.mark.parametrize("module", [functional, modules, monitor, probe])
 def test_the_examples_of_the_docstrings_are_right(module):
     result = doctest.testmod(module)
     assert result.attempted > 0

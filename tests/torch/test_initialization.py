@@ -95,7 +95,7 @@ def test_activations_that_overflow_are_passed_over():
     result = initialization.sweep(network, BATCH, [0.3, 1e30])
     assert math.isnan(result.scales[1].dse)
     assert result.recommended == 0.3
-    with pytest.raises(ValueError, match="NaN or infinity at every scale"):
+    with pytest.raises(ValueError, match="stds"):
         initialization.sweep(network, BATCH, [1e30])
 
 
@@ -109,13 +109,13 @@ def test_the_table_marks_the_recommended_one():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"stds": []}, ValueError, "stds is empty"),
-        ({"stds": [0.0]}, ValueError, "stds must be a finite number > 0"),
-        ({"layer": "nothing"}, ValueError, "matches no module"),
-        ({"layer": "*"}, ValueError, "layer must name one module"),
-        ({"repetitions": 0}, ValueError, "repetitions must be at least 1"),
-        ({"model_factory": lambda: 3}, TypeError, "must return a torch.nn.Module, got int"),
-        ({"model_factory": nn.Flatten}, ValueError, "no convolution or linear layer"),
+        ({"stds": []}, ValueError, "^stds "),
+        ({"stds": [0.0]}, ValueError, "^stds .* 0.0"),
+        ({"layer": "nothing"}, ValueError, "^layers: 'nothing' "),
+        ({"layer": "*"}, ValueError, "^layer .*'\\*'"),
+        ({"repetitions": 0}, ValueError, "^repetitions .* 0"),
+        ({"model_factory": lambda: 3}, TypeError, "^model_factory .* int"),
+        ({"model_factory": nn.Flatten}, ValueError, "initialize="),
     ],
 )
 def test_bad_arguments_are_named(arguments, error, message):

@@ -10,9 +10,16 @@ except ImportError as error:
         "eigentropy.torch needs PyTorch: pip install 'eigentropy[torch]', or PyTorch by itself"
     ) from error
 
-from eigentropy.torch import initialization
-from eigentropy.torch.losses import threads
-from eigentropy.torch.losses.modules import EntropyLoss, InformationLoss, SpectralEntropy
+from eigentropy._support.signatures import missing_name as _missing_name
+from eigentropy.torch import functional, initialization
+from eigentropy.torch.losses import threads as _threads
+from eigentropy.torch.losses.modules import (
+    DiffusionSpectralEntropy,
+    DiffusionSpectralMutualInformation,
+    EntropyLoss,
+    InformationLoss,
+)
+from eigentropy.torch.monitoring.evaluation import Evaluation
 from eigentropy.torch.monitoring.loggers import (
     CSVLogger,
     JSONLinesLogger,
@@ -20,17 +27,41 @@ from eigentropy.torch.monitoring.loggers import (
     WandbLogger,
 )
 from eigentropy.torch.monitoring.monitor import Monitor
+from eigentropy.torch.monitoring.probe import Probe
+from eigentropy.torch.monitoring.reservoir import Reservoir
 
-threads.borrow()
+_threads.borrow()
 
 __all__ = [
     "CSVLogger",
+    "DiffusionSpectralEntropy",
+    "DiffusionSpectralMutualInformation",
     "EntropyLoss",
+    "Evaluation",
     "InformationLoss",
     "JSONLinesLogger",
     "Monitor",
-    "SpectralEntropy",
+    "Probe",
+    "Reservoir",
     "TensorBoardLogger",
     "WandbLogger",
+    "functional",
     "initialization",
 ]
+
+_RENAMED = {
+    "SpectralEntropy": "DiffusionSpectralEntropy",
+    "loss": "DiffusionSpectralEntropy, EntropyLoss and InformationLoss of eigentropy.torch",
+    "monitor": "Monitor of eigentropy.torch",
+    "lightning": "eigentropy.torch.integrations.lightning",
+    "transformers": "eigentropy.torch.integrations.transformers",
+    "metrics": "eigentropy.torch.integrations.torchmetrics",
+}
+
+
+def __getattr__(name: str) -> object:
+    raise _missing_name(__name__, name, _RENAMED)
+
+
+def __dir__() -> list[str]:
+    return __all__

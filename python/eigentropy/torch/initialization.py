@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from eigentropy._measures.entropy import diffusion_spectral_entropy
 from eigentropy._support.options import integer, positive
+from eigentropy._support.signatures import check_options, option_names
+from eigentropy.torch.monitoring.collection import Place, Watched
 from eigentropy.torch.monitoring.layers import Pooling, checked_pooling, find_layers, unwrapped
 from eigentropy.torch.monitoring.probe import Probe
 
@@ -83,7 +86,7 @@ def sweep(
     initialize: Initialize | None = None,
     pooling: str | Pooling = "flatten",
     repetitions: int = 3,
-    batch_size: int = 256,
+    batch_size: int = 64,
     max_points: int | None = 2048,
     seed: int = 0,
     **options: Any,
@@ -105,7 +108,7 @@ def sweep(
     model_factory : callable
         Makes a new model; called for each scale and repetition.
     batch : tensor or array, or a list or dictionary of these
-        As the probe of `Monitor`, without labels.
+        As the `x` of `Probe`.
     stds : sequence of float
     layer : str, optional
         Name of the module that is measured; the output of the model by default.
@@ -113,14 +116,14 @@ def sweep(
         ``initialize(model, std)`` sets the weights. By default those of all convolutions, or of
         all linear layers where there are none, are drawn from N(0, std^2), as in the paper.
     pooling : str or callable
-        As for `Monitor`.
+        As in `Monitor`.
     repetitions : int
         Number of models for each scale, with seeds `seed`, `seed` + 1, ...; the same for all.
     batch_size, max_points
-        As for `Monitor`.
+        As in `Probe`.
     seed : int
     **options
-        Of `eigentropy.diffusion_spectral_entropy`.
+        As in `eigentropy.diffusion_spectral_entropy`.
 
     Returns
     -------
@@ -132,18 +135,22 @@ def sweep(
         No scales, or none with finite activations; a layer that does not exist or does not run; no
         weights to initialise.
     """
+    known = option_names(diffusion_spectral_entropy) - {"Z"}
+    check_options("sweep", options, known | option_names(sweep))
     sizes = [positive(std, "stds") for std in stds]
     integer(repetitions, "repetitions", at_least=1)
     if not sizes:
         raise ValueError("stds is empty")
     function = checked_pooling(pooling)
-    probe = Probe(batch, max_points, batch_size, integer(seed, "seed", at_least=0))
+    integer(seed, "seed", at_least=0)
+    probe = Probe(batch, max_points=max_points, batch_size=batch_size)
     scales = []
     for std in sizes:
         measured = []
         for repetition in range(repetitions):
             model = _model(model_factory, initialize or normal_weights, std, seed + repetition)
-            measured.append(_measure(model, layer, probe, function, {"seed": seed, **options}))
+            rows = _rows(model, layer, probe, function, seed)
+            measured.append(_entropy_and_rms(rows, {"seed": seed, **options}))
         entropies, sizes_of_rows = zip(*measured, strict=True)
         spread = float(np.std(entropies, ddof=1)) if repetitions > 1 else 0.0
         rms = float(np.mean(sizes_of_rows))
@@ -183,22 +190,22 @@ def _model(
     return model
 
 
-def _measure(
-    model: torch.nn.Module,
-    layer: str | None,
-    probe: Probe,
-    pooling: Pooling,
-    options: dict[str, Any],
-) -> tuple[float, float]:
-    """Entropy and root mean square of what a layer, or the model, returns."""
+def _rows(
+    model: torch.nn.Module, layer: str | None, probe: Probe, pooling: Pooling, seed: int
+) -> npt.NDArray[Any]:
+    """What a layer, or the model, returns for a probe."""
     base = unwrapped(model)
     layers = {"output": base} if layer is None else find_layers(base, layer)
     if len(layers) > 1:
         raise ValueError(f"layer must name one module, {layer!r} matches {', '.join(layers)}")
-    found = probe.activations(model, layers, pooling).rows
+    found = probe.attach(Watched(model, layers, pooling), seed).take(Place()).rows
     if not found:
         raise ValueError(f"layer {layer!r} does not run in the model's forward pass")
-    rows = next(iter(found.values()))
+    return next(iter(found.values()))
+
+
+def _entropy_and_rms(rows: npt.NDArray[Any], options: dict[str, Any]) -> tuple[float, float]:
+    """The entropy and the root mean square of rows; NaN where they are not finite."""
     if not np.isfinite(rows).all():
         return math.nan, math.nan
     rms = math.sqrt(float(np.mean(np.square(rows, dtype=np.float64))))

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
 import eigentropy as eg
 from eigentropy._support import memory
-from eigentropy.torch import EntropyLoss, InformationLoss, SpectralEntropy
+from eigentropy.torch import DiffusionSpectralEntropy, EntropyLoss, InformationLoss
 from eigentropy.torch.losses import kernel
 
 TIMES = [1.0, 2.0, 0.5, 3.5]
@@ -60,7 +60,7 @@ def entropy_by_autograd(Z, sigma, alpha, t):
 @pytest.mark.parametrize("t", TIMES)
 @pytest.mark.parametrize("alpha", ALPHAS)
 def test_the_gradient_is_that_of_finite_differences_to_1e_6(alpha, t):
-    module = SpectralEntropy(sigma=1.2, alpha=alpha, t=t)
+    module = DiffusionSpectralEntropy(sigma=1.2, alpha=alpha, t=t)
     assert torch.autograd.gradcheck(module, (batch(9, 3),), eps=1e-6, atol=1e-6, rtol=1e-6)
 
 
@@ -68,7 +68,7 @@ def test_the_gradient_is_that_of_finite_differences_to_1e_6(alpha, t):
 @pytest.mark.parametrize("alpha", ALPHAS)
 def test_the_gradient_is_that_of_autograd_to_1e_8(alpha, t):
     Z = batch(40, 6)
-    module = SpectralEntropy(sigma=1.5, alpha=alpha, t=t)
+    module = DiffusionSpectralEntropy(sigma=1.5, alpha=alpha, t=t)
     expected = entropy_by_autograd(Z, 1.5, alpha, t)
     torch.testing.assert_close(module(Z), expected, rtol=1e-10, atol=1e-10)
     slope = torch.autograd.grad(expected, Z)[0]
@@ -81,7 +81,7 @@ def test_the_gradient_is_that_of_autograd_to_1e_8(alpha, t):
 @pytest.mark.filterwarnings("ignore::eigentropy.SaturationWarning")
 def test_the_value_is_that_of_dse_to_1e_10(n, t, sigma):
     Z = batch(n, 7)
-    module = SpectralEntropy(sigma=sigma, alpha=1.0, t=t)
+    module = DiffusionSpectralEntropy(sigma=sigma, alpha=1.0, t=t)
     expected = eg.dse(Z, sigma=sigma, alpha=1.0, t=t)
     for value in (module(Z), module(Z.detach())):  # with and without eigenvectors
         assert float(value.detach()) == pytest.approx(float(expected), rel=1e-10, abs=1e-10)
@@ -119,7 +119,7 @@ def test_a_gpu_multiplies_without_tf32_and_gets_the_setting_back(given):
 
 def test_duplicates_leave_the_scale_to_the_others():
     Z = torch.cat([torch.zeros(30, 3), torch.eye(3)]).double()
-    module = SpectralEntropy()
+    module = DiffusionSpectralEntropy()
     assert float(module(Z)) == pytest.approx(float(eg.dse(Z)), abs=1e-10)
     assert module.sigma_used == pytest.approx(eg.bandwidth(Z))
 
@@ -146,14 +146,14 @@ REPEATED = {
 def test_repeated_eigenvalues_leave_the_gradient_finite(name, t, dtype):
     Z = REPEATED[name]().to(dtype)
     for sigma in (1.0, "auto"):
-        slope = gradient(SpectralEntropy(sigma=sigma, t=t), Z)
+        slope = gradient(DiffusionSpectralEntropy(sigma=sigma, t=t), Z)
         assert torch.isfinite(slope).all()
         assert slope.dtype == dtype
 
 
 def test_the_gradient_at_a_uniform_kernel_is_exact():
     """Equally far rows: by symmetry row i moves along e_i and against the others alike."""
-    slope = gradient(SpectralEntropy(sigma=1.0), REPEATED["a uniform kernel"]())
+    slope = gradient(DiffusionSpectralEntropy(sigma=1.0), REPEATED["a uniform kernel"]())
     along = slope.diagonal()
     across = (slope.sum() - along.sum()) / (16 * 15)
     expected = torch.full_like(slope, float(across)).fill_diagonal_(float(along[0]))
@@ -164,14 +164,14 @@ def test_the_gradient_at_a_uniform_kernel_is_exact():
 
 def test_repeated_rows_have_the_gradient_of_finite_differences():
     """Both copies of a row move together: there the entropy is smooth."""
-    module = SpectralEntropy(sigma=1.1, t=2.0)
+    module = DiffusionSpectralEntropy(sigma=1.1, t=2.0)
     points = batch(6, 2)
     assert torch.autograd.gradcheck(lambda Z: module(Z.repeat(2, 1)), (points,), atol=1e-6)
 
 
 def test_identical_copies_double_each_share_of_the_gradient():
     """S of two far copies is S of one and a bit more: each copy has half of the gradient."""
-    module = SpectralEntropy(sigma=1.0)
+    module = DiffusionSpectralEntropy(sigma=1.0)
     single = gradient(module, batch(20, 4))
     torch.testing.assert_close(
         gradient(module, two_clusters())[:20], 0.5 * single, rtol=1e-6, atol=1e-9
@@ -180,7 +180,7 @@ def test_identical_copies_double_each_share_of_the_gradient():
 
 def test_float32_is_near_float64():
     Z = batch(60, 10)
-    module, narrow = SpectralEntropy(sigma=2.0), Z.detach().float().requires_grad_()
+    module, narrow = DiffusionSpectralEntropy(sigma=2.0), Z.detach().float().requires_grad_()
     assert module(narrow).dtype == torch.float32
     assert float(module(narrow).detach()) == pytest.approx(float(module(Z).detach()), rel=1e-5)
     slope = gradient(module, Z)
@@ -194,7 +194,7 @@ def test_float32_is_near_float64():
 @pytest.mark.parametrize("scale", [1e-20, 1e20])
 def test_squares_that_are_no_float32_leave_value_and_gradient(scale, n, t):
     Z = batch(n, 30, torch.float32).detach()
-    module = SpectralEntropy(t=t)
+    module = DiffusionSpectralEntropy(t=t)
     expected = gradient(module, Z)
     scaled = (Z * scale).requires_grad_()
     value = module(scaled)
@@ -206,7 +206,7 @@ def test_squares_that_are_no_float32_leave_value_and_gradient(scale, n, t):
 
 def test_without_gradients_there_are_eigenvalues_alone(monkeypatch):
     Z = batch()
-    module = SpectralEntropy()
+    module = DiffusionSpectralEntropy()
     expected = float(module(Z.detach()))
     monkeypatch.setattr(torch.linalg, "eigh", None)  # is not called
     for off in (torch.no_grad(), torch.inference_mode()):
@@ -216,7 +216,7 @@ def test_without_gradients_there_are_eigenvalues_alone(monkeypatch):
 
 def test_exact_computes_float32_rows_in_float64():
     Z = batch(60, 10).detach().float()
-    value = SpectralEntropy(sigma=2.0, method="exact")(Z)
+    value = DiffusionSpectralEntropy(sigma=2.0, method="exact")(Z)
     assert value.dtype == torch.float64
     assert float(value) == pytest.approx(float(eg.dse(Z, sigma=2.0, method="exact")), rel=1e-10)
 
@@ -225,13 +225,13 @@ def test_float32_rows_far_from_each_other_keep_their_small_distances():
     """1e4 sigma apart: float32 products would know distances to 10 sigma^2 only."""
     Z = two_clusters().float()
     expected = float(eg.dse(Z, sigma=1.0))
-    assert float(SpectralEntropy(sigma=1.0)(Z)) == pytest.approx(expected, rel=1e-4)
+    assert float(DiffusionSpectralEntropy(sigma=1.0)(Z)) == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_is_computed_in_float32_and_its_gradient_comes_back_in_half(dtype):
     Z = batch(40, 8).detach().to(dtype)
-    module = SpectralEntropy(sigma=2.0)
+    module = DiffusionSpectralEntropy(sigma=2.0)
     assert module(Z).dtype == torch.float32
     assert float(module(Z)) == float(module(Z.float()))
     slope = gradient(module, Z)
@@ -241,7 +241,7 @@ def test_half_precision_is_computed_in_float32_and_its_gradient_comes_back_in_ha
 
 def test_autocast_does_not_reach_inside():
     Z = batch(40, 8).detach().float()
-    module = SpectralEntropy(sigma=2.0)
+    module = DiffusionSpectralEntropy(sigma=2.0)
     expected = gradient(module, Z)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert float(module(Z)) == float(module(Z.clone()))
@@ -261,38 +261,40 @@ def test_a_network_under_autocast_gets_gradients():
 
 def test_the_gradient_takes_sigma_for_a_constant():
     Z = batch(30, 4)
-    module = SpectralEntropy()
+    module = DiffusionSpectralEntropy()
     module(Z)
     torch.testing.assert_close(
-        gradient(module, Z), gradient(SpectralEntropy(sigma=module.sigma_used), Z)
+        gradient(module, Z), gradient(DiffusionSpectralEntropy(sigma=module.sigma_used), Z)
     )
 
 
 def test_more_dimensions_are_flattened():
     Z = batch(20, 12)
     images = Z.detach().reshape(20, 3, 2, 2)
-    assert float(SpectralEntropy()(images)) == float(SpectralEntropy()(Z.detach()))
-    assert gradient(SpectralEntropy(), images).shape == images.shape
+    assert float(DiffusionSpectralEntropy()(images)) == float(
+        DiffusionSpectralEntropy()(Z.detach())
+    )
+    assert gradient(DiffusionSpectralEntropy(), images).shape == images.shape
 
 
 def test_nan_stays_nan_so_that_a_scaler_can_skip_the_step():
     for bad in (math.nan, math.inf):
         Z = batch(10, 3).detach()
         Z[4, 1] = bad
-        assert math.isnan(float(SpectralEntropy()(Z)))
-        assert gradient(SpectralEntropy(), Z).isnan().all()
+        assert math.isnan(float(DiffusionSpectralEntropy()(Z)))
+        assert gradient(DiffusionSpectralEntropy(), Z).isnan().all()
 
 
 def test_one_row_has_entropy_0_and_no_gradient():
-    module = SpectralEntropy()
-    with pytest.warns(eg.SaturationWarning, match="one row"):
+    module = DiffusionSpectralEntropy()
+    with pytest.warns(eg.SaturationWarning, match="^Z "):
         slope = gradient(module, batch(1, 3))
     assert float(slope.abs().sum()) == 0.0
 
 
 def test_saturation_is_warned_about_once():
-    module = SpectralEntropy(sigma=1e-6)
-    with pytest.warns(eg.SaturationWarning, match="far below"):
+    module = DiffusionSpectralEntropy(sigma=1e-6)
+    with pytest.warns(eg.SaturationWarning, match="^sigma=1e-06 "):
         module(batch())
     module(batch())  # a second warning would be an error here
 
@@ -300,33 +302,33 @@ def test_saturation_is_warned_about_once():
 @pytest.mark.parametrize(
     ("Z", "error", "message"),
     [
-        (np.ones((3, 2)), TypeError, "Z must be a torch.Tensor, got ndarray"),
-        (torch.ones(3, 2, dtype=torch.int64), TypeError, "floating-point dtype, got torch.int64"),
-        (torch.ones(3), ValueError, r"shape \(n, d\), one row a sample, got \(3,\)"),
-        (torch.ones(0, 2), ValueError, r"got \(0, 2\)"),
+        (np.ones((3, 2)), TypeError, "^Z .* ndarray"),
+        (torch.ones(3, 2, dtype=torch.int64), TypeError, "^Z .* torch.int64"),
+        (torch.ones(3), ValueError, r"^Z .*\(n, d\).*\(3,\)"),
+        (torch.ones(0, 2), ValueError, r"^Z .*\(0, 2\)"),
     ],
 )
 def test_what_is_no_batch_is_refused(Z, error, message):
     with pytest.raises(error, match=message):
-        SpectralEntropy()(Z)
+        DiffusionSpectralEntropy()(Z)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"sigma": 0}, "sigma must be a finite number > 0"),
-        ({"sigma": "wide"}, "sigma must be one of 'auto'"),
-        ({"alpha": 11}, "alpha must be at most 10"),
-        ({"t": 0}, "t must be a finite number > 0"),
-        ({"base": 1}, "base must not be 1"),
-        ({"method": "lowrank"}, "method must be one of 'auto', 'exact', 'stochastic'"),
-        ({"tol": 0.0}, "tol must be a finite number > 0"),
-        ({"seed": -1}, "seed must be"),
+        ({"sigma": 0}, "^sigma .* 0$"),
+        ({"sigma": "wide"}, "^sigma .*'auto'.*'wide'"),
+        ({"alpha": 11}, "^alpha .* 10, .* 11"),
+        ({"t": 0}, "^t .* 0$"),
+        ({"base": 1}, "^base .* 1"),
+        ({"method": "lowrank"}, "^method .*'auto', 'exact', 'stochastic'.*'lowrank'"),
+        ({"tol": 0.0}, "^tol .* 0.0$"),
+        ({"seed": -1}, "^seed .* -1"),
     ],
 )
 def test_bad_options_are_named(options, message):
     with pytest.raises(ValueError, match=message):
-        SpectralEntropy(**options)
+        DiffusionSpectralEntropy(**options)
 
 
 @pytest.mark.parametrize(("goal", "sign"), [("raise", 1), ("lower", -1)])
@@ -349,7 +351,7 @@ def test_training_moves_the_entropy_towards_the_goal(goal, sign, sigma):
 def test_weight_and_schedule_scale_the_loss_and_the_step_is_saved():
     Z = batch()
     loss = EntropyLoss(weight=0.5, goal="lower", schedule=lambda step: step / 2, sigma=1.0)
-    S = float(SpectralEntropy(sigma=1.0)(Z).detach())
+    S = float(DiffusionSpectralEntropy(sigma=1.0)(Z).detach())
     terms = [float(loss(Z).detach()) for _ in range(3)]
     assert terms == pytest.approx([0.0, 0.25 * S, 0.5 * S])
     assert float(loss.value) == pytest.approx(S)
@@ -401,24 +403,24 @@ def test_a_single_label_has_no_information_and_no_gradient():
 
 
 def test_labels_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match="Y has 3 entries, Z has 24 rows"):
+    with pytest.raises(ValueError, match=r"^Y .* 3 .* 24 "):
         InformationLoss()(batch(), [0, 1, 2])
-    with pytest.raises(ValueError, match="goal must be one of 'raise', 'lower'"):
+    with pytest.raises(ValueError, match=r"^goal .*'raise', 'lower'.*'up'"):
         EntropyLoss(goal="up")
-    with pytest.raises(TypeError, match="schedule must be a callable"):
+    with pytest.raises(TypeError, match=r"^schedule .* 3"):
         EntropyLoss(schedule=3)
 
 
 def test_a_second_derivative_is_refused_and_not_wrong():
     Z = batch()
-    with pytest.raises(RuntimeError, match="no second derivative: leave out create_graph=True"):
-        torch.autograd.grad(SpectralEntropy(sigma=1.0)(Z), Z, create_graph=True)
+    with pytest.raises(RuntimeError, match="create_graph=True"):
+        torch.autograd.grad(DiffusionSpectralEntropy(sigma=1.0)(Z), Z, create_graph=True)
 
 
 # Dynamo looks at the gradients of what is no leaf, and hides the warning about it, but no error.
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor")
 def test_a_compiled_loss_is_the_same():
-    module, Z = SpectralEntropy(sigma=1.0), batch()
+    module, Z = DiffusionSpectralEntropy(sigma=1.0), batch()
     torch._dynamo.reset()
     compiled = torch.compile(lambda Z: 2.0 * module(Z.tanh()), backend="eager")
     slope = torch.autograd.grad(compiled(Z), Z)[0]
@@ -429,13 +431,13 @@ def test_a_compiled_loss_is_the_same():
 
 def test_a_batch_that_cannot_fit_is_refused_before_it_is_computed(monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: 2.0**30)
-    with pytest.raises(MemoryError, match="the gradient for a batch of 20000, 6 matrices"):
-        SpectralEntropy()(torch.zeros(20_000, 1))
+    with pytest.raises(MemoryError, match=" 20000, 6 "):
+        DiffusionSpectralEntropy()(torch.zeros(20_000, 1))
 
 
 def test_the_random_state_is_left_alone():
     before = torch.get_rng_state()
-    SpectralEntropy()(batch(dtype=torch.float32)).backward()
+    DiffusionSpectralEntropy()(batch(dtype=torch.float32)).backward()
     assert torch.equal(before, torch.get_rng_state())
 
 
@@ -443,7 +445,7 @@ def test_the_random_state_is_left_alone():
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
 def test_cuda_agrees_with_the_cpu(dtype):
     Z = batch(60, 8).detach().to(dtype)
-    module = SpectralEntropy()
+    module = DiffusionSpectralEntropy()
     tolerance = 1e-9 if dtype == torch.float64 else 1e-4
     torch.testing.assert_close(module(Z.cuda()).cpu(), module(Z), rtol=tolerance, atol=tolerance)
     expected = gradient(module, Z).double()

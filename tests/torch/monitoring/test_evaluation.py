@@ -11,7 +11,8 @@ torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
 import eigentropy as eg
 from eigentropy._support import memory
-from eigentropy.torch import Monitor
+from eigentropy.torch import Evaluation, Monitor
+from eigentropy.torch.monitoring.collection import INCOMPLETE, Place
 from eigentropy.torch.monitoring.samples import priorities
 
 nn = torch.nn
@@ -40,7 +41,7 @@ def evaluate(net, monitor, batch=32, index=None, order=None):
 
 def test_the_values_are_those_of_a_probe(net):
     expected = Monitor(net, "**", probe=blobs()).measure()
-    with Monitor(net, "**", evaluation=500) as monitor:
+    with Monitor(net, "**", Evaluation(500)) as monitor:
         evaluate(net, monitor)
         assert monitor.step() == pytest.approx(expected, abs=1e-5)
 
@@ -51,7 +52,7 @@ def test_the_samples_are_the_same_each_time_whatever_their_order(net):
     chosen = sorted(numbers[priorities(numbers, 0).argsort()[:50]].tolist())
     with torch.no_grad():
         Z = copy.deepcopy(net).eval()(x[chosen])
-    with Monitor(net, "3", evaluation=50) as monitor:
+    with Monitor(net, "3", Evaluation(50)) as monitor:
         for order in (torch.arange(120), torch.randperm(120)):
             evaluate(net, monitor, 32, index=True, order=order)
             values = monitor.step()
@@ -65,13 +66,13 @@ def test_counted_and_given_numbers_do_not_mix(net, first):
     """The second batch would be counted from 60 on, or be given a number of the first."""
     x, y = blobs()
     net.eval()
-    with Monitor(net, "3", evaluation=500) as monitor, torch.no_grad():
+    with Monitor(net, "3", Evaluation(500)) as monitor, torch.no_grad():
         for _ in range(2):  # and after a measurement anew
             net(x[:60])
             monitor.collect(y[:60], torch.arange(60, 120) if first else None)
             net(x[60:])
-            has = "none, .* have one" if first else "one, .* have none"
-            with pytest.raises(ValueError, match=f"index: this batch has {has}: give it for all"):
+            has = "none.* one" if first else "one.* none"
+            with pytest.raises(ValueError, match=f"^index: .* {has}"):
                 monitor.collect(y[60:], None if first else torch.arange(60))
             monitor.collect(y[60:], torch.arange(60) if first else None)
             assert monitor.step()["dse/3"] == pytest.approx(float(eg.dse(net(x))), abs=1e-5)
@@ -81,20 +82,20 @@ def test_counted_and_given_numbers_do_not_mix(net, first):
 @pytest.mark.parametrize("index", [True, False])
 def test_an_evaluation_that_is_not_measured_leaves_no_samples(net, index):
     """The weights have changed since: rows of both would be of no network."""
-    with Monitor(net, "3", evaluation=50, every=2) as monitor:
+    with Monitor(net, "3", Evaluation(50), every=2) as monitor:
         evaluate(net, monitor, index=index)
         assert monitor.step() is None
         with torch.no_grad():
             net[0].weight.mul_(-2.0)
         evaluate(net, monitor, index=index)
         values = monitor.step()
-    with Monitor(net, "3", evaluation=50) as expected:
+    with Monitor(net, "3", Evaluation(50)) as expected:
         evaluate(net, expected, index=index)
         assert values == expected.step()
 
 
 def test_an_evaluation_that_is_discarded_does_not_count(net):
-    with Monitor(net, "3", evaluation=500) as monitor:
+    with Monitor(net, "3", Evaluation(500)) as monitor:
         evaluate(net, monitor)
         monitor.discard()
         with torch.no_grad():
@@ -112,9 +113,9 @@ def test_samples_labels_and_rows_belong_together(net, capacity, batch):
     order = torch.cat([torch.randperm(120), torch.randint(120, (60,))])
     with torch.no_grad():
         Z = copy.deepcopy(net).eval()(x).numpy()
-    with Monitor(net, "3", evaluation=capacity, measures="dse") as monitor:
+    with Monitor(net, "3", Evaluation(capacity), measures="dse") as monitor:
         evaluate(net, monitor, batch, index=True, order=order)
-        samples = monitor._evaluation.take()
+        samples = monitor.collection.take(Place())
     numbers = torch.arange(120).numpy()
     chosen = sorted(numbers[priorities(numbers, 0).argsort()[:capacity]].tolist())
     assert samples.numbers.tolist() == chosen
@@ -131,12 +132,12 @@ def test_labels_keep_what_they_are(net):
         (np.zeros((60, 2)), np.ones((60, 2))),
         (np.arange(60), np.full(60, 0.5)),
     ):
-        with Monitor(net, "3", evaluation=100) as monitor, torch.no_grad():
+        with Monitor(net, "3", Evaluation(100)) as monitor, torch.no_grad():
             net.eval()
             for rows, labels in ((x[:60], first), (x[60:], second)):
                 net(rows)
                 monitor.collect(labels)
-            samples = monitor._evaluation.take()
+            samples = monitor.collection.take(Place())
         expected = np.asarray([*first, *second])[samples.numbers]
         assert samples.labels.dtype == expected.dtype
         assert samples.labels.tolist() == expected.tolist()
@@ -144,7 +145,7 @@ def test_labels_keep_what_they_are(net):
 
 def test_labels_that_some_samples_lack_are_none(net):
     x, y = blobs()
-    with Monitor(net, "3", evaluation=500, measures=["dse"]) as monitor:
+    with Monitor(net, "3", Evaluation(500), measures=["dse"]) as monitor:
         for labelled in (True, False):
             net.eval()
             with torch.no_grad():
@@ -156,26 +157,26 @@ def test_labels_that_some_samples_lack_are_none(net):
 
 
 def test_memory_is_bounded_by_the_number_of_samples(net):
-    monitor = Monitor(net, ["0", "3"], evaluation=10)
+    monitor = Monitor(net, ["0", "3"], Evaluation(10))
     for _ in range(3):
         evaluate(net, monitor)
-    assert {name: rows.shape for name, rows in monitor._evaluation.stored.items()} == {
+    assert {name: rows.shape for name, rows in monitor.collection.stored.items()} == {
         "0": (10, 8),
         "3": (10, 3),
     }
-    assert len(monitor._evaluation.known) == len(monitor._evaluation.numbers) == 10
+    assert len(monitor.collection.known) == len(monitor.collection.numbers) == 10
 
 
 def test_more_samples_than_memory_are_refused(net, monkeypatch):
-    monitor = Monitor(net, "3", evaluation=10**6)
+    monitor = Monitor(net, "3", Evaluation(10**6))
     monkeypatch.setattr(memory, "available", lambda: 1e5)
-    with pytest.raises(MemoryError, match=r"1000000 samples.*a smaller evaluation="):
+    with pytest.raises(MemoryError, match=r"1000000 samples.*Evaluation\(n\)"):
         evaluate(net, monitor)
 
 
 def test_what_works_in_place_behind_a_layer_does_not_change_what_it_returned(net):
     x, _ = blobs()
-    with Monitor(net, "0", evaluation=500, measures="dse") as monitor, torch.no_grad():
+    with Monitor(net, "0", Evaluation(500), measures="dse") as monitor, torch.no_grad():
         net.eval()(x)
         monitor.collect()
         expected = float(eg.dse(net[0](x)))
@@ -202,7 +203,7 @@ def train(net, monitor):
 def test_training_is_bitwise_the_same_and_leaves_no_hooks(net):
     alone, watched = copy.deepcopy(net), copy.deepcopy(net)
     train(alone, None)
-    with Monitor(watched, "**", evaluation=50) as monitor:
+    with Monitor(watched, "**", Evaluation(50)) as monitor:
         train(watched, monitor)
     for a, b in zip(alone.state_dict().values(), watched.state_dict().values(), strict=True):
         assert torch.equal(a, b)
@@ -212,7 +213,7 @@ def test_training_is_bitwise_the_same_and_leaves_no_hooks(net):
 
 def test_a_compiled_model_is_watched(net):
     torch._dynamo.reset()
-    with Monitor(net, "3", evaluation=500) as monitor:
+    with Monitor(net, "3", Evaluation(500)) as monitor:
         evaluate(torch.compile(net, backend="eager"), monitor)
         values = monitor.step()
     assert values == pytest.approx(Monitor(net, "3", probe=blobs()).measure(), abs=1e-5)
@@ -221,38 +222,36 @@ def test_a_compiled_model_is_watched(net):
 
 def test_training_does_not_reach_it(net):
     x, y = blobs()
-    with Monitor(net, "3", evaluation=50) as monitor:
+    with Monitor(net, "3", Evaluation(50)) as monitor:
         net(x)
-        with pytest.raises(ValueError, match=r"labels has 120 entries.*evaluation mode has 0 rows"):
+        with pytest.raises(ValueError, match=r"^labels .* 120 .* 0 "):
             monitor.collect(y)
 
 
 def test_without_a_pass_it_measures_nothing_and_says_so(net):
     with (
-        Monitor(net, "3", evaluation=50) as monitor,
-        pytest.warns(UserWarning, match="layer '3', step 1: did not run"),
+        Monitor(net, "3", Evaluation(50)) as monitor,
+        pytest.warns(UserWarning, match=f"layer '3', step 1: {INCOMPLETE}"),
     ):
         assert monitor.step() == {}
 
 
 def test_what_is_missing_is_named(net):
     x, y = blobs()
-    with Monitor(net, "3", evaluation=50) as monitor:
-        with pytest.raises(ValueError, match=r"labels are missing: dsmi_y needs collect\(labels\)"):
+    with Monitor(net, "3", Evaluation(50)) as monitor:
+        with pytest.raises(ValueError, match=r"^labels .*dsmi_y.*collect\(labels\)"):
             monitor.collect()
         net.eval()(x)
-        with pytest.raises(TypeError, match=r"index must be integers \(n,\), got float32"):
+        with pytest.raises(TypeError, match=r"^index .* float32"):
             monitor.collect(y, x[:, 0])
-        with pytest.raises(ValueError, match="index has 3 entries, the last batch"):
+        with pytest.raises(ValueError, match=r"^index .* 3 .* 120 "):
             monitor.collect(y, [1, 2, 3])
     with pytest.raises(RuntimeError, match="removed"):
         monitor.collect(y)
     with (
         Monitor(net, "3", probe=(x, y)) as monitor,
-        pytest.raises(RuntimeError, match="collect needs Monitor"),
+        pytest.raises(RuntimeError, match=r"collect .*Evaluation\(n\)"),
     ):
         monitor.collect(y)
-    with pytest.raises(ValueError, match="give either probe="):
-        Monitor(net, "3", probe=x, evaluation=3)
-    with pytest.raises(ValueError, match="dsmi_x needs a probe"):
-        Monitor(net, "3", evaluation=3, measures="dsmi_x")
+    with pytest.raises(ValueError, match=r"Probe\(.*Evaluation\("):
+        Monitor(net, "3", Evaluation(3), probe=x)

@@ -16,8 +16,18 @@ torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
 import eigentropy as eg
 from eigentropy._support import memory
-from eigentropy.torch import CSVLogger, JSONLinesLogger, Monitor, TensorBoardLogger
-from eigentropy.torch.monitoring import budget
+from eigentropy.torch import (
+    CSVLogger,
+    Evaluation,
+    JSONLinesLogger,
+    Monitor,
+    Probe,
+    Reservoir,
+    TensorBoardLogger,
+)
+from eigentropy.torch.monitoring.budget import Budget
+from eigentropy.torch.monitoring.collection import INCOMPLETE, NOT_HOOKED, REPEATED, Place
+from eigentropy.torch.monitoring.measuring import NOT_FINITE
 
 nn = torch.nn
 
@@ -189,11 +199,11 @@ def train(net, monitor, steps=6):
     return net
 
 
-@pytest.mark.parametrize("options", [{"probe": blobs()}, {"reservoir": 50}])
-def test_training_is_bitwise_the_same_with_a_monitor(net, options):
+@pytest.mark.parametrize("source", [blobs(), Reservoir(50)])
+def test_training_is_bitwise_the_same_with_a_monitor(net, source):
     alone, watched = copy.deepcopy(net), copy.deepcopy(net)
     train(alone, None)
-    with Monitor(watched, LAYERS, **options, every=2) as monitor:
+    with Monitor(watched, LAYERS, source, every=2) as monitor:
         train(watched, monitor)
     assert len(monitor.history) == 3
     for a, b in zip(alone.state_dict().values(), watched.state_dict().values(), strict=True):
@@ -225,17 +235,17 @@ class Clock:
     def __init__(self):
         self.now = 100.0
 
-    def perf_counter(self):
+    def __call__(self):
         return self.now
 
     def measured(self, *_):
         self.now += 1.0
 
 
-def test_a_budget_leaves_out_what_comes_too_soon(net, monkeypatch):
+def test_a_budget_leaves_out_what_comes_too_soon(net):
     clock = Clock()
-    monkeypatch.setattr(budget, "time", clock)
-    with Monitor(net, "head", probe=blobs(), budget=0.2, log=clock.measured) as monitor:
+    share = Budget(0.2, clock)
+    with Monitor(net, "head", probe=blobs(), budget=share, log=clock.measured) as monitor:
         measured = []
         for _ in range(12):  # of a second each
             measured.append(monitor.step() is not None)
@@ -246,10 +256,9 @@ def test_a_budget_leaves_out_what_comes_too_soon(net, monkeypatch):
     assert monitor.steps == 13
 
 
-def test_a_budget_and_every_must_both_agree(net, monkeypatch):
+def test_a_budget_and_every_must_both_agree(net):
     clock = Clock()
-    monkeypatch.setattr(budget, "time", clock)
-    options = {"every": 3, "budget": 0.2, "log": clock.measured}
+    options = {"every": 3, "budget": Budget(0.2, clock), "log": clock.measured}
     with Monitor(net, "head", probe=blobs(), **options) as monitor:
         for _ in range(12):
             monitor.step()
@@ -264,14 +273,14 @@ def test_a_budget_of_everything_leaves_nothing_out(net):
 
 @pytest.mark.parametrize("share", [0.0, -0.1, 1.5, math.nan])
 def test_a_budget_is_a_share(net, share):
-    with pytest.raises(ValueError, match="budget must be"):
+    with pytest.raises(ValueError, match=r"^budget "):
         Monitor(net, "head", probe=blobs(), budget=share)
-    with pytest.raises(TypeError, match="budget must be"):
+    with pytest.raises(TypeError, match=r"^budget "):
         Monitor(net, "head", probe=blobs(), budget="5 %")
 
 
 def test_after_removal_there_are_no_hooks_and_no_steps(net):
-    monitor = Monitor(net, LAYERS, reservoir=10)
+    monitor = Monitor(net, LAYERS, Reservoir(10))
     assert sum(everything(net)["hooks"]) == 3
     monitor.remove()
     assert sum(everything(net)["hooks"]) == 0
@@ -308,13 +317,13 @@ def test_patterns(net, layers, found):
 
 
 def test_a_pattern_that_matches_nothing_names_the_nearest(net):
-    with pytest.raises(ValueError, match=r"layers: 'haed' matches no module.*'head'"):
+    with pytest.raises(ValueError, match=r"^layers: 'haed' .*'head'"):
         Monitor(net, ["encoder.*", "haed"], probe=blobs())
-    with pytest.raises(ValueError, match=r"its first names are 'encoder', 'encoder.0'"):
+    with pytest.raises(ValueError, match=r"^layers: 'zzzzzz' .*'encoder', 'encoder.0'"):
         Monitor(net, "zzzzzz", probe=blobs())
-    with pytest.raises(ValueError, match="layers is empty"):
+    with pytest.raises(ValueError, match=r"^layers "):
         Monitor(net, [], probe=blobs())
-    with pytest.raises(ValueError, match="no modules inside"):
+    with pytest.raises(ValueError, match=r"^layers: '0' "):
         Monitor(nn.Linear(4, 3), "0", probe=blobs())
 
 
@@ -326,7 +335,7 @@ def test_nan_is_warned_about_with_layer_and_step_and_training_goes_on(net):
         monitor.step()
         weight = net.head.weight.data.clone()
         net.head.weight.data[0, 0] = math.nan
-        with pytest.warns(UserWarning, match="layer 'head', step 2: has NaN") as caught:
+        with pytest.warns(UserWarning, match=f"layer 'head', step 2: {NOT_FINITE}") as caught:
             values = monitor.step()
         assert len(caught) == 1
         assert math.isnan(values["dse/head"])
@@ -341,7 +350,7 @@ def test_after_a_layer_with_nan_the_next_one_is_measured(net):
     net.encoder[1][0].weight.data[0, 0] = math.inf
     measures = ["dse", "dsmi_previous"]
     monitor = Monitor(net, LAYERS, probe=blobs(), measures=measures)
-    with pytest.warns(UserWarning, match="has NaN or infinity") as caught:
+    with pytest.warns(UserWarning, match=NOT_FINITE) as caught:
         values = monitor.step()
     assert {str(w.message).partition(",")[0] for w in caught} == {
         "layer 'encoder.1'",
@@ -355,7 +364,7 @@ def test_a_probe_of_more_samples_is_thinned_and_passes_in_batches(net):
     x, y = blobs(500)
     sizes = []
     net.register_forward_pre_hook(lambda module, args: sizes.append(len(args[0])))
-    with Monitor(net, "head", probe=(x, y), max_points=100, batch_size=32) as monitor:
+    with Monitor(net, "head", Probe(x, y, max_points=100, batch_size=32)) as monitor:
         values = monitor.step()
     assert sizes == [32, 32, 32, 4]
     rows = np.sort(np.random.default_rng(0).choice(500, 100, replace=False))
@@ -365,8 +374,8 @@ def test_a_probe_of_more_samples_is_thinned_and_passes_in_batches(net):
 
 
 def test_batches_make_no_difference(net):
-    one = Monitor(net, LAYERS, probe=blobs(), batch_size=1000).measure()
-    other = Monitor(net, LAYERS, probe=blobs(), batch_size=7).measure()
+    one = Monitor(net, LAYERS, Probe(*blobs(), batch_size=1000)).measure()
+    other = Monitor(net, LAYERS, Probe(*blobs(), batch_size=7)).measure()
     assert one == pytest.approx(other, abs=1e-5)
 
 
@@ -381,7 +390,7 @@ def test_a_probe_in_a_mapped_file_is_read_by_rows(net, tmp_path):
 def test_activations_that_do_not_fit_are_refused_before_they_are_stored(net, monkeypatch):
     monitor = Monitor(net, LAYERS, probe=blobs())
     monkeypatch.setattr(memory, "available", lambda: 120 * 16 * 4 + 100.0)
-    with pytest.raises(MemoryError, match=r"what 2 layers return for 120 samples.*pooling='mean'"):
+    with pytest.raises(MemoryError, match=r"2 layers .*120 samples.*pooling='mean'.*max_points"):
         monitor.step()
 
 
@@ -389,7 +398,7 @@ def test_activations_that_do_not_fit_are_refused_before_they_are_stored(net, mon
 def test_one_sample_has_entropy_0(net):
     x, y = blobs(1)
     with Monitor(net, "head", probe=(x, y)) as monitor:
-        with pytest.warns(eg.SaturationWarning, match="layer 'head', step 1: Z has one row"):
+        with pytest.warns(eg.SaturationWarning, match="^layer 'head', step 1: "):
             values = monitor.step()
         monitor.step()
     assert values["dse/head"] == 0.0
@@ -399,7 +408,7 @@ def test_one_sample_has_entropy_0(net):
 @pytest.mark.filterwarnings("ignore::eigentropy.SaturationWarning")
 def test_training_batches_of_one_fill_a_reservoir():
     net = nn.Sequential(nn.Linear(4, 3))
-    with Monitor(net, "0", reservoir=5, every=4) as monitor:
+    with Monitor(net, "0", Reservoir(5), every=4) as monitor:
         for _ in range(4):
             net(torch.randn(1, 4))
             values = monitor.step()
@@ -409,34 +418,61 @@ def test_training_batches_of_one_fill_a_reservoir():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({}, ValueError, "give either probe="),
-        ({"probe": blobs(), "reservoir": 3}, ValueError, "give either probe="),
-        ({"probe": blobs()[0], "measures": ["dsmi_y"]}, ValueError, "labels are missing"),
-        ({"probe": (*blobs(), 1)}, ValueError, "got a tuple of 3"),
-        ({"probe": (blobs()[0], [1, 2])}, ValueError, "120 samples and 2 labels"),
-        ({"probe": blobs(), "measures": ["mi"]}, ValueError, "measures must be one of 'dse'"),
-        ({"probe": blobs(), "measures": []}, ValueError, "measures is empty"),
-        ({"probe": "x.npy"}, TypeError, "probe must hold tensors or arrays of samples, got str"),
-        ({"probe": [torch.ones(3, 4), torch.ones(2)]}, ValueError, r"lengths \[2, 3\]"),
-        ({"probe": torch.ones(0, 4)}, ValueError, "at least one sample"),
-        ({"probe": blobs(), "every": 0}, ValueError, "every must be at least 1"),
-        ({"probe": blobs(), "t": 0}, ValueError, "t must be a finite number > 0"),
-        ({"probe": blobs(), "sigma": "wide"}, ValueError, "sigma must be one of"),
-        ({"probe": blobs(), "pooling": "max"}, ValueError, "pooling must be one of 'flatten'"),
-        ({"probe": blobs(), "log": "run.txt"}, ValueError, "must end in .csv or .jsonl"),
-        ({"probe": blobs(), "log": 3}, TypeError, "log must be a callable"),
-        ({"reservoir": 0}, ValueError, "reservoir must be at least 1"),
-        ({"reservoir": 5, "measures": ["dsmi_x"]}, ValueError, "dsmi_x needs a probe"),
-        (
-            {"probe": blobs(5), "measures": ["dsmi_x"]},
-            ValueError,
-            "n_clusters is 10, but there are only 5 rows",
-        ),
+        ({}, ValueError, r"Probe\(.*Evaluation\(.*Reservoir\("),
+        ({"probe": blobs(), "source": Reservoir(3)}, ValueError, r"Probe\(.*Evaluation\("),
+        ({"probe": blobs()[0], "measures": ["dsmi_y"]}, ValueError, "dsmi_y"),
+        ({"probe": (*blobs(), 1)}, ValueError, "probe.* 3"),
+        ({"probe": (blobs()[0], [1, 2])}, ValueError, "probe .* 120 .* 2 labels"),
+        ({"probe": blobs(), "measures": ["mi"]}, ValueError, "measures .*'dse'.* 'mi'"),
+        ({"probe": blobs(), "measures": []}, ValueError, "measures"),
+        ({"probe": "x.npy"}, TypeError, "probe .* str"),
+        ({"probe": [torch.ones(3, 4), torch.ones(2)]}, ValueError, r"\[2, 3\]"),
+        ({"probe": torch.ones(0, 4)}, ValueError, r"probe .*\[0\]"),
+        ({"probe": blobs(), "every": 0}, ValueError, "every .* 0"),
+        ({"probe": blobs(), "t": 0}, ValueError, "^t .* 0"),
+        ({"probe": blobs(), "sigma": "wide"}, ValueError, "sigma .*'wide'"),
+        ({"probe": blobs(), "pooling": "max"}, ValueError, "pooling .*'flatten'.*'max'"),
+        ({"probe": blobs(), "clusters": "dbscan"}, ValueError, "clusters .*'dbscan'"),
+        ({"probe": blobs(), "log": "run.txt"}, ValueError, "log .*'run.txt'"),
+        ({"probe": blobs(), "log": 3}, TypeError, "log .* int"),
+        ({"source": Reservoir(5), "measures": ["dsmi_x"]}, ValueError, "dsmi_x .*Probe"),
+        ({"source": Evaluation(5), "measures": ["dsmi_x"]}, ValueError, "dsmi_x .*Probe"),
+        ({"probe": blobs(5), "measures": ["dsmi_x"]}, ValueError, "n_clusters .*10.* 5 "),
+        ({"probe": blobs(), "evaluation": 9}, TypeError, r"'evaluation'.*Evaluation\(n\)"),
+        ({"probe": blobs(), "reservoir": 9}, TypeError, r"'reservoir'.*Reservoir\(n\)"),
+        ({"probe": blobs(), "max_points": 9}, TypeError, r"Probe\(x, y, max_points="),
+        ({"probe": blobs(), "batch_size": 9}, TypeError, r"Probe\(x, y, batch_size="),
+        ({"probe": blobs(), "clustering": "kmeans"}, TypeError, "'clustering'.*clusters"),
+        ({"probe": blobs(), "mesures": "dse"}, TypeError, "'mesures'.*'measures'"),
     ],
 )
 def test_bad_arguments_are_named(net, options, error, message):
     with pytest.raises(error, match=message):
         Monitor(net, "head", **options)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: Evaluation(0), ValueError, "n .* 0"),
+        (lambda: Reservoir(2.0), TypeError, "n .* 2.0"),
+        (lambda: Probe(blobs()[0], max_points=0), ValueError, "max_points .* 0"),
+        (lambda: Probe(blobs()[0], batch_size=0), ValueError, "batch_size .* 0"),
+        (lambda: Probe(blobs()[0], max_point=9), TypeError, "'max_point'.*'max_points'"),
+    ],
+)
+def test_bad_arguments_of_a_source_are_named(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_a_source_serves_several_monitors(net):
+    x, y = blobs()
+    source = Probe(x, y)
+    expected = Monitor(net, "head", probe=(x, y)).measure()
+    assert Monitor(net, "head", source).measure() == expected
+    assert Monitor(net, "head", source).measure() == expected
+    assert Monitor(net, "head", (x, y)).measure() == expected
 
 
 class Shared(nn.Module):
@@ -451,39 +487,40 @@ class Shared(nn.Module):
 
 def test_of_a_module_that_runs_twice_the_last_output_counts():
     net, (x, _) = Shared(), blobs()
-    monitor = Monitor(net, "act", probe=x, batch_size=50)
-    with pytest.raises(ValueError, match="layer 'act' gives rows of 2 and of 6"):
+    monitor = Monitor(net, "act", Probe(x, batch_size=50))
+    with pytest.raises(ValueError, match=r"'act' .* 2 .* 6 .*pooling"):
         monitor.step()
     net.b = nn.Linear(6, 6)
-    with Monitor(net, "act", probe=x, batch_size=50) as monitor:
-        with pytest.warns(UserWarning, match="layer 'act', step 1: runs several times") as caught:
+    with Monitor(net, "act", Probe(x, batch_size=50)) as monitor:
+        with pytest.warns(UserWarning, match=f"layer 'act', step 1: {REPEATED}") as caught:
             values = monitor.step()
         monitor.step()
     assert len(caught) == 1
     assert values["dse/act"] == pytest.approx(float(eg.dse(net(x))), rel=1e-6)
 
 
-@pytest.mark.parametrize("source", ["evaluation", "reservoir"])
+@pytest.mark.parametrize("source", [Evaluation(500), Reservoir(500)])
 def test_of_a_module_that_runs_twice_in_the_loop_the_last_output_counts(source):
     net, (x, _) = Shared(), blobs()
     net.b = nn.Linear(6, 6)
-    with Monitor(net, "act", measures="dse", **{source: 500}) as monitor:
+    evaluated = isinstance(source, Evaluation)
+    with Monitor(net, "act", source, measures="dse") as monitor:
         for expected in (1, 0):  # warnings
-            net.train(source == "reservoir")(x)
-            if source == "evaluation":
+            net.train(not evaluated)(x)
+            if evaluated:
                 monitor.collect()
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 values = monitor.step()
-            assert ["layer 'act', step 1: runs several" in str(w.message) for w in caught] == (
-                [True] * expected
+            assert [str(w.message) for w in caught] == (
+                [f"layer 'act', step 1: {REPEATED}"] * expected
             )
     assert values["dse/act"] == pytest.approx(float(eg.dse(net(x).detach())), rel=1e-6)
 
 
 def test_a_layer_that_does_not_run_is_said_once():
     with Monitor(Shared(), ["a", "unused"], probe=blobs()[0]) as monitor:
-        with pytest.warns(UserWarning, match="layer 'unused', step 1: did not run"):
+        with pytest.warns(UserWarning, match=f"layer 'unused', step 1: {INCOMPLETE}"):
             values = monitor.step()
         monitor.step()
     assert set(values) == {"dse/a"}
@@ -502,16 +539,16 @@ class Sometimes(nn.Module):
 
 
 def test_a_layer_that_does_not_run_for_all_samples_has_no_values():
-    monitor = Monitor(Sometimes(), ["first", "late"], probe=blobs()[0], batch_size=50)
-    with pytest.warns(UserWarning, match="layer 'late', step 1: did not run, or not for all"):
+    monitor = Monitor(Sometimes(), ["first", "late"], Probe(blobs()[0], batch_size=50))
+    with pytest.warns(UserWarning, match=f"layer 'late', step 1: {INCOMPLETE}"):
         values = monitor.step()
     assert set(values) == {"dse/first"}
     net = Sometimes()
-    with Monitor(net, ["first", "late"], reservoir=100, every=2) as monitor:
+    with Monitor(net, ["first", "late"], Reservoir(100), every=2) as monitor:
         net(torch.randn(30, 4))
         monitor.step()
         net(torch.randn(10, 4))
-        with pytest.warns(UserWarning, match="layer 'late', step 2: did not run, or not for all"):
+        with pytest.warns(UserWarning, match=f"layer 'late', step 2: {INCOMPLETE}"):
             values = monitor.step()
     assert set(values) == {"dse/first"}
 
@@ -524,7 +561,7 @@ def test_a_logger_that_fails_is_warned_about_once_and_the_others_go_on(net):
 
     log = [broken, lambda values, step: seen.append((step, values))]
     with Monitor(net, "head", probe=blobs(), log=log) as monitor:
-        with pytest.warns(UserWarning, match="step 1: the logger .* failed .*OSError: disk full"):
+        with pytest.warns(UserWarning, match="^step 1: .*broken.*OSError: disk full"):
             monitor.step()
         values = monitor.step()
     assert seen[1] == (2, values)
@@ -594,7 +631,7 @@ def test_models_with_several_arguments():
             return self.sum(a + b)
 
     x, y = blobs()
-    by_name = Monitor(Two(), "sum", probe=({"b": x, "a": x}, y), batch_size=50).measure()
+    by_name = Monitor(Two(), "sum", Probe({"b": x, "a": x}, y, batch_size=50)).measure()
     by_place = Monitor(Two(), "sum", probe=([x, x], y)).measure()
     assert by_name == by_place
     assert by_name["dse/sum"] == pytest.approx(float(eg.dse(2 * x)), rel=1e-6)
@@ -619,7 +656,7 @@ def test_outputs_with_states_and_in_dictionaries():
     x, _ = blobs()
     values = Monitor(Odd(), ["rnn", "dictionary"], probe=x).measure()
     assert values["dse/dictionary"] == pytest.approx(float(eg.dse(x)), rel=1e-6)
-    with pytest.raises(TypeError, match="layer 'number' returns int"):
+    with pytest.raises(TypeError, match=r"'number' .* int"):
         Monitor(Odd(), "number", probe=x).measure()
 
 
@@ -643,9 +680,9 @@ def test_pooling(pooling, shape, by_hand):
 
 def test_pooling_that_gives_no_row_a_sample_is_refused():
     net, x = nn.Sequential(nn.Identity()), torch.randn(20, 3, 4)
-    with pytest.raises(ValueError, match=r"layer '0' gives \(20, 3, 4\), which pooling makes"):
+    with pytest.raises(ValueError, match=r"'0' .*\(20, 3, 4\).*pooling.*\(60, 4\)"):
         Monitor(net, "0", probe=x, pooling=lambda z: z.reshape(60, 4)).measure()
-    with pytest.raises(ValueError, match="pooling='cls' takes the first token"):
+    with pytest.raises(ValueError, match=r"pooling='cls'.*\(20, 4\)"):
         Monitor(net, "0", probe=x[:, 0], pooling="cls").measure()
 
 
@@ -669,7 +706,7 @@ def test_what_works_in_place_behind_a_layer_does_not_change_what_it_returned():
 def test_a_reservoir_that_holds_all_is_the_training_batches():
     net = nn.Sequential(nn.Linear(4, 6), nn.Tanh())
     x, y = blobs(90)
-    with Monitor(net, "1", reservoir=200, every=3, measures=["dse", "dsmi_y"]) as monitor:
+    with Monitor(net, "1", Reservoir(200), every=3, measures=["dse", "dsmi_y"]) as monitor:
         for start in range(0, 90, 30):
             net(x[start : start + 30])
             values = monitor.step(y[start : start + 30])
@@ -680,15 +717,15 @@ def test_a_reservoir_that_holds_all_is_the_training_batches():
 
 def test_a_small_reservoir_keeps_rows_of_layers_and_labels_together():
     net = nn.Sequential(nn.Identity(), nn.Identity())
-    monitor = Monitor(net, ["0", "1"], reservoir=20, every=1000, measures=["dse", "dsmi_y"])
+    monitor = Monitor(net, ["0", "1"], Reservoir(20), every=1000, measures=["dse", "dsmi_y"])
     numbers = torch.arange(300.0)[:, None]
     for start in range(0, 300, 30):
         net(numbers[start : start + 30])
         monitor.step(numbers[start : start + 30, 0].long())
-    reservoir = monitor._reservoir
+    reservoir = monitor.collection
     assert reservoir.n == 20
     assert sum(len(rows) for rows in reservoir.stored.values()) == 40  # bounded
-    samples = reservoir.take()
+    samples = reservoir.take(Place())
     rows, labels = samples.rows, samples.labels
     assert rows["0"].ravel().tolist() == rows["1"].ravel().tolist() == [float(y) for y in labels]
     assert len(set(labels)) == 20
@@ -699,12 +736,12 @@ def test_a_reservoir_is_a_fair_sample():
     net = nn.Sequential(nn.Identity())
     counts = np.zeros(10)
     for seed in range(300):
-        with Monitor(net, "0", reservoir=10, every=1000, seed=seed) as monitor:
+        with Monitor(net, "0", Reservoir(10), every=1000, seed=seed) as monitor:
             for tens in range(10):
                 net(torch.full((10, 1), float(tens)))
                 monitor.step()
             counts += np.bincount(
-                monitor._reservoir.take().rows["0"].ravel().astype(int), minlength=10
+                monitor.collection.take(Place()).rows["0"].ravel().astype(int), minlength=10
             )
     assert counts.sum() == 3000
     assert np.abs(counts - 300).max() < 5 * math.sqrt(300 * 0.9)
@@ -712,51 +749,49 @@ def test_a_reservoir_is_a_fair_sample():
 
 def test_evaluation_does_not_reach_the_reservoir():
     net = nn.Sequential(nn.Linear(4, 6))
-    with Monitor(net, "0", reservoir=100) as monitor:
+    with Monitor(net, "0", Reservoir(100)) as monitor:
         net(torch.randn(10, 4))
         with torch.no_grad():
             net(torch.randn(20, 4))
         net.eval()
         net(torch.randn(20, 4))
         net.train()
-        monitor._reservoir.commit()
-        assert monitor._reservoir.n <= 10
+        monitor.collection.commit(None, None, False)
+        assert monitor.collection.n <= 10
 
 
 def test_a_reservoir_without_labels_or_with_too_few_says_so():
     net = nn.Sequential(nn.Linear(4, 6))
-    with Monitor(net, "0", reservoir=9, measures=["dsmi_y"]) as monitor:
+    with Monitor(net, "0", Reservoir(9), measures=["dsmi_y"]) as monitor:
         net(torch.randn(10, 4))
-        with pytest.raises(ValueError, match="labels are missing"):
+        with pytest.raises(ValueError, match=r"^labels .*step\(labels\)"):
             monitor.step()
-        with pytest.raises(ValueError, match="labels has 3 entries, the last batch"):
+        with pytest.raises(ValueError, match=r"^labels .* 3 .* 10 "):
             monitor.step([1, 2, 3])
 
 
 def test_counted_and_given_numbers_do_not_mix_in_a_reservoir():
     net = nn.Sequential(nn.Linear(4, 6))
-    with Monitor(net, "0", reservoir=50, every=2) as monitor:
+    with Monitor(net, "0", Reservoir(50), every=2) as monitor:
         for numbers in (torch.arange(10, 20), None):
             net(torch.randn(10, 4))
             monitor.step(index=numbers)
             net(torch.randn(10, 4))
-            with pytest.raises(ValueError, match="index: this batch has"):
+            with pytest.raises(ValueError, match=r"^index: "):
                 monitor.step(index=torch.arange(10) if numbers is None else None)
             monitor.measure()
 
 
 def test_a_reservoir_without_a_pass_measures_nothing_and_says_so():
-    monitor = Monitor(nn.Sequential(nn.Linear(4, 6)), "0", reservoir=9)
-    with pytest.warns(
-        UserWarning, match="layer '0', step 1: did not run, or not for all samples: not every"
-    ):
+    monitor = Monitor(nn.Sequential(nn.Linear(4, 6)), "0", Reservoir(9))
+    with pytest.warns(UserWarning, match=f"layer '0', step 1: {INCOMPLETE}: {NOT_HOOKED}"):
         assert monitor.step() == {}
 
 
 def test_a_reservoir_watches_a_compiled_model():
     torch._dynamo.reset()
     net = nn.Sequential(nn.Linear(4, 6))
-    with Monitor(net, "0", reservoir=50) as monitor:
+    with Monitor(net, "0", Reservoir(50)) as monitor:
         compiled = torch.compile(net, backend="eager")
         x, _ = blobs(30)
         compiled(x).sum().backward()

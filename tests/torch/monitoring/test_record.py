@@ -12,7 +12,8 @@ torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
 import eigentropy as eg
 from eigentropy.report import Recorder, page, read_run, remarks
-from eigentropy.torch import Monitor
+from eigentropy.torch import Monitor, Reservoir
+from eigentropy.torch.monitoring.measuring import NOT_FINITE
 
 nn = torch.nn
 
@@ -78,11 +79,11 @@ def test_further_values_reach_the_loggers(net):
 @pytest.mark.parametrize(
     ("values", "error", "message"),
     [
-        ([1.0], TypeError, "values must be a mapping"),
-        ({"loss": "low"}, TypeError, r"values\['loss'\] must be a number, got str"),
-        ({"loss": torch.ones(2)}, TypeError, r"values\['loss'\] must be a number, got Tensor"),
-        ({"step": 1}, ValueError, "other than 'step'"),
-        ({1: 1}, ValueError, "a name must be a string"),
+        ([1.0], TypeError, r"^values .*\[1.0\]"),
+        ({"loss": "low"}, TypeError, r"^values\['loss'\] .* str"),
+        ({"loss": torch.ones(2)}, TypeError, r"^values\['loss'\] .* Tensor"),
+        ({"step": 1}, ValueError, "^values: .*'step'"),
+        ({1: 1}, ValueError, "^values: .* 1$"),
         ({"dse/2": 1}, ValueError, "'dse/2' is the name of what the monitor measures"),
     ],
 )
@@ -95,25 +96,25 @@ def test_a_layer_with_nan_has_no_value_and_the_report_says_so(net, tmp_path):
     monitor = Monitor(net, ["0", "2"], probe=blobs(), record=tmp_path / "a")
     monitor.step()
     net[2].weight.data[0, 0] = math.nan
-    with pytest.warns(UserWarning, match="has NaN"):
+    with pytest.warns(UserWarning, match=NOT_FINITE):
         monitor.step()
     run = read_run(tmp_path / "a")
     assert run.values["dse/2"][1] is None
     assert set(run.spectra[2]) == {"0"}
-    assert any(text.startswith("Layer 2 has no entropy at epoch 2") for text in remarks(run))
+    assert any("Layer 2 " in text and "epoch 2" in text for text in remarks(run))
 
 
 @pytest.mark.parametrize("value", [float("nan"), np.float32(0.1), {1, 2}])
 def test_settings_that_json_cannot_hold_are_refused_before_training(tmp_path, value):
-    with pytest.raises(TypeError, match="settings must be what JSON can hold"):
+    with pytest.raises(TypeError, match=r"^settings .*JSON"):
         Recorder(tmp_path / "a", settings={"lr": value})
 
 
 def test_a_directory_with_a_run_is_refused_before_training(net, tmp_path):
     Monitor(net, "2", probe=blobs(), record=tmp_path / "a").measure()
-    with pytest.raises(FileExistsError, match="holds a run"):
+    with pytest.raises(FileExistsError, match="resume=True"):
         Monitor(net, "2", probe=blobs(), record=tmp_path / "a")
-    with pytest.raises(TypeError, match="record must be a directory or a Recorder"):
+    with pytest.raises(TypeError, match=r"^record .* int"):
         Monitor(net, "2", probe=blobs(), record=3)
 
 
@@ -125,7 +126,7 @@ def test_a_run_goes_on_with_the_monitors_state(net, tmp_path):
     first.step()  # after the checkpoint
     again = Recorder(tmp_path / "a", resume=True)
     second = Monitor(net, "2", probe=blobs(), record=again)
-    with pytest.raises(FileExistsError, match="load_state_dict first"):
+    with pytest.raises(FileExistsError, match="load_state_dict"):
         second.measure()
     second.load_state_dict(state)
     second.step()
@@ -140,7 +141,7 @@ def test_a_disk_that_is_full_does_not_stop_the_training(net, tmp_path, monkeypat
     monitor = Monitor(net, "2", probe=blobs(), record=tmp_path / "a")
     monitor.step()
     monkeypatch.setattr("eigentropy.report.run_files.append_line", full)
-    with pytest.warns(UserWarning, match=r"the logger .*Recorder.* failed .* no space left"):
+    with pytest.warns(UserWarning, match="^step 2: .*Recorder.* no space left"):
         monitor.step()
     assert monitor.step() is not None  # said once: another warning would be an error
     monkeypatch.undo()
@@ -154,9 +155,7 @@ def test_a_recorder_that_cannot_begin_is_said_once_and_begins_later(net, tmp_pat
     log = lambda values, step: seen.append((step, values))  # noqa: E731
     monitor = Monitor(net, "2", probe=blobs(), record=tmp_path / "a", log=log)
     with full_disk(0):
-        with pytest.warns(
-            UserWarning, match=r"the logger Recorder\(.* cannot be written"
-        ) as caught:
+        with pytest.warns(UserWarning, match=r"^step 1: .*Recorder\(") as caught:
             assert monitor.step() == expected
         assert monitor.step() == expected  # said once: another warning would be an error
     assert len(caught) == 1
@@ -173,7 +172,7 @@ def test_a_map_that_fails_costs_neither_values_nor_spectra(net, tmp_path, monkey
 
     monitor = Monitor(net, ["1", "2"], probe=blobs(), record=tmp_path / "a")
     monkeypatch.setattr("eigentropy.report.views.diffusion_coordinates", fails)
-    with pytest.warns(UserWarning, match=rf"step 1: .*Recorder.* failed .*{error}") as caught:
+    with pytest.warns(UserWarning, match=rf"^step 1: .*Recorder.*{error}") as caught:
         values = monitor.step()
     assert len(caught) == 1  # of two layers
     assert math.isfinite(values["dse/2"])
@@ -190,7 +189,7 @@ def test_a_run_is_read_after_a_line_has_not_fitted_on_the_disk(net, tmp_path, fu
         monitor.step()
     spectra = tmp_path / "a" / "spectra.jsonl"
     size = spectra.stat().st_size
-    with full_disk(size + 5), pytest.warns(UserWarning, match="the logger Recorder"):
+    with full_disk(size + 5), pytest.warns(UserWarning, match=r"^step 4: .*Recorder\("):
         monitor.step()
     assert spectra.stat().st_size == size
     monitor.step()
@@ -200,7 +199,7 @@ def test_a_run_is_read_after_a_line_has_not_fitted_on_the_disk(net, tmp_path, fu
 @pytest.mark.filterwarnings("ignore::eigentropy.SaturationWarning")
 def test_a_reservoir_is_recorded_with_the_labels_of_its_samples(net, tmp_path):
     x, y = blobs()
-    with Monitor(net, "2", reservoir=20, measures=["dse", "dsmi_y"], record=tmp_path / "a") as m:
+    with Monitor(net, "2", Reservoir(20), measures=["dse", "dsmi_y"], record=tmp_path / "a") as m:
         net(x)
         m.step(y)
     run = read_run(tmp_path / "a")

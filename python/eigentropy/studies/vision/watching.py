@@ -11,7 +11,7 @@ from eigentropy._support.warnings import SaturationWarning
 from eigentropy.studies.courses import BLOCKS, Numbers, Z
 from eigentropy.studies.vision.architectures import Network, pooling
 from eigentropy.studies.vision.pictures import Pictures
-from eigentropy.torch import Monitor
+from eigentropy.torch import Monitor, Probe
 
 # Keys of a monitor, and what the studies call them.
 NAMES = {
@@ -66,10 +66,9 @@ class Watch:
         self.monitor = Monitor(
             network,
             list(self.places),
-            probe=(pictures.X, pictures.y),
+            Probe(pictures.X, pictures.y, max_points=points),
             measures=["dse", "dsmi_y", *(["dsmi_x"] if clusters else [])],
             pooling=pooling(network.name),
-            max_points=points,
             sigma=sigma,
             n_null=N_NULL,
             record=record,

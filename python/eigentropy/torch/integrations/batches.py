@@ -1,4 +1,4 @@
-"""What callbacks of trainers share: labels and numbers of samples in the batches evaluated."""
+"""What the callbacks of trainers share: their options, and the labels in evaluated batches."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from eigentropy._support.signatures import check_options, option_names
+from eigentropy.torch.monitoring.collection import Source
+from eigentropy.torch.monitoring.evaluation import Evaluation
 from eigentropy.torch.monitoring.monitor import Monitor
+from eigentropy.torch.monitoring.reservoir import Reservoir
+from eigentropy.torch.monitoring.sources import RENAMED, AnySource, as_source
 
-# Under these keys labels are looked for, in this order.
+# Labels are looked for under these keys, in this order.
 KEYS = ("labels", "label", "y")
 
 
 @dataclass(frozen=True)
 class Batches:
-    """How a monitor of the loop's own evaluation gets what it needs out of a batch.
+    """How a monitor of an `Evaluation` gets what it needs out of a batch.
 
     Attributes
     ----------
@@ -59,10 +64,24 @@ def labels_of(batch: Any) -> Any:
     return batch[-1] if isinstance(batch, (tuple, list)) and len(batch) > 1 else None
 
 
-def refuse_reservoir(options: Mapping[str, Any]) -> None:
-    """Of all batches since the last step a callback's monitor would have the last one alone."""
-    if options.get("reservoir") is not None:
+def callback_source(source: AnySource, probe: Any) -> Source:
+    """The source of a callback's monitor; of a reservoir it would see only the last batch."""
+    found = as_source(source, probe)
+    if isinstance(found, Reservoir):
         raise ValueError(
             "a reservoir needs a step after each training batch, and this callback makes one an "
-            "epoch or evaluation: use evaluation=, a probe, or a Monitor in the training step"
+            "epoch or evaluation: use Evaluation(n), Probe(x, labels), or a Monitor in the "
+            "training step"
         )
+    return found
+
+
+def evaluated(source: Source | None) -> int | None:
+    """How many samples of an evaluation a source keeps; None for a probe."""
+    return source.n if isinstance(source, Evaluation) else None
+
+
+def check_callback(callback: Callable[..., object], options: Mapping[str, Any]) -> None:
+    """Refuse, before training, options that neither a callback nor its monitor has."""
+    known = option_names(callback) | option_names(Monitor.__init__) - {"model"}
+    check_options("MonitorCallback", options, known, RENAMED)

@@ -9,9 +9,15 @@ import torch
 
 from eigentropy._support.warnings import warn
 from eigentropy.report.recording import as_recorder
-from eigentropy.torch.integrations.batches import Batches, refuse_reservoir
+from eigentropy.torch.integrations.batches import (
+    Batches,
+    callback_source,
+    check_callback,
+    evaluated,
+)
 from eigentropy.torch.monitoring.loggers import as_list
 from eigentropy.torch.monitoring.monitor import Monitor
+from eigentropy.torch.monitoring.sources import AnySource
 
 try:
     from lightning.pytorch import Callback
@@ -27,9 +33,9 @@ except ImportError:
 class MonitorCallback(Callback):  # type: ignore[misc]
     """Measures a LightningModule's layers at the end of training epochs or of validations.
 
-    On a `probe`, after each training epoch; or on the passes of the trainer's own validation, after
-    each, if `evaluation` is given: of all validation loaders, in their order. The validation before
-    training, the sanity check, counts as neither.
+    With a `Probe`, after each training epoch. With an `Evaluation`, after each of the trainer's own
+    validations, on their passes: of all validation loaders, in their order. The sanity check before
+    training is no validation.
 
     The values go to the trainer's loggers at its global step, and to `log` and `record`, with the
     metrics that the module has logged, at the number of the epoch or validation, from 1. Steps and
@@ -37,15 +43,15 @@ class MonitorCallback(Callback):  # type: ignore[misc]
 
     Parameters
     ----------
-    layers, probe, evaluation, every, log, record, **options
-        Of `eigentropy.torch.Monitor`, but no reservoir; `every` counts epochs, or validations.
+    layers, source, probe, every, log, record, **options
+        As in `eigentropy.torch.Monitor`, but no `Reservoir`; `every` counts epochs, or validations.
     labels : callable, optional
-        From a validation batch to its labels, for `evaluation`. By default the last entry of a
+        From a validation batch to its labels, for an `Evaluation`. By default the last entry of a
         tuple or list, or what a mapping has under "labels", "label" or "y", if it is one number a
         sample.
     index : callable, optional
         From a validation batch to the numbers of its samples. Without it they are counted, and the
-        order has to be the same each time; those that a distributed sampler repeats count twice.
+        order has to be the same each time; samples that a distributed sampler repeats count twice.
 
     Attributes
     ----------
@@ -60,15 +66,15 @@ class MonitorCallback(Callback):  # type: ignore[misc]
     Warns
     -----
     UserWarning
-        `evaluation` is given, and the trainer does not validate.
+        The source is an `Evaluation`, and the trainer does not validate.
     """
 
     def __init__(
         self,
         layers: str | Sequence[str],
-        probe: Any = None,
+        source: AnySource = None,
         *,
-        evaluation: int | None = None,
+        probe: Any = None,
         labels: Callable[[Any], Any] | None = None,
         index: Callable[[Any], Any] | None = None,
         every: int = 1,
@@ -77,19 +83,20 @@ class MonitorCallback(Callback):  # type: ignore[misc]
         **options: Any,
     ) -> None:
         super().__init__()
-        refuse_reservoir(options)
-        own = {"layers": layers, "probe": probe, "evaluation": evaluation, "every": every}
+        check_callback(MonitorCallback.__init__, options)
+        self._source = callback_source(source, probe)
+        own = {"layers": layers, "source": self._source, "every": every}
         recorder = as_recorder(record)  # one for all monitors that are made
         self._arguments = {**own, "record": recorder, **options}
-        self._batches = None if evaluation is None else Batches(labels, index)
+        self._batches = None if evaluated(self._source) is None else Batches(labels, index)
         self._logs = as_list(log)
         self.monitor: Monitor | None = None
         self._state: dict[str, Any] | None = None
 
     @property
     def state_key(self) -> str:
-        """By which checkpoints tell apart several of a trainer."""
-        known = {name: self._arguments[name] for name in ("layers", "evaluation")}
+        """By which checkpoints tell several callbacks of a trainer apart."""
+        known = {"layers": self._arguments["layers"], "evaluation": evaluated(self._source)}
         return str(self._generate_state_key(**known))
 
     def setup(self, trainer: Any, pl_module: torch.nn.Module, stage: str) -> None:
@@ -109,10 +116,10 @@ class MonitorCallback(Callback):  # type: ignore[misc]
     def on_train_start(self, trainer: Any, pl_module: torch.nn.Module) -> None:
         """Say so if there will be nothing to measure."""
         if self._batches is not None and not trainer.enable_validation:
-            warn("MonitorCallback(evaluation=...) measures nothing: the trainer does not validate")
+            warn("an Evaluation measures nothing here: the trainer does not validate")
 
     def on_train_epoch_end(self, trainer: Any, pl_module: torch.nn.Module) -> None:
-        """Count an epoch, and measure the probe if it is one of `every`."""
+        """Count an epoch, and measure the probe if `every` says so."""
         if self._batches is None:
             self._step(trainer)
 
@@ -125,13 +132,13 @@ class MonitorCallback(Callback):  # type: ignore[misc]
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Take over what the layers returned, also in the sanity check: labels are missed early."""
+        """Take what the layers returned; also in the sanity check, where missing labels show."""
         if self._batches is not None and self._is_watching():
             assert self.monitor is not None
             self._batches.collect(self.monitor, batch)
 
     def on_validation_end(self, trainer: Any, pl_module: torch.nn.Module) -> None:
-        """Count a validation, and measure if it is one of `every`."""
+        """Count a validation, and measure if `every` says so."""
         if self._batches is None or not self._is_watching():
             return
         assert self.monitor is not None
@@ -162,7 +169,7 @@ class MonitorCallback(Callback):  # type: ignore[misc]
             self.monitor.remove()
 
     def state_dict(self) -> dict[str, Any]:
-        """The monitor's, for a checkpoint."""
+        """The state of the monitor, for a checkpoint."""
         return self._state or {} if self.monitor is None else self.monitor.state_dict()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

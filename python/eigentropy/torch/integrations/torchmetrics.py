@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import torch
 
 from eigentropy._measures.entropy import diffusion_spectral_entropy
 from eigentropy._measures.information import diffusion_spectral_mutual_information
+from eigentropy._support.signatures import check_options, missing_name, option_names
 from eigentropy.torch.losses.kernel import flat_rows
 
 try:
@@ -17,6 +19,22 @@ except ImportError as error:
     raise ImportError(
         "eigentropy.torch.integrations.torchmetrics needs torchmetrics: pip install torchmetrics"
     ) from error
+
+# Rows and labels come by `update`; what is gathered is measured on the CPU, without a bar.
+_NOT_OF_A_METRIC = frozenset({"Z", "Y", "device", "progress"})
+
+# Options of every metric, for the message about an option that none has.
+_OF_METRICS = frozenset(
+    {
+        "compute_on_cpu",
+        "compute_with_cache",
+        "dist_sync_fn",
+        "dist_sync_on_step",
+        "distributed_available_fn",
+        "process_group",
+        "sync_on_compute",
+    }
+)
 
 
 class DiffusionSpectralEntropy(Metric):  # type: ignore[misc]
@@ -28,18 +46,25 @@ class DiffusionSpectralEntropy(Metric):  # type: ignore[misc]
     Parameters
     ----------
     **options
-        Of `eigentropy.diffusion_spectral_entropy`; the others are those of `torchmetrics.Metric`.
+        As in `eigentropy.diffusion_spectral_entropy`, but no device or progress; or those of
+        `torchmetrics.Metric`.
     """
 
     is_differentiable = False
     higher_is_better: bool | None = None
     full_state_update = False
+    measure: ClassVar[Callable[..., Any]] = staticmethod(diffusion_spectral_entropy)
     rows: list[torch.Tensor]
 
     def __init__(self, **options: Any) -> None:
-        known = {name: options.pop(name) for name in _ENTROPY_OPTIONS & options.keys()}
-        super().__init__(**options)
-        self.options = known
+        known = option_names(self.measure) - _NOT_OF_A_METRIC
+        others = {name: value for name, value in options.items() if name not in known}
+        try:
+            super().__init__(**others)
+        except ValueError:  # one of the others is not known to torchmetrics, or has a wrong type
+            check_options(type(self).__name__, others, known | _OF_METRICS)
+            raise
+        self.options = {name: options[name] for name in known & options.keys()}
         self.add_state("rows", default=[], dist_reduce_fx="cat")
 
     def update(self, Z: torch.Tensor) -> None:
@@ -49,26 +74,25 @@ class DiffusionSpectralEntropy(Metric):  # type: ignore[misc]
     def compute(self) -> torch.Tensor:
         """The entropy of all rows."""
         rows = dim_zero_cat(self.rows)
-        return torch.tensor(float(diffusion_spectral_entropy(rows.cpu(), **self.options)))
+        return torch.tensor(float(self.measure(rows.cpu(), **self.options)))
 
 
-class DiffusionSpectralInformation(DiffusionSpectralEntropy):
+class DiffusionSpectralMutualInformation(DiffusionSpectralEntropy):
     """The information that all rows since the last reset have about their labels.
 
     Parameters
     ----------
     **options
-        Of `eigentropy.diffusion_spectral_mutual_information`; the others are those of
-        `torchmetrics.Metric`.
+        As in `eigentropy.diffusion_spectral_mutual_information`, but no device or progress; or
+        those of `torchmetrics.Metric`.
     """
 
     higher_is_better = True
+    measure: ClassVar[Callable[..., Any]] = staticmethod(diffusion_spectral_mutual_information)
     labels: list[torch.Tensor]
 
     def __init__(self, **options: Any) -> None:
-        known = {name: options.pop(name) for name in _INFORMATION_OPTIONS & options.keys()}
         super().__init__(**options)
-        self.options |= known
         self.add_state("labels", default=[], dist_reduce_fx="cat")
 
     def update(self, Z: torch.Tensor, labels: torch.Tensor) -> None:  # type: ignore[override]
@@ -81,12 +105,9 @@ class DiffusionSpectralInformation(DiffusionSpectralEntropy):
     def compute(self) -> torch.Tensor:
         """The information of all rows about their labels."""
         rows, labels = dim_zero_cat(self.rows).cpu(), dim_zero_cat(self.labels).cpu()
-        return torch.tensor(
-            float(diffusion_spectral_mutual_information(rows, labels, **self.options))
-        )
+        return torch.tensor(float(self.measure(rows, labels, **self.options)))
 
 
-_ENTROPY_OPTIONS = frozenset(
-    {"t", "sigma", "alpha", "base", "method", "tol", "max_points", "dtype", "seed"}
-)
-_INFORMATION_OPTIONS = frozenset({"kind", "n_clusters", "clusters", "estimator", "n_null"})
+def __getattr__(name: str) -> object:
+    renamed = {"DiffusionSpectralInformation": "DiffusionSpectralMutualInformation"}
+    raise missing_name(__name__, name, renamed)

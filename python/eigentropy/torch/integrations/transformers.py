@@ -8,10 +8,17 @@ from typing import Any
 import torch
 
 from eigentropy.report.recording import as_recorder
-from eigentropy.torch.integrations.batches import Batches, refuse_reservoir
-from eigentropy.torch.monitoring.layers import uncompiled, unwrapped
+from eigentropy.torch.integrations.batches import (
+    Batches,
+    callback_source,
+    check_callback,
+    evaluated,
+)
+from eigentropy.torch.monitoring.layers import unwrapped
 from eigentropy.torch.monitoring.loggers import as_list, as_log
 from eigentropy.torch.monitoring.monitor import Monitor
+from eigentropy.torch.monitoring.sources import AnySource
+from eigentropy.torch.uncompiled import uncompiled
 
 try:
     from transformers import TrainerCallback
@@ -26,30 +33,31 @@ except ImportError as error:
 class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
     """Measures a model's layers at each evaluation of a Trainer.
 
-    On a `probe`; or on the passes of the evaluation itself, if `evaluation` is given. The Trainer
-    does not show its batches to callbacks, so that they are what the model is called with: labels
-    that the Trainer keeps to itself, for label smoothing or a `compute_loss_func`, are not seen;
-    "dsmi_y" needs a probe then. Each of several evaluation sets is an evaluation of its own.
+    With a `Probe`, or, with an `Evaluation`, on the passes of the evaluation itself. The Trainer
+    does not show its batches to callbacks, so the callback looks at what the model is called with.
+    It does not see labels that the Trainer keeps to itself, for label smoothing or a
+    `compute_loss_func`; "dsmi_y" needs a probe then. Each of several evaluation sets is an
+    evaluation of its own.
 
     The values join `state.log_history`, which the Trainer saves with its checkpoints, and go to
     `log` at the Trainer's global step, with the metrics of the evaluation, and to `record` at the
     number of the evaluation. An evaluation outside of `train` measures nothing. Steps and history
-    are part of the Trainer's checkpoints; ``train(resume_from_checkpoint=...)`` goes on there.
-    ``restore_callback_states_from_checkpoint=True`` is refused: the Trainer would make the callback
-    anew, for which a checkpoint does not have the probe.
+    are part of the Trainer's checkpoints; ``train(resume_from_checkpoint=...)`` continues them.
+    ``restore_callback_states_from_checkpoint=True`` is refused: the Trainer would make a new
+    callback, and a checkpoint does not hold the probe.
 
     Parameters
     ----------
-    layers, probe, evaluation, every, log, record, **options
-        Of `eigentropy.torch.Monitor`, but no reservoir; `every` counts evaluations. The samples of
-        the probe are what the model takes by name, such as ``{"input_ids": ..., "attention_mask":
-        ...}``.
+    layers, source, probe, every, log, record, **options
+        As in `eigentropy.torch.Monitor`, but no `Reservoir`; `every` counts evaluations. The
+        samples of the probe are what the model takes by name, such as ``{"input_ids": ...,
+        "attention_mask": ...}``.
     labels : callable, optional
-        From the arguments of the model by name to the labels of the batch, for `evaluation`. By
+        From the arguments of the model by name to the labels of the batch, for an `Evaluation`. By
         default what is called "labels", "label" or "y", if it is one number a sample.
     index : callable, optional
-        From the same to the numbers of the samples. Without it they are counted: those that fill up
-        the last batch of several processes count twice.
+        From the arguments of the model to the numbers of the samples. Without it they are counted,
+        and samples that fill up the last batch of several processes count twice.
 
     Attributes
     ----------
@@ -59,16 +67,16 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
     Raises
     ------
     ValueError
-        `evaluation` is given and the Trainer replicates the model by DataParallel, whose replicas
-        cannot be watched; or labels are needed and not found.
+        The source is an `Evaluation` and the Trainer replicates the model by DataParallel, whose
+        replicas cannot be watched; or labels are needed and not found.
     """
 
     def __init__(
         self,
         layers: str | Sequence[str] | None = None,
-        probe: Any = None,
+        source: AnySource = None,
         *,
-        evaluation: int | None = None,
+        probe: Any = None,
         labels: Callable[[Any], Any] | None = None,
         index: Callable[[Any], Any] | None = None,
         every: int = 1,
@@ -76,11 +84,14 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         record: Any = None,
         **options: Any,
     ) -> None:
-        refuse_reservoir(options)
-        own = {"layers": layers, "probe": probe, "evaluation": evaluation, "every": every}
+        check_callback(MonitorCallback.__init__, options)
+        # The Trainer may make the callback without arguments: on_train_begin refuses that.
+        made_by_trainer = layers is None and source is None and probe is None
+        self._source = None if made_by_trainer else callback_source(source, probe)
+        own = {"layers": layers, "source": self._source, "every": every}
         recorder = as_recorder(record)  # one for all monitors that are made
         self._arguments = {**own, "record": recorder, **options}
-        self._batches = None if evaluation is None else Batches(labels, index)
+        self._batches = None if evaluated(self._source) is None else Batches(labels, index)
         self._batch: Mapping[str, Any] | None = None  # what is evaluated
         self._hook: Any = None
         self._logs = as_list(log)
@@ -100,14 +111,14 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
 
         if self._arguments["layers"] is None:
             raise ValueError(
-                "layers is missing; where the Trainer has made this callback anew, from a "
-                "checkpoint, leave restore_callback_states_from_checkpoint=False: the monitor goes "
-                "on there anyway"
+                "layers is missing; where the Trainer has made a new callback from a checkpoint, "
+                "leave restore_callback_states_from_checkpoint=False: the monitor goes on from the "
+                "checkpoint without it"
             )
         if self._batches is not None and args.n_gpu > 1:
             raise ValueError(
-                "evaluation cannot watch the replicas of DataParallel: use a probe, or one process "
-                "for each GPU, as by torchrun"
+                "an Evaluation cannot watch the replicas of DataParallel: use a Probe, or one "
+                "process for each GPU, as torchrun starts them"
             )
         self._remove()  # of training that was broken off
         self._state = state
@@ -138,10 +149,10 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         return same[-1] if same else None  # the latest is the last
 
     def _watched(self) -> dict[str, Any]:
-        """By which the callback finds its own state among those of several."""
-        layers, evaluation = (self._arguments[name] for name in ("layers", "evaluation"))
+        """What tells the state of this callback from those of others in a checkpoint."""
+        layers = self._arguments["layers"]
         names = [layers] if isinstance(layers, str) else list(layers or [])
-        return {"layers": names, "evaluation": evaluation}
+        return {"layers": names, "evaluation": evaluated(self._source)}
 
     def state(self) -> dict[str, Any]:
         """The monitor's state, for the Trainer's checkpoint."""
@@ -153,14 +164,14 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         return lambda values, step: function(values, self._state.global_step)
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, **others: Any) -> None:
-        """Take over what the layers returned for a batch."""
+        """Take what the layers returned for a batch."""
         batch, self._batch = self._batch, None
         if self._batches is not None and self._is_watching() and batch is not None:
             assert self.monitor is not None
             self._batches.collect(self.monitor, batch)
 
     def on_predict(self, args: Any, state: Any, control: Any, metrics: Any, **others: Any) -> None:
-        """Forget its batches: a prediction is no evaluation."""
+        """Forget the batches of a prediction, which is no evaluation."""
         if self._batches is not None and self._is_watching():
             assert self.monitor is not None
             self.monitor.discard()
@@ -168,7 +179,7 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
     def on_evaluate(
         self, args: Any, state: Any, control: Any, metrics: Any = None, **others: Any
     ) -> None:
-        """Count an evaluation, and measure if it is one of `every`."""
+        """Count an evaluation, and measure if `every` says so."""
         if self._is_watching():
             assert self.monitor is not None
             self._state = state

@@ -6,66 +6,67 @@ import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from eigentropy import _core
 from eigentropy._spectra.eigenvalues import NOISE_FLOOR_EPS
 from eigentropy.torch.losses import resolvents
-from eigentropy.torch.losses.kernel import Kernel, full_precision
+from eigentropy.torch.losses.kernel import BatchKernel, full_precision
 from eigentropy.torch.losses.logarithm import logarithm
-from eigentropy.torch.losses.stochastic import estimate
+from eigentropy.torch.losses.options import EntropyOptions, Limits
+from eigentropy.torch.losses.probes import slope_from_probes
 
-if TYPE_CHECKING:
-    from eigentropy.torch.losses.modules import Settings
-
-# Told of sum_ij G_ij once it is known.
-Judge = Callable[[float], None]
-
-# Of a batch whose matrices take more, the core's memory is not kept for the next one.
-KEPT_BYTES = 2**26
+# Called with sum_ij G_ij once it is known.
+WithKernelSum = Callable[[float], None]
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]  # numbers go to the host
-def kernel_entropy(
-    rows: torch.Tensor, kernel: Kernel, settings: Settings, judge: Judge | None = None
+def entropy_of_kernel(
+    rows: torch.Tensor,
+    kernel: BatchKernel,
+    options: EntropyOptions,
+    tell: WithKernelSum | None = None,
 ) -> torch.Tensor:
     """S of the rows that have this kernel, with a gradient to the rows."""
-    # An autograd function is not told that gradients are off, and would find them.
+    # An autograd function does not see that gradients are off, and would compute them.
     variable = rows if torch.is_grad_enabled() else rows.detach()
     value: torch.Tensor = _Entropy.apply(  # type: ignore[no-untyped-call]
-        variable, kernel, settings, judge or (lambda _: None)
+        variable, kernel, options, tell or (lambda _: None)
     )
     return value
 
 
 class _Entropy(torch.autograd.Function):
-    """From rows to S; the kernel comes along and is a function of the rows, not a variable.
+    """From rows to S. The kernel is passed along as a function of the rows, not as a variable.
 
-    The gradient is found with the value, from the same matrices, and is all that is kept.
+    The gradient is computed with the value, from the same matrices; nothing else is kept.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, rows: torch.Tensor, kernel: Kernel, settings: Settings, judge: Judge
+        ctx: Any,
+        rows: torch.Tensor,
+        kernel: BatchKernel,
+        options: EntropyOptions,
+        tell: WithKernelSum,
     ) -> torch.Tensor:
         """S in the precision of the computation."""
-        dtype = settings.dtype(rows)
+        dtype = options.dtype(rows)
         with full_precision(rows.device):
             if math.isnan(kernel.sigma):
                 nats, slope = math.nan, torch.full_like(rows, math.nan, dtype=dtype)
-            elif ctx.needs_input_grad[0] or settings.estimates(len(rows)):
-                with _Batch(rows.detach().to(dtype), kernel, settings) as batch:
-                    judge(batch.kernel_sum)
+            elif ctx.needs_input_grad[0] or options.estimates(len(rows)):
+                with _Batch(rows.detach().to(dtype), kernel, options) as batch:
+                    tell(batch.kernel_sum)
                     nats, slope = batch.solved()
             else:
-                eigenvalues, kernel_sum = _eigenvalues(rows.detach().to(dtype), kernel, settings)
-                judge(kernel_sum)
-                nats, slope = _Spectrum(eigenvalues, settings.t).entropy(), None
+                eigenvalues, kernel_sum = _eigenvalues(rows.detach().to(dtype), kernel, options)
+                tell(kernel_sum)
+                nats, slope = _EntropyOfEigenvalues(eigenvalues, options.t).entropy(), None
         if slope is not None:
             ctx.save_for_backward(slope)
-        unit = math.log(settings.base)
+        unit = math.log(options.base)
         ctx.unit, ctx.rows_dtype = unit, rows.dtype
         return rows.new_tensor(max(nats, 0.0) / unit if nats == nats else nats, dtype=dtype)
 
@@ -95,18 +96,19 @@ class _Operator:
 
 
 class _Batch:
-    """Rows in the precision of the computation, about to be solved.
+    """A batch in the precision of the computation, with its operator.
 
-    On the CPU the core builds the operator, elsewhere PyTorch's operations do.
+    On the CPU the core builds the operator; elsewhere PyTorch's operations do.
     """
 
-    def __init__(self, rows: torch.Tensor, kernel: Kernel, settings: Settings) -> None:
-        self.rows, self.kernel, self.settings = rows, kernel, settings
+    def __init__(self, rows: torch.Tensor, kernel: BatchKernel, options: EntropyOptions) -> None:
+        self.rows, self.kernel, self.options = rows, kernel, options
         self.core: _core.EntropyGradient | None = None
         if kernel.G is None:
-            self.core, self.threads = _core_gradient(rows), torch.get_num_threads()
+            self.threads = torch.get_num_threads()
+            self.core = _core_gradient(rows, options.limits)
             Z = rows.resolve_neg().contiguous().numpy()
-            self.kernel_sum = self.core.build(Z, kernel.sigma, settings.alpha, self.threads)
+            self.kernel_sum = self.core.build(Z, kernel.sigma, options.alpha, self.threads)
         else:
             self.kernel_sum = float(kernel.G.sum(dtype=torch.float64))
 
@@ -115,36 +117,36 @@ class _Batch:
 
     def __exit__(self, *_: object) -> None:
         if self.core is not None:
-            self.core.forget_rows()  # the memory of the matrices stays, the caller's goes
+            self.core.forget_rows()  # which are the caller's; the memory of the matrices is kept
 
     def solved(self) -> tuple[float, torch.Tensor]:
         """S in nats, and its slope dS/dZ (n, d)."""
-        if self.core is not None and self.settings.may_do_without_eigenvectors(len(self.rows)):
-            found = resolvents.solved(self.core, self.rows, self.threads)
+        if self.core is not None and self.options.may_do_without_eigenvectors(len(self.rows)):
+            found = resolvents.solved(self.core, self.rows, self.threads, self.options.limits)
             if found is not None:
                 return found
         operator = self._operator()
         nats, B = self._entropy_and_slope(operator)
-        return nats, _slope_by_rows(self.rows, operator, B, self.kernel.sigma, self.settings.alpha)
+        return nats, _slope_by_rows(self.rows, operator, B, self.kernel.sigma, self.options.alpha)
 
     def _entropy_and_slope(self, operator: _Operator) -> tuple[float, torch.Tensor]:
-        """S in nats, and B = dS/dA: of the logarithm, of an estimate, or V g(Lambda) V^T."""
-        A, s = operator.A, self.settings
+        """S in nats, and B = dS/dA: by probes, by the logarithm, or V g(Lambda) V^T."""
+        A, s = operator.A, self.options
         if s.estimates(len(A)):
-            found = estimate(A, operator.top, s.t, s.tol, s.seed)
+            found = slope_from_probes(A, operator.top, s.t, s.tol, s.seed)
             return found.value, found.B
         if self.core is None and s.may_do_without_eigenvectors(len(A)):
-            L = logarithm(A, operator.top)
+            L = logarithm(A, operator.top, s.limits)
             if L is not None:
                 return _by_logarithm(A, L)
         eigenvalues, V = _eigenpairs(A)
-        spectrum = _Spectrum(eigenvalues, s.t)
+        spectrum = _EntropyOfEigenvalues(eigenvalues, s.t)
         return spectrum.entropy(), (V * spectrum.slopes().to(A.dtype)) @ V.T
 
     def _operator(self) -> _Operator:
         if self.core is None:
             assert self.kernel.G is not None
-            return operator_of_kernel(self.kernel.G, self.settings.alpha)
+            return operator_of_kernel(self.kernel.G, self.options.alpha)
         A, q, d = (torch.from_numpy(array) for array in self.core.matrices())
         return _Operator(A, q.to(A.dtype), d.to(A.dtype))
 
@@ -156,18 +158,18 @@ class _Kept(threading.local):
         self.by_dtype: dict[torch.dtype, _core.EntropyGradient] = {}
 
 
-_kept = _Kept()
+kept = _Kept()
 
 
-def _core_gradient(rows: torch.Tensor) -> _core.EntropyGradient:
-    """Of the thread, unless the batch is so large that it should not stay there."""
+def _core_gradient(rows: torch.Tensor, limits: Limits) -> _core.EntropyGradient:
+    """The one of this thread; a new one where the batch is too large for its memory to stay."""
     name = str(rows.dtype).removeprefix("torch.")
     matrices = resolvents.most_matrices(torch.get_num_threads())
-    if matrices * len(rows) ** 2 * rows.element_size() > KEPT_BYTES:
+    if matrices * len(rows) ** 2 * rows.element_size() > limits.kept_bytes:
         return _core.EntropyGradient(name)
-    if rows.dtype not in _kept.by_dtype:
-        _kept.by_dtype[rows.dtype] = _core.EntropyGradient(name)
-    return _kept.by_dtype[rows.dtype]
+    if rows.dtype not in kept.by_dtype:
+        kept.by_dtype[rows.dtype] = _core.EntropyGradient(name)
+    return kept.by_dtype[rows.dtype]
 
 
 def operator_of_kernel(G: torch.Tensor, alpha: float) -> _Operator:
@@ -200,22 +202,22 @@ def _slope_by_rows(
     w = -alpha / q * (b + roots * (A @ u)) * scale  # through the densities q
     left, right = torch.stack([u, roots, w, scale], 1), torch.stack([roots, u, scale, w])
     W = torch.addmm(B, left, right, beta=2.0).mul_(A)
-    # dS/dr2 = -W / (2 sigma^2), r2_ij = |z_i - z_j|^2; differences do not see the mean.
+    # dS/dr2 = -W / (2 sigma^2), r2_ij = |z_i - z_j|^2; the mean cancels in the differences.
     Z = rows - rows.mean(dim=0)
     slope = torch.addmm(Z * W.sum(dim=1)[:, None], W, Z, alpha=-1.0)
-    return slope.mul_(-1.0 / sigma).div_(sigma)  # sigma^2 may be no float32
+    return slope.mul_(-1.0 / sigma).div_(sigma)  # sigma^2 may overflow or underflow in float32
 
 
 def _eigenvalues(
-    rows: torch.Tensor, kernel: Kernel, settings: Settings
+    rows: torch.Tensor, kernel: BatchKernel, options: EntropyOptions
 ) -> tuple[torch.Tensor, float]:
-    """Eigenvalues alone, and the sum of the kernel; on the CPU the core's solver is the faster."""
+    """The eigenvalues without vectors, and the sum of the kernel; on the CPU by the core."""
     if kernel.G is not None:
-        A = operator_of_kernel(kernel.G, settings.alpha).A
+        A = operator_of_kernel(kernel.G, options.alpha).A
         return _eigvalsh(A), float(kernel.G.sum(dtype=torch.float64))
     Z = rows.resolve_neg().contiguous().numpy()
     name = str(rows.dtype).removeprefix("torch.")
-    eigenvalues, _, _, kernel_sum = _core.spectrum(Z, kernel.sigma, settings.alpha, name)
+    eigenvalues, _, _, kernel_sum = _core.spectrum(Z, kernel.sigma, options.alpha, name)
     return torch.from_numpy(eigenvalues), kernel_sum
 
 
@@ -235,11 +237,11 @@ def _eigenpairs(A: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return eigenvalues, V.to(A.dtype)
 
 
-class _Spectrum:
+class _EntropyOfEigenvalues:
     """S and its slopes by the eigenvalues, in float64: these are n numbers."""
 
     def __init__(self, eigenvalues: torch.Tensor, t: float) -> None:
-        # What is not above is the solver's noise, as in `eigentropy.spectral_entropy`.
+        # Eigenvalues up to this are the solver's noise, as in `eigentropy.spectral_entropy`.
         self.floor = NOISE_FLOOR_EPS * torch.finfo(eigenvalues.dtype).eps
         self.t = t
         self.values = eigenvalues.double().clamp(max=1.0)
@@ -253,7 +255,7 @@ class _Spectrum:
         return float(torch.log(self.T) - self.t / self.T * self.M)
 
     def slopes(self) -> torch.Tensor:
-        """g(lambda) = dS/dlambda in nats; what is below the noise level counts as that."""
+        """g(lambda) = dS/dlambda in nats; eigenvalues below the noise level count as that level."""
         values = self.values.clamp(min=self.floor)
         logs = torch.log(values) - self.M / self.T
         return -(self.t**2) / self.T * values ** (self.t - 1.0) * logs

@@ -13,17 +13,17 @@ from eigentropy._backends.rows import Rows
 from eigentropy._kernels.bandwidth import MEDIAN_FACTOR, resolve_sigma, sampled_rows
 from eigentropy._support import memory
 
-# Rounding may change the exponent of the kernel by so much; beyond, distances are in float64.
+# Rounding may change the exponent of the kernel by this much; beyond, distances are in float64.
 EXPONENT_ERROR = 1e-5
 
-# Batches of more rows are compared with the memory that there is: for kernel, operator,
-# eigenvectors, their product, and what a solver or the backward pass has beside them.
+# Batches of more rows are compared with the free memory: for the kernel, the operator, the
+# eigenvectors, their product, and the workspace of a solver or of the backward pass.
 CHECKED_FROM = 4096
 MATRICES = 6
 
 
 @dataclass(frozen=True)
-class Kernel:
+class BatchKernel:
     """G_ij = exp(-r2_ij / (2 sigma^2)) of a batch.
 
     Attributes
@@ -37,13 +37,13 @@ class Kernel:
     sigma: float
     G: torch.Tensor | None = None
 
-    def of_rows(self, rows: torch.Tensor) -> Kernel:
+    def of_rows(self, rows: torch.Tensor) -> BatchKernel:
         """The kernel of some of the rows, with the same width."""
-        return Kernel(self.sigma, None if self.G is None else self.G[rows][:, rows])
+        return BatchKernel(self.sigma, None if self.G is None else self.G[rows][:, rows])
 
 
 def flat_rows(Z: torch.Tensor) -> torch.Tensor:
-    """(n, ...) as (n, d), refusing what is no batch of real features."""
+    """(n, ...) as (n, d); refuses what is not a batch of real features."""
     if not isinstance(Z, torch.Tensor):
         raise TypeError(f"Z must be a torch.Tensor, got {type(Z).__name__}")
     if not Z.is_floating_point():
@@ -55,7 +55,7 @@ def flat_rows(Z: torch.Tensor) -> torch.Tensor:
 
 @contextmanager
 def full_precision(device: torch.device) -> Iterator[None]:
-    """Without autocast, and on a GPU without TF32: its 10 bits are too few for differences."""
+    """Without autocast and, on a GPU, without TF32, whose 10 bits are too few for distances."""
     with ExitStack() as stack:
         stack.enter_context(torch.autocast(device_type=device.type, enabled=False))
         if device.type == "cuda":
@@ -66,7 +66,7 @@ def full_precision(device: torch.device) -> Iterator[None]:
 @contextmanager
 def _without_tf32() -> Iterator[None]:
     matmul = torch.backends.cuda.matmul
-    # The older name is an error, from 2.9 on, for those who use the newer one.
+    # From PyTorch 2.9 on, the older name is an error where the newer one was used before.
     newer = hasattr(matmul, "fp32_precision")
     name, full = ("fp32_precision", "ieee") if newer else ("allow_tf32", False)
     before = getattr(matmul, name)
@@ -77,9 +77,8 @@ def _without_tf32() -> Iterator[None]:
         setattr(matmul, name, before)
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]  # numbers go to the host
 @torch.no_grad()
-def kernel_of(Z: torch.Tensor, sigma: float | str, dtype: torch.dtype) -> Kernel:
+def kernel_of(Z: torch.Tensor, sigma: float | str, dtype: torch.dtype) -> BatchKernel:
     """The kernel of the rows of Z in `dtype`.
 
     A rule for sigma looks at the values of Z only: sigma is a constant for the gradient.
@@ -87,23 +86,24 @@ def kernel_of(Z: torch.Tensor, sigma: float | str, dtype: torch.dtype) -> Kernel
     _require_memory(Z, dtype)
     rows = Z.detach()
     if not _all_finite(rows):  # e.g. an overflow that a gradient scaler is about to skip
-        return Kernel(math.nan)
+        return BatchKernel(math.nan)
     if computed_by_core(rows):
-        return Kernel(resolve_sigma(sigma, Rows.of(rows), 0) if isinstance(sigma, str) else sigma)
+        by_rule = isinstance(sigma, str)
+        return BatchKernel(resolve_sigma(sigma, Rows.of(rows), 0) if by_rule else float(sigma))
     return gaussian_kernel(rows, sigma, dtype)
 
 
 def computed_by_core(rows: torch.Tensor) -> bool:
-    """What is not on the CPU PyTorch's operations compute where it is."""
+    """Whether the rows lie on the CPU; elsewhere PyTorch's operations compute, where they lie."""
     return rows.device.type == "cpu"
 
 
 def _all_finite(rows: torch.Tensor) -> bool:
-    """One sum tells, but for rows whose sum overflows."""
+    """One sum decides; finite rows whose sum overflows are looked at one by one."""
     return math.isfinite(rows.sum(dtype=torch.float64)) or bool(torch.isfinite(rows).all())
 
 
-def gaussian_kernel(Z: torch.Tensor, sigma: float | str, dtype: torch.dtype) -> Kernel:
+def gaussian_kernel(Z: torch.Tensor, sigma: float | str, dtype: torch.dtype) -> BatchKernel:
     """The kernel of finite rows by PyTorch's operations, on their device."""
     with full_precision(Z.device):
         r2, reach2 = _squared_distances(Z.to(dtype))
@@ -114,11 +114,11 @@ def gaussian_kernel(Z: torch.Tensor, sigma: float | str, dtype: torch.dtype) -> 
         if dtype != torch.float64 and not (in_range and error <= EXPONENT_ERROR):
             r2, _ = _squared_distances(Z.double())
             width = _sigma(Z, r2, sigma)
-        return Kernel(width, torch.exp(r2 * (-0.5 / width**2)).to(dtype))
+        return BatchKernel(width, torch.exp(r2 * (-0.5 / width**2)).to(dtype))
 
 
 def _require_memory(Z: torch.Tensor, dtype: torch.dtype) -> None:
-    """Refuse, on the CPU, what cannot fit; elsewhere PyTorch itself says so."""
+    """Refuse a batch whose matrices do not fit; off the CPU, PyTorch itself refuses it."""
     n = len(Z)
     if Z.device.type == "cpu" and n > CHECKED_FROM:
         memory.require(
@@ -143,8 +143,8 @@ def _squared_distances(rows: torch.Tensor) -> tuple[torch.Tensor, float]:
 def _sigma(Z: torch.Tensor, r2: torch.Tensor, sigma: float | str) -> float:
     """The width of a rule of `eigentropy.bandwidth`, or the number that was given.
 
-    Widths that follow from the median are found where the tensor is; the rows of other rules go to
-    the CPU.
+    A width that follows from the median is computed on the device of the tensor; for other rules
+    the rows are copied to the CPU.
     """
     if sigma in ("auto", "median"):
         rows = torch.from_numpy(sampled_rows(len(Z), Z.shape[1], 0)).to(r2.device)

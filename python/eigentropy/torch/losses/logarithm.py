@@ -1,4 +1,4 @@
-"""The logarithm of an operator by PyTorch's operations: what the core does on the CPU, on a GPU."""
+"""The logarithm of an operator on a GPU, by PyTorch's operations; on the CPU the core has it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import numpy as np
 import torch
 
+from eigentropy.torch.losses.options import Limits
 from eigentropy.torch.losses.resolvents import (
     SLACK,
     SMALLEST_N,
@@ -15,18 +16,15 @@ from eigentropy.torch.losses.resolvents import (
     sufficient,
 )
 
-# Steps of Lanczos: each asks the GPU for some small operations, so one number of them serves all.
+# Steps of Lanczos. Each is a few small operations on the GPU, so their number is fixed.
 LANCZOS_STEPS = 16
 
-# Steps that look for an eigenvalue which Lanczos has not seen.
+# Steps of inverse iteration that look for an eigenvalue which Lanczos has missed.
 INVERSE_ITERATIONS = 3
 
-# Entries of the inverses that are computed at a time.
-ENTRIES_AT_A_TIME = 2**24
 
-
-def logarithm(A: torch.Tensor, top: torch.Tensor) -> torch.Tensor | None:
-    """Log A outside of its eigenvector `top` of the eigenvalue 1, or None where that takes longer.
+def logarithm(A: torch.Tensor, top: torch.Tensor, limits: Limits) -> torch.Tensor | None:
+    """Log A but for its eigenvector `top` of the eigenvalue 1; None where eigenvectors are faster.
 
     Parameters
     ----------
@@ -38,25 +36,24 @@ def logarithm(A: torch.Tensor, top: torch.Tensor) -> torch.Tensor | None:
     n = len(A)
     if n < SMALLEST_N:
         return None
-    inside = (float(A.trace()) - 1.0) / (n - 1)  # among the others it does not widen the interval
+    # The eigenvalue 1 is moved among the others, so that it does not widen their interval.
+    inside = (float(A.trace()) - 1.0) / (n - 1)
     bulk = torch.addr(A, top, top, alpha=inside - 1.0)
     lower, upper = spectral_interval(bulk)
     r = sufficient(SLACK * lower, upper, TOLERANCE[A.dtype])
-    if r is None:
-        return None
-    L = _function(bulk, r, upper)
-    if L is None:
+    L = None if r is None else logarithm_by(bulk, r, upper, limits)
+    if r is None or L is None:
         return None
     at_inside = r(np.array([inside / upper]))[0] + math.log(upper)
     return L.addr_(top, top, alpha=-at_inside)
 
 
 def spectral_interval(A: torch.Tensor) -> tuple[float, float]:
-    """Where the eigenvalues of A are, by Lanczos: the extreme Ritz values and their residuals.
+    """An interval of the eigenvalues of A by Lanczos: extreme Ritz values and their residuals.
 
-    (0, 1) where the start is an eigenvector.
+    (0, 1) where the start vector is an eigenvector.
     """
-    q = _start(A)
+    q = _start_vector(A)
     before, scale = torch.zeros_like(q), q.new_zeros(())
     diagonal, below = [], []
     for _ in range(LANCZOS_STEPS):
@@ -74,10 +71,11 @@ def spectral_interval(A: torch.Tensor) -> tuple[float, float]:
     return float(values[0] - residuals[0]), float(values[-1] + residuals[-1])
 
 
-def _start(A: torch.Tensor) -> torch.Tensor:
-    """A unit vector, the same for the same A, half of it e_i - e_j of the two nearest rows.
+def _start_vector(A: torch.Tensor) -> torch.Tensor:
+    """A unit vector: one half is random, the other is e_i - e_j for the two nearest rows.
 
-    Rows that are close have a small eigenvalue of their own, which a random start hardly has in it.
+    Rows that are close have a small eigenvalue of their own. Its eigenvector is nearly e_i - e_j,
+    of which a random vector has little. The same A gives the same vector.
     """
     n = len(A)
     generator = torch.Generator().manual_seed(0)
@@ -91,11 +89,13 @@ def _start(A: torch.Tensor) -> torch.Tensor:
     return unit
 
 
-def _function(A: torch.Tensor, r: Approximation, upper: float) -> torch.Tensor | None:
-    """Log A by r, which is for A / upper; None where an eigenvalue is outside of its interval."""
+def logarithm_by(
+    A: torch.Tensor, r: Approximation, upper: float, limits: Limits
+) -> torch.Tensor | None:
+    """Log A by r, which is for A / upper; None where an eigenvalue lies outside of its interval."""
     L = A * (r.linear / upper)
     L.diagonal().add_(r.constant + math.log(upper))
-    at_a_time = max(1, ENTRIES_AT_A_TIME // A.numel())
+    at_a_time = max(1, limits.entries_at_a_time // A.numel())
     for first in range(0, len(r.shifts), at_a_time):
         shifts = torch.from_numpy(r.shifts[first : first + at_a_time] * upper).to(A)
         weights = torch.from_numpy(r.weights[first : first + at_a_time] * upper).to(A)
@@ -112,10 +112,10 @@ def _function(A: torch.Tensor, r: Approximation, upper: float) -> torch.Tensor |
 
 
 def _smallest_eigenvalue(inverse: torch.Tensor, shift: float) -> float:
-    """Of a matrix of which (A + shift)^-1 is known, by inverse iteration: not below the true one.
+    """An upper bound of the smallest eigenvalue of A from (A + shift)^-1, by inverse iteration.
 
-    It starts where the inverse is largest: an eigenvalue that is far below the others is of few
-    rows, since rows that are near each other make it.
+    It starts at the row where the inverse is largest: an eigenvalue far below the others comes from
+    a few rows that lie near each other.
     """
     q = torch.zeros_like(inverse[0])
     q[inverse.diagonal().argmax()] = 1.0

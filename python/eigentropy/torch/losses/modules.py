@@ -2,75 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 
-from eigentropy._kernels.bandwidth import RULES
-from eigentropy._kernels.diffusion import MAX_ALPHA
-from eigentropy._kernels.groups import group_codes
-from eigentropy._kernels.saturation import warn_if_saturated
-from eigentropy._support.options import integer, logarithm_base, nonnegative, one_of, positive
-from eigentropy.torch.losses.gradient import Judge, kernel_entropy
-from eigentropy.torch.losses.kernel import Kernel, flat_rows, kernel_of
-from eigentropy.torch.losses.stochastic import SMALLEST_N
+from eigentropy._support.options import nonnegative, one_of
+from eigentropy._support.signatures import check_options, named_options, option_names
+from eigentropy.torch.losses.functional import WidthCheck, batch_entropy, batch_information
+from eigentropy.torch.losses.options import Baseline, EntropyOptions
 
-METHODS = ("auto", "exact", "stochastic")
 GOALS = ("raise", "lower")
-
-# Batches of more rows are estimated by "auto".
-EXACT_UP_TO = 4096
 
 Schedule = Callable[[int], float]
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The options of the modules, checked when they are made."""
-
-    sigma: float | str = "auto"
-    alpha: float = 0.5
-    t: float = 1.0
-    base: float = 2.0
-    method: str = "auto"
-    tol: float = 1e-3
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be used, naming the option."""
-        if isinstance(self.sigma, str):
-            one_of(self.sigma, "sigma", RULES)
-        else:
-            positive(self.sigma, "sigma")
-        if nonnegative(self.alpha, "alpha") > MAX_ALPHA:
-            raise ValueError(f"alpha must be at most {MAX_ALPHA:g}, got {self.alpha!r}")
-        positive(self.t, "t")
-        logarithm_base(self.base)
-        one_of(self.method, "method", METHODS)
-        positive(self.tol, "tol")
-        integer(self.seed, "seed", at_least=0)
-
-    def estimates(self, n: int) -> bool:
-        """Whether a batch of n rows is estimated from random probes."""
-        if self.method == "auto":
-            return n > EXACT_UP_TO
-        return self.method == "stochastic" and n >= SMALLEST_N
-
-    def may_do_without_eigenvectors(self, n: int) -> bool:
-        """Whether the logarithm of the operator is all that S and its gradient need."""
-        return self.t == 1.0 and self.method != "exact" and not self.estimates(n)
-
-    def dtype(self, Z: torch.Tensor) -> torch.dtype:
-        """The precision of the computation: never below float32."""
-        double = self.method == "exact" or Z.dtype == torch.float64
-        return torch.float64 if double else torch.float32
-
-
-class SpectralEntropy(torch.nn.Module):
+class DiffusionSpectralEntropy(torch.nn.Module):
     r"""Diffusion spectral entropy S(t) of a batch, with its gradient in closed form.
 
     The value is that of `eigentropy.diffusion_spectral_entropy`. With :math:`A = V \Lambda V^T`,
@@ -82,18 +29,18 @@ class SpectralEntropy(torch.nn.Module):
         g(\lambda) = -\frac{t^2}{T} \lambda^{t-1} \Big(\log\lambda - \frac{M}{T}\Big), \quad
         T = \sum \lambda^t, \; M = \sum \lambda^t \log\lambda .
 
-    No gaps between eigenvalues appear, so repeated ones are harmless: rows that are equal, equally
-    far or in separate clusters. Eigenvalues below the solver's noise enter g as that noise level,
-    where :math:`\lambda^{t-1} \log\lambda` would have no limit. From A to the rows it is matrix
-    products. Time O(n^3 + n^2 d), memory some n x n matrices. docs/torch.md says when B is found
-    without eigenvectors.
+    The gradient has no gaps between eigenvalues in it, so repeated eigenvalues do no harm: rows
+    that are equal, equally far apart or in separate clusters. Eigenvalues below the solver's noise
+    enter g as that noise level, since :math:`\lambda^{t-1} \log\lambda` would have no limit there.
+    From A to the rows the gradient is matrix products. Time O(n^3 + n^2 d), memory some n x n
+    matrices. docs/torch.md says when B is found without eigenvectors.
 
-    There is no second derivative, and ``create_graph=True`` says so.
+    There is no second derivative; ``create_graph=True`` raises an error.
 
-    sigma is a constant for the gradient, also where a rule chooses it from the batch. With "auto" S
-    does not depend on the scale of the batch, but this gradient points along it, too; a loss that
-    may be met by growing activations then makes them grow without any effect on S. Normalise the
-    rows, or give sigma as a number.
+    sigma is a constant for the gradient, also where a rule chooses it from the batch. With "auto",
+    S does not depend on the scale of the batch, but this gradient has a component along the scale:
+    a loss can make the activations grow without any effect on S. Normalise the rows, or give sigma
+    as a number.
 
     Parameters
     ----------
@@ -103,33 +50,36 @@ class SpectralEntropy(torch.nn.Module):
     alpha, t, base
         As in `eigentropy.diffusion_spectral_entropy`.
     method : {"auto", "exact", "stochastic"}
-        "auto" computes in float64 for float64 and in float32 for all narrower types, and at t = 1
-        without eigenvectors where the eigenvalues lie close enough together: log A then
-        has an error of 2e-5 (float32) or 1e-9 (float64). Above 4096 rows it is "stochastic", which
-        estimates S and its gradient from random probes, in the same precision. "exact" always takes
-        all eigenvectors, in float64. Autocast does not reach inside.
+        "auto" computes in float64 for float64 and in float32 for all narrower types. At t = 1 it
+        needs no eigenvectors where the eigenvalues lie close enough together: log A then has an
+        error of 2e-5 (float32) or 1e-9 (float64). Above 4096 rows "auto" is "stochastic", which
+        estimates S and its gradient from random probes, in the same precision. "exact" always
+        computes all eigenvectors, in float64. Autocast has no effect inside.
     tol : float
-        Of "stochastic": relative half-width of the 95 % interval of S that is aimed for, with 32 to
-        256 probes. The gradient is much less certain than S. Below 256 rows all is exact.
+        For "stochastic": the relative half-width of the 95 % interval of S that it aims for, with
+        32 to 256 probes. The gradient is much less certain than S. Below 256 rows everything is
+        exact.
     seed : int
-        Of "stochastic". The same probes are drawn in each call.
+        For "stochastic". Each call draws the same probes.
 
     Attributes
     ----------
+    options : EntropyOptions
     sigma_used : float
-        The width for the last batch.
+        The width for the last batch; NaN before the first.
 
     Examples
     --------
     >>> import torch
-    >>> from eigentropy.torch import SpectralEntropy
+    >>> from eigentropy.torch import DiffusionSpectralEntropy
     >>> Z = torch.randn(64, 8, requires_grad=True)
-    >>> S = SpectralEntropy()(Z)      # a scalar, in bits
+    >>> S = DiffusionSpectralEntropy()(Z)      # a scalar, in bits
     >>> S.backward()
     >>> Z.grad.shape
     torch.Size([64, 8])
     """
 
+    @named_options()
     def __init__(
         self,
         sigma: float | str = "auto",
@@ -141,9 +91,13 @@ class SpectralEntropy(torch.nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.settings = Settings(sigma, alpha, t, base, method, tol, seed)
-        self.sigma_used = math.nan
-        self._warned = False
+        self.options = EntropyOptions(sigma, alpha, t, base, method, tol, seed)
+        self._width = WidthCheck()
+
+    @property
+    def sigma_used(self) -> float:
+        """The width for the last batch."""
+        return self._width.sigma
 
     def forward(self, Z: torch.Tensor) -> torch.Tensor:
         """The entropy of the rows of Z.
@@ -171,35 +125,105 @@ class SpectralEntropy(torch.nn.Module):
         SaturationWarning
             Once: sigma is so small or so large that S, and its gradient, say nothing about Z.
         """
-        rows = flat_rows(Z)
-        kernel = self._kernel(rows)
-        value: torch.Tensor = kernel_entropy(rows, kernel, self.settings, self._judge(rows, kernel))
-        return value
-
-    def _kernel(self, rows: torch.Tensor) -> Kernel:
-        kernel: Kernel = kernel_of(rows, self.settings.sigma, self.settings.dtype(rows))
-        self.sigma_used = kernel.sigma
-        return kernel
-
-    def _judge(self, rows: torch.Tensor, kernel: Kernel) -> Judge:
-        """What warns, once, where the sum of the kernel says that sigma tells nothing."""
-        n = len(rows)
-
-        def judge(kernel_sum: float) -> None:
-            if not self._warned:
-                self._warned = warn_if_saturated(n, kernel_sum, kernel.sigma)
-
-        return judge
+        return batch_entropy(Z, self.options, self._width)
 
     def extra_repr(self) -> str:
         """The options, as PyTorch shows them."""
-        s = self.settings
-        shown = f"sigma={s.sigma!r}, alpha={s.alpha:g}, t={s.t:g}, base={s.base:g}"
-        return f"{shown}, method={s.method!r}, tol={s.tol:g}, seed={s.seed}"
+        return self.options.shown()
+
+
+class DiffusionSpectralMutualInformation(torch.nn.Module):
+    r"""Diffusion spectral mutual information of a batch and its labels, with a gradient.
+
+    The value is that of `eigentropy.diffusion_spectral_mutual_information` for labels,
+
+    .. math:: I(Z; Y) = S_0 - \sum_y p_y S(Z \mid y)
+
+    with one sigma, from all rows, for all groups. The gradient is that of
+    `DiffusionSpectralEntropy`.
+
+    Parameters
+    ----------
+    estimator : {"matched", "plain"}
+        The baseline S_0: the mean of :math:`\sum_y p_y S` over random partitions into groups of the
+        same sizes, or S(Z) of all rows.
+    n_null : int
+        For "matched": the number of random partitions, at least 2. Each takes as long as the groups
+        of the labels themselves, with its gradient.
+    sigma, alpha, t, base, method, tol
+        As in `DiffusionSpectralEntropy`.
+    seed : int
+        Of the random partitions and of "stochastic". Each call draws the same.
+
+    Attributes
+    ----------
+    options : EntropyOptions
+    baseline : Baseline
+    sigma_used : float
+        The width for the last batch; NaN before the first.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from eigentropy.torch import DiffusionSpectralMutualInformation
+    >>> labels = torch.arange(60) % 3
+    >>> Z = torch.nn.functional.one_hot(labels) + 0.1 * torch.randn(60, 3)
+    >>> bool(DiffusionSpectralMutualInformation()(Z, labels) > 0.5)
+    True
+    """
+
+    @named_options()
+    def __init__(
+        self,
+        estimator: str = "matched",
+        n_null: int = 20,
+        sigma: float | str = "auto",
+        alpha: float = 0.5,
+        t: float = 1.0,
+        base: float = 2.0,
+        method: str = "auto",
+        tol: float = 1e-3,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.options = EntropyOptions(sigma, alpha, t, base, method, tol, seed)
+        self.baseline = Baseline(estimator, n_null)
+        self._width = WidthCheck()
+
+    @property
+    def sigma_used(self) -> float:
+        """The width for the last batch."""
+        return self._width.sigma
+
+    def forward(self, Z: torch.Tensor, labels: Any) -> torch.Tensor:
+        """The information of the rows of Z about their labels.
+
+        Parameters
+        ----------
+        Z : tensor of shape (n, d) or (n, ...)
+        labels : tensor or array of shape (n,)
+            Integers, or anything that NumPy can sort.
+
+        Returns
+        -------
+        tensor
+            A scalar, as for `DiffusionSpectralEntropy`; 0 where there is only one label.
+
+        Raises
+        ------
+        ValueError, TypeError, MemoryError
+            As for `DiffusionSpectralEntropy`; labels of another length than Z, or missing ones.
+        """
+        return batch_information(Z, labels, self.options, self.baseline, self._width)
+
+    def extra_repr(self) -> str:
+        """The options, as PyTorch shows them."""
+        b = self.baseline
+        return f"estimator={b.estimator!r}, n_null={b.n_null}, {self.options.shown()}"
 
 
 class _Weighted(torch.nn.Module):
-    """Adds a weight, a direction and a schedule; counts its calls in training mode."""
+    """Multiplies by a weight, a sign and a schedule; counts its calls in training mode."""
 
     def __init__(self, weight: float, goal: str, schedule: Schedule | None) -> None:
         super().__init__()
@@ -244,7 +268,7 @@ class EntropyLoss(_Weighted):
         From the number of earlier calls in training mode to a factor of the weight. The number is
         part of the ``state_dict``.
     **options
-        Of `SpectralEntropy`.
+        As in `DiffusionSpectralEntropy`.
 
     Attributes
     ----------
@@ -259,31 +283,32 @@ class EntropyLoss(_Weighted):
         schedule: Schedule | None = None,
         **options: Any,
     ) -> None:
+        _check("EntropyLoss", options, DiffusionSpectralEntropy)
         super().__init__(weight, goal, schedule)
-        self.entropy = SpectralEntropy(**options)
+        self.entropy = DiffusionSpectralEntropy(**options)
 
     def forward(self, Z: torch.Tensor) -> torch.Tensor:
-        """The term for the rows of Z; see `SpectralEntropy`."""
+        """The term for the rows of Z; see `DiffusionSpectralEntropy`."""
         return self._weighted(self.entropy(Z))
 
 
 class InformationLoss(_Weighted):
-    r"""A term for a loss that raises or lowers what a batch of representations says of its labels.
+    """A term for a loss that raises or lowers what a batch of representations says of its labels.
 
-    The information is the plain one, equation 8 of the paper,
+    ``-weight * schedule(step) * I(Z; Y)`` to raise it, with a plus to lower it.
 
-    .. math:: I(Z; Y) = S(Z) - \sum_y p_y S(Z \mid y)
-
-    with one sigma, from all rows, for all groups: no null is drawn. S depends on the number of
-    rows, so the value has an offset that depends on the sizes of the groups; its gradient is what
-    counts here.
+    The estimator is "plain" by default, equation 8 of the paper, where
+    `DiffusionSpectralMutualInformation` has "matched": a loss is computed at every step, and random
+    partitions would take many times as long. The plain value has an offset that depends on the
+    sizes of the groups; a loss needs the gradient only.
 
     Parameters
     ----------
     weight, goal, schedule
         As in `EntropyLoss`.
+    estimator : {"plain", "matched"}
     **options
-        Of `SpectralEntropy`.
+        As in `DiffusionSpectralMutualInformation`.
 
     Attributes
     ----------
@@ -296,39 +321,18 @@ class InformationLoss(_Weighted):
         weight: float = 1.0,
         goal: str = "raise",
         schedule: Schedule | None = None,
+        estimator: str = "plain",
         **options: Any,
     ) -> None:
+        _check("InformationLoss", options, DiffusionSpectralMutualInformation)
         super().__init__(weight, goal, schedule)
-        self.entropy = SpectralEntropy(**options)
+        self.information = DiffusionSpectralMutualInformation(estimator, **options)
 
     def forward(self, Z: torch.Tensor, labels: Any) -> torch.Tensor:
-        """The term for the rows of Z and their labels.
-
-        Parameters
-        ----------
-        Z : tensor of shape (n, d) or (n, ...)
-        labels : tensor or array of shape (n,)
-            Integers, or anything that NumPy can sort.
-        """
-        rows = flat_rows(Z)
-        groups = _groups(labels, len(rows), rows.device)
-        kernel = self.entropy._kernel(rows)
-        settings = self.entropy.settings
-        judge = self.entropy._judge(rows, kernel)
-        information: torch.Tensor = kernel_entropy(rows, kernel, settings, judge)
-        if len(groups) == 1:
-            return self._weighted(information - information)
-        for group in groups:
-            if len(group) > 1:  # one row has entropy 0
-                share = len(group) / len(rows)
-                part = kernel_entropy(rows[group], kernel.of_rows(group), settings)
-                information = information - share * part
-        return self._weighted(information)
+        """The term for the rows of Z and their labels; see `DiffusionSpectralMutualInformation`."""
+        return self._weighted(self.information(Z, labels))
 
 
-def _groups(labels: Any, n: int, device: torch.device) -> list[torch.Tensor]:
-    """The numbers of the rows of each label."""
-    known = labels.detach().cpu() if isinstance(labels, torch.Tensor) else labels
-    codes = group_codes(known, n, "labels", 1, None)
-    order = torch.from_numpy(np.argsort(codes, kind="stable")).to(device)
-    return list(torch.split(order, np.bincount(codes).tolist()))
+def _check(loss: str, options: dict[str, Any], measure: type[torch.nn.Module]) -> None:
+    """Refuse options that neither the loss nor what it measures has."""
+    check_options(loss, options, option_names(_Weighted.__init__) | option_names(measure.__init__))

@@ -3,14 +3,15 @@ r"""The logarithm of a symmetric matrix by a rational function, without its eige
 .. math:: \log x \approx c_0 + c_1 x + \sum_k \frac{w_k}{x + s_k}, \qquad s_k > 0
 
 on the interval [1/kappa, 1] that the eigenvalues lie in. The logarithm is an integral of such terms
-over all poles left of 0, so that few of them do where kappa is moderate: the error falls as
-exp(-2 pi^2 N / log(16 kappa)). docs/torch.md says where that pays.
+over all poles left of 0, so that a few of them suffice where kappa is moderate: the error falls
+as exp(-2 pi^2 N / log(16 kappa)). docs/torch.md says where that pays.
 """
 
 from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,30 +20,28 @@ import torch
 
 from eigentropy import _core
 from eigentropy._support import memory
+from eigentropy.torch.losses.options import Limits
 
 Doubles = npt.NDArray[np.float64]
 
-# Below so many rows the calls take longer than the arithmetic, whichever it is.
+# With fewer rows the calls take longer than the arithmetic, with and without eigenvectors.
 SMALLEST_N = 32
 
-# Absolute error of the logarithm. What float64 is for is below what a training step can see.
+# Absolute error of the logarithm. A training step does not notice an error of 1e-9.
 TOLERANCE = {torch.float32: 2e-5, torch.float64: 1e-9}
 
-# An inverse is n^3 operations: where it takes more of them, eigenvectors are taken.
+# An inverse takes n^3 operations: where more poles are needed, eigenvectors are faster.
 MAX_POLES = 8
 
-# Of so many rows on, matrices are compared with the memory that there is.
-CHECKED_FROM = 1024
-
-# Steps of Lanczos that find the interval of the eigenvalues; the second number where after the
-# first the interval seems so wide that it takes more than so many poles.
+# Steps of Lanczos that find the interval of the eigenvalues. The second number is tried where
+# the interval that the first has found needs more than FEW_POLES poles.
 LANCZOS_STEPS = (10, 20)
 FEW_POLES = 4
 
-# How far below what they find the interval begins.
+# The interval begins this much below the smallest eigenvalue that Lanczos finds.
 SLACK = 0.95
 
-# kappa is rounded up to a power of 2^(1/4), so that few functions are ever computed.
+# kappa is rounded up to a power of 2^(1/4), so that few different functions are computed.
 GRID = 4
 
 
@@ -131,37 +130,45 @@ def sufficient(lower: float, upper: float, tolerance: float) -> Approximation | 
 
 
 def most_matrices(threads: int) -> int:
-    """Of n x n, alive in the core at a time: A, the bulk, its logarithm, two for each thread."""
+    """How many n x n matrices the core holds: A, the bulk, its logarithm, two for each thread."""
     return 3 + 2 * min(threads, MAX_POLES)
 
 
 def solved(
-    core: _core.EntropyGradient, rows: torch.Tensor, threads: int
+    core: _core.EntropyGradient,
+    rows: torch.Tensor,
+    threads: int,
+    limits: Limits,
+    free: Callable[[], float] = memory.available,
 ) -> tuple[float, torch.Tensor] | None:
-    """S(1) in nats and dS/dZ of the rows that the core has built A of, by log A.
+    """S(1) in nats and dS/dZ by log A, for rows whose A the core has built.
 
-    None where eigenvectors take no longer, or the matrices would not fit.
+    None where eigenvectors take no longer, or where the matrices take more than the `free` bytes.
     """
     n = len(rows)
     if n < SMALLEST_N:
         return None
     beside_A = (most_matrices(threads) - 1) * n * n * rows.element_size()
-    if n >= CHECKED_FROM and beside_A > memory.available():
+    if n >= limits.memory_checked_from and beside_A > free():
         return None
-    found = _sufficient_for(core, threads, TOLERANCE[rows.dtype])
-    if found is None:
-        return None
-    r, upper = found
+    found = function_for(core, threads, TOLERANCE[rows.dtype])
+    return None if found is None else solved_by(core, *found, threads)
+
+
+def solved_by(
+    core: _core.EntropyGradient, r: Approximation, upper: float, threads: int
+) -> tuple[float, torch.Tensor] | None:
+    """S(1) in nats and dS/dZ by r, which is for A / upper; None where r does not fit A."""
     constant, linear = r.constant + math.log(upper), r.linear / upper
     shifts, weights, lowest = r.shifts * upper, r.weights * upper, upper / r.kappa
     try:
         nats, slope = core.solve(constant, linear, shifts, weights, lowest, threads)
-    except _core.SolverError:  # there is an eigenvalue outside of the interval, or even below 0
+    except _core.SolverError:  # an eigenvalue lies outside of the interval, or even below 0
         return None
     return nats, torch.from_numpy(slope)
 
 
-def _sufficient_for(
+def function_for(
     core: _core.EntropyGradient, threads: int, tolerance: float
 ) -> tuple[Approximation, float] | None:
     """The function for log(x / upper), and upper."""

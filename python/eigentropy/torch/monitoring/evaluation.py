@@ -1,55 +1,89 @@
-"""Activations of the passes by which a loop evaluates its model: no pass for the monitor alone."""
+"""Samples of the passes by which a loop evaluates its model: no pass for the monitor alone."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from eigentropy._support import memory
 from eigentropy._support.options import integer
-from eigentropy.torch.monitoring.layers import Pooling, first_tensor, pooled, unwrapped, watch
-from eigentropy.torch.monitoring.samples import Numbers, Samples, check_lengths, priorities
-
-Array = npt.NDArray[Any]
+from eigentropy._support.signatures import named_options
+from eigentropy.torch.monitoring.collection import Collection, Place, Watched
+from eigentropy.torch.monitoring.layers import first_tensor, pooled, unwrapped, watch
+from eigentropy.torch.monitoring.samples import (
+    Array,
+    Numbering,
+    Numbers,
+    Samples,
+    as_labels,
+    as_numbers,
+    check_lengths,
+    priorities,
+)
 
 
 class Evaluation:
-    """At most `capacity` of the samples that pass in evaluation mode, the same each time.
+    """Samples of the loop's own evaluation, for a monitor: at most n, the same at each measurement.
 
-    Those whose numbers have the lowest `priorities`: neither the order of the samples nor the
-    process that sees them makes a difference. A sample that passes twice counts once.
+    The monitor makes no pass of its own. The loop calls `Monitor.collect` after each batch that it
+    evaluates, and `Monitor.step` after the last one.
+
+    Parameters
+    ----------
+    n : int
     """
 
-    def __init__(
-        self,
-        model: torch.nn.Module,
-        layers: Mapping[str, torch.nn.Module],
-        pooling: Pooling,
-        capacity: int,
-        seed: int,
-    ) -> None:
-        self.capacity = integer(capacity, "evaluation", at_least=1)
-        self.repeated: set[str] = set()  # layers that ran several times in one pass
-        self.pooling, self.seed = pooling, seed
+    @named_options()
+    def __init__(self, n: int) -> None:
+        self.n = integer(n, "n", at_least=1)
+
+    @property
+    def default_measures(self) -> tuple[str, ...]:
+        """The entropy, and the information about the labels."""
+        return ("dse", "dsmi_y")
+
+    def check(self, measures: Sequence[str]) -> None:
+        """Refuse the information about the input, which is not known here."""
+        if "dsmi_x" in measures:
+            raise ValueError("dsmi_x needs a Probe: activations alone do not have the input")
+
+    def attach(self, watched: Watched, seed: int) -> EvaluatedSamples:
+        """Watch the evaluations of one model."""
+        return EvaluatedSamples(watched, self.n, seed)
+
+
+class EvaluatedSamples(Collection):
+    """At most `most` of the samples that pass in evaluation mode, the same each time.
+
+    The samples whose numbers have the lowest `priorities` are kept: neither the order of the
+    samples nor the process that sees them makes a difference. A sample that passes twice counts
+    once.
+    """
+
+    def __init__(self, watched: Watched, most: int, seed: int) -> None:
+        self.most, self.pooling, self.seed = most, watched.pooling, seed
+        self.repeated: set[str] = set()
+        self.numbering = Numbering()
         self.size = 0
         self.batch: dict[str, torch.Tensor] = {}
         self._forget()
-        self.root = unwrapped(model)
-        self.handles = watch(model, layers, self._start, self._record, "evaluation")
+        self.root = unwrapped(watched.model)
+        self.handles = watch(
+            watched.model, watched.layers, self._start, self._record, "an evaluation"
+        )
 
     def _forget(self) -> None:
         self.seen = 0
         self.stored: dict[str, Array] = {}
         self.passed: Counter[str] = Counter()
-        self.count = 0  # of the places that are taken, each by a sample:
-        self.numbers = np.empty(self.capacity, dtype=np.int64)
-        self.ranks = np.empty(self.capacity, dtype=np.uint64)
-        self.labelled = np.zeros(self.capacity, dtype=bool)
+        self.count = 0  # of the places that samples have taken; for each place:
+        self.numbers = np.empty(self.most, dtype=np.int64)
+        self.ranks = np.empty(self.most, dtype=np.uint64)
+        self.labelled = np.zeros(self.most, dtype=bool)
         self.labels: Array | None = None
         self.known: set[int] = set()  # their numbers
 
@@ -57,7 +91,7 @@ class Evaluation:
         self.size, self.batch = 0, {}
 
     def _record(self, _: torch.nn.Module, name: str, output: Any) -> None:
-        """Copies at once: the next module may work in place."""
+        """Copy what a layer returned, at once: the next module may work in place."""
         if self.root.training:
             return
         if self.size == 0:
@@ -66,15 +100,22 @@ class Evaluation:
             self.repeated.add(name)
         self.batch[name] = pooled(output, name, self.pooling, self.size).clone()
 
-    def collect(
-        self, labels: Any, numbers: Numbers | None, rank: int = 0, processes: int = 1
-    ) -> None:
-        """Take over what was chosen of the last batch.
+    def collect(self, labels: Any, index: Any, needs_labels: bool, place: Place) -> None:
+        """Take what the last batch has of the samples that are kept.
 
         Without numbers the samples are counted, as if dealt out to the processes in turn.
         """
+        if labels is None and needs_labels:
+            raise ValueError(
+                "labels are missing: dsmi_y needs collect(labels); or leave it out of measures"
+            )
+        known, numbers = as_labels(labels), as_numbers(index)
+        self.numbering.check(numbers, self.seen)
         if numbers is None:
-            numbers = (self.seen + np.arange(self.size)) * processes + rank
+            numbers = (self.seen + np.arange(self.size)) * place.processes + place.rank
+        self._keep(known, numbers)
+
+    def _keep(self, labels: Array | None, numbers: Numbers) -> None:
         check_lengths(self.size, "evaluation", index=numbers, labels=labels)
         slots, rows = self._places(numbers)
         for name, part in self.batch.items():
@@ -92,35 +133,35 @@ class Evaluation:
 
     def _keep_labels(self, slots: Numbers, labels: Array) -> None:
         if self.labels is None:
-            self.labels = np.empty((self.capacity, *labels.shape[1:]), labels.dtype)
+            self.labels = np.empty((self.most, *labels.shape[1:]), labels.dtype)
         wide = np.promote_types(self.labels.dtype, labels.dtype)  # strings may be longer
         self.labels = self.labels.astype(wide, copy=False)
         self.labels[slots] = labels
 
     def _room(self, part: torch.Tensor) -> Array:
-        size = self.capacity * part.shape[1] * part.element_size()
+        size = self.most * part.shape[1] * part.element_size()
         memory.require(
             float(size),
-            f"what another layer returns for {self.capacity} samples",
-            "use pooling='mean', fewer layers or a smaller evaluation=",
+            f"what another layer returns for {self.most} samples",
+            "use pooling='mean', fewer layers or a smaller Evaluation(n)",
         )
-        return np.zeros((self.capacity, part.shape[1]), str(part.dtype).removeprefix("torch."))
+        return np.zeros((self.most, part.shape[1]), str(part.dtype).removeprefix("torch."))
 
     def _places(self, numbers: Numbers) -> tuple[Numbers, Numbers]:
         """The places that change, and the row of the batch that comes to each."""
         ranks = priorities(numbers, self.seed)
-        n, full = self.count, self.count == self.capacity
+        n, full = self.count, self.count == self.most
         low = np.flatnonzero(ranks < self.ranks.max()) if full else np.arange(len(ranks))
         new: dict[int, int] = {}  # the row of each number
         for number, row in zip(numbers[low].tolist(), low.tolist(), strict=True):
             if number not in self.known:
                 new.setdefault(number, row)
         rows = np.fromiter(new.values(), np.int64, len(new))
-        slots = np.arange(n, min(n + len(rows), self.capacity))
+        slots = np.arange(n, min(n + len(rows), self.most))
         if len(slots) < len(rows):
             together = np.concatenate([self.ranks[:n], ranks[rows]])
             stays = np.zeros(len(together), dtype=bool)
-            stays[np.argpartition(together, self.capacity - 1)[: self.capacity]] = True
+            stays[np.argpartition(together, self.most - 1)[: self.most]] = True
             leaving = np.flatnonzero(~stays[:n])
             self.known.difference_update(self.numbers[leaving].tolist())
             slots, rows = np.concatenate([slots, leaving]), rows[stays[n:]]
@@ -129,11 +170,19 @@ class Evaluation:
         self.count = len(self.known)
         return slots, rows
 
-    def take(self) -> Samples:
-        """The samples, ordered by number; empties it.
+    def pass_over(self) -> None:
+        """Forget the samples: the weights will have changed when the next step is measured."""
+        self.discard()
 
-        A layer that some batches have not passed is left out, and so are labels that some samples
-        lack.
+    def discard(self) -> None:
+        """Forget the samples."""
+        self._forget()
+
+    def take(self, place: Place) -> Samples:
+        """The samples, ordered by number; afterwards there are none.
+
+        A layer that some batches have not passed is left out, and so are the labels if some samples
+        have none.
         """
         order = np.argsort(self.numbers[: self.count])
         complete = [name for name in self.stored if self.passed[name] == self.seen]
@@ -141,7 +190,7 @@ class Evaluation:
         labels = None
         if self.labels is not None and self.labelled[: self.count].all():
             labels = self.labels[order]
-            if labels.dtype == object:  # of which kind they are is seen where they are together
+            if labels.dtype == object:  # their common type shows only when they are together
                 labels = np.asarray(labels.tolist())
         numbers = self.numbers[order]
         self._forget()

@@ -9,6 +9,8 @@ from typing import Any, cast
 
 import torch
 
+from eigentropy.torch.uncompiled import uncompiled
+
 POOLINGS = ("flatten", "mean", "cls")
 
 # So many names are shown where a pattern matches none.
@@ -42,6 +44,7 @@ def watch(
     """
     if isinstance(model, torch.nn.DataParallel) and len(model.device_ids) > 1:
         raise ValueError(f"{who} cannot watch the replicas of DataParallel; use a probe instead")
+    # What a hook does is no part of the model.
     handles = [unwrapped(model).register_forward_pre_hook(uncompiled(lambda *_: start()))]
     for name, module in layers.items():
 
@@ -50,12 +53,6 @@ def watch(
 
         handles.append(module.register_forward_hook(uncompiled(hook)))
     return handles
-
-
-def uncompiled(hook: Callable[..., None]) -> Callable[..., None]:
-    """Dynamo must not look inside: what a hook does is no part of the model."""
-    disabled: Callable[..., None] = torch.compiler.disable(hook)  # type: ignore[no-untyped-call]
-    return disabled
 
 
 def find_layers(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,38 +11,73 @@ import numpy.typing as npt
 import torch
 
 from eigentropy._support.options import integer
-from eigentropy.torch.monitoring.layers import Pooling, first_tensor, pooled, watch
-from eigentropy.torch.monitoring.samples import Numbers, Samples, check_lengths
-
-Array = npt.NDArray[Any]
+from eigentropy._support.signatures import named_options
+from eigentropy.torch.monitoring.collection import Collection, Place, Watched
+from eigentropy.torch.monitoring.layers import first_tensor, pooled, watch
+from eigentropy.torch.monitoring.samples import (
+    Array,
+    Numbering,
+    Samples,
+    as_labels,
+    as_numbers,
+    check_lengths,
+)
 
 
 class Reservoir:
-    """At most `capacity` samples of those that have passed since it was emptied (algorithm R).
+    """Samples of training itself, for a monitor: a random sample, without repetition, of at most n.
 
-    All layers hold the same samples, in the same order. Only forward passes in training mode with
-    gradients count, of these the last one before `commit`.
+    They come from the last forward pass before each `Monitor.step`. Each measurement empties the
+    reservoir, so without `budget` the sample is of at most `every` batches.
+
+    Parameters
+    ----------
+    n : int
     """
 
-    def __init__(
-        self,
-        model: torch.nn.Module,
-        layers: Mapping[str, torch.nn.Module],
-        pooling: Pooling,
-        capacity: int,
-        seed: int,
-    ) -> None:
-        self.capacity = integer(capacity, "reservoir", at_least=1)
-        self.repeated: set[str] = set()  # layers that ran several times in one pass
-        self.pooling = pooling
+    @named_options()
+    def __init__(self, n: int) -> None:
+        self.n = integer(n, "n", at_least=1)
+
+    @property
+    def default_measures(self) -> tuple[str, ...]:
+        """The entropy."""
+        return ("dse",)
+
+    def check(self, measures: Sequence[str]) -> None:
+        """Refuse the information about the input, which is not known here."""
+        if "dsmi_x" in measures:
+            raise ValueError("dsmi_x needs a Probe: activations alone do not have the input")
+
+    def attach(self, watched: Watched, seed: int) -> TrainingSamples:
+        """Watch the training of one model."""
+        return TrainingSamples(watched, self.n, seed)
+
+
+class TrainingSamples(Collection):
+    """At most `most` samples of those that have passed since the last measurement (algorithm R).
+
+    All layers hold the same samples, in the same order. Only forward passes in training mode with
+    gradients count; of several before a `commit`, the last one.
+    """
+
+    def __init__(self, watched: Watched, most: int, seed: int) -> None:
+        self.most, self.pooling = most, watched.pooling
+        self.repeated: set[str] = set()
+        self.numbering = Numbering()
         self.generator = np.random.default_rng(seed)
+        self._forget()
+        self._forget_batch()
+        self.handles = watch(
+            watched.model, watched.layers, self._start, self._record, "a reservoir"
+        )
+
+    def _forget(self) -> None:
         self.seen = 0
         self.stored: dict[str, Array] = {}
         self.passed: Counter[str] = Counter()
         self.labels: dict[int, Any] = {}
         self.numbers: dict[int, int] = {}
-        self._forget_batch()
-        self.handles = watch(model, layers, self._start, self._record, "a reservoir")
 
     def _forget_batch(self) -> None:
         self.size = 0
@@ -66,27 +101,31 @@ class Reservoir:
         self.batch[name] = chosen.cpu().numpy()
 
     def _draw(self, size: int) -> None:
-        """Which rows of a batch go to which places; of two for one place the later stays."""
+        """Choose which rows of a batch go to which places; of two for one place the later stays."""
         positions = self.seen + np.arange(size)
         drawn = self.generator.integers(0, positions + 1)
-        slots = np.where(positions < self.capacity, positions, drawn)
-        backwards = np.flatnonzero(slots < self.capacity)[::-1]
+        slots = np.where(positions < self.most, positions, drawn)
+        backwards = np.flatnonzero(slots < self.most)[::-1]
         self.slots, first = np.unique(slots[backwards], return_index=True)
         self.rows, self.size = backwards[first], size
 
-    def commit(self, labels: Any = None, numbers: Numbers | None = None) -> None:
-        """Take over what was chosen of the last batch, of samples with these numbers."""
+    def commit(self, labels: Any, index: Any, needs_labels: bool) -> None:
+        """Take what the last batch has of the samples that are kept."""
+        if labels is None and needs_labels:
+            raise ValueError("labels are missing: dsmi_y with a reservoir needs step(labels)")
+        known, numbers = as_labels(labels), as_numbers(index)
+        self.numbering.check(numbers, self.seen)
+        check_lengths(self.size, "training", labels=known, index=numbers)
         places = list(zip(self.slots.tolist(), self.rows.tolist(), strict=True))
-        check_lengths(self.size, "training", labels=labels, index=numbers)
         for slot, row in places:
-            self.labels.pop(slot, None)  # of a sample that had to go
-            if labels is not None:
-                self.labels[slot] = labels[row]
+            self.labels.pop(slot, None)  # of the sample that was there before
+            if known is not None:
+                self.labels[slot] = known[row]
         if numbers is not None:
             self.numbers.update({slot: int(numbers[row]) for slot, row in places})
         for name, part in self.batch.items():
             if name not in self.stored or self.stored[name].shape[1] != part.shape[1]:
-                self.stored[name] = np.zeros((self.capacity, part.shape[1]), part.dtype)
+                self.stored[name] = np.zeros((self.most, part.shape[1]), part.dtype)
             self.stored[name][self.slots] = part
             self.passed[name] += self.size
         self.seen += self.size
@@ -95,23 +134,26 @@ class Reservoir:
     @property
     def n(self) -> int:
         """Number of samples that it holds."""
-        return min(self.seen, self.capacity)
+        return min(self.seen, self.most)
 
-    def take(self, rank: int = 0, processes: int = 1) -> Samples:
-        """The samples of each layer and their labels, as far as these were given; empties it.
+    def discard(self) -> None:
+        """Forget the samples."""
+        self._forget()
 
-        A layer that some batches have not passed is left out, and so are labels that some samples
-        lack. Samples without numbers get some that no other of the `processes` has.
+    def take(self, place: Place) -> Samples:
+        """The samples of each layer and their labels, if these were given; afterwards none is left.
+
+        A layer that some batches have not passed is left out, and so are the labels if some samples
+        have none. Samples without numbers get numbers that no other process gives.
         """
         n = self.n
         rows = {
             name: rows[:n] for name, rows in self.stored.items() if self.passed[name] == self.seen
         }
         known = [self.labels[slot] for slot in range(n) if slot in self.labels]
-        numbers = [self.numbers.get(slot, slot * processes + rank) for slot in range(n)]
-        self.seen, self.stored, self.labels, self.numbers = 0, {}, {}, {}
-        self.passed.clear()
+        numbers = [self.numbers.get(slot, slot * place.processes + place.rank) for slot in range(n)]
         labels = np.asarray(known) if known and len(known) == n else None
+        self._forget()
         return Samples(rows, np.array(numbers, dtype=np.int64), labels)
 
     def remove(self) -> None:

@@ -1,4 +1,4 @@
-"""Rows of layers with their labels and sample numbers, as a collection or a process has them."""
+"""Rows of layers with the labels and the numbers of their samples."""
 
 from __future__ import annotations
 
@@ -8,13 +8,58 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+
+from eigentropy._backends.host_arrays import as_numpy
 
 Array = npt.NDArray[Any]
 Numbers = npt.NDArray[np.int64]
 
 
+def as_array(values: Any, name: str) -> Array:
+    """Labels or samples as an array on the host."""
+    return as_numpy(values.detach().cpu() if isinstance(values, torch.Tensor) else values, name)
+
+
+def as_labels(labels: Any) -> Array | None:
+    """The argument `labels` as an array."""
+    return None if labels is None else as_array(labels, "labels")
+
+
+def as_numbers(index: Any) -> Numbers | None:
+    """The argument `index`, the numbers of samples, as integers."""
+    if index is None:
+        return None
+    numbers = as_array(index, "index")
+    if numbers.dtype.kind not in "iu" or numbers.ndim != 1:
+        raise TypeError(f"index must be integers (n,), got {numbers.dtype} {numbers.shape}")
+    return numbers.astype(np.int64)
+
+
+class Numbering:
+    """Sees to it that all batches of a measurement come with numbers of samples, or none does.
+
+    Without numbers the samples are counted, and a count may be the number of another sample.
+    """
+
+    def __init__(self) -> None:
+        self.given = False
+
+    def check(self, numbers: Numbers | None, seen: int) -> None:
+        """Before a batch is taken, after so many samples of the same measurement."""
+        given = numbers is not None
+        if seen == 0:
+            self.given = given
+        elif self.given != given:
+            this, others = ("none", "one") if self.given else ("one", "none")
+            raise ValueError(
+                f"index: this batch has {this}, those before it since the last measurement have "
+                f"{others}: give it for all or for none"
+            )
+
+
 def check_lengths(size: int, mode: str, **given: Any) -> None:
-    """Refuse what has not one entry for each row of the last batch in this mode."""
+    """Refuse what does not have one entry for each row of the last batch in this mode."""
     for name, values in given.items():
         if values is not None and len(values) != size:
             raise ValueError(
@@ -50,8 +95,8 @@ class Samples:
     def distinct(self, most: int, seed: int) -> Samples:
         """Each sample once, `most` of them at most, ordered by number.
 
-        A sampler that deals a data set out to processes gives some samples twice, so that all get
-        equally many. Which samples stay depends on their numbers and the seed alone.
+        A sampler that shares a data set between processes repeats some samples, so that all
+        processes get equally many. Which samples stay depends on their numbers and the seed alone.
         """
         if len(self.numbers) <= most and bool((np.diff(self.numbers) > 0).all()):
             return self
@@ -63,12 +108,12 @@ class Samples:
 
 
 def priorities(numbers: Numbers, seed: int) -> npt.NDArray[np.uint64]:
-    """A random-looking rank for each number, different for different ones.
+    """A random-looking rank for each number; different numbers have different ranks.
 
-    Of any set, the k numbers that come first are a random sample, and of two sets that overlap the
-    samples overlap. The finalizer of SplitMix64, which is a bijection.
+    The k numbers of a set with the lowest ranks are a random sample of the set, and the samples of
+    two sets that overlap overlap as well. It is the finalizer of SplitMix64, a bijection.
     """
-    x = numbers.astype(np.uint64) + _start(seed)
+    x = numbers.astype(np.uint64) + _offset(seed)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     mixed: npt.NDArray[np.uint64] = x ^ (x >> np.uint64(31))
@@ -76,5 +121,5 @@ def priorities(numbers: Numbers, seed: int) -> npt.NDArray[np.uint64]:
 
 
 @lru_cache
-def _start(seed: int) -> npt.NDArray[np.uint64]:
+def _offset(seed: int) -> npt.NDArray[np.uint64]:
     return np.random.SeedSequence(seed).generate_state(1, np.uint64).astype(np.uint64)

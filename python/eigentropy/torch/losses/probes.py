@@ -1,11 +1,12 @@
 r"""The entropy of a large batch and its gradient from the same random probes.
 
-With random signs z, outside of the known eigenvector, :math:`E[z z^T]` is a projection, so that
+The probes z are random signs, projected off the known eigenvector. Then :math:`E[z z^T]` is a
+projection, so that
 
 .. math:: \mathrm{tr}\, f(A) = E[z^T f(A) z], \qquad g(A) = E\big[\tfrac12 (g(A) z\, z^T
     + z\, (g(A) z)^T)\big] ,
 
-and both need no more than f and g of the small tridiagonal matrix that Lanczos makes of A from z.
+and both need only f and g of the small tridiagonal matrix that Lanczos makes of A from z.
 docs/torch.md has the variance.
 """
 
@@ -16,22 +17,19 @@ from dataclasses import dataclass
 
 import torch
 
-# Below so many rows nothing is gained.
-SMALLEST_N = 256
-
-# Probes that are averaged at a time, and at most; and products with each of them.
+# Number of probes in a batch, the most of all batches together, and Lanczos steps for each.
 PROBES, MOST_PROBES = 32, 256
 STEPS = 20
 
 # Half-width of a 95 % interval in standard errors.
 QUANTILE = 1.96
 
-# Components that rounding has left of a direction, in eps.
+# A direction that is shorter than this, in eps, is what rounding has left.
 NOISE = 64.0
 
 
 @dataclass(frozen=True)
-class Estimate:
+class ProbedSlope:
     """S in nats, its standard error, and B = dS/dA, shape (n, n)."""
 
     value: float
@@ -59,8 +57,10 @@ class _Probes:
         return torch.einsum("nmj,mj->nm", self.basis, coordinates.to(self.basis.dtype))
 
 
-def estimate(A: torch.Tensor, top: torch.Tensor, t: float, tol: float, seed: int) -> Estimate:
-    """S(t) of the eigenvalues of A, and its slope, by as many probes as `tol` takes for S.
+def slope_from_probes(
+    A: torch.Tensor, top: torch.Tensor, t: float, tol: float, seed: int
+) -> ProbedSlope:
+    """S(t) of the eigenvalues of A, and its slope, by as many probes as S needs to reach `tol`.
 
     Parameters
     ----------
@@ -69,8 +69,8 @@ def estimate(A: torch.Tensor, top: torch.Tensor, t: float, tol: float, seed: int
     top : tensor of shape (n,)
         Of unit length, A top = top.
     tol : float
-        Relative half-width of the 95 % interval of S that ends the search; there are no more than
-        256 probes.
+        Probes are added until the half-width of the 95 % interval is this share of S, or until
+        there are 256.
     """
     generator = torch.Generator().manual_seed(seed)
     batches: list[_Probes] = []
@@ -79,11 +79,11 @@ def estimate(A: torch.Tensor, top: torch.Tensor, t: float, tol: float, seed: int
         found = _Moments(A, batches, t)
         reached = QUANTILE * found.standard_error <= tol * max(found.value, tol)
         if reached or len(batches) * PROBES >= MOST_PROBES:
-            return Estimate(found.value, found.standard_error, found.slope(A, top), found.count)
+            return ProbedSlope(found.value, found.standard_error, found.slope(A, top), found.count)
 
 
 def _probes(A: torch.Tensor, top: torch.Tensor, generator: torch.Generator) -> _Probes:
-    """Lanczos from new signs, each probe by itself, all of them in one product."""
+    """Lanczos from new signs: one space for each probe, but one product with A for all."""
     n = len(A)
     signs = torch.randint(0, 2, (n, PROBES), generator=generator, dtype=torch.int8)
     z = (2 * signs - 1).to(A.device, A.dtype)
@@ -118,7 +118,7 @@ class _Moments:
     def __init__(self, A: torch.Tensor, batches: list[_Probes], t: float) -> None:
         self.batches, self.t = batches, t
         self.count = PROBES * len(batches)
-        # Below it eigenvalues are rounding, as in `eigentropy.spectral_entropy`.
+        # Eigenvalues below it are rounding, as in `eigentropy.spectral_entropy`.
         self.floor = 10.0 * torch.finfo(A.dtype).eps
         self.nodes = torch.cat([batch.nodes for batch in batches]).clamp(max=1.0)
         self.weights = torch.cat([batch.first for batch in batches]) ** 2
@@ -154,7 +154,7 @@ class _Moments:
         return solution
 
     def slope(self, A: torch.Tensor, top: torch.Tensor) -> torch.Tensor:
-        """B: c0 + c1 A, what is left of g by the probes, and g(1) for the known vector."""
+        """B: c0 + c1 A, the rest of g from the probes, and g(1) for the known eigenvector."""
         g = self._g(self.nodes)
         line = torch.stack([torch.ones_like(g), self.nodes], dim=-1)
         c0, c1 = (float(c) for c in self._fit(line, g))
@@ -168,6 +168,6 @@ class _Moments:
         return B.addr_(top, top, alpha=known)
 
     def _g(self, x: torch.Tensor) -> torch.Tensor:
-        """dS/dlambda, as of all eigenvalues."""
+        """dS/dlambda, as from all eigenvalues."""
         x = x.clamp(min=self.floor)
         return -(self.t**2) / self.T * x ** (self.t - 1.0) * (torch.log(x) - self.M / self.T)

@@ -8,10 +8,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
-from eigentropy.torch import EntropyLoss, SpectralEntropy
-from eigentropy.torch.losses import modules, stochastic
+from eigentropy.torch import DiffusionSpectralEntropy, EntropyLoss
+from eigentropy.torch.losses import probes
+from eigentropy.torch.losses.functional import WidthCheck, batch_entropy
 from eigentropy.torch.losses.gradient import operator_of_kernel
 from eigentropy.torch.losses.kernel import gaussian_kernel
+from eigentropy.torch.losses.options import EntropyOptions, Limits
 
 N = 300
 
@@ -59,7 +61,7 @@ def cosine(a, b):
 def test_over_many_seeds_the_slope_and_the_value_average_to_the_exact_ones(t):
     A, top = operator_of(rows())
     S, B = exact(A, t)
-    runs = [stochastic.estimate(A, top, t, 1.0, seed) for seed in range(40)]
+    runs = [probes.slope_from_probes(A, top, t, 1.0, seed) for seed in range(40)]
     slopes = torch.stack([run.B for run in runs])
     spread = slopes.std(dim=0).norm() / math.sqrt(len(runs))
     assert float((slopes[0] - B).norm()) > 3.0 * float(spread)  # there is something to average
@@ -73,8 +75,8 @@ def test_over_many_seeds_the_slope_and_the_value_average_to_the_exact_ones(t):
 def test_the_value_is_within_its_standard_errors(d, t):
     A, top = operator_of(rows(d=d))
     S, _ = exact(A, t)
-    runs = [stochastic.estimate(A, top, t, 1.0, seed) for seed in range(8)]
-    assert {run.probes for run in runs} == {stochastic.PROBES}
+    runs = [probes.slope_from_probes(A, top, t, 1.0, seed) for seed in range(8)]
+    assert {run.probes for run in runs} == {probes.PROBES}
     quadrature = 5e-3 if d == 4 else 1e-4  # twenty steps, of a spectrum that falls to 0
     within = [abs(run.value - S) <= 3.0 * run.standard_error + quadrature * S for run in runs]
     assert sum(within) >= 7
@@ -82,14 +84,14 @@ def test_the_value_is_within_its_standard_errors(d, t):
 
 def test_a_small_tolerance_takes_more_probes_and_has_a_smaller_error():
     A, top = operator_of(rows(d=4))
-    few, many = (stochastic.estimate(A, top, 1.0, tol, 0) for tol in (1.0, 1e-9))
-    assert (few.probes, many.probes) == (stochastic.PROBES, stochastic.MOST_PROBES)
+    few, many = (probes.slope_from_probes(A, top, 1.0, tol, 0) for tol in (1.0, 1e-9))
+    assert (few.probes, many.probes) == (probes.PROBES, probes.MOST_PROBES)
     assert many.standard_error < 0.6 * few.standard_error
 
 
 def test_the_slope_is_symmetric_and_right_on_the_known_vector():
     A, top = operator_of(rows())
-    found = stochastic.estimate(A, top, 1.0, 1.0, 0).B
+    found = probes.slope_from_probes(A, top, 1.0, 1.0, 0).B
     _, B = exact(A, 1.0)
     torch.testing.assert_close(found, found.T, rtol=0.0, atol=1e-14)
     torch.testing.assert_close(found @ top, B @ top, rtol=1e-3, atol=1e-5)
@@ -99,48 +101,57 @@ def test_the_direction_is_that_of_the_exact_gradient_at_1500_rows():
     """Narrow spectra are fitted by a line nearly; the others are left to the probes."""
     for d, least in ((200, 0.999), (20, 0.95)):
         Z = rows(1500, d, torch.float32)
-        _, expected = value_and_gradient(SpectralEntropy(), Z)
-        _, slope = value_and_gradient(SpectralEntropy(method="stochastic"), Z)
+        _, expected = value_and_gradient(DiffusionSpectralEntropy(), Z)
+        _, slope = value_and_gradient(DiffusionSpectralEntropy(method="stochastic"), Z)
         assert cosine(slope, expected) > least
 
 
 def test_the_same_seed_gives_the_same_gradient_and_another_one_does_not():
     Z = rows()
-    runs = [value_and_gradient(SpectralEntropy(method="stochastic", seed=s), Z) for s in (3, 3, 4)]
+    runs = [
+        value_and_gradient(DiffusionSpectralEntropy(method="stochastic", seed=s), Z)
+        for s in (3, 3, 4)
+    ]
     for first, second in zip(runs[0], runs[1], strict=True):
         torch.testing.assert_close(first, second, rtol=0.0, atol=0.0)
     assert not torch.equal(runs[0][1], runs[2][1])
 
 
 def test_the_value_is_the_same_with_and_without_a_gradient():
-    Z, module = rows(), SpectralEntropy(method="stochastic")
+    Z, module = rows(), DiffusionSpectralEntropy(method="stochastic")
     assert float(module(Z)) == float(value_and_gradient(module, Z)[0])
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
 def test_dtypes_are_those_of_the_other_methods(dtype):
-    value, slope = value_and_gradient(SpectralEntropy(method="stochastic"), rows(dtype=dtype))
+    value, slope = value_and_gradient(
+        DiffusionSpectralEntropy(method="stochastic"), rows(dtype=dtype)
+    )
     assert value.dtype == (torch.float64 if dtype == torch.float64 else torch.float32)
     assert slope.dtype == dtype
     assert torch.isfinite(slope).all()
 
 
-def test_auto_estimates_large_batches(monkeypatch):
-    monkeypatch.setattr(modules, "EXACT_UP_TO", N)
+def test_auto_estimates_large_batches():
+    options = EntropyOptions(limits=Limits(exact_up_to=N))
+
+    def auto(Z):
+        return batch_entropy(Z, options, WidthCheck())
+
     for n, method in ((N, "exact"), (N + 1, "stochastic")):
         Z = rows(n)
-        value, slope = value_and_gradient(SpectralEntropy(), Z)
-        expected = value_and_gradient(SpectralEntropy(method=method), Z)
+        value, slope = value_and_gradient(auto, Z)
+        expected = value_and_gradient(DiffusionSpectralEntropy(method=method), Z)
         torch.testing.assert_close(value, expected[0], rtol=1e-9, atol=0.0)
         torch.testing.assert_close(slope, expected[1], rtol=0.0, atol=1e-7 * slope.abs().max())
-        assert float(SpectralEntropy()(Z)) == pytest.approx(float(value), rel=1e-9)
+        assert float(auto(Z)) == pytest.approx(float(value), rel=1e-9)
 
 
 def test_few_rows_are_computed_exactly():
     Z = rows(40)
     for found, expected in zip(
-        value_and_gradient(SpectralEntropy(method="stochastic"), Z),
-        value_and_gradient(SpectralEntropy(), Z),
+        value_and_gradient(DiffusionSpectralEntropy(method="stochastic"), Z),
+        value_and_gradient(DiffusionSpectralEntropy(), Z),
         strict=True,
     ):
         torch.testing.assert_close(found, expected)
@@ -154,7 +165,9 @@ def test_repeated_eigenvalues_leave_the_gradient_finite(case):
         "all rows equal": torch.full((300, 3), 0.7, dtype=torch.float64),
         "far from each other": 1e5 * torch.eye(300, dtype=torch.float64),
     }[case]
-    module, reference = (SpectralEntropy(sigma=1.0, method=m) for m in ("stochastic", "exact"))
+    module, reference = (
+        DiffusionSpectralEntropy(sigma=1.0, method=m) for m in ("stochastic", "exact")
+    )
     value, slope = value_and_gradient(module, Z)
     assert torch.isfinite(slope).all()
     assert float(value) == pytest.approx(float(reference(Z)), rel=2e-2, abs=1e-6)
@@ -163,7 +176,7 @@ def test_repeated_eigenvalues_leave_the_gradient_finite(case):
 def test_nan_stays_nan():
     Z = rows()
     Z[3, 1] = math.nan
-    value, slope = value_and_gradient(SpectralEntropy(method="stochastic"), Z)
+    value, slope = value_and_gradient(DiffusionSpectralEntropy(method="stochastic"), Z)
     assert math.isnan(float(value))
     assert slope.isnan().all()
 
@@ -183,5 +196,5 @@ def test_a_loss_takes_it_and_training_raises_the_entropy():
 
 def test_the_random_state_is_left_alone():
     before = torch.get_rng_state()
-    value_and_gradient(SpectralEntropy(method="stochastic"), rows())
+    value_and_gradient(DiffusionSpectralEntropy(method="stochastic"), rows())
     assert torch.equal(before, torch.get_rng_state())

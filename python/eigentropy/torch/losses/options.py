@@ -1,0 +1,101 @@
+"""The options of the entropy and the information of a batch, checked when they are made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from eigentropy._kernels.bandwidth import RULES
+from eigentropy._kernels.diffusion import MAX_ALPHA
+from eigentropy._measures.information import ESTIMATORS
+from eigentropy._support.options import integer, logarithm_base, nonnegative, one_of, positive
+
+METHODS = ("auto", "exact", "stochastic")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Sizes at which one way to compute takes the place of another.
+
+    Attributes
+    ----------
+    exact_up_to : int
+        "auto" estimates batches of more rows.
+    probed_from : int
+        Batches of fewer rows are never estimated: nothing would be gained.
+    kept_bytes : int
+        A thread keeps the core's memory for its next batch, unless the matrices of the batch take
+        more.
+    memory_checked_from : int
+        From so many rows on, the matrices of the logarithm are compared with the free memory.
+    entries_at_a_time : int
+        PyTorch's operations compute so many entries of inverse matrices in one call.
+    """
+
+    exact_up_to: int = 4096
+    probed_from: int = 256
+    kept_bytes: int = 2**26
+    memory_checked_from: int = 1024
+    entries_at_a_time: int = 2**24
+
+
+@dataclass(frozen=True)
+class EntropyOptions:
+    """How the entropy of a batch is computed; see `eigentropy.torch.DiffusionSpectralEntropy`."""
+
+    sigma: float | str = "auto"
+    alpha: float = 0.5
+    t: float = 1.0
+    base: float = 2.0
+    method: str = "auto"
+    tol: float = 1e-3
+    seed: int = 0
+    limits: Limits = Limits()
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be used, naming the option."""
+        if isinstance(self.sigma, str):
+            one_of(self.sigma, "sigma", RULES)
+        else:
+            positive(self.sigma, "sigma")
+        if nonnegative(self.alpha, "alpha") > MAX_ALPHA:
+            raise ValueError(f"alpha must be at most {MAX_ALPHA:g}, got {self.alpha!r}")
+        positive(self.t, "t")
+        logarithm_base(self.base)
+        one_of(self.method, "method", METHODS)
+        positive(self.tol, "tol")
+        integer(self.seed, "seed", at_least=0)
+
+    def estimates(self, n: int) -> bool:
+        """Whether a batch of n rows is estimated from random probes."""
+        if self.method == "auto":
+            return n > self.limits.exact_up_to
+        return self.method == "stochastic" and n >= self.limits.probed_from
+
+    def may_do_without_eigenvectors(self, n: int) -> bool:
+        """Whether S and its gradient need only the logarithm of the operator."""
+        return self.t == 1.0 and self.method != "exact" and not self.estimates(n)
+
+    def dtype(self, Z: torch.Tensor) -> torch.dtype:
+        """The precision of the computation: never below float32."""
+        double = self.method == "exact" or Z.dtype == torch.float64
+        return torch.float64 if double else torch.float32
+
+    def shown(self) -> str:
+        """The options, as PyTorch shows those of a module."""
+        given = f"sigma={self.sigma!r}, alpha={self.alpha:g}, t={self.t:g}, base={self.base:g}"
+        return f"{given}, method={self.method!r}, tol={self.tol:g}, seed={self.seed}"
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """With what the entropies of the groups are compared, as in `eigentropy.dsmi`."""
+
+    estimator: str = "matched"
+    n_null: int = 20
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be used, naming the option."""
+        one_of(self.estimator, "estimator", ESTIMATORS)
+        integer(self.n_null, "n_null", at_least=2 if self.estimator == "matched" else 0)

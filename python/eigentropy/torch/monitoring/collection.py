@@ -1,0 +1,107 @@
+"""What a monitor asks of a source of samples, and of what the source has gathered of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+
+from eigentropy._measures.measurement import MeasurementSettings, Variable
+from eigentropy.torch.monitoring.layers import Pooling
+from eigentropy.torch.monitoring.samples import Samples
+
+# What is said of layers whose rows are not those of all samples, or not of one pass.
+INCOMPLETE = "did not run, or not for all samples"
+REPEATED = "runs several times in one forward pass; its last output counts"
+
+NOT_HOOKED = (
+    "not every forward pass that counts has called it, or the model was compiled, and had run, "
+    "before the monitor was made"
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which of how many processes this is; the only one where nothing is gathered."""
+
+    rank: int = 0
+    processes: int = 1
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The layers of a model, and how their output becomes one row a sample."""
+
+    model: torch.nn.Module
+    layers: Mapping[str, torch.nn.Module]
+    pooling: Pooling
+
+
+class Source(Protocol):
+    """Where the samples come from: the third argument of `Monitor`. It may serve several monitors.
+
+    Attributes
+    ----------
+    default_measures : tuple of str
+    """
+
+    @property
+    def default_measures(self) -> tuple[str, ...]:
+        """What is measured unless the caller says otherwise."""
+
+    def check(self, measures: Sequence[str]) -> None:
+        """Refuse measures that need something that these samples do not have."""
+
+    def attach(self, watched: Watched, seed: int) -> Collection:
+        """Begin to gather samples of a model."""
+
+
+class Collection:
+    """The samples of one model that a source gathers until the monitor takes them.
+
+    A source overrides what differs from here: by default the loop has nothing to hand over.
+
+    Attributes
+    ----------
+    most : int
+        It never has more samples.
+    gathers : bool
+        Whether the samples of all processes are brought together by default.
+    not_run : str
+        Why a layer may have no rows.
+    repeated : set of str
+        Layers that ran several times in one pass.
+    """
+
+    most: int
+    gathers = True
+    not_run = NOT_HOOKED
+    repeated: set[str]
+
+    def variables(
+        self, measures: Sequence[str], settings: MeasurementSettings
+    ) -> dict[str, Variable]:
+        """What all layers are compared with at every step, by measure."""
+        return {}
+
+    def collect(self, labels: Any, index: Any, needs_labels: bool, place: Place) -> None:
+        """Take what the layers returned for the last batch of an evaluation."""
+        raise RuntimeError("collect needs Monitor(model, layers, Evaluation(n))")
+
+    def commit(self, labels: Any, index: Any, needs_labels: bool) -> None:
+        """Take what the layers returned for the last training batch, at each step."""
+
+    def pass_over(self) -> None:
+        """The step that ends here is not measured."""
+
+    def take(self, place: Place) -> Samples:
+        """The samples; afterwards there are none until the next pass."""
+        raise NotImplementedError
+
+    def discard(self) -> None:
+        """Forget the samples."""
+
+    def remove(self) -> None:
+        """Take the hooks off the model."""

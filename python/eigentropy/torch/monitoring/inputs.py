@@ -1,0 +1,74 @@
+"""The input of a model: a tensor or an array, or a list or dictionary of these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from eigentropy.torch.monitoring.samples import Array, as_array
+
+
+def leaves(x: Any) -> list[Any]:
+    """The tensors and arrays of an input, in order."""
+    if isinstance(x, Mapping):
+        return [leaf for value in x.values() for leaf in leaves(value)]
+    if isinstance(x, (tuple, list)):
+        return [leaf for value in x for leaf in leaves(value)]
+    if not hasattr(x, "shape") or not hasattr(x, "__getitem__") or len(x.shape) == 0:
+        raise TypeError(f"probe must hold tensors or arrays of samples, got {type(x).__name__}")
+    return [x]
+
+
+def part(x: Any, where: slice) -> Any:
+    """Some samples of an input."""
+    return _apply(x, lambda leaf: leaf[where])
+
+
+def chosen(x: Any, rows: npt.NDArray[np.int64]) -> Any:
+    """A copy of the samples with these numbers."""
+
+    def of_leaf(leaf: Any) -> Any:
+        if isinstance(leaf, torch.Tensor):
+            return leaf[torch.from_numpy(rows).to(leaf.device)]
+        return np.asarray(leaf[rows])
+
+    return _apply(x, of_leaf)
+
+
+def vectors(x: Any, n: int) -> Array:
+    """The n samples of an input as (n, d)."""
+    arrays = [as_array(leaf, "probe").reshape(n, -1) for leaf in leaves(x)]
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=1)
+
+
+def call(model: torch.nn.Module, x: Any) -> None:
+    """Pass an input through a model, on its device."""
+    first = next((p for p in model.parameters() if p.is_floating_point()), None)
+    x = _apply(x, lambda leaf: _as_tensor(leaf, first))
+    if isinstance(x, Mapping):
+        model(**x)
+    elif isinstance(x, (tuple, list)):
+        model(*x)
+    else:
+        model(x)
+
+
+def _apply(x: Any, function: Callable[[Any], Any]) -> Any:
+    if isinstance(x, Mapping):
+        return {key: _apply(value, function) for key, value in x.items()}
+    if isinstance(x, (tuple, list)):
+        return [_apply(value, function) for value in x]
+    return function(x)
+
+
+def _as_tensor(leaf: Any, like: torch.Tensor | None) -> torch.Tensor:
+    """On the device of the model's parameters; arrays of floats also in their dtype."""
+    tensor = leaf if isinstance(leaf, torch.Tensor) else torch.from_numpy(np.array(leaf))
+    if like is None:
+        return tensor
+    cast = not isinstance(leaf, torch.Tensor) and tensor.is_floating_point()
+    return tensor.to(like.device, like.dtype if cast else None)

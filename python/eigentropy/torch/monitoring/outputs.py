@@ -1,0 +1,139 @@
+"""Where measurements go: the loggers and the recorder of a monitor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from eigentropy._kernels.groups import infer_kind
+from eigentropy._measures.measurement import MeasurementSettings, Variable
+from eigentropy._measures.results import Entropy
+from eigentropy.report.recording import Recorder, as_recorder
+from eigentropy.torch.monitoring.loggers import as_list, as_log
+from eigentropy.torch.monitoring.notices import Notices
+from eigentropy.torch.monitoring.samples import Array
+
+# This many classes are named in a recording; of more, only the sizes are kept.
+NAMED_CLASSES = 100
+
+
+class Outputs:
+    """The loggers and the recorder. One that fails is warned about once and stops nothing.
+
+    Parameters
+    ----------
+    log, record
+        As for `Monitor`.
+    records : bool
+        Whether this process has a recorder.
+    """
+
+    def __init__(
+        self,
+        log: Any,
+        record: Recorder | str | os.PathLike[str] | None,
+        records: bool,
+        notices: Notices,
+    ) -> None:
+        self._logs = [as_log(one) for one in as_list(log)]
+        self._recorder = as_recorder(record) if records else None
+        self._recording = False  # the measurement that is under way
+        self._notices = notices
+
+    def describe(self, **settings: Any) -> None:
+        """Tell the recorder what will be measured."""
+        if self._recorder is not None:
+            self._recorder.describe(**settings)
+
+    def loaded(self, step: int) -> None:
+        """The monitor goes on after this step."""
+        if self._recorder is not None:
+            self._recorder.loaded(step)
+
+    def begin(self) -> None:
+        """A measurement begins.
+
+        Raises
+        ------
+        FileExistsError, ValueError
+            The recorder refuses to go on with the run in its directory: a mistake of the caller's,
+            which is said before anything is lost.
+        """
+        recorder, refusals = self._recorder, (FileExistsError, ValueError)
+        self._recording = (
+            recorder is not None
+            and self._attempt(recorder, recorder.check, refusals=refusals)
+            and self._attempt(recorder, recorder.begin, self._notices.step)
+        )
+
+    def layer(self, name: str, rows: Array, entropy: Entropy, groups: Array | None) -> None:
+        """A layer has been measured."""
+        if self._recorder is not None and self._recording:
+            self._attempt(self._recorder, self._recorder.layer, name, rows, entropy, groups)
+
+    def write(self, values: Mapping[str, float]) -> None:
+        """All layers have been measured."""
+        step = self._notices.step
+        if self._recorder is not None and self._recording:
+            self._attempt(self._recorder, self._recorder.write, dict(values), step)
+        for log in self._logs:
+            self._attempt(log, log, dict(values), step)
+
+    def _attempt(
+        self,
+        log: object,
+        function: Callable[..., object],
+        *arguments: Any,
+        refusals: tuple[type[Exception], ...] = (),
+    ) -> bool:
+        """Whether a call of a logger or the recorder succeeds."""
+        try:
+            function(*arguments)
+        except refusals:
+            raise
+        except Exception as error:  # whatever it is, the training matters more
+            self._notices.about_logger(log, error)
+            return False
+        return True
+
+
+def description(
+    layers: Iterable[str],
+    measures: Iterable[str],
+    settings: MeasurementSettings,
+    n: int,
+    variables: Mapping[str, Variable],
+) -> dict[str, Any]:
+    """The settings of a run; n is the largest number of samples."""
+    s = settings
+    return {
+        "layers": list(layers),
+        "measures": list(measures),
+        "n": n,
+        "t": s.t[0],
+        "sigma": s.sigma,
+        "alpha": s.alpha,
+        "base": s.base,
+        "method": s.method,
+        "tol": s.tol,
+        "n_null": s.n_null,
+        "n_clusters": s.n_clusters,
+        "clustering": s.clusters,
+        "seed": s.seed,
+        "classes": classes(variables.get("dsmi_y")),
+        "times": [s.t[0]],
+    }
+
+
+def classes(labels: Variable | None) -> list[dict[str, Any]] | None:
+    """Name and size of each class, in the order of the groups; None without labels."""
+    if labels is None or labels.groups is None:
+        return None
+    sizes = np.bincount(labels.groups).tolist()
+    names = [f"group {k + 1}" for k in range(len(sizes))]
+    if infer_kind(labels.values) == "labels" and len(sizes) <= NAMED_CLASSES:
+        names = [str(value) for value in np.unique(labels.values)]
+    return [{"name": name, "size": size} for name, size in zip(names, sizes, strict=True)]

@@ -1,0 +1,57 @@
+"""A forward pass that leaves no trace in the model or in the random numbers."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+
+@contextmanager
+def undisturbed(model: torch.nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients, uncompiled; afterwards everything is as it was.
+
+    That is the mode of every module, every buffer and the random states of PyTorch, NumPy and
+    Python. Modes are set module by module: a model may have overridden `train` to do more.
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    # _buffers and _version are PyTorch's: there is no public way to see which tensor is the buffer
+    # of a name, or whether a tensor was written to.
+    held = [(module, dict(module._buffers)) for module in model.modules()]
+    copies = [(buffer, buffer._version, buffer.detach().clone()) for buffer in model.buffers()]
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002
+    devices = {tensor.device for tensor in (*model.parameters(), *model.buffers())}
+    cuda = [device for device in devices if device.type == "cuda"]
+    try:
+        with torch.random.fork_rng(devices=cuda), torch.no_grad(), _uncompiled():
+            for module, _ in modes:
+                module.training = False
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+        for module, buffers in held:
+            module._buffers.clear()
+            module._buffers.update(buffers)
+        with torch.no_grad():
+            for buffer, version, copy in copies:
+                if buffer._version != version:
+                    buffer.copy_(copy)
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
+
+
+def _uncompiled() -> contextlib.AbstractContextManager[Any]:
+    """A part that was compiled before the hooks were made would not run them."""
+    if "torch._dynamo" not in sys.modules:  # the compiler: nothing has been compiled
+        return contextlib.nullcontext()
+    if hasattr(torch.compiler, "set_stance"):  # from PyTorch 2.6 on
+        stance: contextlib.AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+        return stance
+    return contextlib.nullcontext()
