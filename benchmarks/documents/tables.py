@@ -362,7 +362,7 @@ def _beside(case: dict[str, Any], peer: str | None) -> list[str]:
 def figure(_: Results) -> str:
     return (
         "![Time for all eigenvalues and for an entropy over n, eigentropy and other libraries]"
-        "(figures/performance.svg)\n"
+        "(../figures/performance.svg)\n"
     )
 
 
