@@ -29,7 +29,7 @@ nb_execution_mode = "cache"
 nb_execution_cache_path = str(BUILD / "notebooks")
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True
-nb_execution_timeout = 120
+nb_execution_timeout = 300
 nb_merge_streams = True
 
 # Base classes of the adapters; the reference needs no more of these libraries.

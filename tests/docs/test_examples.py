@@ -1,4 +1,8 @@
-"""The examples of README.md, docs/torch.md, docs/report.md and of the docstrings are right."""
+"""The Python examples of the how-to guides and of the docstrings run and do what the pages say.
+
+A page may be written and ordered freely: its ``python`` blocks run one after the other, with the
+names of `given` for what an example takes for granted.
+"""
 
 from __future__ import annotations
 
@@ -18,86 +22,24 @@ from eigentropy.report import page, read_run
 from eigentropy.torch.losses import modules
 from eigentropy.torch.monitoring import monitor
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "torch.md"
+GUIDES = Path(__file__).parents[2] / "docs" / "how_to"
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
-def examples(text):
-    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+def blocks(text):
+    return BLOCK.findall(text)
 
 
-TEXT, RECIPES = DOCUMENT.read_text().split("## Recipes")
-LIBRARIES = {"lightning": ["lightning.pytorch"], "transformers": ["transformers", "accelerate"]}
-
-
-def run(example, names):
-    exec(compile(example, DOCUMENT.name, "exec"), names)
+def run(guide, names, section=None):
+    """All examples of a guide, or its first one and those below the title `section`."""
+    text = (GUIDES / guide).read_text()
+    code = blocks(text)
+    if section is not None:
+        code = code[:1] + blocks(text.split(f"\n## {section}\n")[1].split("\n## ")[0])
+    assert code
+    for example in code:
+        exec(compile(example, guide, "exec"), names)
     return names
-
-
-def test_the_examples_run_one_after_the_other(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    torch.manual_seed(0)
-    assert len(examples(TEXT)) >= 3
-    names: dict[str, object] = {}
-    for example in examples(TEXT):
-        run(example, names)
-    with Path("run.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["step"] for row in rows] == ["1", "2", "3", "4", "5"]
-    assert {"dse/1", "dse/2", "dsmi_y/1", "dsmi_y_adjusted/2"} <= set(rows[0])
-    assert "<- recommended" in capsys.readouterr().out
-    assert names["result"].recommended in (0.01, 0.1, 1.0, 10.0)
-
-
-@pytest.fixture
-def quick_start(tmp_path, monkeypatch):
-    """The names that the first example leaves."""
-    monkeypatch.chdir(tmp_path)
-    torch.manual_seed(0)
-    return run(examples(TEXT)[0], {})
-
-
-def recipe(title, names):
-    """Run all code below this title, in the libraries that it needs."""
-    for library in LIBRARIES.get(title.lower().replace("hugging face", "transformers"), []):
-        pytest.importorskip(library, reason=f"{library} is not installed: group adapters")
-    text = RECIPES[RECIPES.index(f"**{title}") :]
-    for example in examples(text.split("\n\n**")[0]):  # until the next title
-        run(example, names)
-    return names
-
-
-def test_the_recipe_of_a_plain_loop(quick_start):
-    monitor = recipe("A plain loop", quick_start)["monitor"]
-    assert [row["step"] for row in monitor.history] == [1, 2]
-    assert {"accuracy", "dse/1", "dsmi_y/2"} <= set(monitor.history[-1])
-
-
-def test_the_recipe_for_several_processes(quick_start, process_group):
-    recipe("Several processes", quick_start)
-    history = quick_start["monitor"].history
-    quick_start.clear()
-    assert {"dse/1", "dsmi_y/2"} <= set(history[0])
-
-
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(
-    ("title", "layer"),
-    [("Lightning", "network.1"), ("Hugging Face", "bert.encoder.layer.1")],
-)
-def test_the_recipes_for_other_libraries(quick_start, monkeypatch, title, layer):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    names = recipe(title, quick_start)
-    for callback in (names["callback"], names["watching"]):
-        history = callback.monitor.history
-        assert [row["step"] for row in history] == [1, 2]
-        assert {f"dse/{layer}", f"dsmi_y/{layer}"} <= set(history[0])
-
-
-def test_the_quick_start_has_ten_lines_beside_its_imports():
-    example = re.search(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL).group(1)
-    lines = [line for line in example.splitlines() if line and "import" not in line]
-    assert len(lines) == 10
 
 
 class Network(torch.nn.Module):
@@ -115,19 +57,72 @@ class Network(torch.nn.Module):
 @pytest.fixture
 def given(tmp_path, monkeypatch):
     """What examples take for granted."""
+    import eigentropy as eg
+
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     torch.manual_seed(0)
     labels = np.arange(500) % 3
     return {
-        "model": Network(), "x": torch.randn(120, 8), "y": torch.arange(120) % 3, "epochs": 2,
-        "train": lambda model: (0.5, 0.9), "labels": labels,
+        "eg": eg, "model": Network(), "x": torch.randn(120, 8), "y": torch.arange(120) % 3,
+        "epochs": 2, "train": lambda model: (0.5, 0.9), "labels": labels,
         "Z": np.random.default_rng(0).normal(size=(500, 20)) + 3 * np.eye(20)[labels],
     }  # fmt: skip
 
 
-def test_the_examples_about_the_report_run(given):
-    for example in examples((DOCUMENT.parent / "report.md").read_text()):
-        run(example, given)
+def test_choosing(given):
+    curve = run("choosing.md", given)["curve"]
+    assert list(curve.values()) == sorted(curve.values(), reverse=True)
+
+
+def test_many_rows(given):
+    assert run("many_rows.md", given)["S"].sampled_from == 500
+
+
+def test_training(given, capsys):
+    run("training.md", given)
+    with Path("run.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["1", "2", "3", "4", "5"]
+    assert {"dse/1", "dse/2", "dsmi_y/1", "dsmi_y_adjusted/2"} <= set(rows[0])
+
+
+def test_activations(given, process_group):
+    names = run("activations.md", given)
+    with Path("evaluated.csv").open(newline="") as file:
+        evaluated = list(csv.DictReader(file))
+    assert [row["step"] for row in evaluated] == ["1", "2"]
+    assert {"accuracy", "dse/1", "dsmi_y/2"} <= set(evaluated[-1])
+    assert {"dse/1", "dsmi_y/2"} <= set(names["monitor"].history[0])  # of the reservoir
+    assert {"dse/1", "dsmi_y/2"} <= set(names["evaluate"](names["model"]))
+
+
+LIBRARIES = {"Lightning": ["lightning.pytorch"], "Hugging Face": ["transformers", "accelerate"]}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("section", "layer"), [("Lightning", "network.1"), ("Hugging Face", "bert.encoder.layer.1")]
+)
+def test_frameworks(given, section, layer):
+    for library in LIBRARIES[section]:
+        pytest.importorskip(library, reason=f"{library} is not installed: group adapters")
+    names = run("frameworks.md", given, section)
+    for callback in (names["callback"], names["watching"]):
+        history = callback.monitor.history
+        assert [row["step"] for row in history] == [1, 2]
+        assert {f"dse/{layer}", f"dsmi_y/{layer}"} <= set(history[0])
+
+
+def test_losses(given, capsys):
+    names = run("losses.md", given)
+    assert names["loss"].requires_grad
+    assert "<- recommended" in capsys.readouterr().out
+    assert names["result"].recommended in (0.01, 0.1, 1.0, 10.0)
+
+
+def test_report(given):
+    run("report.md", given)
     first, second = read_run("runs/a"), read_run("runs/b")
     assert (first.steps, first.values["loss"]) == ([1, 2], [0.5, 0.5])
     assert {"dsmi_x/encoder.0", "dsmi_y/head"} <= first.values.keys()
@@ -135,17 +130,21 @@ def test_the_examples_about_the_report_run(given):
     page([first, second])
 
 
-def test_the_examples_of_the_readme_run(given, capsys):
-    text = (DOCUMENT.parents[1] / "README.md").read_text()
-    for example in examples(text):
-        run(example, given)
-    shown = capsys.readouterr().out.splitlines()[0]
-    assert f"print(S)           # {shown}\n" in text
-    assert read_run("run.csv").steps == [1, 2]
+def test_dse_dsmi(given):
+    names = run("dse_dsmi.md", given)
+    theirs = names["diffusion_spectral_entropy"](given["Z"])
+    assert float(names["S"]) == pytest.approx(theirs, abs=1e-9)
+
+
+def test_every_guide_with_examples_is_run():
+    tested = {name.removeprefix("test_") + ".md" for name in globals() if name.startswith("test_")}
+    needs_a_gpu = {"cuda.md"}
+    with_examples = {guide.name for guide in GUIDES.glob("*.md") if blocks(guide.read_text())}
+    assert with_examples - needs_a_gpu <= tested
 
 
 @pytest.mark.parametrize("module", [modules, monitor])
-def test_the_examples_of_the_docstrings_are_right(module):
+def test_docstrings(module):
     result = doctest.testmod(module)
     assert result.attempted > 0
     assert result.failed == 0
