@@ -85,8 +85,8 @@ class SpectralEntropy(torch.nn.Module):
     No gaps between eigenvalues appear, so repeated ones are harmless: rows that are equal, equally
     far or in separate clusters. Eigenvalues below the solver's noise enter g as that noise level,
     where :math:`\lambda^{t-1} \log\lambda` would have no limit. From A to the rows it is matrix
-    products. Time O(n^3 + n^2 d), memory some n x n matrices. docs/torch.md says when B is found
-    without eigenvectors.
+    products. Time O(n^3 + n^2 d), memory some n x n matrices. docs/explanations/gradient.md says
+    when B is found without eigenvectors.
 
     There is no second derivative, and ``create_graph=True`` says so.
 

@@ -6,7 +6,7 @@ With random signs z, outside of the known eigenvector, :math:`E[z z^T]` is a pro
     + z\, (g(A) z)^T)\big] ,
 
 and both need no more than f and g of the small tridiagonal matrix that Lanczos makes of A from z.
-docs/torch.md has the variance.
+docs/explanations/gradient.md has the variance.
 """
 
 from __future__ import annotations
