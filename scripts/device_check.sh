@@ -113,7 +113,7 @@ if [ $built = yes ]; then
   step microbenchmarks 120 "$build/cpp/benchmarks/cuda/eigentropy_cuda_benchmarks" \
     --benchmark_filter='-eigenvalues_alone|tridiagonal' \
     --benchmark_out="$out/microbenchmarks.json" ${MICROBENCHMARK_ARGS:-}
-  # Whether eigenvalues have a limit that is worth getting around: docs/profiling.md.
+  # Whether eigenvalues have a limit that is worth getting around: docs/explanations/profiling.md.
   step solver-limits 90 "$build/cpp/benchmarks/cuda/eigentropy_cuda_benchmarks" \
     --benchmark_filter='gemm|copy|eigenvalues_alone|tridiagonal' \
     --benchmark_out="$out/solver_limits.json" ${MICROBENCHMARK_ARGS:-}

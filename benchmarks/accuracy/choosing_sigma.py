@@ -1,4 +1,4 @@
-"""The measurements behind docs/choosing.md: what sigma does to DSMI, and how good the bound is.
+"""What docs/how_to/choosing.md shows: what sigma does to DSMI, and how good the bound is.
 
 python -m benchmarks.accuracy.choosing_sigma --output benchmarks/results/choosing_sigma.json
 """

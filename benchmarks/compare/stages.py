@@ -4,7 +4,7 @@
     python -m benchmarks.compare.stages build/benchmarks/cpp.json \\
         --output benchmarks/results/eigenvalues_cpp.json
 
-stores what docs/performance.md shows of a run of theirs.
+stores what docs/explanations/performance.md shows of a run of theirs.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def depends(results: Results) -> str:
 def figure(_: Results) -> str:
     return (
         "![Seconds and bits over d, for DSMI and for the estimators that it is compared with]"
-        "(figures/estimators.svg)\n"
+        "(../figures/estimators.svg)\n"
     )
 
 

@@ -2,7 +2,7 @@
 
     eigentropy study dimension -o studies
     python -m benchmarks.documents.study_tables --store studies
-    python -m benchmarks.documents.study_tables --update docs/studies.md docs/bandwidth.md
+    python -m benchmarks.documents.study_tables --update docs/explanations/*.md
 
 `--store` compresses the rows into benchmarks/results/studies, of which the tables are made. To go
 on with a study that is stored: `xz -dk benchmarks/results/studies/dimension.csv.xz`, and move the

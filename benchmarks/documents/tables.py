@@ -1,7 +1,7 @@
 """Markdown tables of results, printed or put into documents.
 
     python -m benchmarks.documents.tables
-    python -m benchmarks.documents.tables --update README.md docs/*.md
+    python -m benchmarks.documents.tables --update README.md docs/*/*.md
 
 Of everything in benchmarks/results. A document says where: between `<!-- benchmark: dse -->` and
 `<!-- end of benchmark -->`. A block whose results are missing is left as it is.
@@ -362,7 +362,7 @@ def _beside(case: dict[str, Any], peer: str | None) -> list[str]:
 def figure(_: Results) -> str:
     return (
         "![Time for all eigenvalues and for an entropy over n, eigentropy and other libraries]"
-        "(figures/performance.svg)\n"
+        "(../figures/performance.svg)\n"
     )
 
 
@@ -409,7 +409,7 @@ def gradients(results: Results) -> str:
     return table(header, rows)
 
 
-# Of the rows of float32_accuracy.json; docs/mathematics.md shows these.
+# Of the rows of float32_accuracy.json; docs/explanations/mathematics.md shows these.
 FLOAT32_ROWS = {
     "gaussian d=2": ("auto", 10.0),
     "gaussian d=20": ("auto", 10.0),

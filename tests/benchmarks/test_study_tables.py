@@ -11,7 +11,7 @@ from benchmarks.documents import study_tables as tables
 from eigentropy.io import FileError
 from eigentropy.studies import STUDIES
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "studies.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "explanations" / "studies.md"
 
 
 def test_the_document_shows_what_is_stored():

@@ -372,13 +372,14 @@ def test_a_document_gets_the_tables_that_there_are():
     "document",
     [
         "README.md",
-        "docs/performance.md",
-        "docs/stochastic.md",
-        "docs/choosing.md",
-        "docs/estimators.md",
-        "docs/mathematics.md",
-        "docs/report.md",
-        "docs/torch.md",
+        "docs/explanations/performance.md",
+        "docs/explanations/stochastic.md",
+        "docs/how_to/many_rows.md",
+        "docs/explanations/estimators.md",
+        "docs/explanations/mathematics.md",
+        "docs/how_to/report.md",
+        "docs/explanations/gradient.md",
+        "docs/how_to/training.md",
     ],
 )
 def test_the_documents_show_the_stored_results(document):

@@ -1,9 +1,10 @@
-"""What the stored rows say of the rules for sigma, and the tables of docs/bandwidth.md."""
+"""What the stored rows say of the rules for sigma, and the page that has their tables."""
 
 from __future__ import annotations
 
 import functools
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from eigentropy.studies.criteria import RULES
 from eigentropy.studies.kernels import KERNELS
 from eigentropy.studies.study import select
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "bandwidth.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "explanations" / "bandwidth.md"
 MEDIANS = ("auto", "0.2 medians", "0.5 medians")
 FIXED = ("sqrt-d", "sigma=10")
 
@@ -49,6 +50,17 @@ def test_the_tables_are_those_of_the_stored_rows():
     text = DOCUMENT.read_text()
     assert tables.updated(text) == text
     assert [m["name"] for m in tables.BLOCK.finditer(text)] == ["rules"]
+
+
+def test_every_number_of_three_decimals_in_the_text_was_measured():
+    text = tables.BLOCK.sub("", DOCUMENT.read_text())
+    quoted = set(re.findall(r"(?<![\d.])-?\d\.\d{3}(?!\d)", text))
+    measured = {f"{value:.3f}" for values in found().values() for value in values.values()}
+    for noise in (0.01, 0.1):
+        some = select(rows(), noise=noise)
+        measured |= {f"{criteria.dimension(some, rule):.3f}" for rule in RULES}
+    assert len(quoted) > 20
+    assert quoted <= measured
 
 
 def test_without_both_studies_there_is_no_table(tmp_path):

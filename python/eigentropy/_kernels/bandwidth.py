@@ -21,7 +21,7 @@ RULES = ("auto", "median", "knn", "max-slope", "sqrt-d")
 # The rule behind sigma="auto".
 DEFAULT_RULE = "median"
 
-# Where blobs and digits keep their known information at every dimension; see docs/choosing.md.
+# Where blobs and digits keep their known information at every dimension: docs/how_to/choosing.md.
 MEDIAN_FACTOR = 0.35
 
 # Rules that need distances take all pairs of at most this many rows: 2 million pairs. Of long rows

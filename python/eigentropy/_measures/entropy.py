@@ -81,7 +81,7 @@ def diffusion_spectral_entropy(
         Working precision; given, it is what is used, whatever `method` and `tol` say.
     device : {"cpu", "cuda", "cuda:1", ...}, optional
         Where to compute: by default where Z lies. An array on the host is uploaded once.
-        docs/cuda.md says what that takes.
+        docs/how_to/cuda.md says what that takes.
     seed : int
         Of all random numbers: rows that a bandwidth rule samples when n is large, probes, pivots,
         `max_points`.

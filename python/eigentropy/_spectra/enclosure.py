@@ -1,6 +1,6 @@
 """Bounds of S(1) by what a factor of low rank says, and the rank that the bounds will take.
 
-docs/lowrank.md proves the bounds.
+docs/explanations/lowrank.md proves the bounds.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def exact_spectrum(
     """All eigenvalues of the matrix, in float32 where S(t) is then within tol for each of `times`.
 
     With tol = None, or where the eigenvalues are known already, in the precision of the matrix.
-    docs/mathematics.md has the rule.
+    docs/explanations/mathematics.md has the rule.
     """
     if tol is None or matrix.is_solved:
         return _solved(matrix, tol)

@@ -1,6 +1,6 @@
 """The kernel kept in half precision: what that does to an estimate, and when it is done.
 
-docs/stochastic.md derives the error; benchmarks/accuracy/half_kernel.py measures it.
+docs/explanations/stochastic.md derives the error; benchmarks/accuracy/half_kernel.py measures it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The entropy of a smooth kernel at t = 1 from a factor of low rank, with guaranteed bounds.
 
 A randomly pivoted Cholesky factorisation gives F with A - F^T F positive semidefinite and of known
-trace; docs/lowrank.md proves what that says about S(1). For no other t is enough known of the
-powers of A. benchmarks/accuracy/lowrank_ranks.py measures which ranks it takes.
+trace. docs/explanations/lowrank.md proves what that says about S(1); for no other t is enough known
+of the powers of A. benchmarks/accuracy/lowrank_ranks.py measures which ranks it takes.
 """
 
 from __future__ import annotations

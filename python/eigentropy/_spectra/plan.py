@@ -1,7 +1,7 @@
 """Which method obtains a spectrum: all eigenvalues, an estimate, or a factor of low rank.
 
-docs/choosing.md states the rule of method="auto"; benchmarks/accuracy/approaches.py compares the
-predictions of `_backends/costs.py` with measured times.
+docs/how_to/many_rows.md states the rule of method="auto"; benchmarks/accuracy/approaches.py
+compares the predictions of `_backends/costs.py` with measured times.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Traces of functions of a matrix from quadrature rules of random vectors, with control variates.
 
-docs/stochastic.md has the formulas.
+docs/explanations/stochastic.md has the formulas.
 """
 
 from __future__ import annotations

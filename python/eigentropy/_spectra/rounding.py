@@ -1,7 +1,7 @@
 """How far an entropy from float32 eigenvalues may be from the exact one.
 
-docs/mathematics.md derives the bound; benchmarks/accuracy/float32_accuracy.py measures how well it
-holds.
+docs/explanations/mathematics.md derives the bound; benchmarks/accuracy/float32_accuracy.py measures
+how well it holds.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Diffusion spectral entropy from products of the operator with blocks of random vectors.
 
-docs/stochastic.md derives the estimator and its variance.
+docs/explanations/stochastic.md derives the estimator and its variance.
 benchmarks/accuracy/stochastic_variants.py compares it with simpler ones.
 """
 
@@ -82,7 +82,7 @@ def estimate_spectrum(
 
     The traces are exact on a space that a random sketch finds and on the known eigenvector, and
     averages over probes on the rest, where tr A and \|A\|_F^2, which are known, take away most of
-    their variance. docs/stochastic.md has the derivation.
+    their variance. docs/explanations/stochastic.md has the derivation.
 
     The relative error of each S(t) is below `tol` with a probability of 95 %. As many probes as
     that takes are used, up to 1024: `EstimatedSpectrum.meets` says whether it was reached.

@@ -2,7 +2,8 @@
 
 Kozachenko and Leonenko's entropy; Kraskov, Stoegbauer and Grassberger's mutual information, its
 conditional form and Gao, Ver Steeg and Galstyan's correction; Ross's for labels. All distances are
-in the maximum norm. The conventions are those of the package NPEET; docs/baselines.md has them.
+in the maximum norm. The conventions are those of the package NPEET:
+docs/explanations/baselines.md has them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""S of a batch and dS/dZ in closed form: docs/torch.md has the derivation."""
+"""S of a batch and dS/dZ in closed form: docs/explanations/gradient.md has the derivation."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class DiffusionSpectralEntropy(torch.nn.Module):
     that are equal, equally far apart or in separate clusters. Eigenvalues below the solver's noise
     enter g as that noise level, since :math:`\lambda^{t-1} \log\lambda` would have no limit there.
     From A to the rows the gradient is matrix products. Time O(n^3 + n^2 d), memory some n x n
-    matrices. docs/torch.md says when B is found without eigenvectors.
+    matrices. docs/explanations/gradient.md says when B is found without eigenvectors.
 
     There is no second derivative; ``create_graph=True`` raises an error.
 

@@ -7,7 +7,7 @@ projection, so that
     + z\, (g(A) z)^T)\big] ,
 
 and both need only f and g of the small tridiagonal matrix that Lanczos makes of A from z.
-docs/torch.md has the variance.
+docs/explanations/gradient.md has the variance.
 """
 
 from __future__ import annotations

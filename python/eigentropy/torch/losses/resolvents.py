@@ -4,7 +4,7 @@ r"""The logarithm of a symmetric matrix by a rational function, without its eige
 
 on the interval [1/kappa, 1] that the eigenvalues lie in. The logarithm is an integral of such terms
 over all poles left of 0, so that a few of them suffice where kappa is moderate: the error falls
-as exp(-2 pi^2 N / log(16 kappa)). docs/torch.md says where that pays.
+as exp(-2 pi^2 N / log(16 kappa)). docs/explanations/gradient.md says where that pays.
 """
 
 from __future__ import annotations

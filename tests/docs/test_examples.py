@@ -1,0 +1,181 @@
+"""The Python examples of the how-to guides and of the docstrings run and do what the pages say.
+
+A page may be written and ordered freely: its ``python`` blocks run one after the other, with the
+names of `given` for what an example takes for granted.
+"""
+
+from __future__ import annotations
+
+import csv
+import doctest
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
+
+from eigentropy.report import page, read_run
+from eigentropy.torch.losses import functional, modules
+from eigentropy.torch.monitoring import monitor, probe
+
+GUIDES = Path(__file__).parents[2] / "docs" / "how_to"
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+def blocks(text):
+    return BLOCK.findall(text)
+
+
+def run(guide, names, section=None):
+    """All examples of a guide, or its first one and those below the title `section`."""
+    text = (GUIDES / guide).read_text()
+    code = blocks(text)
+    if section is not None:
+        code = code[:1] + blocks(text.split(f"\n## {section}\n")[1].split("\n## ")[0])
+    assert code
+    for example in code:
+        exec(compile(example, guide, "exec"), names)
+    return names
+
+
+class Network(torch.nn.Module):
+    """With the layers of the examples."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU())
+        self.head = torch.nn.Linear(16, 3)
+
+    def forward(self, x):
+        return self.head(self.encoder(x))
+
+
+@pytest.fixture
+def given(tmp_path, monkeypatch):
+    """What examples take for granted."""
+    import eigentropy as eg
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    torch.manual_seed(0)
+    labels = np.arange(500) % 3
+    return {
+        "eg": eg, "model": Network(), "x": torch.randn(120, 8), "y": torch.arange(120) % 3,
+        "epochs": 2, "train": lambda model: (0.5, 0.9), "labels": labels,
+        "Z": np.random.default_rng(0).normal(size=(500, 20)) + 3 * np.eye(20)[labels],
+    }  # fmt: skip
+
+
+def test_choosing(given):
+    curve = run("choosing.md", given)["curve"]
+    assert list(curve.values()) == sorted(curve.values(), reverse=True)
+
+
+def test_many_rows(given):
+    assert run("many_rows.md", given)["S"].sampled_from == 500
+
+
+def test_training(given, capsys):
+    run("training.md", given)
+    with Path("run.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["1", "2", "3", "4", "5"]
+    assert {"dse/1", "dse/2", "dsmi_y/1", "dsmi_y_adjusted/2"} <= set(rows[0])
+
+
+def test_activations(given, process_group):
+    names = run("activations.md", given)
+    with Path("evaluated.csv").open(newline="") as file:
+        evaluated = list(csv.DictReader(file))
+    assert [row["step"] for row in evaluated] == ["1", "2"]
+    assert {"accuracy", "dse/1", "dsmi_y/2"} <= set(evaluated[-1])
+    assert {"dse/1", "dsmi_y/2"} <= set(names["monitor"].history[0])  # of the reservoir
+    assert {"dse/1", "dsmi_y/2"} <= set(names["evaluate"](names["model"]))
+
+
+LIBRARIES = {"Lightning": ["lightning.pytorch"], "Hugging Face": ["transformers", "accelerate"]}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("section", "layer"), [("Lightning", "network.1"), ("Hugging Face", "bert.encoder.layer.1")]
+)
+def test_frameworks(given, section, layer):
+    for library in LIBRARIES[section]:
+        pytest.importorskip(library, reason=f"{library} is not installed: group adapters")
+    names = run("frameworks.md", given, section)
+    for callback in (names["callback"], names["watching"]):
+        history = callback.monitor.history
+        assert [row["step"] for row in history] == [1, 2]
+        assert {f"dse/{layer}", f"dsmi_y/{layer}"} <= set(history[0])
+
+
+def test_losses(given, capsys):
+    names = run("losses.md", given)
+    assert names["loss"].requires_grad
+    assert "<- recommended" in capsys.readouterr().out
+    assert names["result"].recommended in (0.01, 0.1, 1.0, 10.0)
+
+
+def test_report(given):
+    run("report.md", given)
+    first, second = read_run("runs/a"), read_run("runs/b")
+    assert (first.steps, first.values["loss"]) == ([1, 2], [0.5, 0.5])
+    assert {"dsmi_x/encoder.0", "dsmi_y/head"} <= first.values.keys()
+    assert (second.steps, second.title) == ([0], "lr 0.1")
+    page([first, second])
+
+
+def test_dse_dsmi(given):
+    names = run("dse_dsmi.md", given)
+    theirs = names["diffusion_spectral_entropy"](given["Z"])
+    assert float(names["S"]) == pytest.approx(theirs, abs=1e-9)
+
+
+def test_every_guide_with_examples_is_run():
+    tested = {name.removeprefix("test_") + ".md" for name in globals() if name.startswith("test_")}
+    needs_a_gpu = {"cuda.md"}
+    with_examples = {guide.name for guide in GUIDES.glob("*.md") if blocks(guide.read_text())}
+    assert with_examples - needs_a_gpu <= tested
+
+
+@pytest.mark.parametrize("module", [functional, modules, monitor, probe])
+def test_docstrings(module):
+    result = doctest.testmod(module)
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None   # as if it were not installed
+import eigentropy
+try:
+    import eigentropy.torch
+except ImportError as error:
+    print(error)
+"""
+
+
+def test_without_torch_the_package_works_and_the_extra_is_named():
+    output = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH], capture_output=True, text=True, check=True
+    ).stdout
+    assert "pip install 'eigentropy[torch]'" in output
+
+
+def test_the_package_does_not_import_torch_by_itself():
+    command = "import sys, eigentropy; print('torch' in sys.modules)"
+    output = subprocess.run(
+        [sys.executable, "-c", command], capture_output=True, text=True, check=True
+    ).stdout
+    assert output.strip() == "False"
+
+
+def test_inside_of_the_package_torch_is_the_library():
+    assert modules.torch is torch
+    assert modules.torch.__name__ == "torch"
