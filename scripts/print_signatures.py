@@ -30,10 +30,19 @@ MODULES = (
 )
 
 # Options whose name says something else in each function: their defaults are not compared.
-OWN_MEANING = {"name", "title", "kind", "steps", "settings", "measures", "layers", "ax", "label"}
+OWN_MEANING = {"title"}
+
+# What functions return: nobody calls these with options.
+RESULTS = ("Entropy", "MutualInformation", "Estimate", "Run", "Sweep", "Scale")
 
 # Where a default must differ from that of the other functions, and why.
-REASONS: dict[tuple[str, str], str] = {}
+REASONS = {
+    ("eigentropy.torch.InformationLoss", "estimator"): "random partitions at each step of the "
+    "training would cost n_null times as much",
+    ("eigentropy.torch.Monitor", "n_null"): "a measurement is repeated all through the training",
+    ("eigentropy.torch.Probe", "max_points"): "a probe is measured again and again",
+    ("eigentropy.plot.entropy", "t"): "None draws S over a grid of times",
+}
 
 
 def public() -> Iterator[tuple[str, Any]]:
@@ -42,7 +51,8 @@ def public() -> Iterator[tuple[str, Any]]:
         module = importlib.import_module(module_name)
         for name in sorted(getattr(module, "__all__", [])):
             value = getattr(module, name)
-            if callable(value) and not (isinstance(value, type) and issubclass(value, Exception)):
+            is_error = isinstance(value, type) and issubclass(value, Exception)
+            if callable(value) and not is_error and name not in RESULTS:
                 yield f"{module_name}.{name}", value
 
 

@@ -58,7 +58,7 @@ def test_every_number_of_three_decimals_in_the_text_was_measured():
     measured = {f"{value:.3f}" for values in found().values() for value in values.values()}
     for noise in (0.01, 0.1):
         some = select(rows(), noise=noise)
-        measured |= {f"{criteria.dimension(some, rule):.3f}" for rule in RULES}
+        measured |= {f"{questions.dimension(some, rule):.3f}" for rule in RULES}
     assert len(quoted) > 20
     assert quoted <= measured
 

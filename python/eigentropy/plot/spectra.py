@@ -39,7 +39,7 @@ def spectrum(
     *,
     density: bool | None = None,
     width: float = 0.02,
-    log: bool = True,
+    log_scale: bool = True,
     ax: Any = None,
     label: str | None = None,
     **line: Any,
@@ -59,7 +59,7 @@ def spectrum(
         single eigenvalues.
     width : float
         Standard deviation of the Gaussians that a density is smoothed with.
-    log : bool
+    log_scale : bool
         Whether the axes are logarithmic, but for that of the eigenvalues below a density. The axis
         of eigenvalues ends where rounding begins.
     ax : matplotlib axes, optional
@@ -110,11 +110,11 @@ def spectrum(
     )
     if density:
         axes.set(xlabel="eigenvalue", ylabel="density of eigenvalues", xlim=(0.0, 1.0))
-        if log:
+        if log_scale:
             _logarithmic(axes, bottom=_one_eigenvalue(result, known, width))
     else:
         axes.set(xlabel="rank", ylabel="eigenvalue")
-        if log and y[0] > 0.0:
+        if log_scale and y[0] > 0.0:
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter("{x:g}")
             _logarithmic(axes, bottom=_rounding(result, y))
