@@ -14,12 +14,12 @@ pytest.importorskip("matplotlib")
 
 
 def marked(ax):
-    """Where the lines from bottom to top stand."""
+    """Where the high lines stand."""
     return [
         float(segment[0, 0])
         for lines in ax.collections
         for segment in lines.get_segments()
-        if segment[1, 1] == 1.0
+        if segment[1, 1] > 0.5
     ]
 
 
@@ -28,7 +28,7 @@ def ticks(ax):
         float(segment[0, 0])
         for lines in ax.collections
         for segment in lines.get_segments()
-        if segment[1, 1] < 1.0
+        if segment[1, 1] < 0.5
     )
 
 
@@ -55,6 +55,15 @@ def test_the_legend_has_p_and_z(information, ax):
     assert f"p = {information.p_value:.3g}" in text
     assert f"z = {z:.3g}" in text
     assert f"{information.value:.4g} bits" in text
+
+
+def test_the_legend_stands_above_bars_and_mark(information, ax):
+    information.plot(ax=ax)
+    ax.figure.draw_without_rendering()
+    legend = ax.get_legend().get_window_extent()
+    (mark,) = (lines for lines in ax.collections if lines.get_segments()[0][1, 1] > 0.5)
+    highest = max(ax.patches[0].get_window_extent().y1, mark.get_window_extent().y1)
+    assert legend.y0 > highest
 
 
 def test_one_partition_has_no_z(information, ax):
