@@ -13,9 +13,9 @@ import numpy.typing as npt
 from eigentropy._measures.measurement import MeasurementSettings
 from eigentropy._support.units import unit
 from eigentropy.io.snapshot_rows import SnapshotRow
+from eigentropy.plot import style
 
-# Colours that stay apart for the colour-blind (Okabe and Ito).
-_COLOURS = {"dse": "#0072B2", "labels": "#D55E00", "against": "#009E73"}
+_LOOKS = {"dse": style.curve(0), "labels": style.curve(0), "against": style.curve(1)}
 _NAMES = {"labels": "with labels", "against": "with the other vectors"}
 
 # A tick with a name for each snapshot up to this many, then for some of them.
@@ -45,7 +45,7 @@ def figure_png(rows: Sequence[SnapshotRow], settings: MeasurementSettings) -> by
     in_unit = unit(settings.base)
 
     _decorate(axes[0], f"DSE ({in_unit})", x, word, ticks)
-    _line(axes[0], x, [row.dse for row in rows], _COLOURS["dse"])
+    style.draw_curve(axes[0], x, [row.dse for row in rows], _LOOKS["dse"])
     if has_information:
         _decorate(axes[1], f"DSMI ({in_unit})", x, word, ticks)
         _decorate(axes[2], "adjusted DSMI", x, word, ticks)
@@ -60,7 +60,7 @@ def figure_png(rows: Sequence[SnapshotRow], settings: MeasurementSettings) -> by
     return png.getvalue()
 
 
-_SMALL: dict[str, Any] = {"fontsize": 7, "color": "0.45"}
+_SMALL: dict[str, Any] = {"fontsize": 7, "color": style.QUIET}
 
 
 def axis_of(names: Sequence[str]) -> tuple[npt.NDArray[np.float64], str, list[str] | None]:
@@ -85,9 +85,7 @@ def _decorate(
 ) -> None:
     axes.set_title(title, fontsize=11, loc="left")
     axes.set_xlabel(word)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="0.9", linewidth=0.8)
-    axes.set_axisbelow(True)
+    style.dress(axes)
     if ticks is not None:
         step = -(-len(ticks) // _MOST_TICKS)
         axes.set_xticks(x[::step], ticks[::step], rotation=30, ha="right", fontsize=8)
@@ -95,22 +93,15 @@ def _decorate(
         axes.xaxis.get_major_locator().set_params(integer=True)
 
 
-def _line(
-    axes: Any, x: npt.NDArray[np.float64], y: Sequence[float], colour: str, **more: Any
-) -> None:
-    marker = "o" if len(x) <= 60 else ""
-    axes.plot(x, y, color=colour, marker=marker, markersize=3.5, linewidth=1.6, **more)
-
-
 def _draw_information(
     raw: Any, adjusted: Any, x: npt.NDArray[np.float64], rows: Sequence[SnapshotRow], role: str
 ) -> None:
-    colour, several = _COLOURS[role], [row.informations[role] for row in rows]
+    look, several = _LOOKS[role], [row.informations[role] for row in rows]
     values = np.array([information.value for information in several])
     errors = np.array([information.standard_error for information in several])
-    _line(raw, x, list(values), colour, label=_NAMES[role])
-    raw.fill_between(x, values - 2 * errors, values + 2 * errors, color=colour, alpha=0.2, lw=0)
-    _line(adjusted, x, [information.adjusted for information in several], colour)
+    style.draw_curve(raw, x, values, look, label=_NAMES[role])
+    style.draw_band(raw, x, values - 2 * errors, values + 2 * errors, look["color"])
+    style.draw_curve(adjusted, x, [information.adjusted for information in several], look)
 
 
 def _frame_adjusted(axes: Any) -> None:

@@ -29,7 +29,7 @@ def of_entropy(result: EntropyResult) -> str:
     rank = result.spectrum.rank
     rows = [
         (f"S({result.t:g})", f"{result.value:.6g} {bits}"),
-        ("error", _error(result)),
+        *_error(result),
         ("effective rank", f"{result.base**result.value:.4g}"),
         ("method", _method(result) + (f", rank {rank}" if rank is not None else "")),
         ("rows", f"{result.n}" + (f" of {result.sampled_from}" if result.sampled_from else "")),
@@ -75,7 +75,7 @@ def of_information(result: InformationResult, adjusted: float | None = None) -> 
 def of_operator(operator: DiffusionMatrix) -> str:
     """Table of a diffusion operator, and its spectrum if that has been computed."""
     rows = [
-        ("rows", f"{operator.n}, of {operator.samples.d} columns"),
+        ("Z", f"{operator.n} rows of {operator.samples.d} columns"),
         ("settings", f"sigma = {operator.sigma:.4g}, alpha = {operator.alpha:g}"),
         ("precision", f"{operator.dtype} on {operator.device}"),
         ("eigenvalues", "computed" if operator.is_solved else "not computed yet"),
@@ -84,18 +84,17 @@ def of_operator(operator: DiffusionMatrix) -> str:
     return _shown("DiffusionOperator", rows, drawing)
 
 
-def _error(result: EntropyResult) -> str:
+def _error(result: EntropyResult) -> list[Row]:
     """The error, and where the entropy is."""
     bits = unit(result.base)
     low, high = result.interval(LEVEL)
+    ends = f"{low:.6g} to {high:.6g} {bits}"
     if math.isnan(result.error_bound):
-        return (
-            f"standard error {result.standard_error:.2g} {bits}, "
-            f"{100 * LEVEL:g} % interval {low:.6g} to {high:.6g}"
-        )
+        error = f"{result.standard_error:.2g} {bits}"
+        return [("standard error", error), (f"{100 * LEVEL:g} % interval", ends)]
     if result.error_bound > 0.0:
-        return f"at most {result.error_bound:.2g} {bits}: {low:.6g} to {high:.6g}"
-    return f"rounding in {result.dtype}"
+        return [("error", f"at most {result.error_bound:.2g} {bits}"), ("interval", ends)]
+    return [("error", f"rounding in {result.dtype}")]
 
 
 def _method(result: Result) -> str:

@@ -106,9 +106,11 @@ def _draw_groups(axes: Any, coordinates: Array, labels: Array, look: dict[str, A
 
 def _name_axes(axes: Any, k: int, t: float) -> None:
     names = [f"diffusion coordinate {number + 1}, t = {t:g}" for number in range(k)]
-    axes.set(xlabel=names[0], ylabel=names[1])
+    axes.set_xlabel(names[0])
+    axes.set_ylabel(names[1])
     if k == 3:
         axes.set_zlabel(names[2], labelpad=8.0)
+        axes.tick_params(labelsize="x-small")
         axes.set_box_aspect(None, zoom=_ZOOM)
     else:
         style.dress(axes)

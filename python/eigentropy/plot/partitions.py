@@ -11,6 +11,9 @@ from eigentropy._support.units import unit
 from eigentropy.plot import style
 from eigentropy.plot.inputs import InformationResult, is_information, z_score
 
+# Bars and mark end at this share of the axes, and the legend stands above.
+_HEIGHT = 0.8
+
 
 def null(information: InformationResult, *, bins: Any = "auto", ax: Any = None, **bars: Any) -> Any:
     """Histogram of the null distribution, with the value that was observed.
@@ -57,11 +60,17 @@ def null(information: InformationResult, *, bins: Any = "auto", ax: Any = None, 
         values, 0.0, 0.03, transform=axes.get_xaxis_transform(), color=style.BLACK, linewidth=0.8
     )
     style.mark(
-        axes, information.value, color=style.VERMILLION, linewidth=2.0, label=_observed(information)
+        axes,
+        information.value,
+        _HEIGHT,
+        color=style.VERMILLION,
+        linewidth=2.0,
+        label=_observed(information),
     )
     axes.set(xlabel=f"mutual information ({unit(information.base)})", ylabel="random partitions")
     axes.yaxis.get_major_locator().set_params(integer=True)
-    style.legend(axes)
+    axes.set_ylim(0.0, axes.get_ylim()[1] / _HEIGHT, auto=None)
+    axes.legend(loc="upper left", frameon=False, fontsize="small", borderaxespad=0.2)
     return axes
 
 

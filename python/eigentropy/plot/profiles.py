@@ -12,7 +12,7 @@ import numpy as np
 from eigentropy._support.options import logarithm_base
 from eigentropy._support.units import unit
 from eigentropy.plot import style
-from eigentropy.plot.inputs import LEVEL
+from eigentropy.plot.inputs import LEVEL, is_entropy, is_information
 
 # The keys of a monitor, "dsmi_y_adjusted/layer": the measures that they begin with.
 _MEASURE = re.compile(r"(dse|dsmi)(_\w+)?/")
@@ -247,7 +247,7 @@ def _reach(value: Any) -> tuple[float, float]:
 
 
 def _common_base(values: Any, otherwise: float) -> float:
-    bases = {float(value.base) for value in values if hasattr(value, "base")}
+    bases = {value.base for value in values if is_entropy(value) or is_information(value)}
     if len(bases) > 1:
         several = ", ".join(f"{base:g}" for base in sorted(bases))
         raise ValueError(f"the results have different bases of the logarithm: {several}")
@@ -271,9 +271,9 @@ def _axis_label(measure: str | None, base: float, values: Any) -> str:
 
 def _kind(value: Any) -> str:
     """What a result is called on an axis; empty for a number."""
-    if hasattr(value, "null"):
+    if is_information(value):
         return "mutual information"
-    return "entropy" if hasattr(value, "spectrum") else ""
+    return "entropy" if is_entropy(value) else ""
 
 
 def _name_layers(axes: Any, names: list[str]) -> None:

@@ -30,6 +30,9 @@ TIMES = 2.0 ** (np.arange(-12, 37) / 6.0)
 # What a logarithmic axis shows beyond the largest value.
 _MARGIN = 2.0
 
+# Of a small text, in points.
+_LINE_HEIGHT = 11
+
 # Points of a density in one standard deviation of its Gaussians.
 POINTS_PER_WIDTH = 5
 
@@ -256,9 +259,14 @@ def _one_eigenvalue(result: Any, known: Doubles | None, width: float) -> float:
 
 def _mark_effective_rank(axes: Any, result: Any, colour: Any) -> None:
     effective = result.base**result.value
-    style.mark(
-        axes, effective, color=colour, linestyle=":", label=f"effective rank {effective:.3g}"
-    )
+    style.mark(axes, effective, color=colour, linestyle=":")
+    left = effective**2 < result.spectrum.n  # of the middle of a logarithmic axis
+    above = 4 + _LINE_HEIGHT * (style.curves_on(axes) - 1)  # the texts of earlier curves
+    axes.annotate(
+        f"effective rank {effective:.3g}", (effective, 0.0), xytext=(4 if left else -4, above),
+        xycoords=axes.get_xaxis_transform(), textcoords="offset points", color=colour,
+        ha="left" if left else "right", va="bottom", fontsize="small",
+    )  # fmt: skip
 
 
 def _checked_times(t: Any) -> Doubles:

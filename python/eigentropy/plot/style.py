@@ -30,10 +30,8 @@ MARKER_SIZE = 4.0
 MOST_MARKERS = 20
 MARKER_DISTANCE = 0.08
 
-# Entries of a legend above the axes, and in one column beside them. Short ones stand in one line.
-MOST_ABOVE = 3
+# Entries of a legend in one column.
 MOST_IN_COLUMN = 24
-ONE_LINE = 40
 
 
 def require_matplotlib() -> None:
@@ -116,13 +114,13 @@ def draw_band(axes: Any, x: Any, low: Any, high: Any, colour: Any, label: str | 
     )
 
 
-def mark(axes: Any, x: float, **line: Any) -> None:
-    """A vertical line through the whole axes, which is in view and no curve."""
+def mark(axes: Any, x: float, height: float = 1.0, **line: Any) -> None:
+    """A vertical line through this share of the axes, which is in view and no curve."""
     from matplotlib.collections import LineCollection
 
-    through = axes.get_xaxis_transform()
+    from_bottom = axes.get_xaxis_transform()
     axes.add_collection(
-        LineCollection([[(x, 0.0), (x, 1.0)]], transform=through, **line), autolim=False
+        LineCollection([[(x, 0.0), (x, height)]], transform=from_bottom, **line), autolim=False
     )
     axes.update_datalim([(x, 0.0)], updatey=False)
     axes.autoscale_view(scaley=False)
@@ -134,21 +132,13 @@ def curves_on(axes: Any) -> int:
 
 
 def legend(axes: Any) -> None:
-    """Name what has a name, outside of the data: above the axes, or beside them if it is much."""
+    """Name what has a name, to the right of the axes: there it covers neither data nor a title."""
     handles, labels = axes.get_legend_handles_labels()
-    if not labels:
-        return
-    options: dict[str, Any] = {"frameon": False, "fontsize": "small", "borderaxespad": 0.0}
-    if len(labels) <= MOST_ABOVE:
-        columns = len(labels) if sum(map(len, labels)) <= ONE_LINE else 1
+    if labels:
         axes.legend(
-            handles, labels, loc="lower left", bbox_to_anchor=(0.0, 1.02), ncols=columns, **options
-        )
-    else:
-        columns = -(-len(labels) // MOST_IN_COLUMN)
-        axes.legend(
-            handles, labels, loc="upper left", bbox_to_anchor=(1.02, 1.0), ncols=columns, **options
-        )
+            handles, labels, loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0.0,
+            ncols=-(-len(labels) // MOST_IN_COLUMN), frameon=False, fontsize="small",
+        )  # fmt: skip
 
 
 # The short names that matplotlib takes for the same thing; both at once are an error.

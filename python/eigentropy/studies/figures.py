@@ -9,30 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from eigentropy.plot import style
+from eigentropy.plot.style import require_matplotlib
 from eigentropy.studies.study import Curve, Panel
 
-# Colours that stay apart for the colour-blind (Okabe and Ito), then again with another line.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_LINES = ("-", "--")
 _MOST_COLUMNS = 3
-_MOST_LABELS_INSIDE = 4
 
 # 97.5 % quantiles of Student's t, by degrees of freedom; the normal one beyond.
 _STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
-
-
-def require_matplotlib() -> None:
-    """Find out about matplotlib before hours of measuring.
-
-    Raises
-    ------
-    ImportError
-        It is missing; the message names the extra.
-    """
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError as error:
-        raise ImportError("the figures need matplotlib: pip install 'eigentropy[plot]'") from error
 
 
 def band(values: Sequence[float]) -> tuple[float, float]:
@@ -64,7 +48,7 @@ def figure_png(panels: Sequence[Panel], caption: str) -> bytes:
         _draw(figure, axes, panel)
     for axes in figure.axes[len(panels) : lines * columns]:
         axes.set_visible(False)
-    figure.supxlabel(caption, fontsize=7, color="0.45", x=0.995, ha="right")
+    figure.supxlabel(caption, fontsize=7, color=style.QUIET, x=0.995, ha="right")
     png = io.BytesIO()
     FigureCanvasAgg(figure)  # Agg draws without a display
     figure.savefig(png, format="png")
@@ -78,42 +62,36 @@ def _draw(figure: Any, axes: Any, panel: Panel) -> None:
     if panel.cells:
         _map(figure, axes, panel.cells)
         return
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="0.9", linewidth=0.8)
+    style.dress(axes)
     if panel.log_x:
         axes.set_xscale("log")
     for number, curve in enumerate(curve for curve in panel.curves if curve.points):
-        style = {"color": _COLOURS[number % len(_COLOURS)]}
+        look = style.curve(number)
         if panel.scatter:
-            _points(axes, curve, style)
+            _points(axes, curve, {"color": look["color"], "marker": look["marker"]})
         else:
-            _line(axes, curve, {**style, "ls": _LINES[number // len(_COLOURS) % len(_LINES)]})
-    labels = axes.get_legend_handles_labels()[1]
-    if len(labels) > _MOST_LABELS_INSIDE:  # more would cover curves
-        axes.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    elif labels:
-        axes.legend(frameon=False, fontsize=7)
+            _line(axes, curve, look)
+    style.legend(axes)
 
 
-def _line(axes: Any, curve: Curve, style: dict[str, str]) -> None:
+def _line(axes: Any, curve: Curve, look: dict[str, Any]) -> None:
     x = np.array(list(curve.points))
     bands = np.array([band(values) for values in curve.points.values()])
-    marker = "o" if len(x) <= 60 else ""
-    axes.plot(x, bands[:, 0], marker=marker, ms=3, lw=1.4, label=curve.label, **style)
+    style.draw_curve(axes, x, bands[:, 0], look, label=curve.label)
     low, high = bands[:, 0] - bands[:, 1], bands[:, 0] + bands[:, 1]
-    axes.fill_between(x, low, high, color=style["color"], alpha=0.18, lw=0)
+    style.draw_band(axes, x, low, high, look["color"])
 
 
-def _points(axes: Any, curve: Curve, style: dict[str, str]) -> None:
+def _points(axes: Any, curve: Curve, look: dict[str, str]) -> None:
     x = [at for at, values in curve.points.items() for _ in values]
     y = [value for values in curve.points.values() for value in values]
-    axes.scatter(x, y, s=9, alpha=0.7, label=curve.label, **style)
+    axes.scatter(x, y, s=9, alpha=0.7, label=curve.label, **look)
 
 
 def _map(figure: Any, axes: Any, cells: dict[tuple[float, float], float]) -> None:
     xs, ys = sorted({x for x, _ in cells}), sorted({y for _, y in cells})
     values = np.array([[cells.get((x, y), math.nan) for x in xs] for y in ys])
-    image = axes.imshow(values, origin="lower", aspect="auto", cmap="viridis")
+    image = axes.imshow(values, origin="lower", aspect="auto", cmap=style.SCALE)
     axes.set_xticks(range(len(xs)), [f"{x:g}" for x in xs], fontsize=7)
     axes.set_yticks(range(len(ys)), [f"{y:g}" for y in ys], fontsize=7)
     figure.colorbar(image, ax=axes)
