@@ -20,7 +20,7 @@ import eigentropy as eg
 from data_sets import separated_blobs
 from eigentropy._measures.measurement import MeasurementSettings, measure
 from eigentropy.cli import commands
-from eigentropy.cli.options import MeasurementOptions
+from eigentropy.cli.measurement_options import MeasurementOptions
 from eigentropy.cli.running import exit_codes, rows_are_kept
 from eigentropy.io import FileError
 from eigentropy.io.figure import axis_of

@@ -9,13 +9,13 @@ import typer
 
 from eigentropy._measures.measurement import measure
 from eigentropy.cli import console, documents, options
-from eigentropy.cli.options import MeasurementOptions
+from eigentropy.cli.measurement_options import MeasurementOptions, taken_apart
 from eigentropy.cli.running import collected_warnings, shows_progress
 from eigentropy.io.inputs import read_shared, read_with_labels
 from eigentropy.io.paths import shown
 
 
-@options.taken_apart("chosen", MeasurementOptions)
+@taken_apart("chosen", MeasurementOptions)
 def measure_command(
     file: Annotated[
         str,

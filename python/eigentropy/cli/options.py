@@ -1,17 +1,10 @@
-"""The options of the commands. Measure and track share an object of them."""
+"""The options of the commands: their names, what they take, and what the help says of them."""
 
 from __future__ import annotations
 
-import functools
-import inspect
-import math
-from collections.abc import Callable
-from dataclasses import dataclass, fields
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated
 
 import typer
-
-from eigentropy._measures.measurement import MeasurementSettings
 
 DATA, KERNEL, INFORMATION, OUTPUT = "Data", "Entropy", "Mutual information", "Output"
 
@@ -256,97 +249,3 @@ Quiet = Annotated[
         "--quiet", "-q", help="No progress and no warnings on stderr.", rich_help_panel=OUTPUT
     ),
 ]
-
-
-DEFAULTS = MeasurementSettings()
-
-
-@dataclass(frozen=True)
-class MeasurementOptions:
-    """What `measure` and `track` share, as texts; the defaults are those of the settings."""
-
-    labels: Labels = None
-    against: Against = None
-    key: Key = None
-    sigma: Sigma = str(DEFAULTS.sigma)
-    alpha: Alpha = DEFAULTS.alpha
-    base: Base = f"{DEFAULTS.base:g}"
-    method: Method = DEFAULTS.method
-    dtype: Dtype = "auto"
-    device: Device = DEFAULTS.device
-    tol: Tol = DEFAULTS.tol
-    max_points: MaxPoints = DEFAULTS.max_points
-    estimator: Estimator = DEFAULTS.estimator
-    n_null: NNull = DEFAULTS.n_null
-    kind: Kind = DEFAULTS.kind
-    n_clusters: NClusters = DEFAULTS.n_clusters
-    clusters: Clusters = DEFAULTS.clusters
-    seed: Seed = DEFAULTS.seed
-
-    def settings(self, t: list[str]) -> MeasurementSettings:
-        """Make settings from the texts, and from those of t.
-
-        Raises
-        ------
-        ValueError, TypeError, NotImplementedError
-            An option cannot be used; the message names it.
-        """
-        texts = {"labels", "against", "key", "sigma", "base", "dtype"}
-        same = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in texts}
-        return MeasurementSettings(
-            t=_times(t),
-            sigma=_number_or_name(self.sigma),
-            base=_base(self.base),
-            dtype=None if self.dtype == "auto" else self.dtype,
-            **same,
-        )
-
-
-Command = Callable[..., None]
-
-
-def taken_apart(name: str, options: type[Any]) -> Callable[[Command], Command]:
-    """Give a command one option for each field of a dataclass, in place of the parameter `name`."""
-    hints = get_type_hints(options, include_extras=True)
-    names = [f.name for f in fields(options)]
-
-    def decorated(command: Command) -> Command:
-        @functools.wraps(command)
-        def wrapped(*args: Any, **values: Any) -> None:
-            chosen = options(**{one: values.pop(one) for one in names})
-            command(*args, **{name: chosen}, **values)
-
-        parameters = dict(inspect.signature(command, eval_str=True).parameters)
-        kind = parameters.pop(name).kind
-        before = [p for p in parameters.values() if p.default is p.empty]
-        after = [p for p in parameters.values() if p.default is not p.empty]
-        own = [
-            inspect.Parameter(f.name, kind, default=f.default, annotation=hints[f.name])
-            for f in fields(options)
-        ]
-        setattr(wrapped, "__signature__", inspect.Signature([*before, *own, *after]))  # noqa: B010
-        return wrapped
-
-    return decorated
-
-
-def _number_or_name(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-def _times(texts: list[str]) -> tuple[float, ...]:
-    parts = [part.strip() for text in texts for part in text.split(",")]
-    try:
-        return tuple(float(part) for part in parts)
-    except ValueError:
-        raise ValueError(f"t must be numbers such as 1 or 1,10, got {','.join(texts)!r}") from None
-
-
-def _base(text: str) -> float:
-    try:
-        return math.e if text == "e" else float(text)
-    except ValueError:
-        raise ValueError(f"base must be a number or e, got {text!r}") from None

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from eigentropy.cli import console, documents, options
-from eigentropy.cli.options import MeasurementOptions
+from eigentropy.cli.measurement_options import MeasurementOptions, taken_apart
 from eigentropy.cli.running import (
     collected_warnings,
     rows_are_kept,
@@ -20,7 +20,7 @@ from eigentropy.io.snapshot_rows import SnapshotRow
 from eigentropy.io.snapshots import track
 
 
-@options.taken_apart("chosen", MeasurementOptions)
+@taken_apart("chosen", MeasurementOptions)
 def track_command(
     snapshots: Annotated[
         list[str],

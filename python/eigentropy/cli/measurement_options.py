@@ -1,0 +1,106 @@
+"""The options that `measure` and `track` share: one object, shown to typer field by field."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, get_type_hints
+
+from eigentropy._measures.measurement import MeasurementSettings
+from eigentropy.cli import options
+
+DEFAULTS = MeasurementSettings()
+
+
+@dataclass(frozen=True)
+class MeasurementOptions:
+    """What `measure` and `track` share, as texts; the defaults are those of the settings."""
+
+    labels: options.Labels = None
+    against: options.Against = None
+    key: options.Key = None
+    sigma: options.Sigma = str(DEFAULTS.sigma)
+    alpha: options.Alpha = DEFAULTS.alpha
+    base: options.Base = f"{DEFAULTS.base:g}"
+    method: options.Method = DEFAULTS.method
+    dtype: options.Dtype = "auto"
+    device: options.Device = DEFAULTS.device
+    tol: options.Tol = DEFAULTS.tol
+    max_points: options.MaxPoints = DEFAULTS.max_points
+    estimator: options.Estimator = DEFAULTS.estimator
+    n_null: options.NNull = DEFAULTS.n_null
+    kind: options.Kind = DEFAULTS.kind
+    n_clusters: options.NClusters = DEFAULTS.n_clusters
+    clusters: options.Clusters = DEFAULTS.clusters
+    seed: options.Seed = DEFAULTS.seed
+
+    def settings(self, t: list[str]) -> MeasurementSettings:
+        """Make settings from the texts, and from those of t.
+
+        Raises
+        ------
+        ValueError, TypeError, NotImplementedError
+            An option cannot be used; the message names it.
+        """
+        texts = {"labels", "against", "key", "sigma", "base", "dtype"}
+        same = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in texts}
+        return MeasurementSettings(
+            t=_times(t),
+            sigma=_number_or_name(self.sigma),
+            base=_base(self.base),
+            dtype=None if self.dtype == "auto" else self.dtype,
+            **same,
+        )
+
+
+Command = Callable[..., None]
+
+
+def taken_apart(name: str, group: type[Any]) -> Callable[[Command], Command]:
+    """Give a command one option for each field of a dataclass, in place of the parameter `name`."""
+    hints = get_type_hints(group, include_extras=True)
+    names = [f.name for f in fields(group)]
+
+    def decorated(command: Command) -> Command:
+        @functools.wraps(command)
+        def wrapped(*args: Any, **values: Any) -> None:
+            chosen = group(**{one: values.pop(one) for one in names})
+            command(*args, **{name: chosen}, **values)
+
+        parameters = dict(inspect.signature(command, eval_str=True).parameters)
+        kind = parameters.pop(name).kind
+        before = [p for p in parameters.values() if p.default is p.empty]
+        after = [p for p in parameters.values() if p.default is not p.empty]
+        own = [
+            inspect.Parameter(f.name, kind, default=f.default, annotation=hints[f.name])
+            for f in fields(group)
+        ]
+        setattr(wrapped, "__signature__", inspect.Signature([*before, *own, *after]))  # noqa: B010
+        return wrapped
+
+    return decorated
+
+
+def _number_or_name(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _times(texts: list[str]) -> tuple[float, ...]:
+    parts = [part.strip() for text in texts for part in text.split(",")]
+    try:
+        return tuple(float(part) for part in parts)
+    except ValueError:
+        raise ValueError(f"t must be numbers such as 1 or 1,10, got {','.join(texts)!r}") from None
+
+
+def _base(text: str) -> float:
+    try:
+        return math.e if text == "e" else float(text)
+    except ValueError:
+        raise ValueError(f"base must be a number or e, got {text!r}") from None
