@@ -61,15 +61,6 @@ def net():
     return Net()
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Matrices of this size are not worth more, and the threads of a busy machine spin."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def blobs(n=120, seed=0):
     generator = torch.Generator().manual_seed(seed)
     y = torch.arange(n) % 3

@@ -33,7 +33,7 @@ def world_size() -> int:
     return int(torch.distributed.get_world_size()) if is_distributed() else 1
 
 
-def gathered(local: Callable[[], Samples]) -> Samples | None:
+def samples_of_all(local: Callable[[], Samples]) -> Samples | None:
     """The samples of all processes, in the order of their ranks; None in all but the first.
 
     Layers that some process has not passed are left out. Rows are padded to the largest number of

@@ -268,7 +268,7 @@ class Monitor:
         self._notices.step = self.steps
         with self._budget.measuring():
             if self._gathers():
-                samples = gathering.gathered(self._samples)
+                samples = gathering.samples_of_all(self._samples)
                 found = gathering.shared(lambda: self._measured(samples, values))
             elif gathering.rank() == 0:
                 found = self._measured(self._samples(), values)
