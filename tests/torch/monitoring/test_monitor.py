@@ -424,6 +424,7 @@ def test_training_batches_of_one_fill_a_reservoir():
         ({"probe": blobs(), "sigma": "wide"}, ValueError, "sigma .*'wide'"),
         ({"probe": blobs(), "pooling": "max"}, ValueError, "pooling .*'flatten'.*'max'"),
         ({"probe": blobs(), "clusters": "dbscan"}, ValueError, "clusters .*'dbscan'"),
+        ({"probe": blobs(), "clusters": np.zeros(120)}, TypeError, r"^clusters .*Probe\("),
         ({"probe": blobs(), "log": "run.txt"}, ValueError, "log .*'run.txt'"),
         ({"probe": blobs(), "log": 3}, TypeError, "log .* int"),
         ({"source": Reservoir(5), "measures": ["dsmi_x"]}, ValueError, "dsmi_x .*Probe"),
