@@ -16,15 +16,6 @@ BATCH = torch.randn(100, 1, 6, 6, generator=torch.Generator().manual_seed(0))
 STDS = (1e-3, 1e-2, 0.3, 1.0, 3.0)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Matrices of this size are not worth more, and the threads of a busy machine spin."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def network(activation=nn.ReLU):
     return nn.Sequential(
         nn.Conv2d(1, 8, 3, bias=False), activation(), nn.Conv2d(8, 8, 3, bias=False), nn.Flatten()

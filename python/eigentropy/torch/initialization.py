@@ -39,7 +39,7 @@ class Scale:
     spread : float
         Standard deviation of the entropy over the repetitions; 0 for a single one.
     rms : float
-        Root mean square of the activations, which tells vanishing and exploding ones.
+        Root mean square of the activations: very small or large where they vanish or explode.
     """
 
     std: float
@@ -58,8 +58,8 @@ class Sweep:
     recommended : float
         The standard deviation to start with; see `sweep`.
     is_flat : bool
-        All entropies are within 2 % or the noise: the entropy does not tell the scales apart, and
-        only the size of the activations has decided.
+        All entropies are within 2 % of each other, or within the noise: only the size of the
+        activations has decided.
     """
 
     scales: tuple[Scale, ...]
@@ -93,15 +93,15 @@ def sweep(
 ) -> Sweep:
     """Entropy of a new model's representation of a batch for each initial scale of its weights.
 
-    The kernel width follows the scale of the activations (``sigma="auto"``). With a fixed one, as
+    The kernel width follows the scale of the activations (``sigma="auto"``). With a fixed width, as
     in the paper, the curve shows how large the activations are rather than how they are spread: it
-    runs from 0 to log n whatever the network does. In these units a network whose output is
-    proportional to its weights (ReLU, no biases) has the same entropy at every scale, and then
-    `is_flat` says so.
+    runs from 0 to log n whatever the network does. With "auto", a network whose output is
+    proportional to its weights (ReLU, no biases) has the same entropy at every scale; `is_flat`
+    says so.
 
-    The paper finds that a low initial entropy makes training faster and its result better. So the
-    recommended scale has the lowest entropy; among those within 2 % of it, or within the noise, it
-    is the one whose activations have a root mean square nearest to 1.
+    The paper finds that training is faster and its result better from a low initial entropy. So the
+    recommended scale has the lowest entropy. Of several scales within 2 % of the lowest entropy, or
+    within the noise, it is the one whose activations have a root mean square nearest to 1.
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ def _entropy_and_rms(rows: npt.NDArray[Any], options: dict[str, Any]) -> tuple[f
 
 
 def _equally_low(scales: Sequence[Scale]) -> list[Scale]:
-    """The scales whose entropy is not told apart from the lowest."""
+    """The scales whose entropy is the lowest, or hardly above it."""
     finite = [scale for scale in scales if math.isfinite(scale.dse)]
     if not finite:
         return []

@@ -25,15 +25,6 @@ def arithmetic(request, monkeypatch):
         monkeypatch.setattr(kernel, "computed_by_core", lambda rows: False)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Matrices of this size are not worth more, and the threads of a busy machine spin."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def batch(n=24, d=5, dtype=torch.float64, seed=0):
     generator = torch.Generator().manual_seed(seed)
     Z = torch.randn(n, d, generator=generator, dtype=torch.float64).to(dtype)

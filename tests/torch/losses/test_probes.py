@@ -18,15 +18,6 @@ from eigentropy.torch.losses.options import EntropyOptions, Limits
 N = 300
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Matrices of this size are not worth more, and the threads of a busy machine spin."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def rows(n=N, d=20, dtype=torch.float64, seed=0):
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(n, d, generator=generator, dtype=torch.float64).to(dtype)

@@ -20,15 +20,6 @@ from eigentropy.torch.losses.options import EntropyOptions, Limits
 N = 256
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Matrices of this size are not worth more, and the threads of a busy machine spin."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def built(Z, sigma=7.0, alpha=0.5, threads=1):
     """The core with the operator of the rows."""
     core = _core.EntropyGradient(str(Z.dtype).removeprefix("torch."))

@@ -61,15 +61,6 @@ def net():
     return Net()
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Matrices of this size are not worth more, and the threads of a busy machine spin."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def blobs(n=120, seed=0):
     generator = torch.Generator().manual_seed(seed)
     y = torch.arange(n) % 3
@@ -433,6 +424,7 @@ def test_training_batches_of_one_fill_a_reservoir():
         ({"probe": blobs(), "sigma": "wide"}, ValueError, "sigma .*'wide'"),
         ({"probe": blobs(), "pooling": "max"}, ValueError, "pooling .*'flatten'.*'max'"),
         ({"probe": blobs(), "clusters": "dbscan"}, ValueError, "clusters .*'dbscan'"),
+        ({"probe": blobs(), "clusters": np.zeros(120)}, TypeError, r"^clusters .*Probe\("),
         ({"probe": blobs(), "log": "run.txt"}, ValueError, "log .*'run.txt'"),
         ({"probe": blobs(), "log": 3}, TypeError, "log .* int"),
         ({"source": Reservoir(5), "measures": ["dsmi_x"]}, ValueError, "dsmi_x .*Probe"),

@@ -18,15 +18,6 @@ from eigentropy.torch.monitoring.measuring import NOT_FINITE
 nn = torch.nn
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Matrices of this size are not worth more, and the threads of a busy machine spin."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def blobs(n=90):
     y = torch.arange(n) % 3
     return torch.randn(n, 4, generator=torch.Generator().manual_seed(0)) + 3 * torch.eye(4)[y], y

@@ -24,8 +24,8 @@ class Batches:
     Attributes
     ----------
     labels, index : callable or None
-        From a batch to its labels and the numbers of its samples. Without them the labels are
-        found by `labels_of`, and the samples counted.
+        From a batch to its labels, and to the numbers of its samples. Without them, `labels_of`
+        finds the labels, and the samples are counted.
     """
 
     labels: Callable[[Any], Any] | None = None

@@ -20,7 +20,7 @@ from eigentropy.torch.monitoring.samples import (
     Numbers,
     Samples,
     as_labels,
-    as_numbers,
+    as_sample_numbers,
     check_lengths,
     priorities,
 )
@@ -109,7 +109,7 @@ class EvaluatedSamples(Collection):
             raise ValueError(
                 "labels are missing: dsmi_y needs collect(labels); or leave it out of measures"
             )
-        known, numbers = as_labels(labels), as_numbers(index)
+        known, numbers = as_labels(labels), as_sample_numbers(index)
         self.numbering.check(numbers, self.seen)
         if numbers is None:
             numbers = (self.seen + np.arange(self.size)) * place.processes + place.rank

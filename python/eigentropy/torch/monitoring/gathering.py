@@ -1,7 +1,8 @@
-"""Samples of all processes brought together by torch.distributed; all of them must call.
+"""The samples of all processes in the first one, by torch.distributed.
 
-A process that fails says so to the others where it would have sent its rows, so that none of them
-waits for it. One that is lost is noticed by the process group, at its timeout at the latest.
+All processes must make the same calls. A process that fails sends its error instead of its rows, so
+that the others do not wait for it. A process that is lost is noticed by the process group, at its
+timeout at the latest.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ def world_size() -> int:
     return int(torch.distributed.get_world_size()) if is_distributed() else 1
 
 
-def gathered(local: Callable[[], Samples]) -> Samples | None:
+def samples_of_all(local: Callable[[], Samples]) -> Samples | None:
     """The samples of all processes, in the order of their ranks; None in all but the first.
 
-    Layers that some process has not passed are left out. Rows are padded to the largest number of
-    them that a process has.
+    Layers that have not run in some process are left out. A process with fewer rows than another
+    one sends zeros for the missing rows.
 
     Raises
     ------
@@ -74,7 +75,7 @@ def gathered(local: Callable[[], Samples]) -> Samples | None:
 
 
 def shared(first: Callable[[], Result]) -> Result:
-    """What the first process returns, in all of them; or its error."""
+    """Call the function in the first process; all processes get what it returns, or its error."""
     result, error = _tried(first) if rank() == 0 else (None, None)
     box = [(result, None if error is None else f"{type(error).__name__}: {error}")]
     torch.distributed.broadcast_object_list(box, src=0, device=_device())
@@ -87,7 +88,7 @@ def shared(first: Callable[[], Result]) -> Result:
 def _tried(function: Callable[[], Result]) -> tuple[Result | None, Exception | None]:
     try:
         return function(), None
-    except Exception as error:  # the others must hear of it
+    except Exception as error:  # which the other processes must get, too
         return None, error
 
 
@@ -117,7 +118,7 @@ def _all_objects(mine: Any) -> list[Any]:
 
 
 def _in_order(parts: list[dict[str, Any]]) -> list[str]:
-    """The layers of the first process that has samples, in the order in which they run."""
+    """The layers of the first process with samples, in the order in which they run."""
     return list(parts[0]["columns"]) if parts else []
 
 
@@ -136,7 +137,7 @@ def _gathered_rows(mine: Any, columns: int, counts: list[int], dtype: torch.dtyp
 
 
 def _device() -> torch.device:
-    """Where the group's messages lie."""
+    """Where the tensors must lie that the process group sends."""
     if torch.distributed.get_backend() == "nccl":
         return torch.device("cuda", torch.cuda.current_device())
     return torch.device("cpu")

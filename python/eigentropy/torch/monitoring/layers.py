@@ -13,7 +13,7 @@ from eigentropy.torch.uncompiled import uncompiled
 
 POOLINGS = ("flatten", "mean", "cls")
 
-# So many names are shown where a pattern matches none.
+# This many names of a model are shown where a pattern matches none.
 SHOWN_NAMES = 5
 
 Pooling = Callable[[torch.Tensor], torch.Tensor]
@@ -25,7 +25,9 @@ def unwrapped(model: torch.nn.Module) -> torch.nn.Module:
     while True:
         if isinstance(model, parallel):
             model = model.module
-        elif hasattr(model, "_orig_mod"):  # torch.compile's wrapper; its class is private
+        elif hasattr(
+            model, "_orig_mod"
+        ):  # PyTorch's: the wrapper of torch.compile has no public name
             model = cast(torch.nn.Module, model._orig_mod)
         else:
             return model
@@ -88,7 +90,7 @@ def find_layers(
 
 
 def _without_wrappers(name: str) -> str:
-    """The name without what torch.compile puts into it where a part is compiled."""
+    """The name without the parts that torch.compile adds where a part of the model is compiled."""
     return ".".join(part for part in name.split(".") if part != "_orig_mod")
 
 
@@ -108,7 +110,7 @@ def _no_match(pattern: str, names: list[str]) -> str:
 
 
 def first_tensor(output: Any, layer: str) -> torch.Tensor:
-    """The output itself, or the first tensor in it: an LSTM returns it with its state."""
+    """The output, or the first tensor in it: an LSTM returns its output with its state."""
     if isinstance(output, torch.Tensor):
         return output
     values: Sequence[Any] = ()
@@ -133,7 +135,7 @@ def checked_pooling(pooling: str | Pooling) -> Pooling:
 
 
 def pooled(output: Any, layer: str, pooling: Pooling, n: int) -> torch.Tensor:
-    """What a layer returned for n samples as (n, d), without a graph; float16 becomes float32."""
+    """The output of a layer for n samples as (n, d), without graph; float16 becomes float32."""
     activation = first_tensor(output, layer).detach()
     rows = pooling(activation)
     if rows.ndim != 2 or len(rows) != n:

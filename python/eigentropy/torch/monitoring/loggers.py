@@ -19,10 +19,9 @@ StrPath = str | os.PathLike[str]
 
 
 class CSVLogger:
-    """One row a measurement, one column a value, after the column `step`.
+    """A table with one row for each measurement: the column `step`, then one for each value.
 
-    A file that exists is continued. A value that is new gets a column, for which the file is
-    written again.
+    A file that exists is continued. For a value without a column yet, the file is written anew.
     """
 
     def __init__(self, path: StrPath) -> None:
@@ -59,7 +58,7 @@ def _csv(columns: list[str], rows: list[dict[str, str]]) -> bytes:
 
 
 class JSONLinesLogger:
-    """One JSON document a line and measurement; NaN, which JSON does not have, is null."""
+    """One JSON document on a line for each measurement. NaN, which JSON does not have, is null."""
 
     def __init__(self, path: StrPath) -> None:
         self.path = Path(path)
@@ -72,9 +71,9 @@ class JSONLinesLogger:
 
 
 class TensorBoardLogger:
-    """Scalars by a SummaryWriter, or anything else with `add_scalar(name, value, step)`.
+    """Scalars of a SummaryWriter, or of anything else with `add_scalar(name, value, step)`.
 
-    Given a directory, it makes the writer, which needs the package tensorboard.
+    From a directory it makes a writer, which needs the package tensorboard.
     """
 
     def __init__(self, writer: Any) -> None:
@@ -95,10 +94,10 @@ class TensorBoardLogger:
 
 
 class WandbLogger:
-    """Values by a run of Weights & Biases, or by the module `wandb` for the run that is active.
+    """Values in a run of Weights & Biases, or, given the module `wandb`, in the run that is active.
 
-    They are drawn over a step of their own, `STEP`: the run's step is the loop's business, and
-    values for one that has passed would be dropped.
+    They are drawn over a step of their own, `STEP`. The step of the run belongs to the loop, and
+    values for a step that has passed would be dropped.
     """
 
     STEP = "monitor_step"

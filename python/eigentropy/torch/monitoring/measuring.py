@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from eigentropy._kernels.groups import group_codes
+from eigentropy._kernels.groups import CLUSTERINGS, group_codes
 from eigentropy._measures.measurement import Measurement, MeasurementSettings, Variable, measure
 from eigentropy._support.options import one_of
 from eigentropy.torch.monitoring.notices import Notices
@@ -118,6 +118,16 @@ def checked_measures(measures: str | Sequence[str]) -> tuple[str, ...]:
     if not wanted:
         raise ValueError("measures is empty")
     return wanted
+
+
+def checked_clusters(clusters: str | None) -> str:
+    """The argument `clusters` of a monitor: the name of an algorithm, since the vectors change."""
+    if clusters is not None and not isinstance(clusters, str):
+        raise TypeError(
+            f"clusters must be 'spectral' or 'kmeans', got {type(clusters).__name__}: pass groups of "
+            "the samples as labels, as in Probe(x, groups)"
+        )
+    return one_of(clusters or "spectral", "clusters", CLUSTERINGS)
 
 
 def checked_values(values: Mapping[str, Any] | None) -> dict[str, float]:

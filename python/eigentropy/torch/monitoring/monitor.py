@@ -18,7 +18,12 @@ from eigentropy.torch.monitoring.budget import Budget
 from eigentropy.torch.monitoring.collection import INCOMPLETE, REPEATED, Place, Watched
 from eigentropy.torch.monitoring.history import History
 from eigentropy.torch.monitoring.layers import Pooling, checked_pooling, find_layers, unwrapped
-from eigentropy.torch.monitoring.measuring import Measuring, checked_measures, checked_values
+from eigentropy.torch.monitoring.measuring import (
+    Measuring,
+    checked_clusters,
+    checked_measures,
+    checked_values,
+)
 from eigentropy.torch.monitoring.notices import Notices
 from eigentropy.torch.monitoring.outputs import Outputs, description
 from eigentropy.torch.monitoring.samples import Samples
@@ -165,7 +170,7 @@ class Monitor:
         self.every = integer(every, "every", at_least=1)
         self.settings = MeasurementSettings(
             t=(t,), sigma=sigma, alpha=alpha, base=base, method=method, tol=tol, n_null=n_null,
-            n_clusters=n_clusters, clusters=clusters or "spectral", seed=seed,
+            n_clusters=n_clusters, clusters=checked_clusters(clusters), seed=seed,
         )  # fmt: skip
         modules = find_layers(unwrapped(model), layers)
         self.layers = tuple(modules)
@@ -268,7 +273,7 @@ class Monitor:
         self._notices.step = self.steps
         with self._budget.measuring():
             if self._gathers():
-                samples = gathering.gathered(self._samples)
+                samples = gathering.samples_of_all(self._samples)
                 found = gathering.shared(lambda: self._measured(samples, values))
             elif gathering.rank() == 0:
                 found = self._measured(self._samples(), values)

@@ -19,7 +19,7 @@ from eigentropy.torch.monitoring.samples import (
     Numbering,
     Samples,
     as_labels,
-    as_numbers,
+    as_sample_numbers,
     check_lengths,
 )
 
@@ -113,7 +113,7 @@ class TrainingSamples(Collection):
         """Take what the last batch has of the samples that are kept."""
         if labels is None and needs_labels:
             raise ValueError("labels are missing: dsmi_y with a reservoir needs step(labels)")
-        known, numbers = as_labels(labels), as_numbers(index)
+        known, numbers = as_labels(labels), as_sample_numbers(index)
         self.numbering.check(numbers, self.seen)
         check_lengths(self.size, "training", labels=known, index=numbers)
         places = list(zip(self.slots.tolist(), self.rows.tolist(), strict=True))

@@ -26,7 +26,7 @@ def as_labels(labels: Any) -> Array | None:
     return None if labels is None else as_array(labels, "labels")
 
 
-def as_numbers(index: Any) -> Numbers | None:
+def as_sample_numbers(index: Any) -> Numbers | None:
     """The argument `index`, the numbers of samples, as integers."""
     if index is None:
         return None
