@@ -79,6 +79,14 @@ def test_many_rows(given):
     assert run("many_rows.md", given)["S"].sampled_from == 500
 
 
+def test_figures(given):
+    pyplot = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not installed")
+    names = run("figures.md", given)
+    assert len(names["ax"].get_lines()) >= 2
+    assert Path("entropy.png").stat().st_size > 0
+    pyplot.close("all")
+
+
 def test_training(given, capsys):
     run("training.md", given)
     with Path("run.csv").open(newline="") as file:
