@@ -50,7 +50,7 @@ build_and_test() {
   # Without .venv's cmake and ninja: as for anyone who builds from source.
   PATH=${PATH//"$PWD/.venv/bin:"/} "$work/tools/bin/pip" wheel --quiet --disable-pip-version-check --no-deps \
     --config-settings=build-dir="$work/cmake" --wheel-dir "$work/raw" .
-  scripts/check_instruction_sets.sh "$work/cmake/csrc/cpu/libeigentropy_core.a"
+  scripts/check_instruction_sets.sh "$work"/cmake/csrc/{base,cpu}/libeigentropy_*.a
   auditwheel repair --wheel-dir "$work/repaired" "$work"/raw/*.whl
   wheel=$(echo "$work"/repaired/*.whl)
   check_contents "$wheel"

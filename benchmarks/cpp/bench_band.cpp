@@ -1,6 +1,7 @@
 // Band to tridiagonal: the whole stage, and one step of the chase.
 #include <algorithm>
 
+#include "base/threads.hpp"
 #include "cpu/eigen/band.hpp"
 #include "cpu/simd/band_kernels.hpp"
 #include "yardsticks.hpp"

@@ -1,6 +1,7 @@
 // Dense to band: the whole stage, the factorisation of a panel, and the two products on one tile.
 #include <algorithm>
 
+#include "base/threads.hpp"
 #include "cpu/eigen/band_reduction.hpp"
 #include "cpu/eigen/panel_qr.hpp"
 #include "cpu/operator/diffusion.hpp"

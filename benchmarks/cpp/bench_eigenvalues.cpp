@@ -1,4 +1,5 @@
 // Dense to eigenvalues: (4/3) n^3 flops whichever way, so that the shares compare the ways.
+#include "base/threads.hpp"
 #include "cpu/eigen/eigenvalues.hpp"
 #include "cpu/operator/diffusion.hpp"
 #include "yardsticks.hpp"

@@ -3,6 +3,7 @@
 
 #include "base/tiles.hpp"
 #include "cpu/operator/diffusion.hpp"
+#include "cpu/rows/distances.hpp"
 #include "yardsticks.hpp"
 
 namespace eigentropy::bench {

@@ -1,6 +1,7 @@
 // Products with the operator: from its matrix, and without one.
 #include "cpu/operator/kernel_operator.hpp"
 
+#include "base/threads.hpp"
 #include "cpu/operator/diffusion.hpp"
 #include "yardsticks.hpp"
 

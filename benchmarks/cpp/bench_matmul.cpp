@@ -1,4 +1,6 @@
+#include "base/threads.hpp"
 #include "cpu/operator/diffusion.hpp"
+#include "cpu/operator/symmetric_product.hpp"
 #include "yardsticks.hpp"
 
 namespace eigentropy::bench {

@@ -1,5 +1,8 @@
 // Many small problems at once: what the null of a mutual information asks for.
+#include "base/subsets.hpp"
+#include "base/threads.hpp"
 #include "cpu/operator/diffusion.hpp"
+#include "cpu/operator/subsets.hpp"
 #include "yardsticks.hpp"
 
 namespace eigentropy::bench {

@@ -3,6 +3,8 @@
 #include <string>
 
 #include "base/tiles.hpp"
+#include "cpu/rows/centered_rows.hpp"
+#include "cpu/rows/distances.hpp"
 #include "cpu/simd/tile_kernels.hpp"
 #include "yardsticks.hpp"
 

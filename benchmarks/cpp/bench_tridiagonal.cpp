@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/spectrum.hpp"
+#include "base/threads.hpp"
 #include "cpu/eigen/eigenvalues.hpp"
 #include "cpu/eigen/tridiagonal.hpp"
 #include "cpu/simd/sturm_kernels.hpp"

@@ -4,10 +4,11 @@
 
 #include "base/threads.hpp"
 #include "cpu/blas.hpp"
+#include "cpu/blas_threads.hpp"
 #include "cpu/simd/instruction_set.hpp"
 
 int main(int argc, char** argv) {
-  eigentropy::set_thread_count(eigentropy::thread_count());
+  eigentropy::apply_blas_threads();
   benchmark::AddCustomContext("blas", eigentropy::blas::configuration());
   benchmark::AddCustomContext(
       "instruction_set", eigentropy::simd::name_of(eigentropy::simd::active_instruction_set()));

@@ -5,7 +5,9 @@
 #include <cstring>
 #include <map>
 
+#include "base/threads.hpp"
 #include "cpu/blas.hpp"
+#include "cpu/blas_threads.hpp"
 
 namespace eigentropy::bench {
 namespace {

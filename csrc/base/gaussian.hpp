@@ -9,7 +9,8 @@
 #include <string>
 
 #include "base/buffer.hpp"
-#include "cpu/rows/distances.hpp"
+#include "base/distances.hpp"
+#include "base/views.hpp"
 
 namespace eigentropy {
 
@@ -21,17 +22,6 @@ T exponent_scale(double sigma, double row_scale) {
   // A tiny sigma would give -inf, and -inf * 0 is not 0.
   const double limit = static_cast<double>(std::numeric_limits<T>::max()) / 16.0;
   return static_cast<T>(std::max(scale, -limit));
-}
-template <class T>
-T exponent_scale(const CenteredRows<T>& X, double sigma) {
-  return exponent_scale<T>(sigma, X.scale);
-}
-
-// Error of |x|^2 + |y|^2 - 2 x.y for rows with |x|^2 <= max_norm.
-template <class T>
-double cancellation_error(const CenteredRows<T>& X, T max_norm) {
-  const double eps = static_cast<double>(std::numeric_limits<T>::epsilon());
-  return error_factor(X) * eps * static_cast<double>(max_norm);
 }
 
 // Exponents may be wrong by this much: about the relative error of G.

@@ -1,4 +1,4 @@
-// Threads: how many, a parallel loop, and how many of them BLAS may use.
+// Threads: how many there are, and parallel loops.
 #pragma once
 
 #include <functional>
@@ -76,27 +76,5 @@ class ThreadTeam {
 // One such loop. Threads of our own are started here and joined here: nothing outlives the call, so
 // nothing is lost by fork().
 void parallel_for(index_t count, int threads, Task task);
-
-// BLAS and LAPACK run on the thread that calls them, but while one of these lives: around the few
-// routines that have no loop of ours above them. Its threads wait by spinning, also for a while
-// after the last call. Process-wide, since BLAS knows no other way; scopes of several threads are
-// counted.
-class ThreadedBlas {
- public:
-  ThreadedBlas();
-  ~ThreadedBlas();
-  ThreadedBlas(const ThreadedBlas&) = delete;
-  ThreadedBlas& operator=(const ThreadedBlas&) = delete;
-};
-
-// Keeps BLAS to one thread although another thread has a ThreadedBlas: around loops that are
-// parallel themselves, and whose results must not depend on what else is running.
-class SingleThreadedBlas {
- public:
-  SingleThreadedBlas();
-  ~SingleThreadedBlas();
-  SingleThreadedBlas(const SingleThreadedBlas&) = delete;
-  SingleThreadedBlas& operator=(const SingleThreadedBlas&) = delete;
-};
 
 }  // namespace eigentropy

@@ -6,6 +6,8 @@
 #include "bindings/common/arrays.hpp"
 #include "bindings/common/run.hpp"
 #include "bindings/cpu/bindings.hpp"
+#include "bindings/cpu/inputs.hpp"
+#include "cpu/kernel/knn_adjacency.hpp"
 #include "cpu/operator/diffusion.hpp"
 #include "cpu/rows/distances.hpp"
 #include "cpu/rows/max_norm.hpp"

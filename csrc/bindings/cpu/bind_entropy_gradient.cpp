@@ -3,6 +3,7 @@
 #include "bindings/common/arrays.hpp"
 #include "bindings/common/run.hpp"
 #include "bindings/cpu/bindings.hpp"
+#include "bindings/cpu/inputs.hpp"
 #include "cpu/gradient/entropy_gradient.hpp"
 
 namespace eigentropy::bindings {

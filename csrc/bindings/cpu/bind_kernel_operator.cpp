@@ -5,6 +5,7 @@
 #include "bindings/common/arrays.hpp"
 #include "bindings/common/run.hpp"
 #include "bindings/cpu/bindings.hpp"
+#include "bindings/cpu/inputs.hpp"
 #include "cpu/operator/kernel_operator.hpp"
 
 namespace eigentropy::bindings {

@@ -2,6 +2,7 @@
 #include "bindings/common/arrays.hpp"
 #include "bindings/common/run.hpp"
 #include "bindings/cpu/bindings.hpp"
+#include "bindings/cpu/inputs.hpp"
 #include "cpu/operator/low_rank.hpp"
 
 namespace eigentropy::bindings {

@@ -4,15 +4,22 @@
 #include "bindings/common/run.hpp"
 #include "bindings/cpu/bindings.hpp"
 #include "cpu/blas.hpp"
+#include "cpu/blas_threads.hpp"
 #include "cpu/simd/instruction_set.hpp"
 
 namespace eigentropy::bindings {
 
 void bind_machine(py::module_& module) {
-  set_thread_count(thread_count());  // BLAS starts with its own idea of how many there are
+  apply_blas_threads();
 
   module.def("thread_count", &thread_count);
-  module.def("set_thread_count", &set_thread_count, py::arg("count"));
+  module.def(
+      "set_thread_count",
+      [](int count) {
+        set_thread_count(count);
+        apply_blas_threads();
+      },
+      py::arg("count"));
   module.def("instruction_set", [] { return simd::name_of(simd::active_instruction_set()); });
   module.def("blas_configuration", &blas::configuration);
   module.def("blas_core", &blas::core_name);

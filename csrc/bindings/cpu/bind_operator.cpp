@@ -6,8 +6,11 @@
 #include "bindings/common/arrays.hpp"
 #include "bindings/common/run.hpp"
 #include "bindings/cpu/bindings.hpp"
+#include "bindings/cpu/inputs.hpp"
 #include "cpu/eigen/eigenvalues.hpp"
+#include "cpu/kernel/gaussian_kernel.hpp"
 #include "cpu/operator/diffusion.hpp"
+#include "cpu/operator/symmetric_product.hpp"
 
 namespace eigentropy::bindings {
 namespace {

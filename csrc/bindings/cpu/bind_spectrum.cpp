@@ -2,11 +2,14 @@
 
 #include <optional>
 
+#include "base/subsets.hpp"
 #include "base/threads.hpp"
 #include "bindings/common/arrays.hpp"
 #include "bindings/common/run.hpp"
 #include "bindings/cpu/bindings.hpp"
+#include "bindings/cpu/inputs.hpp"
 #include "cpu/operator/diffusion.hpp"
+#include "cpu/operator/subsets.hpp"
 
 namespace eigentropy::bindings {
 namespace {

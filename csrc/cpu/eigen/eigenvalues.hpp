@@ -1,9 +1,6 @@
 // Eigenvalues of symmetric matrices.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
 #include <memory>
 
 #include "base/buffer.hpp"
@@ -58,39 +55,5 @@ void top_eigenpairs(SymmetricView<T> A, index_t k, T* w, MatrixView<T> vectors, 
 // eigenvectors, one a row. On the caller's thread alone: one that waits for others takes long on a
 // machine that is busy. Throws invalid_argument if an entry is not finite.
 void small_eigenpairs(SymmetricView<double> A, double* w);
-
-// Where all eigenvalues of a matrix are known to lie.
-struct EigenvalueBounds {
-  double low = -std::numeric_limits<double>::infinity();
-  double high = std::numeric_limits<double>::infinity();
-};
-
-// True if w can be the spectrum of a matrix with these traces and bounds, to rounding:
-//
-//   |sum w - trace| <= 50 n eps |A|_F,  |sum w^2 - frobenius2| <= 100 n eps |A|_F^2,
-//   low - 50 n eps |A| <= w_i <= high + 50 n eps |A|,  |A| the largest of |low|, |high|, or |A|_F
-//
-// Costs nothing and catches a solver that fails silently.
-template <class T>
-bool spectrum_matches(const T* w, index_t n, double trace, double frobenius2,
-                      EigenvalueBounds bounds = {}) {
-  // Each eigenvalue is wrong by a modest multiple of eps |A| and |A| <= |A|_F; the errors of n
-  // of them add up to less than this. `!(x <= tolerance)` also rejects NaN.
-  const double rounding =
-      50.0 * static_cast<double>(std::numeric_limits<T>::epsilon()) * static_cast<double>(n);
-  const double frobenius = std::sqrt(frobenius2);
-  const double norm = std::min(frobenius, std::max(std::abs(bounds.low), std::abs(bounds.high)));
-  double sum = 0.0, squares = 0.0;
-  for (index_t i = 0; i < n; ++i) {
-    const double value = static_cast<double>(w[i]);
-    if (!(value >= bounds.low - rounding * norm && value <= bounds.high + rounding * norm)) {
-      return false;
-    }
-    sum += value;
-    squares += value * value;
-  }
-  return std::abs(sum - trace) <= rounding * frobenius &&
-         std::abs(squares - frobenius2) <= 2.0 * rounding * frobenius2;
-}
 
 }  // namespace eigentropy

@@ -10,8 +10,10 @@
 
 #include "base/errors.hpp"
 #include "base/solve_checked.hpp"
+#include "base/spectrum.hpp"
 #include "base/threads.hpp"
 #include "base/tiles.hpp"
+#include "cpu/blas_threads.hpp"
 #include "cpu/kernel/gaussian_kernel.hpp"
 
 namespace eigentropy {

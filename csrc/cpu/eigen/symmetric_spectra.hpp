@@ -1,14 +1,11 @@
 // Eigenvalues of symmetric matrices that the caller has.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
-
 #include "base/buffer.hpp"
 #include "base/control.hpp"
 #include "base/views.hpp"
 #include "cpu/eigen/eigenvalues.hpp"
-#include "cpu/rows/distances.hpp"
+#include "cpu/rows/centered_rows.hpp"
 
 namespace eigentropy {
 
@@ -23,16 +20,6 @@ struct MatrixBatch {
     return {data + b * step, n, n, row_stride, col_stride};
   }
 };
-
-// What matrices whose largest entry is this are divided by: a power of two, which is exact. 1
-// unless squares of the entries, of which |A|_F^2 and the reflectors are made, would leave the
-// range of T.
-template <class T>
-double scale_of(double largest) {
-  const double limit = sizeof(T) == sizeof(double) ? 0x1p400 : 0x1p40;
-  if (largest == 0.0 || (largest < limit && largest > 1.0 / limit)) return 1.0;
-  return std::ldexp(1.0, std::max(std::ilogb(largest), -1000));  // 1 / scale must not overflow
-}
 
 // The n eigenvalues of each matrix, descending, one matrix after the other. Upper triangles are
 // read, nothing else. Small matrices are solved one to a thread, large ones one after the other by

@@ -11,6 +11,7 @@
 #include "base/gaussian.hpp"
 #include "base/tiles.hpp"
 #include "cpu/blas.hpp"
+#include "cpu/blas_threads.hpp"
 #include "cpu/eigen/eigenvalues.hpp"
 #include "cpu/kernel/gaussian_kernel.hpp"
 #include "cpu/simd/gradient_kernels.hpp"

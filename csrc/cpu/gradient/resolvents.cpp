@@ -4,6 +4,7 @@
 
 #include "base/tiles.hpp"
 #include "cpu/blas.hpp"
+#include "cpu/blas_threads.hpp"
 #include "cpu/simd/gradient_kernels.hpp"
 
 namespace eigentropy {

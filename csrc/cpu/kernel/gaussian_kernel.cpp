@@ -5,6 +5,9 @@
 
 #include "base/gaussian.hpp"
 #include "base/threads.hpp"
+#include "base/tiles.hpp"
+#include "cpu/blas_threads.hpp"
+#include "cpu/rows/distances.hpp"
 #include "cpu/simd/tile_kernels.hpp"
 
 namespace eigentropy {

@@ -7,12 +7,20 @@
 //   A_ij = K_ij / sqrt(d_i d_j)         same eigenvalues as the diffusion matrix P = D^-1 K
 #pragma once
 
+#include <functional>
+
 #include "base/buffer.hpp"
 #include "base/control.hpp"
+#include "base/gaussian.hpp"
 #include "base/views.hpp"
-#include "cpu/rows/distances.hpp"
+#include "cpu/rows/centered_rows.hpp"
 
 namespace eigentropy {
+
+template <class T>
+T exponent_scale(const CenteredRows<T>& X, double sigma) {
+  return exponent_scale<T>(sigma, X.scale);
+}
 
 // Writes the upper triangle of G and returns q, n sums. Distances, exponential and sums are
 // fused over tiles. Rows that fit one block of columns: G is written once and never read. Longer

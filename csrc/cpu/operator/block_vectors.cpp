@@ -5,6 +5,7 @@
 
 #include "base/threads.hpp"
 #include "cpu/blas.hpp"
+#include "cpu/blas_threads.hpp"
 
 namespace eigentropy {
 namespace {

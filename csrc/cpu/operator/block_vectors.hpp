@@ -4,16 +4,11 @@
 // the number of threads.
 #pragma once
 
-#include <vector>
-
+#include "base/blocks.hpp"
 #include "base/buffer.hpp"
 #include "base/views.hpp"
 
 namespace eigentropy {
-
-// V = [V_1 V_2 ...], side by side. Every block has its rows without room between them.
-template <class T>
-using Blocks = std::vector<MatrixView<const T>>;
 
 // V^T W, row-major. Products of the rows of a chunk are summed in T, chunks in double.
 template <class T>

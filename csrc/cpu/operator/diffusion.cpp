@@ -6,7 +6,9 @@
 
 #include "base/gaussian.hpp"
 #include "base/solve_checked.hpp"
-#include "base/threads.hpp"
+#include "cpu/eigen/eigenvalues.hpp"
+#include "cpu/kernel/gaussian_kernel.hpp"
+#include "cpu/rows/distances.hpp"
 
 namespace eigentropy {
 namespace {
@@ -65,28 +67,11 @@ Spectrum<T> diffusion_spectrum(const CenteredRows<T>& X, const OperatorOptions& 
                        [&] { return solve_by(Reduction::lapack); });
 }
 
-template <class T>
-void knn_adjacency(const CenteredRows<T>& X, index_t k, MatrixView<T> out, int threads,
-                   Control& control) {
-  squared_distances(X, out, threads, control);
-  Buffer<T> row_copies(X.n * threads);
-  parallel_for(X.n, threads, [&](index_t i, int worker) {
-    T* row = out.row(i);
-    T* sorted = row_copies.data() + worker * X.n;
-    std::copy_n(row, X.n, sorted);
-    std::nth_element(sorted, sorted + (k - 1), sorted + X.n);
-    const T reach = sorted[k - 1];
-    for (index_t j = 0; j < X.n; ++j) row[j] = row[j] <= reach ? T(1) : T(0);
-    if (i % tile_size == 0) control.check();
-  });
-}
-
 #define EIGENTROPY_INSTANTIATE(T)                                                               \
   template DiffusionMatrix<T> build_matrix(const CenteredRows<T>&, const OperatorOptions&, int, \
                                            Control&, double, double);                           \
   template Spectrum<T> diffusion_spectrum(const CenteredRows<T>&, const OperatorOptions&, int,  \
-                                          Control&, double, double);                            \
-  template void knn_adjacency(const CenteredRows<T>&, index_t, MatrixView<T>, int, Control&);
+                                          Control&, double, double);
 EIGENTROPY_INSTANTIATE(float)
 EIGENTROPY_INSTANTIATE(double)
 #undef EIGENTROPY_INSTANTIATE

@@ -7,8 +7,10 @@
 #include <utility>
 
 #include "base/gaussian.hpp"
+#include "cpu/kernel/gaussian_kernel.hpp"
 #include "cpu/kernel/row_strips.hpp"
 #include "cpu/operator/symmetric_sweep.hpp"
+#include "cpu/rows/distances.hpp"
 #include "cpu/simd/gaussian_kernels.hpp"
 
 namespace eigentropy {

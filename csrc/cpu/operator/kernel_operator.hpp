@@ -2,32 +2,23 @@
 #pragma once
 
 #include <atomic>
-#include <limits>
 #include <memory>
 
 #include "base/buffer.hpp"
 #include "base/control.hpp"
+#include "base/operator.hpp"
 #include "base/views.hpp"
-#include "cpu/rows/distances.hpp"
+#include "cpu/rows/centered_rows.hpp"
 
 namespace eigentropy {
 
 template <class T>
 class RowStrips;
 
-struct KernelOperatorOptions {
-  double sigma = 1.0;
-  double alpha = 0.5;
-  // Whether the upper triangle of G is kept. If not, every product computes it again.
-  bool keeps_matrix = false;
-  // Bytes that the rows may take.
-  double memory_limit = std::numeric_limits<double>::infinity();
-};
-
-// A = diag(s) G diag(s) with s_i = w_i / sqrt(d_i), w_i = q_i^-alpha: kernel.hpp has G, q and d.
-// The upper triangle of G comes tile by tile, in T, and each tile is multiplied with the vectors of
-// its rows and of its columns; sums over tiles are in float64. Without the matrix that is
-// n^2 (d + 2 m) flops and n^2 / 2 exponentials for m vectors, with it n^2 2 m.
+// A = diag(s) G diag(s) with s_i = w_i / sqrt(d_i), w_i = q_i^-alpha: gaussian_kernel.hpp has G, q
+// and d. The upper triangle of G comes tile by tile, in T, and each tile is multiplied with the
+// vectors of its rows and of its columns; sums over tiles are in float64. Without the matrix that
+// is n^2 (d + 2 m) flops and n^2 / 2 exponentials for m vectors, with it n^2 2 m.
 //
 // Memory: the rows, packed, n d T; or half the matrix, n^2 T / 2, once it is there. A product takes
 // n m (T + float64), and a few tiles a thread. Of rows that would take more than the limit,

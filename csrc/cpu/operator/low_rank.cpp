@@ -6,6 +6,7 @@
 #include "base/threads.hpp"
 #include "base/tiles.hpp"
 #include "cpu/blas.hpp"
+#include "cpu/blas_threads.hpp"
 #include "cpu/kernel/gaussian_kernel.hpp"
 
 namespace eigentropy {

@@ -1,4 +1,5 @@
-// Spectra of many subsets of one set of rows: the work of a mutual information.
+#include "cpu/operator/subsets.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -8,7 +9,10 @@
 
 #include "base/solve_checked.hpp"
 #include "base/threads.hpp"
+#include "base/tiles.hpp"
+#include "cpu/blas_threads.hpp"
 #include "cpu/eigen/eigenvalues.hpp"
+#include "cpu/kernel/gaussian_kernel.hpp"
 #include "cpu/operator/diffusion.hpp"
 
 namespace eigentropy {

@@ -1,6 +1,7 @@
+#include "cpu/operator/symmetric_product.hpp"
+
 #include <algorithm>
 
-#include "cpu/operator/diffusion.hpp"
 #include "cpu/operator/symmetric_sweep.hpp"
 
 namespace eigentropy {

@@ -1,149 +1,22 @@
-// Squared Euclidean distances between the rows of a matrix, which may be far larger than memory.
+// Squared Euclidean distances between rows.
 #pragma once
 
 #include <functional>
-#include <memory>
-#include <variant>
+#include <limits>
 
-#include "base/buffer.hpp"
 #include "base/control.hpp"
+#include "base/distances.hpp"
 #include "base/tiles.hpp"
 #include "base/views.hpp"
+#include "cpu/rows/centered_rows.hpp"
 
 namespace eigentropy {
-
-// The caller's matrix, n x d: row i starts at data + row * row_stride, where row is i, or chosen[i]
-// if the view has a choice of rows. It may be a mapped file: it is read in few passes.
-template <class S>
-struct InputView {
-  const S* data;
-  index_t rows, cols;
-  index_t row_stride, col_stride;
-  const index_t* chosen = nullptr;
-
-  const S* row(index_t i) const { return data + (chosen == nullptr ? i : chosen[i]) * row_stride; }
-  S operator()(index_t i, index_t j) const { return row(i)[j * col_stride]; }
-};
-
-// Rows that contain NaN or infinity.
-struct NonFiniteRows {
-  index_t count;
-  index_t first;  // -1 when count is 0
-};
-template <class S>
-NonFiniteRows find_nonfinite_rows(InputView<S> Z, int threads, const Control& control);
-
-// Columns [begin, end).
-struct Columns {
-  index_t begin, end;
-  index_t count() const { return end - begin; }
-};
-
-// Rows of more columns than this are read in blocks of columns. From 512 columns on, the products
-// are as fast as they get; at 1024, a block of all rows is about what the eigenvalue solver needs
-// beside the matrix anyway.
-constexpr index_t widest_block = 1024;
-
-// The rows x_i = (z_i - c) / scale, computed from the caller's z_i as they are read. Subtracting a
-// centre c changes no distance and keeps |x|^2 + |y|^2 - 2 x.y from cancelling; dividing by a power
-// of two keeps it from overflowing. c is the column mean rounded to a multiple of a power of two
-// between 1/16 and 1/32 of the column's range, so that data on a coarse grid (integers, pixels)
-// stay exact and equal distances stay equal.
-template <class T>
-struct CenteredRows {
-  index_t n = 0;
-  index_t d = 0;
-  double scale = 1.0;
-  index_t block_columns = widest_block;
-  // What is read: the caller's memory, or `copy`.
-  std::variant<InputView<double>, InputView<float>> source;
-  std::shared_ptr<const Buffer<index_t>> chosen;  // owns the choice of rows, if there is one
-  std::shared_ptr<const Buffer<double>> centers;  // d of them; null: the source holds x already
-  // Of in_memory(): x and |x|^2 of all rows of the source, chosen or not.
-  std::shared_ptr<const Buffer<T>> copy, norms;
-
-  bool fit_one_block() const { return d <= block_columns; }
-  index_t blocks() const { return (d + block_columns - 1) / block_columns; }
-  // Blocks of equal width, but for the last.
-  Columns block(index_t b) const;
-};
-
-// Reads Z once. X reads it again whenever it is used.
-template <class S, class T>
-CenteredRows<T> center_rows(InputView<S> Z, int threads, const Control& control);
-template <class S, class T>
-CenteredRows<T> center_rows(InputView<S> Z, int threads) {
-  const Control unused;
-  return center_rows<S, T>(Z, threads, unused);
-}
-
-// The chosen rows, as a set of its own.
-template <class T>
-CenteredRows<T> select_rows(const CenteredRows<T>& X, const index_t* indices, index_t count);
-
-// The same without a copy of `indices`, which must live as long, if X is the whole of its source.
-template <class T>
-CenteredRows<T> view_rows(const CenteredRows<T>& X, const index_t* indices, index_t count);
-
-// The same rows, which no longer read the caller's memory but a copy, n x d.
-template <class T>
-CenteredRows<T> in_memory(const CenteredRows<T>& X, int threads);
-
-// x <- the columns of x_i; returns the sum of their squares.
-template <class T>
-double read_centered_row(const CenteredRows<T>& X, index_t i, Columns columns, T* x);
-
-// A block of columns of all the rows x_i, and |x_i|^2 once the last block has been loaded.
-template <class T>
-class ColumnBlock {
- public:
-  explicit ColumnBlock(const CenteredRows<T>& X);
-  // Block after block, from 0 on. The last one throws invalid_argument if a row has an entry that
-  // is NaN or infinite, which distances would hide.
-  void load(index_t b, int threads, const Control& control);
-
-  const CenteredRows<T>& source() const { return X_; }
-  bool first() const { return index_ == 0; }
-  bool last() const { return index_ == X_.blocks() - 1; }
-  index_t width() const { return X_.block(index_).count(); }
-  const T* row(index_t i) const { return rows_.data() + i * width(); }
-  T norm(index_t i) const { return norms_[i]; }
-  const T* norms() const { return norms_.data(); }
-  T max_norm() const { return max_norm_; }
-
- private:
-  const CenteredRows<T>& X_;
-  index_t index_ = 0;
-  Buffer<T> rows_;            // n x width
-  Buffer<double> norm_sums_;  // n
-  Buffer<T> norms_;           // n
-  T max_norm_ = 0;
-};
-
-// visit(block) on each block of columns in turn, of which one at a time is in memory.
-template <class T, class Visit>
-void for_each_column_block(const CenteredRows<T>& X, int threads, const Control& control,
-                           const Visit& visit) {
-  ColumnBlock<T> block(X);
-  for (index_t b = 0; b < X.blocks(); ++b) {
-    block.load(b, threads, control);
-    visit(block);
-  }
-}
 
 // Number of tiles that a pass over the upper triangle visits in all blocks: its tasks of a Stage.
 template <class T>
 index_t upper_tile_visits(const CenteredRows<T>& X) {
   return X.blocks() * upper_tile_count(X.n);
 }
-
-// Entries of a tile whose cancellation matters are computed again as sums of squared differences:
-// those below `below`, a squared distance. 0: none. Where that is a large part of a tile of float32
-// and their error may be `allowed`, products in float64 do, which take less time.
-struct Refinement {
-  double below = 0.0;
-  double allowed = 0.0;
-};
 
 // For a user who asks for the distances themselves: rounding leaves an absolute error of some
 // eps |x|^2, which is too much below this share of |x|^2.
@@ -152,9 +25,12 @@ Refinement refinement_of_distances(const ColumnBlock<T>& block) {
   return {1e-3 * static_cast<double>(block.max_norm()), 0.0};
 }
 
-// |x|^2 + |y|^2 - 2 x.y is wrong by some error_factor(X) * eps * max |x|^2.
+// Error of |x|^2 + |y|^2 - 2 x.y for rows with |x|^2 <= max_norm.
 template <class T>
-double error_factor(const CenteredRows<T>& X);
+double cancellation_error(const CenteredRows<T>& X, T max_norm) {
+  const double eps = static_cast<double>(std::numeric_limits<T>::epsilon());
+  return distance_error_factor(X.d, X.blocks()) * eps * static_cast<double>(max_norm);
+}
 
 // Adds the block's products to the tile; with the last block it becomes
 // tile <- |x_i - x_j|^2 >= 0 for its rows and columns.

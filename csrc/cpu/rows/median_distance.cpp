@@ -10,6 +10,7 @@
 
 #include "base/threads.hpp"
 #include "base/tiles.hpp"
+#include "cpu/blas_threads.hpp"
 #include "cpu/simd/tile_kernels.hpp"
 
 namespace eigentropy {

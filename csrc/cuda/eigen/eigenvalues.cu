@@ -9,8 +9,7 @@
 #include <vector>
 
 #include "base/solve_checked.hpp"
-#include "cpu/eigen/eigenvalues.hpp"
-#include "cpu/eigen/symmetric_spectra.hpp"
+#include "base/spectrum.hpp"
 #include "cuda/handles.hpp"
 #include "cuda/reductions.hpp"
 

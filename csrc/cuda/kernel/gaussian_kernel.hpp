@@ -7,7 +7,7 @@
 
 #include <vector>
 
-#include "cpu/operator/diffusion.hpp"
+#include "base/operator.hpp"
 #include "cuda/rows/centered_rows.hpp"
 #include "cuda/runtime.hpp"
 

@@ -445,10 +445,7 @@ PackedRows<T> pack_rows(const Queue& queue, const DeviceRows<T>& X, double sigma
   const auto scale = static_cast<double>(exponent_scale<T>(sigma, X.scale));
   constexpr double log2_of_e = 1.4426950408889634;
   packed.exponent_scale = static_cast<T>(scale * log2_of_e);
-  // The host's rule: error_factor of distances.hpp, cancellation_error of gaussian.hpp.
-  const index_t blocks = (X.d + widest_block - 1) / widest_block;
-  const double factor = blocks <= 1 ? 4.0 + std::sqrt(static_cast<double>(X.d))
-                                    : 16.0 + std::sqrt(static_cast<double>(blocks));
+  const double factor = distance_error_factor(X.d, (X.d + widest_block - 1) / widest_block);
   // Products of 3xTF32 are off by up to 4 eps, half of which are the rests and half the small
   // parts' product, and |x - y|^2 by twice as much.
   const double of_products = packed.tiling == Tiling::tensor ? 8.0 : 0.0;

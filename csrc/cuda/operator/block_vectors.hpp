@@ -5,7 +5,9 @@
 // calls give the same bits.
 #pragma once
 
-#include "cpu/operator/block_vectors.hpp"
+#include "base/blocks.hpp"
+#include "base/buffer.hpp"
+#include "base/views.hpp"
 #include "cuda/runtime.hpp"
 
 namespace eigentropy::cuda {

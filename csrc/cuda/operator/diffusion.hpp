@@ -1,7 +1,7 @@
 // From rows on the device to their operator, its spectrum, its eigenpairs.
 #pragma once
 
-#include "cpu/operator/diffusion.hpp"
+#include "base/operator.hpp"
 #include "cuda/rows/centered_rows.hpp"
 #include "cuda/runtime.hpp"
 

@@ -4,7 +4,7 @@
 #include <atomic>
 
 #include "base/control.hpp"
-#include "cpu/operator/kernel_operator.hpp"
+#include "base/operator.hpp"
 #include "cuda/kernel/gaussian_sweep.hpp"
 #include "cuda/operator/half_matrix.hpp"
 #include "cuda/rows/centered_rows.hpp"

@@ -1,7 +1,8 @@
 // Spectra of many subsets of one set of rows, many at a time.
 #pragma once
 
-#include "cpu/operator/diffusion.hpp"
+#include "base/operator.hpp"
+#include "base/subsets.hpp"
 #include "cuda/rows/centered_rows.hpp"
 #include "cuda/runtime.hpp"
 

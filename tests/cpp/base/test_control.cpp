@@ -5,8 +5,12 @@
 #include <thread>
 
 #include "base/control.hpp"
+#include "base/subsets.hpp"
 #include "cpu/eigen/eigenvalues.hpp"
+#include "cpu/kernel/knn_adjacency.hpp"
 #include "cpu/operator/diffusion.hpp"
+#include "cpu/operator/subsets.hpp"
+#include "cpu/rows/distances.hpp"
 #include "matrices.hpp"
 
 namespace eigentropy::testing {

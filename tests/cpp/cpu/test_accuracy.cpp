@@ -7,6 +7,7 @@
 
 #include "base/threads.hpp"
 #include "checkers.hpp"
+#include "cpu/blas_threads.hpp"
 #include "cpu/eigen/eigenvalues.hpp"
 #include "cpu/operator/diffusion.hpp"
 #include "matrices.hpp"

@@ -7,8 +7,10 @@
 #include <cstddef>
 #include <vector>
 
+#include "base/subsets.hpp"
 #include "cpu/eigen/symmetric_spectra.hpp"
 #include "cpu/operator/diffusion.hpp"
+#include "cpu/operator/subsets.hpp"
 #include "matrices.hpp"
 
 namespace {

@@ -461,8 +461,8 @@ TEST(DistancesOfFloats, OfLongRowsAreWithinTheErrorThatIsExpectedOfThem) {
       }
       const auto X = center_rows<float, float>(Z.input(), 1);
       const double error = error_of_products(X);
-      const double expected =
-          repeated ? 32.0 + 0.25 * static_cast<double>(X.blocks()) : error_factor(X);
+      const double expected = repeated ? 32.0 + 0.25 * static_cast<double>(X.blocks())
+                                       : distance_error_factor(X.d, X.blocks());
       std::cout << "d = " << d << (repeated ? ", repeated" : ", random") << ": error " << error
                 << ", expected " << expected << std::endl;
       EXPECT_TRUE(near(error, 0.0, expected));

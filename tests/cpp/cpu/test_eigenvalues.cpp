@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/errors.hpp"
+#include "base/spectrum.hpp"
 #include "checkers.hpp"
 #include "matrices.hpp"
 #include "sanitizers.hpp"

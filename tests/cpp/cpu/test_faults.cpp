@@ -11,10 +11,12 @@
 #include <vector>
 
 #include "base/errors.hpp"
+#include "base/subsets.hpp"
 #include "checkers.hpp"
 #include "cpu/eigen/eigenvalues.hpp"
 #include "cpu/eigen/symmetric_spectra.hpp"
 #include "cpu/operator/diffusion.hpp"
+#include "cpu/operator/subsets.hpp"
 #include "matrices.hpp"
 
 namespace eigentropy::testing {

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "base/tiles.hpp"
 #include "checkers.hpp"
 #include "cpu/operator/diffusion.hpp"
+#include "cpu/rows/distances.hpp"
 #include "matrices.hpp"
 
 namespace eigentropy::testing {

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
+#include "base/tiles.hpp"
 #include "checkers.hpp"
+#include "cpu/kernel/knn_adjacency.hpp"
 #include "cpu/operator/diffusion.hpp"
 #include "matrices.hpp"
 

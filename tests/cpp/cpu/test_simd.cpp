@@ -5,6 +5,7 @@
 #include <set>
 
 #include "checkers.hpp"
+#include "cpu/rows/distances.hpp"
 #include "cpu/simd/tile_kernels.hpp"
 #include "matrices.hpp"
 

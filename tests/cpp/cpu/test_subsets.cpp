@@ -4,8 +4,10 @@
 #include <numeric>
 #include <thread>
 
+#include "base/subsets.hpp"
 #include "checkers.hpp"
 #include "cpu/operator/diffusion.hpp"
+#include "cpu/operator/subsets.hpp"
 #include "matrices.hpp"
 
 namespace eigentropy::testing {

@@ -2,6 +2,7 @@
 
 #include "checkers.hpp"
 #include "cpu/operator/diffusion.hpp"
+#include "cpu/operator/symmetric_product.hpp"
 #include "matrices.hpp"
 
 namespace eigentropy::testing {

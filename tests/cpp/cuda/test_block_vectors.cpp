@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "checkers.hpp"
+#include "cpu/operator/block_vectors.hpp"
 #include "on_device.hpp"
 
 namespace eigentropy::cuda {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "checkers.hpp"
+#include "cpu/operator/kernel_operator.hpp"
 #include "on_device.hpp"
 
 namespace eigentropy::cuda {

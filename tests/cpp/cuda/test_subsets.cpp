@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "checkers.hpp"
+#include "cpu/operator/subsets.hpp"
 #include "on_device.hpp"
 
 namespace eigentropy::cuda {

@@ -1,0 +1,15 @@
+// A symmetric matrix times vectors.
+#pragma once
+
+#include "base/control.hpp"
+#include "base/views.hpp"
+
+namespace eigentropy {
+
+// out (n x m) <- A V for V (n x m), both row-major. A is read once. Within a tile sums are in A's
+// precision, across tiles in float64.
+template <class T, class S>
+void symmetric_product(SymmetricView<T> A, MatrixView<const S> V, MatrixView<S> out, int threads,
+                       Control& control);
+
+}  // namespace eigentropy

@@ -1,0 +1,309 @@
+#include "cpu/rows/centered_rows.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "base/centers.hpp"
+#include "base/threads.hpp"
+#include "base/tiles.hpp"
+
+namespace eigentropy {
+namespace {
+
+// Ranges and sums of some columns.
+struct ColumnRanges {
+  explicit ColumnRanges(index_t columns)
+      : low(static_cast<std::size_t>(columns), std::numeric_limits<double>::infinity()),
+        high(static_cast<std::size_t>(columns), -std::numeric_limits<double>::infinity()),
+        sum(static_cast<std::size_t>(columns), 0.0) {}
+
+  template <class S>
+  void add(const S* z, index_t stride) {
+    double *const l = low.data(), *const h = high.data(), *const s = sum.data();
+    const std::size_t columns = low.size();
+    const auto add_all = [&](auto step) {
+      for (std::size_t j = 0; j < columns; ++j) {
+        const double value = static_cast<double>(z[static_cast<index_t>(j) * step]);
+        l[j] = value < l[j] ? value : l[j];
+        h[j] = value > h[j] ? value : h[j];
+        s[j] += value;
+      }
+    };
+    // A step that the compiler knows makes vector instructions of the loop.
+    if (stride == 1) {
+      add_all(std::integral_constant<index_t, 1>());
+    } else {
+      add_all(stride);
+    }
+  }
+  void merge(const ColumnRanges& other) {
+    for (std::size_t j = 0; j < low.size(); ++j) {
+      low[j] = std::min(low[j], other.low[j]);
+      high[j] = std::max(high[j], other.high[j]);
+      sum[j] += other.sum[j];
+    }
+  }
+
+  std::vector<double> low, high, sum;
+};
+
+// The rows are shared out to threads; the sums of the shares are added in order.
+template <class S>
+ColumnRanges ranges_of(InputView<S> Z, Columns columns, int threads, const Control& control) {
+  const index_t shares = std::min<index_t>(row_blocks(Z.rows), 16);
+  const index_t share_rows = (Z.rows + shares - 1) / shares;
+  std::vector<ColumnRanges> partial(static_cast<std::size_t>(shares),
+                                    ColumnRanges(columns.count()));
+  parallel_for(shares, threads, [&](index_t share, int) {
+    const index_t end = std::min(Z.rows, (share + 1) * share_rows);
+    for (index_t i = share * share_rows; i < end; ++i) {
+      partial[static_cast<std::size_t>(share)].add(Z.row(i) + columns.begin * Z.col_stride,
+                                                   Z.col_stride);
+      if (i % row_block == 0) control.check();
+    }
+  });
+  ColumnRanges whole(columns.count());
+  for (const ColumnRanges& ranges : partial) whole.merge(ranges);
+  return whole;
+}
+
+struct Centers {
+  Buffer<double> of_columns;
+  double largest_offset = 0.0;  // max_ij |z_ij - c_j|
+};
+
+// One pass over the input.
+template <class S>
+Centers find_centers(InputView<S> Z, int threads, const Control& control) {
+  constexpr index_t at_a_time = 4096;  // the ranges of so many columns stay in the cache
+  Centers centers{Buffer<double>(Z.cols)};
+  for (index_t begin = 0; begin < Z.cols; begin += at_a_time) {
+    const Columns columns{begin, std::min(Z.cols, begin + at_a_time)};
+    const ColumnRanges ranges = ranges_of(Z, columns, threads, control);
+    for (index_t j = begin; j < columns.end; ++j) {
+      const auto k = static_cast<std::size_t>(j - begin);
+      const double low = ranges.low[k], high = ranges.high[k];
+      const double center = coarse_center(low, high, ranges.sum[k], Z.rows);
+      centers.of_columns[j] = center;
+      centers.largest_offset =
+          std::max({centers.largest_offset, std::abs(low - center), std::abs(high - center)});
+    }
+  }
+  return centers;
+}
+
+// x_j = (z_j - c_j) * inverse for some columns of a row.
+template <class S, class T>
+void center(const S* z, index_t stride, const double* centers, double inverse, index_t count,
+            T* x) {
+  const auto center_all = [&](auto step) {
+    for (index_t j = 0; j < count; ++j) {
+      x[j] = static_cast<T>((static_cast<double>(z[j * step]) - centers[j]) * inverse);
+    }
+  };
+  if (stride == 1) {
+    center_all(std::integral_constant<index_t, 1>());
+  } else {
+    center_all(stride);
+  }
+}
+
+template <class S, class T>
+void read_from(const InputView<S>& Z, const CenteredRows<T>& X, index_t i, Columns columns,
+               T* out) {
+  const S* z = Z.row(i) + columns.begin * Z.col_stride;
+  if (X.centers == nullptr) {  // a copy, contiguous
+    std::transform(z, z + columns.count(), out, [](S x) { return static_cast<T>(x); });
+    return;
+  }
+  center(z, Z.col_stride, X.centers->data() + columns.begin, 1.0 / X.scale, columns.count(), out);
+}
+
+template <class S>
+bool is_finite(const S* z, index_t d, index_t stride) {
+  const auto check_all = [&](auto step) {
+    // Counting keeps the loop free of branches.
+    index_t bad = 0;
+    for (index_t j = 0; j < d; ++j) {
+      bad += std::abs(z[j * step]) <= std::numeric_limits<S>::max() ? 0 : 1;
+    }
+    return bad == 0;
+  };
+  return stride == 1 ? check_all(std::integral_constant<index_t, 1>()) : check_all(stride);
+}
+
+}  // namespace
+
+template <class T>
+void read_row(const CenteredRows<T>& X, index_t i, Columns columns, T* out) {
+  std::visit([&](const auto& Z) { read_from(Z, X, i, columns, out); }, X.source);
+}
+
+template <class S>
+NonFiniteRows find_nonfinite_rows(InputView<S> Z, int threads, const Control& control) {
+  // Few long rows are enough for a thread.
+  const index_t at_a_time =
+      std::clamp<index_t>((index_t{1} << 18) / std::max<index_t>(1, Z.cols), 1, row_block);
+  const index_t blocks = (Z.rows + at_a_time - 1) / at_a_time;
+  std::vector<NonFiniteRows> found(static_cast<std::size_t>(blocks), {0, -1});
+  parallel_for(blocks, threads, [&](index_t block, int) {
+    control.check();
+    NonFiniteRows& rows = found[static_cast<std::size_t>(block)];
+    const index_t end = std::min(Z.rows, (block + 1) * at_a_time);
+    for (index_t i = block * at_a_time; i < end; ++i) {
+      if (is_finite(Z.row(i), Z.cols, Z.col_stride)) continue;
+      if (rows.count++ == 0) rows.first = i;
+    }
+  });
+  NonFiniteRows total{0, -1};
+  for (const NonFiniteRows& rows : found) {
+    if (total.count == 0) total.first = rows.first;
+    total.count += rows.count;
+  }
+  return total;
+}
+
+template <class T>
+Columns CenteredRows<T>::block(index_t b) const {
+  const index_t width = (d + blocks() - 1) / blocks();
+  return {b * width, std::min(d, (b + 1) * width)};
+}
+
+template <class S, class T>
+CenteredRows<T> center_rows(InputView<S> Z, int threads, const Control& control) {
+  CenteredRows<T> X;
+  X.n = Z.rows;
+  X.d = Z.cols;
+  X.source = Z;
+  Centers centers = find_centers(Z, threads, control);
+  X.centers = std::make_shared<const Buffer<double>>(std::move(centers.of_columns));
+  X.scale = row_scale(centers.largest_offset);
+  return X;
+}
+
+template <class T>
+CenteredRows<T> select_rows(const CenteredRows<T>& X, const index_t* indices, index_t count) {
+  CenteredRows<T> subset = X;
+  subset.n = count;
+  Buffer<index_t> rows(count);
+  std::visit(
+      [&](auto& Z) {
+        for (index_t i = 0; i < count; ++i) {
+          rows[i] = Z.chosen == nullptr ? indices[i] : Z.chosen[indices[i]];
+        }
+        Z.rows = count;
+        Z.chosen = rows.data();
+      },
+      subset.source);
+  subset.chosen = std::make_shared<const Buffer<index_t>>(std::move(rows));
+  return subset;
+}
+
+template <class T>
+CenteredRows<T> view_rows(const CenteredRows<T>& X, const index_t* indices, index_t count) {
+  CenteredRows<T> subset = X;
+  subset.n = count;
+  const bool whole = std::visit(
+      [&](auto& Z) {
+        const bool has_no_choice = Z.chosen == nullptr;
+        Z.rows = count;
+        Z.chosen = indices;
+        return has_no_choice;
+      },
+      subset.source);
+  return whole ? subset : select_rows(X, indices, count);
+}
+
+template <class T>
+CenteredRows<T> in_memory(const CenteredRows<T>& X, int threads) {
+  Buffer<T> rows(X.n * X.d), norms(X.n);
+  for_each_row_block(X.n, threads, [&](index_t begin, index_t end, index_t) {
+    for (index_t i = begin; i < end; ++i) {
+      double norm = 0.0;
+      for (index_t b = 0; b < X.blocks(); ++b) {
+        const Columns columns = X.block(b);
+        T* const x = rows.data() + i * X.d + columns.begin;
+        read_row(X, i, columns, x);
+        norm += squared_norm(x, columns.count());
+      }
+      norms[i] = static_cast<T>(norm);
+    }
+  });
+  CenteredRows<T> copied = X;
+  copied.source = InputView<T>{rows.data(), X.n, X.d, X.d, 1};
+  copied.chosen = nullptr;
+  copied.centers = nullptr;
+  copied.copy = std::make_shared<const Buffer<T>>(std::move(rows));
+  copied.norms = std::make_shared<const Buffer<T>>(std::move(norms));
+  return copied;
+}
+
+template <class T>
+double read_centered_row(const CenteredRows<T>& X, index_t i, Columns columns, T* x) {
+  read_row(X, i, columns, x);
+  return squared_norm(x, columns.count());
+}
+
+template <class T>
+ColumnBlock<T>::ColumnBlock(const CenteredRows<T>& X)
+    : X_(X), rows_(X.n * X.block(0).count()), norm_sums_(X.n), norms_(X.n) {
+  std::fill(norm_sums_.begin(), norm_sums_.end(), 0.0);
+}
+
+template <class T>
+void require_finite_rows(const Buffer<T>& norms) {
+  for (index_t i = 0; i < norms.size(); ++i) {
+    if (std::isfinite(norms[i])) continue;
+    throw std::invalid_argument("row " + std::to_string(i) + " of " + std::to_string(norms.size()) +
+                                " has entries that are NaN or infinite");
+  }
+}
+
+template <class T>
+void ColumnBlock<T>::load(index_t b, int threads, const Control& control) {
+  index_ = b;
+  const Columns columns = X_.block(b);
+  const index_t count = columns.count();
+  std::visit(
+      [&](const auto& Z) {
+        for_each_row_block(X_.n, threads, [&](index_t begin, index_t end, index_t) {
+          control.check();
+          for (index_t i = begin; i < end; ++i) {
+            T* const x = rows_.data() + i * count;
+            read_from(Z, X_, i, columns, x);
+            if (X_.norms == nullptr) {
+              norm_sums_[i] += squared_norm(x, count);
+              norms_[i] = static_cast<T>(norm_sums_[i]);
+            } else {
+              norms_[i] = (*X_.norms)[Z.chosen == nullptr ? i : Z.chosen[i]];
+            }
+          }
+        });
+      },
+      X_.source);
+  if (!last()) return;
+  require_finite_rows(norms_);
+  max_norm_ = *std::max_element(norms_.begin(), norms_.end());
+}
+
+#define EIGENTROPY_INSTANTIATE(T)                                                        \
+  template NonFiniteRows find_nonfinite_rows(InputView<T>, int, const Control&);         \
+  template struct CenteredRows<T>;                                                       \
+  template void read_row(const CenteredRows<T>&, index_t, Columns, T*);                  \
+  template double read_centered_row(const CenteredRows<T>&, index_t, Columns, T*);       \
+  template class ColumnBlock<T>;                                                         \
+  template CenteredRows<float> center_rows(InputView<T>, int, const Control&);           \
+  template CenteredRows<double> center_rows(InputView<T>, int, const Control&);          \
+  template CenteredRows<T> select_rows(const CenteredRows<T>&, const index_t*, index_t); \
+  template CenteredRows<T> view_rows(const CenteredRows<T>&, const index_t*, index_t);   \
+  template CenteredRows<T> in_memory(const CenteredRows<T>&, int);
+EIGENTROPY_INSTANTIATE(float)
+EIGENTROPY_INSTANTIATE(double)
+#undef EIGENTROPY_INSTANTIATE
+
+}  // namespace eigentropy
