@@ -24,8 +24,9 @@ DEFAULT_RULE = "median"
 # Where blobs and digits keep their known information at every dimension: docs/how_to/choosing.md.
 MEDIAN_FACTOR = 0.35
 
-# Rules that need distances take all pairs of at most this many rows: 2 million pairs. Of long rows
-# fewer, since the distances then take as long as everything else, and differ less from each other.
+# Rules that need distances look at all pairs of at most this many rows, which are 2 million pairs.
+# Of long rows they take fewer: the distances would take as long as everything else, and differ less
+# from each other.
 SAMPLE_ROWS = 2048
 LONG_ROW = 4096
 SAMPLE_LONG_ROWS = 1024

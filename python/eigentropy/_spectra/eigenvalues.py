@@ -14,8 +14,8 @@ from eigentropy._support.options import logarithm_base, positive
 from eigentropy._support.progress import Callback, reporter
 from eigentropy._support.signatures import named_options
 
-# Eigenvalues come out of a solver with an absolute error of a few eps times the largest. Below
-# this many eps they are noise; for t < 1 the noise of a low-rank matrix would otherwise dominate.
+# A solver leaves an absolute error of a few eps times the largest eigenvalue. Eigenvalues below
+# this many eps are noise, which for t < 1 would dominate the entropy of a low-rank matrix.
 NOISE_FLOOR_EPS = 10.0
 
 EPS = {np.dtype(T): float(np.finfo(T).eps) for T in (np.float32, np.float64)}

@@ -21,16 +21,17 @@ LEVEL = 0.95
 # tr A^t for these is known beforehand.
 T_IS_KNOWN = (1.0, 2.0)
 
-# Where in the bracket the entropy lies is known to this part of its width, or to what the next
-# step may change, if that is more: it may be near an end, and then is so for every seed. Steps go
-# on until that is at most a share of the standard error of the probes, or of the tolerance if that
-# is more.
+# Gauss and Gauss-Radau quadrature give the two ends of a bracket around the entropy. Its place in
+# the bracket is uncertain by BRACKET_PART of the width, or by what the next step may change, if
+# that is more: the entropy may lie near an end, and then does so for every seed. Lanczos goes on
+# until this uncertainty is at most BRACKET_ERRORS standard errors of the probes, or BRACKET_SHARE
+# of the tolerance, whichever is larger.
 BRACKET_PART = 0.4
 BRACKET_ERRORS = 0.6
 BRACKET_SHARE = 0.02
 
-# An end of the bracket that has not moved lately, while the other one did, may do so in its turn:
-# the entropy is never taken to be in the outer quarters of the bracket.
+# An end of the bracket that has not moved in the last steps may still move. So the entropy is never
+# taken to be in the outer quarters of the bracket.
 OUTER = 0.25
 
 # Gauss and Gauss-Radau after each of the last four steps, the last one at the end.
@@ -185,8 +186,9 @@ class EstimatedSpectrum(Spectrum):
     def blurred(self, t: float, width: float) -> float:
         """By how much S(t) may change, in nats, when noise of this width blurs the nodes.
 
-        Each goes to both sides, but not below 0, and all changes are taken to have one sign. The
-        rule with a node at 0 has as many eigenvalues there as there can be.
+        Each node is moved to both sides, but not below 0, and the sizes of all changes are added.
+        Of the two rules the larger change counts: the rule with a node at 0 has as many
+        eigenvalues there as there can be.
         """
         changes = []
         for which in (0, 1):
@@ -231,9 +233,10 @@ class Point:
     ends : (float, float)
         The value by Gauss and by Gauss-Radau quadrature.
     drift : float
-        What the next step may change: what the last one did, in proportion to the bracket.
+        What the next step may change: the change of the last step, times how much the bracket
+        narrowed in it.
     shift : float
-        By what part of the bracket the place in it has changed.
+        By what part of the bracket the estimated place in it changed in the last step.
     """
 
     value: float
@@ -244,7 +247,7 @@ class Point:
 
     @property
     def unresolved(self) -> float:
-        """What quadrature may be off."""
+        """Possible error of the quadrature."""
         width = abs(self.ends[1] - self.ends[0])
         return max(self.drift, width * max(BRACKET_PART, self.shift))
 
@@ -255,9 +258,9 @@ class Point:
 
 
 def _where_they_meet(ends: Doubles) -> float:
-    """The place in the bracket that both ends approach as fast as in these steps, shape (2, steps).
+    """The place in the bracket where the ends will meet if they go on as in these steps.
 
-    0 is Gauss, 1 is Gauss-Radau.
+    `ends` has shape (2, steps). 0 is the end of Gauss, 1 that of Gauss-Radau.
     """
     by_gauss, by_radau = np.ptp(ends, axis=1)
     if by_gauss + by_radau == 0.0:

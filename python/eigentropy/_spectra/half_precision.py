@@ -14,20 +14,20 @@ import numpy as np
 from eigentropy._spectra.estimated import EstimatedSpectrum
 from eigentropy._spectra.lanczos import Doubles, Products
 
-# A number is rounded by 2^-11 of itself at most. The root mean square, for leading digits as they
-# are in a wide range of numbers, is so much of that: sqrt(1 / 3) times that of 1 / (the fraction in
-# [1, 2), whose logarithm is uniform), which is sqrt(3 / (8 log 2)).
+# Rounding to half precision changes a number by at most 2^-11 of itself. The root mean square is
+# smaller by two factors: sqrt(1 / 3), as of a uniform error, and sqrt(3 / (8 log 2)), the root mean
+# square of 1 / fraction for fractions in [1, 2) whose logarithm is uniform.
 LARGEST_ERROR = 2.0**-11
 ROOT_MEAN_SQUARE = LARGEST_ERROR * math.sqrt(1.0 / (8.0 * math.log(2.0)))
 
 # What rounding may do to S, as a share of the tolerance.
 SHARE = 0.1
 
-# Below, the halves of the vectors and the sums of tensor cores count, too.
+# For a smaller tolerance the rounding of the vectors and of the tensor cores' sums matters, too.
 SMALLEST_TOL = 5e-4
 
-# A kernel with so few eigenvalues that count has most of them near 0, where rounding counts most:
-# half precision would be tried for nothing.
+# With a smaller trace of A nearly all eigenvalues are near 0, where rounding matters most: half
+# precision would be tried in vain.
 SMALLEST_TRACE = 6.0
 
 

@@ -16,11 +16,11 @@ from eigentropy._support.progress import Callback
 Array = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
 
-# What a product, and the projections after it, leave where the exact result is 0, in units of
-# eps |A V|; and of eps |A| = eps for the sums within a product, whose terms are of size 1/sqrt(n).
+# Where the exact result of a product and its projections is 0, rounding leaves up to this many
+# eps |A V|, and as many eps |A| / sqrt(n) from the sums within the product.
 NOISE = 8.0
 
-# The smallest eigenvalue that the node at 0 is computed with.
+# Smaller eigenvalues of T count as this when the node at 0 is computed.
 SMALLEST = 1e-14
 
 
@@ -55,9 +55,10 @@ class BlockLanczos:
 
     with V an orthonormal basis of K_k. T is block tridiagonal. For x in K_s, s <= k, and a
     polynomial p of degree at most 2(k - s) + 1, :math:`x^T p(A) x = y^T p(T) y` with y = V^T x.
-    Every new block is made orthogonal to all the earlier ones, twice: without that, copies of
-    converged eigenvalues appear. Directions that the product leaves no more than rounding noise of
-    are dropped, and where none is left the space is invariant: T is all of A that the block sees.
+    Every new block is made orthogonal to all earlier ones, twice: otherwise copies of converged
+    eigenvalues appear. A direction of the new block that is no longer than rounding noise is
+    dropped. Where no direction is left the space is invariant, and T has all of A that the first
+    block sees.
 
     Parameters
     ----------
@@ -147,14 +148,14 @@ class BlockLanczos:
         return sum(block.shape[1] for block in self.basis[:blocks])
 
     def _orthonormal(self, W: Block, scale: float) -> tuple[Block, Doubles]:
-        """Q, R with W = (what lies in the earlier blocks) + Q R, but for noise. Overwrites W."""
+        """Q, R with W = (its part in the earlier blocks) + Q R, up to noise. Overwrites W."""
         tol = NOISE * self._eps * scale
         earlier = [self._excluded, *self.basis]
         self._device.project_out(earlier, W)
         Q, R = self._orthonormal_columns(W, tol)
         if Q.shape[1] == 0:
             return Q, R
-        # The first time leaves what rounding puts back, divided by the smallest column.
+        # The first projection leaves rounding errors, and short columns magnify them.
         self._device.project_out(earlier, Q)
         Q, again = self._orthonormal_columns(Q, 0.5)
         return Q, again @ R

@@ -15,13 +15,16 @@ import numpy as np
 from eigentropy import _core
 from eigentropy._spectra.lanczos import Doubles
 
-# What keeps the fit defined where one probe alone sees a part of the spectrum.
+# Added to the matrix of the fit, which is singular where one probe alone sees a part of the
+# spectrum.
 RIDGE = 1e-6
 
-# Directions of the three control variates that are rounding where the spectrum has fewer points.
+# Where the spectrum has fewer than three points, some directions of the three control variates are
+# rounding: those with a singular value below this share of the largest are dropped.
 DEPENDENT = 1e-10
 
-# Nodes that are this small, or their squares, are rounding of a matrix without further eigenvalues.
+# Where the nodes, or their squares, are all this small, A has no further eigenvalues: the nodes are
+# rounding.
 NO_EIGENVALUES = 1e-14
 
 

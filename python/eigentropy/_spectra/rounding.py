@@ -21,14 +21,15 @@ from eigentropy._spectra.eigenvalues import NOISE_FLOOR_EPS, spectral_entropy
 
 EPS = float(np.finfo(np.float32).eps)
 
-# Order of a matrix; several smaller ones may take as long. Below, the whole computation takes some
-# milliseconds in either precision.
+# Smaller matrices take some milliseconds in either precision. Several that take as long together
+# count as one of this order.
 SINGLE_FROM = 1000
 
-# The core computes distances again where rounding could change the exponent of the kernel by more
-# (csrc/cpu/distances.cpp). With more columns, relative to the rows, that takes longer than float32
-# saves: by products in float64, as on the CPU where the rows fit a block of columns, or by
-# differences.
+# Where rounding could change the exponent of the kernel by more than REFINED_ABOVE, the core
+# computes distances again: by products in float64 on the CPU, if the rows fit a block of columns,
+# otherwise by differences (csrc/cpu/rows/distances.cpp). That takes longer than float32 saves if
+# there are more columns than this share of the rows: WIDENED_COLUMNS for products, REFINED_COLUMNS
+# for differences.
 REFINED_ABOVE = 1e-5
 WIDENED_COLUMNS = 1.0
 REFINED_COLUMNS = 0.25
@@ -63,11 +64,11 @@ class Rounding:
 def eigenvalue_error(n: int, reach: float, outside: float = 0.0) -> float:
     """Bound of the error of each of n eigenvalues in float32.
 
-    eps (10 + sqrt(n)/5) is above what kernel and solver were measured to make of n rows
-    (benchmarks/accuracy/float32_accuracy.py; at most 0.69 of the whole). Rounding
-    the coordinates changes the kernel by up to eps * reach.
-    `outside` is how far eigenvalues were seen outside of [0, 1], which can be nothing but error;
-    where many rows coincide it is larger.
+    eps (10 + sqrt(n)/5) is above the measured errors of kernel and solver for n rows
+    (benchmarks/accuracy/float32_accuracy.py: they are at most 0.69 of the whole bound). Rounding
+    the coordinates changes the kernel by up to eps * reach. `outside` is how far computed
+    eigenvalues lie outside of [0, 1], which is an error that is seen; it is larger where many rows
+    coincide.
     """
     return min(1.0, max(EPS * (10.0 + 0.2 * math.sqrt(n) + reach), 2.0 * outside))
 
@@ -157,8 +158,8 @@ def _range_of_sum(values: Doubles, delta: float, trace: float) -> tuple[float, f
     r"""Smallest and largest S(1) of spectra within delta whose sum T is the trace.
 
     :math:`S = \log T + F / T` with :math:`F = -\sum \lambda_i \log \lambda_i`. Where the sum is
-    given, an eigenvalue can only grow if another one shrinks, and F hardly changes where both are
-    about as large: a flat spectrum moves to second order in delta only.
+    given, an eigenvalue can only grow if another one shrinks. F hardly changes if the two are about
+    equally large, so that the entropy of a flat spectrum changes only to second order in delta.
     """
     low, high = np.clip(values - delta, 0.0, 1.0), np.clip(values + delta, 0.0, 1.0)
     low[0] = high[0] = 1.0
@@ -173,8 +174,8 @@ def _range_of_sum(values: Doubles, delta: float, trace: float) -> tuple[float, f
 def _smallest_moment(low: Doubles, high: Doubles, least: float, most: float) -> float:
     """Smallest F of numbers in descending intervals whose sum is between `least` and `most`.
 
-    For a given sum the first k are at their upper ends and the others at their lower ones, but for
-    one between, where F is above its chord; along those chords F is convex in the sum.
+    For a given sum, the first k numbers are at their upper ends and the others at their lower ends,
+    except one in between, where F is above its chord. Along the chords F is convex in the sum.
     """
     sums = float(low.sum()) + np.append(0.0, np.cumsum(high - low))
     raised = np.cumsum(_x_log_x(high) - _x_log_x(low))

@@ -21,30 +21,32 @@ from eigentropy._support import memory
 from eigentropy._support.options import integer, one_of, positive
 from eigentropy._support.progress import Callback
 
-# Columns of the first block: those that Q is made of, and the probes. A power of two of them is
-# what a product is fastest with; the probes fix the degrees of freedom of the standard error.
+# The first block has sketched columns, from which Q is built, and probes, whose number fixes the
+# degrees of freedom of the standard error. Products are fastest with a power of two of columns.
 SKETCHED = 16
 PROBES = 16
 
-# Q spans the first blocks of the sketched columns' Krylov space: A is applied to them twice.
+# Q spans this many blocks of the Krylov space of the sketched columns: A is applied to them twice.
 SKETCH_BLOCKS = 3
 
-# Where they do not do, Q becomes Ritz vectors, between so many, whose quadrature takes no more than
-# this share of the tolerance, from between so many steps; and so many probes start anew outside Q.
+# If the first block is not enough, Q is replaced by MIN_SKETCH to MAX_SKETCH Ritz vectors. The
+# error of their quadrature may take SKETCH_SHARE of the tolerance; to get there, Lanczos goes on to
+# REFINED_STEPS, or to MOST_REFINED_STEPS if need be. AFTER new probes then start outside of Q.
 MIN_SKETCH, MAX_SKETCH = 32, 64
 SKETCH_SHARE = 0.02
 REFINED_STEPS, MOST_REFINED_STEPS = 6, 8
 AFTER = 32
 
-# Probes that one more block may have, and all blocks together.
+# The most probes in one further block, and in all blocks together.
 BLOCK_PROBES = 64
 MAX_PROBES = 1024
 
-# No more products than these with one block, nor than its basis has memory for.
+# The most products with one block. The basis of the block may take BASIS_SHARE of the free memory,
+# which can allow fewer.
 MAX_STEPS = 24
 BASIS_SHARE = 0.5
 
-# Below, the Krylov space is most of all vectors, and all eigenvalues take less time.
+# With fewer rows the Krylov space is nearly the whole space, and all eigenvalues take less time.
 SMALLEST_N = 8 * (SKETCHED + PROBES)
 
 # Relative error of S that rounding of products in this precision may leave.
@@ -53,10 +55,10 @@ FLOOR = {"float32": 5e-5, "float64": 1e-9}
 # The same in nats, for an S near 0.
 ROUNDING = {"float32": 2e-6, "float64": 1e-12}
 
-# A direction that is shorter, beside the longest, is one that Q has already.
+# A direction whose length is below this share of the longest one lies in Q already.
 SAME_DIRECTION = 1e-7
 
-# More probes than the last estimate of their variance asks for, since it may be too small.
+# The variance is an estimate and may be too small, so this factor more probes are taken.
 RESERVE = 1.1
 
 
@@ -160,7 +162,7 @@ def max_steps(n: int, dtype: str, device: Device = HOST) -> int:
 
 
 class _Run:
-    """One estimate on its way: the first block, then more probes while they are needed."""
+    """One estimate while it is computed: the first block, then more probes as needed."""
 
     def __init__(
         self,
@@ -222,10 +224,10 @@ class _Run:
     ) -> tuple[History, Doubles] | None:
         """A better sketch, for new probes: Ritz vectors, from the largest Ritz value down.
 
-        As many as the bracket allows; some more steps may be needed for more than Q has now.
-        Returns the rules of the sketch and its coordinates, or None where the spectrum has no
-        such leading part. The probes of the first block are in the same space, and cannot serve
-        outside these vectors.
+        As many Ritz vectors as are accurate enough are taken; if they are fewer than Q has now,
+        some more steps of Lanczos follow. The probes of the first block lie in the same space and
+        cannot be used outside of these vectors. Returns the rules of the sketch and its
+        coordinates, or None where too few Ritz vectors become accurate.
         """
         while True:
             if space.steps >= REFINED_STEPS or space.exhausted:
@@ -241,7 +243,7 @@ class _Run:
             self._step(space)
 
     def _accurate(self, gauss: Rule, radau: Rule, result: EstimatedSpectrum, t: float) -> int:
-        """How many of the vectors together have a bracket that `tol` does not notice."""
+        """How many of the first vectors have quadrature errors that are small beside `tol`."""
         by_gauss, by_radau = (r.weights @ result.influence(t, r.nodes) for r in (gauss, radau))
         width = np.cumsum(np.abs(by_gauss - by_radau))
         return int(np.searchsorted(width, SKETCH_SHARE * result.allowed(result.at(t))))
@@ -273,7 +275,7 @@ class _Run:
         return count > 1 and all(estimate.is_converged(t) for t in self._times)
 
     def _missing(self, estimate: EstimatedSpectrum) -> int:
-        """How many more probes the tolerance takes, at most a block; 0 if they would not do."""
+        """How many more probes the tolerance needs, at most one block; 0 if no more are allowed."""
         excess = max(estimate.excess(t) for t in self._times)
         if excess <= 1.0 or estimate.probes >= MAX_PROBES:
             return 0
@@ -317,12 +319,12 @@ def _split(T: Doubles, space: BlockLanczos, sketched: int) -> tuple[Doubles, Dou
 
 
 def _last(steps: Sequence[tuple[Rule, Rule]]) -> History:
-    """The rules of the last steps; the first one again where there were fewer."""
+    """The rules of the last steps; where there were fewer steps, the first rule is repeated."""
     return [*[steps[0]] * REMEMBERED, *steps][-REMEMBERED:]
 
 
 class _Work:
-    """Tells the caller which share of the most work that can be ahead is done."""
+    """Tells the caller how much is done, as a share of the most work that there can be."""
 
     def __init__(self, progress: Callback | None, most: int) -> None:
         self._progress, self._most = progress, most

@@ -17,15 +17,15 @@ import numpy.typing as npt
 from eigentropy._support import memory
 from eigentropy._support.progress import Callback, reporter
 
-# What takes more of the free memory is copied to a file instead.
+# An array that takes more than this share of the free memory is copied to a file instead.
 MEMORY_SHARE = 0.25
 
-# So many bytes are copied at a time, or one chunk.
+# Bytes that are copied at a time; one chunk, if a chunk is larger.
 COPIED_AT_A_TIME = 2**25
 
 
 def fits_in_memory(size: float) -> bool:
-    """Whether so many bytes leave most of the free memory to what is computed from them."""
+    """Whether an array of this many bytes leaves most of the free memory to the computation."""
     return size <= MEMORY_SHARE * memory.available()
 
 
@@ -36,9 +36,9 @@ def mapped_copy(
     name: str,
     progress: bool | Callback = False,
 ) -> npt.NDArray[Any]:
-    """A read-only array of this dtype in a file without a name, which ends with the array.
+    """A read-only copy of `source` in a temporary file that has no name.
 
-    The system removes such a file when nothing refers to it any more, however the process ends.
+    The system removes the file when the array is gone, however the process ends.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def _is_in_memory(directory: str) -> bool:
 
 
 def _steps(shape: Sequence[int], chunks: Sequence[int], at_most: int) -> list[int]:
-    """Shape of what is copied at a time: whole chunks, of the last axes first."""
+    """Shape of the piece that is copied at a time: whole chunks, the last axes first."""
     steps = [min(length, chunk) for length, chunk in zip(shape, chunks, strict=True)]
     for axis in reversed(range(len(shape))):
         fitting = max(1, at_most // math.prod(steps))
