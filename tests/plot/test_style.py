@@ -58,6 +58,17 @@ def test_the_style_of_a_line_may_be_replaced(ax):
     assert (line.get_color(), line.get_linewidth()) == ("red", 7)
 
 
+def test_a_mark_is_in_view_and_has_no_height(ax):
+    ax.plot([1.0, 2.0], [5.0, 6.0])
+    view = ax.get_xlim(), ax.get_ylim()
+    style.mark(ax, 9.0)
+    assert ax.get_xlim()[0] == pytest.approx(view[0][0], abs=0.4)
+    assert ax.get_xlim()[1] > 9.0
+    ax.autoscale_view()
+    assert ax.get_ylim() == view[1]
+    assert style.curves_on(ax) == 1
+
+
 @pytest.mark.parametrize(("count", "columns"), [(1, 1), (4, 1), (30, 2)])
 def test_the_legend_stands_outside_of_the_data(ax, count, columns):
     for number in range(count):
