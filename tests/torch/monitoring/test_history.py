@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed")
-plot = pytest.importorskip("eigentropy.plot")
 
 from eigentropy.torch import Monitor
 
@@ -44,6 +44,15 @@ def test_the_curves_are_those_of_the_layers(monitor, measure):
         for layer in monitor.layers
     )
     assert lines(ax) == expected
+
+
+def test_the_unit_is_that_of_the_monitor():
+    x, model = torch.randn(30, 4), torch.nn.Sequential(torch.nn.Linear(4, 3))
+    nats, bits = (Monitor(model, "0", probe=x, base=base) for base in (math.e, 2.0))
+    for monitor in (nats, bits):
+        monitor.measure()
+    assert "nats" in nats.plot().get_ylabel()
+    assert "bits" in bits.plot().get_ylabel()
 
 
 def test_it_draws_into_given_axes_also_after_a_checkpoint(monitor):

@@ -124,8 +124,8 @@ def checked_clusters(clusters: str | None) -> str:
     """The argument `clusters` of a monitor: the name of an algorithm, since the vectors change."""
     if clusters is not None and not isinstance(clusters, str):
         raise TypeError(
-            f"clusters must be 'spectral' or 'kmeans', got {type(clusters).__name__}: pass groups "
-            "of the samples as labels, as in Probe(x, groups)"
+            f"clusters must be 'spectral' or 'kmeans', got {type(clusters).__name__}: groups of "
+            "the samples are labels, as in Probe(x, groups)"
         )
     return one_of(clusters or "spectral", "clusters", CLUSTERINGS)
 

@@ -284,9 +284,9 @@ class Monitor:
                 self._outputs.write(found)
         return found
 
-    def plot(self, measure: str | None = None, *, ax: Any = None) -> Any:
-        """Draw what was measured over the steps; see `History.plot`."""
-        return self.history.plot(measure, ax=ax)
+    def plot(self, measure: str | None = None, **options: Any) -> Any:
+        """Draw what was measured over the steps; see `eigentropy.plot.history`."""
+        return self.history.plot(measure, **{"base": self.settings.base, **options})
 
     def _gathers(self) -> bool:
         wanted = self.collection.gathers if self._gather is None else self._gather
