@@ -414,8 +414,8 @@ def test_the_zoo_measures_every_rule_and_probe(path):
             for job in studies.STUDIES["models"].jobs(plan)
         ],
     )
-    outcome = studies.run(small, StudyPlan(repetitions=3), path, processes=1)
-    assert len(outcome.rows) == 3 * (2 + 4 * len(models.SETTINGS))
+    outcome = studies.run(small, StudyPlan(repetitions=2), path, processes=1)
+    assert len(outcome.rows) == 2 * (2 + 4 * len(models.SETTINGS))
     assert len(outcome.listing.lines) == 4 * len(models.SETTINGS)
-    assert all(line[-1] == "3 of 3" for line in outcome.listing.lines if line[1] == "auto")
+    assert all(line[-1] == "2 of 2" for line in outcome.listing.lines if line[1] == "auto")
     assert all(math.isfinite(r.value) for r in study.select(outcome.rows, estimator="kNN probe"))

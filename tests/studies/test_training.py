@@ -267,7 +267,8 @@ def lines_of(path):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_study_runs_judges_draws_and_reports(name, tmp_path, monkeypatch):
     make = studies.STUDIES[name].jobs
-    jobs = small(name, jobs=lambda plan: make(replace(plan, epochs=2))[:3])
+    count = 3 if name == "training" else 2  # of three kinds, or of any
+    jobs = small(name, jobs=lambda plan: make(replace(plan, epochs=2))[:count])
     monkeypatch.setitem(studies.STUDIES, name, jobs)
     args = (name, "-o", tmp_path, "--repetitions", "1", "--processes", "1", "--json")
     result = invoke(*args, "--data", "digits")
@@ -430,7 +431,8 @@ def test_the_paper_s_networks_learn_the_paper_s_pictures(name, monkeypatch, tmp_
     """With stand-ins for the data and the networks: what is called, and that it runs."""
     made = fake_packages(monkeypatch)
     monkeypatch.setenv("EIGENTROPY_DATA", str(tmp_path / "cache"))
-    plan = StudyPlan(full=True, repetitions=1, data="cifar10", epochs=2)
+    epochs = 2 if name == "forgetting" else 1  # one for each task
+    plan = StudyPlan(full=True, repetitions=1, data="cifar10", epochs=epochs)
     study = small(name)
     jobs = study.jobs(plan)
     assert {job.settings["network"] for job in jobs} <= set(courses.PAPER)
@@ -439,6 +441,11 @@ def test_the_paper_s_networks_learn_the_paper_s_pictures(name, monkeypatch, tmp_
         assert {row.cell for row in rows} == set(job.cells)
     assert {name for name, _, _ in made} == {job.settings["network"] for job in jobs}
     assert {(classes, channels) for _, classes, channels in made} == {(0, 3)}
+
+
+def test_two_tasks_need_two_epochs():
+    with pytest.raises(ValueError, match=naming("epochs", 2, 1)):
+        studies.STUDIES["forgetting"].jobs(StudyPlan(epochs=1))
 
 
 def test_the_paper_s_course():

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from eigentropy._support.options import integer
 from eigentropy.studies import courses
 from eigentropy.studies.courses import RUN, Numbers, Sizes, Training
 from eigentropy.studies.rows import StudyRow
@@ -34,7 +35,7 @@ STATISTICS = ("DSE auto", "DSMI(Z;Y) auto", "adjusted(Z;Y) auto", "accuracy", "l
 def jobs(plan: StudyPlan) -> list[Job]:
     """One job for each network and seed; each task takes half of the epochs."""
     data = courses.data_of(plan)
-    count = courses.epochs(plan, data, quick=80, full=200)
+    count = integer(courses.epochs(plan, data, quick=80, full=200), "epochs", at_least=2)
     half = courses.observed(count // 2, plan)
     at = sorted({*half, *(count // 2 + epoch for epoch in half)})
     return [
