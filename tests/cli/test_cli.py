@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 import eigentropy as eg
 from data_sets import separated_blobs
 from eigentropy._measures.measurement import MeasurementSettings, measure
-from eigentropy.cli import commands
+from eigentropy.cli import commands, console
 from eigentropy.cli.measurement_options import MeasurementOptions
 from eigentropy.cli.running import exit_codes, rows_are_kept
 from eigentropy.io import FileError
@@ -598,7 +598,7 @@ def test_a_plain_terminal_can_show_the_table(here):
     environment = {**os.environ, "PYTHONIOENCODING": "ascii", "TERM": "dumb"}
     result = run("measure", "z.npy", "--labels", "y.npy", cwd=here, env=environment)
     assert result.returncode == 0, result.stderr
-    assert "DSMI with labels" in result.stdout
+    assert console.TITLES["labels"] in result.stdout
 
 
 def test_heavy_libraries_are_not_imported_for_npy(here):
