@@ -22,7 +22,7 @@ _STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.22
 
 
 def require_matplotlib() -> None:
-    """Find out about matplotlib before hours of measuring.
+    """Check for matplotlib before hours of measuring.
 
     Raises
     ------
