@@ -79,7 +79,7 @@ def without_single_rows(points: Points, codes: Counts, k: int) -> tuple[list[Poi
 
 
 def checked_threshold(value: float | None, points: Sequence[Points], k: int) -> float | None:
-    """The `local_nonuniformity` of the correction, if it can be used with so many neighbours."""
+    """The `local_nonuniformity`, if k neighbours are enough for its boxes to have a volume."""
     if value is None:
         return None
     threshold = positive(value, "local_nonuniformity")

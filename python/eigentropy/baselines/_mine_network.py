@@ -15,8 +15,8 @@ from eigentropy.baselines._pytorch import require_torch
 
 BOUNDS = ("dv", "f")
 
-# Each held-out row is paired with so many others for the second expectation: enough for its error
-# to be below that of the first.
+# How many other rows each held-out row is paired with for the second expectation: enough for its
+# error to be below the error of the first expectation.
 PAIRINGS = 20
 
 # Weight of the newest batch in the moving average of E exp T.

@@ -9,7 +9,7 @@ from eigentropy._backends.host_arrays import Matrix
 from eigentropy._spectra.eigenvalues import eigvalsh
 from eigentropy._support import memory
 
-# Rows or columns are multiplied in blocks of so many entries: 64 MiB as float64.
+# Rows or columns are multiplied in blocks of this many entries: 64 MiB as float64.
 BLOCK_ENTRIES = 2**23
 
 Spectrum = npt.NDArray[np.float64]

@@ -20,7 +20,7 @@ from eigentropy.baselines._estimate import BaselineEstimate
 
 ESTIMATORS = ("plain", "matched")
 
-# Columns are binned in blocks of so many entries: 64 MiB as float64.
+# Columns are binned in blocks of this many entries: 64 MiB as float64.
 BLOCK_ENTRIES = 2**23
 
 # Bin numbers are kept in as few bytes as hold them; this is the largest number of 32 bits.

@@ -81,7 +81,7 @@ def mutual_information(
     held_out : float
         Between 0 and 1.
     patience : int, optional
-        Training stops when the bound has not grown for so many epochs. None: never.
+        Training stops after this many epochs without a larger bound. None: never.
     base : float
         Of the logarithm: 2 gives bits, math.e nats.
     seed : int

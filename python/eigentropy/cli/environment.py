@@ -55,7 +55,7 @@ def environment() -> dict[str, Any]:
 
 
 def _cuda_devices() -> dict[str, Any]:
-    """Tell what of CUDA there is, as far as it works: the plug-in, the driver, the devices."""
+    """Describe the plug-in, the driver and the devices, as far as they can be reached."""
     entry: dict[str, Any] = {"name": "cuda", "available": False, "note": ""}
     try:
         module = plugin.imported()

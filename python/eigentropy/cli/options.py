@@ -86,7 +86,7 @@ MaxPoints = Annotated[
     typer.Option(
         "--max-points",
         metavar="N",
-        help="Measure so many rows, chosen at random, of a matrix that has more.",
+        help="Of a matrix with more rows than N, measure N rows that are drawn at random.",
         show_default="all",
         rich_help_panel=KERNEL,
     ),
@@ -181,7 +181,7 @@ OutputDirectory = Annotated[
         "--output",
         "-o",
         metavar="DIR",
-        help="Write DIR/NAME.csv and DIR/NAME.png; the directory is made where it is missing.",
+        help="Write DIR/NAME.csv and DIR/NAME.png. A missing directory is created.",
         rich_help_panel=OUTPUT,
     ),
 ]
@@ -191,17 +191,17 @@ PageFile = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help="The page, one HTML file; one that is there is replaced.",
+        help="The page: one HTML file. An existing file is replaced.",
         rich_help_panel=OUTPUT,
     ),
 ]
 Title = Annotated[
     str,
-    typer.Option("--title", metavar="TEXT", help="Of the page.", rich_help_panel=OUTPUT),
+    typer.Option("--title", metavar="TEXT", help="Title of the page.", rich_help_panel=OUTPUT),
 ]
 Full = Annotated[
     bool,
-    typer.Option("--full", help="The paper's size, hours instead of minutes."),
+    typer.Option("--full", help="The paper's size: hours instead of minutes."),
 ]
 StudyData = Annotated[
     str | None,
@@ -219,7 +219,7 @@ Repetitions = Annotated[
         "--repetitions",
         metavar="N",
         min=1,
-        help="Seeds, counted from --seed; for the model zoo the number of networks.",
+        help="How many seeds, counted up from --seed; of the study models, how many networks.",
         show_default="the study's own",
     ),
 ]
@@ -229,13 +229,15 @@ Processes = Annotated[
         "--processes",
         metavar="N",
         min=1,
-        help="Networks that are trained, or data sets of bandwidth, at the same time.",
+        help="How many networks are trained (study bandwidth: data sets measured) at a time.",
         show_default="one a core",
     ),
 ]
 Seed = Annotated[
     int,
-    typer.Option("--seed", metavar="N", help="Of everything random.", rich_help_panel=INFORMATION),
+    typer.Option(
+        "--seed", metavar="N", help="Seed of the random numbers.", rich_help_panel=INFORMATION
+    ),
 ]
 Json = Annotated[
     bool,

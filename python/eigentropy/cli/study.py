@@ -35,7 +35,7 @@ def study_command(
     """Run an experiment of the paper, or the model zoo: CSV, figure and verdict.
 
     Writes DIR/NAME.csv line by line and DIR/NAME.png; studies of training also DIR/runs and
-    DIR/NAME.html. The same command goes on where an earlier run was interrupted.
+    DIR/NAME.html. After an interruption, the same command continues the run.
 
     Example: eigentropy study dimension -o studies
     """

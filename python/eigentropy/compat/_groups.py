@@ -33,7 +33,7 @@ def find_clusters(
     n_clusters: int,
     precomputed_clusters: Any,
 ) -> npt.NDArray[Any]:
-    """Return the group of each row, in whatever numbers or names, (n,) or (n, 1)."""
+    """Return the group of each row, as any numbers or names, of shape (n,) or (n, 1)."""
     integer(n_clusters, "n_clusters", at_least=1)
     reference = _of_length(reference_vectors, n, "reference_vectors")
     columns = reference.size // n

@@ -64,7 +64,7 @@ _SMALL: dict[str, Any] = {"fontsize": 7, "color": style.QUIET}
 
 
 def axis_of(names: Sequence[str]) -> tuple[npt.NDArray[np.float64], str, list[str] | None]:
-    """Place snapshots on an axis: where, what it counts, ticks' names if it counts nothing.
+    """Return the places of the snapshots, what the axis counts, and its tick labels if any.
 
     epoch_1, epoch_2, epoch_10 lie at 1, 2, 10 of "epoch"; other names at 0, 1, 2 ...
     """
@@ -105,7 +105,7 @@ def _draw_information(
 
 
 def _frame_adjusted(axes: Any) -> None:
-    """Show at least 0 (independent) to 1 (as separable as the labels' entropy allows)."""
+    """Let the axis reach at least from 0 (independent) to 1 (the most that H(Y) allows)."""
     values = np.concatenate([line.get_ydata() for line in axes.lines])
     finite = values[np.isfinite(values)]
     axes.set_ylim(min(0.0, *finite, 0.0) - 0.05, max(1.0, *finite, 1.0) + 0.05)

@@ -43,7 +43,7 @@ def track(
     against : array of shape (n, m) or path, optional
         Other vectors of the same rows, such as the input. They are clustered once.
     output : path, optional
-        A CSV file, rewritten after each snapshot as a whole: what is there is always complete.
+        A CSV file. It is rewritten as a whole after each snapshot, so it is always complete.
     settings : MeasurementSettings, optional
         sigma, alpha and the others; the first `t` is used.
     progress : bool or callable
@@ -74,7 +74,7 @@ def track(
                 Z, variables = read_with_labels(path, key, column, shared, settings)
                 measured = measure(Z, variables, settings, name=shown(path))
                 row = _row(name, measured)
-            del Z, variables, measured  # which may take much room, before the next is read
+            del Z, variables, measured  # they may be large, and the next snapshot is read now
             rows.append(row)
             if output is not None:
                 write_atomically(Path(output), to_csv(rows).encode())

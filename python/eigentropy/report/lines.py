@@ -57,7 +57,7 @@ def by_step(rows: Iterable[Line], path: Path) -> dict[int, Line]:
 
 
 def as_number(value: Any) -> float | None:
-    """None for what is empty, null, NaN or infinite."""
+    """The number, or None for an empty, null, NaN or infinite value."""
     if value in (None, ""):
         return None
     number = float(value)
@@ -65,7 +65,7 @@ def as_number(value: Any) -> float | None:
 
 
 def columns(rows: Sequence[Mapping[str, float | None]]) -> dict[str, list[float | None]]:
-    """One list a key, with None where a row has no such key."""
+    """A list for each key, with None where a row lacks the key."""
     keys = dict.fromkeys(key for row in rows for key in row)
     return {key: [row.get(key) for row in rows] for key in keys}
 

@@ -1,4 +1,4 @@
-"""One page in HTML, which needs nothing but itself: data, style and drawing are all inside."""
+"""One HTML page with all it needs inside: data, style and drawing."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def page(runs: Sequence[Run], title: str = "Training report") -> str:
     Returns
     -------
     str
-        A whole HTML document. It loads nothing, and its policy forbids it to.
+        A whole HTML document. It loads nothing, which its content security policy guarantees.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def _is_float(value: Any) -> bool:
 
 
 def _rounded(values: Sequence[float | None] | None) -> list[float | None] | None:
-    """Four decimals of what is seen in bits; more where all is small."""
+    """Four decimals, or three significant digits of small numbers."""
     if values is None:
         return None
     return [

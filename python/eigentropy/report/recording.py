@@ -39,16 +39,17 @@ class Recorder:
     title : str, optional
         Of the run; the directory's name by default.
     settings : mapping, optional
-        Whatever tells this run from others, such as the learning rate; shown as it is.
+        What distinguishes this run from others, such as the learning rate; shown as it is.
     step_name : str
         What the monitor's steps are, for the axes: "epoch", "batch".
     resume : bool
-        Go on with a run that is there, at the step of the monitor's loaded state. What was recorded
-        after that step is dropped.
+        Continue the run in this directory from the step of the monitor's loaded state. What was
+        recorded after that step is dropped.
     points : int
-        Rows of a view, drawn once; a view costs all eigenvectors of that many.
+        Rows of a view, drawn once. Each view takes all eigenvectors of a matrix of that size.
     views : int
-        Most views that are kept, evenly over the run: where there are more, every second goes.
+        How many views are kept at most. When there are more, every second one is removed, so that
+        the rest stays evenly spread over the run.
 
     Raises
     ------
@@ -94,7 +95,7 @@ class Recorder:
             raise TypeError(f"settings must be what JSON can hold: {error}") from error
         if not resume and any(run_files.whole_lines(self.path / VALUES)):
             raise FileExistsError(
-                f"{shown(self.path)} holds a run: record into another directory, or go on with it "
+                f"{shown(self.path)} holds a run: record into another directory, or continue it "
                 "by record=Recorder(path, resume=True) and the monitor's load_state_dict"
             )
 
@@ -109,16 +110,16 @@ class Recorder:
         (self.path / VIEWS).mkdir(parents=True, exist_ok=True)  # now: later, training would stop
 
     def loaded(self, step: int) -> None:
-        """The monitor goes on after this step."""
+        """Take note that the monitor continues after this step."""
         self._loaded, self._is_open = step, False
 
     def check(self) -> None:
-        """Before the first measurement: refuse a run that is there if it cannot be gone on with.
+        """Refuse, before the first measurement, to continue a run that cannot be continued.
 
         Raises
         ------
         FileExistsError
-            The monitor has no state from which to go on.
+            The monitor has loaded no state.
         ValueError
             It measures something else.
         """
@@ -128,12 +129,12 @@ class Recorder:
             self._check_same()
         elif any(run_files.whole_lines(self.path / VALUES)):
             raise FileExistsError(
-                f"{shown(self.path)} holds a run, and the monitor has no state to go on with it "
+                f"{shown(self.path)} holds a run, and the monitor has no state to continue it "
                 "from: call load_state_dict first, or record into another directory"
             )
 
     def begin(self, step: int) -> None:
-        """A measurement begins. The first makes the directory, or what is there fit for it."""
+        """Start a measurement. The first one creates the run, or cuts off an old run's end."""
         if not self._is_open:
             self._open()
         self._spectra = {}
@@ -190,12 +191,12 @@ class Recorder:
         }
 
     def _check_same(self) -> None:
-        """A run can be gone on with only by what measures the same."""
+        """Refuse to continue a run in which something else was measured."""
         known = json.loads((self.path / RUN).read_text(encoding="utf-8"))
         for name, here in {"format": FORMAT, **self._description}.items():
             if known.get(name) != json.loads(json.dumps(here)):
                 raise ValueError(
-                    f"{shown(self.path)} cannot be gone on with: its {name} is "
+                    f"{shown(self.path)} cannot be continued: its {name} is "
                     f"{known.get(name)!r}, here it is {here!r}"
                 )
 
@@ -212,14 +213,14 @@ class Recorder:
         self._thin()
 
     def _stride(self) -> int:
-        """Every so manyth measurement has a view: a power of two."""
+        """The number of measurements from one view to the next: a power of two."""
         stride = 1
         while self._measured > stride * self.views:
             stride *= 2
         return stride
 
     def _thin(self) -> None:
-        """Remove the views that are too many, and those of measurements that were dropped."""
+        """Remove surplus views, and the views of measurements that were dropped."""
         stride = self._stride()
         for path in (self.path / VIEWS).glob("*.json"):
             number = int(path.stem)
@@ -231,7 +232,7 @@ class Recorder:
 
 
 def as_recorder(record: Recorder | StrPath | None) -> Recorder | None:
-    """What is behind the argument `record` of a monitor."""
+    """The recorder that the argument `record` of a monitor stands for."""
     if record is None or isinstance(record, Recorder):
         return record
     if isinstance(record, (str, os.PathLike)):

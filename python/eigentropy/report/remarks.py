@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from eigentropy.report.runs import Run
 
-# S within this share of its ends says that the kernel sees nothing, or only itself.
+# If S is within this share of 0 or of log n, the kernel joins all rows, or none.
 AT_AN_END = 0.01
 
-# S of a class of so few samples is at most log2 of their number, whatever the layer does.
+# A class with fewer samples has a small S, at most log2 of their number, in every layer.
 SMALL_CLASS = 10
 
-# Settings under which values are not comparable, with what they are called.
+# Settings that must be equal for values to be comparable, and what the page calls them.
 COMPARED = {
     "n": "number of samples of the probe",
     "t": "diffusion time t",
@@ -42,7 +42,7 @@ def differences(runs: Sequence[Run]) -> list[str]:
 
 
 def entropy_limit(run: Run, step: int, layer: str) -> float | None:
-    """Log n, in the unit of the run: the largest S that so many samples can have."""
+    """Log n, in the unit of the run: the largest S that n samples can have."""
     n = run.spectra.get(step, {}).get(layer, {}).get("n") or run.description.get("n")
     base = run.description.get("base", 2.0)
     return math.log(n) / math.log(base) if n and n > 1 else None

@@ -21,7 +21,7 @@ RUN, VALUES, SPECTRA, VIEWS = "run.json", "values.jsonl", "spectra.jsonl", "view
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
-    """A whole file, all of it or nothing."""
+    """Write a file as a whole, or not at all."""
     write_atomically(path, (json.dumps(document, allow_nan=False) + "\n").encode())
 
 

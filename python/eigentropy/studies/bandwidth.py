@@ -30,7 +30,8 @@ from eigentropy.studies.study import (
     select,
 )
 
-# Where the plateau of S(t) is looked for, and how near S = 0 and S = log2(n) none is one.
+# The times at which a plateau of S(t) is searched for, and how close to 0 and to log2(n) a flat
+# piece does not count as a plateau.
 TIMES = tuple(2.0**power for power in range(15))
 NEAR_ONE_CLUSTER, NEAR_NO_CLUSTERS = 0.5, 1.0
 
@@ -54,7 +55,7 @@ INFORMATIONS = tuple(f"{kind} {rule}" for rule in RULES for kind in ("DSMI", "ad
 
 
 def jobs(plan: StudyPlan) -> list[Job]:
-    """One for each data set, seed and change of the rows or labels."""
+    """One job for each data set, seed and change of the rows or labels."""
     n = 1500 if plan.full else 600
     seeds = plan.seeds(quick=3, full=5)
     sets = _available()
@@ -144,7 +145,7 @@ def _of_set(job: Job, Z: data.Array, labels: data.Labels | None) -> Iterator[Stu
 
 
 def _per_row(row: StudyRow, n: int) -> StudyRow:
-    """S / log2(n), of which numbers of rows can be compared."""
+    """S / log2(n), which can be compared between numbers of rows."""
     return replace(row, value=row.value / math.log2(n))
 
 
@@ -168,7 +169,7 @@ def _plateaus(job: Job, Z: data.Array) -> Iterator[StudyRow]:
 
 
 def plateau(entropies: Sequence[float], n: int) -> float:
-    """Where S(t), at doubling t, falls least between two of them: log2 of a number of clusters.
+    """The height at which S(t) falls least from one t to its double: log2 of the clusters.
 
     Near log2(n), where every row is alone, and near 0, where all are one cluster, S does not fall
     either; that is no plateau. Where S is nowhere between, it is S at the smallest t.
@@ -181,7 +182,7 @@ def plateau(entropies: Sequence[float], n: int) -> float:
     return min(steps)[1] if steps else entropies[0]
 
 
-# What is drawn: of each kind of change, the rows that show most.
+# What is drawn: for each kind of change, the rows that show it best.
 _DRAWN: tuple[tuple[str, str, str, dict[str, Parameter], str], ...] = (
     ("intrinsic dimension, noise 0.01", "DSE", "k", {"data": "uniform", "noise": 0.01}, "bits"),
     ("intrinsic dimension, noise 0.1", "DSE", "k", {"data": "uniform", "noise": 0.1}, "bits"),

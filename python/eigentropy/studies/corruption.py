@@ -42,13 +42,13 @@ OURS = ("DSMI sqrt-d", "DSMI auto", "adjusted auto")
 OTHERS = ("CSMI 5 bins", "KSG continuous", "KSG", "MINE")
 SHARES = tuple(round(0.1 * i, 1) for i in range(11))
 
-# The paper's MINE, and one that takes some seconds.
+# The paper's settings of MINE, and settings that take some seconds.
 MINE_FULL = {"learning_rate": 1e-4, "batch_size": 500, "epochs": 200, "bias_corrected": False}
 MINE_QUICK = {"learning_rate": 1e-3, "batch_size": 250, "epochs": 60}
 
 
 def jobs(plan: StudyPlan) -> list[Job]:
-    """One for each dimension, share of corrupted labels and seed."""
+    """One job for each dimension, share of corrupted labels and seed."""
     n = 5000 if plan.full else 1000
     names = estimators.available(ESTIMATORS)
     return [
@@ -69,7 +69,7 @@ def measure(job: Job) -> Iterable[StudyRow]:
 
 
 def findings(rows: Sequence[StudyRow]) -> list[Finding]:
-    """All fall at d = 20; at d = 100 neighbours and bins are 0, in the paper."""
+    """In the paper all fall at d = 20, and neighbours and bins are 0 at d = 100."""
     return [
         *(_falls(rows, 20, name) for name in (*OURS, *OTHERS)),
         *(_falls(rows, 100, name) for name in OURS),
@@ -94,7 +94,7 @@ def _falls(rows: Sequence[StudyRow], d: int, name: str) -> Finding:
 
 
 def _is_zero(rows: Sequence[StudyRow], name: str) -> Finding:
-    """In the paper KSG is the continuous one; ours for labels is held against the same claim."""
+    """The paper claims this of the continuous KSG; the one for labels is compared with it, too."""
     curve = means(select(rows, d=100, estimator=name), "share")
     claim = Claim("zero", f"d = 100: {name} is 0 or below whatever the labels (< 0.01 bits)")
     if not curve:

@@ -1,4 +1,4 @@
-"""What the studies of training have in common: data, networks, lengths, cells. No PyTorch here."""
+"""What the studies of training share: data, networks, lengths, cells. PyTorch is not imported."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from eigentropy.studies.study import Job, Study, StudyPlan, common, run_director
 
 DATA = ("digits", "mnist", "cifar10", "stl10")
 
-# Small ones for digits, and the paper's, trained from scratch.
+# Small networks for digits, and the paper's networks. All are trained from scratch.
 SMALL = ("convnet", "vit")
 PAPER = (
     "resnet50",
@@ -32,7 +32,7 @@ PAPER = (
     "xcit_nano_12_p16_224",
 )
 
-# Modules of a network's body whose outputs are its blocks, in their order.
+# The modules of each network's body that count as its blocks, in order.
 BLOCKS = {
     "convnet": tuple(f"block{i}" for i in (1, 2, 3)),
     "convnet-bn": tuple(f"block{i}" for i in (1, 2, 3)),
@@ -49,7 +49,7 @@ BLOCKS = {
 Z = "Z"
 RUN = "run"
 
-# From (place, estimator) to a value.
+# Values by place and estimator.
 Numbers = dict[tuple[str, str], float]
 
 
@@ -68,7 +68,7 @@ class Course:
 
 
 def course(data: str, epochs: int) -> Course:
-    """The paper's, and one that learns 900 digits in some seconds."""
+    """The paper's course, or for digits one that learns 900 of them in some seconds."""
     if data == "digits":
         return Course(epochs, 3e-3, 64)
     return Course(epochs, 1e-5 if data == "mnist" else 1e-4, 128)
@@ -91,8 +91,8 @@ class Sizes:
 
 SIZES = Sizes()
 
-# What a study makes of a job, of the sizes, and of the recorder of its run or None: a training, by
-# its epochs and their losses, and what is measured at an epoch and loss.
+# A study prepares a training from a job, the sizes and the recorder of its run (or None). It is an
+# iterable of epochs with their losses, and a function that measures at an epoch and loss.
 Training = tuple[Iterable[tuple[int, float]], Callable[[int, float], Numbers]]
 Prepare = Callable[[Job, Sizes, Any], Training]
 
@@ -121,7 +121,7 @@ def data_of(plan: StudyPlan) -> str:
 
 
 def networks(plan: StudyPlan, data: str) -> tuple[str, ...]:
-    """One convolutional network and one of attention; all of the paper's at full size."""
+    """One convolutional network and one transformer; at full size all of the paper's."""
     if data == "digits":
         return SMALL
     return PAPER if plan.full else (PAPER[0], PAPER[3])
@@ -146,7 +146,7 @@ def observed(count: int, plan: StudyPlan) -> list[int]:
 
 
 def study(name: str, title: str, prepare: Prepare, **others: Any) -> Study:
-    """A study of training: what `prepare` makes of a job is trained, measured and recorded."""
+    """A study of training: train, measure and record what `prepare` makes of each job."""
     return Study(
         name, title, measure=partial(_measure, name, prepare), parallel=True, records=True,
         data=DATA, **others,
@@ -197,7 +197,7 @@ def wanted(job: Job) -> list[int]:
 
 
 def rows(job: Job, found: Iterator[tuple[int, Numbers, float]]) -> Iterator[StudyRow]:
-    """The job's rows of (epoch, numbers, seconds); a network that diverges has none from there."""
+    """The job's rows, from (epoch, numbers, seconds); none after a network has diverged."""
     end = wanted(job)[-1]
     try:
         for epoch, numbers, seconds in found:
@@ -226,9 +226,9 @@ def last(found: Sequence[StudyRow]) -> list[StudyRow]:
 
 
 def record(runs: Path | None, study: str, job: Job) -> Any:
-    """Where the monitor keeps the run of a job for `eigentropy report`, if runs are kept.
+    """The recorder of a job's run for `eigentropy report`, or None if runs are not kept.
 
-    A run that is there was of an earlier try at the job, and goes.
+    The run of an earlier try at the same job is removed.
     """
     if runs is None:
         return None

@@ -19,11 +19,11 @@ RULES = (
     DEFAULT, "0.2 medians", "0.5 medians", "knn", "max-slope", "sqrt-d", "sigma=10", *KERNELS
 )  # fmt: skip
 
-# A rule would take the place of `auto` if its mean rank is better by so much, and it is better at
-# more than half of the questions. Decided before the study was run.
+# A rule replaces `auto` if its mean rank is better by this much and it is better at more than half
+# of the questions. Decided before the study was run.
 CLEARLY = 1.0
 
-# Differences of less are rounding, or nothing that a user would see: ranks are of rounded values.
+# Values are rounded before they are ranked: smaller differences mean nothing to a user.
 DECIMALS = 3
 
 Scores = dict[Criterion, dict[str, float]]
@@ -38,13 +38,13 @@ def scores(rows: Sequence[StudyRow], study: str = "bandwidth") -> Scores:
 
 
 def _rule(row: StudyRow) -> str | None:
-    """The rule behind a number; None where there is none, as behind a probe."""
+    """The rule that a number was computed with; None for a probe, which has no rule."""
     setting = row.cell.estimator.partition(" ")[2]
     return setting if setting in RULES else None
 
 
 def ranks(values: dict[str, float], higher: bool) -> dict[str, float]:
-    """1 for the best rule; equal ones, as rounded, share their mean rank; NaN comes last."""
+    """Rank 1 is the best rule. Rules of equal rounded values share a mean rank; NaN is last."""
     worst = -math.inf if higher else math.inf
     known = [worst if math.isnan(v) else round(v, DECIMALS) for v in values.values()]
     worse = [-v if higher else v for v in known]

@@ -77,8 +77,8 @@ def noisy(Z: npt.NDArray[Any], noise: float, *, seed: int = 0) -> Array:
 def corrupted(labels: Labels, share: float, *, seed: int = 0) -> Labels:
     """A copy of the labels in which this share is replaced by labels drawn at random.
 
-    Which rows come first, and what they get, depends on the seed alone: a larger share corrupts
-    the rows of a smaller one and more. share = 1 leaves nothing of the labels.
+    The order of the rows and their new labels depend on the seed alone: a larger share corrupts
+    the rows of a smaller share and more. share = 1 leaves nothing of the labels.
     """
     rng = np.random.default_rng([seed, 2])
     rows = rng.permutation(len(labels))[: round(share * len(labels))]

@@ -48,7 +48,7 @@ PAPER_MINE = 0.05
 
 
 def jobs(plan: StudyPlan) -> list[Job]:
-    """One for each dimension and seed."""
+    """One job for each dimension and seed."""
     n = FULL_N if plan.full else 1000
     names = estimators.available(ESTIMATORS)
     every = [
@@ -58,7 +58,7 @@ def jobs(plan: StudyPlan) -> list[Job]:
     ]
     if plan.full:
         return every
-    # DSMI grows with n: only at the paper's can it be compared with the paper's.
+    # DSMI grows with n, so it is compared with the paper's value at the paper's n.
     ends = [make_job("blobs", {"n": FULL_N, "d": d}, ["DSMI sqrt-d"], plan.seed) for d in PAPER]
     return every + ends
 
@@ -87,7 +87,7 @@ def findings(rows: Sequence[StudyRow]) -> list[Finding]:
 
 
 def _as_in_the_paper(rows: Sequence[StudyRow], d: int, paper: float) -> Finding:
-    """The paper's code subtracts from the entropy of random groups: it is the matched one."""
+    """The matched estimator: the paper's code subtracts from the entropy of random groups, too."""
     text = f"n = {FULL_N}, d = {d}: DSMI with sigma = sqrt(d) is about {paper} bits"
     claim = Claim("as in the paper", text)
     found = means(select(rows, n=FULL_N, d=d, estimator="DSMI sqrt-d"), "d")

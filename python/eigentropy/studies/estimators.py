@@ -1,7 +1,8 @@
 """The estimators that studies compare, by the names in their tables.
 
-Names say what they compute and its setting: ``DSE auto``, ``DSMI sigma=10``, ``adjusted sqrt-d``,
-``plain sqrt-d`` (equation 8 of the paper), ``p auto``, ``CSE 10 bins``, ``MINE``. And
+A name says what is computed, and with which setting: ``DSE auto``, ``DSMI sigma=10``,
+``adjusted sqrt-d``, ``plain sqrt-d`` (equation 8 of the paper), ``p auto``, ``CSE 10 bins``,
+``MINE``. Some need an explanation:
 
 - ``CSMI 10 bins``: matched, as DSMI is, which is what the paper's code computes;
 - ``plug-in 10 bins``: mutual information of cells and labels, without that baseline;
@@ -30,16 +31,16 @@ from eigentropy.studies import kernels
 from eigentropy.studies.rows import Cell, StudyRow
 from eigentropy.studies.study import Job
 
-# Of one DSMI: what is in the same result, and needs no second computation.
+# The numbers that one result of DSMI has: none needs a second computation.
 PARTS = ("DSMI", "adjusted", "plain", "p")
 
 # The optional package that an estimator takes, and the extra that brings it.
 NEEDS = {"KSG": ("scipy", "baselines"), "MINE": ("torch", "torch")}
 
-# A sigma that is so many median distances.
+# The setting "0.5 medians" is a sigma of half the median distance.
 MEDIANS = " medians"
 
-# What the continuous KSG gets instead of labels, since it refuses ties: NPEET adds as much.
+# Noise that is added to labels for the continuous KSG, which refuses ties. NPEET adds as much.
 JITTER = 1e-10
 
 
@@ -56,7 +57,7 @@ def available(names: Sequence[str]) -> list[str]:
 
 
 def sigma_of(setting: str, width: float | None = None, Z: Any = None) -> float | str:
-    """The argument `sigma` behind a setting: "sigma=10", a rule, "0.5 medians" of the rows of Z.
+    """The argument `sigma` of a setting: "sigma=10", a rule, or "0.5 medians" of the rows of Z.
 
     Or "width", a given number.
     """
@@ -115,7 +116,7 @@ def _times(cells: Sequence[Cell]) -> list[float]:
 def _entropies(cells: Sequence[Cell], Z: Any, sigma: float | str) -> Iterator[StudyRow]:
     start = time.perf_counter()
     times = _times(cells)
-    # In float64, of which every t is accurate.
+    # In float64, which is accurate at every t.
     found = eg.dse(Z, sigma=sigma, method="exact", seed=cells[0].seed)
     values = [found.at(t) for t in times]
     seconds = time.perf_counter() - start

@@ -32,7 +32,7 @@ STATISTICS = ("DSE auto", "DSMI(Z;Y) auto", "adjusted(Z;Y) auto", "accuracy", "l
 
 
 def jobs(plan: StudyPlan) -> list[Job]:
-    """One for each network and seed; each task takes half of the epochs."""
+    """One job for each network and seed; each task takes half of the epochs."""
     data = courses.data_of(plan)
     count = courses.epochs(plan, data, quick=80, full=200)
     half = courses.observed(count // 2, plan)
@@ -91,7 +91,7 @@ def _prepare(job: Job, sizes: Sizes, recorder: Any) -> Training:
 
 
 def _halves(pictures: Any) -> list[Any]:
-    """Those of the first half of the classes, and the others."""
+    """The pictures of the first half of the classes, and the other pictures."""
     first = pictures.y < pictures.classes // 2
     return [pictures.some(np.flatnonzero(rows)) for rows in (first, ~first)]
 
@@ -111,7 +111,7 @@ def findings(rows: Sequence[StudyRow]) -> list[Finding]:
 
 
 def _around(rows: Sequence[StudyRow], name: str) -> list[tuple[float, float]]:
-    """For each seed the value at the end of the first task, and at the end of the second."""
+    """For each seed, the value at the end of the first task and at the end of the second."""
     chosen = select(rows, estimator=name)
     half = max((row["epochs"] for row in chosen), default=0) // 2
     return list(courses.ends([row for row in chosen if row["epoch"] >= half]).values())

@@ -28,12 +28,13 @@ from eigentropy.studies.study import (
     select,
 )
 
-# The paper's. Of digits the activations stay smaller, so they have two more, and quickly fewer.
+# The paper's standard deviations. The activations of digits stay smaller, so digits get two larger
+# ones; the quick size has fewer.
 STDS = (1e-3, 1e-2, 2e-2, 3e-2, 4e-2, 5e-2, 8e-2, 1e-1)
 LARGER = (0.3, 1.0)
 QUICK = (1e-3, 1e-2, 3e-2, 1e-1, *LARGER)
 
-# Of those the paper has trained.
+# The two that the paper has trained networks with.
 LOW, HIGH = 1e-2, 1e-1
 
 SIGMAS = ("sigma=10", "auto")
@@ -41,7 +42,7 @@ NORMALISED = "convnet-bn"
 
 
 def jobs(plan: StudyPlan) -> list[Job]:
-    """One for each network, standard deviation of its convolutions' weights, and seed."""
+    """One job for each network, standard deviation of its convolutions' weights, and seed."""
     data = courses.data_of(plan)
     small = data == "digits"
     count = courses.epochs(plan, data, quick=30, full=100)
@@ -154,7 +155,7 @@ def _same(rows: Sequence[StudyRow], network: str) -> Finding:
 
 
 def _low_is_better(rows: Sequence[StudyRow], network: str, which: str) -> Finding:
-    """The paper's comparison of two scales, which differ in entropy, and in all else, too."""
+    """The paper's comparison of two scales. They differ in more than entropy."""
     claim = Claim("low std", f"{network}: std = {LOW:g} {which} than {HIGH:g} (the paper)")
     values = MEASURES[which](rows)
     if LOW not in values or HIGH not in values:

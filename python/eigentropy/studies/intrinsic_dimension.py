@@ -1,4 +1,4 @@
-"""DSE of manifolds of growing intrinsic dimension, in a space of many more, with noise."""
+"""DSE of noisy manifolds of growing intrinsic dimension in a high-dimensional space."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ LAWS = ("uniform", "normal")
 NOISES = (1e-2, 1e-1, 5e-1)
 TIMES = (1, 2, 3, 5)
 
-# The paper says how many, not which: 20 from 1 to 512, each about 1.4 times the one before.
+# The paper gives their number but not the values: 20 from 1 to 512, in steps of about 1.4.
 DIMENSIONS = (1, 2, 3, 4, 5, 6, 8, 11, 16, 22, 32, 45, 64, 90, 128, 181, 256, 362, 443, 512)
 QUICK_DIMENSIONS = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
 def jobs(plan: StudyPlan) -> list[Job]:
-    """One for each law, noise, intrinsic dimension and seed."""
+    """One job for each law, noise, intrinsic dimension and seed."""
     n, D = (500, 2048) if plan.full else (300, 512)
     names = estimators.available(NAMES)
     return [
@@ -47,7 +47,7 @@ def jobs(plan: StudyPlan) -> list[Job]:
 
 
 def measure(job: Job) -> Iterable[StudyRow]:
-    """Some coordinates, mapped into D dimensions by an isometry, with noise."""
+    """Map k coordinates into D dimensions by an isometry, add noise, and measure."""
     s = job.settings
     Z = data.manifold(
         int(s["n"]), int(s["k"]), int(s["D"]), job.data, float(s["noise"]), seed=job.seed

@@ -67,7 +67,7 @@ def _falls(curve: dict[float, float], d: int, name: str) -> Finding:
     if len(curve) < 3:
         return claim.not_measured()
     values = list(curve.values())
-    # At its limit it stays where it is, but for rounding.
+    # At its limit the curve is constant, except for rounding.
     step = max(b - a for a, b in itertools.pairwise(values))
     measured = f"the largest step up is {max(0.0, step):.1g} bits"
     return claim.judged(measured, step < 1e-6 and values[-1] < values[0])

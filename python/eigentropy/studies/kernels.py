@@ -1,4 +1,4 @@
-"""Kernels with a width for each row, which no single sigma describes, and what follows from them.
+"""Kernels with a width for each row instead of one sigma, and their entropies and informations.
 
 They are compared with the rules of `eigentropy.bandwidth`; the package itself has none of them.
 Everything behind the kernel is defined as there: alpha = 1/2, subsets are taken from one kernel of
@@ -29,7 +29,7 @@ SELF_TUNING_NEIGHBOUR = 7
 DECAY_NEIGHBOUR = 5
 DECAYS = {"alpha-decay": 40.0, "alpha-decay a=10": 10.0, "alpha-decay a=2": 2.0}
 
-# Of each row's median distance: the factor of the rule `median`, in the same Gaussian.
+# The width is this factor times the row's median distance, as in the rule `median`.
 LOCAL_MEDIAN_FACTOR = 0.35
 
 KERNELS = ("self-tuning", "local medians", *DECAYS)
@@ -85,7 +85,7 @@ def distances(Z: Any) -> Array:
 
 
 def reach(r: Array, neighbour: int) -> Array:
-    """Distance of each row to this neighbour, the row itself not counted; more than 0."""
+    """Distance of each row to its neighbour of this rank, without the row itself; always > 0."""
     neighbour = min(neighbour, len(r) - 1)
     s: Array = np.partition(r, neighbour, axis=1)[:, neighbour]
     duplicated = s == 0.0
@@ -96,7 +96,7 @@ def reach(r: Array, neighbour: int) -> Array:
 
 
 def _gaussian(r: Array, s: Array, divisor: float) -> Array:
-    # Divided before it is squared: neither s^2 nor r^2 can overflow or vanish.
+    # The division comes before the square, so neither s^2 nor r^2 overflows or vanishes.
     root = np.sqrt(s)
     G: Array = np.exp(-((r / np.outer(root, root)) ** 2) / divisor)
     return G

@@ -1,4 +1,4 @@
-"""Learning against memorising: networks that learn labels of which a share is drawn at random.
+"""Learning against memorising: networks learn labels, a share of which is drawn at random.
 
 Information about the labels that a network is told, on the pictures it is trained on, beside that
 about the true labels on pictures that are held out.
@@ -36,12 +36,12 @@ OF_RUN = ("loss", "training accuracy", "accuracy")
 
 MEMORISED = 0.9
 
-# Digits that are learned, half of those there are: fewer are learned by heart sooner.
+# Half of the training digits: fewer pictures are learned by heart sooner.
 EXAMPLES = {"digits": 450}
 
 
 def jobs(plan: StudyPlan) -> list[Job]:
-    """One for each network, share of wrong labels, and seed."""
+    """One job for each network, share of wrong labels, and seed."""
     name = courses.data_of(plan)
     count = courses.epochs(plan, name, quick=120, full=300)
     numbers = {TRAINING: STATISTICS, HELD_OUT: STATISTICS, RUN: OF_RUN}
@@ -84,7 +84,7 @@ def _prepare(job: Job, sizes: Sizes, recorder: Any) -> Training:
 
 
 def findings(rows: Sequence[StudyRow]) -> list[Finding]:
-    """Whether labels are memorised, and which information tells."""
+    """Whether labels are memorised, and which information shows it."""
     found = []
     for network in distinct(rows, "network"):
         end = courses.last(select(rows, network=network))
@@ -108,7 +108,7 @@ def _memorised(end: Sequence[StudyRow], network: str) -> Finding:
 
 
 def _information(end: Sequence[StudyRow], network: str) -> Finding:
-    """Training pictures have information about labels that mean nothing."""
+    """Whether memorised pictures have information about meaningless labels."""
     claim = Claim(
         "learned",
         f"{network}: where all labels are random, adjusted(Z;Y) is larger on the pictures "

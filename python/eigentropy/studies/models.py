@@ -53,7 +53,7 @@ BOOTSTRAPS = 500
 
 
 def jobs(plan: StudyPlan) -> list[Job]:
-    """One for each network; `repetitions` is the number of networks."""
+    """One job for each network; `repetitions` is the number of networks."""
     torch_for_networks()
     require_sklearn()
     names = [*PROBES, *(f"{kind} {setting}" for setting in SETTINGS for kind in STATISTICS)]
@@ -65,7 +65,7 @@ def jobs(plan: StudyPlan) -> list[Job]:
 
 
 def require_sklearn() -> None:
-    """Find out about scikit-learn before networks are trained."""
+    """Check for scikit-learn before networks are trained."""
     try:
         import sklearn  # noqa: F401
     except ImportError as error:
@@ -75,7 +75,10 @@ def require_sklearn() -> None:
 
 
 def measure(job: Job, digits: int | None = None) -> Iterator[StudyRow]:
-    """Train the network, then probe and measure its hidden layer on so many digits, or all."""
+    """Train the network, then probe and measure its hidden layer.
+
+    `digits` limits the number of digits in each half.
+    """
     settings = job.settings
     recipe = Recipe(**{f.name: settings[f.name] for f in fields(Recipe)})  # type: ignore[arg-type]
     training, heldout, y_training, y_heldout = halves(digits)
@@ -97,7 +100,7 @@ def halves(
 ) -> tuple[data.Array, data.Array, data.Labels, data.Labels]:
     """The digits, half for training, half held out: the same for all networks.
 
-    At most so many `digits` in each half.
+    `digits` limits the number in each half.
     """
     X, y = data.digits()
     order = np.random.default_rng(0).permutation(len(X))
@@ -119,7 +122,7 @@ def cross_validated(probe: Any, Z: npt.NDArray[Any], y: data.Labels) -> npt.NDAr
 
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
     with warnings.catch_warnings():
-        # An accuracy hardly moves in the last iterations.
+        # The last iterations hardly change an accuracy.
         warnings.simplefilter("ignore", ConvergenceWarning)
         scores: npt.NDArray[np.float64] = cross_val_score(probe, Z, y, cv=folds)
     return scores

@@ -1,4 +1,4 @@
-"""Small networks of many kinds, trained a lot or hardly, whose hidden layer is then measured.
+"""Small networks of many kinds, trained for long or hardly at all; their hidden layer is measured.
 
 PyTorch is imported only here. No global random state is touched: weights, batches and labels are
 drawn from generators of the network's own.
@@ -24,7 +24,7 @@ CLASSES, SIDE = 10, 8
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides about a network, but the seed."""
+    """Everything that determines a network, except the seed."""
 
     family: str  # "mlp" or "conv"
     width: int  # hidden units, or channels
@@ -43,7 +43,7 @@ class Recipe:
 
 
 def recipes(count: int, seed: int) -> list[Recipe]:
-    """So many recipes, drawn at random; a larger count has those of a smaller one."""
+    """Recipes drawn at random. A larger count begins with the recipes of a smaller one."""
     rng = np.random.default_rng([seed, 4])
     return [_recipe(rng) for _ in range(count)]
 

@@ -69,7 +69,7 @@ def scale(rows: Sequence[StudyRow], rule: str) -> float:
 def halves(rows: Sequence[StudyRow], rule: str) -> float:
     """Spread of S / log2(n) over random halves, in units of the spread between the data sets.
 
-    A coefficient of variation would be best for a rule that says log2(n) to everything.
+    A coefficient of variation would favour a rule whose S is log2(n) for all data.
     """
     some = select(rows, estimator=f"DSE {rule}", share=0.5)
     drawn = [[r.value for r in select(some, data=name)] for name in distinct(some, "data")]
@@ -100,9 +100,9 @@ def information(rows: Sequence[StudyRow], rule: str) -> float:
 
 
 def adjusted(rows: Sequence[StudyRow], rule: str) -> float:
-    """abs(adjusted - 1) of clean labels, which the rows nearly tell: mean over data sets and seeds.
+    """abs(adjusted - 1) of clean labels, which the rows nearly determine: mean over data and seeds.
 
-    1 where it is not defined: nothing was seen. More than 1 is as wrong as less.
+    It counts as 1 where `adjusted` is not defined. A value above 1 is as wrong as one below.
     """
     some = select(rows, estimator=f"adjusted {rule}", corrupted=0.0)
     return mean_of(abs(_defined(row.value) - 1.0) for row in some)
@@ -128,7 +128,7 @@ def _decline(kind: str) -> Callable[[Sequence[StudyRow], str], float]:
 
 
 def _ranking(kind: str, probe: str) -> Callable[[Sequence[StudyRow], str], float]:
-    """Spearman correlation with the accuracy of a probe; of DSE, which has no side, its size."""
+    """Spearman correlation with a probe's accuracy; of DSE its absolute value."""
 
     def ranks(rows: Sequence[StudyRow], rule: str) -> float:
         found = spearman(*models.paired(rows, f"{kind} {rule}", probe))
@@ -166,6 +166,6 @@ def _defined(value: float) -> float:
 
 
 def mean_of(values: Iterable[float]) -> float:
-    """NaN for no values."""
+    """The mean of the values; NaN if there are none."""
     found = list(values)
     return math.fsum(found) / len(found) if found else math.nan

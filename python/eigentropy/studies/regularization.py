@@ -37,15 +37,15 @@ STATISTICS = ("DSE auto", "DSMI(Z;Y) auto", "adjusted(Z;Y) auto")
 
 
 def jobs(plan: StudyPlan) -> list[Job]:
-    """One for each term, weight, number of labels, and seed."""
+    """One job for each term, weight, number of labels, and seed."""
     data = courses.data_of(plan)
     many = 800 if data == "digits" else 5000
-    # As many steps for few labels as for many would take longer; so many fit them.
+    # Few labels are fitted within these epochs; as many steps as for many would take longer.
     courses_of = {
         labels: courses.epochs(plan, data, quick=quick, full=full)
         for labels, quick, full in ((FEW, 200, 400), (many, 30, 200))
     }
-    # Small differences take more than three seeds.
+    # Three seeds are too few for small differences.
     seeds = plan.seeds(quick=5, full=20 if data == "digits" else 5)
     return [
         courses.job(
@@ -88,7 +88,7 @@ def _prepare(job: Job, sizes: Sizes, recorder: Any) -> Training:
 
 
 def balanced(y: Any, count: int, seed: int) -> Any:
-    """Numbers of `count` rows, drawn at random, as many of each class as can be."""
+    """Numbers of `count` rows drawn at random, balanced over the classes as far as possible."""
     order = np.random.default_rng([seed, 10]).permutation(len(y))
     turn = np.empty(len(y), dtype=np.int64)  # how many of its class come before
     for label in np.unique(y):
@@ -111,7 +111,7 @@ def objective_of(term: str, weight: float) -> Any:
 
 
 def findings(rows: Sequence[StudyRow]) -> list[Finding]:
-    """Whether the terms do what they say, and whether that helps."""
+    """Whether each term moves what it is meant to move, and whether accuracy gains."""
     found = []
     for labels in distinct(rows, "labels"):
         of = select(rows, labels=labels)
@@ -131,7 +131,7 @@ def findings(rows: Sequence[StudyRow]) -> list[Finding]:
 
 
 def _differences(rows: Sequence[StudyRow], term: str, weight: float, name: str) -> list[float]:
-    """With the term less without it, for each seed."""
+    """For each seed, the value with the term minus the value without it."""
     values, without = (
         {row.cell.seed: row.value for row in select(rows, term=t, weight=w, estimator=name)}
         for t, w in ((term, weight), (NONE, 0.0))
@@ -142,7 +142,7 @@ def _differences(rows: Sequence[StudyRow], term: str, weight: float, name: str) 
 def _differs(
     rows: Sequence[StudyRow], term: str, weight: float, name: str, claim: Claim, sign: float
 ) -> Finding:
-    """Holds where the whole 95 % interval of the difference has the sign."""
+    """The claim holds if the whole 95 % interval of the difference has the sign."""
     differences = [d for d in _differences(rows, term, weight, name) if math.isfinite(d)]
     if len(differences) < 2:
         return claim.not_measured()
@@ -170,7 +170,7 @@ def listing(rows: Sequence[StudyRow]) -> Listing:
 
 
 def panels(rows: Sequence[StudyRow]) -> list[Panel]:
-    """Differences from no term, over the weight."""
+    """The difference that a term makes, over its weight."""
     drawn = []
     for labels in distinct(rows, "labels"):
         for name in ("accuracy", "DSE auto", "adjusted(Z;Y) auto"):

@@ -1,6 +1,6 @@
-"""What a study measures, one row a number, and the file that holds the rows.
+"""What a study measures, one row for each number, and the file that holds the rows.
 
-The file grows by one line at a time, so that a run that is interrupted goes on where it was.
+The file grows by one line at a time, so that an interrupted run can be continued.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Parameters = tuple[tuple[str, Parameter], ...]
 
 @dataclass(frozen=True)
 class Cell:
-    """One number of a study: of which data, by which estimator.
+    """One number of a study: its data, its parameters and its estimator.
 
     `parameters` are sorted by name, so that equal cells are equal.
     """
@@ -45,7 +45,7 @@ class Cell:
 
 
 def sorted_parameters(settings: Mapping[str, Parameter]) -> Parameters:
-    """The parameters of a cell, in the order in which they are compared."""
+    """The parameters sorted by name, so that equal cells compare equal."""
     return tuple(sorted(settings.items()))
 
 
@@ -86,12 +86,12 @@ def to_line(study: str, row: StudyRow) -> str:
 
 
 def from_fields(study: str, texts: Sequence[str]) -> StudyRow:
-    """The row of a line.
+    """The row in a line of the file.
 
     Raises
     ------
     ValueError
-        It is none, or of another study.
+        The line is no row, or a row of another study.
     """
     name, data, parameters, estimator, seed, value, error, seconds = texts
     if name != study:
@@ -101,7 +101,7 @@ def from_fields(study: str, texts: Sequence[str]) -> StudyRow:
 
 
 class StudyTable:
-    """The rows of a study in a CSV file that is open for more."""
+    """The rows of a study in a CSV file that is open for further rows."""
 
     def __init__(
         self, study: str, file: TextIO, rows: dict[Cell, StudyRow], notes: list[str]
@@ -112,13 +112,13 @@ class StudyTable:
         self._file = file
 
     def add(self, row: StudyRow) -> None:
-        """Write the row at once, whatever happens next."""
+        """Write the row to the file at once."""
         self._file.write(to_line(self.study, row))
         self._file.flush()
         self.rows[row.cell] = row
 
     def of(self, cells: Iterable[Cell]) -> list[StudyRow]:
-        """The rows of these cells, those that there are."""
+        """The rows of those cells that have been measured."""
         return [self.rows[cell] for cell in cells if cell in self.rows]
 
 

@@ -1,4 +1,4 @@
-"""How a study runs: jobs that are not done yet, in processes, each number written at once."""
+"""How a study runs: unfinished jobs, in several processes, with each number written at once."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _rows(study: Study, jobs: list[Job], processes: int) -> Iterator[StudyRow]:
         for job in jobs:
             yield from study.measure(job)
         return
-    # Started anew, since a fork of a process with threads, such as PyTorch's, may hang.
+    # Spawned, since a fork of a process with threads, such as PyTorch's, may hang.
     context = multiprocessing.get_context("spawn")
     options: dict[str, Any] = {"mp_context": context, "initializer": _ignore_interrupts}
     with _one_thread_each(), ProcessPoolExecutor(processes, **options) as pool:
@@ -90,8 +90,8 @@ def _rows(study: Study, jobs: list[Job], processes: int) -> Iterator[StudyRow]:
                 yield from rows
         except BrokenProcessPool as error:
             raise ChildProcessError(
-                "a process was killed, perhaps for lack of memory; the same command goes on, "
-                "with fewer --processes"
+                "a process was killed, perhaps for lack of memory; run the same command again to "
+                "continue, with fewer --processes"
             ) from error
         except BaseException:
             for future in waiting:
@@ -100,7 +100,7 @@ def _rows(study: Study, jobs: list[Job], processes: int) -> Iterator[StudyRow]:
 
 
 def _ignore_interrupts() -> None:
-    """Ctrl-C is for the process that waits: it starts no further jobs."""
+    """Leave Ctrl-C to the waiting process, which then starts no further jobs."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
@@ -109,7 +109,7 @@ _THREADS = ("EIGENTROPY_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS",
 
 @contextlib.contextmanager
 def _one_thread_each() -> Iterator[None]:
-    """Let the processes that start meanwhile use one thread each."""
+    """Processes that start inside use one thread each."""
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     try:
@@ -125,7 +125,7 @@ def _one_thread_each() -> Iterator[None]:
 def _measured(
     measure: Callable[[Job], Iterable[StudyRow]], job: Job
 ) -> tuple[list[StudyRow], list[str]]:
-    """All rows of a job, in a process of its own, and the warnings there."""
+    """The rows of a job and the warnings, computed in another process."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         rows = list(measure(job))

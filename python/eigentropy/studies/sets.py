@@ -99,7 +99,7 @@ def digits(n: int, seed: int) -> Rows:
 
 
 def hidden_layer(n: int, seed: int) -> Rows:
-    """What a small trained network makes of digits that it has not seen."""
+    """The hidden layer of a small trained network, on digits that it has not seen."""
     from eigentropy.studies import models, networks
 
     recipe = networks.Recipe("mlp", 64, 2, "ReLU", 1.0, 3e-3, 450, 0.0, 10)
@@ -131,7 +131,7 @@ SETS = {
 }
 
 
-# Representations from collapsed to spread, by how far they have come, from 0 to 1.
+# Representations between collapsed (spread 0) and spread out (spread 1).
 
 
 def gathered(n: int, spread: float, seed: int) -> Array:

@@ -1,7 +1,7 @@
 """Maps of DSE and adjusted DSMI over sigma and t.
 
 sigma is in units of the spread of the rows, the root of the trace of their covariance, so that a
-map is the same whatever the scale. The paper's sigma = 10 is looked at by scaling the rows.
+map is the same whatever the scale. The paper's sigma = 10 is examined by scaling the rows.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ D, GROUPS = 20, 3
 MOVES = "sigma = 10 measures the scale: rows times 0.01 and 100 move DSE"
 STAYS = "sigma = auto does not: DSE stays within 0.01 bits"
 
-# Scales of the data at which the paper's sigma = 10 is looked at.
+# Scales of the data at which the paper's sigma = 10 is examined.
 SCALES = (0.01, 1.0, 100.0)
 
 
 def jobs(plan: StudyPlan) -> list[Job]:
-    """One for each data set, seed and width, and one for each scale at sigma = 10."""
+    """One job for each data set, seed and width, and one for each scale at sigma = 10."""
     n = 1500 if plan.full else 450
     seeds = plan.seeds(quick=1, full=3)
     widths = WIDTHS if plan.full else QUICK_WIDTHS

@@ -47,7 +47,7 @@ class Job:
 
     @property
     def settings(self) -> dict[str, Parameter]:
-        """What all cells have in common: enough to make the data."""
+        """The parameters that all cells share, which determine the data."""
         first, *others = [cell.settings for cell in self.cells]
         return {k: v for k, v in first.items() if all(o.get(k) == v for o in others)}
 
@@ -63,7 +63,7 @@ class Job:
 
 
 def common(job: Job) -> dict[str, Parameter]:
-    """What tells the training run of a job from others: not what changes within it."""
+    """The settings that identify the training run of a job: not epoch and place."""
     return {k: v for k, v in job.settings.items() if k not in ("epoch", "place")}
 
 
@@ -91,7 +91,7 @@ def make_job(
     )
 
 
-# Estimators that know no diffusion time.
+# Estimators without a diffusion time.
 BASELINES = ("CSE", "CSMI", "plug-in", "KSG", "MINE")
 
 
@@ -144,7 +144,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Listing:
-    """A table of its own, for a study whose verdict does not say it all."""
+    """A further table, for a study whose verdict does not show everything."""
 
     title: str
     headings: list[str]
@@ -174,7 +174,7 @@ class Study:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Rows of a study that ran to its end, and what to tell about it."""
+    """The rows of a finished study, and what is printed and drawn of them."""
 
     rows: list[StudyRow]
     findings: list[Finding]

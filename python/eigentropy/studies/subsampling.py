@@ -1,4 +1,4 @@
-"""DSE of trees of which a share of the rows is kept."""
+"""DSE of random subsets of the rows of trees."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ QUICK_DIMENSIONS = (2, 5, 10, 15, 20, 30)
 
 
 def jobs(plan: StudyPlan) -> list[Job]:
-    """One for each dimension, share of rows and seed."""
+    """One job for each dimension, share of rows and seed."""
     points = 2000 if plan.full else 300
     return [
         make_job("tree", {"points": points, "d": d, "share": share}, NAMES, seed, TIMES)
@@ -42,7 +42,7 @@ def jobs(plan: StudyPlan) -> list[Job]:
 
 
 def measure(job: Job) -> Iterable[StudyRow]:
-    """Smaller shares are subsets of larger ones, of the same tree."""
+    """Measure a share of the rows of a tree; smaller shares are subsets of larger ones."""
     s = job.settings
     Z, _ = data.tree(BRANCHES, int(s["points"]), int(s["d"]), seed=job.seed)
     return estimators.measure(job, Z[data.subset(len(Z), float(s["share"]), seed=job.seed)])

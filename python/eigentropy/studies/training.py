@@ -36,15 +36,15 @@ AT_Z = (*AT_BLOCKS, "DSE sigma=10", "DSMI(Z;Y) sigma=10", "DSMI(Z;X) sigma=10")
 INFORMATIONS = ("DSMI(Z;Y) auto", "adjusted(Z;Y) auto", "DSMI(Z;Y) sigma=10")
 OF_RUN = ("loss", "training accuracy", "accuracy")
 
-# Z with the true labels, in networks that learn permuted ones.
+# The place of Z measured with the true labels, in networks that learn permuted labels.
 TRUE = "Z, true labels"
 
-# What information about permuted labels is below, as a share of that in real learning.
+# Information about permuted labels stays below this share of that in real learning.
 MOST = 0.2
 
 
 def jobs(plan: StudyPlan) -> list[Job]:
-    """One for each network, what it learns, and seed."""
+    """One job for each network, what it learns, and seed."""
     data = courses.data_of(plan)
     count = courses.epochs(plan, data, quick=60, full=200)
     return [

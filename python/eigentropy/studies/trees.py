@@ -33,7 +33,7 @@ D, POINTS = 20, 100
 
 
 def jobs(plan: StudyPlan) -> list[Job]:
-    """One for each number of branches, noise, share of corrupted labels and seed."""
+    """One job for each number of branches, noise, share of corrupted labels and seed."""
     names = estimators.available(NAMES)
     noises = NOISES if plan.full else NOISES[-1:]
     return [

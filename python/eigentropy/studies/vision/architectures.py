@@ -11,7 +11,7 @@ from torch import nn
 from eigentropy.studies.courses import BLOCKS, SIZES, SMALL
 from eigentropy.studies.vision.pictures import Pictures
 
-# Of the small networks.
+# Sizes of the small networks.
 CHANNELS = (16, 32, 64)
 WIDTH, HEADS, PATCH = 48, 4, 2
 
@@ -64,7 +64,7 @@ def make(name: str, pictures: Pictures, seed: int, side: int = SIZES.side) -> Ne
             return Network(name, body, CHANNELS[-1], classes, own)
         import timm
 
-        # Without classes timm's networks return what their classifier would be given.
+        # Without classes, timm's networks return the input of their classifier.
         body = timm.create_model(name, pretrained=False, num_classes=0, in_chans=channels)
         return Network(name, body, body.num_features, classes, side)
 
@@ -84,7 +84,7 @@ def _convolutions(channels: int, *, normalised: bool) -> nn.Module:
 
 
 class VisionTransformer(nn.Module):
-    """A small one: patches of 2 x 2 pixels, learned positions, three blocks, the mean of tokens."""
+    """A small transformer: 2 x 2 patches, learned positions, three blocks, the mean token."""
 
     def __init__(self, channels: int, side: int) -> None:
         super().__init__()

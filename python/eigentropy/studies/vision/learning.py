@@ -1,4 +1,4 @@
-"""The training loop and what is minimised; the seed decides about everything."""
+"""The training loop and its losses. The seed determines the result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from eigentropy.studies.data import Labels
 from eigentropy.studies.vision.architectures import Network, as_numbers
 from eigentropy.studies.vision.pictures import Pictures
 
-# Of SimCLR's loss, and of the output of its projector.
+# Temperature of SimCLR's loss, and width of its projector's output.
 TEMPERATURE = 0.5
 PROJECTION = 64
 
@@ -27,12 +27,12 @@ PASS = 1024
 
 
 def device() -> torch.device:
-    """A GPU where there is one."""
+    """The GPU if there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 class CrossEntropy(nn.Module):
-    """Supervised learning, with a further term on the rows of Z, of length 1, if there is one."""
+    """Supervised learning, with an optional further term on the rows of Z, scaled to length 1."""
 
     def __init__(self, term: nn.Module | None = None, *, takes_labels: bool = False) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class CrossEntropy(nn.Module):
 
 
 class Contrastive(nn.Module):
-    """SimCLR (Chen et al. 2020): two views of a picture are to be nearer than those of others."""
+    """SimCLR (Chen et al. 2020): two views of a picture shall be closer than views of others."""
 
     def __init__(self, width: int, seed: int, *, flips: bool) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ def augmented(X: torch.Tensor, generator: torch.Generator, *, flips: bool) -> to
 def train(
     network: Network, pictures: Pictures, plan: Course, objective: nn.Module, seed: int
 ) -> Iterator[tuple[int, float]]:
-    """Train; yields the number of epochs and their mean loss, from (0, NaN), before training, on.
+    """Train, and yield each epoch and its mean loss, beginning with (0, NaN) before training.
 
     Raises
     ------
@@ -143,7 +143,7 @@ def train(
 
 
 def rate_factor(epochs: float, plan: Course) -> float:
-    """The factor of the learning rate after so many epochs: a linear warm-up, then a cosine."""
+    """The factor of the learning rate at an epoch: a linear warm-up, then a cosine."""
     if epochs < plan.warm_up or plan.epochs <= plan.warm_up:
         return min(1.0, epochs / plan.warm_up)
     done = (epochs - plan.warm_up) / (plan.epochs - plan.warm_up)
@@ -166,7 +166,7 @@ def accuracy(network: Network, seen: Pictures, pictures: Pictures) -> float:
 
 
 def linear_probe(network: Network, seen: Pictures, pictures: Pictures) -> float:
-    """The same of a ridge regression from standardised Z onto the classes, fitted to `seen`."""
+    """Accuracy of a ridge regression from standardised Z onto the classes, fitted to `seen`."""
     Z, rows = (outputs(network, part.X)[0].astype(float) for part in (seen, pictures))
     mean, deviation = Z.mean(axis=0), Z.std(axis=0)
     deviation[deviation == 0.0] = 1.0

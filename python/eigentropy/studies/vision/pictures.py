@@ -35,11 +35,11 @@ class Pictures:
         return int(self.y.max()) + 1
 
     def some(self, rows: Any) -> Pictures:
-        """Those of these numbers."""
+        """The pictures with these row numbers."""
         return Pictures(self.X[torch.from_numpy(rows)], self.y[rows])
 
     def at_most(self, count: int, seed: int) -> Pictures:
-        """So many, drawn at random, or all."""
+        """All pictures, or `count` of them drawn at random."""
         if len(self) <= count:
             return self
         rng = np.random.default_rng([seed, 9])
@@ -51,7 +51,7 @@ class Pictures:
 
 
 def load(data: str, digits: int | None = None) -> tuple[Pictures, Pictures]:
-    """Pictures to train on, and pictures that are held out; at most so many digits in each."""
+    """Pictures to train on, and held-out pictures; `digits` limits the number in each half."""
     if data == "digits":
         first, second, y_first, y_second = halves(digits)
         return _digits(first, y_first), _digits(second, y_second)

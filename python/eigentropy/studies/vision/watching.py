@@ -22,12 +22,12 @@ NAMES = {
 }
 PAPER_SIGMA = 10.0
 
-# Random partitions behind each information: more than a monitor takes, since runs are compared.
+# Random partitions for each information: more than a monitor's default, for comparing runs.
 N_NULL = 5
 
 
 class Watch:
-    """Measures Z, and the blocks before it if wanted, on a fixed set of pictures.
+    """Measures Z, and optionally the blocks before it, on a fixed set of pictures.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Watch:
     pictures : Pictures
         With the labels that the information is about.
     points : int
-        More pictures are thinned to so many.
+        If there are more pictures, this many are drawn at random.
     sigma : "auto" or float
         The paper's is 10.
     blocks : bool
