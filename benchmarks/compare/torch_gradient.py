@@ -1,4 +1,4 @@
-r"""Forward and backward pass of DiffusionSpectralEntropy beside autograd through torch's own operations.
+r"""Forward and backward pass of our entropy beside autograd through torch's own operations.
 
     python -m benchmarks.compare.torch_gradient --output benchmarks/results/torch_gradient.json
     python -m benchmarks.compare.torch_gradient --device cuda
