@@ -8,19 +8,26 @@ import resource
 import sys
 from contextlib import contextmanager
 
-import hypothesis
 import numpy as np
 import pytest
 
 import device_arrays
+import quick
 from data_sets import DATA_SETS
 from eigentropy._backends import plugin
 
 # The same examples in every run, so that a run tells about the change and nothing else;
-# HYPOTHESIS_PROFILE=search looks for new ones.
-hypothesis.settings.register_profile("repeatable", derandomize=True)
-hypothesis.settings.register_profile("search", derandomize=False)
-hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+# HYPOTHESIS_PROFILE=search looks for new ones. The quick set runs without hypothesis.
+try:
+    import hypothesis
+except ImportError:
+    pass
+else:
+    hypothesis.settings.register_profile("repeatable", derandomize=True)
+    hypothesis.settings.register_profile("search", derandomize=False)
+    hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+LEFT_OUT = pytest.StashKey[dict]()
 
 
 @pytest.fixture(params=list(DATA_SETS))
@@ -76,15 +83,54 @@ def pytest_addoption(parser):
         help="what the tests of CUDA run on: the installed plug-in, on a GPU or emulated, or a "
         "stand-in in NumPy",
     )
+    parser.addoption(
+        "--quick",
+        action="store_true",
+        help="only tests that need NumPy and pytest, and that are not marked slow; CUDA is the "
+        "stand-in unless --device says otherwise",
+    )
 
 
 def pytest_configure(config):
     device_arrays.choice = config.getoption("--device")
+    config.stash[LEFT_OUT] = {}
+    if config.getoption("--quick"):
+        pytest.importorskip = quick.importorskip
+        if device_arrays.choice == "auto":
+            device_arrays.choice = "stand-in"
     device_arrays.require_chosen()
+
+
+def pytest_unconfigure():
+    pytest.importorskip = quick.plain_importorskip
 
 
 def pytest_report_header():
     return f"CUDA: {device_arrays.description()}"
+
+
+def pytest_ignore_collect(collection_path, config):
+    if config.getoption("--quick") and collection_path.suffix == ".py":
+        needed = quick.left_out(collection_path)
+        if needed:
+            config.stash[LEFT_OUT][collection_path] = needed
+            return True
+    return None
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--quick"):
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+
+
+def pytest_report_collectionfinish(config):
+    return [
+        f"not quick: {path.relative_to(config.rootpath)} needs {', '.join(needed)}"
+        for path, needed in config.stash[LEFT_OUT].items()
+        if path.name != "conftest.py"
+    ]
 
 
 def pytest_runtest_setup(item):

@@ -35,7 +35,7 @@ from torch import nn
 
 from benchmarks.shared.machine import describe
 from benchmarks.shared.results import rounded, write
-from eigentropy.torch import Monitor
+from eigentropy.torch import Evaluation, Monitor, Probe
 
 PROBE = 1000
 GOAL = 0.05
@@ -136,10 +136,8 @@ def case(
     y = torch.tensor(digits.target)
     probe = torch.randperm(len(x), generator=torch.Generator().manual_seed(0))[:samples]
     alone, watched = (Loop(networks[name], batch, x, y) for _ in range(2))
-    options: dict[str, Any] = (
-        {"evaluation": samples} if way == "evaluation" else {"probe": (x[probe], y[probe])}
-    )
-    watched.monitor = Monitor(watched.network, WATCHED[layers], pooling="mean", **options)
+    source = Evaluation(samples) if way == "evaluation" else Probe(x[probe], y[probe])
+    watched.monitor = Monitor(watched.network, WATCHED[layers], source, pooling="mean")
     seconds: dict[str, list[float]] = {"without": [], "with": []}
     for number in range(rounds + 1):
         for label, loop in (("without", alone), ("with", watched)):

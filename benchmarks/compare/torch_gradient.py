@@ -1,4 +1,4 @@
-r"""Forward and backward pass of SpectralEntropy beside autograd through torch's own operations.
+r"""Forward and backward pass of our entropy beside autograd through torch's own operations.
 
     python -m benchmarks.compare.torch_gradient --output benchmarks/results/torch_gradient.json
     python -m benchmarks.compare.torch_gradient --device cuda
@@ -24,7 +24,7 @@ import torch
 
 from benchmarks.shared.machine import describe
 from benchmarks.shared.results import rounded, write
-from eigentropy.torch import SpectralEntropy
+from eigentropy.torch import DiffusionSpectralEntropy
 
 TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3}
 
@@ -55,13 +55,13 @@ def gradient(entropy: Entropy, Z: torch.Tensor) -> torch.Tensor:
 def contenders_for(n: int, sigma: float) -> dict[str, Entropy]:
     found: dict[str, Entropy] = {
         "autograd": lambda Z: by_autograd(Z, sigma),
-        "eigentropy": SpectralEntropy(sigma=sigma),
-        "eigentropy, sigma auto": SpectralEntropy(),
+        "eigentropy": DiffusionSpectralEntropy(sigma=sigma),
+        "eigentropy, sigma auto": DiffusionSpectralEntropy(),
     }
     if n < ESTIMATED_FROM:
-        return found | {"eigentropy exact": SpectralEntropy(sigma=sigma, method="exact")}
+        return found | {"eigentropy exact": DiffusionSpectralEntropy(sigma=sigma, method="exact")}
     for tol in TOLS:
-        estimate = SpectralEntropy(sigma=sigma, method="stochastic", tol=tol)
+        estimate = DiffusionSpectralEntropy(sigma=sigma, method="stochastic", tol=tol)
         found[f"eigentropy stochastic, tol {tol:g}"] = estimate
     return found
 
@@ -78,7 +78,7 @@ def case(n: int, d: int, dtype: torch.dtype, device: str, rounds: int) -> dict[s
     generator = torch.Generator().manual_seed(0)
     Z = torch.randn(n, d, generator=generator, dtype=torch.float64).to(device, dtype)
     Z.requires_grad_()
-    auto = SpectralEntropy()
+    auto = DiffusionSpectralEntropy()
     auto(Z.detach())
     sigma = auto.sigma_used
     contenders = contenders_for(n, sigma)

@@ -95,7 +95,7 @@ def train_on_digits(path: Path, permuted: bool, epochs: int) -> None:
     import torch
     from sklearn.datasets import load_digits
 
-    from eigentropy.torch import Monitor
+    from eigentropy.torch import Monitor, Probe
 
     torch.manual_seed(0)
     X, y = load_digits(return_X_y=True)
@@ -117,8 +117,8 @@ def train_on_digits(path: Path, permuted: bool, epochs: int) -> None:
     recorder = Recorder(path, title=labels, settings={"labels": labels, "optimizer": "Adam",
                                                       "lr": 2e-3, "batch": 50})  # fmt: skip
     with Monitor(
-        model, ["pool1", "pool2", "relu3", "head"], probe=(X[probe], y[probe]),
-        measures=["dse", "dsmi_y", "dsmi_x"], max_points=300, record=recorder,
+        model, ["pool1", "pool2", "relu3", "head"], Probe(X[probe], y[probe], max_points=300),
+        measures=["dse", "dsmi_y", "dsmi_x"], record=recorder,
     ) as monitor:  # fmt: skip
 
         def scores() -> dict[str, float]:

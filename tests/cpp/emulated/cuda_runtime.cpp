@@ -9,6 +9,7 @@
 #include <mutex>
 #include <set>
 #include <utility>
+#include <vector>
 
 namespace {
 
@@ -78,7 +79,8 @@ std::size_t rounded_up(std::size_t bytes, std::size_t unit) {
 
 namespace eigentropy::cuda::emulated {
 
-thread_local dim3 block_index, block_size, grid_size;
+EIGENTROPY_PER_THREAD dim3 block_index, block_size, grid_size;
+EIGENTROPY_PER_THREAD const dim3* thread_positions;
 
 void fail_once(cudaError_t status) { pending = status; }
 void begin_capture(cudaStream_t stream) {
@@ -98,16 +100,17 @@ void set_compute_capability(int major, int minor) {
   capability_minor = minor;
 }
 
-dim3 thread_position() {
-  const auto i = static_cast<unsigned>(thread_index());
-  const unsigned x = block_size.x, y = block_size.y;
-  return {i % x, i / x % y, i / (x * y)};
-}
-
 void run_grid(dim3 grid, dim3 block, std::size_t shared, const std::function<void()>& body) {
   grid_size = grid;
   block_size = block;
-  const int threads = static_cast<int>(block.x * block.y * block.z);
+  std::vector<dim3> positions;
+  for (unsigned z = 0; z < block.z; ++z) {
+    for (unsigned y = 0; y < block.y; ++y) {
+      for (unsigned x = 0; x < block.x; ++x) positions.push_back({x, y, z});
+    }
+  }
+  thread_positions = positions.data();
+  const int threads = static_cast<int>(positions.size());
   for (unsigned z = 0; z < grid.z; ++z) {
     for (unsigned y = 0; y < grid.y; ++y) {
       for (unsigned x = 0; x < grid.x; ++x) {

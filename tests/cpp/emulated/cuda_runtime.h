@@ -148,23 +148,39 @@ void set_memory(std::size_t bytes);
 void set_shared_memory(std::size_t bytes);
 void set_compute_capability(int major, int minor);
 
-extern thread_local dim3 block_index, block_size, grid_size;
+extern EIGENTROPY_PER_THREAD dim3 block_index, block_size, grid_size;
 
-// The three-dimensional index of the fiber that runs.
-dim3 thread_position();
+// The three-dimensional indices of the threads of a block.
+extern EIGENTROPY_PER_THREAD const dim3* thread_positions;
+inline const dim3& thread_position() { return thread_positions[thread_index()]; }
 
 void run_grid(dim3 grid, dim3 block, std::size_t shared, const std::function<void()>& body);
 
-template <class T>
-T exchanged(T value, int lane) {
-  static_assert(sizeof(T) <= slot_bytes);
+// Values take turns: a lane that writes the next one but one has been at the barrier of the next
+// one, so that all lanes have read the present one.
+struct Slot {
+  std::int64_t turn;
+  char values[2][slot_bytes / 2 - sizeof(std::int64_t)];
+};
+static_assert(sizeof(Slot) <= slot_bytes);
+
+// Hands the value to the caller's warp, of which all lanes take part: read(of) is called with a
+// function of(lane), which returns the value of that lane.
+template <class T, class Read>
+auto exchange(const T& value, const Read& read) {
+  static_assert(sizeof(T) <= sizeof(Slot::values[0]) && alignof(T) <= alignof(Slot));
   char* slots = static_cast<char*>(warp_slots());
-  std::memcpy(slots + thread_index() % 32 * slot_bytes, &value, sizeof(T));
+  const auto slot = [&](int of) { return reinterpret_cast<Slot*>(slots + of * slot_bytes); };
+  Slot* const own = slot(thread_index() % 32);
+  const auto turn = own->turn++ % 2;
+  std::memcpy(own->values[turn], &value, sizeof(T));
   warp_barrier();
-  T result;
-  std::memcpy(&result, slots + lane * slot_bytes, sizeof(T));
-  warp_barrier();
-  return result;
+  return read(
+      [&](int lane) -> const T& { return *reinterpret_cast<const T*>(slot(lane)->values[turn]); });
+}
+template <class T>
+T exchanged(const T& value, int lane) {
+  return exchange(value, [&](const auto& of) -> T { return of(lane); });
 }
 
 // PTX's mma.m16n8k8 of TF32 with sums in float32, of the caller's warp: tensor_core.hpp.

@@ -1,6 +1,5 @@
 #include "fibers.hpp"
 
-#include <setjmp.h>
 #include <ucontext.h>
 
 #include <atomic>
@@ -17,16 +16,45 @@ constexpr std::size_t stack_bytes = std::size_t{1} << 17;
 
 enum class State { ready, at_block_barrier, at_warp_barrier, ended };
 
-// Entered by ucontext, switched by setjmp and longjmp, which make no system call.
+// A place to go on from. The compiler's own setjmp and longjmp save only what they have to, and
+// make no system call.
+struct Place {
+  void* registers[5];
+};
+
+// While another fiber runs, all registers change. The compiler must not look into these functions
+// and conclude that some do not.
+#ifdef __clang__
+#define EIGENTROPY_OPAQUE __attribute__((noinline))
+#else
+#define EIGENTROPY_OPAQUE __attribute__((noipa))
+#endif
+[[noreturn]] EIGENTROPY_OPAQUE void leave_for(Place& there) {
+  __builtin_longjmp(there.registers, 1);
+}
+// Returns when somebody goes to `here`.
+EIGENTROPY_OPAQUE void go(Place& here, Place& there) {
+  if (__builtin_setjmp(here.registers) == 0) leave_for(there);
+}
+EIGENTROPY_OPAQUE void go(Place& here, const ucontext_t& there) {
+  if (__builtin_setjmp(here.registers) == 0) setcontext(&there);
+}
+
+// Entered once by ucontext, which makes system calls. From then on it runs one thread after the
+// other: `where` is where it goes on, at a barrier or to begin the next one.
 struct Fiber {
   std::unique_ptr<char[]> stack{new char[stack_bytes]};
   ucontext_t entry;
-  jmp_buf where;
-  State state = State::ready;
+  Place where;
+  State state = State::ended;
   bool entered = false;
 };
 
 std::atomic<Order> order{Order::ascending};
+
+class Block;
+// The block that runs on this thread of the host. A plain pointer is found faster than the object.
+EIGENTROPY_PER_THREAD Block* block = nullptr;
 
 class Block {
  public:
@@ -38,23 +66,24 @@ class Block {
     }
     slots_.assign(static_cast<std::size_t>(threads + warp_size) * slot_bytes, 0);
     for (int i = 0; i < threads; ++i) start(*fibers_[i]);
+    block = this;
     while (run_ready()) release();
   }
 
-  int index() const { return current_; }
-  void* slots() { return slots_.data() + current_ / warp_size * warp_size * slot_bytes; }
+  void* slots() { return slots_.data() + running_thread / warp_size * warp_size * slot_bytes; }
   std::vector<char>& shared() { return shared_; }
 
   void wait(State state) {
-    Fiber& fiber = *fibers_[current_];
+    Fiber& fiber = *fibers_[running_thread];
     fiber.state = state;
-    if (_setjmp(fiber.where) == 0) _longjmp(scheduler_, 1);
+    go(fiber.where, scheduler_);
   }
 
  private:
   static void start(Fiber& fiber) {
+    // A thread of a block that has failed still waits at its barrier: it is left there for good.
+    if (fiber.state != State::ended) fiber.entered = false;
     fiber.state = State::ready;
-    fiber.entered = false;
   }
 
   // Returns whether a thread has not ended yet.
@@ -70,25 +99,19 @@ class Block {
   }
 
   void resume(int i) {
-    current_ = i;
+    running_thread = i;
     Fiber& fiber = *fibers_[i];
-    if (_setjmp(scheduler_) != 0) return;
-    if (fiber.entered) _longjmp(fiber.where, 1);
+    if (fiber.entered) return go(scheduler_, fiber.where);
     fiber.entered = true;
     getcontext(&fiber.entry);
     fiber.entry.uc_stack.ss_sp = fiber.stack.get();
     fiber.entry.uc_stack.ss_size = stack_bytes;
     fiber.entry.uc_link = nullptr;
     makecontext(&fiber.entry, &Block::enter, 0);
-    setcontext(&fiber.entry);
+    go(scheduler_, fiber.entry);
   }
 
   static void enter();
-
-  void end() {
-    fibers_[current_]->state = State::ended;
-    _longjmp(scheduler_, 1);
-  }
 
   // Lets those go on whose barrier is complete: warps first.
   void release() {
@@ -119,29 +142,35 @@ class Block {
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::vector<char> slots_, shared_;
   const std::function<void()>* body_ = nullptr;
-  int threads_ = 0, current_ = 0;
-  jmp_buf scheduler_;
+  int threads_ = 0;
+  Place scheduler_;
 };
 
-// The host may launch from several threads at once.
-thread_local Block block;
-
 void Block::enter() {
-  (*block.body_)();
-  block.end();
+  for (;;) {
+    (*block->body_)();
+    block->wait(State::ended);
+  }
+}
+
+// The host may launch from several threads at once.
+Block& own_block() {
+  thread_local Block own;
+  return own;
 }
 
 }  // namespace
 
+EIGENTROPY_PER_THREAD int running_thread = 0;
+
 void set_order(Order chosen) { order = chosen; }
 
-void run_block(int threads, const std::function<void()>& body) { block.run(threads, body); }
-int thread_index() { return block.index(); }
-void block_barrier() { block.wait(State::at_block_barrier); }
-void warp_barrier() { block.wait(State::at_warp_barrier); }
-void* warp_slots() { return block.slots(); }
+void run_block(int threads, const std::function<void()>& body) { own_block().run(threads, body); }
+void block_barrier() { block->wait(State::at_block_barrier); }
+void warp_barrier() { block->wait(State::at_warp_barrier); }
+void* warp_slots() { return block->slots(); }
 
-void* dynamic_shared() { return block.shared().data(); }
-void set_dynamic_shared(std::size_t bytes) { block.shared().assign(bytes + 16, '\xFF'); }
+void* dynamic_shared() { return block->shared().data(); }
+void set_dynamic_shared(std::size_t bytes) { own_block().shared().assign(bytes + 16, '\xFF'); }
 
 }  // namespace eigentropy::cuda::emulated

@@ -16,7 +16,13 @@ void set_order(Order order);
 // logic_error if some threads wait at a barrier that others never reach.
 void run_block(int threads, const std::function<void()>& body);
 
-int thread_index();
+// One for each thread of the host. thread_local would take a call in every other file, and in a
+// library without this model of access, too.
+#define EIGENTROPY_PER_THREAD __attribute__((tls_model("initial-exec"))) __thread
+
+// Which thread of the block runs.
+extern EIGENTROPY_PER_THREAD int running_thread;
+inline int thread_index() { return running_thread; }
 
 // All threads of the block, or of the caller's warp of 32, reach it before one goes on. Threads
 // that have ended do not count.
@@ -24,7 +30,7 @@ void block_barrier();
 void warp_barrier();
 
 // What the caller's warp exchanges: 32 slots, zeros at first.
-constexpr std::size_t slot_bytes = 64;
+constexpr std::size_t slot_bytes = 128;
 void* warp_slots();
 
 // Shared memory of the block whose size the launch gives; every byte is 0xFF (NaN) at first.
