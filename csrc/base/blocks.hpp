@@ -7,7 +7,7 @@
 
 namespace eigentropy {
 
-// V = [V_1 V_2 ...], side by side. Every block has its rows without room between them.
+// V = [V_1 V_2 ...], side by side. The rows of each block lie in memory without gaps.
 template <class T>
 using Blocks = std::vector<MatrixView<const T>>;
 

@@ -12,9 +12,9 @@
 
 namespace eigentropy {
 
-// `size` elements of a plain number type. Not initialised: an n x n matrix is written once by the
-// threads that own its tiles, and zeroing it first would cost another pass over memory. From the
-// system or, inside a Scratch::Scope, from that.
+// `size` elements of a plain number type, not initialised: an n x n matrix is written once by the
+// threads that own its tiles, and zeroing it first would cost another pass over memory. The memory
+// comes from the system or, inside a Scratch::Scope, from the scratch.
 template <class T>
 class Buffer {
  public:

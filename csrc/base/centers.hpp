@@ -8,7 +8,7 @@
 
 namespace eigentropy {
 
-// A point near the column's mean that is a multiple of 2^k, 2^k between 1/16 and 1/32 of the
+// A multiple of 2^k near the column's mean, where 2^k is between 1/32 and 1/16 of the column's
 // range.
 inline double coarse_center(double low, double high, double sum, index_t n) {
   const double width = high - low;

@@ -52,7 +52,7 @@ class Stage {
       : control_(control), from_(from), step_((to - from) / static_cast<double>(tasks)) {
     control_.check();
   }
-  // Only looks for the request to stop: for what is too small a part of the bar to be seen.
+  // A stage that is too short to be seen in the bar. It only looks for the request to stop.
   explicit Stage(Control& control) : control_(control), silent_(true) { control_.check(); }
 
   void finish_task() {

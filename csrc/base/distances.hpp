@@ -23,9 +23,10 @@ inline double distance_error_factor(index_t d, index_t blocks) {
   return 16.0 + std::sqrt(static_cast<double>(blocks));
 }
 
-// Entries of a tile whose cancellation matters are computed again as sums of squared differences:
-// those below `below`, a squared distance. 0: none. Where that is a large part of a tile of float32
-// and their error may be `allowed`, products in float64 do, which take less time.
+// Squared distances below `below` suffer from cancellation and are computed again as sums of
+// squared differences; 0 means none. If these are a large part of a tile of float32, and products
+// in float64 are off by no more than `allowed`, such products replace the differences, because they
+// take less time.
 struct Refinement {
   double below = 0.0;
   double allowed = 0.0;

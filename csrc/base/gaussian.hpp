@@ -1,4 +1,4 @@
-// What all ways to the Gaussian kernel have in common: its matrix, products without a matrix, on
+// The rules that every computation of the Gaussian kernel follows, with or without its matrix, on
 // the host and on a device.
 #pragma once
 
@@ -28,10 +28,11 @@ T exponent_scale(double sigma, double row_scale) {
 template <class T>
 constexpr double exponent_tolerance = sizeof(T) == sizeof(double) ? 1e-12 : 1e-5;
 
-// Where the error of |x|^2 + |y|^2 - 2 x.y would change the exponent by more than its tolerance, as
-// between near points of a cloud that is very wide for sigma, the distances that matter (G above
-// 1e-20, or what the error may have made of them) are computed from differences. `scale` is that of
-// the exponent. What is allowed changes no entry of float32: those of duplicates stay 1.
+// In a cloud that is very wide compared with sigma, the error of |x|^2 + |y|^2 - 2 x.y may change
+// an exponent by more than its tolerance. The distances that matter are then computed from
+// differences: those with G above 1e-20, and those that the error may have moved beyond it. `scale`
+// is that of the exponent. An error of `allowed` changes no entry in float32: entries of duplicates
+// stay 1.
 template <class T>
 Refinement refinement_of_kernel(double error, double scale) {
   if (error * -scale <= exponent_tolerance<T>) return {};

@@ -30,7 +30,8 @@ struct KernelOperatorOptions {
   double memory_limit = std::numeric_limits<double>::infinity();
 };
 
-// The bound of relative errors of a kernel's entries, ten times over: see refinement_of_kernel.
+// Ten times the bound of the relative errors of a kernel's entries, which refinement_of_kernel
+// gives.
 template <class T>
 constexpr double kernel_rounding = sizeof(T) == sizeof(double) ? 1e-11 : 1e-4;
 

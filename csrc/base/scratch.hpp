@@ -1,5 +1,5 @@
-// Memory for small problems that follow each other, of which only the first asks the system for
-// any.
+// Memory for small problems that follow each other. Only the first problem asks the system for
+// memory.
 #pragma once
 
 #include <cstddef>
@@ -8,13 +8,13 @@
 
 namespace eigentropy {
 
-// A stretch of memory from which a thread's Buffers are cut, one behind the other, and which is
-// free again as a whole when the problem is over. What does not fit comes from the system; the next
-// problem finds as much as this one wanted.
+// A stretch of memory from which a thread's Buffers are cut one after the other. All of it is free
+// again when the problem is over. A Buffer that does not fit comes from the system, and the scratch
+// then grows so that the next problem of this size fits.
 class Scratch {
  public:
-  // While one lives, the Buffers that this thread makes are cut from the scratch. None of them may
-  // outlive it.
+  // While a scope lives, the Buffers that this thread makes are cut from the scratch. No such
+  // Buffer may outlive the scope.
   class Scope {
    public:
     explicit Scope(Scratch& scratch) : scratch_(scratch), outer_(current()) {
@@ -32,8 +32,8 @@ class Scratch {
     Scratch* outer_;
   };
 
-  // Memory of the thread's scope; null where there is none, or no room. `bytes` is a multiple
-  // of 64.
+  // Memory of the thread's scope, or null if there is no scope or no room. `bytes` is a multiple of
+  // 64.
   static void* take(std::size_t bytes) {
     Scratch* const scratch = current();
     return scratch == nullptr ? nullptr : scratch->cut(bytes);
@@ -57,7 +57,7 @@ class Scratch {
 
   void reset() {
     if (wanted_ > size_) {
-      memory_.reset();  // before there is more
+      memory_.reset();  // first, so that both are never there at once
       memory_.reset(static_cast<unsigned char*>(std::aligned_alloc(64, wanted_)));
       size_ = memory_ == nullptr ? 0 : wanted_;
     }

@@ -7,8 +7,8 @@
 
 namespace eigentropy {
 
-// What solve() returns, or, if it throws SolverError, what solve_otherwise() returns: one driver
-// may fail where another does not. A SolverError of both gives the reasons of both.
+// Returns solve(), or solve_otherwise() if solve() throws SolverError: one driver may fail where
+// another does not. If both fail, the SolverError gives both reasons.
 template <class Solve, class SolveOtherwise>
 auto solve_checked(const Solve& solve, const SolveOtherwise& solve_otherwise) {
   std::string reason;

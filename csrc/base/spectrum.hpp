@@ -9,9 +9,9 @@
 
 namespace eigentropy {
 
-// What matrices whose largest entry is this are divided by: a power of two, which is exact. 1
-// unless squares of the entries, of which |A|_F^2 and the reflectors are made, would leave the
-// range of T.
+// The number that a matrix is divided by whose largest entry is `largest`: a power of two, so that
+// the division is exact. It is 1 unless the squares of the entries would leave the range of T;
+// |A|_F^2 and the reflectors are sums of such squares.
 template <class T>
 double scale_of(double largest) {
   const double limit = sizeof(T) == sizeof(double) ? 0x1p400 : 0x1p40;

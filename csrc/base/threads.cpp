@@ -94,7 +94,8 @@ class Counter {
 
   // Returns once the value is no longer `old`.
   void wait_while(int old) {
-    constexpr int patience = 1000;  // some microseconds: less than to sleep and be woken
+    constexpr int patience =
+        1000;  // some microseconds, which is shorter than sleeping and being woken
     for (int turn = 0; turn < patience; ++turn) {
       if (value() != old) return;
 #ifdef EIGENTROPY_X86
@@ -114,7 +115,7 @@ class Counter {
 }  // namespace
 
 struct Crew {
-  // What a helper does until the crew is dismissed.
+  // A helper runs this until the crew is dismissed.
   void serve(int worker) {
     for (int seen = 0;;) {
       loops.wait_while(seen);
@@ -133,7 +134,7 @@ struct Crew {
     open.store(true);
     loops.add(1);
     loop.work(0);
-    // A helper that has not come yet, since others have its core, is not waited for.
+    // Do not wait for a helper that has not come yet, as other processes may have its core.
     open.store(false);
     for (int left; (left = inside.value()) != 0;) inside.wait_while(left);
     running = false;
@@ -146,12 +147,12 @@ struct Crew {
   }
 
   Loop loop;
-  Counter loops;                  // that were begun
-  std::atomic<bool> open{false};  // whether a helper may still join the last one
-  std::atomic<int> workers{0};    // that the last one has room for
-  Counter inside;                 // helpers that may be in it
+  Counter loops;                  // how many loops were begun
+  std::atomic<bool> open{false};  // whether a helper may still join the last loop
+  std::atomic<int> workers{0};    // how many threads the last loop has room for
+  Counter inside;                 // how many helpers may be in the loop
   std::atomic<bool> ending{false};
-  bool running = false;  // of interest to the thread that begins the loops only
+  bool running = false;  // only the thread that begins the loops reads this
   std::vector<std::thread> helpers;
 };
 
@@ -170,7 +171,7 @@ struct Borrowing {
     borrowed = &mine.crew;
     try {
       mine.work();
-    } catch (...) {  // which must not pass through OpenMP
+    } catch (...) {  // an exception must not pass through OpenMP
       mine.failure = std::current_exception();
     }
     borrowed = nullptr;
@@ -227,7 +228,7 @@ ThreadTeam::~ThreadTeam() {
 }
 
 void ThreadTeam::for_each(index_t count, Task task) {
-  // Inside a loop of the same crew its threads have something else to do.
+  // A loop inside another loop of the same crew runs alone: the other threads are busy.
   if (crew_ == nullptr || count <= 1 || crew_->running) {
     for (index_t index = 0; index < count; ++index) task(index, 0);
   } else {

@@ -12,8 +12,8 @@ namespace eigentropy {
 int thread_count();
 void set_thread_count(int count);
 
-// task(index, worker) of a loop: a reference to the caller's function, where std::function would
-// copy it, to the heap if need be.
+// The body of a loop, task(index, worker). It refers to the caller's function; std::function would
+// copy the function, possibly to the heap.
 class Task {
  public:
   template <class Function>
@@ -28,35 +28,36 @@ class Task {
   void (*call_)(const void*, index_t, int);
 };
 
-// What a compiler calls for `#pragma omp parallel`: function(data) on so many threads, the caller's
-// included. All of them are through when it returns.
+// The function that a compiler calls for `#pragma omp parallel`. It runs function(data) on
+// `threads` threads, one of which is the caller's, and returns when all of them have finished.
 using OpenMpParallel = void (*)(void (*function)(void*), void* data, unsigned threads,
                                 unsigned flags);
 
-// Lends the threads of an OpenMP runtime that the process has already, such as PyTorch's; null
-// takes them back. They spin for a while after each of their loops, and threads of our own
-// that start meanwhile share the cores with them. A child of fork() has none of them, and borrows
-// none.
+// Lends the threads of an OpenMP runtime that the process already has, such as PyTorch's; null
+// takes them back. OpenMP's threads spin for a while after each of their loops, and threads of our
+// own would have to share the cores with the spinning ones. A child of fork() has no such threads
+// and borrows none.
 void lend_threads(OpenMpParallel parallel);
 bool threads_are_lent();
 
-// Calls work() on this thread; the loops that it begins here run on threads that are lent, if there
-// are any, at most `threads` with this one; of 1, on this thread alone. They come once, and wait
-// inside for one loop after the other: to enter and leave OpenMP's own loop each time is to wait
-// each time for the last of them, which takes long where something else has its core. OpenMP
-// has other threads for each thread that calls it: those that spin are of the one that calls
-// PyTorch.
+// Calls work() on this thread. The parallel loops inside work() run on the lent threads, at most
+// `threads` of them with this one, or on this thread alone where threads is 1 or none are lent. The
+// helpers enter one OpenMP region for the whole of work() and wait inside it for the next loop:
+// entering and leaving a region for every loop would mean waiting every time for the slowest
+// helper, which takes long if another process has its core. OpenMP keeps a separate team for each
+// calling thread. The spinning team belongs to the thread that calls PyTorch, so call this function
+// on that thread.
 void borrow_threads(int threads, const std::function<void()>& work);
 
-// What the threads of a team have in common.
+// The state that the threads of a team share.
 struct Crew;
 
 // Threads for loops that follow each other closely: starting them takes longer than a short loop.
 // Between two loops they wait for a moment without giving up their core, and then sleep.
 class ThreadTeam {
  public:
-  // Of `threads` threads, the caller's included; fewer if the process may start no more. Inside of
-  // borrow_threads those that are there.
+  // A team of `threads` threads, the caller's included, or of fewer if the process may start no
+  // more. Inside borrow_threads the team is the borrowed one.
   explicit ThreadTeam(int threads);
   ~ThreadTeam();
   ThreadTeam(const ThreadTeam&) = delete;
@@ -73,8 +74,8 @@ class ThreadTeam {
   Crew* crew_ = nullptr;  // null if there is no thread but the caller's
 };
 
-// One such loop. Threads of our own are started here and joined here: nothing outlives the call, so
-// nothing is lost by fork().
+// A single loop. Its threads are started and joined here. No thread outlives the call, so fork()
+// loses none.
 void parallel_for(index_t count, int threads, Task task);
 
 }  // namespace eigentropy

@@ -58,9 +58,10 @@ void for_each_row_block(index_t n, int threads, const Visit& visit) {
   });
 }
 
-// Row sums of a symmetric matrix of which each off-diagonal tile is seen once: tile (I, J) gives
-// a sum for each of its rows and for each of its columns. Every tile writes its own slots, which
-// are added in a fixed order, so that the result does not depend on the number of threads.
+// Row sums of a symmetric matrix, each off-diagonal tile of which is visited once: tile (I, J)
+// contributes a sum for each of its rows and for each of its columns. Every tile writes to slots of
+// its own. The slots are added in a fixed order, so that the result does not depend on the number
+// of threads.
 template <class T>
 class RowSums {
  public:

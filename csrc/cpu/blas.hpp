@@ -51,8 +51,8 @@ inline int to_blas(index_t value) {
   return static_cast<int>(value);
 }
 
-// A workspace query answers in the matrix's own type. Where that has no longer every integer, the
-// answer may have been rounded down.
+// LAPACK reports the size of a workspace in the matrix's own type. Above 2^24, float32 does not
+// hold every integer, and the reported size may have been rounded down.
 template <class T>
 index_t work_size(T reported) {
   constexpr T all_integers_below = static_cast<T>(index_t{1} << std::numeric_limits<T>::digits);

@@ -11,8 +11,8 @@
 namespace eigentropy {
 namespace {
 
-// Numbers of live scopes. A child of fork() has none of the threads that hold them, so it starts
-// again from zero with a fresh lock.
+// How many scopes are alive. A child of fork() has none of the threads that hold scopes, so it
+// starts from zero with an unlocked lock.
 struct BlasScopes {
   std::mutex lock;
   int single = 0, several = 0;
@@ -32,7 +32,8 @@ struct BlasScopes {
   }
 };
 
-// Counts a scope that begins or ends. A count is 0 already in a child that was forked inside one.
+// Counts a scope that begins or ends. In a child that was forked inside a scope the count is 0 when
+// that scope ends.
 void change(int BlasScopes::* count, int by) {
   BlasScopes& scopes = BlasScopes::instance();
   const std::lock_guard<std::mutex> guard(scopes.lock);

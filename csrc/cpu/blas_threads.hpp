@@ -7,10 +7,10 @@ namespace eigentropy {
 // number of its own, and after set_thread_count.
 void apply_blas_threads();
 
-// BLAS and LAPACK run on the thread that calls them, but while one of these lives: around the few
-// routines that have no loop of ours above them. Its threads wait by spinning, also for a while
-// after the last call. Process-wide, since BLAS knows no other way; scopes of several threads are
-// counted.
+// While a ThreadedBlas lives, BLAS and LAPACK may use all threads; otherwise they run on the thread
+// that calls them. It is for the few routines that no parallel loop of ours calls. BLAS's threads
+// wait by spinning, and go on spinning for a while after the last call. The setting is process-wide
+// because BLAS has no other, so the scopes of all threads are counted together.
 class ThreadedBlas {
  public:
   ThreadedBlas();
@@ -19,8 +19,8 @@ class ThreadedBlas {
   ThreadedBlas& operator=(const ThreadedBlas&) = delete;
 };
 
-// Keeps BLAS to one thread although another thread has a ThreadedBlas: around loops that are
-// parallel themselves, and whose results must not depend on what else is running.
+// Keeps BLAS to one thread even while another thread has a ThreadedBlas. It is for loops that are
+// parallel themselves and whose results must not depend on what else is running.
 class SingleThreadedBlas {
  public:
   SingleThreadedBlas();

@@ -1,4 +1,4 @@
-// Columns of work that follow each other over the threads, each some steps behind the one before.
+// A pipeline: threads work on successive columns, each column some steps behind the one before.
 #pragma once
 
 #include <atomic>
@@ -12,8 +12,9 @@
 
 namespace eigentropy {
 
-// How far each column has come. A column waits only for the one before it, which another thread
-// has begun (parallel_for starts them in order), so that somebody can always go on.
+// Records how far each column has come. A column waits only for the column before it, and
+// parallel_for starts columns in order, so the first unfinished column never waits: there is no
+// deadlock.
 class Pipeline {
  public:
   explicit Pipeline(index_t columns) : done_(columns) {
@@ -48,7 +49,7 @@ class Pipeline {
     }
   }
 
-  // Whoever waits for the thread that calls this stops, too.
+  // Stops every thread that waits for the caller.
   void stop() { stopped_.store(true, std::memory_order_relaxed); }
 
  private:

@@ -10,9 +10,9 @@ namespace eigentropy::cuda::blas {
 
 template <class T>
 struct Factor {
-  const T* data;  // of the first of them
+  const T* data;  // of the first matrix
   index_t ld;     // leading dimension
-  index_t step;   // elements from one to the next
+  index_t step;   // elements from one matrix to the next
   cublasOperation_t op;
 };
 template <class T>
@@ -21,8 +21,7 @@ struct Result {
   index_t ld, step;
 };
 
-// C_b <- alpha op(A_b) op(B_b) + beta C_b for `count` of them, with op(A_b) m x k and op(B_b) k x
-// n.
+// C_b <- alpha op(A_b) op(B_b) + beta C_b for b < count, with op(A_b) m x k and op(B_b) k x n.
 inline void gemm(const BlasHandle& handle, index_t m, index_t n, index_t k, float alpha,
                  const Factor<float>& A, const Factor<float>& B, float beta, const Result<float>& C,
                  index_t count = 1) {
@@ -40,8 +39,8 @@ inline void gemm(const BlasHandle& handle, index_t m, index_t n, index_t k, doub
         "cublasDgemmStridedBatched");
 }
 
-// The same of halves, multiplied exactly and added in single precision, on tensor cores, which the
-// handle's own mode leaves out.
+// The same for matrices in half precision. Tensor cores multiply them exactly and add in single
+// precision; the handle's own mode does not use tensor cores, so it is changed for this call.
 inline void gemm(const BlasHandle& handle, index_t m, index_t n, index_t k, float alpha,
                  const Factor<__half>& A, const Factor<__half>& B, float beta,
                  const Result<float>& C, index_t count = 1) {

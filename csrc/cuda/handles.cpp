@@ -32,7 +32,7 @@ struct Idle {
   cudaEvent_t last_use;
 };
 
-// Never destroyed: when the process ends, CUDA may be gone before its handles.
+// Never destroyed: at the end of the process CUDA may be unloaded before its handles.
 template <class Handle>
 struct Pool {
   std::mutex lock;
@@ -43,7 +43,7 @@ struct Pool {
     return *pool;
   }
 
-  // Handle and event are null if there is none of this device.
+  // Handle and event are null if none is idle on this device.
   Idle<Handle> take(int device) {
     const std::lock_guard guard(lock);
     for (std::size_t i = idle.size(); i-- > 0;) {
@@ -112,14 +112,14 @@ Lease<Handle>::Lease(const Queue& queue) : device_(queue.device()), stream_(queu
   }
 }
 
-// A handle whose stream has failed may be in any state: it is not lent again.
+// A handle whose stream has failed may be in any state and is not lent again.
 template <class Handle>
 Lease<Handle>::~Lease() {
   if (cudaEventRecord(last_use_, stream_) == cudaSuccess) {
     Pool<Handle>::instance().give_back({device_, handle_, last_use_});
     return;
   }
-  cudaGetLastError();  // the caller hears of it from what it asks for next
+  cudaGetLastError();  // clears the error; the caller's next call reports it
   discard(handle_);
   cudaEventDestroy(last_use_);
 }

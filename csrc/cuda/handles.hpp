@@ -1,5 +1,5 @@
-// Handles of cuBLAS and cuSOLVER, which take long to make: each is lent to one caller at a time and
-// kept for the next one, until the process ends.
+// Handles of cuBLAS and cuSOLVER. Creating one takes long, so a handle is lent to one caller at a
+// time and then kept for the next until the process ends.
 #pragma once
 
 #include <cublas_v2.h>
@@ -16,8 +16,8 @@ void check(cusolverStatus_t status, const char* what);
 // "CUSOLVER_STATUS_...", for messages: cuSOLVER has no function for it.
 const char* name_of(cusolverStatus_t status);
 
-// A handle of the queue's device, on the queue's stream. Work that the last user of the handle has
-// left in another stream is waited for by this stream: both use the handle's workspace.
+// A handle of the queue's device, on the queue's stream. If the last user of the handle left work
+// on another stream, this stream waits for it, because both use the handle's workspace.
 template <class Handle>
 class Lease {
  public:
@@ -35,7 +35,7 @@ class Lease {
   Handle handle_ = nullptr;
 };
 
-// Products in full precision: never TF32, and none of what the environment may allow instead.
+// Handles for products in full precision: never TF32, whatever the environment allows.
 using BlasHandle = Lease<cublasHandle_t>;
 using SolverHandle = Lease<cusolverDnHandle_t>;
 

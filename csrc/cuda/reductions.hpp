@@ -1,4 +1,4 @@
-// One warp to a row, and sums over the threads of a warp or a block, always in the same order.
+// Kernels with one warp for each row, and sums over a warp or a block, always in the same order.
 #pragma once
 
 #include "cuda/runtime.hpp"
@@ -7,15 +7,16 @@ namespace eigentropy::cuda {
 
 constexpr int warp_size = 32;
 
-// Kernels that give each row of a matrix a warp, whose lanes read neighbouring columns.
-// Eight: a block is 256 threads, which fill a multiprocessor on every GPU. Not measured yet.
+// For kernels that give each row of a matrix a warp, whose lanes read neighbouring columns. With
+// eight warps a block has 256 threads, and such blocks fill a multiprocessor on every GPU. A guess,
+// not measured yet.
 constexpr int warps_per_block = 8;
 constexpr unsigned threads_of_warps = warps_per_block * warp_size;
 
 inline dim3 blocks_of_warps(index_t rows) { return dim3(blocks_for(rows, warps_per_block)); }
 
-// Templates: a header's __device__ functions have to be that, or inline, which emulated/ makes of
-// __device__ already.
+// Templates, because __device__ functions in a header must be templates or inline, and the emulated
+// device already defines __device__ as inline.
 template <class Index = index_t>
 __device__ Index row_of_warp() {
   return static_cast<Index>(blockIdx.x) * warps_per_block +
@@ -26,7 +27,7 @@ __device__ Index lane() {
   return static_cast<Index>(threadIdx.x) % warp_size;
 }
 
-// In all lanes. All lanes of the warp must take part.
+// Returns the sum to all lanes. All lanes of the warp must call it.
 template <class T>
 __device__ T warp_sum(T value) {
   for (int mask = warp_size / 2; mask > 0; mask /= 2) {
@@ -47,11 +48,12 @@ struct Smaller {
     return b < a ? b : a;
   }
 };
-// In all threads of a block of `threads`, a power of two; `shared` has one element for each.
+// Returns the result to all threads of a block. The block has `threads` threads, a power of two;
+// `shared` has one element for each.
 template <int threads, class Combine, class T>
 __device__ T block_reduce(T value, T* shared, Combine combine) {
   const auto thread = static_cast<int>(threadIdx.x);
-  __syncthreads();  // of an earlier use of `shared`
+  __syncthreads();  // after an earlier use of `shared`
   shared[thread] = value;
   for (int half = threads / 2; half > 0; half /= 2) {
     __syncthreads();

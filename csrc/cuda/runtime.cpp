@@ -11,24 +11,24 @@ namespace eigentropy::cuda {
 
 void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
-  cudaGetLastError();  // it is ours, and reported here
+  cudaGetLastError();  // clears the error, which is ours and reported here
   throw DeviceError(std::string(what) + ": " + cudaGetErrorString(status), status);
 }
 
 namespace {
 
-// Whether a graph is captured from the stream, or from one that waits for the default one, which is
-// an error to ask on that, and the capture goes on.
+// Whether a graph is being captured from the stream. The default stream also waits for other
+// streams: while one of these is captured, this question is an error, and the capture goes on.
 bool is_captured(cudaStream_t stream) {
   cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
   const cudaError_t status = cudaStreamIsCapturing(stream, &capture);
   if (status == cudaSuccess) return capture != cudaStreamCaptureStatusNone;
-  cudaGetLastError();  // the caller hears of it by what follows
+  cudaGetLastError();  // clears the error; the caller's next step reports it
   return status == cudaErrorStreamCaptureImplicit;
 }
 
-// What a captured stream is asked for is recorded and not done, so that there is no result to wait
-// for. cudaStreamQuery would end the capture with an error.
+// Work on a captured stream is recorded and not done, so that there would be no result to wait for.
+// cudaStreamQuery would invalidate the capture.
 void refuse_capture(cudaStream_t stream) {
   if (!is_captured(stream)) return;
   throw DeviceError(
@@ -37,8 +37,8 @@ void refuse_capture(cudaStream_t stream) {
       cudaErrorStreamCaptureUnsupported);
 }
 
-// cudaStreamQuery says at once if work of anybody on this stream has failed. CUDA remembers what it
-// says as the last error, be it that the stream is busy.
+// cudaStreamQuery reports without waiting whether earlier work on this stream has failed. CUDA
+// remembers its answer as the last error, even if the answer is only that the stream is busy.
 void check_earlier(cudaStream_t stream) {
   cudaError_t status = cudaGetLastError();
   if (status == cudaSuccess) {
@@ -86,8 +86,9 @@ void require_shared_memory(const Queue& queue, std::size_t bytes) {
 
 namespace {
 
-// What a pool keeps when its memory was given back, and a synchronisation would else return to the
-// system: the blocks of an estimate come and go between many of these. Not measured yet.
+// The bytes of freed memory that a pool keeps. Otherwise every synchronisation would return them to
+// the system, and an estimate allocates its blocks again between many synchronisations. A guess,
+// not measured yet.
 constexpr std::uint64_t kept_by_pool = std::uint64_t{1} << 30;
 
 void keep_some_memory(int device) {
@@ -112,7 +113,7 @@ void* allocate(const Queue& queue, std::size_t bytes) {
   void* memory = nullptr;
   const cudaError_t status = cudaMallocAsync(&memory, bytes, queue.stream());
   if (status == cudaErrorMemoryAllocation) {
-    cudaGetLastError();  // it is ours, and reported here
+    cudaGetLastError();  // clears the error, which is ours and reported here
     const DeviceMemory there = device_memory(queue.device());
     throw OutOfDeviceMemory("device " + std::to_string(queue.device()) + " has no " +
                             std::to_string(bytes) + " bytes left: " + std::to_string(there.free) +
@@ -127,12 +128,12 @@ void give_back(void* memory, int device, cudaStream_t stream) noexcept {
   cudaGetDevice(&current);
   if (current != device) cudaSetDevice(device);
   if (is_captured(stream) || cudaFreeAsync(memory, stream) != cudaSuccess) {
-    // The memory is no part of the graph. cudaFree is legal beside a capture in this mode only.
+    // The memory is not part of the graph. cudaFree is legal during a capture only in this mode.
     cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
     cudaThreadExchangeStreamCaptureMode(&mode);
     cudaFree(memory);
     cudaThreadExchangeStreamCaptureMode(&mode);
-    cudaGetLastError();  // nobody else's
+    cudaGetLastError();  // clears the error, which nobody else should see
   }
   if (current != device) cudaSetDevice(current);
 }

@@ -1,7 +1,7 @@
 // What every file of the CUDA back end needs: errors, a device with a stream, its memory, launches.
 //
-// Compiled by nvcc for a GPU, or by a C++ compiler against emulated/, whose headers have the names
-// of CUDA's and run the same kernels on the host.
+// Compiled by nvcc for a GPU, or by a C++ compiler with the headers of tests/cpp/emulated, which
+// have the names of CUDA's and run the same kernels on the host.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -23,7 +23,7 @@ struct DeviceError : std::runtime_error {
   int code;
 };
 
-// There is not so much memory on the device.
+// The device does not have enough memory.
 struct OutOfDeviceMemory : std::bad_alloc {
   explicit OutOfDeviceMemory(std::string text) : message(std::move(text)) {}
   const char* what() const noexcept override { return message.c_str(); }
@@ -34,10 +34,10 @@ struct OutOfDeviceMemory : std::bad_alloc {
 // no longer the last one that CUDA remembers.
 void check(cudaError_t status, const char* what);
 
-// A device and a stream of the caller, on which everything is done in order. While it lives its
-// device is the current one of this thread. Making one throws DeviceError if an earlier call, which
-// was not ours, has failed, if a CUDA graph is being captured from the stream, which goes on, or if
-// the stream is not one.
+// A device and a stream of the caller, on which all work is done in order. While a Queue lives, its
+// device is the current device of this thread. The constructor throws DeviceError if an earlier
+// call of somebody else has failed, if the stream is invalid, or if a CUDA graph is being captured
+// from the stream; the capture goes on.
 class Queue {
  public:
   Queue(int device, cudaStream_t stream);
@@ -47,7 +47,7 @@ class Queue {
 
   int device() const { return device_; }
   cudaStream_t stream() const { return stream_; }
-  // Waits for all that was asked for so far.
+  // Waits for all work on the stream so far.
   void synchronize() const;
 
  private:
@@ -55,12 +55,12 @@ class Queue {
   cudaStream_t stream_;
 };
 
-// Gives memory back on its device, whichever is the current one, in the order of the stream that it
-// was made on. If that is gone, so is all that used the memory.
+// Frees memory on its device, whatever the current device is, in the order of the stream on which
+// it was allocated. If the stream has been destroyed, all work that used the memory has ended.
 void give_back(void* memory, int device, cudaStream_t stream) noexcept;
 
-// `size` elements in the memory of the queue's device, not initialised. They are taken from and
-// given back to a pool in the order of the stream, so that neither waits.
+// `size` elements in the memory of the queue's device, not initialised. Memory is allocated from a
+// pool and freed in the order of the stream, so that neither waits for the device.
 template <class T>
 class DeviceBuffer {
  public:
@@ -79,7 +79,7 @@ class DeviceBuffer {
 
   T* data() const { return data_; }
   index_t size() const { return size_; }
-  // Gives the memory up, for the caller to give back.
+  // Hands the memory to the caller, who frees it with give_back.
   T* release() {
     size_ = 0;
     return std::exchange(data_, nullptr);
@@ -109,8 +109,8 @@ DeviceBuffer<T>::DeviceBuffer(const Queue& queue, index_t size)
       device_(queue.device()),
       stream_(queue.stream()) {}
 
-// Copies `size` elements to or from the device. The host's memory must stay until the queue has
-// been synchronised.
+// Copies `size` elements to or from the device. The host's memory must stay valid until the queue
+// has been synchronised.
 template <class T>
 void copy(const Queue& queue, T* to, const T* from, index_t size) {
   check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(size) * sizeof(T), cudaMemcpyDefault,
@@ -134,11 +134,10 @@ Buffer<T> to_host(const Queue& queue, const T* data, index_t size) {
   return buffer;
 }
 
-// C++ files of a build for a GPU launch nothing.
+// In a build for a GPU, only .cu files launch kernels.
 #if defined(__CUDACC__) || defined(EIGENTROPY_CUDA_EMULATED)
 
-// Throws DeviceError where a block of the queue's device cannot have so many bytes of shared
-// memory.
+// Throws DeviceError if a block on the queue's device cannot have this many bytes of shared memory.
 void require_shared_memory(const Queue& queue, std::size_t bytes);
 
 // kernel<<<grid, block, shared, stream>>>(arguments...). A grid without blocks is not launched.
@@ -146,7 +145,7 @@ template <class... Parameters, class... Arguments>
 void launch(const Queue& queue, void (*kernel)(Parameters...), dim3 grid, dim3 block,
             std::size_t shared, Arguments&&... arguments) {
   if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
-  // Above, a kernel has to ask for it.
+  // A kernel must ask for more shared memory than this.
   constexpr std::size_t without_asking = 48 << 10;
   if (shared > without_asking) require_shared_memory(queue, shared);
 #ifdef __CUDACC__
@@ -169,7 +168,7 @@ void launch(const Queue& queue, void (*kernel)(Parameters...), dim3 grid, dim3 b
 }
 
 #ifdef __CUDACC__
-// The memory that a block shares, whose size the launch gives.
+// The block's shared memory, whose size is given at the launch.
 template <class T>
 __device__ T* shared_memory() {
   extern __shared__ __align__(16) unsigned char eigentropy_shared_memory[];
@@ -189,7 +188,7 @@ inline unsigned blocks_for(index_t size, index_t block) {
   return static_cast<unsigned>((size + block - 1) / block);
 }
 
-// Bytes that are free, and that there are, on a device.
+// Bytes on a device, free and in total.
 struct DeviceMemory {
   std::size_t free, total;
 };

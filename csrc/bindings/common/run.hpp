@@ -20,9 +20,9 @@ namespace eigentropy::bindings {
 
 namespace py = pybind11;
 
-// Computations that were left behind by Ctrl-C inside a routine that cannot be stopped.
+// Counts computations that Ctrl-C has left running in a routine that cannot be stopped.
 void add_abandoned(int change);
-// Returns when there are none, or throws KeyboardInterrupt.
+// Returns when no such computation is left, or throws KeyboardInterrupt.
 void wait_for_abandoned();
 
 // How often signals are looked at; also how often the progress callback is called.
@@ -53,7 +53,8 @@ class Job {
     return changed_.wait_for(guard, timeout, [&] { return finished_; });
   }
 
-  // After a request to stop. False: it sits in a routine that cannot be stopped, and goes on alone.
+  // Waits after a request to stop. Returns false if the computation is in a routine that cannot be
+  // stopped; it then goes on alone.
   bool wait_until_stopped() {
     std::unique_lock<std::mutex> guard(lock_);
     while (!changed_.wait_for(guard, std::chrono::milliseconds(20), [&] { return finished_; })) {
@@ -81,10 +82,11 @@ class Job {
   bool abandoned_ = false;
 };
 
-// Up to so many operations nobody waits for long enough to want to stop it: 2000 eigenvalues.
+// A computation of at most this many operations, such as 2000 eigenvalues, is too short for anybody
+// to want to stop it.
 constexpr double brief = 2e10;
 
-// So few operations are done before a second thread has come.
+// A computation of fewer operations is over before a second thread has started.
 constexpr double tiny = 1e6;
 
 // Operations for the spectrum of n rows of d columns, or for all entries of a function of it.
@@ -93,7 +95,7 @@ inline double spectrum_flops(index_t n, index_t d = 0) {
   return 2.0 * rows * rows * (rows + static_cast<double>(d));
 }
 
-// On the caller's thread, and with what threads are lent to it.
+// Computes on the caller's thread and the threads that are lent to it.
 template <class Compute>
 auto run_borrowing(Compute& compute, double flops) {
   const py::gil_scoped_release release;
@@ -103,9 +105,9 @@ auto run_borrowing(Compute& compute, double flops) {
   return std::move(*result);
 }
 
-// compute(Control&) -> Result runs without the GIL on a thread of its own, or on the caller's if it
-// is brief and threads are lent. It may read the caller's arrays outside Control::Detachable scopes
-// only. Called with the GIL held.
+// Runs compute(Control&) -> Result without the GIL, on a thread of its own, or on the caller's
+// thread if the computation is brief and threads are lent. compute may read the caller's arrays
+// only outside Control::Detachable scopes. Call it with the GIL held.
 template <class Compute>
 auto run_interruptible(Compute compute, const py::object& progress,
                        double flops = std::numeric_limits<double>::infinity()) {

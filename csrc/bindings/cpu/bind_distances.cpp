@@ -18,7 +18,7 @@ namespace {
 
 using Indices = py::array_t<index_t, py::array::c_style | py::array::forcecast>;
 
-// What it takes to read entries, which may lie on a disk, is as much as so many operations.
+// A guess: reading an entry, which may lie on a disk, costs as much as this many operations.
 double reading_flops(index_t rows, index_t columns) {
   constexpr double each = 10.0;
   return each * static_cast<double>(rows) * static_cast<double>(columns);

@@ -18,14 +18,14 @@ py::array_t<T> copy_of(const T* data, std::vector<py::ssize_t> shape) {
   return copied;
 }
 
-// One batch after the other, in memory that stays.
+// Computes one batch after the other in memory that is reused.
 class Gradients {
  public:
   explicit Gradients(const std::string& dtype) {
     with_dtype(dtype, [&](auto type) { batch_.emplace<EntropyGradient<decltype(type)>>(); });
   }
 
-  // sum_ij G_ij; the rows are needed until the gradient is there
+  // Returns sum_ij G_ij. The rows are needed until the gradient has been computed.
   double build(py::array Z, double sigma, double alpha, int threads) {
     Z_ = py::none();
     const double sum = std::visit(
@@ -45,7 +45,7 @@ class Gradients {
     return sum;
   }
 
-  // Gives the caller's array back, but not the memory.
+  // Drops the reference to the caller's array and keeps the memory of the batch.
   void forget_rows() { Z_ = py::none(); }
 
   // (A (n, n), q (n,), d (n,)), copied
@@ -61,7 +61,7 @@ class Gradients {
         batch_);
   }
 
-  // where the eigenvalues are, but for the known one: (lower, upper)
+  // (lower, upper): an interval of all eigenvalues except the known one
   std::pair<double, double> bulk_interval(int steps, int threads) {
     require_built();
     return std::visit(

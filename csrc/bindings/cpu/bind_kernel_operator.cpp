@@ -15,9 +15,10 @@ template <class T>
 using Shared = std::shared_ptr<const KernelOperator<T>>;
 
 // A of the rows of Z. dtype is that of its tiles; vectors and results may have the other one.
-// explicit: the upper triangle is kept, half of n x n; if not, each product computes it again.
-// memory_limit: bytes that the rows may take; of more, stretches are read from Z when needed.
-// Never changes but for what is computed on first use, and that is atomic.
+// explicit: the upper triangle is kept, half of n x n; otherwise each product computes it again.
+// memory_limit: the bytes that the rows may take; if they would take more, stretches of rows are
+// read from Z when needed. The object is immutable except for values that are computed on first
+// use, which are atomic.
 class Operator {
  public:
   Operator(const py::array& Z, const KernelOperatorOptions& options, const std::string& dtype,

@@ -15,10 +15,10 @@ MatrixView<const double> matrix_view(const Doubles& F) {
   return {F.data(), F.shape(0), F.shape(1), F.shape(1)};
 }
 
-// A = diag(s) G diag(s), whose rows are computed when they are asked for; cpu/operator/low_rank.hpp
+// A = diag(s) G diag(s), whose rows are computed on demand: see cpu/operator/low_rank.hpp.
 class BoundKernel {
  public:
-  // Reads Z, and again with each call of the others.
+  // Reads Z. Every call of a method reads Z again.
   BoundKernel(py::array Z, double sigma, const Doubles& scaling)
       : Z_(std::move(Z)), kernel_(with_input(Z_, [&](auto view) {
           const auto compute = [view](Control& control) {
@@ -54,7 +54,7 @@ class BoundKernel {
   }
 
  private:
-  py::array Z_;  // kept alive: it is what is read
+  py::array Z_;  // kept alive, because it is read again
   ScaledKernel kernel_;
 };
 

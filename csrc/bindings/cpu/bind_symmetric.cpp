@@ -8,9 +8,9 @@
 namespace eigentropy::bindings {
 namespace {
 
-// Below this order a copy is small. Above, all matrices are solved by the two-stage reduction,
-// which touches the caller's memory only while the caller waits, as LAPACK's, once left behind,
-// would not.
+// Below this order a copy is cheap. From this order on, every matrix is solved by the two-stage
+// reduction, which stops when it is asked to. LAPACK's does not stop: left behind by Ctrl-C, it
+// would go on writing to the caller's memory.
 constexpr index_t in_place_from = 1000;
 
 Reduction parse_reduction(const std::string& name) {
@@ -65,8 +65,8 @@ py::array spectra_of(py::array& array, Reduction reduction, bool overwrite,
   return to_array(run_interruptible(compute, progress, flops), {A.count, A.n});
 }
 
-// Eigenvalues, descending, (count, n), of the upper triangles of A (count, n, n). `overwrite`
-// allows to destroy A where that saves a copy.
+// Eigenvalues, descending, (count, n), of the upper triangles of A (count, n, n). With `overwrite`,
+// A may be destroyed to save a copy.
 py::array symmetric_eigenvalues(py::array A, const std::string& reduction, bool overwrite,
                                 const py::object& progress) {
   const Reduction parsed = parse_reduction(reduction);

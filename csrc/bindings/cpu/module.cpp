@@ -8,7 +8,7 @@ PYBIND11_MODULE(_core, module) {
   module.doc() =
       "The compiled core of eigentropy: arrays in, arrays out, no defaults, no checks "
       "that the Python layer has made already.";
-  // Local: the plug-in for CUDA has one of its own for the same C++ type.
+  // Local: the CUDA plug-in registers an exception of its own for the same C++ type.
   py::register_local_exception<eigentropy::SolverError>(module, "SolverError",
                                                         PyExc_ArithmeticError)
       .attr("__doc__") =

@@ -1,4 +1,4 @@
-// Each adds what it is named after to the module.
+// What each bind_<concept>.cpp adds to the module.
 #pragma once
 
 #include <pybind11/pybind11.h>

@@ -46,7 +46,7 @@ DeviceArray::DeviceArray(std::uintptr_t pointer, std::vector<py::ssize_t> shape,
   if (strides_.size() != shape_.size()) {
     throw std::invalid_argument("there must be as many strides as dimensions");
   }
-  // A device that reads at such an address is lost to the whole process.
+  // A kernel that reads a misaligned address makes the device unusable for the whole process.
   if (pointer % static_cast<std::uintptr_t>(name_of(type_).size) != 0) {
     throw std::invalid_argument("the memory is not aligned to its item size; pass a copy");
   }
@@ -74,7 +74,7 @@ index_t DeviceArray::size() const {
   return size;
 }
 
-// The stride of a dimension that has one entry says nothing; torch leaves any number there.
+// The stride of a dimension with one entry is arbitrary; torch stores any number there.
 bool DeviceArray::is_contiguous() const {
   const auto wanted = contiguous_strides(shape_, name_of(type_).size);
   for (std::size_t i = 0; i < shape_.size(); ++i) {

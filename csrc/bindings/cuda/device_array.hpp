@@ -16,15 +16,17 @@ namespace eigentropy::cuda::bindings {
 
 namespace py = pybind11;
 
-// The caller's stream is a number; 0 and 1 are the legacy default one. 2 is the default one of each
-// thread, where a computation on a thread of its own would not find what its caller has asked for:
-// the legacy one waits for all of these, and they for it.
+// The caller's stream as a number. 0 and 1 are the legacy default stream. 2 is the per-thread
+// default stream; a computation on a thread of its own would have another one, and would not be
+// ordered after its caller's work. The legacy stream replaces it, because it and the per-thread
+// streams wait for each other.
 inline cudaStream_t stream_of(std::uintptr_t stream) {
   return stream <= 2 ? nullptr : reinterpret_cast<cudaStream_t>(stream);
 }
 
-// Memory of a device with a shape and strides in bytes. It is the caller's, whose `owner` is kept
-// alive, or ours, given back with the array in the order of the stream that it was made in.
+// Memory of a device with a shape and strides in bytes. The memory is the caller's, whose `owner`
+// is kept alive, or ours, which is freed with the array, in the order of the stream on which it was
+// made.
 class DeviceArray {
  public:
   DeviceArray(std::uintptr_t pointer, std::vector<py::ssize_t> shape,
@@ -43,15 +45,15 @@ class DeviceArray {
   const std::vector<py::ssize_t>& strides() const { return strides_; }
   Type type() const { return type_; }
   int device() const { return device_; }
-  // Whether it goes back in the order of another stream, which does not wait for this one.
+  // Whether the memory is freed in the order of another stream, which does not wait for this one.
   bool goes_back_elsewhere(cudaStream_t stream) const { return is_ours_ && stream != stream_; }
   std::string dtype() const;
   index_t size() const;
   bool is_contiguous() const;
   py::dict cuda_array_interface() const;
-  // Keeps the object of its stream alive until the memory has been given back: the number of a
-  // stream that was destroyed may be another's later, in whose order nobody has asked for it.
-  // What is the caller's goes back in the caller's way.
+  // Keeps the object of its stream alive until the memory has been freed: after a stream is
+  // destroyed, a new stream may get the same number, and the memory would be freed in the wrong
+  // order. The caller frees the caller's memory.
   void keep_stream(py::object stream) {
     if (is_ours_) owner_ = std::move(stream);
   }

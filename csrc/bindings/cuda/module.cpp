@@ -34,7 +34,7 @@ PYBIND11_MODULE(_core, module) {
   module.attr("emulated") = false;
 #endif
   register_device_error(module);
-  // Local: the core of the CPU has one of its own for the same C++ type.
+  // Local: the CPU's module registers an exception of its own for the same C++ type.
   py::register_local_exception<eigentropy::SolverError>(module, "SolverError",
                                                         PyExc_ArithmeticError)
       .attr("__doc__") =

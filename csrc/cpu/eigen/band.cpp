@@ -13,8 +13,9 @@
 //
 // Step k touches columns [r, r + b) and no other, so that step k of sweep s + 1 may begin when step
 // k + 1 of sweep s is done. A thread leads a group of sweeps down the band, one block apart: what
-// the first has brought into the cache the others find there. Groups follow each other over the
-// threads. All orders that obey the rule do the same arithmetic, so the result depends on none.
+// the first has brought into the cache the others find there. The groups form a pipeline over the
+// threads. Every order that obeys the rule does the same arithmetic, so that the result does not
+// depend on the order.
 #include "cpu/eigen/band.hpp"
 
 #include <algorithm>
@@ -57,8 +58,9 @@ class Chaser {
   }
 
  private:
-  // The blocks of one wave, b x 1.5 b entries each, fill a part of the second-level cache; and the
-  // groups of all threads, one behind the other, half of the matrix.
+  // Large enough that the blocks of one wave, b x 1.5 b entries each, fill a part of the
+  // second-level cache; small enough that the groups of all threads together span half of the
+  // matrix.
   static index_t group_size(index_t n, index_t width, int threads) {
     constexpr index_t cache_share = 256 * 1024;
     const index_t bytes = width * width * 3 / 2 * static_cast<index_t>(sizeof(T));
@@ -111,8 +113,9 @@ class Chaser {
   Buffer<T> work_;
 };
 
-// Squares of the entries must neither overflow nor vanish: the power of two that makes the largest
-// entry about 1, or 1 where it is not needed or would not help (zero, NaN, infinity).
+// The power of two that makes the largest entry about 1, so that squares of entries neither
+// overflow nor vanish. It is 1 if no scaling is needed, or if none would help (zero, NaN,
+// infinity).
 template <class T>
 T safe_scale(BandView<T> band) {
   T largest = 0;
@@ -128,7 +131,7 @@ T safe_scale(BandView<T> band) {
   return std::ldexp(T(1), std::clamp(-std::ilogb(largest), -limit, limit));
 }
 
-// Zeros where no entry is, and the entries scaled.
+// Scales the entries and sets all elements that hold no entry to 0.
 template <class T>
 void prepare(BandView<T> band, T scale) {
   const index_t columns = band.n + round_band_width(band.width);
@@ -142,8 +145,8 @@ void prepare(BandView<T> band, T scale) {
   }
 }
 
-// A thread follows the one before it at the distance of a group, two blocks at least, and costs
-// about as much as a million flops.
+// Each thread works at least one group, and at least two blocks, behind the thread before it.
+// Starting a thread costs about as much as a million flops.
 int useful_threads(index_t n, index_t width, int threads) {
   const index_t room = n / (4 * width);
   const double work =

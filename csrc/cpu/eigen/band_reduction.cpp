@@ -6,13 +6,14 @@
 //
 //     Q^T A Q = A - V W^T - W V^T,   W = Y T - 1/2 V (T^T V^T Y T),   Y = A V
 //
-// Half of the work is the product A V, half the update. Done one after the other, each would bring
-// the whole matrix from memory. Here the next panel is updated and factored first; then a tile is
-// updated and at once, while it is in cache, multiplied with the new V, for its rows and for its
-// columns: the matrix is read once a step, and only its lower triangle.
+// Half of the work is the product A V, the other half is the update. If one followed the other,
+// each would read the whole matrix from memory. Instead the next panel is updated and factored
+// first. Then each tile is updated and, while it is in cache, multiplied with the new V, for its
+// row block and for its column block. So each step reads the matrix once, and only its lower
+// triangle.
 //
-// Two tiles of one row add to the same rows of Y, so columns of tiles follow each other over the
-// threads in a fixed order, and the result does not depend on their number. While one thread
+// Two tiles of one row add to the same rows of Y. Threads therefore process columns of tiles in a
+// fixed order (Pipeline), and the result does not depend on the number of threads. While one thread
 // factors the panel, the others update the first tiles.
 #include "cpu/eigen/band_reduction.hpp"
 
@@ -38,9 +39,9 @@ struct Columns {
   T* at(index_t row, index_t col) const { return data + col * stride + row; }
 };
 
-// Rows begin .. end cut into blocks of a multiple of every height of a panel. A tile of large ones
-// and the rows of V and Y that belong to it fill the second-level cache; small ones keep several
-// threads busy once little is left.
+// Cuts rows begin .. end into blocks whose height is a multiple of every panel's height. A large
+// block's tile, with its rows of V and Y, fills the second-level cache. Small blocks keep several
+// threads busy when few rows are left.
 struct Blocks {
   static constexpr index_t largest = 192;
   static constexpr index_t smallest = 96;
@@ -125,8 +126,8 @@ class BandReduction {
                           band_.column(k) + width_, band_.stride - 1);
   }
 
-  // Factors the panel at column k on one thread; meanwhile the others update as many tiles of the
-  // rest as take about as long. Returns how many.
+  // Factors the panel at column k on one thread. Meanwhile the other threads update as many tiles
+  // as take about as long. Returns the number of these tiles.
   index_t factor_and_update(index_t k) {
     const index_t rest = k + width_;
     const Blocks blocks(rest, n_);
@@ -143,8 +144,8 @@ class BandReduction {
 
   enum Sweep : index_t { multiply_only = std::numeric_limits<index_t>::max() };
 
-  // Y = A V, and V^T Y in one part for each block of rows, after the update of the tiles of A that
-  // it has not yet reached.
+  // Updates the remaining tiles of A, and computes Y = A V, and V^T Y as one part for each block of
+  // rows.
   void sweep(index_t rest, index_t updated) {
     const Blocks blocks(rest, n_);
     Pipeline& pipeline = work_.pipeline;
@@ -164,7 +165,7 @@ class BandReduction {
     for (index_t row = col; row < blocks.count(); ++row) {
       control_.check();
       if (blocks.tile(row, col) >= updated) update_tile(blocks.first_row, blocks, row, col);
-      // Rows of Y grow in the order of the columns: in the one before, this row is a tile further.
+      // Columns of tiles add to a row of Y in order: the column before must have finished this row.
       const index_t step = row - col + 1;
       if (ready < step + 1) ready = work_.pipeline.wait(col - 1, step + 1, control_);
       multiply_tile(blocks, row, col, worker);
@@ -176,7 +177,7 @@ class BandReduction {
     kernels_.multiply(width_, blocks.size(col), width_, V(begin), 1, width_, Y(begin), inner(col));
   }
 
-  // A tile of the lower triangle is its mirror image, too.
+  // A tile of the lower triangle also stands for its mirror image.
   void multiply_tile(const Blocks& blocks, index_t row, index_t col, int worker) const {
     const index_t i = blocks.begin(row), rows = blocks.size(row);
     const index_t j = blocks.begin(col), cols = blocks.size(col);
@@ -189,7 +190,7 @@ class BandReduction {
     kernels_.multiply(cols, rows, width_, A_.at(i, j), A_.stride, 1, V(i), Y(j));
   }
 
-  // Both triangles of a diagonal block of which A has the lower one.
+  // Copies a diagonal block, of which A stores the lower triangle, to both triangles.
   const T* whole_square(Columns<T> block, index_t rows, int worker) const {
     T* square = work_.squares.data() + worker * Blocks::largest * Blocks::largest;
     for (index_t j = 0; j < rows; ++j) std::copy_n(block.at(j, j), rows - j, square + j * rows + j);
@@ -205,8 +206,8 @@ class BandReduction {
     return square;
   }
 
-  // W for the step whose panel begins at column k, packed for the update, and the update of the
-  // next panel. Y is zero again where the next step adds to it.
+  // Computes W for the step whose panel begins at column k, packs it for the update, and updates
+  // the next panel. Sets Y to 0 where the next step adds to it.
   void combine(index_t k) {
     const index_t next = k + width_, rest = std::min(next + width_, n_);
     small_factors(Blocks(next, n_).count());
@@ -234,7 +235,7 @@ class BandReduction {
     for (index_t block = 1; block < blocks; ++block) {
       for (index_t i = 0; i < width_ * width_; ++i) inner(0)[i] += inner(block)[i];
     }
-    T* const half = inner(1);  // the parts are free again
+    T* const half = inner(1);  // the parts are no longer needed
     T* const S = work_.S.data();
     std::fill_n(half, width_ * width_, T(0));
     std::fill_n(S, width_ * width_, T(0));
@@ -261,8 +262,8 @@ class BandReduction {
     }
   }
 
-  // A <- A - [V W] [W V]^T on one tile; of a diagonal one the register blocks that reach below the
-  // diagonal. What they write above it is never read.
+  // A <- A - [V W] [W V]^T on one tile. Of a diagonal tile, only register blocks that reach below
+  // the diagonal are updated; what these write above the diagonal is never read.
   void update_tile(index_t rest, const Blocks& blocks, index_t row, index_t col) const {
     const index_t i = blocks.begin(row), rows = blocks.size(row);
     if (row != col) return update_block(rest, i, rows, blocks.begin(col), blocks.size(col));
@@ -284,8 +285,7 @@ class BandReduction {
     }
   }
 
-  // An update of so many times `width` columns takes one thread as long as another one takes to
-  // factor a panel.
+  // Updating this many times `width` columns takes a thread as long as factoring a panel.
   static constexpr index_t updated_columns = 4;
 
   Control& control_;

@@ -9,18 +9,18 @@
 
 namespace eigentropy {
 
-// Reduces matrices of order max_n or less, one after the other, without allocating again.
-// `width`, a multiple of 16 and at most 96, is the bandwidth of what comes out.
+// Reduces matrices of order max_n or less, one after the other, without allocating again. `width`,
+// a multiple of 16 and at most 96, is the bandwidth of the result.
 template <class T>
 class BandReducer {
  public:
   BandReducer(index_t max_n, index_t width, int threads);
   ~BandReducer();
 
-  // band <- a matrix of bandwidth band.width = width with the eigenvalues of A. A, of which the
-  // upper triangle (row-major) is read, is destroyed. (4/3) n^3 flops, nearly all in matrix
+  // band <- a matrix of bandwidth band.width = width with the eigenvalues of A. Only the upper
+  // triangle (row-major) of A is read; A is destroyed. (4/3) n^3 flops, nearly all in matrix
   // products; memory 6 n width; the result does not depend on the number of threads. `from` .. `to`
-  // is its stretch of the progress.
+  // is the stretch of the progress bar that the call fills.
   void reduce(SymmetricView<T> A, BandView<T> band, Control& control, double from, double to);
 
  private:

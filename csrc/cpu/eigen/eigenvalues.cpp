@@ -17,7 +17,8 @@
 namespace eigentropy {
 namespace {
 
-// Crossover of the two reductions: benchmarks/cpp/bench_eigenvalues.cpp.
+// The order from which the two-stage reduction is faster: benchmarks/cpp/bench_eigenvalues.cpp
+// measures it.
 constexpr index_t two_stage_from = 128;
 
 // Width of the band between the two stages: a wide one makes the products of the first stage
@@ -31,7 +32,8 @@ struct Tridiagonal {
   T* off_diagonal;
 };
 
-// x - x is 0 for a finite x and NaN for any other. Many sums at once make it as fast as memory.
+// x - x is 0 for a finite x and NaN otherwise. Many independent sums make the loop as fast as
+// memory.
 template <class T>
 bool all_finite(const T* values, index_t count) {
   constexpr index_t lanes = 16;
@@ -121,8 +123,8 @@ void eigenvalues(SymmetricView<T> A, T* w, Reduction reduction, int threads, Con
     TwoStage<T>(A.n, threads).reduce(A, tridiagonal, control, from, from + 0.98 * (to - from));
   } else {
     const Control::Detachable owns_its_memory(control);
-    // The threads of sytrd meet once a column, and on a machine that is busy with something else
-    // they wait for each other far longer than one of them would take alone.
+    // The threads of sytrd wait for each other once per column. On a busy machine that takes far
+    // longer than one thread alone.
     const SingleThreadedBlas one_thread;
     OneStage<T>(A.n).reduce(A, tridiagonal);
   }
@@ -159,7 +161,7 @@ template <class T>
 void SmallEigensolver<T>::eigenvalues(SymmetricView<T> A, T* w) {
   require_finite(A);
   const Tridiagonal<T> tridiagonal{w, work_->off_diagonal.data()};
-  Control unused;  // it is over before anyone could ask it to stop
+  Control unused;  // the call ends before anyone could ask it to stop
   if (choose(Reduction::automatic, A.n) == Reduction::two_stage) {
     work_->two_stage->reduce(A, tridiagonal, unused, 0.0, 1.0);
   } else {
@@ -190,7 +192,7 @@ void top_eigenpairs(SymmetricView<T> A, index_t k, T* w, MatrixView<T> vectors, 
                              support.data(), work.data(), blas::to_blas(work.size()),
                              integer_work.data(), integer_size));
   if (found != wanted) throw SolverError("syevr found fewer eigenvectors than were asked for");
-  control.check();  // `vectors` is the caller's: do not write it once the caller has left
+  control.check();  // do not write the caller's `vectors` once the caller has stopped waiting
   for (index_t j = 0; j < k; ++j) {
     w[j] = values[k - 1 - j];
     const T* column = columns.data() + (k - 1 - j) * A.n;

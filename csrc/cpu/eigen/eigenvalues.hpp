@@ -11,18 +11,20 @@ namespace eigentropy {
 
 // one_stage: dense -> tridiagonal directly (LAPACK's sytrd). Half of its flops are memory-bound.
 // two_stage: dense -> band -> tridiagonal (BandReducer, tridiagonalize), nearly all in products.
-// automatic: whichever of the two is measured to be faster at this n.
-// lapack: sytrd and sterf, nothing of ours: the driver to fall back on.
+// automatic: the faster of the two at this n, by a measured crossover. lapack: LAPACK's sytrd and
+// sterf, the driver to fall back on.
 enum class Reduction { automatic, one_stage, two_stage, lapack };
 
 // w <- the n eigenvalues of A, ascending. A is destroyed; extra memory is some 300 n. The two-stage
-// reduction stops soon after it is asked to; sytrd cannot be stopped. `from` .. `to` is its stretch
-// of the progress. Throws invalid_argument, before anything else, if an entry is not finite.
+// reduction stops soon after a request to stop; sytrd cannot be stopped. `from` .. `to` is the
+// stretch of the progress bar that the call fills. Throws invalid_argument, before anything else,
+// if an entry is not finite.
 template <class T>
 void eigenvalues(SymmetricView<T> A, T* w, Reduction reduction, int threads, Control& control,
                  double from, double to);
 
-// The same for many small matrices, of order max_n or less, one after the other on one thread.
+// Computes the eigenvalues of many small matrices, of order max_n or less, one after the other on
+// one thread.
 template <class T>
 class SmallEigensolver {
  public:
@@ -43,7 +45,7 @@ struct SmallProblem {
   explicit SmallProblem(index_t max_n) : matrix(max_n * max_n), solver(max_n) {}
   Buffer<T> matrix;
   SmallEigensolver<T> solver;
-  Scratch scratch;  // for everything else
+  Scratch scratch;  // for all other buffers of the problem
 };
 
 // w <- the k largest eigenvalues of A, descending; vectors (n x k, row-major) <- their
@@ -52,8 +54,8 @@ template <class T>
 void top_eigenpairs(SymmetricView<T> A, index_t k, T* w, MatrixView<T> vectors, Control& control);
 
 // w <- all eigenvalues of a matrix of up to some thousand rows, ascending; A <- their orthonormal
-// eigenvectors, one a row. On the caller's thread alone: one that waits for others takes long on a
-// machine that is busy. Throws invalid_argument if an entry is not finite.
+// eigenvectors, one a row. Runs on the caller's thread alone, since threads that wait for each
+// other take long on a busy machine. Throws invalid_argument if an entry is not finite.
 void small_eigenpairs(SymmetricView<double> A, double* w);
 
 }  // namespace eigentropy

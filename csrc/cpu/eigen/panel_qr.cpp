@@ -1,8 +1,8 @@
-// A pass over the rows for each column: it applies the last reflector and, with the next column,
-// which it has just finished, sums that column's products with all others. They hold everything
-// that the next reflector needs: the norm of its column, what it takes from the columns to the
-// right, and its products with the reflectors to the left, which T is made of. LAPACK reads the
-// panel several times for this.
+// One pass over the rows for each column. The pass applies the last reflector, which finishes the
+// next column, and sums the products of that column with all columns. These products give
+// everything about the next reflector: the norm of its column, the update of the columns to its
+// right, and its products with the reflectors to its left, from which T is built. LAPACK reads the
+// panel several times for the same.
 #include "cpu/eigen/panel_qr.hpp"
 
 #include <algorithm>
@@ -12,8 +12,9 @@
 namespace eigentropy {
 namespace {
 
-// Squares of the entries of a panel whose largest one is about 1 neither overflow nor, above this
-// sum, vanish. A column with a smaller one is zero to rounding.
+// In a panel whose largest entry is about 1, squares of entries do not overflow, and sums of
+// squares above this value have not lost entries to underflow. A column with a smaller sum is zero
+// to rounding.
 template <class T>
 constexpr double negligible = sizeof(T) == sizeof(double) ? 1e-280 : 1e-28;
 
@@ -60,11 +61,12 @@ double PanelQr<T>::copy_scaled(index_t m, const T* P, index_t stride, T* V) cons
     const T* column = P + j * stride;
     for (index_t i = 0; i < m; ++i) largest = std::max(largest, std::abs(column[i]));
   }
-  // Its inverse is finite, too.
+  // The inverse is finite, too.
   constexpr int limit = std::numeric_limits<T>::max_exponent - 2;
   const int exponent = largest > 0 ? std::clamp(std::ilogb(largest), -limit, limit) : 0;
   const T factor = std::ldexp(T(1), -exponent);
-  constexpr index_t rows = 16;  // their lines in V stay in the first-level cache
+  constexpr index_t rows =
+      16;  // the cache lines of this many rows of V stay in the first-level cache
   for (index_t begin = 0; begin < m; begin += rows) {
     const index_t end = std::min(m, begin + rows);
     for (index_t j = 0; j < width_; ++j) {
@@ -74,14 +76,14 @@ double PanelQr<T>::copy_scaled(index_t m, const T* P, index_t stride, T* V) cons
   return std::ldexp(1.0, exponent);
 }
 
-// H = I - tau' v v^T maps column j below row j - 1, p, to beta e_1: v = p - beta e_1,
-// tau' = -1 / (beta v_1). `row` is row j: it loses its share, and v_1 takes the place of the
-// diagonal entry; the rows below hold the rest of v already. Returns R_jj.
+// H = I - tau' v v^T maps column j below row j - 1, p, to beta e_1: v = p - beta e_1, tau' = -1 /
+// (beta v_1). `row` is row j: H is applied to it, and v_1 replaces its diagonal entry. The rows
+// below already hold the rest of v. Returns R_jj.
 template <class T>
 double PanelQr<T>::reflect(index_t j, T* row) {
   std::fill(coefficients_.begin(), coefficients_.end(), T(0));
   const double alpha = static_cast<double>(row[j]), squares = sums_[j];
-  if (squares <= negligible<T>) return alpha;  // not: NaN
+  if (squares <= negligible<T>) return alpha;  // a NaN goes on
   const double beta = -std::copysign(std::sqrt(squares), alpha);
   const double top = alpha - beta;
   tau_[j] = -top / beta;
@@ -120,7 +122,7 @@ void PanelQr<T>::write_factor(T* factor) const {
 
 template <class T>
 void PanelQr<T>::normalize(index_t m, T* V) const {
-  T* const scale = coefficients_.data();  // free again
+  T* const scale = coefficients_.data();  // no longer needed as coefficients
   for (index_t j = 0; j < width_; ++j) scale[j] = static_cast<T>(scale_[j]);
   for (index_t i = 0; i < m; ++i) {
     T* v = V + i * width_;

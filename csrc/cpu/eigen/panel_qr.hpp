@@ -13,11 +13,10 @@ class PanelQr {
  public:
   explicit PanelQr(index_t width);
 
-  // P: m x width, column-major, column j at P + j * stride; only read.
-  // V (m x width, row-major) <- the reflectors, unit lower trapezoidal.
-  // factor (width x width, row-major) <- T, upper triangular.
-  // R[j * R_stride + i] <- entry (i, j) of R for i <= j and i < m.
-  // Reflectors that a panel with fewer rows than columns lacks are zero.
+  // P: m x width, column-major, column j at P + j * stride; only read. V (m x width, row-major) <-
+  // the reflectors, unit lower trapezoidal. factor (width x width, row-major) <- T, upper
+  // triangular. R[j * R_stride + i] <- entry (i, j) of R for i <= j and i < m. A panel with fewer
+  // rows than columns has fewer reflectors; the missing ones are zero.
   void factor(index_t m, const T* P, index_t stride, T* V, T* factor, T* R, index_t R_stride);
 
  private:
@@ -28,7 +27,7 @@ class PanelQr {
 
   const simd::ProductKernels<T>& kernels_ = simd::product_kernels<T>();
   index_t width_;
-  Buffer<T> coefficients_;  // what a row loses of each column, times its entry in the reflector
+  Buffer<T> coefficients_;  // subtracted from a row's columns, times its entry of the reflector
   Buffer<double> sums_;     // products of the next column with each column
   Buffer<double> gram_;     // v_i . v_j for i < j, before normalisation, column-major
   Buffer<double> tau_;      // of the normalised reflectors; 0: none

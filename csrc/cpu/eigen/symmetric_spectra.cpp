@@ -19,8 +19,9 @@
 namespace eigentropy {
 namespace {
 
-// Matrices of at most this order are solved one to a thread, where there is one for each; a larger
-// one keeps all threads busy by itself, and would cost each of them a matrix of its own.
+// A matrix of at most this order is solved by one thread, if there are as many matrices as threads.
+// A larger one keeps all threads busy by itself; solving several at once would take a large copy
+// for each thread.
 constexpr index_t small_order = 1500;
 
 struct Magnitude {
@@ -28,7 +29,7 @@ struct Magnitude {
   index_t first_nonfinite = -1;  // row
 };
 
-// Of the upper triangle.
+// The extremes of the upper triangle.
 template <class T>
 Magnitude magnitude(InputView<T> A, int threads) {
   const Buffer<Magnitude> found(upper_tile_count(A.rows));
@@ -66,7 +67,7 @@ double checked_scale(InputView<T> A, int threads) {
   return scale_of<T>(size.largest);
 }
 
-// out <- the upper triangle of A / scale. A may be out's own memory.
+// out <- the upper triangle of A / scale. A and out may be the same memory.
 template <class T>
 void copy_upper(InputView<T> A, double scale, SymmetricView<T> out, int threads) {
   const double factor = 1.0 / scale;
@@ -98,7 +99,7 @@ void require_match(const T* w, index_t n, const Traces& expected) {
   throw SolverError("the eigenvalues do not add up to the trace of the matrix");
 }
 
-// Ascending eigenvalues of A / scale to descending ones of A.
+// Turns the ascending eigenvalues of A / scale into the descending eigenvalues of A.
 template <class T>
 void finish(T* w, index_t n, double scale) {
   std::reverse(w, w + n);
@@ -106,18 +107,18 @@ void finish(T* w, index_t n, double scale) {
   for (index_t i = 0; i < n; ++i) w[i] = static_cast<T>(static_cast<double>(w[i]) * scale);
 }
 
-// One matrix in the memory of `copy`; solve(copy, w) overwrites it.
+// Solves a copy of one matrix in the memory of `copy`, which solve(copy, w) overwrites.
 template <class T, class Solve>
 void solve_copy(InputView<T> A, double scale, SymmetricView<T> copy, T* w, int threads,
                 const Control& control, const Solve& solve) {
-  control.check();  // A is the caller's: do not read it once the caller has left
+  control.check();  // do not read the caller's A once the caller has stopped waiting
   copy_upper(A, scale, copy, threads);
   const Traces expected = traces(copy, threads);
   solve(copy, w);
   require_match(w, A.rows, expected);
 }
 
-// One matrix by all threads.
+// Solves one matrix with all threads.
 template <class T>
 void solve_large(InputView<T> A, double scale, Reduction wanted, SymmetricView<T> copy, T* w,
                  int threads, Control& control, double from, double to) {
@@ -134,7 +135,7 @@ template <class T>
 void solve_small(InputView<T> A, double scale, SmallProblem<T>& memory, T* w) {
   const Scratch::Scope scope(memory.scratch);
   const SymmetricView<T> copy{memory.matrix.data(), A.rows, A.rows};
-  Control unused;  // a small problem is over before anyone could ask it to stop
+  Control unused;  // a small problem ends before anyone could ask it to stop
   const auto by_memory = [&](SymmetricView<T> matrix, T* values) {
     memory.solver.eigenvalues(matrix, values);
   };

@@ -1,4 +1,4 @@
-// Eigenvalues of symmetric matrices that the caller has.
+// Eigenvalues of symmetric matrices in the caller's memory.
 #pragma once
 
 #include "base/buffer.hpp"
@@ -21,15 +21,16 @@ struct MatrixBatch {
   }
 };
 
-// The n eigenvalues of each matrix, descending, one matrix after the other. Upper triangles are
-// read, nothing else. Small matrices are solved one to a thread, large ones one after the other by
-// all threads. std::invalid_argument if an entry is not finite, before anything is computed.
+// The n eigenvalues of each matrix, descending, one matrix after the other. Only the upper
+// triangles are read. Each small matrix is solved by one thread; large ones are solved one after
+// the other by all threads. Throws std::invalid_argument, before anything is computed, if an entry
+// is not finite.
 template <class T>
 Buffer<T> symmetric_spectra(const MatrixBatch<T>& A, Reduction reduction, int threads,
                             Control& control);
 
-// The same of one matrix by the two-stage reduction, in its own memory, which is left undefined.
-// There is no second copy from which another driver could start again.
+// The eigenvalues of one matrix by the two-stage reduction, which destroys the matrix. No copy is
+// left from which a second driver could start, so a failure is final.
 template <class T>
 Buffer<T> symmetric_spectrum_in_place(SymmetricView<T> A, int threads, Control& control);
 

@@ -1,11 +1,12 @@
 // Bisection by Sturm counts, many shifts at once (Barth, Martin and Wilkinson, 1967), until every
-// interval holds one eigenvalue or is as narrow as rounding allows; then root finding on
-// det(T - x), which the count computes anyway, in each interval that holds one (Chandrupatla,
-// 1997: inverse quadratic interpolation where it is safe, bisection elsewhere). All shifts of a
-// step are independent of each other, so they fill vectors and threads alike, and eigenvalues that
-// cannot be told apart share their steps.
+// interval holds one eigenvalue or is as narrow as rounding allows; then root finding on det(T -
+// x), which the count computes anyway, in each interval that holds one (Chandrupatla, 1997: inverse
+// quadratic interpolation where it is safe, bisection elsewhere). The shifts of a step are
+// independent of each other, so that they fill SIMD vectors and threads. Eigenvalues in a common
+// interval share its steps.
 //
-// Works in double throughout: a float has the exponents for two or three minors, not for hundreds.
+// All arithmetic is in double: the exponent range of a float is enough for two or three minors, not
+// for hundreds.
 #include "cpu/eigen/tridiagonal.hpp"
 
 #include <algorithm>
@@ -25,7 +26,7 @@ namespace {
 using simd::sturm_lanes;
 using simd::SturmLanes;
 
-// Below this order LAPACK's sterf does it.
+// Matrices below this order are solved by LAPACK's sterf.
 constexpr index_t sturm_from = 64;
 
 // Off-diagonal entries below this fraction of the largest entry are raised to it, which moves no
@@ -35,7 +36,7 @@ constexpr int negligible_exponent = -54;
 // A block of rows changes the size of the minors by at most 2^block_bits.
 constexpr int block_bits = 900;
 
-// What never holds more than it has room for.
+// A vector of fixed capacity.
 template <class T>
 class List {
  public:
@@ -71,7 +72,7 @@ class ScaledTridiagonal {
       rows_.push_back({diagonal, left * left});
       left = right;
     }
-    // The kernel takes two rows at a time. This one multiplies det(T - x) by 4 - x > 0.
+    // The kernel takes two rows at a time. This added row multiplies det(T - x) by 4 - x > 0.
     if (n % 2 != 0) rows_.push_back({4.0, 0.0});
     divide_into_blocks();
   }
@@ -196,7 +197,8 @@ class Bisection {
         isolated_(n),
         shifts_(std::max(n, least_pieces)),
         samples_(shifts_.size()) {
-    // How large det(T - x) is there does not matter: the first interpolations go wrong at worst.
+    // The size of det(T - x) at this end does not matter: at worst the first interpolations are
+    // poor.
     classify({{matrix.low() - tolerance, 1.0, 0, 0}, {matrix.high() + tolerance, 1.0, 0, n}});
   }
 
@@ -211,13 +213,13 @@ class Bisection {
   // Shifts of a step while there are few intervals: enough for the lanes of some threads.
   static constexpr index_t least_pieces = 256;
 
-  // A task is long enough to keep the lanes busy with other searches when some are done.
+  // Searches of one task: enough that lanes whose search has ended find another one.
   static constexpr index_t searches_of_a_task = 256;
 
-  // What a search takes, on average.
+  // Steps of a search, on average.
   static constexpr index_t steps_of_a_search = 8;
 
-  // Rows times shifts: less is not worth starting a thread for.
+  // Rows times shifts below which starting a thread takes longer than it saves.
   static constexpr index_t least_work = index_t{1} << 21;
 
   int threads_for(index_t shifts) const {
@@ -227,7 +229,7 @@ class Bisection {
 
   static index_t chunks(index_t count, index_t size) { return (count + size - 1) / size; }
 
-  // Files an interval by what is left to do in it.
+  // Sorts an interval by the work that is left in it.
   void classify(const Interval& interval) {
     if (interval.count() == 0) return;
     if (interval.width() <= 2.0 * tolerance_) {
@@ -240,8 +242,8 @@ class Bisection {
     }
   }
 
-  // Every crowded interval has two eigenvalues at least, and gets a shift fewer than pieces: there
-  // are never more than n shifts or, at first, `least_pieces`.
+  // A crowded interval holds at least two eigenvalues. It is cut into as many pieces as it has
+  // shifts plus one, so that there are at most n shifts or, at first, `least_pieces`.
   void divide() {
     std::swap(crowded_, divided_);
     crowded_.clear();
@@ -268,7 +270,7 @@ class Bisection {
     }
   }
 
-  // The samples at the first `count` shifts.
+  // Evaluates the first `count` shifts.
   void evaluate(index_t count) const {
     parallel_for(chunks(count, sturm_lanes), threads_for(count), [&](index_t chunk, int) {
       control_.check();
@@ -284,7 +286,7 @@ class Bisection {
     });
   }
 
-  // Every lane works on one search after the other.
+  // Each lane runs one search after the other.
   void search(index_t task) {
     const index_t first = task * searches_of_a_task;
     const index_t last = std::min(first + searches_of_a_task, isolated_.size());
@@ -350,7 +352,7 @@ void tridiagonal_eigenvalues(T* d, T* e, index_t n, int threads, Control& contro
   if (norm == 0.0) return;  // nothing to scale by
   const int exponent = std::ilogb(norm) + 1;
   const ScaledTridiagonal matrix(d, e, n, exponent);
-  // Half the distance of two doubles, so that the midpoint of a wider interval is inside it.
+  // Half the distance between two doubles: the midpoint of a wider interval is strictly inside it.
   constexpr double eps = static_cast<double>(std::numeric_limits<T>::epsilon());
   constexpr double share = std::max(0.125 * eps, 0.5 * std::numeric_limits<double>::epsilon());
   const double tolerance = share * std::max(-matrix.low(), matrix.high());

@@ -7,8 +7,9 @@
 namespace eigentropy {
 
 // d (n): diagonal, e (n - 1): off-diagonal of a symmetric tridiagonal matrix T. d <- its
-// eigenvalues, ascending, each within a small multiple of eps |T| of the exact one: bits that do
-// not depend on `threads`. e is destroyed. All NaN if an entry is not finite.
+// eigenvalues, ascending, each within a small multiple of eps |T| of the exact one and the same to
+// the bit for every number of threads. e is destroyed. All eigenvalues are NaN if an entry is not
+// finite.
 template <class T>
 void tridiagonal_eigenvalues(T* d, T* e, index_t n, int threads, Control& control);
 

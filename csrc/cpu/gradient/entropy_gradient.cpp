@@ -19,14 +19,14 @@
 namespace eigentropy {
 namespace {
 
-// Below so many rows a second thread comes too late to be of help with a product by a vector.
+// For fewer rows than this, a product with a vector is over before a second thread has started.
 constexpr index_t several_threads_from = 1024;
 
-// At least so many elements; what was in them is lost.
+// Makes room for at least `size` elements. The contents are lost.
 template <class T>
 void require_room(Buffer<T>& buffer, index_t size) {
   if (buffer.size() >= size) return;
-  buffer = Buffer<T>();  // before there is more
+  buffer = Buffer<T>();  // first, so that both are never there at once
   buffer = Buffer<T>(size);
 }
 
@@ -41,7 +41,7 @@ void normalize(const Buffer<T>& q) {
   for (T& x : q) x = static_cast<T>(static_cast<double>(x) / std::sqrt(squares));
 }
 
-// A unit vector that is always the same and leaves random states alone.
+// The same unit vector in every call; no global random state is used.
 template <class T>
 Buffer<T> random_unit_vector(index_t n) {
   std::mt19937 random(0);
@@ -80,8 +80,9 @@ std::pair<index_t, index_t> nearest_rows(MatrixView<const T> A, int threads) {
   return {nearest->i, nearest->j};
 }
 
-// Where Lanczos starts. Two rows that are close have a small eigenvalue of their own, near whose
-// vector e_i - e_j is; a random start hardly has it in it.
+// The start of Lanczos. Two near rows i and j cause a small eigenvalue whose eigenvector is close
+// to e_i - e_j. A random start has almost no component along it, so e_i - e_j of the nearest rows
+// is added.
 template <class T>
 Buffer<T> start_vector(MatrixView<const T> A, int threads) {
   Buffer<T> q = random_unit_vector<T>(A.rows);
@@ -94,7 +95,8 @@ Buffer<T> start_vector(MatrixView<const T> A, int threads) {
   return q;
 }
 
-// The extreme eigenvalues of a tridiagonal matrix, as far out as their residuals may put them.
+// The interval of a tridiagonal matrix's eigenvalues, widened at both ends by the residual of the
+// extreme one.
 Interval extreme_ritz_values(const std::vector<double>& a, const std::vector<double>& b) {
   const auto k = static_cast<index_t>(a.size());
   Buffer<double> V(k * k), values(k);
@@ -104,7 +106,7 @@ Interval extreme_ritz_values(const std::vector<double>& a, const std::vector<dou
     if (i + 1 < k) V[i * k + i + 1] = V[(i + 1) * k + i] = b[static_cast<std::size_t>(i)];
   }
   small_eigenpairs({V.data(), k, k}, values.data());
-  // Vector i is row i; its last entry tells how far it is from an eigenvector of the large matrix.
+  // Row i of V is eigenvector i. Its last entry gives the residual of the Ritz vector.
   const auto residual = [&](index_t i) { return b.back() * std::abs(V[i * k + k - 1]); };
   return {values[0] - residual(0), values[k - 1] + residual(k - 1)};
 }
@@ -146,9 +148,9 @@ Buffer<double> EntropyGradient<T>::multiply(MatrixView<const T> M, const T* x, i
   return y;
 }
 
-// Of a matrix of which (A + shift)^-1 is known, by inverse iteration, so not below the true one. It
-// starts where the inverse is largest: an eigenvalue that is far below the others is of few rows,
-// since rows that are near each other make it.
+// The smallest eigenvalue of A by inverse iteration with the given (A + shift)^-1. The estimate is
+// never below the true value. The iteration starts at the largest diagonal entry of the inverse: an
+// eigenvalue far below the others comes from a few rows that are near each other.
 template <class T>
 double EntropyGradient<T>::smallest_eigenvalue(MatrixView<const T> inverse, double shift,
                                                int threads) {
@@ -211,7 +213,7 @@ void EntropyGradient<T>::fill_bulk(int threads) {
   });
 }
 
-// sum_j A_ij L_ij, which add up to what counts in float64: n^2 numbers of one sign.
+// sum_j A_ij L_ij for each row, in float64, because n^2 numbers of one sign are added up.
 template <class T>
 Buffer<double> EntropyGradient<T>::products_with_log(int threads) const {
   const auto& kernels = simd::gradient_kernels<T>();
@@ -224,9 +226,9 @@ Buffer<double> EntropyGradient<T>::products_with_log(int threads) const {
   return p;
 }
 
-// W <- 2 B_ij A_ij + (u_i + u_j) K_ij + (w_i + w_j) G_ij off the diagonal, whose entries have no
-// effect; docs/explanations/gradient.md derives it. u counts the degrees d, w the densities q, and both are here in
-// the units of A: K_ij = A_ij r_i r_j, G_ij = A_ij s_i s_j.
+// W <- 2 B_ij A_ij + (u_i + u_j) K_ij + (w_i + w_j) G_ij off the diagonal; diagonal entries have no
+// effect. docs/explanations/gradient.md derives the formula. u is the part of the degrees d, w that of the
+// densities q, both in the units of A: K_ij = A_ij r_i r_j, G_ij = A_ij s_i s_j.
 template <class T>
 void EntropyGradient<T>::slopes_by_distance(const Buffer<double>& b, double trace, double at_inside,
                                             int threads) {
@@ -242,7 +244,7 @@ void EntropyGradient<T>::slopes_by_distance(const Buffer<double>& b, double trac
   for (index_t i = 0; i < n(); ++i) {
     const double through = b[i] + static_cast<double>(roots[i]) * y[i];
     w[i] = static_cast<T>(-alpha_ / q_[i] * through * static_cast<double>(scale[i]));
-    // log of the bulk has the known eigenvector, and log A has not: v_i v_j = r_i r_j / volume.
+    // The known eigenvector, v_i v_j = r_i r_j / volume, is in log of the bulk but not in log A.
     u[i] += static_cast<T>(at_inside / (trace * volume)) * roots[i];
   }
   const auto& kernels = simd::gradient_kernels<T>();
@@ -256,7 +258,8 @@ void EntropyGradient<T>::slopes_by_distance(const Buffer<double>& b, double trac
   });
 }
 
-// dS/dz_i = -1 / sigma^2 (sum_j W_ij z_i - sum_j W_ij z_j), which does not see the centre of the z.
+// dS/dz_i = -1 / sigma^2 (sum_j W_ij z_i - sum_j W_ij z_j), which does not depend on the centre of
+// the z.
 template <class T>
 void EntropyGradient<T>::gradient_by_rows(MatrixView<T> gradient, int threads,
                                           Control& control) const {

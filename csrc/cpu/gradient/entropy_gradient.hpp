@@ -1,4 +1,5 @@
-// The spectral entropy S(1) of a batch of rows and its gradient by them, without eigenvectors.
+// The spectral entropy S(1) of a batch of rows and its gradient with respect to the rows, without
+// eigenvectors.
 #pragma once
 
 #include "base/buffer.hpp"
@@ -9,19 +10,19 @@
 
 namespace eigentropy {
 
-// Where eigenvalues are.
+// An interval that contains eigenvalues.
 struct Interval {
   double lower, upper;
 };
 
-// One batch after the other: build(), and then solve() with a function that is near the logarithm
-// on bulk_interval(). The memory of a batch serves the next: a training loop has thousands of one
-// size, and to fault fresh pages in takes as long as some of the arithmetic.
+// For each batch call build(), then solve() with a function that approximates the logarithm on
+// bulk_interval(). Memory is reused from batch to batch: a training loop has thousands of batches
+// of one size, and mapping fresh pages would take as long as a part of the arithmetic.
 template <class T>
 class EntropyGradient {
  public:
-  // A = D^-1/2 K D^-1/2 of the rows, both triangles. X, and what it reads, must live until the
-  // gradient is there. Throws what build_matrix throws.
+  // A = D^-1/2 K D^-1/2 of the rows, both triangles. X and the memory that it reads must stay valid
+  // until solve() has returned. Throws what build_matrix throws.
   void build(const CenteredRows<T>& X, double sigma, double alpha, int threads, Control& control);
 
   index_t n() const { return X_.n; }
@@ -31,15 +32,16 @@ class EntropyGradient {
   const Buffer<double>& degrees() const { return d_; }    // d_i
   double kernel_sum() const { return kernel_sum_; }       // sum_ij G_ij
 
-  // Of the eigenvalues but the known one, 1: the extreme Ritz values of so many Lanczos steps, with
-  // their residuals. An eigenvalue far from all others is found in few steps; at the end of a dense
-  // bulk residuals are large beside what is missed. (0, 1) where the start has no such steps.
+  // An interval for all eigenvalues except the known eigenvalue 1: the extreme Ritz values after
+  // `steps` Lanczos steps, widened by their residuals. An eigenvalue far from all others is found
+  // in few steps; at the end of a dense bulk, the residual is larger than the part of the spectrum
+  // that is missed. Returns (0, 1) if Lanczos breaks down before that.
   Interval bulk_interval(int steps, int threads) const;
 
-  // S(1) in nats, for a function near log(x); its gradient, n x d, goes to `gradient`.
+  // Returns S(1) in nats and writes its gradient, n x d, to `gradient`.
   //   S = log T - M / T,  T = tr A,  M = tr A log A,  dS/dA = -(log A - M / T) / T
-  // `log` is near the logarithm from `lowest` on; its last pole is the one next to 0. Throws
-  // SolverError as function_of_matrix does, or if an eigenvalue is seen below `lowest`.
+  // `log` approximates the logarithm from `lowest` on; its last pole is the one closest to 0.
+  // Throws SolverError as function_of_matrix does, or if an eigenvalue is seen below `lowest`.
   double solve(const RationalFunction& log, double lowest, MatrixView<T> gradient, int threads,
                Control& control);
 
@@ -53,7 +55,7 @@ class EntropyGradient {
 
   CenteredRows<T> X_;
   double sigma_ = 1.0, alpha_ = 0.5, kernel_sum_ = 0.0, trace_ = 0.0;
-  // The place of the known eigenvalue in the bulk: the mean of the others, so that it does not
+  // The known eigenvalue is moved here: the mean of the other eigenvalues, so that it does not
   // widen their interval.
   double inside_ = 0.0;
   Buffer<double> q_, d_;

@@ -10,13 +10,14 @@
 namespace eigentropy {
 namespace {
 
-// Up to this order rows are eliminated one by one; above, products are faster.
+// Matrices up to this order are inverted by elimination of one row after the other; for larger ones
+// products are faster.
 constexpr index_t eliminated_until = 32;
 
-// Blocks of a product that is symmetric are computed whole up to this order.
+// Blocks of a symmetric product are computed whole up to this order.
 constexpr index_t whole_until = 128;
 
-// The order of the first of two blocks: a multiple of what BLAS has registers for.
+// The order of the first of two blocks is a multiple of this, the height of BLAS's register block.
 index_t first_half(index_t n) { return (n / 2 + 15) / 16 * 16; }
 
 template <class T>
@@ -32,7 +33,7 @@ void multiply(T alpha, MatrixView<T> A, MatrixView<T> B, T beta, MatrixView<T> C
              blas::to_blas(C.stride));
 }
 
-// to <- from^T, in tiles that fit the first cache with both their rows and their columns.
+// to <- from^T, in tiles whose rows and columns fit the first-level cache together.
 template <class T>
 void transpose(MatrixView<T> from, MatrixView<T> to) {
   constexpr index_t edge = 16;
@@ -45,7 +46,7 @@ void transpose(MatrixView<T> from, MatrixView<T> to) {
   }
 }
 
-// C <- C - A B where C and A B are symmetric: one triangle of its blocks, and their mirror images.
+// C <- C - A B for symmetric C and A B: one triangle of the blocks is computed and mirrored.
 template <class T>
 void subtract_symmetric(MatrixView<T> A, MatrixView<T> B, MatrixView<T> C) {
   const index_t n = C.rows;
@@ -64,7 +65,8 @@ void invert_by_elimination(MatrixView<T> A) {
   throw SolverError("a shifted matrix is not positive definite");
 }
 
-// A <- A^-1 by blocks, almost all of it products. With P = A11^-1 and Q = (A22 - A21 P A12)^-1:
+// A <- A^-1 by blocks; almost all of the work is products. With P = A11^-1 and Q = (A22 - A21 P
+// A12)^-1:
 //   [P + P A12 Q A21 P   .]
 //   [     -Q A21 P       Q]
 // `room` has n^2 elements.
@@ -115,7 +117,7 @@ MatrixView<T> function_of_matrix(MatrixView<const T> A, const RationalFunction& 
                                  MatrixView<T> out, T* room, int threads, Control& control) {
   const SingleThreadedBlas one_thread;
   const index_t n = A.rows;
-  // Terms are added in the order of the poles, whatever the number of threads.
+  // Terms are added in the order of the poles for every number of threads.
   const index_t together = poles_together(r.poles, threads);
   const auto inverse = [&](index_t k) { return MatrixView<T>{room + 2 * k * n * n, n, n, n}; };
   for (index_t first = 0; first < r.poles; first += together) {

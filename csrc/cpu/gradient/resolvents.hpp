@@ -9,7 +9,7 @@
 
 namespace eigentropy {
 
-// c0 + c1 x + sum_k w_k / (x + s_k), with a pole at least
+// c0 + c1 x + sum_k w_k / (x + s_k), with at least one pole
 struct RationalFunction {
   double constant, linear;
   const double* shifts;
@@ -17,14 +17,14 @@ struct RationalFunction {
   index_t poles;
 };
 
-// How many poles have an inverse at the same time: one on each thread.
+// How many inverses are computed at the same time: one on each thread.
 inline index_t poles_together(index_t poles, int threads) {
   return std::min<index_t>(poles, threads);
 }
 
-// out <- r(A), n x n, for a symmetric A of which all entries are there. A + s_k must be positive
-// definite for every k, or SolverError. n^3 operations a pole. `room` has 2 n^2 poles_together(),
-// and afterwards what is returned: the inverse of the last pole.
+// out <- r(A), n x n, for a symmetric A with both triangles stored. Throws SolverError unless A +
+// s_k is positive definite for every k. n^3 operations for each pole. `room` holds 2 n^2
+// poles_together() elements. Returns the inverse of the last pole, which lies in `room`.
 template <class T>
 MatrixView<T> function_of_matrix(MatrixView<const T> A, const RationalFunction& r,
                                  MatrixView<T> out, T* room, int threads, Control& control);

@@ -41,7 +41,7 @@ Buffer<double> degrees_of_kernel(SymmetricView<T> G, const Buffer<T>& w, int thr
   return d;
 }
 
-// A_ij <- s_i s_j A_ij; returns |A|_F^2, off-diagonal tiles counted for both triangles.
+// A_ij <- s_i s_j A_ij. Returns |A|_F^2, in which off-diagonal tiles count twice.
 template <class T>
 double conjugate(SymmetricView<T> A, const Buffer<T>& s, int threads) {
   const auto& kernels = simd::tile_kernels<T>();
@@ -105,8 +105,8 @@ DiffusionScaling diffusion_operator(SymmetricView<T> G, const Buffer<double>& q,
   const Buffer<T> w = density_weights<T>(q, q_ref, alpha);
   Buffer<double> d = alpha == 0.0 ? copy(q) : degrees_of_kernel(G, w, threads);
 
-  // A = diag(s) G diag(s) with s_i = w_i / sqrt(d_i). d_i >= w_i^2 > 0 since G_ii = 1, also for a
-  // point that sees no other.
+  // A = diag(s) G diag(s) with s_i = w_i / sqrt(d_i). d_i >= w_i^2 > 0 because G_ii = 1, even for a
+  // point that is far from all others.
   Buffer<T> s(G.n);
   double trace = 0.0;
   for (index_t i = 0; i < G.n; ++i) {

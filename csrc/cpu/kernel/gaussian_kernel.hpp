@@ -22,14 +22,14 @@ T exponent_scale(const CenteredRows<T>& X, double sigma) {
   return exponent_scale<T>(sigma, X.scale);
 }
 
-// Writes the upper triangle of G and returns q, n sums. Distances, exponential and sums are
-// fused over tiles. Rows that fit one block of columns: G is written once and never read. Longer
-// ones: their products are summed in G, block after block. `stage` has upper_tile_visits(X) tasks.
+// Writes the upper triangle of G and returns q, n sums. Distances, exponential and sums are fused
+// over tiles. If rows fit one block of columns, G is written once and never read; products of
+// longer rows are summed in G, one block after the other. `stage` has upper_tile_visits(X) tasks.
 template <class T>
 Buffer<double> gaussian_kernel(const CenteredRows<T>& X, double sigma, SymmetricView<T> G,
                                int threads, Stage& stage);
 
-// G_ij for chosen rows i, n columns each: count x n. `finish` as in squared_distances_from.
+// G_ij for chosen rows i, n columns each: count x n. `finish` is that of squared_distances_from.
 template <class T>
 void gaussian_kernel_rows(const CenteredRows<T>& X, double sigma, const index_t* chosen,
                           index_t count, MatrixView<T> G, int threads, Control& control,
@@ -50,8 +50,8 @@ DiffusionScaling diffusion_operator(SymmetricView<T> G, const Buffer<double>& q,
 template <class T>
 double frobenius2(SymmetricView<T> A, int threads);
 
-// A <- A - v v^T with v = sqrt(d) / |sqrt(d)|, the eigenvector of A to the eigenvalue 1 that every
-// diffusion operator has and that says nothing about the data.
+// A <- A - v v^T with v = sqrt(d) / |sqrt(d)|. Every diffusion operator has the eigenvalue 1 with
+// this eigenvector, which says nothing about the data.
 template <class T>
 void remove_trivial_pair(SymmetricView<T> A, const Buffer<double>& degrees, int threads);
 

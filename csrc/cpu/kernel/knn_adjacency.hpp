@@ -8,7 +8,8 @@
 namespace eigentropy {
 
 // Binary adjacency matrix, n x n: out_ij = 1 if z_j is within the distance of the k-th nearest row
-// to z_i, z_i itself counted as the first. Ties are all in, so a row may have more than k ones.
+// to z_i, where z_i itself is the first. All ties are included, so that a row may have more than k
+// ones.
 template <class T>
 void knn_adjacency(const CenteredRows<T>& X, index_t k, MatrixView<T> out, int threads,
                    Control& control);

@@ -12,8 +12,8 @@ namespace {
 
 constexpr index_t height = simd::strip_rows;
 
-// Columns of a strip that are read before those that follow: what is written of them stays in the
-// cache until its lines are full.
+// How many columns of a strip are read at a time. The cache lines that they are written to stay in
+// the cache until the lines are full.
 constexpr index_t at_a_time = 128;
 
 // strip[k * height + h] <- x_k, h = 0 .. height - 1 for rows [begin, begin + rows) of X, and zeros

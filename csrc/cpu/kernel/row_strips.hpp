@@ -13,8 +13,8 @@ inline index_t padded_rows(index_t n) {
   return (n + simd::strip_rows - 1) / simd::strip_rows * simd::strip_rows;
 }
 
-// A stretch of the rows x_i in strips of simd::strip_rows, the last one filled up with zeros, and
-// |x_i|^2.
+// A stretch of the rows x_i, cut into strips of simd::strip_rows rows, and |x_i|^2. The last strip
+// is filled up with zeros.
 template <class T>
 class RowStrips {
  public:
@@ -29,7 +29,7 @@ class RowStrips {
   // The strip that begins with row i of X, and the norms from there on.
   const T* strip(index_t i) const { return strips_.data() + (i - begin_) * d_; }
   const T* norms(index_t i) const { return norms_.data() + (i - begin_); }
-  // Of rows [i, i + count).
+  // The largest norm of rows [i, i + count).
   T max_norm(index_t i, index_t count) const;
 
  private:

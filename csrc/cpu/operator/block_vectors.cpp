@@ -13,8 +13,9 @@ namespace {
 // A chunk of 32 columns of float64 is 128 KiB: two of them stay in a core's second-level cache.
 constexpr index_t chunk_rows = 512;
 
-// Each part of the rows has its own sums, and a sum may be as long as the basis is wide: more parts
-// would take more memory, fewer would keep fewer threads busy.
+// The rows are cut into this many parts, each with sums of its own. A sum has an entry for each
+// vector of the basis, so more parts would take more memory; fewer parts would keep fewer threads
+// busy.
 constexpr index_t most_parts = 64;
 
 struct Rows {
@@ -35,7 +36,7 @@ index_t column_count(const Blocks<T>& V) {
   return count;
 }
 
-// Some rows in precision S: those that are there, or a copy.
+// Some rows in precision S: a view of them, or a copy if their precision differs.
 template <class S, class T>
 const S* in_precision(MatrixView<const T> W, Rows rows, Buffer<S>& copy) {
   if constexpr (std::is_same_v<S, T>) {

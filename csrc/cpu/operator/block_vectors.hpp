@@ -1,7 +1,7 @@
 // Blocks of vectors: n x m, each column a vector, with n large and m small.
 //
-// Rows are taken in chunks of a fixed size, sums over chunks in a fixed order: no result depends on
-// the number of threads.
+// Rows are cut into chunks of a fixed size, and chunks are added in a fixed order, so that no
+// result depends on the number of threads.
 #pragma once
 
 #include "base/blocks.hpp"
@@ -14,7 +14,7 @@ namespace eigentropy {
 template <class T>
 Buffer<double> inner(const Blocks<T>& V, MatrixView<const T> W, int threads);
 
-// W^T W, all in double: its small eigenvalues are the squares of small lengths.
+// W^T W, computed in double throughout, because its small eigenvalues are squares of small lengths.
 template <class T>
 Buffer<double> gram(MatrixView<const T> W, int threads);
 

@@ -9,7 +9,8 @@
 
 namespace eigentropy {
 
-// A dense symmetric matrix, its upper triangle stored, and what is known about it for free.
+// A dense symmetric matrix, stored as its upper triangle, and the numbers that come with it at no
+// cost.
 template <class T>
 struct DiffusionMatrix {
   Buffer<T> entries;  // n x n
@@ -17,7 +18,7 @@ struct DiffusionMatrix {
   double trace = 0.0;
   double frobenius2 = 0.0;
   double kernel_sum = 0.0;  // sum_ij G_ij; (kernel_sum - n) / n is a point's mean neighbourhood
-  Buffer<double> degrees;   // d_i; q_i where it is not normalised
+  Buffer<double> degrees;   // d_i, or q_i if the matrix is not normalised
 
   SymmetricView<T> view() const { return {entries.data(), n, n}; }
 };
@@ -27,10 +28,10 @@ template <class T>
 DiffusionMatrix<T> build_matrix(const CenteredRows<T>& X, const OperatorOptions& options,
                                 int threads, Control& control, double from, double to);
 
-// One n x n matrix is alive at a time, and beside it a block of columns of the rows until the
-// kernel is there, then what the solver needs. `from` .. `to` is its stretch of the progress.
-// Throws invalid_argument as build_matrix does, and SolverError if the spectra of two drivers fail
-// their check.
+// Memory: one n x n matrix and, beside it, first a block of columns of the rows, then the solver's
+// workspace. `from` .. `to` is the stretch of the progress bar that the call fills. Throws
+// invalid_argument as build_matrix does, and SolverError if the spectra of two drivers fail their
+// check.
 template <class T>
 Spectrum<T> diffusion_spectrum(const CenteredRows<T>& X, const OperatorOptions& options,
                                int threads, Control& control, double from = 0.0, double to = 1.0);

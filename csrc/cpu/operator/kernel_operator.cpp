@@ -20,7 +20,8 @@ constexpr double not_known = std::numeric_limits<double>::quiet_NaN();
 
 index_t tile_blocks(index_t n) { return (n + sweep_tile - 1) / sweep_tile; }
 
-// Rows that are in memory at a time: all, or whole tiles of which two stretches fit.
+// How many rows are in memory at a time: all, or a whole number of tiles such that two stretches
+// fit.
 template <class T>
 index_t stretch_length(index_t n, index_t d, double memory_limit) {
   const double row = static_cast<double>(d) * sizeof(T);
@@ -41,13 +42,13 @@ void for_each_pair(index_t n, index_t length, const Visit& visit) {
 
 }  // namespace
 
-// Tiles of G: from rows that are in memory, or from those that are kept.
+// Tiles of G, computed from rows in memory or read from the kept matrix.
 template <class T>
 class KernelOperator<T>::Tiles final : public TileSource<T> {
  public:
-  // in_cache: a tile that is kept is copied, since in one go it comes from memory faster than where
-  // a product reads several of its rows at a time.
-  // frobenius2: the squares of s_i G_ij s_j are summed, too.
+  // in_cache: a kept tile is copied first. Memory delivers a tile faster in one sequential copy
+  // than to a product that reads several of its rows at a time. frobenius2: also sum the squares of
+  // s_i G_ij s_j.
   Tiles(const KernelOperator& A, bool in_cache, bool frobenius2) : A_(A), in_cache_(in_cache) {
     if (!frobenius2) return;
     s_ = Buffer<T>(padded_rows(A.n()));
@@ -95,8 +96,8 @@ class KernelOperator<T>::Tiles final : public TileSource<T> {
     for (index_t i = 0; i < tile.rows; ++i) entries[i * sweep_tile + i] = 1;  // G_ii = 1 exactly
   }
 
-  // Whether |x|^2 + |y|^2 - 2 x.y would be too far off, as between near points of a cloud that is
-  // very wide for sigma.
+  // Whether the error of |x|^2 + |y|^2 - 2 x.y is too large, as for near points of a cloud that is
+  // very wide compared with sigma.
   bool cancels(const SweepTile& tile) const {
     const T norm =
         std::max(rows_->max_norm(tile.row, tile.rows), cols_->max_norm(tile.col, tile.cols));

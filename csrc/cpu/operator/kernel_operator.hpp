@@ -15,21 +15,22 @@ namespace eigentropy {
 template <class T>
 class RowStrips;
 
-// A = diag(s) G diag(s) with s_i = w_i / sqrt(d_i), w_i = q_i^-alpha: gaussian_kernel.hpp has G, q
-// and d. The upper triangle of G comes tile by tile, in T, and each tile is multiplied with the
-// vectors of its rows and of its columns; sums over tiles are in float64. Without the matrix that
-// is n^2 (d + 2 m) flops and n^2 / 2 exponentials for m vectors, with it n^2 2 m.
+// A = diag(s) G diag(s) with s_i = w_i / sqrt(d_i), w_i = q_i^-alpha: gaussian_kernel.hpp defines
+// G, q and d. The upper triangle of G is computed tile by tile in T. Each tile is used twice, for
+// its row block and for its column block; sums over tiles are in float64. For m vectors that takes
+// n^2 (d + 2 m) flops and n^2 / 2 exponentials, or 2 n^2 m flops if the matrix is kept.
 //
-// Memory: the rows, packed, n d T; or half the matrix, n^2 T / 2, once it is there. A product takes
-// n m (T + float64), and a few tiles a thread. Of rows that would take more than the limit,
-// stretches of which two fit are read whenever they are needed: the caller's rows must stay.
+// Memory: n d T for the packed rows or, if the matrix is kept, n^2 T / 2 for half of it. A product
+// takes n m (T + float64) more, and a few tiles for each thread. If the packed rows would take more
+// than the limit, two stretches of rows are in memory at a time and are read again whenever they
+// are needed; the caller's rows must then stay valid.
 //
 // All functions may be called from several threads at once.
 template <class T>
 class KernelOperator {
  public:
-  // One pass over the tiles for q, and if alpha is not 0 one more for d. Throws invalid_argument if
-  // a row or an entry of the operator is not finite.
+  // Passes over all tiles once for q and, if alpha is not 0, once more for d. Throws
+  // invalid_argument if a row or an entry of the operator is not finite.
   KernelOperator(CenteredRows<T> X, const KernelOperatorOptions& options, int threads,
                  Control& control);
   ~KernelOperator();
@@ -42,7 +43,8 @@ class KernelOperator {
   const Buffer<double>& degrees() const { return degrees_; }
   const Buffer<double>& scaling() const { return s_; }
 
-  // |A|_F^2: known from the first product on; before, it takes a pass over the tiles.
+  // |A|_F^2. The first product computes it on the way; before that, this function passes over all
+  // tiles.
   double frobenius2(int threads, Control& control) const;
 
   // out (n x m) <- A V for V (n x m).
@@ -52,7 +54,8 @@ class KernelOperator {
  private:
   class Tiles;
 
-  // All tiles, once: out_i <- factors_i sum_j G_ij factors_j V_j, and |A|_F^2 if it is wanted.
+  // Passes over all tiles once: out_i <- factors_i sum_j G_ij factors_j V_j, and |A|_F^2 if
+  // `frobenius2`.
   template <class S>
   void sweep(MatrixView<const S> V, const double* factors, MatrixView<S> out, bool frobenius2,
              int threads, Stage& stage) const;
@@ -62,9 +65,9 @@ class KernelOperator {
 
   CenteredRows<T> X_;
   T scale_;
-  Buffer<T> matrix_;                   // tile after tile, if it is kept
-  index_t stretch_;                    // rows in memory at a time; 0: no rows, but the matrix
-  std::unique_ptr<RowStrips<T>> all_;  // if these are all rows
+  Buffer<T> matrix_;                   // the tiles one after the other, if the matrix is kept
+  index_t stretch_;                    // rows in memory at a time; 0 if the matrix is kept instead
+  std::unique_ptr<RowStrips<T>> all_;  // the rows, if all of them are in memory
   double trace_ = 0.0, kernel_sum_ = 0.0;
   Buffer<double> degrees_, s_;
   mutable std::atomic<double> frobenius2_;  // NaN: not known yet

@@ -18,11 +18,11 @@
 namespace eigentropy {
 namespace {
 
-// Subsets of at most this many rows are solved one to a thread; a larger one keeps all threads
-// busy by itself, and would cost each of them a matrix of its own.
+// A subset of at most this many rows is solved by one thread. A larger one keeps all threads busy
+// by itself; solving several at once would take a large matrix for each thread.
 constexpr index_t small_subset = 1500;
 
-// Subset numbers, largest first, so that no long problem is left for the end.
+// Numbers of the subsets, the largest subset first, so that no long problem is left for the end.
 std::vector<index_t> by_size(const Subsets& subsets) {
   std::vector<index_t> order(static_cast<std::size_t>(subsets.count()));
   std::iota(order.begin(), order.end(), index_t{0});
@@ -31,7 +31,7 @@ std::vector<index_t> by_size(const Subsets& subsets) {
   return order;
 }
 
-// (4/3) n^3, plus a constant for the smallest.
+// Proportional to n^3, plus a constant that counts for the smallest subsets.
 double solve_cost(index_t n) { return std::pow(static_cast<double>(n), 3.0) + 1e4; }
 
 // Cost of the products and exponentials of n rows, one triangle.
@@ -39,14 +39,15 @@ double kernel_cost(index_t n, index_t d) {
   return 0.5 * static_cast<double>(n) * static_cast<double>(n) * (static_cast<double>(d) + 30.0);
 }
 
-// Reading a kernel entry at random is taken for as much as this many columns of a product. These
-// two estimates steer only how the kernels are obtained.
+// A guess: reading a kernel entry at random costs as much as this many columns of a product. This
+// guess and the next only decide how the kernels are obtained.
 constexpr double gather_columns = 20.0;
 
-// Reading and centring an element of a long row again is taken for as much as this many products.
+// A guess: reading and centring an element of a long row again costs as much as this many products.
 constexpr double read_products = 20.0;
 
-// Cost of a subset's own kernel. Rows that fit one block of columns are copied once for all.
+// Cost of computing a subset's kernel from its rows. Rows that fit one block of columns are copied
+// once for all subsets.
 template <class T>
 double own_kernel_cost(const CenteredRows<T>& X, index_t n) {
   const double elements = static_cast<double>(n) * static_cast<double>(X.d);
@@ -84,8 +85,8 @@ Plan make_plan(const CenteredRows<T>& X, const Subsets& subsets, SubsetKernels k
   return plan;
 }
 
-// sub <- G(indices, indices) for ascending indices: the upper triangle and, where tiles need it,
-// the lower half of the diagonal tiles. Returns the row sums.
+// sub <- G(indices, indices) for ascending indices: the upper triangle, and the lower half of the
+// diagonal tiles, which passes over tiles read. Returns the row sums.
 template <class T>
 Buffer<double> gather(SymmetricView<T> G, const index_t* indices, SymmetricView<T> sub) {
   Buffer<double> q(sub.n);
@@ -121,7 +122,7 @@ template <class T>
 SharedKernel<T> build_shared_kernel(const CenteredRows<T>& X, double sigma, int threads,
                                     Control& control) {
   SharedKernel<T> shared{Buffer<T>(X.n * X.n), X.n};
-  Stage stage(control);  // the bar counts solved subsets, not this
+  Stage stage(control);  // without progress: the bar counts solved subsets
   gaussian_kernel(X, sigma, shared.view(), threads, stage);
   return shared;
 }
@@ -164,7 +165,7 @@ void solve_small(const CenteredRows<T>& X, const SharedKernel<T>& shared, const 
   if (reduction == Reduction::automatic) {
     workspace.solver.eigenvalues(A, w);
   } else {
-    Control unused;  // the progress is not that of this subset
+    Control unused;  // the caller reports the progress of all subsets
     eigenvalues(A, w, reduction, 1, unused, 0.0, 1.0);
   }
   check_spectrum(w, n, options, traces.trace, traces.squares);
@@ -207,7 +208,7 @@ void solve_large(const CenteredRows<T>& X, const SharedKernel<T>& shared, const 
   out.traces[s] = spectrum.trace;
 }
 
-// Adds up what is done, in units of solve_cost.
+// The progress of all subsets, in units of solve_cost.
 class CostProgress {
  public:
   CostProgress(Control& control, const Subsets& subsets) : control_(control) {
@@ -235,7 +236,8 @@ SubsetSpectra<T> subset_spectra(const CenteredRows<T>& X, Subsets& subsets,
                                 const OperatorOptions& options, SubsetKernels kernels,
                                 double memory_limit, int threads, Control& control) {
   for (index_t s = 0; s < subsets.count(); ++s) {
-    std::sort(subsets.begin(s), subsets.begin(s) + subsets.size(s));  // gather wants j > i
+    std::sort(subsets.begin(s),
+              subsets.begin(s) + subsets.size(s));  // gather reads the upper triangle only
   }
   SubsetSpectra<T> out(subsets);
   const Plan plan = make_plan(X, subsets, kernels, memory_limit);
@@ -252,7 +254,8 @@ SubsetSpectra<T> subset_spectra(const CenteredRows<T>& X, Subsets& subsets,
 
   CenteredRows<T> rows = X;
   if (!plan.shared_kernel && X.fit_one_block()) rows = in_memory(X, threads);
-  std::optional<Control::Detachable> owns_its_memory;  // long rows are read from the caller's
+  std::optional<Control::Detachable>
+      owns_its_memory;  // not for long rows, which are read from the caller's memory
   if (plan.shared_kernel || rows.copy != nullptr) owns_its_memory.emplace(control);
   const SingleThreadedBlas one_thread;
   const int workers =

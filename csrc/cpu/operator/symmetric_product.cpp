@@ -7,7 +7,7 @@
 namespace eigentropy {
 namespace {
 
-// Tiles of a matrix that is there.
+// Tiles of a matrix in memory.
 template <class T>
 class StoredTiles final : public TileSource<T> {
  public:

@@ -19,7 +19,7 @@ static_assert(sweep_tile % strip == 0, "tiles are whole strips");
 constexpr index_t widest_chunk = 64;
 // The product kernels take multiples of this.
 constexpr index_t narrowest_chunk = 16;
-// As many single columns take as long as the narrowest chunk.
+// This many single columns take as long as the narrowest chunk.
 constexpr index_t few_columns = 4;
 
 constexpr index_t round_up(index_t value, index_t unit) { return (value + unit - 1) / unit * unit; }
@@ -32,7 +32,7 @@ ColumnChunks::ColumnChunks(index_t number)
   count = unit == 1 ? padded : (padded + widest_chunk - 1) / widest_chunk;
 }
 
-// Of one thread.
+// Workspace of one thread.
 template <class T>
 struct SymmetricSweep<T>::Workspace {
   explicit Workspace(index_t columns)
@@ -41,11 +41,11 @@ struct SymmetricSweep<T>::Workspace {
         col_part(sweep_tile * widest_chunk),
         row_sums(sweep_tile * columns) {}
   Buffer<T> tile;
-  Buffer<T> row_part, col_part;  // what one tile gives to a chunk of its rows, of its columns
-  Buffer<double> row_sums;       // what all tiles of a row give to it
+  Buffer<T> row_part, col_part;  // products of one tile for its rows and for its columns
+  Buffer<double> row_sums;       // sums over all tiles of a row
 };
 
-// The tiles of one row, by one thread.
+// One row of tiles, which one thread multiplies.
 template <class T>
 class SymmetricSweep<T>::RowOfTiles {
  public:
@@ -107,8 +107,8 @@ class SymmetricSweep<T>::RowOfTiles {
     });
   }
 
-  // Part of a tile, the rows of V that belong to its rows and columns, and those of the result; of
-  // the columns' only if it stands for its mirror image, too.
+  // Part of a tile, the rows of V for its rows and its columns, and the rows of the result for
+  // both. The result for the columns is null unless the part also stands for its mirror image.
   struct Part {
     index_t rows, cols;
     const T *entries, *of_rows, *of_cols;
@@ -180,7 +180,8 @@ void SymmetricSweep<T>::run(const Stretch& rows, const Stretch& cols, TileSource
     const index_t begin = rows.begin + row * sweep_tile;
     const RowOfTiles tiles(*this, begin, std::min(rows.end, begin + sweep_tile), work);
     index_t ready = row == 0 ? std::numeric_limits<index_t>::max() : 0;
-    // From the right, where every row has tiles: the row below can follow one tile behind.
+    // From the right, where every row has a tile: the next row of tiles can then follow one tile
+    // behind.
     for (index_t step = 1; step <= cols.tiles() - (triangle ? row : 0); ++step) {
       const index_t col = cols.tiles() - step;
       const index_t left = cols.begin + col * sweep_tile;

@@ -1,9 +1,9 @@
-// B V for a symmetric matrix B of which the tiles of the upper triangle come one at a time, each of
-// them used for its rows and for its columns while it is in the cache.
+// B V for a symmetric matrix B, which arrives as the tiles of its upper triangle, one at a time.
+// Each cached tile is used twice, for its row block and for its column block.
 //
-// Products within a tile are summed in the working precision, those of tiles in float64. Two tiles
-// of one column add to the same rows of the result, so rows of tiles follow each other over the
-// threads in a fixed order, and the result does not depend on their number.
+// Sums within a tile are in the working precision, sums over tiles in float64. Two tiles of one
+// column add to the same rows of the result. Threads therefore process rows of tiles in a fixed
+// order (Pipeline), and the result does not depend on the number of threads.
 #pragma once
 
 #include <algorithm>
@@ -15,8 +15,8 @@
 
 namespace eigentropy {
 
-// Rows and columns of a tile: a multiple of a strip. In float32 it takes 144 KiB of the
-// second-level cache; the rows of V and of the result that belong to it are there, too.
+// Rows and columns of a tile: a multiple of a strip. In float32 a tile takes 144 KiB of the
+// second-level cache, which also holds the rows of V and of the result that belong to the tile.
 constexpr index_t sweep_tile = 192;
 
 // Rows [row, row + rows) and columns [col, col + cols), rounded up to whole strips.
@@ -25,9 +25,10 @@ struct SweepTile {
   bool diagonal() const { return row == col; }
 };
 
-// visit(i, rows, j, cols, mirrored) for the parts of a tile that together are all its entries,
-// those with `mirrored` together with their mirror images. A tile on the diagonal is taken strip by
-// strip: a square, and what is right of it; what is below the squares is not visited.
+// Calls visit(i, rows, j, cols, mirrored) for parts of a tile that together cover all its entries.
+// A part with `mirrored` also stands for its mirror image. A tile on the diagonal is cut into
+// strips, and each strip into a square on the diagonal and the rectangle to its right; entries
+// below the squares are not visited.
 template <class Visit>
 void for_each_part(const SweepTile& tile, const Visit& visit) {
   constexpr index_t strip = simd::strip_rows;
@@ -42,29 +43,31 @@ template <class T>
 class TileSource {
  public:
   virtual ~TileSource() = default;
-  // Returns the parts of the tile, rows of sweep_tile entries: written to `workspace` or kept
-  // elsewhere. What is beyond the matrix is finite. Tiles of one row come in order.
+  // Returns the tile's entries in rows of sweep_tile entries, written to `workspace` or kept
+  // elsewhere. Entries beyond the matrix must be finite. The tiles of one row are asked for in
+  // order.
   virtual const T* get(const SweepTile& tile, T* workspace) = 0;
 };
 
-// A stretch of rows or of columns of B; it begins with a tile.
+// A stretch of rows or of columns of B that begins where a tile begins.
 struct Stretch {
   index_t begin, end;
   index_t tiles() const { return (end - begin + sweep_tile - 1) / sweep_tile; }
 };
 
-// Tiles that `run` visits.
+// How many tiles `run` visits.
 inline index_t sweep_tiles(const Stretch& rows, const Stretch& cols) {
   return rows.begin == cols.begin ? rows.tiles() * (rows.tiles() + 1) / 2
                                   : rows.tiles() * cols.tiles();
 }
 
-// Columns of V are multiplied in chunks, each of them a matrix of its own whose rows are
-// contiguous: whole vectors, filled up with zeros, or, of very few columns, one at a time.
+// The columns of V are multiplied in chunks. A chunk is a matrix with contiguous rows, whose
+// columns are filled up with zeros to whole SIMD vectors. If V has very few columns, each column is
+// a chunk.
 struct ColumnChunks {
   explicit ColumnChunks(index_t columns);
   index_t columns;
-  index_t count, padded;  // chunks, and columns of all of them
+  index_t count, padded;  // the number of chunks, and of columns in all chunks
 
   index_t begin(index_t chunk) const { return unit * (units() * chunk / count); }
   index_t width(index_t chunk) const { return begin(chunk + 1) - begin(chunk); }
@@ -79,14 +82,15 @@ class SymmetricSweep {
  public:
   SymmetricSweep(index_t n, index_t columns, int threads);
 
-  // Of a tile at a time; a product with few vectors goes from one to the next.
+  // Whether a product reads several rows of a tile at a time. A product with few vectors reads one
+  // row after the other.
   bool reads_several_rows() const { return chunks_.padded > chunks_.count; }
 
-  // V_jc <- factors_j V_jc, and the result is 0. No factors: 1.
+  // Sets V_jc <- factors_j V_jc and the result to 0. Without factors, each factor is 1.
   template <class S>
   void load(MatrixView<const S> V, const double* factors);
 
-  // Adds what the tiles of these rows and columns give: the upper triangle of a square on the
+  // Adds the products of the tiles in these rows and columns: the upper triangle of a square on the
   // diagonal, or a rectangle above it. `stage` has sweep_tiles(rows, cols) tasks.
   void run(const Stretch& rows, const Stretch& cols, TileSource<T>& source, Stage& stage);
 

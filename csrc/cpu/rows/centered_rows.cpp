@@ -34,7 +34,7 @@ struct ColumnRanges {
         s[j] += value;
       }
     };
-    // A step that the compiler knows makes vector instructions of the loop.
+    // The compiler vectorises the loop if it knows the step.
     if (stride == 1) {
       add_all(std::integral_constant<index_t, 1>());
     } else {
@@ -52,7 +52,7 @@ struct ColumnRanges {
   std::vector<double> low, high, sum;
 };
 
-// The rows are shared out to threads; the sums of the shares are added in order.
+// Each thread takes a share of the rows. The sums of the shares are added in order.
 template <class S>
 ColumnRanges ranges_of(InputView<S> Z, Columns columns, int threads, const Control& control) {
   const index_t shares = std::min<index_t>(row_blocks(Z.rows), 16);
@@ -80,7 +80,7 @@ struct Centers {
 // One pass over the input.
 template <class S>
 Centers find_centers(InputView<S> Z, int threads, const Control& control) {
-  constexpr index_t at_a_time = 4096;  // the ranges of so many columns stay in the cache
+  constexpr index_t at_a_time = 4096;  // the ranges of this many columns stay in the cache
   Centers centers{Buffer<double>(Z.cols)};
   for (index_t begin = 0; begin < Z.cols; begin += at_a_time) {
     const Columns columns{begin, std::min(Z.cols, begin + at_a_time)};
@@ -146,7 +146,7 @@ void read_row(const CenteredRows<T>& X, index_t i, Columns columns, T* out) {
 
 template <class S>
 NonFiniteRows find_nonfinite_rows(InputView<S> Z, int threads, const Control& control) {
-  // Few long rows are enough for a thread.
+  // If rows are long, a few of them are enough work for a thread.
   const index_t at_a_time =
       std::clamp<index_t>((index_t{1} << 18) / std::max<index_t>(1, Z.cols), 1, row_block);
   const index_t blocks = (Z.rows + at_a_time - 1) / at_a_time;

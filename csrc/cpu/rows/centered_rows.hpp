@@ -49,11 +49,11 @@ struct CenteredRows {
   index_t d = 0;
   double scale = 1.0;
   index_t block_columns = widest_block;
-  // What is read: the caller's memory, or `copy`.
+  // The memory that is read: the caller's, or `copy`.
   std::variant<InputView<double>, InputView<float>> source;
   std::shared_ptr<const Buffer<index_t>> chosen;  // owns the choice of rows, if there is one
   std::shared_ptr<const Buffer<double>> centers;  // d of them; null: the source holds x already
-  // Of in_memory(): x and |x|^2 of all rows of the source, chosen or not.
+  // Filled by in_memory(): x and |x|^2 of all rows of the source, chosen or not.
   std::shared_ptr<const Buffer<T>> copy, norms;
 
   bool fit_one_block() const { return d <= block_columns; }
@@ -62,7 +62,7 @@ struct CenteredRows {
   Columns block(index_t b) const;
 };
 
-// Reads Z once. X reads it again whenever it is used.
+// Reads Z once. The result reads Z again whenever it is used.
 template <class S, class T>
 CenteredRows<T> center_rows(InputView<S> Z, int threads, const Control& control);
 template <class S, class T>
@@ -71,23 +71,24 @@ CenteredRows<T> center_rows(InputView<S> Z, int threads) {
   return center_rows<S, T>(Z, threads, unused);
 }
 
-// The chosen rows, as a set of its own.
+// The chosen rows as a CenteredRows of their own.
 template <class T>
 CenteredRows<T> select_rows(const CenteredRows<T>& X, const index_t* indices, index_t count);
 
-// The same without a copy of `indices`, which must live as long, if X is the whole of its source.
+// Like select_rows. If X is the whole of its source, `indices` is not copied and must outlive the
+// result.
 template <class T>
 CenteredRows<T> view_rows(const CenteredRows<T>& X, const index_t* indices, index_t count);
 
-// The same rows, which no longer read the caller's memory but a copy, n x d.
+// The same rows, read once into a copy, n x d. The result does not need the caller's memory.
 template <class T>
 CenteredRows<T> in_memory(const CenteredRows<T>& X, int threads);
 
-// x <- the columns of x_i
+// x <- the given columns of x_i
 template <class T>
 void read_row(const CenteredRows<T>& X, index_t i, Columns columns, T* x);
 
-// The same, and returns the sum of their squares.
+// As read_row, and returns the sum of the squares of x.
 template <class T>
 double read_centered_row(const CenteredRows<T>& X, index_t i, Columns columns, T* x);
 
@@ -103,8 +104,8 @@ template <class T>
 class ColumnBlock {
  public:
   explicit ColumnBlock(const CenteredRows<T>& X);
-  // Block after block, from 0 on. The last one throws invalid_argument if a row has an entry that
-  // is NaN or infinite, which distances would hide.
+  // Call it for block 0, 1, ... in order. The last call throws invalid_argument if a row has an
+  // entry that is NaN or infinite; distances would hide such an entry.
   void load(index_t b, int threads, const Control& control);
 
   const CenteredRows<T>& source() const { return X_; }
@@ -125,7 +126,7 @@ class ColumnBlock {
   T max_norm_ = 0;
 };
 
-// visit(block) on each block of columns in turn, of which one at a time is in memory.
+// Calls visit(block) for each block of columns. Only one block is in memory at a time.
 template <class T, class Visit>
 void for_each_column_block(const CenteredRows<T>& X, int threads, const Control& control,
                            const Visit& visit) {

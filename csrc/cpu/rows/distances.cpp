@@ -12,7 +12,8 @@
 namespace eigentropy {
 namespace {
 
-// Some of the rows against a stretch of them: a tile, or chosen rows against all.
+// Pairs of rows: all rows of a tile with all its columns, or chosen rows with a stretch of all
+// rows.
 struct Rectangle {
   index_t rows, cols;
   index_t first_row, first_col;
@@ -27,7 +28,7 @@ struct NearPair {
   double r2;
 };
 
-// r2 <- |x_i - x_j|^2 of the pairs, for rows of which no block holds all columns: they are read
+// r2 <- |x_i - x_j|^2 of the pairs, if rows are longer than a block of columns. The rows are read
 // again, some columns at a time.
 template <class T>
 void sum_differences(const CenteredRows<T>& X, const Rectangle& pairs,
@@ -86,18 +87,18 @@ void refine(const ColumnBlock<T>& block, const Rectangle& pairs, double below, T
   for (const NearPair& pair : near) out[pair.i * stride + pair.j] = static_cast<T>(pair.r2);
 }
 
-// out_ij <- -2 a_i . b_j, or added to it
+// out_ij <- -2 a_i . b_j, or out_ij <- out_ij - 2 a_i . b_j if `add`
 template <class T>
 void inner_products(const T* a, index_t rows, const T* b, index_t cols, index_t d, bool add, T* out,
                     index_t stride) {
-  // d = 0 never arrives here; a leading dimension must still be at least 1.
+  // d is at least 1 here, as BLAS wants of a leading dimension.
   const int depth = blas::to_blas(d);
   blas::gemm('T', 'N', blas::to_blas(cols), blas::to_blas(rows), depth, T(-2), b, depth, a, depth,
              T(add ? 1 : 0), out, blas::to_blas(stride));
 }
 
-// The same for a set of rows with itself: strips of the upper triangle, which is then copied. It
-// takes 5/8 of the products of a whole tile.
+// inner_products of a set of rows with itself. Only strips of the upper triangle are computed and
+// then copied to the lower one, which takes 5/8 of the products of a whole tile.
 template <class T>
 void inner_products_with_itself(const T* a, index_t rows, index_t d, bool add, T* out,
                                 index_t stride) {
@@ -111,7 +112,8 @@ void inner_products_with_itself(const T* a, index_t rows, index_t d, bool add, T
   }
 }
 
-// Of more than this share of a tile, products in float64 take less time than the differences.
+// If more than this share of a tile is refined, products in float64 take less time than
+// differences.
 constexpr double widened_share = 0.125;
 
 bool widens(const ColumnBlock<double>&, const Tile&, Refinement, const double*, index_t) {
@@ -143,7 +145,7 @@ struct WideRows {
   Buffer<double> rows, norms;
 };
 
-// A whole tile anew, by products in double precision.
+// Computes a whole tile again, by products in double precision.
 template <class T>
 void widened_distances(const ColumnBlock<T>& block, const Tile& tile, T* out, index_t stride) {
   const index_t d = block.width();

@@ -17,8 +17,8 @@ struct Rows {
   index_t begin, end;
 };
 
-// All rows in panels, column after column within each. One of them begins at `first`, so the
-// first panel may begin before row 0; what is beyond the rows is 0 and of no consequence.
+// All rows in panels; a panel stores its rows column by column. One panel begins at row `first`, so
+// the first panel may begin before row 0. Entries of rows that do not exist are 0 and are not used.
 struct Panels {
   index_t before, count, n, first;
   index_t columns;
@@ -51,7 +51,7 @@ struct Panels {
   }
 };
 
-// The distances between two panels: those of D, and of their mirror images in D.
+// The distances between two panels, written to D and, where D has them, to their mirror images.
 void raise_tile(const Panels& panels, index_t p, index_t q, index_t last, MatrixView<double> D) {
   alignas(64) double tile[width * width] = {};
   const Rows i = panels.rows(p), j = panels.rows(q);

@@ -16,10 +16,11 @@
 namespace eigentropy {
 namespace {
 
-// By which the median is bracketed: within 3 standard errors lie 5 % of all pairs. A bracket that
-// misses it, one of 400, costs a second look.
+// The median of a sample of this many pairs brackets the median of all pairs. A bracket of 3
+// standard errors holds 5 % of all pairs and misses the median once in 400 times; then a second
+// pass is needed.
 constexpr index_t sample_size = 4096;
-constexpr index_t sample_margin = 96;  // 3 standard errors, (1/2) sqrt(4096) each, in ranks
+constexpr index_t sample_margin = 96;  // in ranks: 3 standard errors of (1/2) sqrt(4096)
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
@@ -29,7 +30,7 @@ struct Bracket {
 constexpr Bracket everything{-infinity, infinity};
 constexpr Bracket positive{std::numeric_limits<double>::denorm_min(), infinity};
 
-// Squared distances inside of a bracket, and how many are below it.
+// The squared distances inside a bracket, and how many distances are below it.
 struct Bracketed {
   index_t below = 0;
   std::vector<double> inside;
@@ -40,7 +41,7 @@ struct Bracketed {
   }
 };
 
-// The distances of the pairs that are looked at first.
+// The distances of the pairs in the sample.
 class PairSample {
  public:
   explicit PairSample(index_t n) : pairs_(sampled_pairs(n)), r2_(sample_size) {
@@ -58,7 +59,7 @@ class PairSample {
     });
   }
 
-  // Has the median of all pairs inside, but for bad luck.
+  // The median of all pairs is inside this bracket, with the probability given above.
   Bracket bracket() {
     const auto of_rank = [&](index_t rank) {
       std::nth_element(r2_.begin(), r2_.begin() + rank, r2_.end());
@@ -73,14 +74,15 @@ class PairSample {
   Buffer<double> r2_;
 };
 
-// Each pair of a tile once; those inside of the bracket are brought together at its beginning.
+// Visits each pair of a tile once and moves the distances inside the bracket to the tile's
+// beginning.
 void collect(const Tile& tile, const Bracket& bracket, double* r2, Bracketed& out) {
   index_t below = 0, inside = 0;
   for (index_t i = 0; i < tile.rows; ++i) {
     const double* const row = r2 + i * tile_size;
     for (index_t j = tile.diagonal() ? i + 1 : 0; j < tile.cols; ++j) {
       const double value = row[j];
-      r2[inside] = value;  // behind what has been read
+      r2[inside] = value;  // never ahead of what has been read
       inside +=
           static_cast<index_t>(value >= bracket.low) & static_cast<index_t>(value <= bracket.high);
       below += static_cast<index_t>(value < bracket.low);
@@ -90,9 +92,8 @@ void collect(const Tile& tile, const Bracket& bracket, double* r2, Bracketed& ou
   out.inside.insert(out.inside.end(), r2, r2 + inside);
 }
 
-// The distances inside of the bracket, or of the one that a sample suggests if there is a sample.
-// Tiles of rows that fit one block of columns are looked at while they are in the cache, and not
-// kept.
+// The distances inside the bracket; if there is a sample, the sample gives the bracket. If rows fit
+// one block of columns, each tile is searched while it is in the cache and is not kept.
 Bracketed look(const CenteredRows<double>& X, Bracket bracket, PairSample* sample, int threads,
                Control& control) {
   constexpr index_t tile_entries = tile_size * tile_size;
@@ -117,8 +118,9 @@ Bracketed look(const CenteredRows<double>& X, Bracket bracket, PairSample* sampl
   return all;
 }
 
-// Roots of the entries of ranks (count - 1) / 2 and count / 2 among all `count`, of which those
-// below the bracket are known to be `below`; their mean, or NaN if these are not all inside.
+// The median of `count` distances: the mean of the square roots of the entries of ranks (count - 1)
+// / 2 and count / 2. `below` distances are below the bracket. NaN if the bracket does not hold both
+// entries.
 double middle(Bracketed& found, index_t count) {
   const index_t first = (count - 1) / 2 - found.below, second = count / 2 - found.below;
   const auto size = static_cast<index_t>(found.inside.size());

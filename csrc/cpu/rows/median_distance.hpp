@@ -9,14 +9,14 @@
 
 namespace eigentropy {
 
-// The median of |x_i - x_j| over all pairs i < j, exactly that of the entries of squared_distances:
-// of an even number of pairs the mean of the two in the middle. Where more than half of the pairs
-// are duplicates it is the median of the positive distances; 0 if there is none. In units of the
-// input that is times X.scale.
+// The median of |x_i - x_j| over all pairs i < j, equal to the median of the entries of
+// squared_distances to the bit. For an even number of pairs it is the mean of the two in the
+// middle. If more than half of the pairs are duplicates, it is the median of the positive
+// distances, or 0 if there are none. Multiply by X.scale for the units of the input.
 double median_distance(const CenteredRows<double>& X, int threads, Control& control);
 
-// The pairs of n >= 2 rows whose distances say where to look for the median first: drawn at random,
-// always the same ones.
+// The sample of pairs of n >= 2 rows whose distances bracket the median. It is drawn at random with
+// a fixed seed.
 std::vector<std::pair<index_t, index_t>> sampled_pairs(index_t n);
 
 }  // namespace eigentropy

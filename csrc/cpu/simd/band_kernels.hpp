@@ -6,11 +6,11 @@
 
 namespace eigentropy::simd {
 
-// The widths these kernels take are multiples of this.
+// Widths must be multiples of this.
 constexpr index_t band_vector = 16;
 
-// A reflector H = I - tau v v^T, v_0 = 1, is held as v (width entries), then tau; aligned to 64
-// bytes, as is `work`.
+// A reflector H = I - tau v v^T, v_0 = 1, is stored as v (width entries) followed by tau. It and
+// `work` are aligned to 64 bytes.
 constexpr index_t reflector_size(index_t width) { return width + band_vector; }
 constexpr index_t chase_work_size(index_t width) { return 4 * (width + 2 * band_vector); }
 

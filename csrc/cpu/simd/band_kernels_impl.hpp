@@ -99,8 +99,8 @@ inline double square_root(double x) { return __builtin_sqrt(x); }
 template <class T>
 constexpr T negligible = Simd<T>::smallest / Simd<T>::epsilon;
 
-// For the entries from x[shift], shift < lanes, up to `size`; those before it are zeros, and so are
-// those of the reflector, whose tau lies behind its last vector.
+// Makes the reflector of the entries x[shift] .. x[size - 1], shift < lanes. Entries before
+// x[shift] are zeros, in x and in the reflector. tau lies behind the reflector's last vector.
 template <class T>
 inline T reflect_from(const T* x, int shift, int size, T* reflector) {
   constexpr int L = lanes<T>;
@@ -140,7 +140,8 @@ struct Chase {
   static constexpr int chains = fixed <= 2 ? 4 : fixed <= 4 ? 2 : 1;
   static constexpr int fixed_frame = fixed + (framed ? 1 : 0);
 
-  // The loops copy what they need of these: a store might change them for all the compiler knows.
+  // The loops work on copies of these members, since the compiler must assume that a store changes
+  // a member.
   T* block;
   index_t stride;
   int count;
@@ -149,7 +150,8 @@ struct Chase {
   const T* v;
   T tau;
 
-  // The entries of a group, each in all lanes, read before the loop for the same reason.
+  // The entries of a group, each broadcast to all lanes, are read before the loop for the same
+  // reason.
   struct Spread {
     Vec<T> entries[group];
     explicit Spread(const T* x) {
@@ -206,7 +208,7 @@ struct Chase {
         }
         store(y + i, sum_i[0] + sum_i[1]);
       }
-      // Lanes behind the group: those of the next one, or zeros where there are no more columns.
+      // Lanes behind the group belong to the next group, or are zeros after the last column.
       const Vec<T> total = sums<T, group>(products);
       store(dots + q, group < L ? (number < group ? total : zero) : total);
     }
@@ -354,7 +356,7 @@ void chase_vectors(T* block, index_t stride, index_t row, index_t width, index_t
   const int count = static_cast<int>(width) / lanes<T>, order = static_cast<int>(columns);
   const int shift = static_cast<int>(row % lanes<T>);
   const T tau = reflector[width];
-  // Shorter vectors cross a line seldom, and a frame adds too much to a few vectors.
+  // Shorter vectors seldom cross a cache line, and a frame would be a large part of so few vectors.
   if constexpr (vector_bytes == 64) {
     if (shift != 0 && count >= 4) {
       Chase<T, fixed, true>{block, stride, count, order, shift, reflector, tau}.step(reflector,

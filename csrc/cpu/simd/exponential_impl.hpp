@@ -6,8 +6,8 @@ namespace EIGENTROPY_INSTRUCTION_SET {
 
 // exp(x) for x <= 0 by x = k ln 2 + r, |r| <= (ln 2)/2, and the Taylor series of exp(r), whose
 // first omitted term is below half an ulp. Adding `rounder` leaves k in the low bits of the sum,
-// which saves a conversion that AVX2 does not have. Results below the smallest normal number are
-// 0: G_ii = 1 bounds every row sum from below, so they cannot matter.
+// which saves a conversion that AVX2 does not have. Results below the smallest normal number become
+// 0. They cannot matter, because G_ii = 1 bounds every row sum from below.
 template <class T>
 struct Exponential;
 

@@ -1,4 +1,4 @@
-// A tile of the Gaussian kernel from packed rows: products, exponential and nothing in between that
+// A tile of the Gaussian kernel from packed rows: products and exponential. Nothing in between
 // leaves the first-level cache.
 #pragma once
 

@@ -46,7 +46,7 @@ inline __attribute__((always_inline)) void add_block(index_t depth, const T* x, 
   }
 }
 
-// long_side rows and a strip of columns, of which `out` holds the sums.
+// Sums for long_side rows and a strip of columns, written to `out`.
 template <class T, Form form>
 void exponentiate(const T* row_norms, const T* col_norms, T scale, T* out, index_t stride) {
   for (int r = 0; r < long_side; ++r) {
@@ -64,8 +64,8 @@ void exponentiate(const T* row_norms, const T* col_norms, T scale, T* out, index
   }
 }
 
-// Entries of the rows that are multiplied at a time: a strip of them stays in the cache. Sums in
-// the working precision are no longer than this.
+// How many entries of the rows are multiplied at a time. A strip of this depth stays in the cache,
+// and no sum in the working precision is longer.
 constexpr index_t depth_block = 256;
 
 template <class T, Form form>

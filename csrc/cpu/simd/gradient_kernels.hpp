@@ -6,7 +6,7 @@
 
 namespace eigentropy::simd {
 
-// Vectors of one entry a row of the batch, of which W is made.
+// The vectors from which W is built, with one entry for each row of the batch.
 template <class T>
 struct SlopeVectors {
   const T *u, *roots, *w, *scale;

@@ -32,8 +32,8 @@ double slope_row(const T* a, T* __restrict l, index_t i, index_t n, T factor, Sl
   return sum;
 }
 
-// One row and column after the other, in place, without pivots: those of a positive definite matrix
-// are positive, and elimination makes none of its entries grow.
+// Gauss-Jordan elimination in place without pivoting. The pivots of a positive definite matrix are
+// positive, and elimination makes none of its entries grow.
 template <class T>
 bool eliminate(T* A, index_t n, index_t stride) {
   for (index_t k = 0; k < n; ++k) {

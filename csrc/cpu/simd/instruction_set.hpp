@@ -10,7 +10,7 @@ constexpr InstructionSet instruction_sets[] = {InstructionSet::avx512, Instructi
 
 const char* name_of(InstructionSet set);
 
-// Whether this build has it and this machine can run it. The baseline always is.
+// Whether this build has the set and this machine can run it. The baseline is always available.
 bool is_available(InstructionSet set);
 
 // The best one, unless the environment's EIGENTROPY_SIMD names another that is available.

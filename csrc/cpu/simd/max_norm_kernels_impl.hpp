@@ -7,12 +7,12 @@ namespace EIGENTROPY_INSTRUCTION_SET {
 
 constexpr int vectors_of_panel = static_cast<int>(max_norm_panel / lanes<double>);
 
-// Rows of x at a time: their accumulators are as many as leave registers for a column of y.
+// Rows of x at a time: as many as have accumulators in registers beside a column of y.
 constexpr int rows_at_a_time = EIGENTROPY_VECTOR_BYTES == 64   ? 8
                                : EIGENTROPY_VECTOR_BYTES == 32 ? 2
                                                                : 1;
 
-// Columns of both panels that stay in the first-level cache while all rows of x meet them.
+// Columns of both panels that stay in the first-level cache while all rows of x use them.
 constexpr index_t columns_at_a_time = 64;
 
 typedef long long Bits

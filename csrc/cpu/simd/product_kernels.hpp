@@ -1,5 +1,5 @@
-// The matrix products of the reduction to band form, on operands that are not packed again for
-// every call as a general gemm would. And its step over a panel.
+// The matrix products of the reduction to band form, and its pass over a panel. Operands are packed
+// once, where a general gemm would pack them in every call.
 #pragma once
 
 #include "base/views.hpp"

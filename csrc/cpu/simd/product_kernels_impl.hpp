@@ -35,7 +35,7 @@ inline __attribute__((always_inline)) void accumulate(index_t depth, const T* x,
   }
 }
 
-// `height` rows at a time, as long as there are so many; returns how far it came.
+// Multiplies `height` rows at a time while that many are left. Returns the first row that is left.
 template <class T, int vecs, int height>
 index_t multiply_rows(index_t i, index_t rows, index_t depth, index_t width, const T* a,
                       index_t a_row, index_t a_depth, const T* v, T* y) {
@@ -46,7 +46,8 @@ index_t multiply_rows(index_t i, index_t rows, index_t depth, index_t width, con
   return i;
 }
 
-// `vecs` vectors of the width for all rows: the fewer vectors, the more rows fill the registers.
+// Multiplies `vecs` vectors of the width for all rows. The fewer vectors, the more rows fit the
+// registers.
 template <class T, int vecs>
 void multiply_stripe(index_t rows, index_t depth, index_t width, const T* a, index_t a_row,
                      index_t a_depth, const T* v, T* y) {
@@ -58,11 +59,12 @@ void multiply_stripe(index_t rows, index_t depth, index_t width, const T* a, ind
   multiply_rows<T, vecs, 1>(i, rows, depth, width, a, a_row, a_depth, v, y);
 }
 
-// Rows of v that stay in the first-level cache together with what they meet of a.
+// Rows of v that stay in the first-level cache together with the matching entries of a.
 constexpr index_t depth_block = 64;
 constexpr index_t row_block = 96;
 
-// Stripes of `vecs` vectors, as many as fit; returns how far they come.
+// Multiplies as many stripes of `vecs` vectors as fit the width. Returns the first column that is
+// left.
 template <class T, int vecs>
 index_t multiply_stripes(index_t w, index_t rows, index_t depth, index_t width, const T* a,
                          index_t a_row, index_t a_depth, const T* v, T* y) {
@@ -125,7 +127,7 @@ void update_edge(index_t rows, index_t cols, index_t depth, const T* L, const T*
   }
 }
 
-// C comes from memory while the sums are formed that change it.
+// C is prefetched from memory while the sums that change it are formed.
 template <class T>
 inline void prefetch_block(const T* C, index_t stride) {
   constexpr index_t line = 64 / static_cast<index_t>(sizeof(T));
@@ -155,7 +157,7 @@ void update(index_t rows, index_t cols, index_t depth, const T* L, const T* R, T
   }
 }
 
-// Sums in the working precision are no longer than this.
+// No sum in the working precision is longer than this.
 constexpr index_t eliminated_rows = 64;
 
 // `vecs` vectors of each row; factor: the row's entry of the eliminated column, next: of the next.

@@ -12,8 +12,8 @@
 namespace eigentropy::simd {
 namespace EIGENTROPY_INSTRUCTION_SET {
 
-// A step waits for the one before it, so several vectors are in flight, as many as there are
-// registers for three values of each.
+// Each step depends on the step before. To hide that latency, several vectors are in flight: as
+// many as have registers for three values each.
 constexpr int vectors = EIGENTROPY_VECTOR_BYTES == 64 ? 8 : 4;
 typedef double Reals __attribute__((vector_size(EIGENTROPY_VECTOR_BYTES)));
 typedef unsigned long long Bits __attribute__((vector_size(EIGENTROPY_VECTOR_BYTES)));

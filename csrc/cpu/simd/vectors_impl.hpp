@@ -17,7 +17,7 @@ using Vector = typename VectorOf<T>::type;
 template <class T>
 constexpr index_t lanes = EIGENTROPY_VECTOR_BYTES / static_cast<index_t>(sizeof(T));
 
-// Accumulators fill the registers (32 of AVX-512, 16 before), but for one row of loaded vectors.
+// Accumulators fill all registers (32 in AVX-512, 16 otherwise) except one row of loaded vectors.
 #if EIGENTROPY_VECTOR_BYTES == 64
 constexpr int long_side = 8;
 #else
@@ -25,7 +25,7 @@ constexpr int long_side = 4;
 #endif
 constexpr int short_side = 3;
 
-// GCC would rather load a vector again for each column that it meets, which makes loads the limit.
+// GCC would otherwise load a vector again for each column, and loads would limit the speed.
 template <class V>
 inline __attribute__((always_inline)) void keep_in_register(V& vector) {
 #if defined(__AVX512F__)

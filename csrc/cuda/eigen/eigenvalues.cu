@@ -18,7 +18,7 @@ namespace {
 
 constexpr const char* single_routine = "cusolverDnXsyevd";
 
-// Every status of a solver goes through here.
+// Checks every status of a solver.
 void check_solver(cusolverStatus_t status, const char* routine, index_t n) {
   if (status == CUSOLVER_STATUS_SUCCESS) return;
   const std::string told = std::string("cuSOLVER's ") + routine + " returned " + name_of(status);
@@ -42,11 +42,12 @@ class Parameters {
   cusolverDnParams_t params_ = nullptr;
 };
 
-// What a routine of cuSOLVER works in.
+// The workspace of a cuSOLVER routine.
 struct Workspace {
   Workspace(const Queue& queue, std::size_t device_bytes, std::size_t host_bytes)
       : on_device(queue, static_cast<index_t>(device_bytes)), on_host(host_bytes) {
-    // Xsyevd of some versions reads what it has not written: NaN there spoils its result.
+    // Xsyevd of some versions reads workspace that it has not written; a NaN there would spoil the
+    // result.
     if (device_bytes == 0) return;
     check(cudaMemsetAsync(on_device.data(), 0, device_bytes, queue.stream()), "cudaMemsetAsync");
   }
@@ -54,7 +55,7 @@ struct Workspace {
   std::vector<unsigned char> on_host;
 };
 
-// Row-major matrices of which the upper triangle is read are column-major ones and their lower.
+// The upper triangle of a row-major matrix is the lower triangle of cuSOLVER's column-major matrix.
 constexpr cublasFillMode_t triangle = CUBLAS_FILL_MODE_LOWER;
 
 template <class T>
@@ -148,14 +149,14 @@ double memory_for_matrices(const Queue& queue) {
 
 template <class T>
 index_t batch_size(double bytes, index_t n) {
-  // Of more numbers than this, an index of 32 bits inside of cuSOLVER may be too short.
+  // With more numbers than this, a 32-bit index inside cuSOLVER may overflow.
   constexpr double most_numbers = 0x1p30;
   const double each = static_cast<double>(n) * static_cast<double>(n);
   const double fit = std::min(bytes / sizeof(T), most_numbers) / each;
   return std::max<index_t>(1, static_cast<index_t>(fit));
 }
 
-// Matrices of the caller.
+// Matrices in the caller's memory.
 
 namespace {
 
@@ -201,7 +202,7 @@ __global__ void copy_scaled(const T* A, index_t rows, index_t n, const double* f
   if (lane() == 0) squares[row] = sum;
 }
 
-// The same in A's own memory: nothing but the upper triangle is written.
+// The same in A's own memory; only the upper triangle is written.
 template <class T>
 __global__ void scale_in_place(T* A, index_t n, const double* factors, double* diagonal,
                                double* squares) {
@@ -235,7 +236,8 @@ std::vector<Traces> add_up(const Queue& queue, const double* parts, index_t rows
   return traces;
 }
 
-// Ascending values of A / scale, checked, to descending ones of A.
+// Checks the ascending eigenvalues of A / scale and turns them into the descending eigenvalues of
+// A.
 template <class T>
 void finish(const T* w, index_t n, const Traces& expected, double scale, T* out) {
   if (!spectrum_matches(w, n, expected.trace, expected.frobenius2)) {
@@ -246,7 +248,7 @@ void finish(const T* w, index_t n, const Traces& expected, double scale, T* out)
   }
 }
 
-// `count` matrices of the caller, of order n.
+// Solves `count` matrices of order n in the caller's memory.
 template <class T>
 class GivenMatrices {
  public:
@@ -255,7 +257,7 @@ class GivenMatrices {
     find_scales(count);
   }
 
-  // out <- the spectra of `count` of them.
+  // out <- the spectra of `count` matrices.
   void solve_together(index_t first, index_t count, T* out) const {
     std::optional<BatchEigenvalues<T>> found;
     std::string reason;
@@ -307,7 +309,7 @@ class GivenMatrices {
       inverses[b] = 1.0 / scales_[b];
     }
     copy(queue_, factors_.data(), inverses.data(), count);
-    queue_.synchronize();  // the host's numbers end here
+    queue_.synchronize();  // before the host's numbers are freed
   }
 
   [[noreturn]] static void throw_not_finite(index_t b, index_t count, index_t row) {

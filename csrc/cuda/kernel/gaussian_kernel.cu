@@ -13,7 +13,7 @@
 namespace eigentropy::cuda {
 namespace {
 
-// What a pass over the tiles of all problems needs.
+// The arguments of a pass over the tiles of all problems.
 template <class T>
 struct TilePass {
   const Problem<T>* problems;
@@ -22,8 +22,8 @@ struct TilePass {
   const T* norms;
   index_t d;
   T scale;
-  double below;         // squared distances that are computed from differences
-  unsigned char* near;  // one for each tile: whether it has such
+  double below;         // squared distances below this are computed from differences
+  unsigned char* near;  // for each tile, whether it has such distances
   double* slots;
 };
 
@@ -67,8 +67,8 @@ __device__ T squared_distance(const TileRows<T>& tile, int row, int col, Sum sum
   return r2 > T(0) ? r2 : T(0);
 }
 
-// Sums over the tile's columns by half of the threads, over its rows by the other half: eight
-// numbers at a time in T, these in float64. On many GPUs that has a 64th of the speed.
+// Half of the threads sum over the tile's columns, the other half over its rows. Eight numbers at a
+// time are added in T, and these sums in float64, which has a 64th of the speed on many GPUs.
 template <class T>
 __device__ void write_sums(const SharedTile<T>& tile, const Problem<T>& problem, TilePlace place,
                            double* slots) {
@@ -88,7 +88,7 @@ __device__ void write_sums(const SharedTile<T>& tile, const Problem<T>& problem,
   slots[problem.first_slot + across * problem.n + i] = sum;
 }
 
-// To both triangles, neighbouring threads to neighbouring columns.
+// Writes the tile to both triangles; neighbouring threads write to neighbouring columns.
 template <class T>
 __device__ void write_tile(const SharedTile<T>& tile, const Problem<T>& problem, TilePlace place) {
   const index_t row = place.block_row * tile_order, col = place.block_col * tile_order;
@@ -103,9 +103,9 @@ __device__ void write_tile(const SharedTile<T>& tile, const Problem<T>& problem,
   }
 }
 
-// G of one tile by its products; or, of a tile that has near pairs, by differences, in the pass
-// that follows. Differences of floats are added up in float64, as float32 would give the exponents
-// of a sum of many columns an error of their own.
+// Computes G of one tile from products. Tiles with near pairs are computed from differences in a
+// second pass. Differences of floats are summed in float64, because sums of many columns in float32
+// would add an error of their own to the exponents.
 template <class T, class Term>
 __global__ void __launch_bounds__(tile_threads) gaussian_tiles(TilePass<T> pass) {
   __shared__ TileRows<T> tile;
@@ -152,7 +152,7 @@ __device__ index_t number_of_thread() {
   return static_cast<index_t>(blockIdx.x) * block + static_cast<index_t>(threadIdx.x);
 }
 
-// q_i <- the sums of all tiles of row i, in the order of the tiles.
+// q_i <- the sum over all tiles of row i, in the order of the tiles.
 template <class T>
 __global__ void add_slots(const Problem<T>* problems, index_t count, index_t rows,
                           const double* slots, double* q) {
@@ -183,7 +183,7 @@ __global__ void gather_rows(const T* shared, index_t n, const Problem<T>* proble
   if (lane() == 0) q[row] = sum;
 }
 
-// One block to a problem. smallest_p = min q, totals_p = sum q.
+// One block for each problem: smallest_p = min q, totals_p = sum q.
 template <class T>
 __global__ void summarize_sums(const Problem<T>* problems, const double* q, double* smallest,
                                double* totals) {
@@ -229,8 +229,8 @@ __global__ void add_weighted(const Problem<T>* problems, index_t count, index_t 
   if (lane() == 0) d[row] = static_cast<double>(w[row]) * sum;
 }
 
-// s_i <- w_i / sqrt(d_i), in w's place. d_i >= w_i^2 > 0 since G_ii = 1, also for a point that sees
-// no other.
+// s_i <- w_i / sqrt(d_i), in w's place. d_i >= w_i^2 > 0 because G_ii = 1, even for a point that is
+// far from all others.
 template <class T>
 __global__ void divide_by_roots(index_t rows, const double* d, T* w) {
   const index_t row = number_of_thread();
@@ -258,7 +258,7 @@ __global__ void conjugate(const Problem<T>* problems, index_t count, index_t row
   if (lane() == 0) squares[row] = sum;
 }
 
-// One block to a problem: |A|_F^2, and tr A = sum s_i^2.
+// One block for each problem: |A|_F^2, and tr A = sum s_i^2.
 template <class T>
 __global__ void summarize_squares(const Problem<T>* problems, const double* squares, const T* s,
                                   double* frobenius2, double* traces) {

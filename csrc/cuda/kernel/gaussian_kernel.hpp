@@ -1,8 +1,8 @@
 // Gaussian kernel, anisotropic normalisation and symmetric conjugation, on the device: the formulas
 // are those of cpu/kernel/gaussian_kernel.hpp.
 //
-// Everything works on a batch of matrices, each made of some of the rows: one launch a step for all
-// of them. The matrix of all rows is a batch of one.
+// All functions work on a batch of matrices, each built from some of the rows: each step is one
+// launch for all matrices. The matrix of all rows is a batch of one.
 #pragma once
 
 #include <vector>
@@ -20,8 +20,8 @@ struct Problem {
   index_t stride;       // elements from one of its rows to the next: n, or more if it is padded
   T* entries;           // device; both triangles
   const index_t* rows;  // device; which n of the rows, null: all of them
-  // Where it begins in arrays with one element for each row of each problem, and in the numbering
-  // of tiles and of slots for their sums: filled in by Batch.
+  // Where the problem begins in arrays with one element for each row of each problem, in the
+  // numbering of tiles, and in the slots for the tiles' sums. Batch fills these in.
   index_t first_row = 0, first_tile = 0, first_slot = 0;
 };
 
@@ -45,13 +45,13 @@ class Batch {
 };
 
 // Writes G of each problem, both triangles, G_ii = 1, and returns q: the row sums of all problems,
-// in device memory. The same numbers in every run.
+// in device memory. Every run gives the same bits.
 template <class T>
 DeviceBuffer<double> gaussian_kernels(const Queue& queue, const DeviceRows<T>& X, double sigma,
                                       const Batch<T>& batch);
 
-// Each problem's G becomes the matrix that `rows` choose from `shared`, the n x n kernel of all
-// rows; returns q as above.
+// Gathers each problem's G from `shared`, the n x n kernel of all rows, by the problem's `rows`.
+// Returns q as above.
 template <class T>
 DeviceBuffer<double> gather_kernels(const Queue& queue, const T* shared, index_t n,
                                     const Batch<T>& batch);
@@ -63,11 +63,11 @@ struct OperatorSums {
 template <class T>
 struct Operators {
   std::vector<OperatorSums> sums;  // one for each problem
-  Buffer<double> degrees;          // d_i of all problems; q_i where they are not normalised
+  Buffer<double> degrees;          // d_i of all problems, or q_i if they are not normalised
 };
 
-// Turns each G into the operator of these options, in place. Waits. What is not finite is left to
-// the caller: require_finite_operator of base/gaussian.hpp on frobenius2.
+// Turns each G into the operator of these options, in place, and waits. The caller checks for
+// entries that are not finite, by require_finite_operator of base/gaussian.hpp on frobenius2.
 template <class T>
 Operators<T> make_operators(const Queue& queue, const Batch<T>& batch, DeviceBuffer<double> q,
                             const OperatorOptions& options);

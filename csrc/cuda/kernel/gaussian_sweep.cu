@@ -69,7 +69,7 @@ __global__ void scale(ScaledVectors<T> vectors, T* scaled, index_t rows, index_t
   scaled[place] = static_cast<T>(value);
 }
 
-// The tiles of a row of tiles that a block visits.
+// The part of a row of tiles that a block visits.
 struct Stretch {
   int begin, end;
 };
@@ -85,7 +85,7 @@ __device__ double* sums_of_thread(double* sums, index_t number) {
   return sums + number * Shape::side * m + threadIdx.x;
 }
 
-// A thread's sums <- what a tile gives, or that is added.
+// Sets a thread's sums to the products of a tile, or adds these.
 template <class Shape, int m>
 __device__ void add_to_sums(const typename Shape::T (&of_tile)[Shape::per_thread][m / 16], bool add,
                             double* sums) {
@@ -100,9 +100,9 @@ __device__ void add_to_sums(const typename Shape::T (&of_tile)[Shape::per_thread
   }
 }
 
-// Each block: a row of tiles, or a part of it, times m vectors. What a tile gives is added in
-// float64 in global memory, to where nobody else reads or writes: it stays in the cache, while
-// registers and shared memory for it would leave room for one block instead of two.
+// Each block multiplies a row of tiles, or a part of it, with m vectors. The products of a tile are
+// added in float64 to global memory that only this block uses. The sums stay in the cache; in
+// registers or shared memory, they would leave room for one block instead of two.
 template <class Shape, int m, bool squared>
 __global__ void __launch_bounds__(Shape::threads, 2)
     multiply_gaussian(TileRows<typename Shape::T> X, const typename Shape::T* V,
@@ -120,12 +120,12 @@ __global__ void __launch_bounds__(Shape::threads, 2)
     multiply_tile<Shape, m>(tile, V + static_cast<index_t>(tile_j) * Shape::side * m, slices,
                             of_tile);
     add_to_sums<Shape, m>(of_tile, tile_j > stretch.begin, sums);
-    __syncthreads();  // nobody reads the tile any more
+    __syncthreads();  // no thread reads the tile any more
   }
 }
 
-// Each block: a pair of a round, gridDim.y rounds at once. `all_sums` holds those of every tile of
-// rows for each of them, and begins with zeros.
+// Each block computes one pair of a round; gridDim.y rounds run at once. `all_sums` has the sums of
+// every block of rows for each of these rounds, zeros at first.
 template <class Shape, int m, bool squared>
 __global__ void __launch_bounds__(Shape::threads, 2)
     multiply_triangle(TileRows<typename Shape::T> X, const typename Shape::T* V, int first_round,
@@ -136,7 +136,8 @@ __global__ void __launch_bounds__(Shape::threads, 2)
   const int tiles = static_cast<int>(X.stride / Shape::side),
             round = first_round + static_cast<int>(blockIdx.y);
   const int pair = static_cast<int>(blockIdx.x);
-  const int itself = round % 2 == 0 ? round / 2 : (round + rounds) / 2;  // twice it is the round
+  const int itself =
+      round % 2 == 0 ? round / 2 : (round + rounds) / 2;  // the block with i + i = round
   const int tile_i = (itself + pair) % rounds, tile_j = (itself + rounds - pair) % rounds;
   if (round >= rounds || tile_i >= tiles || tile_j >= tiles) return;
   gaussian_entries<Shape>(X, tile_i, tile_j, squared, tile, slices);
@@ -152,8 +153,9 @@ __global__ void __launch_bounds__(Shape::threads, 2)
   add_to_sums<Shape, m>(of_tile, true, sums_of_thread<Shape, m>(all_sums, first + tile_j));
 }
 
-// out_ic <- factors_i times the sum over the parts, with the threads where they were. `out` is that
-// of the stripe's first column, `columns` its row's length, `count` the columns that it has.
+// out_ic <- factors_i times the sum over the parts, by the same threads that made the sums. `out`
+// points to the stripe's first column, `columns` is the length of a row of out, `count` the number
+// of columns in the stripe.
 template <class Shape, int m, class Out>
 __global__ void add_parts(const double* all_sums, index_t rows_of_tiles, index_t parts,
                           const double* factors, index_t first_row_of_tiles, index_t n, Out* out,
@@ -176,7 +178,7 @@ __global__ void add_parts(const double* all_sums, index_t rows_of_tiles, index_t
   }
 }
 
-// to <- a pack of the tile's entries, as they are or rounded to half.
+// to <- a pack of the tile's entries, unchanged or rounded to half.
 template <class Shape, class T>
 __device__ void write_pack(T* to, const T* tile) {
   store_pack<Shape>(to, load_pack<Shape>(tile));
@@ -209,7 +211,8 @@ __global__ void __launch_bounds__(Shape::threads, 2)
   T* const slices = tile + Shape::side * Shape::side;
   const int tile_i = static_cast<int>(first_row_of_tiles) + static_cast<int>(blockIdx.x);
   const Stretch stretch = stretch_of_part(X.stride / Shape::side);
-  // A tile is put there after a barrier at least, that of its first slice: what was there is read.
+  // At least one barrier, that of the first slice, precedes the next write to the tile, so that all
+  // threads have read this one.
   for (int tile_j = max(stretch.begin, tile_i); tile_j < stretch.end; ++tile_j) {
     gaussian_entries<Shape>(X, tile_i, tile_j, false, tile, slices);
     __syncthreads();
@@ -255,7 +258,7 @@ Tiling tiling_for(const Queue& queue) {
   return tensor_cores_pay(major, minor) ? Tiling::tensor : Tiling::wide;
 }
 
-// body(Shape()) for the tiles of T that are computed so.
+// Calls body(Shape()) with the shape of the tiles of T for this tiling.
 template <class T, class Body>
 void with_shape(Tiling tiling, const Body& body) {
   if constexpr (sizeof(T) == sizeof(double)) {
@@ -269,8 +272,8 @@ void with_shape(Tiling tiling, const Body& body) {
   }
 }
 
-// Four times the blocks that run at once: the last of them leave a small part of the time unused.
-// Not measured yet.
+// Four times the blocks that run at once, so that multiprocessors are idle only for a small part of
+// the time at the end. A guess, not measured yet.
 index_t wanted_blocks(const Queue& queue) {
   if (sweep_override().blocks > 0) return sweep_override().blocks;
   return index_t{4} * 2 * attribute_of(queue, cudaDevAttrMultiProcessorCount);
@@ -290,7 +293,7 @@ struct Stripes {
   index_t width(index_t stripe) const { return begin(stripe + 1) - begin(stripe); }
 };
 
-// Lets the host be two launches ahead of the device, and no more, so that a call can be stopped.
+// Keeps the host at most two launches ahead of the device, so that a call can be stopped.
 class Pace {
  public:
   explicit Pace(const Queue& queue) : queue_(queue) {}
@@ -324,7 +327,8 @@ TileRows<T> tile_rows(const PackedRows<T>& X) {
       X.exponent_scale, X.largest_norm};
 }
 
-// body(first, how many) for each launch of so many at a time: rows of tiles, or rounds.
+// Calls body(first, count) for each launch; a launch has at most `at_once` rows of tiles, or
+// rounds.
 template <class Body>
 void for_each_launch(const Queue& queue, index_t all, index_t at_once, Stage& stage,
                      const Body& body) {
@@ -446,8 +450,8 @@ PackedRows<T> pack_rows(const Queue& queue, const DeviceRows<T>& X, double sigma
   constexpr double log2_of_e = 1.4426950408889634;
   packed.exponent_scale = static_cast<T>(scale * log2_of_e);
   const double factor = distance_error_factor(X.d, (X.d + widest_block - 1) / widest_block);
-  // Products of 3xTF32 are off by up to 4 eps, half of which are the rests and half the small
-  // parts' product, and |x - y|^2 by twice as much.
+  // Products of 3xTF32 are off by up to 4 eps, half from the rests and half from the product of the
+  // small parts. |x - y|^2 is off by twice as much.
   const double of_products = packed.tiling == Tiling::tensor ? 8.0 : 0.0;
   const double error =
       (factor + of_products) * static_cast<double>(std::numeric_limits<T>::epsilon());
@@ -527,7 +531,7 @@ EIGENTROPY_INSTANTIATE(float)
 EIGENTROPY_INSTANTIATE(double)
 #undef EIGENTROPY_INSTANTIATE
 template void write_gaussian(const Queue&, const PackedRows<float>&, __half*, Stage&);
-// Results in float32, of which those of double are the others.
+// Results in float32. Results in double are instantiated above.
 template void gaussian_sweep(const Queue&, const PackedRows<float>&, Entries, const double*,
                              const float*, index_t, float*, Stage&);
 

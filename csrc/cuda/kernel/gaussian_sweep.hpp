@@ -1,4 +1,4 @@
-// G times vectors, tile by tile, with G nowhere in memory.
+// G times vectors, tile by tile, without storing G.
 #pragma once
 
 #include <optional>
@@ -11,9 +11,9 @@ namespace eigentropy::cuda {
 
 // How tiles of G are computed.
 enum class Tiling {
-  // 128 x 128 of float32 or 64 x 64 of float64, so that a tile and two buffers for what is
-  // multiplied take 52 or 80 KB of shared memory. Of 80 two blocks fit a multiprocessor of compute
-  // capability 8.0 and 9.0, and one any other but 7.5.
+  // 128 x 128 of float32 or 64 x 64 of float64, so that a tile and two buffers for its operands
+  // take 80 KB or 52 KB of shared memory. Two blocks of 80 KB fit a multiprocessor of compute
+  // capability 8.0 and 9.0, and one block fits any other except 7.5.
   wide,
   // 64 x 64 of float32 in 26 KB, with twice as many numbers read for a product.
   narrow,
@@ -21,19 +21,20 @@ enum class Tiling {
   tensor
 };
 
-// Whether float32 is multiplied by the tensor cores: where three of their products in TF32 take
-// less time than one in float32. NVIDIA gives the large GPUs (8.0, 9.0, 10.0) tensor cores of many
-// times the rate of float32, and the others not. Not measured yet: matrix_free<float> among the
-// microbenchmarks does.
+// Whether tensor cores multiply float32: three of their products in TF32 must take less time than
+// one in float32. On the large GPUs (8.0, 9.0, 10.0) tensor cores have many times the rate of
+// float32, on the others not. A guess, not measured yet; the microbenchmark matrix_free<float>
+// measures it.
 constexpr bool tensor_cores_pay(int major, int minor) {
   return major >= 8 && major <= 10 && minor == 0;
 }
 
-// Vectors that are multiplied at a time; of more, each such stripe computes G again.
+// How many vectors are multiplied at a time. More vectors are cut into stripes of this many, each
+// of which computes G again.
 constexpr index_t widest_stripe = 80;
 
-// Rows as tiles read them: entry k of row i is x[k * stride + i], with zeros for rows and entries
-// that are not there, so that tiles need not ask where the matrix ends.
+// Rows as tiles read them: entry k of row i is x[k * stride + i]. The padding is zeros, so that
+// tiles need not check where the matrix ends.
 template <class T>
 struct PackedRows {
   Tiling tiling = Tiling::wide;
@@ -41,8 +42,8 @@ struct PackedRows {
   index_t n = 0, stride = 0;  // stride: n rounded up to whole tiles
   index_t depth = 0;          // d rounded up
   T exponent_scale = 0;       // G = 2^(exponent_scale r2)
-  // A tile whose rows have |x|^2 above this is computed from differences: there
-  // |x|^2 + |y|^2 - 2 x.y is too far off.
+  // A tile whose rows have |x|^2 above this is computed from differences, because the error of
+  // |x|^2 + |y|^2 - 2 x.y would be too large.
   T largest_norm = 0;
   DeviceBuffer<T> x;           // depth x stride
   DeviceBuffer<T> norms;       // stride
@@ -54,7 +55,8 @@ template <class T>
 PackedRows<T> pack_rows(const Queue& queue, const DeviceRows<T>& X, double sigma);
 
 // scaled (rows x m) <- factors_i V_ic for the columns [first, first + count) of V (n x columns),
-// and zeros where those end. No V: a column of ones. All in device memory.
+// and zeros beyond these columns. If V is null, it stands for a column of ones. All in device
+// memory.
 template <class T>
 struct ScaledVectors {
   const T* V;
@@ -81,24 +83,25 @@ index_t sweep_launches(const Queue& queue, const PackedRows<T>& X, index_t m);
 template <class T, class Entry>
 void write_gaussian(const Queue& queue, const PackedRows<T>& X, Entry* G, Stage& stage);
 
-// How a sweep is cut up. A launch is so many rows of tiles that it does not take long, and where
-// that leaves multiprocessors idle, several blocks share a row of tiles, and their sums are added
-// in order.
+// How a sweep is cut up. A launch covers few enough rows of tiles not to take long. If that would
+// leave multiprocessors idle, several blocks share a row of tiles, and their sums are added in
+// order.
 struct SweepPlan {
   index_t rows_of_tiles;  // of a launch
   index_t parts;          // of a row of tiles
 
   index_t launches(index_t tiles) const { return (tiles + rows_of_tiles - 1) / rows_of_tiles; }
 };
-// `flops` are those of a row of tiles, `blocks` as many as a launch should have.
+// `flops` is the work of a row of tiles, `blocks` the number of blocks that a launch should have.
 SweepPlan plan_sweep(index_t tiles, double flops, double flops_of_launch, index_t blocks);
 
-// The other way: each tile of one triangle once, for its rows and, transposed, for its columns.
-// That takes n^2 (d + 2 m) flops instead of 2 n^2 (d + m), but both sums are read from and written
-// to memory for every tile. As in a tournament of an odd number of players, in round r tile i of
-// the rows meets the tile j with i + j = r modulo that number, be it i itself: every tile of rows
-// once in a round, so that nobody else adds to its sums, and every pair once in all rounds. Several
-// rounds that run at once have sums of their own, added in order at the end.
+// The alternative to a SweepPlan: each tile of one triangle is computed once and used for its row
+// block and, transposed, for its column block. That takes n^2 (d + 2 m) flops instead of 2 n^2 (d +
+// m), but every tile reads and writes both sums in memory. The schedule is a round-robin tournament
+// of an odd number of players, the blocks of rows. In round r block i meets the block j with i + j
+// = r modulo that number; j may be i. Each block plays once in a round, so that no two tiles add to
+// the same sums, and each pair meets once in all rounds. Rounds that run at once have sums of their
+// own, which are added in order at the end.
 struct Tournament {
   index_t tiles;
   index_t at_once;  // rounds of a launch
@@ -109,12 +112,12 @@ struct Tournament {
 };
 Tournament plan_tournament(index_t tiles, index_t blocks);
 
-// What only a measurement on a GPU can settle, and what tests change: of this thread.
+// Overrides for this thread, set by tests and by benchmarks of choices that only a GPU can settle.
 struct SweepOverride {
-  index_t blocks = 0;            // as if the device wanted so many a launch; 0: as it is
-  double flops_of_launch = 0.0;  // of the longest launch; 0: as it is
-  bool one_triangle = false;     // a tournament. Not measured yet where it is faster.
-  index_t stripe = 0;            // columns of a matrix that is kept, summed at once; 0: as it is
+  index_t blocks = 0;            // blocks of a launch; 0: as the device wants
+  double flops_of_launch = 0.0;  // of the longest launch; 0: the default
+  bool one_triangle = false;     // a tournament; not measured yet where it is faster
+  index_t stripe = 0;            // columns of a kept matrix that are summed at once; 0: the default
   std::optional<Tiling> tiling = {};  // of rows of float32 that are packed from now on
 };
 SweepOverride& sweep_override();

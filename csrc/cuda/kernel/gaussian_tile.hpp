@@ -1,10 +1,10 @@
-// What the threads of a block do with a tile of G: a square of T in shared memory.
+// A tile of G, a square of T in shared memory, and the products of it by the threads of a block.
 //
 // Two products of matrices follow each other, as in attention: x_i . x_j over the entries of the
 // rows, whose exponentials become the tile, and the tile times the vectors of its columns. Both are
 // blocked alike. Each of 256 threads has per_thread rows and as many columns of the first product
-// in registers, and as many rows of the second; what is multiplied comes through shared memory in
-// slices, of which one is multiplied while the next is on its way.
+// in registers, and as many rows of the second; operands come through shared memory in slices; one
+// slice is multiplied while the next is loaded.
 //
 // A Shape says how large the tile is and who multiplies, its Products: each thread by itself
 // (ByThreads), or the tensor cores (ByTensorCores, tensor_tile.hpp).
@@ -32,7 +32,7 @@ struct TileShape {
   static constexpr int vector_slice = 16;  // rows of the vectors in a slice
   // Entries of the rows whose products are summed in registers; longer sums are made of these, so
   // that rounding errors of one direction, as of rows of one number repeated, add up no further.
-  // That is some hundredths of the work; not measured yet.
+  // That is a few hundredths of the work, not measured yet.
   static constexpr int longest_sum = 128;
   static_assert(slice * side == threads * pack, "a thread loads one pack of a slice");
 
@@ -61,7 +61,7 @@ constexpr std::size_t shared_bytes(int m) {
          sizeof(typename Shape::T);
 }
 
-// As much as one instruction loads.
+// A pack: the numbers that one instruction loads.
 template <class Shape>
 struct alignas(Shape::pack * sizeof(typename Shape::T)) Pack {
   typename Shape::T values[Shape::pack];
@@ -97,7 +97,7 @@ __device__ void store_pack(typename Shape::T* to, const Pack<Shape>& pack) {
   *reinterpret_cast<Pack<Shape>*>(to) = pack;
 }
 
-// values <- two packs.
+// values <- two packs of shared memory.
 template <class Shape>
 __device__ void load_two_packs(const typename Shape::T* first, const typename Shape::T* second,
                                typename Shape::T (&values)[Shape::per_thread]) {
@@ -122,7 +122,7 @@ __device__ T power_of_two(T x) {
 template <class Shape>
 using Square = typename Shape::T[Shape::per_thread][Shape::per_thread];
 
-// What all blocks read.
+// The arguments that all blocks read.
 template <class T>
 struct TileRows {
   const T *x, *norms, *tile_norms;
@@ -216,7 +216,7 @@ __device__ void add_products(const typename Shape::T*& a, const typename Shape::
   }
 }
 
-// The tile <- values_ij, or those are added; and the other way round.
+// Writes values_ij to the tile or adds them to it, and reads them back.
 template <class Shape>
 __device__ void put(const Square<Shape>& values, bool add, typename Shape::T* tile) {
   const Position<Shape> position;
@@ -251,9 +251,8 @@ __device__ void take(const typename Shape::T* tile, Square<Shape>& values) {
   }
 }
 
-// The tile becomes its transpose. What other threads read of it before and read of it afterwards
-// must be behind barriers. (Packs of 8 lanes go to the same banks; not measured yet what that
-// costs.)
+// Transposes the tile. Barriers must separate it from other threads' reads of the tile before and
+// after. (Packs of 8 lanes go to the same banks; the cost is not measured yet.)
 template <class Shape>
 __device__ void transpose(typename Shape::T* tile) {
   const Position<Shape> position;
@@ -273,8 +272,8 @@ __device__ void transpose(typename Shape::T* tile) {
   }
 }
 
-// sums_ij <- sum_k over all entries of the rows. Sums that are longer than longest_sum are put
-// together in the tile, each thread's in places of its own.
+// sums_ij <- sum_k over all entries of the rows. Sums longer than longest_sum are added up in the
+// tile, where each thread has places of its own.
 template <class Shape>
 __device__ void products(bool differences, const typename Shape::T* a, const typename Shape::T* b,
                          index_t stride, int depth, typename Shape::T* tile,
@@ -289,7 +288,7 @@ __device__ void products(bool differences, const typename Shape::T* a, const typ
     for (auto& row : sums) {
       for (auto& sum : row) sum = 0;
     }
-    // Its first slice is in the buffer that the last one of before was not in.
+    // The first slice goes to the buffer that does not hold the last slice.
     static_assert(longest / Shape::slice % 2 == 0, "buffers alternate");
     const int length = depth - k < longest ? depth - k : longest;
     if (differences) {
@@ -302,11 +301,11 @@ __device__ void products(bool differences, const typename Shape::T* a, const typ
   } while (k < depth);
   if (depth <= longest) return;
   take<Shape>(tile, sums);
-  // What becomes the tile's entries belongs to other threads.
+  // Other threads read the places where this thread writes the tile's entries.
   if (!std::is_same_v<typename Shape::Products, ByThreads>) __syncthreads();
 }
 
-// G_ij or its square, of what products() gave for rows with these |x|^2.
+// G_ij or its square from the result of products() for rows with these |x|^2.
 template <class T>
 __device__ T gaussian_entry(const TileRows<T>& X, bool differences, bool squared, T norm_i,
                             T norm_j, T sum) {
@@ -399,7 +398,7 @@ __device__ void multiply_tile(const typename Shape::T* tile, const typename Shap
     }
   };
   load(0);
-  __syncthreads();  // the slices of the first product are no longer needed
+  __syncthreads();  // no thread reads the slices of the first product any more
   for (int first = 0; first < Shape::side; first += Shape::vector_slice) {
     auto* const slice = slices + first / Shape::vector_slice % 2 * (Shape::vector_slice * pitch);
     EIGENTROPY_UNROLL

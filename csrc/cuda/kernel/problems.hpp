@@ -1,4 +1,4 @@
-// Which matrix of a batch a thread works on.
+// Finds the matrix of a batch that a thread works on.
 #pragma once
 
 #include "cuda/kernel/gaussian_kernel.hpp"
@@ -6,8 +6,8 @@
 
 namespace eigentropy::cuda {
 
-// The problem in whose stretch `number` is; `first` says where the stretches begin. Those of
-// problems without rows are empty.
+// Returns the problem whose stretch contains `number`. `first` is the member that says where a
+// problem's stretch begins; a problem without rows has an empty stretch.
 template <class T>
 __device__ const Problem<T>& problem_with(const Problem<T>* problems, index_t count,
                                           index_t Problem<T>::* first, index_t number) {

@@ -1,13 +1,13 @@
-// Products of rows with rows, a tile of the result at a time: what the threads of a block do.
+// Products of rows with rows, one tile of the result at a time, by the threads of a block.
 //
 // A block of 128 threads computes 64 x 64 sums over the columns of its rows. The rows come through
-// shared memory, 16 columns at a time; each thread keeps 8 x 4 sums in registers, so that 12
-// numbers read are enough for 32 products. Tile, depth and shape are not measured yet.
+// shared memory, 16 columns at a time; each thread keeps 8 x 4 sums in registers, so that it reads
+// 12 numbers for 32 products. Tile, depth and shape are guesses, not measured yet.
 #pragma once
 
 #include "cuda/runtime.hpp"
 
-// nvcc is told where arrays have to be registers; other compilers need not be.
+// nvcc keeps an array in registers only if the loops over it are unrolled.
 #ifdef __CUDACC__
 #define EIGENTROPY_UNROLL _Pragma("unroll")
 #else
@@ -24,12 +24,12 @@ constexpr int rows_of_thread = 8, cols_of_thread = 4;
 inline index_t tiles_per_side(index_t n) { return (n + tile_order - 1) / tile_order; }
 inline index_t upper_tiles(index_t n) { return tiles_per_side(n) * (tiles_per_side(n) + 1) / 2; }
 
-// Numbers that shared memory hands out at once.
+// How many numbers a thread reads from shared memory with one instruction.
 template <class T>
 constexpr int vector_width = 16 / static_cast<int>(sizeof(T));
 
-// Some columns of the tile's rows and of its columns. Lines are longer than a tile, so that the
-// numbers of a row, which threads write at once, are in different banks.
+// A panel of the tile's rows and one of its columns. Lines are padded, so that the numbers of a
+// row, which threads write together, are in different banks.
 template <class T>
 struct alignas(16) Panels {
   static constexpr int pitch = tile_order + vector_width<T>;
@@ -47,7 +47,7 @@ constexpr std::size_t tile_memory = sizeof(Panels<T>) > sizeof(SharedTile<T>)
                                         ? sizeof(Panels<T>)
                                         : sizeof(SharedTile<T>);
 
-// Which entries of the tile are the thread's (i < rows_of_thread, j < cols_of_thread).
+// The thread's entries of the tile, i < rows_of_thread and j < cols_of_thread.
 template <class T>
 __device__ int tile_row(int i) {
   return static_cast<int>(threadIdx.x) / (tile_order / cols_of_thread) * rows_of_thread + i;
@@ -59,7 +59,7 @@ __device__ int tile_col(int j) {
   return j / width * across * width + static_cast<int>(threadIdx.x) % across * width + j % width;
 }
 
-// panel <- columns [begin, begin + panel_depth) of rows, transposed; 0 where there are none.
+// panel <- columns [begin, begin + panel_depth) of rows, transposed, with 0 beyond the matrix.
 template <class T>
 __device__ void load_panel(const T* const* rows, index_t begin, index_t d,
                            T (*panel)[Panels<T>::pitch]) {
@@ -115,13 +115,13 @@ __device__ void add_terms(const Panels<T>& panels, T (&sums)[rows_of_thread][col
   }
 }
 
-// sums_ij <- the sum of Term over the d columns, for the thread's entries. `rows` and `cols` are in
-// shared memory: where the tile's rows begin, null beyond the last. A barrier comes before their
-// use, and at the end.
+// sums_ij <- the sum of Term over the d columns, for the thread's entries. `rows` and `cols`, in
+// shared memory, point to the rows of the tile and are null beyond the last row. The function
+// synchronises the block before it reads them and at its end.
 //
-// Each panel is added up by itself. In rows of one number repeated all rounding errors have one
-// direction: added up one after the other, 2000 terms are wrong by 300 eps |x|^2; this way by 30,
-// which is what cancellation_error allows.
+// Each panel is summed by itself. In rows that repeat one number, all rounding errors have the same
+// sign: a plain sum of 2000 terms is wrong by 300 eps |x|^2, this sum by 30, which
+// cancellation_error allows.
 template <class Term, class T, class Sum>
 __device__ void sum_terms(const T* const* rows, const T* const* cols, index_t d, Panels<T>& panels,
                           Sum (&sums)[rows_of_thread][cols_of_thread]) {

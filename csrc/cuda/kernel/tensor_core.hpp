@@ -10,11 +10,11 @@
 
 namespace eigentropy::cuda {
 
-// x = big + small + rest, |rest| <= 2^-23 |x|: a float less its 11 bits has 12, of which TF32 keeps
-// 11. A number so large that big is infinite gives NaN.
+// x = big + small + rest, |rest| <= 2^-23 |x|: after big has taken 11 of a float's bits, 12 are
+// left, of which TF32 keeps 11. If x is so large that big is infinite, the result is NaN.
 struct SplitFloat {
   explicit __device__ SplitFloat(float x) : big(round_to_tf32(x)), small(round_to_tf32(x - big)) {}
-  // To nearest, ties away from zero: PTX's cvt.rna.tf32.f32, in two operations on integers.
+  // Rounds to nearest, ties away from zero, as PTX's cvt.rna.tf32.f32, by two integer operations.
   static __device__ float round_to_tf32(float x) {
     return __uint_as_float((__float_as_uint(x) + 0x1000U) & ~0x1fffU);
   }
@@ -53,9 +53,9 @@ struct TensorCore {
     fragment.small[r] = split.small;
   }
 
-  // d += A B but for the product of the small parts, at most 2^-22 |A| |B|. All lanes of a warp
-  // come here together. The cores cut sums off where others round them, so that many in a row are
-  // off in one direction: d should hold a short sum, to be added to a longer one elsewhere.
+  // d += A B without the product of the small parts, which is at most 2^-22 |A| |B|. All lanes of a
+  // warp call it together. The cores truncate sums instead of rounding them, so that the errors of
+  // many sums have one sign: keep sums in d short and add them up elsewhere.
   static __device__ void add_product(const A& a, const B& b, float (&d)[4]) {
     add_tf32_product(a.small, b.big, d);
     add_tf32_product(a.big, b.small, d);
@@ -72,7 +72,7 @@ struct TensorCore {
         : "r"(__float_as_uint(a[0])), "r"(__float_as_uint(a[1])), "r"(__float_as_uint(a[2])),
           "r"(__float_as_uint(a[3])), "r"(__float_as_uint(b[0])), "r"(__float_as_uint(b[1])));
 #else
-    __trap();  // nobody asks a device for it that has none
+    __trap();  // never called on a device without tensor cores
 #endif
   }
 };

@@ -1,8 +1,8 @@
 // A tile of G in float32 by the tensor cores, 3xTF32 (tensor_core.hpp).
 //
-// Of the first product each of 8 warps has 64 x 32 of the tile's 128 x 128 entries, of the second
-// 32 rows and half of the vectors. Sums of 8 or 16 products are the tensor cores', longer ones are
-// added by the threads, which round to nearest.
+// In the first product each of 8 warps computes 64 x 32 of the tile's 128 x 128 entries, in the
+// second 32 rows times half of the vectors. Tensor cores sum 8 or 16 products; threads, which round
+// to nearest, add these sums up.
 #pragma once
 
 #include "cuda/kernel/gaussian_tile.hpp"

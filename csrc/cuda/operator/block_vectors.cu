@@ -10,15 +10,15 @@
 namespace eigentropy::cuda {
 namespace {
 
-// Rows whose products are summed in T. As on the host, so that they lose as much.
+// How many rows' products are summed in T: as many as on the host, so that rounding is the same.
 constexpr index_t chunk_rows = 512;
 
-// Elements of the products of chunks that are in memory at a time, in T: 64 MB of float32. Fewer
-// chunks at a time would be fewer products to run at once.
+// How many elements of the chunks' products are in memory at a time: 64 MB of float32. With fewer,
+// fewer products would run at once.
 constexpr index_t products_in_memory = index_t{1} << 24;
 
-// Chunks at a time, at most: a grid has no more than 65 535 blocks in one direction, and a copy in
-// double of so many rows, 80 columns wide, is 168 MB.
+// The most chunks at a time: a grid has at most 65 535 blocks in one direction, and a copy of their
+// rows in double, 80 columns wide, takes 168 MB.
 constexpr index_t most_chunks = 512;
 
 constexpr int threads = 256;
@@ -37,8 +37,8 @@ __global__ void convert(const T* from, index_t rows, index_t cols, index_t strid
   if (place < rows * cols) to[place] = static_cast<S>(from[place / cols * stride + place % cols]);
 }
 
-// sums_e <- the sum of values[c * size + e] over chunks c, and what was there. A block has 32
-// elements, of which each of its warps adds every eighth chunk.
+// sums_e <- sums_e + the sum of values[c * size + e] over chunks c. A block has 32 elements e; each
+// of its eight warps adds every eighth chunk.
 template <class S>
 __global__ void add_chunks(const S* values, index_t chunks, index_t size, bool first,
                            double* sums) {
@@ -85,7 +85,7 @@ __global__ void square_columns(const T* W, index_t rows, index_t cols, index_t s
   squares[blockIdx.x * cols + col] = total;
 }
 
-// Some rows of a block, in precision S: those that are there, or a copy.
+// Some rows of a block in precision S: a view of them, or a copy if their precision differs.
 template <class S, class T>
 MatrixView<const S> in_precision(const Queue& queue, MatrixView<const T> W, index_t begin,
                                  index_t rows, DeviceBuffer<S>& copy) {

@@ -1,8 +1,8 @@
 // Blocks of vectors in device memory: n x m, each column a vector, with n large and m small.
 //
-// What cpu/operator/block_vectors.hpp does, with device pointers in all views and their strides as
-// they are. Sums over rows are taken in chunks of a fixed size and added in a fixed order: two
-// calls give the same bits.
+// The functions of cpu/operator/block_vectors.hpp for views of device memory with any stride. Sums
+// over rows are taken in chunks of a fixed size and added in a fixed order: two calls give the same
+// bits.
 #pragma once
 
 #include "base/blocks.hpp"

@@ -15,8 +15,8 @@
 namespace eigentropy::cuda {
 namespace {
 
-// Share of the progress bar that the matrix takes: 2 n^2 d of 2 n^2 d + (4/3) n^3 flops, the latter
-// at a fraction of the rate. Not measured yet.
+// Share of the progress bar that the matrix takes: 2 n^2 d of 2 n^2 d + (4/3) n^3 flops, where the
+// latter run at a fraction of the rate. A guess, not measured yet.
 double matrix_share(index_t n, index_t d) {
   const auto columns = static_cast<double>(d);
   return columns / (columns + 4.0 * static_cast<double>(n));
@@ -40,11 +40,12 @@ void remove_trivial_pair(const Queue& queue, const DeviceMatrix<T>& A) {
   const auto there = to_device(queue, v.data(), A.n);
   launch(queue, subtract_outer_product<T>, blocks_of_warps(A.n), dim3(threads_of_warps), 0,
          A.entries.data(), A.n, there.data());
-  queue.synchronize();  // v ends here
+  queue.synchronize();  // before v is freed
 }
 
-// Throws SolverError unless w, with 1 in place of the 0 that remove_trivial_pair has made of it,
-// can be the spectrum of A. Traces of what is left would cancel where little is.
+// Throws SolverError unless w can be the spectrum of A, after the 0 that remove_trivial_pair has
+// put in place of the eigenvalue 1 is set to 1 again. The traces without that eigenvalue would
+// suffer from cancellation if the other eigenvalues are small.
 template <class T>
 void check_remaining(const Buffer<T>& w, const DeviceMatrix<T>& A, const OperatorOptions& options) {
   Buffer<T> whole(w.size());

@@ -7,7 +7,7 @@
 
 namespace eigentropy::cuda {
 
-// A dense symmetric matrix in device memory, and what is known about it for free.
+// A dense symmetric matrix in device memory, and the numbers that come with it at no cost.
 template <class T>
 struct DeviceMatrix {
   DeviceBuffer<T> entries;  // n x n, both triangles
@@ -15,7 +15,7 @@ struct DeviceMatrix {
   double trace = 0.0;
   double frobenius2 = 0.0;
   double kernel_sum = 0.0;  // sum_ij G_ij
-  Buffer<double> degrees;   // d_i; q_i where it is not normalised
+  Buffer<double> degrees;   // d_i, or q_i if the matrix is not normalised
 };
 
 // Throws invalid_argument if an entry of the operator is not finite. Waits for the matrix.
@@ -23,8 +23,8 @@ template <class T>
 DeviceMatrix<T> build_matrix(const Queue& queue, const DeviceRows<T>& X,
                              const OperatorOptions& options, Control& control);
 
-// One n x n matrix, and what the solver needs, is on the device. Throws invalid_argument as
-// build_matrix does, and SolverError if two drivers fail, or their spectra do.
+// The device holds one n x n matrix and the solver's workspace. Throws invalid_argument as
+// build_matrix does, and SolverError if both drivers fail or return spectra that fail their check.
 template <class T>
 Spectrum<T> diffusion_spectrum(const Queue& queue, const DeviceRows<T>& X,
                                const OperatorOptions& options, Control& control);

@@ -8,14 +8,14 @@
 
 namespace eigentropy::cuda {
 
-// G_ij in [0, 1], rounded to the nearest float16: by 2^-11 of itself at most, 1 not at all, and by
-// 2^-25 below 2^-14 = 6.1e-5, from where on there are fewer digits; below 2^-25 = 3e-8 it is 0.
-// n x n, both triangles, 2 n stride bytes. Products are cuBLAS's on tensor cores, which multiply
-// halves and add in single precision.
+// G_ij in [0, 1], rounded to the nearest float16: by at most 2^-11 of itself, and by at most 2^-25
+// below 2^-14 = 6.1e-5, where float16 has fewer digits. 1 is exact, and entries below 2^-25 = 3e-8
+// become 0. G is n x n, both triangles, 2 n stride bytes. Products are cuBLAS's on tensor cores,
+// which multiply halves and add in single precision.
 //
 // A vector W is multiplied as two halves, W = (H + L) / c with c a power of two that takes the
-// largest |W_ij| to [2^14, 2^15): H = half(c W), L = half(c W - H). What that leaves out is 2^-22
-// of an entry, or 2^-39 of the largest one if that is more. A product with m vectors is one with 2
+// largest |W_ij| to [2^14, 2^15): H = half(c W), L = half(c W - H). The error is 2^-22 of an entry,
+// or 2^-39 of the largest entry if that is more. A product with m vectors is thus a product with 2
 // m vectors of halves, 4 n^2 m flops.
 class HalfMatrix {
  public:

@@ -19,7 +19,7 @@ namespace {
 constexpr double not_known = std::numeric_limits<double>::quiet_NaN();
 constexpr int threads = 256;
 
-// One block for each row: out_i <- factors_i sum_j G_ij factors_j in float64.
+// Each row has a block: out_i <- factors_i sum_j G_ij factors_j in float64.
 template <class T, bool squared>
 __global__ void sum_rows(const T* G, index_t stride, index_t n, const double* factors,
                          double* out) {
@@ -49,7 +49,7 @@ KernelOperator<T>::KernelOperator(const Queue& queue, DeviceRows<T> X,
                                   const KernelOperatorOptions& options, Control& control)
     : n_(X.n), X_(pack_rows(queue, X, options.sigma)), s_(X.n), frobenius2_(not_known) {
   const Range range("KernelOperator");
-  X = DeviceRows<T>();  // the packed ones are read from here on
+  X = DeviceRows<T>();  // the packed rows replace them
   const index_t passes = options.alpha == 0.0 ? 1 : 2;
   const index_t launches = options.keeps_matrix ? sweep_launches(queue, X_, 0) + passes
                                                 : passes * sweep_launches(queue, X_, 1);
@@ -78,7 +78,7 @@ KernelOperator<T>::KernelOperator(const Queue& queue, DeviceRows<T> X,
   require_finite_operator<T>(trace_, n_, options.alpha);
   degrees_ = std::move(d);
   on_device_ = to_device(queue, s_.data(), n_);
-  queue.synchronize();  // other streams may use it from now on
+  queue.synchronize();  // from now on other streams may use the operator
 }
 
 template <class T>
@@ -149,11 +149,11 @@ void KernelOperator<T>::keep_in_half(const Queue& queue, Control& control) {
   const Range range("KernelOperator::keep_in_half");
   if constexpr (std::is_same_v<T, float>) {
     if (has_matrix()) return;
-    frobenius2(queue, control);  // the rows are needed for it
+    frobenius2(queue, control);  // it needs the rows, which go
     Stage stage(control, 0.0, 1.0, sweep_launches(queue, X_, 0));
     half_ = HalfMatrix(queue, X_, stage);
     X_.x = DeviceBuffer<T>();
-    queue.synchronize();  // other streams may use it from now on
+    queue.synchronize();  // from now on other streams may use the operator
   } else {
     throw std::invalid_argument("G is kept in half precision for products in float32 only");
   }

@@ -12,15 +12,16 @@
 
 namespace eigentropy::cuda {
 
-// A = diag(s) G diag(s), s as in cpu/operator/kernel_operator.hpp. Blocks of threads compute G tile
-// by tile in T, or by tensor cores with about the error of float32 (Tiling), and multiply each tile
-// with the vectors of its columns while it is in shared memory: a tile's products are summed in T,
-// sums over tiles in float64, each of them by one thread and in a fixed order. G is computed whole,
-// not one triangle of it. That is 2 n^2 (d + m) flops and n^2 exponentials for m <= 80 vectors;
-// more are taken in stripes, each of which computes G again.
+// A = diag(s) G diag(s), with s of cpu/operator/kernel_operator.hpp. Blocks of threads compute G
+// tile by tile in T, or by tensor cores with about the error of float32 (Tiling), and multiply each
+// tile with the vectors of its columns while it is in shared memory: a tile's products are summed
+// in T, sums over tiles in float64, each of them by one thread and in a fixed order. G is computed
+// whole, not one triangle of it. That is 2 n^2 (d + m) flops and n^2 exponentials for m <= 80
+// vectors; more vectors are cut into stripes, each of which computes G again.
 //
-// With the matrix (keeps_matrix), G is n x n in device memory, both triangles, of which one is
-// computed, and a product is cuBLAS's, 2 n^2 m flops in true single or double precision.
+// With keeps_matrix, both triangles of G are in device memory, n x n, of which one is computed and
+// copied to the other. A product is then cuBLAS's, 2 n^2 m flops in true single or double
+// precision.
 //
 // Bytes on the device, n and d rounded up to tiles, T = 4 or 8:
 //   n (d + 1) T          the rows, transposed, and their |x|^2; twice that while it is made
@@ -30,19 +31,19 @@ namespace eigentropy::cuda {
 // sums in float64, whatever n is; with it, n m (8 + 8 T) for those of stripes of its columns, twice
 // that and 4 n m with one in half precision.
 //
-// keep_in_half: G in float16 for an operator of float. Sums over G are done by then, and of the
-// exact one. A then differs from the operator that they belong to by rounding of 2^-11 in each
-// entry, which python/eigentropy/half.py says when to allow.
+// keep_in_half keeps G in float16, for an operator of float. The sums over G have been computed
+// from the exact G before. The products are then those of an operator whose entries are rounded by
+// 2^-11; Python decides when that is allowed.
 //
 // All functions may be called from several threads at once, each with a queue of its own on the
-// operator's device. It must outlive what they asked for, and the stream with which it was made
-// must outlive it: its memory goes back in that stream's order.
+// operator's device. The operator must outlive the work that they start, and the stream on which it
+// was made must outlive the operator, whose memory is freed in that stream's order.
 template <class T>
 class KernelOperator {
  public:
-  // One pass over G for q, and if alpha is not 0 one more for d. `memory_limit` is not looked at:
-  // what does not fit throws OutOfDeviceMemory. Throws invalid_argument if an entry of the operator
-  // is not finite, Interrupted. Waits for the results.
+  // Passes over G once for q and, if alpha is not 0, once more for d, and waits for the results.
+  // `memory_limit` is not used: OutOfDeviceMemory is thrown if memory is short. Throws
+  // invalid_argument if an entry of the operator is not finite, and Interrupted.
   KernelOperator(const Queue& queue, DeviceRows<T> X, const KernelOperatorOptions& options,
                  Control& control);
 
@@ -52,19 +53,19 @@ class KernelOperator {
   const Buffer<double>& degrees() const { return degrees_; }
   const Buffer<double>& scaling() const { return s_; }
 
-  // Keeps G in half precision from now on, and no rows, for operators of float without a matrix;
-  // invalid_argument for others of double. All that is known of A stays that of the exact G, and
-  // frobenius2 is among it then. For before others use the operator. After Interrupted or
-  // OutOfDeviceMemory it is as it was.
+  // Keeps G in half precision and drops the rows. Only for operators of float without a matrix;
+  // throws invalid_argument for double. Trace, degrees and |A|_F^2, which is computed first, stay
+  // those of the exact G. Call it before others use the operator. After Interrupted or
+  // OutOfDeviceMemory the operator is unchanged.
   void keep_in_half(const Queue& queue, Control& control);
 
   // |A|_F^2. The first call takes a pass over G and waits for it.
   double frobenius2(const Queue& queue, Control& control) const;
 
-  // out (n x m) <- A V for V (n x m), both in device memory, row-major and without room between the
-  // rows; they do not overlap. Does not wait for the result, unless it takes so long that it is
-  // done in several launches: of these at most two are ahead of the device, and `control` is looked
-  // at before each. After Interrupted some rows of `out` may still be written, in stream order.
+  // out (n x m) <- A V for V (n x m), both in device memory, row-major and without gaps between
+  // rows; they must not overlap. Does not wait for the result, unless it takes several launches:
+  // then the host is at most two launches ahead of the device and checks `control` before each.
+  // After Interrupted, some rows of `out` may still be written, in stream order.
   void multiply(const Queue& queue, const T* V, T* out, index_t m, Control& control) const;
 
  private:

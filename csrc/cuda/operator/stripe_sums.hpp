@@ -1,4 +1,4 @@
-// Sums of products of a matrix that is kept, over stripes of its columns.
+// Sums of products of a kept matrix over stripes of its columns.
 #pragma once
 
 #include <algorithm>
@@ -8,17 +8,18 @@
 
 namespace eigentropy::cuda {
 
-// Of the products of single precision that are added in float64, each sums over so many columns of
-// G. A sum of n products of one sign, rounded n times, is off by some sqrt(n / 3) 2^-25 of itself
-// (1024: 6e-7; 50 000: 4e-6, more than the estimates made of it allow).
+// The columns of a stripe. Products are summed over a stripe in single precision, and stripes are
+// added in float64. A sum of n products of one sign that is rounded n times has a relative error of
+// about sqrt(n / 3) 2^-25: 6e-7 for n = 1024, and 4e-6 for n = 50 000, which is more than the
+// estimates allow.
 constexpr index_t stripe_columns = 1024;
-// Products of so many stripes are in memory before they are added: there is more to do at once, and
-// the sums are read and written less often.
+// The products of this many stripes are computed before they are added: the launch has more work,
+// and the sums are read and written less often.
 constexpr index_t stripes_at_once = 8;
 
 constexpr int stripe_threads = 256;
 
-// sums <- the sum of `count` arrays of that size, and what was there.
+// sums <- sums + the sum of `count` arrays of `size` numbers; without the old sums if `first`.
 template <class T>
 __global__ void add_products(const T* products, index_t count, index_t size, bool first,
                              double* sums) {
@@ -30,8 +31,8 @@ __global__ void add_products(const T* products, index_t count, index_t size, boo
 }
 
 // The sum over all stripes of the columns of an n x n matrix, `size` numbers in float64.
-// multiply(first, count, columns, to) puts the products of `count` stripes of so many columns each,
-// the first of which begins at column `first`, one behind the other.
+// multiply(first, count, columns, to) writes the products of `count` stripes of `columns` columns
+// each to `to`, one after the other; the first stripe begins at column `first`.
 template <class T, class Multiply>
 DeviceBuffer<double> sum_over_stripes(const Queue& queue, index_t n, index_t size,
                                       const Multiply& multiply) {

@@ -18,17 +18,17 @@
 namespace eigentropy::cuda {
 namespace {
 
-// What a smaller matrix has on its diagonal where it is filled up to the order of its batch. All
-// else there is 0, so that it adds this eigenvalue and no other. The operator's own are in [0, 1],
-// the kernel's in [0, n]; a number of the size of these leaves rounding as it is.
+// A smaller matrix is filled up to the order of its batch with this number on the diagonal and
+// zeros elsewhere, which adds this eigenvalue and no other. The operator's eigenvalues are in [0,
+// 1], the kernel's in [0, n]; a number of the same size does not increase the rounding errors.
 constexpr int filling = -1;
 
-// How many rows a matrix may be filled up by, to be solved together with one of order n: a tenth,
-// which is a third more work, and some where matrices are so small that a launch is what counts.
-// Not measured yet.
+// How many rows may be added to a matrix so that it is solved together with one of order n: a tenth
+// of n, which is a third more work, plus a few for matrices so small that the launch takes most of
+// the time. A guess, not measured yet.
 index_t most_filled(index_t n) { return std::max<index_t>(n / 10, 8); }
 
-// (4/3) n^3, plus a constant for the smallest.
+// Proportional to n^3, plus a constant that counts for the smallest subsets.
 double solve_cost(index_t n) { return std::pow(static_cast<double>(n), 3.0) + 1e4; }
 
 // Cost of the products and exponentials of n rows, one triangle, in whole tiles.
@@ -37,11 +37,11 @@ double kernel_cost(index_t n, index_t d) {
   return 0.5 * rows * rows * (static_cast<double>(d) + 30.0);
 }
 
-// Reading a kernel entry at random is taken for as much as this many columns of a product. Not
-// measured yet; it steers only how the kernels are obtained.
+// A guess, not measured yet: reading a kernel entry at random costs as much as this many columns of
+// a product. It only decides how the kernels are obtained.
 constexpr double gather_columns = 20.0;
 
-// Subset numbers, largest first.
+// Numbers of the subsets, the largest subset first.
 std::vector<index_t> by_size(const Subsets& subsets) {
   std::vector<index_t> order(static_cast<std::size_t>(subsets.count()));
   std::iota(order.begin(), order.end(), index_t{0});
@@ -50,8 +50,8 @@ std::vector<index_t> by_size(const Subsets& subsets) {
   return order;
 }
 
-// n x n of the first `n` rows of each problem are the operator's; the rest of count x order x order
-// becomes the filling.
+// The upper left n x n block of each problem is the operator; the rest of its order x order entries
+// is filled.
 template <class T>
 __global__ void fill_up(const Problem<T>* problems, index_t rows, index_t order) {
   const index_t row = row_of_warp();
@@ -206,7 +206,7 @@ class SubsetSolver {
   double total_cost_ = 0.0, done_cost_ = 0.0;
 };
 
-// Whether the small subsets gather their kernels from one of all rows.
+// Whether the small subsets gather their kernels from the kernel of all rows.
 template <class T>
 bool shares_kernel(const Queue& queue, const DeviceRows<T>& X, const Subsets& subsets,
                    const std::vector<index_t>& small, SubsetKernels kernels, double memory_limit) {
@@ -243,7 +243,9 @@ SubsetSpectra<T> subset_spectra(const Queue& queue, const DeviceRows<T>& X, Subs
                                 double memory_limit, Control& control) {
   const Range range("subset_spectra");
   for (index_t s = 0; s < subsets.count(); ++s) {
-    std::sort(subsets.begin(s), subsets.begin(s) + subsets.size(s));  // neighbours are read at once
+    std::sort(
+        subsets.begin(s),
+        subsets.begin(s) + subsets.size(s));  // threads then read neighbouring entries together
   }
   SubsetSpectra<T> out(subsets);
   SubsetSolver<T> solver(queue, X, subsets, options, control, out);

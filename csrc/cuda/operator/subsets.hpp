@@ -9,8 +9,9 @@
 namespace eigentropy::cuda {
 
 // The spectrum of the operator of every subset of the rows, each normalised by itself: as the
-// host's subset_spectra. memory_limit is the bytes of device memory that the matrices may take, and
-// the shared kernel; 0: no shared kernel unless it is asked for, and what is free.
+// host's subset_spectra. memory_limit is the device memory in bytes that the matrices and the
+// shared kernel may take. If it is 0, the matrices may take the memory that is free, and there is
+// no shared kernel unless `kernels` asks for it.
 template <class T>
 SubsetSpectra<T> subset_spectra(const Queue& queue, const DeviceRows<T>& X, Subsets& subsets,
                                 const OperatorOptions& options, SubsetKernels kernels,

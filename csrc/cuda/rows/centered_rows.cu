@@ -91,7 +91,7 @@ struct ColumnRange {
   double low, high, sum;
 };
 
-// NaN is in no range.
+// NaN leaves a range unchanged.
 __device__ void extend(ColumnRange& range, const ColumnRange& other) {
   range.low = other.low < range.low ? other.low : range.low;
   range.high = other.high > range.high ? other.high : range.high;
@@ -102,7 +102,7 @@ __device__ ColumnRange empty_range() {
   return {HUGE_VAL, -HUGE_VAL, 0.0};  // infinities
 }
 
-// Rows are shared out to blockIdx.y and, within a block, to its warps.
+// Rows are divided among the blocks of blockIdx.y and, within a block, among its warps.
 constexpr index_t most_shares = 256;
 
 // partial (shares x cols) <- the ranges of columns over a share of the rows. 32 columns a block.
@@ -191,7 +191,7 @@ __global__ void center_and_square(Elements<S> Z, const double* centers, double i
   if (lane() == 0) norms[i] = static_cast<T>(sum);
 }
 
-// Waits for the norms, which the host looks through.
+// Waits for the norms, which the host checks.
 template <class T>
 Buffer<T> center(const Queue& queue, const Source& Z, const Buffer<double>& centers, double scale,
                  T* x, T* norms) {

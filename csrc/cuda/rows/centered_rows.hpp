@@ -8,7 +8,7 @@ namespace eigentropy::cuda {
 enum class Type { float16, bfloat16, float32, float64 };
 
 // The caller's matrix in device memory, rows x cols: row i starts at data + row * row_stride, in
-// elements, where row is i, or chosen[i] (device memory) if there is a choice.
+// elements, where row is i or, if `chosen` (device memory) is not null, chosen[i].
 struct Source {
   const void* data;
   Type type;
