@@ -8,8 +8,14 @@ import resource
 import sys
 from contextlib import contextmanager
 
+# Before NumPy is imported: its threads wait for each other by spinning, which takes a core each
+# and makes products of this size no faster. Those of eigentropy are not meant.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
+
+pytest.register_assert_rewrite("checks")
 
 import device_arrays
 import quick

@@ -6,14 +6,12 @@ import subprocess
 import sys
 
 import numpy as np
-import pandas as pd
 import pytest
-import torch
-from sklearn.metrics import adjusted_rand_score
 
 import eigentropy as eg
 from data_sets import separated_blobs
 from eigentropy._kernels.groups import group_codes
+from messages import naming
 
 N = 6
 
@@ -29,14 +27,34 @@ def codes(Y, kind="auto", n_clusters=3, clusters=None, n=N):
         np.array([3, 1, 1, 2, 3, 2], dtype=np.uint8),
         np.array([[3], [1], [1], [2], [3], [2]]),
         ["c", "a", "a", "b", "c", "b"],
-        pd.Categorical(["c", "a", "a", "b", "c", "b"]),
-        pd.Series(["c", "a", "a", "b", "c", "b"]),
-        torch.tensor([3, 1, 1, 2, 3, 2]),
     ],
-    ids=["list", "uint8", "column", "strings", "categorical", "series", "torch"],
+    ids=["list", "uint8", "column", "strings"],
 )
 def test_labels_of_every_kind_are_numbered_in_sorted_order(labels):
     assert codes(labels) == [2, 0, 0, 1, 2, 1]
+
+
+@pytest.mark.parametrize("kind", ["Categorical", "Series"])
+def test_labels_of_pandas_are_numbered_in_sorted_order(kind):
+    pandas = pytest.importorskip("pandas")
+    assert codes(getattr(pandas, kind)(["c", "a", "a", "b", "c", "b"])) == [2, 0, 0, 1, 2, 1]
+
+
+def test_labels_of_torch_are_numbered_in_sorted_order():
+    torch = pytest.importorskip("torch")
+    assert codes(torch.tensor([3, 1, 1, 2, 3, 2])) == [2, 0, 0, 1, 2, 1]
+
+
+def test_a_missing_label_of_pandas_is_named():
+    pandas = pytest.importorskip("pandas")
+    labels = pandas.Series(["a", "b", pandas.NA, "a", "b", "a"])
+    with pytest.raises(ValueError, match=naming("row 2", 6)):
+        codes(labels)
+
+
+def same_partition(first, second):
+    """Whether both put the same rows together."""
+    return np.array_equal(np.equal.outer(first, first), np.equal.outer(second, second))
 
 
 def test_booleans_are_labels():
@@ -59,15 +77,17 @@ def test_a_constant_scalar_is_one_group():
 
 @pytest.mark.parametrize("clusters", [None, "spectral", "kmeans"])
 def test_vectors_are_clustered(clusters):
+    pytest.importorskip("sklearn")
     Z, labels = separated_blobs(40, 5, k=3, distance=8)
     found = group_codes(Z, len(Z), "auto", 3, clusters)
-    assert adjusted_rand_score(labels, found) == 1.0
+    assert same_partition(labels, found)
 
 
 def test_images_are_flattened():
+    pytest.importorskip("sklearn")
     Z, labels = separated_blobs(30, 12, k=3, distance=8)
     found = group_codes(Z.reshape(90, 3, 2, 2), 90, "auto", 3, "kmeans")
-    assert adjusted_rand_score(labels, found) == 1.0
+    assert same_partition(labels, found)
 
 
 def test_as_many_clusters_as_rows_are_the_rows():
@@ -96,32 +116,31 @@ def test_clustering_says_which_extra_it_needs():
 
 
 @pytest.mark.parametrize(
-    ("Y", "options", "error", "message"),
+    ("Y", "options", "error", "named"),
     [
-        ([1, 2], {}, ValueError, "Y has 2 entries, Z has 6 rows"),
-        (3, {}, ValueError, "one entry for each row of Z, got the scalar 3"),
-        (np.ones((N, 2)), {"kind": "labels"}, ValueError, r"Y as labels must be 1-d, got shape"),
-        (np.ones((N, 2)), {"kind": "scalars"}, ValueError, "must be 1-d, got 2 values a row"),
-        ([1, None, 2, 2, 1, 1], {}, ValueError, r"no label .* for 1 of 6 rows; the first is row 1"),
-        (pd.Series(["a", "b", pd.NA, "a", "b", "a"]), {}, ValueError, "the first is row 2"),
-        (np.array(["2020", "NaT"] * 3, dtype="M8[Y]"), {}, ValueError, "the first is row 1"),
-        ([1.0, np.nan, 0, 0, 0, 0], {}, ValueError, "Y has NaN or infinity in 1 of its 6 rows"),
-        ([1.0, np.nan, 0, 0, 0, 0], {"kind": "labels"}, ValueError, "the first is row 1"),
-        (np.array([1, "a", 2, 3, 4, 5], dtype=object), {}, TypeError, "cannot be ordered"),
-        ([1] * N, {"kind": "classes"}, ValueError, "kind must be one of 'auto', 'labels'"),
-        (np.eye(N), {"clusters": "dbscan"}, ValueError, "clusters must be one of 'spectral'"),
-        (np.eye(N), {"n_clusters": 7}, ValueError, "n_clusters is 7, but there are only 6 rows"),
-        (np.eye(N), {"n_clusters": 0}, ValueError, "n_clusters must be at least 1"),
-        (np.eye(N), {"n_clusters": 2.5}, TypeError, "n_clusters must be an integer"),
-        (None, {}, ValueError, "Y is missing: pass labels, scalars or vectors, or the groups"),
-        (None, {"clusters": [1, 2]}, ValueError, "clusters has 2 entries, Z has 6 rows"),
+        ([1, 2], {}, ValueError, ["Y", 2, "Z", 6]),
+        (3, {}, ValueError, ["Z", 3]),
+        (np.ones((N, 2)), {"kind": "labels"}, ValueError, ["Y", "labels", "1-d", "(6, 2)"]),
+        (np.ones((N, 2)), {"kind": "scalars"}, ValueError, ["Y", "scalars", "1-d", 2]),
+        ([1, None, 2, 2, 1, 1], {}, ValueError, ["Y", "1 of 6 rows", "row 1"]),
+        (np.array(["2020", "NaT"] * 3, dtype="M8[Y]"), {}, ValueError, ["Y", "row 1"]),
+        ([1.0, np.nan, 0, 0, 0, 0], {}, ValueError, ["Y", "NaN", "1 of its 6 rows"]),
+        ([1.0, np.nan, 0, 0, 0, 0], {"kind": "labels"}, ValueError, ["Y", "row 1"]),
+        (np.array([1, "a", 2, 3, 4, 5], dtype=object), {}, TypeError, ["Y"]),
+        ([1] * N, {"kind": "classes"}, ValueError, ["kind", "'auto'", "'labels'", "'classes'"]),
+        (np.eye(N), {"clusters": "dbscan"}, ValueError, ["clusters", "'spectral'", "'dbscan'"]),
+        (np.eye(N), {"n_clusters": 7}, ValueError, ["n_clusters", 7, 6]),
+        (np.eye(N), {"n_clusters": 0}, ValueError, ["n_clusters", 1, 0]),
+        (np.eye(N), {"n_clusters": 2.5}, TypeError, ["n_clusters", 2.5]),
+        (None, {}, ValueError, ["Y", "labels", "scalars", "vectors"]),
+        (None, {"clusters": [1, 2]}, ValueError, ["clusters", 2, "Z", 6]),
     ],
 )
-def test_bad_groups_are_named(Y, options, error, message):
-    with pytest.raises(error, match=message):
+def test_bad_groups_are_named(Y, options, error, named):
+    with pytest.raises(error, match=naming(*named)):
         codes(Y, **options)
 
 
 def test_dsmi_passes_the_message_on(rng):
-    with pytest.raises(ValueError, match="Y has 5 entries, Z has 9 rows"):
+    with pytest.raises(ValueError, match=naming("Y", 5, "Z", 9)):
         eg.dsmi(rng.normal(size=(9, 2)), [0, 1, 0, 1, 0])

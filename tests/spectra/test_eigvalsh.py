@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import eigentropy as eg
+from checks import assert_spectrum
 from eigentropy import _core
+from messages import naming
 
 REDUCTIONS = ["auto", "one-stage", "two-stage", "lapack"]
 
@@ -19,48 +18,12 @@ def symmetric(rng, *shape, dtype=np.float64):
     return (A + A.swapaxes(-1, -2)).astype(dtype)
 
 
-def with_spectrum(values, rng, dtype=np.float64):
-    Q, _ = np.linalg.qr(rng.normal(size=(len(values), len(values))))
-    return ((Q * values) @ Q.T).astype(dtype)
-
-
-def assert_spectrum(values, expected, dtype=np.float64):
-    """Within n eps |A|, and descending; NaN fails."""
-    expected = np.sort(np.asarray(expected, dtype=np.float64), axis=-1)[..., ::-1]
-    assert values.shape == expected.shape
-    assert values.dtype == dtype
-    assert np.all(values[..., :-1] >= values[..., 1:])
-    tolerance = (values.shape[-1] + 20) * np.finfo(dtype).eps * np.abs(expected).max()
-    error = np.abs(values - expected).max()
-    assert error <= tolerance
-
-
 @pytest.mark.parametrize("n", [1, 2, 61, 255, 257, 499, 501, 1000, 1501])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_a_random_matrix_has_the_eigenvalues_of_numpy(n, dtype, rng):
     A = symmetric(rng, n, dtype=dtype)
     expected = np.linalg.eigvalsh(A.astype(np.float64))
     assert_spectrum(eg.eigvalsh(A), expected, dtype)
-
-
-@settings(deadline=None, max_examples=40)
-@given(
-    st.integers(1, 700),
-    st.sampled_from(["uniform", "geometric", "two levels", "rank one", "indefinite", "zero"]),
-    st.floats(-200, 200),
-    st.integers(0, 2**32 - 1),
-)
-def test_any_prescribed_spectrum_comes_back(n, kind, exponent, seed):
-    rng = np.random.default_rng(seed)
-    values = {
-        "uniform": rng.uniform(size=n),
-        "geometric": 0.8 ** np.arange(n),
-        "two levels": rng.integers(0, 2, size=n).astype(float),
-        "rank one": np.eye(1, n)[0],
-        "indefinite": rng.normal(size=n),
-        "zero": np.zeros(n),
-    }[kind] * 10.0**exponent
-    assert_spectrum(eg.eigvalsh(with_spectrum(values, rng)), values)
 
 
 @pytest.mark.parametrize("n", [2, 300, 1100])
@@ -95,7 +58,7 @@ def test_every_reduction_gives_the_same_spectrum(reduction, rng):
     A = symmetric(rng, 2, 601)
     values = _core.symmetric_eigenvalues(A, reduction)
     assert_spectrum(values[1], np.linalg.eigvalsh(A[1]))
-    with pytest.raises(ValueError, match="reduction must be"):
+    with pytest.raises(ValueError, match=naming("reduction", *REDUCTIONS)):
         _core.symmetric_eigenvalues(A, "no-stage")
 
 
@@ -168,9 +131,13 @@ def test_other_types_become_floats(given_dtype, solved_in):
     assert values == pytest.approx([1.0, -1.0])
 
 
-def test_torch_tensors_and_lists_are_read():
-    assert_spectrum(eg.eigvalsh(torch.eye(3, dtype=torch.bfloat16)), np.ones(3), np.float32)
+def test_lists_are_read():
     assert eg.eigvalsh([[3.0]]).tolist() == [3.0]
+
+
+def test_tensors_of_torch_are_read():
+    torch = pytest.importorskip("torch")
+    assert_spectrum(eg.eigvalsh(torch.eye(3, dtype=torch.bfloat16)), np.ones(3), np.float32)
 
 
 def test_progress_rises_to_1(rng):
@@ -189,29 +156,29 @@ def test_a_nonfinite_entry_is_named_and_nothing_is_overwritten(bad, n, rng):
     A[n - 1, n - 1] = A[3, n - 2] = A[5, 6] = bad
     before = A.copy()
     for overwrite in (False, True):
-        with pytest.raises(ValueError, match=r"NaN or infinity in the upper triangle; .* row 3$"):
+        with pytest.raises(ValueError, match=naming("A", "NaN", "row 3")):
             eg.eigvalsh(A, overwrite=overwrite)
         assert np.array_equal(A, before, equal_nan=True)
-    with pytest.raises(ValueError, match=r"matrix 1: A has NaN.*; the first is in row 3"):
+    with pytest.raises(ValueError, match=naming("matrix 1", "A", "NaN", "row 3")):
         eg.eigvalsh(np.stack([np.eye(n), A, A]))
 
 
 @pytest.mark.parametrize(
-    ("A", "error", "message"),
+    ("A", "error", "named"),
     [
-        (np.zeros(3), ValueError, r"A must have shape \(n, n\) or \(\.\.\., n, n\), got \(3,\)"),
-        (1.0, ValueError, r"got \(\)"),
-        (np.zeros((2, 3)), ValueError, r"got \(2, 3\)"),
-        (np.zeros((3, 2, 3)), ValueError, r"got \(3, 2, 3\)"),
-        (np.zeros((0, 0)), ValueError, r"A is empty: its shape is \(0, 0\)"),
-        (np.zeros((0, 4, 4)), ValueError, r"A is empty: its shape is \(0, 4, 4\)"),
-        (np.eye(2) * 1j, TypeError, r"A is complex \(complex128\)"),
-        ([["a"]], TypeError, "A must hold numbers"),
-        ([[1.0, 2.0], [1.0]], ValueError, "A is not a rectangular array"),
+        (np.zeros(3), ValueError, ["(n, n)", "(..., n, n)", "(3,)"]),
+        (1.0, ValueError, ["()"]),
+        (np.zeros((2, 3)), ValueError, ["(2, 3)"]),
+        (np.zeros((3, 2, 3)), ValueError, ["(3, 2, 3)"]),
+        (np.zeros((0, 0)), ValueError, ["(0, 0)"]),
+        (np.zeros((0, 4, 4)), ValueError, ["(0, 4, 4)"]),
+        (np.eye(2) * 1j, TypeError, ["complex128"]),
+        ([["a"]], TypeError, ["<U1"]),
+        ([[1.0, 2.0], [1.0]], ValueError, ["rectangular"]),
     ],
 )
-def test_bad_matrices_are_named(A, error, message):
-    with pytest.raises(error, match=message):
+def test_bad_matrices_are_named(A, error, named):
+    with pytest.raises(error, match=naming("A", *named)):
         eg.eigvalsh(A)
 
 
@@ -220,6 +187,6 @@ def test_a_copy_that_does_not_fit_is_refused_before_it_is_made(monkeypatch):
 
     monkeypatch.setattr(memory, "available", lambda: 8.0 * 1500 * 1000)
     A = np.eye(1500)
-    with pytest.raises(MemoryError, match=r"1500 x 1500 matrix.*overwrite=True"):
+    with pytest.raises(MemoryError, match=naming("1500 x 1500", "overwrite=True")):
         eg.eigvalsh(A)
     assert_spectrum(eg.eigvalsh(A, overwrite=True), np.ones(1500))

@@ -15,6 +15,7 @@ from eigentropy._backends.costs import Costs
 from eigentropy._measures.entropy import entropies
 from eigentropy._spectra.plan import SpectrumPlan, estimate_cost, exact_cost
 from eigentropy._support import memory
+from messages import naming
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +74,7 @@ def test_an_estimate_serves_every_t(gaussian):
 
 def test_at_warns_where_the_probes_are_too_few(roll):
     result = eg.dse(roll, method="stochastic", t=8.0, sigma=1.0)
-    with pytest.warns(eg.PrecisionWarning, match=r"probes leave a standard error of .* at t=0\.2"):
+    with pytest.warns(eg.PrecisionWarning, match=naming("probes", "t=0.2")):
         result.at(0.2)
 
 
@@ -88,7 +89,7 @@ def test_an_interval_of_an_exact_result_is_certain(gaussian):
 
 @pytest.mark.parametrize("level", [0.0, 1.0, -1.0, math.nan])
 def test_a_level_is_between_0_and_1(gaussian, level):
-    with pytest.raises(ValueError, match="level must be"):
+    with pytest.raises(ValueError, match=naming("level", level)):
         eg.dse(gaussian[:50]).interval(level)
 
 
@@ -109,16 +110,16 @@ def test_a_factor_of_low_rank_has_a_bound(roll):
     assert 0 < result.rank < 300
     assert abs(float(result) - exact) <= result.bound <= 1e-3 * exact
     assert result.standard_error == 0.0
-    with pytest.raises(ValueError, match="t = 1 only"):
+    with pytest.raises(ValueError, match=naming("t = 1")):
         result.at(2.0)
-    with pytest.raises(ValueError, match="density"):
+    with pytest.raises(ValueError, match=naming("density")):
         result.density([0.5])
-    with pytest.raises(ValueError, match="t = 1 only, got t=2"):
+    with pytest.raises(ValueError, match=naming("t = 1", "t=2")):
         eg.dse(roll, sigma=10.0, method="lowrank", t=2.0)
 
 
 def test_a_factor_that_does_not_pay_says_so(gaussian):
-    with pytest.warns(eg.PrecisionWarning, match="not smooth enough"):
+    with pytest.warns(eg.PrecisionWarning, match=naming("smooth")):
         result = eg.dse(gaussian, method="lowrank")
     exact = float(eg.dse(gaussian, method="exact"))
     assert abs(float(result) - exact) <= result.bound
@@ -154,31 +155,31 @@ def test_two_threads_agree_with_one(gaussian):
 
 
 def test_too_few_rows_are_solved_exactly(gaussian):
-    with pytest.warns(UserWarning, match="100 rows are too few for an estimate, which needs 256"):
+    with pytest.warns(UserWarning, match=naming(100, 256)):
         result = eg.dse(gaussian[:100], method="stochastic")
     assert result.method == "exact"
     assert float(result) == float(eg.dse(gaussian[:100], method="exact"))
 
 
 def test_identical_rows_have_entropy_0():
-    with pytest.warns(eg.SaturationWarning, match="are equal"):
+    with pytest.warns(eg.SaturationWarning, match=naming(400, "equal")):
         result = eg.dse(np.ones((400, 3)), method="stochastic", sigma=1.0)
     assert float(result) == pytest.approx(0.0, abs=1e-5)
 
 
 def test_isolated_points_have_entropy_log_n():
     Z = 100.0 * np.arange(512.0)[:, None]
-    with pytest.warns(eg.SaturationWarning, match="far below"):
+    with pytest.warns(eg.SaturationWarning, match=naming("sigma=1", "below")):
         result = eg.dse(Z, method="stochastic", sigma=1.0)
     assert float(result) == pytest.approx(9.0, abs=1e-4)
 
 
 @pytest.mark.parametrize(
-    ("tol", "message"),
-    [(0, "tol must be a finite number > 0"), (1e-12, "tol must be at least 1e-09")],
+    ("tol", "floor"),
+    [(0, 0), (1e-12, 1e-9)],
 )
-def test_a_tolerance_beyond_reach_names_the_floor(gaussian, tol, message):
-    with pytest.raises(ValueError, match=message):
+def test_a_tolerance_beyond_reach_names_the_floor(gaussian, tol, floor):
+    with pytest.raises(ValueError, match=naming("tol", tol, floor)):
         eg.dse(gaussian, method="stochastic", tol=tol)
 
 
@@ -187,7 +188,7 @@ def test_a_small_tolerance_takes_float64(gaussian):
         warnings.simplefilter("ignore", eg.PrecisionWarning)
         result = eg.dse(gaussian[:300], method="stochastic", tol=4e-5)
     assert result.dtype == "float64"
-    with pytest.raises(ValueError, match="tol must be at least 5e-05"):
+    with pytest.raises(ValueError, match=naming("tol", 5e-05)):
         eg.dse(gaussian, method="stochastic", tol=4e-5, dtype="float32")
 
 
@@ -219,7 +220,7 @@ def test_auto_is_exact_where_the_probes_do_not_do(roll, monkeypatch):
 def test_auto_estimates_what_does_not_fit(gaussian, monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: 4e6)
     assert eg.dse(gaussian).method == "stochastic"
-    with pytest.raises(MemoryError, match="method='stochastic' or 'auto'"):
+    with pytest.raises(MemoryError, match=naming("method='stochastic'")):
         eg.dse(gaussian, method="exact", sigma=3.0)
 
 
@@ -275,7 +276,7 @@ def test_max_points_of_an_information_takes_the_labels_along(gaussian):
 @pytest.mark.parametrize("measure", [eg.dse, lambda Z, **o: eg.dsmi(Z, np.arange(len(Z)) % 2, **o)])
 @pytest.mark.parametrize(("value", "error"), [(0, ValueError), (2.5, TypeError), (True, TypeError)])
 def test_max_points_must_be_a_number_of_rows(gaussian, measure, value, error):
-    with pytest.raises(error, match="max_points must be"):
+    with pytest.raises(error, match=naming("max_points", value)):
         measure(gaussian, max_points=value)
 
 
@@ -320,5 +321,5 @@ def test_the_errors_of_estimated_groups_cover_their_differences(labelled):
 
 
 def test_low_rank_is_not_for_groups(labelled):
-    with pytest.raises(ValueError, match="method='lowrank' is for the entropy of one set"):
+    with pytest.raises(ValueError, match=naming("method='lowrank'")):
         eg.dsmi(*labelled, method="lowrank")

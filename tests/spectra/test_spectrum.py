@@ -6,12 +6,9 @@ import math
 
 import numpy as np
 import pytest
-import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 import eigentropy as eg
-from eigentropy import reference
+from messages import naming
 
 
 @pytest.mark.parametrize("n", [1, 2, 8, 1000])
@@ -70,44 +67,38 @@ def test_base_converts_units():
     )
 
 
-def test_torch_tensors_and_integers_are_read():
+def test_tensors_of_torch_are_read():
+    torch = pytest.importorskip("torch")
     assert eg.spectral_entropy(torch.tensor([1.0, 1.0])) == pytest.approx(1.0)
+
+
+def test_integers_are_read():
     assert eg.spectral_entropy([1, 1, 1, 1]) == pytest.approx(2.0)
 
 
-@given(
-    st.lists(st.floats(1e-6, 1.0), min_size=1, max_size=40),
-    st.floats(0.05, 40.0),
-)
-def test_any_spectrum_agrees_with_the_definition(values, t):
-    assert eg.spectral_entropy(values, t=t) == pytest.approx(
-        reference.entropy_of_spectrum(values, t), rel=1e-9, abs=1e-9
-    )
-
-
 @pytest.mark.parametrize(
-    ("values", "error", "message"),
+    ("values", "error", "named"),
     [
-        ([], ValueError, r"non-empty 1-d array, got shape \(0,\)"),
-        ([[1.0]], ValueError, r"non-empty 1-d array, got shape \(1, 1\)"),
-        ([0.0, 0.0], ValueError, "all 0"),
-        ([1.0, math.nan], ValueError, "NaN or infinity"),
-        ([1.0, math.inf], ValueError, "NaN or infinity"),
-        (["a"], TypeError, "must be numbers"),
+        ([], ValueError, ["1-d", "(0,)"]),
+        ([[1.0]], ValueError, ["1-d", "(1, 1)"]),
+        ([0.0, 0.0], ValueError, [0]),
+        ([1.0, math.nan], ValueError, ["NaN"]),
+        ([1.0, math.inf], ValueError, ["infinity"]),
+        (["a"], TypeError, ["numbers"]),
     ],
 )
-def test_bad_spectra_are_named(values, error, message):
-    with pytest.raises(error, match=message):
+def test_bad_spectra_are_named(values, error, named):
+    with pytest.raises(error, match=naming("eigenvalues", *named)):
         eg.spectral_entropy(values)
 
 
 @pytest.mark.parametrize("t", [0, -1, math.nan, math.inf])
 def test_bad_t_is_named(t):
-    with pytest.raises(ValueError, match="t must be a finite number > 0"):
+    with pytest.raises(ValueError, match=naming("t", t)):
         eg.spectral_entropy([1.0], t=t)
 
 
 @pytest.mark.parametrize("base", [0, -2, math.nan, 1])
 def test_bad_base_is_named(base):
-    with pytest.raises(ValueError, match="base must"):
+    with pytest.raises(ValueError, match=naming("base", base)):
         eg.spectral_entropy([1.0], base=base)
