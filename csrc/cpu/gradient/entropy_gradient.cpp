@@ -227,8 +227,8 @@ Buffer<double> EntropyGradient<T>::products_with_log(int threads) const {
 }
 
 // W <- 2 B_ij A_ij + (u_i + u_j) K_ij + (w_i + w_j) G_ij off the diagonal; diagonal entries have no
-// effect. docs/explanations/gradient.md derives the formula. u is the part of the degrees d, w that of the
-// densities q, both in the units of A: K_ij = A_ij r_i r_j, G_ij = A_ij s_i s_j.
+// effect. docs/explanations/gradient.md derives the formula. u is the part of the degrees d, w that
+// of the densities q, both in the units of A: K_ij = A_ij r_i r_j, G_ij = A_ij s_i s_j.
 template <class T>
 void EntropyGradient<T>::slopes_by_distance(const Buffer<double>& b, double trace, double at_inside,
                                             int threads) {
