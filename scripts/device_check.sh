@@ -102,11 +102,13 @@ step configure 120 configure &&
   built=yes &&
   step cpp-tests 120 "$build/cpp/tests/cpp/cuda/eigentropy_cuda_tests" --gtest_brief=1
 step packages 240 packages &&
-  step python-tests 180 "$python" -m pytest -q -p no:cacheprovider --device cuda tests/test_cuda*.py &&
+  step python-tests 180 "$python" -m pytest -q -p no:cacheprovider --device cuda \
+    tests/backends/test_cuda.py tests/backends/test_device_arrays.py tests/backends/test_plugin.py \
+    tests/cli/test_cuda_cli.py tests/benchmarks/test_gpu.py &&
   step benchmarks 240 "$python" -m benchmarks.gpu.beside_torch --output "$out/gpu.json" ${GPU_BENCHMARK_ARGS:-}
 if with_torch; then
-  step torch-tests 120 "$python" -m pytest -q -p no:cacheprovider tests/test_torch_loss.py \
-    tests/test_torch_resolvents.py tests/test_torch_threads.py
+  step torch-tests 120 "$python" -m pytest -q -p no:cacheprovider tests/torch/losses/test_modules.py \
+    tests/torch/losses/test_resolvents.py tests/torch/losses/test_threads.py
   step gradients 60 "$python" -m benchmarks.compare.torch_gradient --device cuda --output "$out/torch_gradient.json"
 fi
 if [ $built = yes ]; then

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import inspect
 from collections import Counter, defaultdict
@@ -37,6 +38,9 @@ RESULTS = ("Entropy", "MutualInformation", "Estimate", "Run", "Sweep", "Scale")
 
 # Where a default must differ from that of the other functions, and why.
 REASONS = {
+    ("eigentropy.io.MeasurementSettings", "t"): "several times are measured from one spectrum",
+    ("eigentropy.io.MeasurementSettings", "clusters"): "an algorithm has to be named, since the "
+    "groups themselves cannot be given here",
     ("eigentropy.torch.InformationLoss", "estimator"): "random partitions at each step of the "
     "training would cost n_null times as much",
     ("eigentropy.torch.Monitor", "n_null"): "a measurement is repeated all through the training",
@@ -45,8 +49,20 @@ REASONS = {
 }
 
 
+# Adapters, whose libraries may be missing.
+ADAPTERS = (
+    ("eigentropy.torch.integrations.lightning", "MonitorCallback"),
+    ("eigentropy.torch.integrations.transformers", "MonitorCallback"),
+    ("eigentropy.torch.integrations.torchmetrics", "DiffusionSpectralEntropy"),
+    ("eigentropy.torch.integrations.torchmetrics", "DiffusionSpectralMutualInformation"),
+)
+
+
 def public() -> Iterator[tuple[str, Any]]:
     """The dotted name and the object of each public function and class."""
+    for module_name, name in ADAPTERS:
+        with contextlib.suppress(ImportError):
+            yield f"{module_name}.{name}", getattr(importlib.import_module(module_name), name)
     for module_name in MODULES:
         module = importlib.import_module(module_name)
         for name in sorted(getattr(module, "__all__", [])):

@@ -77,12 +77,13 @@ def test_a_former_module_is_no_attribute_and_its_successor_is_named(name):
         getattr(eigentropy, name)
 
 
-def test_importing_the_package_imports_nothing_heavy():
+def test_the_public_names_import_nothing_heavy():
     code = (
-        f"import sys, eigentropy; print([m for m in {HEAVY} if m in sys.modules], len(sys.modules))"
+        "import sys, eigentropy; [getattr(eigentropy, n) for n in eigentropy.__all__]; "
+        f"print([m for m in {HEAVY} if m in sys.modules])"
     )
     alone = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert alone.stdout.startswith("[]")
+    assert alone.stdout == "[]\n"
 
 
 @pytest.mark.parametrize("module", sorted(house.modules()))
@@ -139,6 +140,20 @@ def test_nothing_imports_the_folder_torch_but_the_studies_of_training():
         if package != "torch" and not (package == "studies" and name in OF_TRAINING):
             needed = {house.room(other) for other in house.imports(module)}
             assert "torch" not in needed or name.startswith("vision"), module
+
+
+def test_whoever_computes_with_the_core_has_its_orderly_end():
+    """Without it, a LAPACK call that Ctrl-C left behind would crash the exit of the process."""
+    module = "eigentropy._support.lifetime"
+    code = f"import sys, eigentropy as eg; eg.eigvalsh; print({module!r} in sys.modules)"
+    alone = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert alone.stdout == "True\n"
+
+
+@pytest.mark.parametrize("script", sorted((house.ROOT / "scripts").glob("*.sh")))
+def test_the_tests_that_a_script_names_exist(script):
+    for name in re.findall(r"tests/[\w/]+\.py", script.read_text()):
+        assert (house.ROOT / name).exists(), name
 
 
 def test_the_studies_are_known_without_torch():

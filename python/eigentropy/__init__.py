@@ -54,6 +54,9 @@ _SHORT = {
     "dsmi": "diffusion_spectral_mutual_information",
 }
 
+# Packages for those who need them; `import eigentropy` alone does not import them.
+_PACKAGES = ("baselines", "compat", "io", "reference", "report", "studies", "torch")
+
 # Where a script that was written for an earlier version finds what it looks for.
 _FORMER = {
     "entropy": "eigentropy.diffusion_spectral_entropy",
@@ -104,6 +107,8 @@ def __getattr__(name: str) -> Any:
 
 def _missing(name: str) -> str:
     message = f"module 'eigentropy' has no attribute {name!r}"
+    if name in _PACKAGES:
+        return f"{message} before it is imported: import eigentropy.{name}"
     return f"{message}; see {_FORMER[name]}" if name in _FORMER else message
 
 

@@ -87,5 +87,5 @@ def test_info_says_that_the_plugin_is_not_installed(fake_core, monkeypatch):
     monkeypatch.setitem(sys.modules, PACKAGE, None)
     entry, table = cuda_entry()
     assert not entry["available"]
-    assert "pip install 'eigentropy[cuda13]'" in entry["note"]
-    assert "eigentropy[cuda13]" in table
+    assert "make wheel-cuda" in entry["note"]
+    assert "eigentropy-cuda13" in table

@@ -52,7 +52,8 @@ def imports(module: str) -> frozenset[str]:
     for node in ast.walk(ast.parse(modules()[module].read_text())):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: imports are absolute"
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         else:
             continue

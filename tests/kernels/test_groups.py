@@ -106,7 +106,7 @@ def test_clustering_says_which_extra_it_needs():
     script = (
         "import sys; sys.modules['sklearn'] = None\n"
         "import numpy as np, eigentropy as eg\n"
-        "try: eg.dsmi(np.eye(5), np.eye(5))\n"
+        "try: eg.dsmi(np.eye(30), np.eye(30))\n"
         "except ImportError as error: print(error)\n"
     )
     output = subprocess.run(
@@ -144,3 +144,20 @@ def test_bad_groups_are_named(Y, options, error, named):
 def test_dsmi_passes_the_message_on(rng):
     with pytest.raises(ValueError, match=naming("Y", 5, "Z", 9)):
         eg.dsmi(rng.normal(size=(9, 2)), [0, 1, 0, 1, 0])
+
+
+def test_vectors_with_few_distinct_rows_are_groups_themselves(rng):
+    labels = rng.integers(0, 3, 90)
+    one_hot = np.eye(3)[labels]
+    codes = group_codes(one_hot, 90, "auto", 10, None)
+    assert len(set(codes)) == 3
+    assert len({(code, label) for code, label in zip(codes, labels, strict=True)}) == 3
+    signed = np.where(one_hot == 0, -0.0, one_hot)
+    signed[::2] = one_hot[::2]
+    assert np.array_equal(group_codes(signed, 90, "vectors", 10, "kmeans"), codes)
+
+
+@pytest.mark.parametrize("Y", [np.arange(6) % 2, np.linspace(0, 1, 6), np.eye(6)])
+def test_a_clustering_that_does_not_exist_is_named_whatever_y_is(Y):
+    with pytest.raises(ValueError, match=r"clusters .*'spectral', 'kmeans'.*'kmean'"):
+        group_codes(Y, 6, "auto", 2, "kmean")

@@ -277,3 +277,34 @@ def test_information_falls_with_noise_on_the_labels():
         noisy = np.where(rng.random(len(labels)) < share, rng.integers(0, 3, len(labels)), labels)
         values.append(float(eg.dsmi(Z, noisy)))
     assert spearmanr(shares, values).statistic <= -0.95
+
+
+@pytest.mark.parametrize("t", [1.0, 2.5])
+def test_another_t_keeps_the_numbers_of_the_rows(rng, t):
+    Z = rng.normal(size=(90, 3))
+    result = eg.dsmi(Z, np.arange(90) % 2, n_null=2, max_points=40, t=t)
+    assert np.array_equal(result.at(2.0).rows, result.rows)
+
+
+def test_an_operator_brings_its_rows(data):
+    Z, labels = data
+    with pytest.raises(ValueError, match=r"max_points.*DiffusionOperator"):
+        eg.dsmi(eg.DiffusionOperator(Z), labels, max_points=20)
+
+
+def test_the_spectrum_of_all_rows_is_estimated_once(rng, monkeypatch):
+    from eigentropy._backends.costs import Costs
+    from eigentropy._measures import statistics
+    from eigentropy._measures.information import informations
+    from eigentropy._spectra.plan import SpectrumPlan
+
+    Z, labels = rng.normal(size=(1200, 4)), np.arange(1200) % 12
+    calls, plain = [], statistics.estimated_spectrum
+    monkeypatch.setattr(statistics, "estimated_spectrum", lambda *a: calls.append(a) or plain(*a))
+    plan = SpectrumPlan(tol=1e-2, costs=Costs(soon=0.0, start=0.0, preference=0.0))
+    found = informations(
+        eg.DiffusionOperator(Z), labels, [1.0, 2.0], plan, estimator="plain", n_null=11, base=2.0,
+        seed=0, progress=False,
+    )  # fmt: skip
+    assert all(math.isfinite(one.adjusted()) or one.adjusted_note() for one in found)
+    assert len(calls) == 1

@@ -22,7 +22,7 @@ from eigentropy._backends.host_arrays import (
     refuse_device_array,
 )
 from eigentropy._support import memory
-from eigentropy._support.progress import Callback
+from eigentropy._support.progress import Callback, reporter
 
 # A block of vectors: a NumPy array on the host, an array of the plug-in on a GPU.
 Block: TypeAlias = Any
@@ -42,13 +42,10 @@ class Cpu:
     name = "cpu"
     costs = CPU_COSTS
 
-    # What a GPU does not do.
     has_low_rank = True
-    # Distances that float32 does not resolve come from products in float64.
+    # Whether distances that float32 does not resolve come from products in float64.
     widens_distances = True
-
-    # What the host does not do.
-    # The solver's need of memory is known only once the solver is asked.
+    # True on a GPU: how much memory cuSOLVER needs is known only once it is asked.
     solver_may_refuse = False
     keeps_half_precision = False
 
@@ -133,7 +130,7 @@ class Cpu:
             progress=progress,
         )
 
-    def eigvalsh(self, A: Any, overwrite: bool, progress: Callback | None) -> npt.NDArray[Any]:
+    def eigvalsh(self, A: Any, overwrite: bool, progress: bool | Callback) -> npt.NDArray[Any]:
         """The eigenvalues of symmetric matrices (..., n, n), descending, (..., n)."""
         matrices = as_square_matrices(A)
         n = matrices.shape[-1]
@@ -144,7 +141,8 @@ class Cpu:
             "pass overwrite=True if the matrix itself is not needed any more",
         )
         batch = matrices.reshape(-1, n, n)
-        values = _core.symmetric_eigenvalues(batch, "auto", overwrite, progress)
+        with reporter(progress, "eigenvalues") as report:
+            values = _core.symmetric_eigenvalues(batch, "auto", overwrite, report)
         return values.reshape(matrices.shape[:-1])
 
     def symmetric_product(self, A: Callable[[], Any], V: Any, dtype: str) -> Any:
@@ -203,6 +201,10 @@ class Cpu:
         """A matrix on the host."""
         host: npt.NDArray[Any] = matrix
         return host
+
+    def without_source(self) -> Cpu:
+        """The same device, which keeps no array of the caller alive."""
+        return self
 
     def returned(self, array: npt.NDArray[Any]) -> Any:
         """A spectrum as the caller has it."""

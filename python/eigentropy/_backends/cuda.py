@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from eigentropy._backends.device_arrays import (
 from eigentropy._backends.host_arrays import Matrix, as_matrix, as_numpy
 from eigentropy._backends.shapes import check_finite
 from eigentropy._support import memory
-from eigentropy._support.progress import Callback
+from eigentropy._support.progress import Callback, reporter
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class Cuda:
             )
         return values, kernel_sums, traces
 
-    def eigvalsh(self, A: Any, overwrite: bool, progress: Callback | None) -> Any:
+    def eigvalsh(self, A: Any, overwrite: bool, progress: bool | Callback) -> Any:
         """The eigenvalues of symmetric matrices (..., n, n), descending, (..., n), where A lies.
 
         A copy is solved; A itself is never overwritten.
@@ -186,9 +186,9 @@ class Cuda:
             free=self.available(),
         )
         batch = plugin_array(stack, self.index)
-        with self._solver(n):
+        with self._solver(n), reporter(progress, "eigenvalues") as report:
             values: npt.NDArray[Any] = self._core.symmetric_eigenvalues(
-                batch, progress, self._stream()
+                batch, report, self._stream()
             )
         return self.returned(values.reshape(array.shape[:-1]))
 
@@ -273,6 +273,10 @@ class Cuda:
         """A matrix on the host."""
         host: npt.NDArray[Any] = matrix.numpy(self._stream())
         return host
+
+    def without_source(self) -> Cuda:
+        """The same device, which keeps no array of the caller alive."""
+        return replace(self, source=None)
 
     def returned(self, array: npt.NDArray[Any]) -> Any:
         """A spectrum as the caller has it: in the type and on the device of Z."""

@@ -20,7 +20,7 @@ def choose(device: Any, Z: Any, name: str = "Z") -> Device:
     Raises
     ------
     ValueError
-        `device` is none; Z lies on a GPU and `device` is another one, or the CPU.
+        `device` names no device; Z lies on a GPU and `device` is another one, or the CPU.
     DeviceError, ImportError
         CUDA cannot be used, or has no device of this number.
     """

@@ -15,7 +15,7 @@ from eigentropy._support.lifetime import version
 
 PACKAGE = "eigentropy_cuda13"
 DISTRIBUTION = "eigentropy-cuda13"
-INSTALL = "pip install 'eigentropy[cuda13]'"
+INSTALL = "build it in a checkout by `make wheel-cuda` and pip install the wheel in dist/"
 
 # NVIDIA's libraries that the plug-in is linked with, in the order in which they need each other:
 # the name that cuda-pathfinder has for each, how its file begins, and the wheel that it is in.

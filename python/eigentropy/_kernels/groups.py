@@ -21,12 +21,14 @@ def group_codes(Y: Any, n: int, kind: str, n_clusters: int, clusters: Any, seed:
     """The group of each row, 0 .. number of groups - 1, in the order of the sorted labels.
 
     Labels are used as they are; scalars are cut into `n_clusters` bins of equal width; vectors are
-    clustered, or `clusters`, an array, says to which cluster each row belongs. `seed` is that of
-    the clustering.
+    clustered, unless at most `n_clusters` of them are distinct, as of one-hot labels; or
+    `clusters`, an array, says to which cluster each row belongs. `seed` is that of the clustering.
     """
     one_of(kind, "kind", KINDS)
     integer(n_clusters, "n_clusters", at_least=1)
-    if clusters is not None and not isinstance(clusters, str):
+    if isinstance(clusters, str):
+        one_of(clusters, "clusters", CLUSTERINGS)
+    elif clusters is not None:
         return _label_codes(as_numpy(clusters, "clusters"), n, "clusters")
     if Y is None:
         raise ValueError(
@@ -40,8 +42,13 @@ def group_codes(Y: Any, n: int, kind: str, n_clusters: int, clusters: Any, seed:
     if kind == "scalars":
         return _bin_codes(as_matrix(values.reshape(n, -1), "Y"), n_clusters)
     vectors = as_matrix(values.reshape(n, -1), "Y")
-    name = one_of(clusters or "spectral", "clusters", CLUSTERINGS)
-    return _label_codes(_cluster(vectors, name, n_clusters, seed), n, "clusters")
+    if n_clusters > n:
+        raise ValueError(f"n_clusters is {n_clusters}, but there are only {n} rows")
+    distinct = _distinct_codes(vectors, n_clusters)
+    if distinct is not None:
+        return distinct
+    found = _cluster(vectors, clusters or "spectral", n_clusters, seed)
+    return _label_codes(found, n, "clusters")
 
 
 def infer_kind(values: npt.NDArray[Any]) -> str:
@@ -104,6 +111,20 @@ def _bin_codes(values: npt.NDArray[Any], n_bins: int) -> Codes:
     return np.unique(bins, return_inverse=True)[1].astype(np.int64)  # without the empty bins
 
 
+def _distinct_codes(vectors: npt.NDArray[Any], n_clusters: int) -> Codes | None:
+    """The groups of equal rows, in order of appearance; None if these are more than n_clusters.
+
+    Vectors such as one-hot labels are groups already, and no algorithm could find more clusters.
+    """
+    known: dict[bytes, int] = {}
+    codes = np.empty(len(vectors), dtype=np.int64)
+    for number, row in enumerate(vectors):
+        codes[number] = known.setdefault((row + 0.0).tobytes(), len(known))  # -0 becomes 0
+        if len(known) > n_clusters:
+            return None
+    return codes
+
+
 def _cluster(vectors: npt.NDArray[Any], name: str, n_clusters: int, seed: int) -> npt.NDArray[Any]:
     try:
         from sklearn.cluster import KMeans, SpectralClustering
@@ -112,10 +133,6 @@ def _cluster(vectors: npt.NDArray[Any], name: str, n_clusters: int, seed: int) -
             "clustering a vector-valued Y needs scikit-learn: pip install 'eigentropy[cluster]', "
             "or pass the clusters themselves, one integer a row"
         ) from error
-    if n_clusters > len(vectors):
-        raise ValueError(f"n_clusters is {n_clusters}, but there are only {len(vectors)} rows")
-    if n_clusters == len(vectors):
-        return np.arange(n_clusters)
     random_state = integer(seed, "seed", at_least=0) % 2**32  # what scikit-learn takes
     if name == "kmeans":
         algorithm = KMeans(n_clusters, random_state=random_state, n_init=4)

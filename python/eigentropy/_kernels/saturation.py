@@ -35,7 +35,10 @@ def warn_if_saturated(n: int, kernel_sum: float, sigma: float, pairs: float | No
     if n == 1:
         message = "Z has one row: its entropy is 0 by definition"
     elif likeness >= EQUAL:
-        message = f"all {n} rows are equal: their entropy is 0 for every sigma"
+        message = (
+            f"all {n} rows are equal as far as the kernel with sigma={sigma:.4g} can tell, so the "
+            "entropy is 0; if the rows do differ, use sigma='auto' or a smaller one"
+        )
     elif others < LEAST_WEIGHT:
         message = (
             f"sigma={sigma:.4g} is far below the distances between the rows (a row gives all "

@@ -42,7 +42,7 @@ def diffusion_spectral_entropy(
     with the eigenvalues lambda of the diffusion operator of Z (see `DiffusionOperator`). It is
     small where diffusion over the rows is governed by few directions or clusters and large, up to
     log n, where the rows spread in all directions. As t grows it falls to log k, k the number of
-    separated clusters.
+    clusters that diffusion does not join within the time t.
 
     Parameters
     ----------
@@ -75,8 +75,8 @@ def diffusion_spectral_entropy(
         Relative error of S that all methods but "exact" may make. An S below tol nats counts as
         tol.
     max_points : int, optional
-        Measure so many rows, chosen at random, where Z has more. S depends on the number of rows:
-        nothing else ever leaves rows out.
+        Measure at most this many rows, drawn at random where Z has more. S depends on the number of
+        rows: nothing else ever leaves rows out.
     dtype : {"float64", "float32"}, optional
         Working precision; given, it is what is used, whatever `method` and `tol` say.
     device : {"cpu", "cuda", "cuda:1", ...}, optional

@@ -90,9 +90,10 @@ def diffusion_spectral_mutual_information(
         that it may make of the information, a difference of entropies, is `tol` times the larger
         of them, the baseline.
     max_points : int, optional
-        Use so many rows, chosen at random, where Z has more.
+        Use at most this many rows, drawn at random where Z has more.
     seed : int
-        Of all random numbers: partitions, probes, `max_points`.
+        Of all random numbers: partitions, clusters of vectors, `max_points`, and, unless Z is an
+        operator with a seed of its own, probes.
 
     Returns
     -------
@@ -131,6 +132,8 @@ def diffusion_spectral_mutual_information(
     1.0
     """
     plan = SpectrumPlan.checked(method, tol, dtype)
+    if isinstance(Z, DiffusionOperator) and max_points is not None:
+        raise ValueError("max_points: the rows are those of the DiffusionOperator; leave it out")
     if plan.method == "lowrank":
         raise ValueError("method='lowrank' is for the entropy of one set of rows, not for groups")
     one_of(estimator, "estimator", ESTIMATORS)
@@ -178,12 +181,16 @@ def informations(
     def information(groups: GroupSpectra) -> GroupInformation:
         return GroupInformation(operator, groups, estimator, base, seed, plan)
 
+    single: list[GroupInformation] = []  # of groups in float32, which keep what is found of them
+
     def is_within(groups: GroupSpectra) -> bool:
-        return all(information(groups).is_within(t) for t in times)
+        single.append(information(groups))
+        return all(single[-1].is_within(t) for t in times)
 
     groups = solve_groups(operator, partitions, times, plan, is_within, progress)
     groups.warn_if_saturated(operator.sigma)
-    source = information(groups)
+    known = bool(single) and single[-1].groups is groups
+    source = single[-1] if known else information(groups)
     return [source.measured(t).result for t in times]
 
 

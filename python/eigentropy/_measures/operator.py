@@ -11,6 +11,9 @@ from eigentropy._spectra.exact import ExactSpectrum, exact_spectrum
 from eigentropy._support.options import logarithm_base, positive
 from eigentropy.plot import html, maps
 
+# Attributes that the package needs of an operator, and a user does not.
+_INTERNAL = frozenset({"in_single", "is_solved", "products", "reach", "samples", "solved"})
+
 
 class DiffusionOperator(DiffusionMatrix):
     r"""The symmetric diffusion operator A of the rows of Z.
@@ -81,6 +84,10 @@ class DiffusionOperator(DiffusionMatrix):
 
     def _repr_html_(self) -> str:
         return html.of_operator(self)
+
+    def __dir__(self) -> list[str]:
+        """What is documented; the rest is for the package itself."""
+        return [name for name in super().__dir__() if name not in _INTERNAL]
 
     def forget(self) -> None:
         """Forget what was computed, to free its memory."""

@@ -195,9 +195,10 @@ class MutualInformation(Number):
         I(Z; Y) in the unit of `base`; a negative estimate is reported as it is.
     standard_error : float
         Of the random baseline: standard deviation over the null partitions, divided by the root
-        of their number; and, where entropies are estimated, of that of the observed groups. It is
-        no measure of significance: that is `p_value`, and `null.std()` is the spread under
-        independence. 0 for the plain estimator with exact entropies, which has no random part.
+        of their number. Where entropies are estimated, the standard error of the observed groups'
+        conditional entropy is added in quadrature. It does not measure significance: `p_value`
+        does, and `null.std()` is the spread under independence. 0 for the plain estimator with
+        exact entropies, which has no random part.
     p_value : float
         (1 + number of null partitions at least as informative) / (1 + n_null); NaN without any.
     conditional_entropy : float
@@ -251,7 +252,8 @@ class MutualInformation(Number):
         Where "auto" has chosen float32 and that is not enough for this t, a `PrecisionWarning`
         says so.
         """
-        return self._known_source("another t").at(positive(t, "t"))
+        found = self._known_source("another t").at(positive(t, "t"))
+        return replace(found, rows=self.rows)
 
     def adjusted(self) -> float:
         """Matched information over the most that H(Y) allows: 0 for independence, about 1 at best.

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from eigentropy._backends.devices import choose
 from eigentropy._backends.host_arrays import as_numpy
 from eigentropy._support.options import logarithm_base, positive
-from eigentropy._support.progress import Callback, reporter
+from eigentropy._support.progress import Callback
 from eigentropy._support.signatures import named_options
 
 # A solver leaves an absolute error of a few eps times the largest eigenvalue. Eigenvalues below
@@ -70,8 +70,7 @@ def eigvalsh(A: Any, *, overwrite: bool = False, progress: bool | Callback = Fal
     >>> eigvalsh([[2.0, 1.0], [1.0, 2.0]]).round(12)
     array([3., 1.])
     """
-    with reporter(progress, "eigenvalues") as report:
-        return choose(None, A, "A").eigvalsh(A, overwrite, report)
+    return choose(None, A, "A").eigvalsh(A, overwrite, progress)
 
 
 @named_options()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core
-from eigentropy._backends.host_arrays import as_numpy
+from eigentropy._backends.devices import HOST
 from eigentropy._kernels.diffusion import DiffusionMatrix
 from eigentropy._spectra.eigenvalues import spectral_entropy
 from eigentropy._spectra.rounding import Rounding, eigenvalue_error, may_use_single, within
@@ -20,22 +20,29 @@ from eigentropy._support.units import unit
 from eigentropy._support.warnings import PrecisionWarning, warn
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ExactSpectrum(Spectrum):
     """All eigenvalues.
 
     Attributes
     ----------
-    eigenvalues : array of shape (n,)
-        Descending, as the caller's library has arrays.
+    values : array of shape (n,)
+        Descending, on the host, read-only.
+    returned : callable
+        From an array on the host to one of the caller's library.
     rounding : Rounding or None
         What is known of the error of float32; None in float64, where the error is some 1e-13 for
         t >= 1 and no bound is computed.
     tol : float or None
         The relative error of S that float32 was chosen for; None where the caller chose the dtype.
+    kernel_sum : float
+        Sum of all entries of G.
+    n : int
+    dtype : str
     """
 
-    eigenvalues: Any
+    values: npt.NDArray[Any]
+    returned: Callable[[npt.NDArray[Any]], Any] = field(default=HOST.returned, repr=False)
     rounding: Rounding | None = None
     tol: float | None = None
     kernel_sum: float = math.nan
@@ -44,9 +51,14 @@ class ExactSpectrum(Spectrum):
     method: ClassVar[str] = "exact"
 
     @property
+    def eigenvalues(self) -> Any:
+        """All eigenvalues, descending, as the caller's library has arrays."""
+        return self.returned(self.values)
+
+    @property
     def n(self) -> int:  # type: ignore[override]
         """Number of eigenvalues."""
-        return int(self.eigenvalues.shape[0])
+        return len(self.values)
 
     @property
     def dtype(self) -> str:  # type: ignore[override]
@@ -63,7 +75,7 @@ class ExactSpectrum(Spectrum):
 
     def density(self, x: Any, width: float = 0.02) -> npt.NDArray[np.float64]:
         """Eigenvalues a unit of length at x, over n."""
-        return smoothed_density(self._values(), np.ones(self.n), x, width)
+        return smoothed_density(self.values, np.ones(self.n), x, width)
 
     def is_within(self, tol: float, t: float) -> bool:
         """Whether rounding leaves S(t) within the relative error tol."""
@@ -77,13 +89,10 @@ class ExactSpectrum(Spectrum):
     def _known(self, t: float) -> tuple[float, float]:
         """S(t) and the bound of its rounding error in nats; the bound takes the longer of both."""
         if t not in self._nats:
-            values = self._values()
+            values = self.values
             error = 0.0 if self.rounding is None else self.rounding.entropy_error(values, t, math.e)
             self._nats[t] = spectral_entropy(values, t=t, base=math.e), error
         return self._nats[t]
-
-    def _values(self) -> npt.NDArray[Any]:
-        return as_numpy(self.eigenvalues, "eigenvalues")
 
 
 def exact_spectrum(
@@ -115,8 +124,8 @@ def _solved(matrix: DiffusionMatrix, tol: float | None) -> ExactSpectrum:
     if matrix.dtype == "float32":
         error = eigenvalue_error(matrix.n, matrix.reach(), solution.outside)
         rounding = Rounding(error, solution.trace)
-    values = matrix.samples.device.returned(solution.values)
-    return ExactSpectrum(values, rounding, tol, solution.kernel_sum)
+    returned = matrix.samples.device.without_source().returned  # a result does not keep Z
+    return ExactSpectrum(solution.values, returned, rounding, tol, solution.kernel_sum)
 
 
 def warn_if_rounded(error: float, entropy: float, tol: float | None, base: float, t: float) -> None:

@@ -220,7 +220,7 @@ def _solved_subsets(
     ]
     np.clip(eigenvalues, 0.0, 1.0, out=eigenvalues)
     known = zip(split, roundings, kernel_sums.ravel(), strict=True)
-    return [ExactSpectrum(values, one, None, float(total)) for values, one, total in known]
+    return [ExactSpectrum(v, rounding=r, kernel_sum=float(total)) for v, r, total in known]
 
 
 def _rounding(

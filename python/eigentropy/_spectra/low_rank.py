@@ -36,7 +36,7 @@ MEMORY_SHARE = 0.5
 RANK_SHARE = 0.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LowRankSpectrum(Spectrum):
     """What a factorisation of rank k says about the spectrum of A: bounds of S(1).
 
@@ -54,6 +54,8 @@ class LowRankSpectrum(Spectrum):
     converged : bool
         Half of their distance is within the tolerance. False says that it did not pay: the rank
         that it takes is beyond the limit and may be near n. The bounds hold nevertheless.
+    tol : float
+        The relative error of S that was asked for.
     """
 
     values: Doubles

@@ -106,7 +106,7 @@ Device = Annotated[
     typer.Option(
         "--device",
         metavar="cpu|cuda|cuda:1",
-        help="Where to compute; cuda needs the extra cuda13.",
+        help="Where to compute; cuda needs the plug-in eigentropy-cuda13.",
         show_default="cpu",
         rich_help_panel=KERNEL,
     ),

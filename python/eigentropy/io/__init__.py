@@ -17,19 +17,35 @@ from typing import TYPE_CHECKING, Any
 from eigentropy._support.signatures import missing_name
 
 if TYPE_CHECKING:
+    from eigentropy._measures.measurement import MeasurementSettings
     from eigentropy.io.files import read_labels, read_matrix, read_sample, read_variable
     from eigentropy.io.paths import FileError
+    from eigentropy.io.snapshot_rows import SnapshotRow
     from eigentropy.io.snapshots import track
 
-__all__ = ["FileError", "read_labels", "read_matrix", "read_sample", "read_variable", "track"]
+__all__ = [
+    "FileError",
+    "MeasurementSettings",
+    "SnapshotRow",
+    "read_labels",
+    "read_matrix",
+    "read_sample",
+    "read_variable",
+    "track",
+]
 
-_MODULES = {"FileError": "paths", "track": "snapshots"}
+_MODULES = {
+    "FileError": "io.paths",
+    "MeasurementSettings": "_measures.measurement",
+    "SnapshotRow": "io.snapshot_rows",
+    "track": "io.snapshots",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Import the module of a name when the name is first used."""
     if name in __all__:
-        module = import_module(f"eigentropy.io.{_MODULES.get(name, 'files')}")
+        module = import_module(f"eigentropy.{_MODULES.get(name, 'io.files')}")
         return getattr(module, name)
     raise missing_name(__name__, name)
 

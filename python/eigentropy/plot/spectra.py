@@ -247,7 +247,8 @@ def _logarithmic(axes: Any, bottom: float) -> None:
 
 def _rounding(result: Any, values: Doubles) -> float:
     """The size of eigenvalues that are only rounding."""
-    single = is_entropy(result) and result.spectrum.dtype == "float32"
+    dtype = result.spectrum.dtype if is_entropy(result) else getattr(result, "dtype", "float64")
+    single = "float32" in str(dtype)
     return ROUNDING * float(np.finfo(np.float32 if single else np.float64).eps) * float(values[0])
 
 

@@ -17,8 +17,9 @@ INCOMPLETE = "did not run, or not for all samples"
 REPEATED = "runs several times in one forward pass; its last output counts"
 
 NOT_HOOKED = (
-    "not every forward pass that counts has called it, or the model was compiled, and had run, "
-    "before the monitor was made"
+    "no batch was handed over (collect() after each batch of an evaluation, step() after each of "
+    "the training), not every forward pass that counts has called it, or the model was compiled, "
+    "and had run, before the monitor was made"
 )
 
 

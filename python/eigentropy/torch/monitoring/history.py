@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from eigentropy import plot
 
 
 class History(list[dict[str, float]]):
-    """The values of each measurement by their keys, with "step"."""
+    """The values of each measurement by their keys, with "step".
+
+    Parameters
+    ----------
+    rows : iterable of dict
+    base : float
+        Of the logarithm of the values, for the axes of a plot.
+    """
+
+    def __init__(self, rows: Iterable[dict[str, float]] = (), base: float = 2.0) -> None:
+        super().__init__(rows)
+        self.base = base
 
     def plot(self, measure: str | None = None, **options: Any) -> Any:
         """Draw the values of the layers over the steps.
@@ -22,4 +34,4 @@ class History(list[dict[str, float]]):
         -------
         matplotlib axes
         """
-        return plot.history(self, measure, **options)
+        return plot.history(self, measure, **{"base": self.base, **options})

@@ -70,6 +70,9 @@ def find_layers(
         A pattern matches nothing; the message has the nearest names.
     """
     wanted = [patterns] if isinstance(patterns, str) else list(patterns)
+    for pattern in wanted:
+        if not isinstance(pattern, str):
+            raise TypeError(f"layers must be names or patterns, such as '1', got {pattern!r}")
     if not wanted:
         raise ValueError("layers is empty: give names or patterns, such as 'encoder.*'")
     modules = {

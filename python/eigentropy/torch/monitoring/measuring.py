@@ -92,7 +92,7 @@ class Measuring:
         n, k = len(previous), self.settings.n_clusters
         groups = np.zeros(n, dtype=np.int64)
         if np.isfinite(previous).all():
-            groups = group_codes(previous, n, "vectors", k, "kmeans")
+            groups = group_codes(previous, n, "vectors", k, "kmeans", self.settings.seed)
         return Variable("the layer before", groups, "labels", groups)
 
     def _values(

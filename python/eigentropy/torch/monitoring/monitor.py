@@ -166,6 +166,8 @@ class Monitor:
         clusters: str | None = None,
         seed: int = 0,
     ) -> None:
+        if not isinstance(model, torch.nn.Module):
+            raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
         source = as_source(source, probe)
         self.every = integer(every, "every", at_least=1)
         self.settings = MeasurementSettings(
@@ -176,7 +178,7 @@ class Monitor:
         self.layers = tuple(modules)
         self.measures = source.default_measures if measures is None else checked_measures(measures)
         source.check(self.measures)
-        self.history = History()
+        self.history = History(base=base)
         self.steps = 0
         self.removed = False
         self._budget = budget if isinstance(budget, Budget) else Budget(budget)
@@ -347,5 +349,5 @@ class Monitor:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state_dict` was taken."""
         self.steps = state["steps"]
-        self.history = History(dict(row) for row in state["history"])
+        self.history = History((dict(row) for row in state["history"]), self.settings.base)
         self._outputs.loaded(self.steps)

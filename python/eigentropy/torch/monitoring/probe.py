@@ -112,7 +112,12 @@ class ProbedModel(Collection):
             variables["dsmi_x"] = Variable("probe", inputs.vectors(self.x, self.most), "vectors")
         for variable in variables.values():
             variable.groups = group_codes(
-                variable.values, self.most, variable.kind, settings.n_clusters, settings.clusters
+                variable.values,
+                self.most,
+                variable.kind,
+                settings.n_clusters,
+                settings.clusters,
+                settings.seed,
             )
         return variables
 

@@ -64,6 +64,7 @@ def check_lengths(size: int, mode: str, **given: Any) -> None:
         if values is not None and len(values) != size:
             raise ValueError(
                 f"{name} has {len(values)} entries, the last batch in {mode} mode has {size} rows"
+                + ("" if size else f": has the model run in {mode} mode since the last one?")
             )
 
 
