@@ -58,7 +58,7 @@ def main() -> None:
         sys.exit(f"error: {sys.argv[1]} has no .gcda files of csrc/: run its tests first")
     print(f"{'file':<44} {'lines':>6} {'run':>6} {'share':>7}  not run")
     total = run = 0
-    for path in sorted(counts):
+    for path in sorted(path for path in counts if counts[path]):
         missed = sorted(number for number, count in counts[path].items() if count == 0)
         lines = len(counts[path])
         total += lines
