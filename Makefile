@@ -21,10 +21,9 @@ help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18 | sed 's/^/  /'
 
 # ---- What people run ---------------------------------------------------------------------------
-# ctest runs one test at a time: BLAS's threads wait for each other by spinning, which makes two
-# tests at once slower than one after the other.
+# ctest runs as many tests at once as there are processors: most tests have one or two threads.
 
-.PHONY: demo test test-cpp test-python test-sanitizers test-tsan lint format wheel wheel-cuda bench bench-estimators bench-cpp docs
+.PHONY: demo test test-cpp test-python test-sanitizers test-tsan coverage-cpp lint format wheel wheel-cuda bench bench-estimators bench-cpp docs
 demo: $(STAMPS)/demo ## Train two small networks on digits and watch their hidden layer
 	$(VENV)/bin/python examples/digits_training.py $(DEMO_ARGS)
 
@@ -32,7 +31,7 @@ test: test-cpp test-python ## Build everything and run all tests
 
 test-cpp: build/release/build.ninja ## Run the C++ tests
 	cmake --build --preset release
-	ctest --preset release $(CTEST_ARGS)
+	ctest --preset release --parallel $$(nproc) $(CTEST_ARGS)
 
 # With the CUDA plug-in for the emulated device where test-cpp has built it.
 test-python: $(STAMPS)/test ## Run the Python tests
@@ -48,6 +47,12 @@ fixed_addresses := $(shell setarch -R true 2>/dev/null && echo setarch -R)
 test-tsan: build/tsan/build.ninja ## Run the threaded C++ tests with the thread sanitizer
 	$(fixed_addresses) cmake --build --preset tsan
 	$(fixed_addresses) ctest --preset tsan $(CTEST_ARGS)
+
+coverage-cpp: build/coverage/build.ninja ## Print which lines of csrc/ the C++ tests run
+	cmake --build --preset coverage
+	find build/coverage -name '*.gcda' -delete
+	ctest --preset coverage --parallel $$(nproc) $(CTEST_ARGS)
+	$(VENV)/bin/python scripts/cpp_coverage.py build/coverage
 
 # mypy sees the same packages everywhere: those of the tests.
 lint: $(STAMPS)/lint $(STAMPS)/test ## Run the linters and the type checker
@@ -77,7 +82,7 @@ bench-estimators: $(STAMPS)/bench ## DSMI beside other estimators (Fig. 4), in 3
 	$(VENV)/bin/python -m benchmarks.compare.estimators $(BENCH_ARGS)
 
 bench-cpp: build/release/build.ninja ## Run the C++ microbenchmarks; results in build/benchmarks
-	cmake --build --preset release
+	cmake --build --preset release --target eigentropy_benchmarks
 	mkdir -p build/benchmarks
 	build/release/benchmarks/cpp/eigentropy_benchmarks --benchmark_out=build/benchmarks/cpp.json \
 	  --benchmark_context=commit=$$(git describe --always --dirty 2>/dev/null || echo unknown) \

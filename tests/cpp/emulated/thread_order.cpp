@@ -30,7 +30,7 @@ class ChosenDevice : public ::testing::EmptyTestEventListener {
   }
 };
 
-// Before main: gtest_main's has no place for it. The listener is GoogleTest's from then on.
+// Before main, which also serves tests without a device. The listener is GoogleTest's from then on.
 const bool listens = [] {
   ::testing::UnitTest::GetInstance()->listeners().Append(new ChosenDevice);
   return true;
