@@ -12,6 +12,8 @@ VENV := $(CURDIR)/.venv
 # cmake, ninja and the linters are those of .venv.
 export PATH := $(VENV)/bin:$(PATH)
 STAMPS := $(VENV)/stamps
+# Of the quick tests: NumPy, pytest and the package.
+QUICK := $(CURDIR)/.venv-quick
 CORE := CMakeLists.txt pyproject.toml $(shell find csrc cmake -type f)
 CXX_SOURCES := $(shell find csrc tests/cpp benchmarks/cpp benchmarks/cuda -name '*.[ch]pp' -o -name '*.cu' -o -path '*/emulated/*.h')
 
@@ -24,7 +26,7 @@ help: ## Show this list
 # ctest runs one test at a time: BLAS's threads wait for each other by spinning, which makes two
 # tests at once slower than one after the other.
 
-.PHONY: demo test test-cpp test-python test-sanitizers test-tsan lint format wheel wheel-cuda bench bench-estimators bench-cpp docs
+.PHONY: demo test test-cpp test-python test-quick coverage test-sanitizers test-tsan lint format wheel wheel-cuda bench bench-estimators bench-cpp docs
 demo: $(STAMPS)/demo ## Train two small networks on digits and watch their hidden layer
 	$(VENV)/bin/python examples/digits_training.py $(DEMO_ARGS)
 
@@ -37,6 +39,13 @@ test-cpp: build/release/build.ninja ## Run the C++ tests
 # With the CUDA plug-in for the emulated device where test-cpp has built it.
 test-python: $(STAMPS)/test ## Run the Python tests
 	PYTHONPATH=build/release/python $(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+
+test-quick: $(QUICK)/stamps/quick ## Run the Python tests that need NumPy and pytest only
+	$(QUICK)/bin/python -m pytest --quick $(PYTEST_ARGS)
+
+# Line by line; COVERAGE_ARGS="tests/spectra" for less than all tests.
+coverage: $(STAMPS)/coverage ## Print which lines of the package no Python test reaches
+	PYTHONPATH=build/release/python $(VENV)/bin/python -m pytest --cov --cov-report=term-missing:skip-covered $(COVERAGE_ARGS)
 
 test-sanitizers: build/asan-ubsan/build.ninja ## Run the C++ tests with address and UB sanitizers
 	cmake --build --preset asan-ubsan
@@ -92,18 +101,18 @@ clean: ## Remove what was built, but keep .venv
 	rm -rf build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find python tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
-distclean: clean ## Remove .venv, too
-	rm -rf .venv
+distclean: clean ## Remove .venv and .venv-quick, too
+	rm -rf .venv .venv-quick
 
 # ---- Set-up ------------------------------------------------------------------------------------
 
-# pip install with one sentence about what failed.
+# pip install with one sentence about what failed, into the environment whose stamp is the target.
 define pip_install
 	@echo 'Installing: $(1)'
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(1) || { \
+	@$(@D)/../bin/python -m pip install --quiet --disable-pip-version-check $(1) || { \
 	  echo "error: pip could not install the above. It needs a network connection, or a mirror that" \
 	    "is named in its settings (PIP_INDEX_URL)." >&2; exit 1; }
-	@mkdir -p $(STAMPS) && touch $@
+	@mkdir -p $(@D) && touch $@
 endef
 
 # pip has --group since 25.1.
@@ -125,8 +134,23 @@ $(STAMPS)/demo: $(STAMPS)/package
 $(STAMPS)/test: $(STAMPS)/package
 	$(call pip_install,--group test)
 
+$(STAMPS)/coverage: $(STAMPS)/test
+	$(call pip_install,--group coverage)
+
 $(STAMPS)/bench: $(STAMPS)/package
 	$(call pip_install,--group bench)
+
+# An environment of its own, into which the package is installed as users install it. The wheel
+# comes from build/python, as the editable install of .venv does: nothing is compiled twice.
+$(QUICK)/stamps/pip: $(STAMPS)/pip
+	@[ -x $(QUICK)/bin/python ] || $(PYTHON) -m venv $(QUICK)
+	$(call pip_install,--upgrade "pip>=25.1")
+
+$(QUICK)/stamps/quick: $(QUICK)/stamps/pip $(STAMPS)/build $(CORE) $(shell find python -name '*.py')
+	@rm -rf build/quick && mkdir -p build/quick
+	$(VENV)/bin/python -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps --wheel-dir build/quick .
+	@$(QUICK)/bin/python -m pip uninstall --quiet --yes eigentropy
+	$(call pip_install,--group quick build/quick/*.whl)
 
 $(STAMPS)/lint: $(STAMPS)/pip pyproject.toml
 	$(call pip_install,--group lint)
