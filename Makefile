@@ -109,7 +109,7 @@ distclean: clean ## Remove .venv and .venv-quick, too
 # pip install with one sentence about what failed, into the environment whose stamp is the target.
 define pip_install
 	@echo 'Installing: $(1)'
-	@$(@D)/../bin/python -m pip install --quiet --disable-pip-version-check $(1) || { \
+	@$(dir $(@D))bin/python -m pip install --quiet --disable-pip-version-check $(1) || { \
 	  echo "error: pip could not install the above. It needs a network connection, or a mirror that" \
 	    "is named in its settings (PIP_INDEX_URL)." >&2; exit 1; }
 	@mkdir -p $(@D) && touch $@

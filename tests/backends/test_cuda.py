@@ -348,7 +348,8 @@ def test_auto_estimates_what_the_solver_refuses(fake_core, large):
         found = eg.dse(large, sigma=0.6, device="cuda")
         assert found.method == "stochastic"
         assert abs(float(found) - float(expected)) <= 4 * found.standard_error
-        groups = eg.dsmi(large, np.arange(520) % 2, n_null=2, sigma=0.6, device="cuda")
+        labels, options = np.arange(520) % 2, {"n_null": 2, "sigma": 0.6, "tol": 1e-2}
+        groups = eg.dsmi(large, labels, device="cuda", **options)
         assert groups.method == "stochastic"
         assert np.isfinite(groups.adjusted()) or groups.adjusted_note()
 
