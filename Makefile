@@ -12,6 +12,9 @@ VENV := $(CURDIR)/.venv
 # cmake, ninja and the linters are those of .venv.
 export PATH := $(VENV)/bin:$(PATH)
 STAMPS := $(VENV)/stamps
+# Of the quick tests: NumPy, pytest and the package.
+QUICK := $(CURDIR)/.venv-quick
+DOCS := $(CURDIR)/.venv-docs
 CORE := CMakeLists.txt pyproject.toml $(shell find csrc cmake -type f)
 CXX_SOURCES := $(shell find csrc tests/cpp benchmarks/cpp benchmarks/cuda -name '*.[ch]pp' -o -name '*.cu' -o -path '*/emulated/*.h')
 
@@ -23,7 +26,7 @@ help: ## Show this list
 # ---- What people run ---------------------------------------------------------------------------
 # ctest runs as many tests at once as there are processors: most tests have one or two threads.
 
-.PHONY: demo test test-cpp test-python test-sanitizers test-tsan coverage-cpp lint format wheel wheel-cuda bench bench-estimators bench-cpp docs
+.PHONY: demo test test-cpp test-python test-quick coverage coverage-cpp test-sanitizers test-tsan lint format wheel wheel-cuda bench bench-estimators bench-cpp docs
 demo: $(STAMPS)/demo ## Train two small networks on digits and watch their hidden layer
 	$(VENV)/bin/python examples/digits_training.py $(DEMO_ARGS)
 
@@ -36,6 +39,13 @@ test-cpp: build/release/build.ninja ## Run the C++ tests
 # With the CUDA plug-in for the emulated device where test-cpp has built it.
 test-python: $(STAMPS)/test ## Run the Python tests
 	PYTHONPATH=build/release/python $(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+
+test-quick: $(QUICK)/stamps/quick ## Run the Python tests that need NumPy and pytest only
+	$(QUICK)/bin/python -m pytest --quick $(PYTEST_ARGS)
+
+# Line by line; COVERAGE_ARGS="tests/spectra" for less than all tests.
+coverage: $(STAMPS)/coverage ## Print which lines of the package no Python test reaches
+	PYTHONPATH=build/release/python $(VENV)/bin/python -m pytest --cov --cov-report=term-missing:skip-covered $(COVERAGE_ARGS)
 
 test-sanitizers: build/asan-ubsan/build.ninja ## Run the C++ tests with address and UB sanitizers
 	cmake --build --preset asan-ubsan
@@ -88,8 +98,8 @@ bench-cpp: build/release/build.ninja ## Run the C++ microbenchmarks; results in 
 	  --benchmark_context=commit=$$(git describe --always --dirty 2>/dev/null || echo unknown) \
 	  $(BENCH_ARGS)
 
-docs: $(STAMPS)/docs ## Build the documentation into build/docs
-	sphinx-build -q -W --keep-going -b html docs build/docs
+docs: $(DOCS)/stamps/docs ## Build the documentation into build/docs
+	$(DOCS)/bin/sphinx-build -q -W --keep-going -b html docs build/docs
 	@echo "build/docs/index.html"
 
 .PHONY: clean distclean
@@ -97,18 +107,18 @@ clean: ## Remove what was built, but keep .venv
 	rm -rf build dist demo-output .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find python tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
-distclean: clean ## Remove .venv, too
-	rm -rf .venv
+distclean: clean ## Remove the environments, too
+	rm -rf .venv .venv-quick .venv-docs
 
 # ---- Set-up ------------------------------------------------------------------------------------
 
-# pip install with one sentence about what failed.
+# pip install with one sentence about what failed, into the environment whose stamp is the target.
 define pip_install
 	@echo 'Installing: $(1)'
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(1) || { \
+	@$(dir $(@D))bin/python -m pip install --quiet --disable-pip-version-check $(1) || { \
 	  echo "error: pip could not install the above. It needs a network connection, or a mirror that" \
 	    "is named in its settings (PIP_INDEX_URL)." >&2; exit 1; }
-	@mkdir -p $(STAMPS) && touch $@
+	@mkdir -p $(@D) && touch $@
 endef
 
 # pip has --group since 25.1.
@@ -130,14 +140,33 @@ $(STAMPS)/demo: $(STAMPS)/package
 $(STAMPS)/test: $(STAMPS)/package
 	$(call pip_install,--group test)
 
+$(STAMPS)/coverage: $(STAMPS)/test
+	$(call pip_install,--group coverage)
+
 $(STAMPS)/bench: $(STAMPS)/package
 	$(call pip_install,--group bench)
 
+# Environments of their own, into which the package is installed as users install it. The wheel
+# comes from build/python, as the editable install of .venv does: nothing is compiled twice.
+build/as-installed.stamp: $(STAMPS)/build $(CORE) $(shell find python -type f -not -name '*.pyc')
+	@rm -rf build/as-installed && mkdir -p build/as-installed
+	$(VENV)/bin/python -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps --wheel-dir build/as-installed .
+	@touch $@
+
+$(QUICK)/stamps/pip $(DOCS)/stamps/pip: %/stamps/pip: $(STAMPS)/pip
+	@[ -x $*/bin/python ] || $(PYTHON) -m venv $*
+	$(call pip_install,--upgrade "pip>=25.1")
+
+$(QUICK)/stamps/quick: $(QUICK)/stamps/pip build/as-installed.stamp
+	@$(QUICK)/bin/python -m pip uninstall --quiet --yes eigentropy
+	$(call pip_install,--group quick build/as-installed/*.whl)
+
+$(DOCS)/stamps/docs: $(DOCS)/stamps/pip build/as-installed.stamp
+	@$(DOCS)/bin/python -m pip uninstall --quiet --yes eigentropy
+	$(call pip_install,--group docs build/as-installed/*.whl)
+
 $(STAMPS)/lint: $(STAMPS)/pip pyproject.toml
 	$(call pip_install,--group lint)
-
-$(STAMPS)/docs: $(STAMPS)/package
-	$(call pip_install,--group docs)
 
 $(STAMPS)/wheel: $(STAMPS)/pip pyproject.toml
 	$(call pip_install,--group wheel)

@@ -6,6 +6,7 @@ Runs on whatever is there: a GPU, the emulated device, or a stand-in in NumPy.
 from __future__ import annotations
 
 import copy
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -23,6 +24,7 @@ from eigentropy._measures.measurement import MeasurementSettings, measure
 from eigentropy._spectra import half_precision, stochastic
 from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy.compat import dse_dsmi
+from messages import naming
 
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
 DTYPES = list(TOLERANCE)
@@ -115,7 +117,7 @@ def test_an_operator_brings_its_device(blobs, dtype):
     expected = eg.dsmi(here, labels, n_null=3)
     for device in (None, "cuda:0"):
         same(eg.dsmi(there, labels, n_null=3, device=device), expected, dtype)
-    with pytest.raises(ValueError, match=r"that of the DiffusionOperator, cuda:0"):
+    with pytest.raises(ValueError, match=naming("device", "DiffusionOperator", "cuda:0")):
         eg.dsmi(there, labels, device="cpu")
 
 
@@ -135,7 +137,7 @@ def test_an_estimate_has_the_same_probes(rng, alpha, dtype):
 def test_more_probes_outside_a_refined_sketch_are_the_same(rng, monkeypatch, sigma):
     """The ways through stochastic.py that a slowly falling spectrum takes."""
     monkeypatch.setattr(stochastic, "MAX_PROBES", 100)
-    Z = np.concatenate([rng.normal(size=(500, 6)), 3 * rng.normal(size=(100, 6))])
+    Z = np.concatenate([rng.normal(size=(330, 6)), 3 * rng.normal(size=(70, 6))])
     options = {"method": "stochastic", "tol": 1e-4, "sigma": sigma, "dtype": "float64"}
     found, expected = eg.dse(Z, device="cuda", **options), eg.dse(Z, **options)
     assert found.spectrum.probes == expected.spectrum.probes > 32
@@ -158,8 +160,13 @@ def test_the_information_of_estimated_groups_is_that_of_the_cpu(rng):
     same(found.adjusted(), expected.adjusted())
 
 
-@pytest.mark.parametrize("rule", ["auto", "knn", "max-slope", "sqrt-d"])
-@pytest.mark.parametrize("n", [1, 90, 2500])
+@pytest.mark.parametrize(
+    ("n", "rule"),
+    [
+        *itertools.product([1, 90], ["auto", "knn", "max-slope", "sqrt-d"]),
+        *itertools.product([2500], ["auto", "knn"]),  # of a sample
+    ],
+)
 def test_bandwidths_are_those_of_the_cpu(rng, rule, n):
     Z = rng.normal(size=(n, 3))
     expected = eg.bandwidth(Z, rule)
@@ -207,29 +214,29 @@ def test_an_array_says_on_which_device_it_lies(fake_core, Z):
     operator = eg.DiffusionOperator(OnAnotherDevice(Z, 1))
     assert operator.device == "cuda:1"
     assert operator.rows.device == 1
-    with pytest.raises(ValueError, match=r"Z lies on cuda:1, and device is 'cuda:0': leave it"):
+    with pytest.raises(ValueError, match=naming("Z", "cuda:1", "device", "'cuda:0'")):
         eg.dse(OnAnotherDevice(Z, 1), device="cuda:0")
 
 
 def test_what_is_given_back_says_where_it_lies(fake_core, Z):
     there = eg.DiffusionOperator(OnAnotherDevice(Z, 1), sigma=1.0)
     assert eg.DiffusionOperator(there.rows).device == "cuda:1"
-    with pytest.raises(ValueError, match=r"V lies on cuda:1 and Z on cuda:0"):
+    with pytest.raises(ValueError, match=naming("V", "cuda:1", "Z", "cuda:0")):
         eg.DiffusionOperator(Z, device="cuda:0") @ (there @ np.ones(90))
 
 
 def test_an_array_on_a_gpu_is_not_computed_on_the_cpu_in_silence(Z):
-    with pytest.raises(ValueError, match=r"Z lies on cuda:0, and device is 'cpu': leave it"):
+    with pytest.raises(ValueError, match=naming("Z", "cuda:0", "device", "'cpu'")):
         eg.dse(Foreign(Z), device="cpu")
-    with pytest.raises(ValueError, match=r"lies on a GPU, and this is computed on the CPU: pass"):
+    with pytest.raises(ValueError, match=naming("GPU", "CPU")):
         dse_dsmi.diffusion_spectral_entropy(Foreign(Z))
 
 
 def test_arrays_on_two_devices_are_refused(fake_core, Z):
     operator = eg.DiffusionOperator(OnAnotherDevice(Z, 0))
-    with pytest.raises(ValueError, match=r"V lies on cuda:1 and Z on cuda:0; bring them to one"):
+    with pytest.raises(ValueError, match=naming("V", "cuda:1", "Z", "cuda:0")):
         operator.matmul(OnAnotherDevice(np.ones((90, 2)), 1))
-    with pytest.raises(ValueError, match=r"V lies on a GPU, and this is computed on the CPU"):
+    with pytest.raises(ValueError, match=naming("V", "GPU", "CPU")):
         eg.DiffusionOperator(Z).matmul(Foreign(np.ones(90)))
 
 
@@ -264,7 +271,7 @@ def test_methods_of_one_operator_share_its_spectrum(fake_core, Z):
 
 
 def test_lowrank_is_not_there(Z):
-    with pytest.raises(ValueError, match=r"'lowrank' is not there on cuda:0: .*'cpu'"):
+    with pytest.raises(ValueError, match=naming("'lowrank'", "cuda:0", "'cpu'")):
         eg.dse(Z, method="lowrank", device="cuda")
 
 
@@ -274,7 +281,7 @@ def limit_memory(core, monkeypatch, size):
 
 def test_a_matrix_beyond_the_memory_of_the_device_is_refused_before(cuda_core, Z, monkeypatch):
     limit_memory(cuda_core, monkeypatch, 10_000)
-    wanted = r"90 x 90 matrix in float64 on cuda:0 needs .* and .*\(10000 bytes\).*'stochastic'"
+    wanted = naming("90 x 90", "float64", "cuda:0", "10000 bytes", "'stochastic'")
     operator = eg.DiffusionOperator(Z, sigma=1.0, device="cuda")
     for compute in (operator.eigenvalues, operator.trace, operator.diffusion_map):
         with pytest.raises(MemoryError, match=wanted):
@@ -282,13 +289,13 @@ def test_a_matrix_beyond_the_memory_of_the_device_is_refused_before(cuda_core, Z
     with pytest.raises(MemoryError, match=wanted):
         eg.dse(Z, method="exact", device="cuda")
     limit_memory(cuda_core, monkeypatch, 5_000)
-    with pytest.raises(MemoryError, match=r"30 x 30 matrix"):
+    with pytest.raises(MemoryError, match=naming("30 x 30")):
         eg.dsmi(Z, np.arange(90) % 3, device="cuda", method="exact", sigma=1.0)
 
 
 def test_rows_beyond_the_memory_of_the_device_are_refused_before(cuda_core, Z, monkeypatch):
     limit_memory(cuda_core, monkeypatch, 3000)
-    with pytest.raises(MemoryError, match=r"the rows of Z on cuda:0 needs .*\(3600 bytes\)"):
+    with pytest.raises(MemoryError, match=naming("Z", "cuda:0", "3600 bytes")):
         eg.dse(Z, device="cuda")
 
 
@@ -302,7 +309,7 @@ def test_auto_estimates_what_does_not_fit(cuda_core, rng, monkeypatch):
 
 def test_a_basis_beyond_the_memory_is_refused(cuda_core, rng, monkeypatch):
     limit_memory(cuda_core, monkeypatch, 2e4)
-    with pytest.raises(MemoryError, match=r"a Krylov basis .* random subset of the rows"):
+    with pytest.raises(MemoryError, match=naming("Krylov", "subset")):
         eg.dse(rng.normal(size=(400, 3)), device="cuda", sigma=0.6, method="stochastic")
 
 
@@ -320,13 +327,13 @@ def test_the_core_of_the_cpu_keeps_its_own_exception(Z):
     eg.dse(Z, device="cuda")
     core = _core.EntropyGradient("float64")
     core.build(Z, 1.0, 0.5, 1)
-    with pytest.raises(_core.SolverError, match="not positive definite"):
+    with pytest.raises(_core.SolverError, match=naming("positive definite")):
         core.solve(0.0, 0.0, np.array([-0.9]), np.array([1.0]), 0.0, 1)
 
 
 @pytest.fixture
 def large(rng):
-    return rng.normal(size=(600, 3))
+    return rng.normal(size=(520, 3))
 
 
 def solver_errors(core):
@@ -341,20 +348,21 @@ def test_auto_estimates_what_the_solver_refuses(fake_core, large):
         found = eg.dse(large, sigma=0.6, device="cuda")
         assert found.method == "stochastic"
         assert abs(float(found) - float(expected)) <= 4 * found.standard_error
-        groups = eg.dsmi(large, np.arange(600) % 2, n_null=2, sigma=0.6, device="cuda")
+        labels, options = np.arange(520) % 2, {"n_null": 2, "sigma": 0.6, "tol": 1e-2}
+        groups = eg.dsmi(large, labels, device="cuda", **options)
         assert groups.method == "stochastic"
         assert np.isfinite(groups.adjusted()) or groups.adjusted_note()
 
 
 def test_exact_says_what_the_solver_refuses(fake_core, large):
     wanted = [
-        (eg.SolverError, r"cuSOLVER refuses a matrix of 600 x 600 \(.*VALUE.*method='stochastic'"),
-        (eg.SolverError, "^no$"),
-        (MemoryError, r"workspace of 9 GB; use method='stochastic'"),
+        (eg.SolverError, ["520 x 520", "CUSOLVER_STATUS_INVALID_VALUE", "method='stochastic'"]),
+        (eg.SolverError, ["no"]),
+        (MemoryError, ["workspace of 9 GB", "method='stochastic'"]),
     ]
-    for error, (kind, message) in zip(solver_errors(fake_core), wanted, strict=True):
+    for error, (kind, named) in zip(solver_errors(fake_core), wanted, strict=True):
         refusing(fake_core, error)
-        with pytest.raises(kind, match=message):
+        with pytest.raises(kind, match=naming(*named)):
             eg.dse(large, sigma=0.6, device="cuda", method="exact")
         with pytest.raises(kind):
             eg.DiffusionOperator(large, device="cuda").diffusion_map()
@@ -362,9 +370,9 @@ def test_exact_says_what_the_solver_refuses(fake_core, large):
 
 def test_too_few_rows_for_an_estimate_have_the_error_of_the_solver(fake_core, Z):
     refusing(fake_core, fake_core.SolverError("no"))
-    with pytest.raises(eg.SolverError, match="no"):
+    with pytest.raises(eg.SolverError, match=naming("no")):
         eg.dse(Z, device="cuda")
-    with pytest.raises(eg.SolverError, match="no"):
+    with pytest.raises(eg.SolverError, match=naming("no")):
         eg.dsmi(Z, np.arange(90) % 2, n_null=2, device="cuda")
 
 
@@ -415,7 +423,7 @@ def test_a_stream_that_is_captured_is_refused_and_its_capture_goes_on(cuda_core,
     operator = eg.DiffusionOperator(Foreign(Z, stream=stream), sigma=1.0)
     cuda_core.emulation.begin_capture(stream)
     for compute in (operator.entropy, operator.trace, lambda: eg.dse(Foreign(Z, stream=stream))):
-        with pytest.raises(cuda_core.DeviceError, match="a CUDA graph is being captured") as caught:
+        with pytest.raises(cuda_core.DeviceError, match=naming("CUDA graph")) as caught:
             compute()
         assert caught.value.code == 900
     assert cuda_core.emulation.end_capture(stream)
@@ -430,7 +438,7 @@ def test_a_graph_of_torch_can_be_captured_in_spite_of_a_call(cuda_core, Z):
     operator = eg.DiffusionOperator(rows, sigma=1.0)
     with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         torch.mul(rows, 2.0, out=doubled)
-        with pytest.raises(cuda_core.DeviceError, match="a CUDA graph is being captured"):
+        with pytest.raises(cuda_core.DeviceError, match=naming("CUDA graph")):
             operator.entropy()
     graph.replay()
     torch.testing.assert_close(doubled, 2.0 * rows)

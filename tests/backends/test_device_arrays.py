@@ -12,6 +12,7 @@ import eigentropy as eg
 from device_arrays import Foreign, on_host, pretend_cupy, pretend_torch, torch_on_gpu
 from eigentropy._backends import plugin
 from eigentropy._backends.device_arrays import FLOATS, device_array, device_rows
+from messages import naming
 
 pytestmark = [
     pytest.mark.usefixtures("cuda_core"),
@@ -72,47 +73,50 @@ def test_more_dimensions_are_flattened_by_their_strides(Z):
     rows = rows_of(Foreign(padded))
     assert (rows.shape, rows.strides) == ((40, 6), (96, 8))
     np.testing.assert_array_equal(rows.numpy(), Z)
-    with pytest.raises(ValueError, match=r"\(40, 3, 2\) is not contiguous, and cannot be"):
+    with pytest.raises(ValueError, match=naming("Z", "(40, 3, 2)", "contiguous")):
         rows_of(Foreign(Z.reshape(40, 2, 3).transpose(0, 2, 1)))
 
 
 @pytest.mark.parametrize(
-    ("array", "error", "message"),
+    ("array", "error", "named"),
     [
-        (np.empty((0, 3)), ValueError, r"Z is empty: its shape is \(0, 3\)"),
-        (np.empty((3, 0)), ValueError, r"Z is empty: its shape is \(3, 0\)"),
-        (np.empty(0), ValueError, "1-d array of length 0"),
-        (np.arange(5.0), ValueError, r"shape \(n, d\).*1-d array of length 5.*Z\[:, None\]"),
-        (np.array(3.0), ValueError, "got a scalar"),
-        (np.ones((2, 2)) * 1j, TypeError, "Z is complex"),
-        (np.ones((2, 2), dtype=np.int64), TypeError, "holds int64 on a GPU, in a library"),
-        (np.ones((2, 2), dtype=">f8"), TypeError, "holds >f8 on a GPU, in a library"),
-        (np.array([[1.0, np.nan], [0, 0], [np.inf, 1]]), ValueError,
-         "Z has NaN or infinity in 2 of its 3 rows; the first is row 0"),
+        (np.empty((0, 3)), ValueError, ["(0, 3)"]),
+        (np.empty((3, 0)), ValueError, ["(3, 0)"]),
+        (np.empty(0), ValueError, ["1-d", 0]),
+        (np.arange(5.0), ValueError, ["(n, d)", "1-d", 5, "Z[:, None]"]),
+        (np.array(3.0), ValueError, ["scalar"]),
+        (np.ones((2, 2)) * 1j, TypeError, ["complex"]),
+        (np.ones((2, 2), dtype=np.int64), TypeError, ["int64", "GPU"]),
+        (np.ones((2, 2), dtype=">f8"), TypeError, [">f8", "GPU"]),
+        (
+            np.array([[1.0, np.nan], [0, 0], [np.inf, 1]]),
+            ValueError,
+            ["NaN", "2 of its 3", "row 0"],
+        ),
     ],
-)  # fmt: skip
-def test_bad_arrays_are_named(array, error, message):
+)
+def test_bad_arrays_are_named(array, error, named):
     for measure in (eg.dse, eg.bandwidth, eg.DiffusionOperator, lambda Z: eg.dsmi(Z, [0])):
-        with pytest.raises(error, match=message):
+        with pytest.raises(error, match=naming("Z", *named)):
             measure(Foreign(array))
 
 
 def test_masked_arrays_are_refused(Z):
-    with pytest.raises(TypeError, match="Z has masked entries"):
+    with pytest.raises(TypeError, match=naming("Z", "masked")):
         eg.dse(Foreign(Z, mask=Foreign(Z)))
 
 
 @pytest.mark.parametrize(
-    ("A", "error", "message"),
+    ("A", "error", "named"),
     [
-        (np.ones((2, 3)), ValueError, r"A must have shape \(n, n\) or"),
-        (np.ones((0, 0)), ValueError, "A is empty"),
-        (np.ones((2, 2)) * 1j, TypeError, "A is complex"),
-        (np.ones((4, 4))[::2, ::2], ValueError, "A must be contiguous"),
+        (np.ones((2, 3)), ValueError, ["(n, n)", "(2, 3)"]),
+        (np.ones((0, 0)), ValueError, ["(0, 0)"]),
+        (np.ones((2, 2)) * 1j, TypeError, ["complex"]),
+        (np.ones((4, 4))[::2, ::2], ValueError, ["contiguous"]),
     ],
 )
-def test_bad_matrices_are_named(A, error, message):
-    with pytest.raises(error, match=message):
+def test_bad_matrices_are_named(A, error, named):
+    with pytest.raises(error, match=naming("A", *named)):
         eg.eigvalsh(Foreign(A))
 
 
@@ -156,7 +160,7 @@ def test_the_stride_of_a_single_entry_says_nothing(Z):
 
 def test_memory_that_is_not_aligned_is_refused(Z):
     rows = rows_of(Foreign(Z))
-    with pytest.raises(ValueError, match="not aligned"):
+    with pytest.raises(ValueError, match=naming("aligned")):
         type(rows)(rows.pointer + 4, rows.shape, rows.strides, rows.dtype, 0, rows)
 
 
@@ -201,9 +205,9 @@ def test_vectors_of_another_precision_are_converted(Z):
     expected = eg.DiffusionOperator(Z, sigma=1.0) @ np.ones(40)
     for V in (np.ones(40, dtype=np.float32), np.ones(40, dtype=int), [1.0] * 40):
         np.testing.assert_allclose(operator @ V, expected, atol=1e-12)
-    with pytest.raises(TypeError, match=r"V holds float32 on a GPU.*pass float32 or float64"):
+    with pytest.raises(TypeError, match=naming("V", "float32", "float64")):
         operator @ Foreign(np.ones(40, dtype=np.float32))
-    with pytest.raises(ValueError, match=r"V must have 40 rows, as Z has, got shape \(39,\)"):
+    with pytest.raises(ValueError, match=naming("V", 40, "(39,)")):
         operator @ Foreign(np.ones(39))
 
 
@@ -301,9 +305,9 @@ def test_the_current_stream_of_torch_is_asked_for_each_time(fake_core, torch, mo
 def test_tensors_on_two_devices_are_refused(fake_core, torch, torch_gpu, Z):
     operator = eg.DiffusionOperator(torch_gpu(torch.from_numpy(Z)), sigma=1.0)
     other = torch.ones(40).as_subclass(torch_on_gpu(1))
-    with pytest.raises(ValueError, match=r"V lies on cuda:1 and Z on cuda:0"):
+    with pytest.raises(ValueError, match=naming("V", "cuda:1", "Z", "cuda:0")):
         operator @ other
-    with pytest.raises(ValueError, match=r"Z lies on cuda:0, and device is 'cuda:1': leave it"):
+    with pytest.raises(ValueError, match=naming("Z", "cuda:0", "device", "'cuda:1'")):
         eg.dse(torch_gpu(torch.from_numpy(Z)), device=torch.device("cuda:1"))
 
 
@@ -311,13 +315,13 @@ def test_tensors_that_are_no_matrices_of_numbers_are_refused(fake_core, torch, t
     class SparseOnGpu(torch.Tensor):
         device, layout = torch.device("cuda", 0), torch.sparse_coo
 
-    with pytest.raises(TypeError, match=r"sparse tensor; pass Z\.to_dense"):
+    with pytest.raises(TypeError, match=naming("sparse", "Z.to_dense")):
         eg.dse(SparseOnGpu())
-    with pytest.raises(TypeError, match="Z is complex"):
+    with pytest.raises(TypeError, match=naming("Z", "complex")):
         eg.dse(torch_gpu(torch.eye(3, dtype=torch.complex64)))
-    with pytest.raises(TypeError, match="must hold numbers, got an array of dtype float8_e4m3fn"):
+    with pytest.raises(TypeError, match=naming("Z", "float8_e4m3fn")):
         eg.dse(torch_gpu(torch.eye(3).to(torch.float8_e4m3fn)))
-    with pytest.raises(ValueError, match=r"Z is empty: its shape is \(0, 3\)"):
+    with pytest.raises(ValueError, match=naming("Z", "(0, 3)")):
         eg.dse(torch_gpu(torch.empty(0, 3)))
 
 
@@ -390,7 +394,7 @@ def test_dlpack_is_read_through_torch_or_cupy(fake_core, torch, monkeypatch, Z):
 
 
 def test_dlpack_alone_needs_torch_or_cupy():
-    with pytest.raises(NotImplementedError, match="needs PyTorch with CUDA or CuPy: import one"):
+    with pytest.raises(NotImplementedError, match=naming("PyTorch", "CuPy")):
         eg.dse(DLPackOnly())
 
 

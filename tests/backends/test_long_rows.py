@@ -16,6 +16,7 @@ from eigentropy import _core, reference
 from eigentropy._backends.devices import HOST
 from eigentropy._kernels.diffusion import require_matrix_memory
 from eigentropy._support import memory
+from messages import naming
 
 BLOCK = _core.widest_block
 LABELS = np.arange(60) % 3
@@ -90,7 +91,7 @@ def test_a_row_with_nan_in_a_mapped_file_is_named(mapped, rng):
     Z = rng.normal(size=(30, 20_000)).astype(np.float32)
     Z[17, -1] = np.nan
     Z[21, 5_000] = np.inf
-    with pytest.raises(ValueError, match="in 2 of its 30 rows; the first is row 17"):
+    with pytest.raises(ValueError, match=naming("Z", "2 of its 30", "row 17")):
         eg.dse(mapped(Z))
 
 

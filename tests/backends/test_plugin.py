@@ -14,6 +14,7 @@ import pytest
 import eigentropy as eg
 from device_arrays import PACKAGE, Foreign
 from eigentropy._backends import plugin
+from messages import naming
 
 Z = np.random.default_rng(0).normal(size=(20, 3))
 
@@ -51,14 +52,14 @@ def test_cpu_users_never_load_the_plugin():
 
 def test_a_plugin_that_is_not_installed_is_named_with_the_command(importing):
     importing.append(ModuleNotFoundError(f"No module named {PACKAGE!r}", name=PACKAGE))
-    with pytest.raises(ImportError, match=r"pip install 'eigentropy\[cuda13\]'"):
+    with pytest.raises(ImportError, match=naming("pip install 'eigentropy[cuda13]'")):
         eg.dse(Z, device="cuda")
 
 
 def test_a_plugin_of_another_version_is_refused(fake_core):
     sys.modules[PACKAGE].__version__ = "0.0.7"
     with pytest.raises(
-        ImportError, match=rf"0\.0\.7 .*pip install 'eigentropy-cuda13=={eg.__version__}'"
+        ImportError, match=naming("0.0.7", f"pip install 'eigentropy-cuda13=={eg.__version__}'")
     ):
         eg.dse(Z, device="cuda")
 
@@ -75,7 +76,7 @@ def test_a_plugin_of_another_version_is_refused(fake_core):
 )
 def test_a_missing_library_is_named_with_its_wheel(importing, file, wheel):
     importing += [missing_library(file)] * 2
-    with pytest.raises(ImportError, match=rf"needs {file}, .*pip install {wheel}, or .*LD_LIBRARY"):
+    with pytest.raises(ImportError, match=naming(file, f"pip install {wheel}", "LD_LIBRARY_PATH")):
         eg.dse(Z, device="cuda")
 
 
@@ -104,23 +105,19 @@ def test_libraries_are_looked_for_with_cuda_pathfinder_first(importing, monkeypa
 )
 def test_a_broken_plugin_is_to_be_installed_again(importing, error):
     importing += [error, error]
-    with pytest.raises(
-        ImportError, match=r"cannot be loaded \(.*\): pip install --force-reinstall"
-    ):
+    with pytest.raises(ImportError, match=naming(error, "pip install --force-reinstall")):
         eg.dse(Z, device="cuda")
 
 
 def test_no_driver_is_said(fake_core):
     fake_core.driver_version = lambda: 0
-    with pytest.raises(eg.DeviceError, match=r"no NVIDIA driver.*580 or newer.*device='cpu'"):
+    with pytest.raises(eg.DeviceError, match=naming("driver", 580, "device='cpu'")):
         eg.dse(Z, device="cuda")
 
 
 def test_an_old_driver_is_said_with_both_versions(fake_core):
     fake_core.driver_version = lambda: 12080
-    with pytest.raises(
-        eg.DeviceError, match=r"CUDA up to 12\.8, .* needs 13\.0: install driver 580"
-    ):
+    with pytest.raises(eg.DeviceError, match=naming("12.8", "13.0", "driver 580")):
         eg.dse(Z, device="cuda")
 
 
@@ -131,12 +128,12 @@ def test_no_device_is_said_in_the_words_of_cuda(fake_core, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
     for found in (devices, list):
         fake_core.devices = found
-        with pytest.raises(eg.DeviceError, match=r"no CUDA device: no.*VISIBLE_DEVICES is '-1'"):
+        with pytest.raises(eg.DeviceError, match=naming("CUDA_VISIBLE_DEVICES", "'-1'")):
             eg.dse(Z, device="cuda")
 
 
 def test_a_device_that_is_not_there_is_named_with_those_that_are(fake_core):
-    with pytest.raises(eg.DeviceError, match=r"'cuda:2' is not there.* cuda:0 \(Fake\), cuda:1"):
+    with pytest.raises(eg.DeviceError, match=naming("'cuda:2'", "cuda:0 (Fake)", "cuda:1")):
         eg.dse(Z, device="cuda:2")
 
 
@@ -151,7 +148,7 @@ def test_a_failure_is_not_remembered(fake_core):
 
 def test_an_array_on_a_gpu_asks_for_the_plugin(importing):
     importing.append(ModuleNotFoundError(f"No module named {PACKAGE!r}", name=PACKAGE))
-    with pytest.raises(ImportError, match="computing on a GPU needs eigentropy-cuda13"):
+    with pytest.raises(ImportError, match=naming("GPU", "eigentropy-cuda13")):
         eg.dse(Foreign(Z))
 
 
@@ -170,7 +167,7 @@ def test_use_after_fork_is_refused(cuda_core):
     queue = context.Queue()
     child = context.Process(target=in_child, args=(queue,))
     child.start()
-    assert "forked, and does not work in the child" in queue.get(timeout=60)
+    assert "forked" in queue.get(timeout=60)
     child.join(60)
     assert float(eg.dse(Z, device="cuda")) > 0  # the parent goes on
 

@@ -10,6 +10,7 @@ import pytest
 from benchmarks.documents import study_tables as tables
 from eigentropy.io import FileError
 from eigentropy.studies import STUDIES
+from messages import naming
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "explanations" / "studies.md"
 
@@ -47,6 +48,6 @@ def test_what_is_stored_is_what_was_measured(tmp_path):
 
 def test_what_is_no_table_of_the_study_is_not_stored(tmp_path):
     (tmp_path / "trees.csv").write_text("epoch,loss\n1,2\n")
-    with pytest.raises(FileError, match=r"trees\.csv is not the table of a study"):
+    with pytest.raises(FileError, match=naming("trees.csv")):
         tables.store(tmp_path, tmp_path)
     assert not (tmp_path / "trees.csv.xz").exists()

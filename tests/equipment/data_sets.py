@@ -22,7 +22,7 @@ DATA_SETS = {
     "duplicated-rows": _duplicated,
     "one-row": lambda rng: rng.normal(size=(1, 4)),
     "two-rows": lambda rng: rng.normal(size=(2, 3)),
-    "n2000": lambda rng: rng.normal(size=(2000, 30)),
+    "n1100": lambda rng: rng.normal(size=(1100, 30)),
 }
 
 

@@ -18,7 +18,7 @@ def symmetric(rng, *shape, dtype=np.float64):
     return (A + A.swapaxes(-1, -2)).astype(dtype)
 
 
-@pytest.mark.parametrize("n", [1, 2, 61, 255, 257, 499, 501, 1000, 1501])
+@pytest.mark.parametrize("n", [1, 2, 61, 127, 129, 255, 257, 499, 501, 1025])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_a_random_matrix_has_the_eigenvalues_of_numpy(n, dtype, rng):
     A = symmetric(rng, n, dtype=dtype)
@@ -26,7 +26,7 @@ def test_a_random_matrix_has_the_eigenvalues_of_numpy(n, dtype, rng):
     assert_spectrum(eg.eigvalsh(A), expected, dtype)
 
 
-@pytest.mark.parametrize("n", [2, 300, 1100])
+@pytest.mark.parametrize("n", [2, 300, 1010])
 @pytest.mark.parametrize(
     ("dtype", "scale"),
     [(np.float64, 1e300), (np.float64, 1e-300), (np.float32, 1e36), (np.float32, 1e-36)],
@@ -44,7 +44,7 @@ def test_a_subnormal_matrix_is_scaled_without_overflow():
     assert eg.eigvalsh([[smallest, 0], [0, 0]]).tolist() == [smallest, 0.0]
 
 
-@pytest.mark.parametrize("n", [5, 300, 1100])
+@pytest.mark.parametrize("n", [5, 300, 1010])
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_only_the_upper_triangle_is_used(n, overwrite, rng):
     A = symmetric(rng, n)
@@ -62,7 +62,7 @@ def test_every_reduction_gives_the_same_spectrum(reduction, rng):
         _core.symmetric_eigenvalues(A, "no-stage")
 
 
-@pytest.mark.parametrize("shape", [(7, 40, 40), (2, 3, 11, 11), (1, 9, 9), (3, 1600, 1600)])
+@pytest.mark.parametrize("shape", [(7, 40, 40), (2, 3, 11, 11), (1, 9, 9), (2, 1510, 1510)])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_a_stack_has_the_spectrum_of_each_matrix(shape, dtype, rng):
     A = symmetric(rng, *shape[:-1], dtype=dtype)
@@ -96,7 +96,7 @@ def test_any_memory_layout_is_read(rng):
         assert eg.eigvalsh(view).tobytes() == expected.tobytes()
 
 
-@pytest.mark.parametrize("n", [40, 1100])
+@pytest.mark.parametrize("n", [40, 1010])
 def test_the_matrix_is_kept_unless_it_may_be_overwritten(n, rng):
     A = symmetric(rng, n)
     before = A.copy()
@@ -141,7 +141,7 @@ def test_tensors_of_torch_are_read():
 
 
 def test_progress_rises_to_1(rng):
-    for A in (symmetric(rng, 1600), symmetric(rng, 40, 100)):
+    for A in (symmetric(rng, 1510), symmetric(rng, 40, 100)):
         for overwrite in (False, True):
             seen = []
             eg.eigvalsh(A.copy(), overwrite=overwrite, progress=seen.append)
@@ -150,7 +150,7 @@ def test_progress_rises_to_1(rng):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("n", [9, 1100])
+@pytest.mark.parametrize("n", [9, 1010])
 def test_a_nonfinite_entry_is_named_and_nothing_is_overwritten(bad, n, rng):
     A = symmetric(rng, n)
     A[n - 1, n - 1] = A[3, n - 2] = A[5, 6] = bad

@@ -11,9 +11,9 @@ from checks import assert_spectrum
 from prescribed import with_spectrum
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=30)
 @given(
-    st.integers(1, 700),
+    st.integers(1, 500),
     st.sampled_from(["uniform", "geometric", "two levels", "rank one", "indefinite", "zero"]),
     st.floats(-200, 200),
     st.integers(0, 2**32 - 1),

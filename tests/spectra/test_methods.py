@@ -285,8 +285,8 @@ def test_max_points_must_be_a_number_of_rows(gaussian, measure, value, error):
 
 @pytest.fixture(scope="module")
 def labelled():
-    labels = np.repeat([0, 1, 2], [600, 500, 100])
-    Z = np.random.default_rng(8).normal(size=(1200, 6))
+    labels = np.repeat([0, 1, 2], [300, 260, 60])
+    Z = np.random.default_rng(8).normal(size=(620, 6))
     return Z + 2.0 * np.eye(6)[labels], labels
 
 
@@ -306,6 +306,7 @@ def test_large_groups_are_estimated_and_small_ones_exact(labelled, estimator):
     assert result.adjusted() == pytest.approx(exact.adjusted(), rel=0.02)
 
 
+@pytest.mark.slow
 def test_the_errors_of_estimated_groups_cover_their_differences(labelled):
     options = {"estimator": "plain", "n_null": 0}
     exact = eg.dsmi(*labelled, method="exact", **options)

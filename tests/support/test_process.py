@@ -58,6 +58,7 @@ INTERRUPTED = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("call", "n", "d", "after"),
     [
@@ -65,7 +66,7 @@ INTERRUPTED = """
         ("eg.dse(Z, sigma=300.0, progress=report)", 600, 60_000, 0.01),  # block after block
         ("eg.dse(Z, sigma=2.0, progress=report)", 8000, 4, 0.3),  # our eigenvalue solver
         ("eg.dsmi(Z, labels, sigma=2.0, progress=report)", 4200, 4, 0.6),  # the batch
-        ("eg.eigvalsh(Z @ Z.T, overwrite=True, progress=report)", 8000, 4, 0.3),  # in place
+        ("eg.eigvalsh(Z @ Z.T, overwrite=True, progress=report)", 5000, 4, 0.3),  # in place
         (
             "threading.Timer(1.0, interrupt).start(); "
             "eg.DiffusionOperator(Z, sigma=2.0).diffusion_map(2)",  # LAPACK, which reports nothing
@@ -260,6 +261,7 @@ def test_importing_is_light():
     assert result.stdout.strip() == "[]", result.stderr
 
 
+@pytest.mark.slow
 def test_exit_during_an_abandoned_solve_waits_for_it():
     """The signal comes when the matrix is there, and LAPACK, which cannot be stopped, has begun."""
     result = run_script("""
@@ -284,6 +286,7 @@ def test_exit_during_an_abandoned_solve_waits_for_it():
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.slow
 def test_signal_handlers_of_the_caller_run_during_a_call(rng):
     """The signal comes 20 ms after the first report, when most of the work is still to be done."""
     reports, handled = [], []
@@ -298,7 +301,7 @@ def test_signal_handlers_of_the_caller_run_during_a_call(rng):
 
     previous = signal.signal(signal.SIGUSR1, handle)
     try:
-        eg.dse(rng.normal(size=(5000, 10)), sigma=3.0, progress=report)
+        eg.dse(rng.normal(size=(3000, 10)), sigma=3.0, progress=report)
     finally:
         signal.signal(signal.SIGUSR1, previous)
     (reports_before, function) = handled[0]
