@@ -42,7 +42,7 @@ def float_dtype(dtype: np.dtype[Any], name: str) -> np.dtype[np.floating[Any]]:
 
 
 def check_finite(nonfinite: tuple[int, int], n: int, name: str) -> None:
-    """Refuse n rows, of which so many are not finite: their number, and the first."""
+    """Refuse n rows if some are not finite; `nonfinite` is their number and the first of them."""
     count, first = nonfinite
     if count:
         raise ValueError(

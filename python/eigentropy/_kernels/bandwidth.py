@@ -52,8 +52,8 @@ def bandwidth(Z: Any, rule: str = "median", *, seed: int = 0) -> float:
     ============= ==========================================================================
 
     Above 2048 rows (1024 where they have more than 4096 columns), `median` and `max-slope` use the
-    pairs of a random sample of so many rows, `knn` the neighbours, among all rows, of such a
-    sample. The sample is drawn from `seed`.
+    pairs of a random sample of that many rows, and `knn` the neighbours, among all rows, of the
+    sampled ones. The sample is drawn from `seed`.
 
     Parameters
     ----------

@@ -139,7 +139,7 @@ class BlockLanczos:
         return _block_tridiagonal([*self._diagonal, corner], self._below)
 
     def blocks(self, size: int) -> list[Block]:
-        """The first blocks, with so many vectors together."""
+        """The first blocks that together have at least `size` vectors."""
         ends = np.cumsum([block.shape[1] for block in self.basis])
         return self.basis[: int(np.searchsorted(ends, size)) + 1]
 

@@ -335,7 +335,7 @@ class _Work:
         self._most = self.done + columns
 
     def report(self, columns: int) -> Callback | None:
-        """What a product with so many columns calls with the share of itself that is done."""
+        """What a product with this many columns calls with the share of itself that is done."""
         if self._progress is None:
             return None
         return lambda share: self._tell((self.done + share * columns) / self._most)

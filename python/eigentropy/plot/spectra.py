@@ -49,7 +49,7 @@ def spectrum(
 ) -> Any:
     """Eigenvalues against their rank, or their density.
 
-    A dotted line marks the effective rank of an entropy, base**S: so many equal eigenvalues have
+    A dotted line marks the effective rank of an entropy, base**S: that many equal eigenvalues have
     the same entropy.
 
     Parameters

@@ -26,7 +26,7 @@ BAND_OPACITY = 0.2
 LINE_WIDTH = 1.6
 MARKER_SIZE = 4.0
 
-# Each point has a marker up to so many; beyond, markers keep a distance, in axes' diagonals.
+# Up to this many points each has a marker; of more, markers keep a distance, in axes' diagonals.
 MOST_MARKERS = 20
 MARKER_DISTANCE = 0.08
 

@@ -28,9 +28,9 @@ class Limits:
         A thread keeps the core's memory for its next batch, unless the matrices of the batch take
         more.
     memory_checked_from : int
-        From so many rows on, the matrices of the logarithm are compared with the free memory.
+        From this many rows on, the matrices of the logarithm are compared with the free memory.
     entries_at_a_time : int
-        PyTorch's operations compute so many entries of inverse matrices in one call.
+        PyTorch's operations compute this many entries of inverse matrices in one call.
     """
 
     exact_up_to: int = 4096

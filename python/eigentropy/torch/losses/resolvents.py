@@ -69,7 +69,7 @@ class Approximation:
 
 @functools.lru_cache(maxsize=256)
 def approximation(kappa: float, poles: int) -> Approximation:
-    """The function with so many poles, which lie where Gauss quadrature puts them."""
+    """The function with this many poles, which lie where Gauss quadrature puts them."""
     x, shifts = _nodes(kappa, 32 * (poles + 2)), _shifts(kappa, poles)
     coefficients = np.linalg.lstsq(_basis(x, shifts), np.log(x), rcond=None)[0]
     weights = coefficients[2:] * shifts

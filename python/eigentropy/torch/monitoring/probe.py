@@ -34,7 +34,7 @@ class Probe:
     y : array or tensor of length n, optional
         Labels, scalars or vectors, as for `eigentropy.diffusion_spectral_mutual_information`.
     max_points : int, optional
-        A probe of more samples is thinned to so many, drawn once. None: never. The default is not
+        A probe of more samples is thinned to this many, drawn once. None: never. The default is not
         None, as elsewhere, since a probe is measured again and again.
     batch_size : int
         Of the passes.

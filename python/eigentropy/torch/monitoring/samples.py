@@ -46,7 +46,7 @@ class Numbering:
         self.given = False
 
     def check(self, numbers: Numbers | None, seen: int) -> None:
-        """Before a batch is taken, after so many samples of the same measurement."""
+        """Before a batch is taken, when `seen` samples of the same measurement have passed."""
         given = numbers is not None
         if seen == 0:
             self.given = given
