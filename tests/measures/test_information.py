@@ -207,6 +207,7 @@ def test_an_operator_lends_its_settings_and_its_spectrum(data, monkeypatch):
 
 
 def test_clusters_are_reusable(rng):
+    pytest.importorskip("sklearn")
     Z = rng.normal(size=(120, 3))
     first = eg.dsmi(Z, Z + 0.01, n_clusters=4)
     again = eg.dsmi(Z, clusters=first.clusters)
