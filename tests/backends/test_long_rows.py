@@ -168,6 +168,7 @@ def run_script(script, *arguments, **environment):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "call",
     [

@@ -19,6 +19,8 @@ import pytest
 pytest.importorskip("sklearn")
 image = pytest.importorskip("matplotlib.image")
 
+from messages import names
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "digits_training.py"
 
 
@@ -147,5 +149,4 @@ def test_an_option_that_is_too_small_is_named(
 ) -> None:
     with pytest.raises(SystemExit):
         example.main([option, str(smallest - 1)])
-    message = f"{option} must be at least {smallest}, got {smallest - 1}"
-    assert message in capsys.readouterr().err
+    assert names(capsys.readouterr().err, option, smallest, smallest - 1)

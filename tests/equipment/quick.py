@@ -14,8 +14,8 @@ import pytest
 
 EQUIPMENT = Path(__file__).parent
 ALLOWED = {"numpy", "pytest", "_pytest", "eigentropy", "_core", *sys.stdlib_module_names}
-# The part of eigentropy that imports PyTorch.
-HEAVY = {"eigentropy.torch"}
+# What imports PyTorch, and what takes its data from scikit-learn.
+HEAVY = ("eigentropy.torch", "eigentropy.studies")
 
 plain_importorskip = pytest.importorskip
 
@@ -70,6 +70,5 @@ def _beyond(name):
     equipment = EQUIPMENT / f"{top}.py"
     if equipment.exists():
         return needs(equipment)
-    if f"{name}.".startswith("eigentropy.torch."):
-        return HEAVY
-    return set() if top in ALLOWED else {top}
+    heavy = {part for part in HEAVY if f"{name}.".startswith(f"{part}.")}
+    return heavy or ({top} - ALLOWED)

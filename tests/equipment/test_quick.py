@@ -50,6 +50,7 @@ def test_what_needs_no_more_is_quick(needed, line):
         ("import eigentropy.torch", "eigentropy.torch"),
         ("from eigentropy.torch.losses import modules", "eigentropy.torch"),
         ("from eigentropy import torch", "eigentropy.torch"),
+        ("from eigentropy.studies import data", "eigentropy.studies"),
         ("from benchmarks.compare import cases", "benchmarks"),
     ],
 )

@@ -103,6 +103,7 @@ def test_a_mapped_file_is_read_in_stretches(tmp_path, rng, limit):
     assert_products(A, Z, 3.0, 0.5, "float32")
 
 
+@pytest.mark.slow
 def test_rows_in_stretches_take_no_more_memory_than_allowed(tmp_path):
     """The anonymous memory of a process leaves out the pages of a mapped file."""
     script = """
