@@ -1,0 +1,50 @@
+"""How much memory counts as available."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from eigentropy._support import memory
+
+
+@pytest.fixture
+def system(tmp_path, monkeypatch):
+    """The files of /proc and /sys, which a test writes."""
+    monkeypatch.setattr(memory, "Path", lambda name: tmp_path / Path(name).relative_to("/"))
+
+    def write(name, text):
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    write("proc/meminfo", "MemTotal: 9000 kB\nMemAvailable: 8000 kB\n")
+    return write
+
+
+def limited(system, limit):
+    system("sys/fs/cgroup/memory.max", f"{limit}\n")
+    system("sys/fs/cgroup/memory.current", "3000\n")
+    system("sys/fs/cgroup/memory.stat", "anon 2000\ninactive_file 500\n")
+
+
+def test_without_a_limit_it_is_that_of_the_machine(system):
+    assert memory.available() == 8000 * 1024
+    limited(system, "max")
+    assert memory.available() == 8000 * 1024
+
+
+def test_the_limit_of_a_container_counts_and_its_file_caches_are_free(system):
+    limited(system, 10_000)
+    assert memory.available() == 10_000 - 3000 + 500
+
+
+def test_a_limit_that_cannot_be_read_is_none(system):
+    limited(system, "lots")
+    assert memory.available() == 8000 * 1024
+
+
+def test_a_machine_that_does_not_say_has_all_its_memory(system):
+    system("proc/meminfo", "MemTotal: 9000 kB\n")
+    assert memory.available() > 2**20
