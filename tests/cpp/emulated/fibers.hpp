@@ -16,9 +16,10 @@ void set_order(Order order);
 // logic_error if some threads wait at a barrier that others never reach.
 void run_block(int threads, const std::function<void()>& body);
 
-// One for each thread of the host. thread_local would take a call in every other file, and in a
-// library without this model of access, too.
-#define EIGENTROPY_PER_THREAD __attribute__((tls_model("initial-exec"))) __thread
+// One for each thread of the host. thread_local would take a call in every other file. The linker
+// turns the access into one instruction in an executable. A model that is faster in the Python
+// module, too, would ask the loader for the static memory of all shared variables, which it has not.
+#define EIGENTROPY_PER_THREAD __thread
 
 // Which thread of the block runs.
 extern EIGENTROPY_PER_THREAD int running_thread;
