@@ -52,7 +52,7 @@ def test_cpu_users_never_load_the_plugin():
 
 def test_a_plugin_that_is_not_installed_is_named_with_the_command(importing):
     importing.append(ModuleNotFoundError(f"No module named {PACKAGE!r}", name=PACKAGE))
-    with pytest.raises(ImportError, match=naming("pip install 'eigentropy[cuda13]'")):
+    with pytest.raises(ImportError, match=naming("eigentropy-cuda13", "make wheel-cuda")):
         eg.dse(Z, device="cuda")
 
 

@@ -15,7 +15,8 @@ from messages import naming
 def test_the_names_are_those_that_are_promised():
     assert dir(eigentropy.io) == sorted(eigentropy.io.__all__)
     assert set(eigentropy.io.__all__) == {
-        "FileError", "read_labels", "read_matrix", "read_sample", "read_variable", "track"
+        "FileError", "MeasurementSettings", "SnapshotRow", "read_labels", "read_matrix",
+        "read_sample", "read_variable", "track",
     }  # fmt: skip
     assert all(getattr(eigentropy.io, name).__doc__ for name in eigentropy.io.__all__)
 

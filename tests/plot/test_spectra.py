@@ -33,7 +33,7 @@ def test_the_effective_rank_is_marked(exact, ax):
 
 
 def test_eigenvalues_may_be_given_in_any_order(ax):
-    (line,) = eg.plot.spectrum([0.1, 1.0, 0.5], ax=ax, log=False).lines
+    (line,) = eg.plot.spectrum([0.1, 1.0, 0.5], ax=ax, log_scale=False).lines
     assert_array_equal(line.get_ydata(), [1.0, 0.5, 0.1])
     assert ax.get_yscale() == "linear"
     assert not ax.collections
@@ -180,7 +180,7 @@ def test_only_an_entropy_has_a_curve(information, ax):
 
 
 def test_plot_of_an_entropy_hands_its_options_on(exact, ax):
-    exact.plot(ax=ax, log=False, label="one", color="red")
+    exact.plot(ax=ax, log_scale=False, label="one", color="red")
     assert ax.get_yscale() == "linear"
     assert ax.lines[0].get_color() == "red"
     exact.plot("entropy", t=[1.0, 2.0], ax=ax)

@@ -7,6 +7,7 @@ import csv
 import json
 import math
 import random
+import re
 import warnings
 
 import numpy as np
@@ -776,7 +777,9 @@ def test_counted_and_given_numbers_do_not_mix_in_a_reservoir():
 
 def test_a_reservoir_without_a_pass_measures_nothing_and_says_so():
     monitor = Monitor(nn.Sequential(nn.Linear(4, 6)), "0", Reservoir(9))
-    with pytest.warns(UserWarning, match=f"layer '0', step 1: {INCOMPLETE}: {NOT_HOOKED}"):
+    with pytest.warns(
+        UserWarning, match=re.escape(f"layer '0', step 1: {INCOMPLETE}: {NOT_HOOKED}")
+    ):
         assert monitor.step() == {}
 
 
