@@ -26,19 +26,27 @@ help: ## Show this list
 # ---- What people run ---------------------------------------------------------------------------
 # ctest runs as many tests at once as there are processors: most tests have one or two threads.
 
-.PHONY: demo test test-cpp test-python test-quick coverage coverage-cpp test-sanitizers test-tsan lint format wheel wheel-cuda bench bench-estimators bench-cpp docs
+.PHONY: demo test build-cpp test-cpp test-python test-quick coverage coverage-cpp test-sanitizers test-tsan lint format wheel wheel-cuda bench bench-estimators bench-cpp docs
 demo: $(STAMPS)/demo ## Train two small networks on digits and watch their hidden layer
 	$(VENV)/bin/python examples/digits_training.py $(DEMO_ARGS)
 
-test: test-cpp test-python ## Build everything and run all tests
+# pip installs what the Python tests need while the C++ tests are compiled.
+test: $(STAMPS)/build build/third_party.stamp ## Build everything and run all tests
+	@$(MAKE) $(STAMPS)/test >build/set-up.log 2>&1 & set_up=$$!; \
+	  $(MAKE) build-cpp || { kill $$set_up; exit 1; }; \
+	  wait $$set_up || { cat build/set-up.log; exit 1; }
+	$(MAKE) test-cpp test-python
 
-test-cpp: build/release/build.ninja ## Run the C++ tests
+build-cpp: build/release/build.ninja
 	cmake --build --preset release
+
+test-cpp: build-cpp ## Run the C++ tests
 	ctest --preset release --parallel $$(nproc) $(CTEST_ARGS)
 
-# With the CUDA plug-in for the emulated device where test-cpp has built it.
+# With the CUDA plug-in for the emulated device where test-cpp has built it. Two processes run the
+# tests file by file: half of the tests use one processor only.
 test-python: $(STAMPS)/test ## Run the Python tests
-	PYTHONPATH=build/release/python $(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+	PYTHONPATH=build/release/python $(VENV)/bin/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 test-quick: $(QUICK)/stamps/quick ## Run the Python tests that need NumPy and pytest only
 	$(QUICK)/bin/python -m pytest --quick $(PYTEST_ARGS)
