@@ -121,9 +121,10 @@ distclean: clean ## Remove the environments, too
 # ---- Set-up ------------------------------------------------------------------------------------
 
 # pip install with one sentence about what failed, into the environment whose stamp is the target.
+# Modules are compiled when they are first imported: most never are.
 define pip_install
 	@echo 'Installing: $(1)'
-	@$(dir $(@D))bin/python -m pip install --quiet --disable-pip-version-check $(1) || { \
+	@$(dir $(@D))bin/python -m pip install --quiet --no-compile --disable-pip-version-check $(1) || { \
 	  echo "error: pip could not install the above. It needs a network connection, or a mirror that" \
 	    "is named in its settings (PIP_INDEX_URL)." >&2; exit 1; }
 	@mkdir -p $(@D) && touch $@
