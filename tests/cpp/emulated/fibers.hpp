@@ -18,7 +18,8 @@ void run_block(int threads, const std::function<void()>& body);
 
 // One for each thread of the host. thread_local would take a call in every other file. The linker
 // turns the access into one instruction in an executable. A model that is faster in the Python
-// module, too, would ask the loader for the static memory of all shared variables, which it has not.
+// module, too, would ask the loader for the static memory of all shared variables, which it has
+// not.
 #define EIGENTROPY_PER_THREAD __thread
 
 // Which thread of the block runs.
