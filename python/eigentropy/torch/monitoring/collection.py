@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import torch
 
 from eigentropy._measures.measurement import MeasurementSettings, Variable
+from eigentropy._support.options import integer
+from eigentropy._support.signatures import named_options
 from eigentropy.torch.monitoring.layers import Pooling
 from eigentropy.torch.monitoring.samples import Samples
 
@@ -57,6 +59,19 @@ class Source(Protocol):
 
     def attach(self, watched: Watched, seed: int) -> Collection:
         """Begin to gather samples of a model."""
+
+
+class ActivationSource:
+    """A source of at most n samples whose activations pass by; it does not see the input."""
+
+    @named_options()
+    def __init__(self, n: int) -> None:
+        self.n = integer(n, "n", at_least=1)
+
+    def check(self, measures: Sequence[str]) -> None:
+        """Refuse the information about the input, which is not known here."""
+        if "dsmi_x" in measures:
+            raise ValueError("dsmi_x needs a Probe: activations alone do not have the input")
 
 
 class Collection:

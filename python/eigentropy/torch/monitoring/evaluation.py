@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from eigentropy._support import memory
-from eigentropy._support.options import integer
-from eigentropy._support.signatures import named_options
-from eigentropy.torch.monitoring.collection import Collection, Place, Watched
+from eigentropy.torch.monitoring.collection import (
+    ActivationSource,
+    Collection,
+    Place,
+    Watched,
+)
 from eigentropy.torch.monitoring.layers import first_tensor, pooled, unwrapped, watch
 from eigentropy.torch.monitoring.samples import (
     Array,
@@ -26,7 +28,7 @@ from eigentropy.torch.monitoring.samples import (
 )
 
 
-class Evaluation:
+class Evaluation(ActivationSource):
     """Samples of the loop's own evaluation, for a monitor: at most n, the same at each measurement.
 
     The monitor makes no pass of its own. The loop calls `Monitor.collect` after each batch that it
@@ -37,19 +39,10 @@ class Evaluation:
     n : int
     """
 
-    @named_options()
-    def __init__(self, n: int) -> None:
-        self.n = integer(n, "n", at_least=1)
-
     @property
     def default_measures(self) -> tuple[str, ...]:
         """The entropy, and the information about the labels."""
         return ("dse", "dsmi_y")
-
-    def check(self, measures: Sequence[str]) -> None:
-        """Refuse the information about the input, which is not known here."""
-        if "dsmi_x" in measures:
-            raise ValueError("dsmi_x needs a Probe: activations alone do not have the input")
 
     def attach(self, watched: Watched, seed: int) -> EvaluatedSamples:
         """Watch the evaluations of one model."""

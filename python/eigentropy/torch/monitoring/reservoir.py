@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from eigentropy._support.options import integer
-from eigentropy._support.signatures import named_options
-from eigentropy.torch.monitoring.collection import Collection, Place, Watched
+from eigentropy.torch.monitoring.collection import (
+    ActivationSource,
+    Collection,
+    Place,
+    Watched,
+)
 from eigentropy.torch.monitoring.layers import first_tensor, pooled, watch
 from eigentropy.torch.monitoring.samples import (
     Array,
@@ -24,7 +26,7 @@ from eigentropy.torch.monitoring.samples import (
 )
 
 
-class Reservoir:
+class Reservoir(ActivationSource):
     """Samples of training itself, for a monitor: a random sample, without repetition, of at most n.
 
     They come from the last forward pass before each `Monitor.step`. Each measurement empties the
@@ -35,19 +37,10 @@ class Reservoir:
     n : int
     """
 
-    @named_options()
-    def __init__(self, n: int) -> None:
-        self.n = integer(n, "n", at_least=1)
-
     @property
     def default_measures(self) -> tuple[str, ...]:
         """The entropy."""
         return ("dse",)
-
-    def check(self, measures: Sequence[str]) -> None:
-        """Refuse the information about the input, which is not known here."""
-        if "dsmi_x" in measures:
-            raise ValueError("dsmi_x needs a Probe: activations alone do not have the input")
 
     def attach(self, watched: Watched, seed: int) -> TrainingSamples:
         """Watch the training of one model."""
