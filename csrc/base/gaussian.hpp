@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/buffer.hpp"
+#include "base/centers.hpp"
 #include "base/distances.hpp"
 #include "base/views.hpp"
 
@@ -22,6 +23,16 @@ T exponent_scale(double sigma, double row_scale) {
   // A tiny sigma would give -inf, and -inf * 0 is not 0.
   const double limit = static_cast<double>(std::numeric_limits<T>::max()) / 16.0;
   return static_cast<T>(std::max(scale, -limit));
+}
+
+// exp(-r^2 / 2) is 0 for r of this many sigma: below the smallest number of T.
+template <class T>
+constexpr double zero_kernel_distance = sizeof(T) == sizeof(double) ? 40.0 : 16.0;
+
+// How rows are moved of which only G is wanted.
+template <class T>
+Centering centering_for_kernel(double sigma) {
+  return {zero_kernel_distance<T> * sigma, false};
 }
 
 // Exponents may be wrong by this much: about the relative error of G.

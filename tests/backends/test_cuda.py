@@ -68,6 +68,16 @@ def test_the_entropy_is_that_of_the_cpu(Z, dtype, alpha, t):
     same(found.at(3.0), eg.dse(Z, **{**options, "t": 3.0}), dtype)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("method", ["exact", "stochastic"])
+@pytest.mark.parametrize("fill", [1e16, 9.97e36])
+def test_rows_at_a_fill_value_are_those_of_the_cpu(rng, fill, method, dtype):
+    Z = rng.normal(size=(300, 5))
+    Z[:60] = fill
+    options = {"sigma": 1.5, "dtype": dtype, "method": method, "tol": 1e-2}
+    same(eg.dse(Z, device="cuda", **options), eg.dse(Z, **options), dtype)
+
+
 @pytest.mark.filterwarnings("ignore::eigentropy.SaturationWarning")
 def test_the_entropy_of_every_data_set_is_that_of_the_cpu(data_set):
     expected = eg.dse(data_set, sigma="sqrt-d", method="exact")

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "base/gaussian.hpp"
 #include "base/threads.hpp"
 #include "bindings/common/arrays.hpp"
 #include "bindings/common/run.hpp"
@@ -56,7 +57,8 @@ py::tuple distances(const py::array& Z, const std::optional<Indices>& rows,
       view.rows = rows->size();
     }
     const auto compute = [view](Control& control) {
-      const auto X = center_rows<decltype(view(0, 0)), double>(view, thread_count(), control);
+      const auto X = center_rows<decltype(view(0, 0)), double>(view, centering_for_distances(),
+                                                               thread_count(), control);
       Buffer<double> r2(X.n * X.n);
       squared_distances(X, MatrixView<double>{r2.data(), X.n, X.n, X.n}, thread_count(), control);
       return ScaledDistances{std::move(r2), X.scale};
@@ -64,6 +66,19 @@ py::tuple distances(const py::array& Z, const std::optional<Indices>& rows,
     ScaledDistances result =
         run_interruptible(compute, progress, distances_flops(view.rows, view.rows, view.cols));
     return py::make_tuple(to_array(std::move(result.r2), {view.rows, view.rows}), result.scale);
+  });
+}
+
+// Largest distance of a row from the centre in units of sigma, where gaps across which G is 0 count
+// as narrow: see ClosedColumn.
+double reach(const py::array& Z, double sigma) {
+  return with_input(Z, [&](auto view) {
+    const auto compute = [view, sigma](Control& control) {
+      const auto X = center_rows<decltype(view(0, 0)), double>(
+          view, centering_for_kernel<double>(sigma), thread_count(), control);
+      return X.scale / sigma * largest_norm(X, thread_count(), control);
+    };
+    return run_interruptible(compute, py::none());
   });
 }
 
@@ -76,7 +91,8 @@ std::pair<double, double> median_of_distances(const py::array& Z,
       view.rows = rows->size();
     }
     const auto compute = [view](Control& control) {
-      const auto X = center_rows<decltype(view(0, 0)), double>(view, thread_count(), control);
+      const auto X = center_rows<decltype(view(0, 0)), double>(view, centering_for_distances(),
+                                                               thread_count(), control);
       return std::pair(median_distance(X, thread_count(), control), X.scale);
     };
     return run_interruptible(compute, py::none(), distances_flops(view.rows, view.rows, view.cols));
@@ -88,7 +104,8 @@ py::tuple distances_from(const py::array& Z, const Indices& query) {
   return with_input(Z, [&](auto view) -> py::tuple {
     const index_t count = query.size();
     auto compute = [view, count, rows = to_buffer<index_t>(query)](Control& control) {
-      const auto X = center_rows<decltype(view(0, 0)), double>(view, thread_count(), control);
+      const auto X = center_rows<decltype(view(0, 0)), double>(view, centering_for_distances(),
+                                                               thread_count(), control);
       Buffer<double> r2(count * X.n);
       squared_distances_from(X, rows.data(), count, MatrixView<double>{r2.data(), count, X.n, X.n},
                              thread_count(), control);
@@ -104,7 +121,8 @@ py::tuple distances_from(const py::array& Z, const Indices& query) {
 py::array knn_matrix(const py::array& Z, index_t k, const py::object& progress) {
   return with_input(Z, [&](auto view) -> py::array {
     const auto compute = [view, k](Control& control) {
-      const auto X = center_rows<decltype(view(0, 0)), double>(view, thread_count(), control);
+      const auto X = center_rows<decltype(view(0, 0)), double>(view, centering_for_distances(),
+                                                               thread_count(), control);
       Buffer<double> adjacency(X.n * X.n);
       knn_adjacency(X, k, MatrixView<double>{adjacency.data(), X.n, X.n, X.n}, thread_count(),
                     control);
@@ -138,6 +156,7 @@ void bind_distances(py::module_& module) {
   module.attr("widest_block") = widest_block;
   module.def("squared_distances", &distances, py::arg("Z"), py::arg("rows") = py::none(),
              py::arg("progress") = py::none());
+  module.def("reach", &reach, py::arg("Z"), py::arg("sigma"));
   module.def("median_distance", &median_of_distances, py::arg("Z"), py::arg("rows") = py::none());
   module.def("squared_distances_from", &distances_from, py::arg("Z"), py::arg("query"));
   module.def("raise_to_max_distances", &raise_to_max_distances, py::arg("D").noconvert(),

@@ -1,5 +1,6 @@
 #include <variant>
 
+#include "base/gaussian.hpp"
 #include "bindings/common/arrays.hpp"
 #include "bindings/common/run.hpp"
 #include "bindings/cpu/bindings.hpp"
@@ -33,7 +34,8 @@ class Gradients {
           using T = std::decay_t<decltype(*batch.A().data)>;
           return with_input(Z, [&](auto view) {
             const auto compute = [&batch, view, sigma, alpha, threads](Control& control) {
-              const auto X = center_rows<decltype(view(0, 0)), T>(view, threads, control);
+              const auto X = center_rows<decltype(view(0, 0)), T>(
+                  view, centering_for_kernel<T>(sigma), threads, control);
               batch.build(X, sigma, alpha, threads, control);
               return batch.kernel_sum();
             };

@@ -1,6 +1,7 @@
 #include <memory>
 #include <variant>
 
+#include "base/gaussian.hpp"
 #include "base/threads.hpp"
 #include "bindings/common/arrays.hpp"
 #include "bindings/common/run.hpp"
@@ -28,7 +29,8 @@ class Operator {
       using T = decltype(type);
       with_input(Z, [&](auto view) {
         const auto compute = [view, options](Control& control) -> Shared<T> {
-          auto X = center_rows<decltype(view(0, 0)), T>(view, thread_count(), control);
+          auto X = center_rows<decltype(view(0, 0)), T>(
+              view, centering_for_kernel<T>(options.sigma), thread_count(), control);
           return std::make_shared<const KernelOperator<T>>(std::move(X), options, thread_count(),
                                                            control);
         };

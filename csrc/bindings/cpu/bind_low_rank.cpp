@@ -1,3 +1,4 @@
+#include "base/gaussian.hpp"
 #include "base/threads.hpp"
 #include "bindings/common/arrays.hpp"
 #include "bindings/common/run.hpp"
@@ -21,8 +22,9 @@ class BoundKernel {
   // Reads Z. Every call of a method reads Z again.
   BoundKernel(py::array Z, double sigma, const Doubles& scaling)
       : Z_(std::move(Z)), kernel_(with_input(Z_, [&](auto view) {
-          const auto compute = [view](Control& control) {
-            return center_rows<decltype(view(0, 0)), double>(view, thread_count(), control);
+          const auto compute = [view, sigma](Control& control) {
+            return center_rows<decltype(view(0, 0)), double>(
+                view, centering_for_kernel<double>(sigma), thread_count(), control);
           };
           return ScaledKernel{run_interruptible(compute, py::none()), sigma,
                               to_buffer<double>(scaling)};

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "base/gaussian.hpp"
 #include "base/threads.hpp"
 #include "bindings/common/arrays.hpp"
 #include "bindings/common/run.hpp"
@@ -23,7 +24,8 @@ py::tuple matrix(const py::array& Z, double sigma, std::optional<double> alpha,
     using T = decltype(type);
     return with_input(Z, [&](auto view) -> py::tuple {
       const auto compute = [view, options](Control& control) {
-        const auto X = center_rows<decltype(view(0, 0)), T>(view, thread_count(), control);
+        const auto X = center_rows<decltype(view(0, 0)), T>(
+            view, centering_for_kernel<T>(options.sigma), thread_count(), control);
         auto built = build_matrix(X, options, thread_count(), control, 0.0, 1.0);
         mirror(built.view(), thread_count());
         return built;
@@ -51,7 +53,8 @@ py::tuple eigenpairs(const py::array& Z, double sigma, double alpha, const std::
     using T = decltype(type);
     return with_input(Z, [&](auto view) -> py::tuple {
       const auto compute = [view, sigma, alpha, k](Control& control) {
-        const auto X = center_rows<decltype(view(0, 0)), T>(view, thread_count(), control);
+        const auto X = center_rows<decltype(view(0, 0)), T>(view, centering_for_kernel<T>(sigma),
+                                                            thread_count(), control);
         auto built = build_matrix(X, {sigma, alpha, true}, thread_count(), control, 0.0, 0.2);
         remove_trivial_pair(built.view(), built.degrees, thread_count());
         Eigenpairs<T> pairs{Buffer<T>(k), Buffer<T>(X.n * k), std::move(built.degrees)};

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "base/gaussian.hpp"
 #include "base/subsets.hpp"
 #include "base/threads.hpp"
 #include "bindings/common/arrays.hpp"
@@ -29,7 +30,8 @@ py::tuple spectrum(const py::array& Z, double sigma, std::optional<double> alpha
     using T = decltype(type);
     return with_input(Z, [&](auto view) -> py::tuple {
       const auto compute = [view, options](Control& control) {
-        const auto X = center_rows<decltype(view(0, 0)), T>(view, thread_count(), control);
+        const auto X = center_rows<decltype(view(0, 0)), T>(
+            view, centering_for_kernel<T>(options.sigma), thread_count(), control);
         return diffusion_spectrum(X, options, thread_count(), control);
       };
       Spectrum<T> result =
@@ -70,7 +72,8 @@ py::tuple spectra_of_subsets(const py::array& Z, const Indices& offsets, const I
       auto compute = [view, options, choice, memory_limit,
                       subsets = Subsets{to_buffer<index_t>(offsets), to_buffer<index_t>(indices)}](
                          Control& control) mutable {
-        const auto X = center_rows<decltype(view(0, 0)), T>(view, thread_count(), control);
+        const auto X = center_rows<decltype(view(0, 0)), T>(
+            view, centering_for_kernel<T>(options.sigma), thread_count(), control);
         return subset_spectra(X, subsets, options, choice, memory_limit, thread_count(), control);
       };
       SubsetSpectra<T> result = run_interruptible(std::move(compute), progress, flops);

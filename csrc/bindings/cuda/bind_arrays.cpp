@@ -1,5 +1,6 @@
 #include <pybind11/stl.h>
 
+#include "base/gaussian.hpp"
 #include "bindings/common/arrays.hpp"
 #include "bindings/cuda/bindings.hpp"
 #include "bindings/cuda/device_array.hpp"
@@ -86,12 +87,13 @@ std::pair<index_t, index_t> nonfinite_rows(const DeviceArray& Z, std::uintptr_t 
   return {rows.count, rows.first};
 }
 
-// Largest distance of a row from the mean row, in units of sigma.
+// Largest distance of a row from the centre in units of sigma, where gaps across which G is 0 count
+// as narrow: see ClosedColumn.
 double reach(const DeviceArray& Z, double sigma, std::uintptr_t stream) {
   const Source source = Z.source();
   const py::gil_scoped_release without_gil;
   const Queue queue(Z.device(), stream_of(stream));
-  return largest_distance_from_mean(queue, source) / sigma;
+  return largest_distance_from_center(queue, source, centering_for_kernel<double>(sigma)) / sigma;
 }
 
 }  // namespace

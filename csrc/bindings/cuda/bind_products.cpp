@@ -4,6 +4,7 @@
 #include <optional>
 #include <variant>
 
+#include "base/gaussian.hpp"
 #include "bindings/common/arrays.hpp"
 #include "bindings/common/run.hpp"
 #include "bindings/cuda/bindings.hpp"
@@ -40,8 +41,9 @@ class Operator {
           some.chosen = on_device.data();
           some.rows = chosen->size();
         }
-        return std::make_shared<KernelOperator<T>>(queue, center_rows<T>(queue, some), options,
-                                                   control);
+        return std::make_shared<KernelOperator<T>>(
+            queue, center_rows<T>(queue, some, centering_for_kernel<T>(options.sigma)), options,
+            control);
       };
       A_ = run_interruptible(compute, progress);
     });

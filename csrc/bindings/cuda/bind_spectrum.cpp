@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "base/gaussian.hpp"
 #include "bindings/common/arrays.hpp"
 #include "bindings/common/run.hpp"
 #include "bindings/cuda/bindings.hpp"
@@ -24,14 +25,15 @@ OperatorOptions make_options(double sigma, std::optional<double> alpha) {
   return {sigma, alpha.value_or(0.0), alpha.has_value()};
 }
 
-// compute(queue, rows, control) on a thread of its own, which makes the device its current one.
+// compute(queue, rows for a kernel of this sigma, control) on a thread of its own, which makes the
+// device its current one.
 template <class T, class Compute>
-auto run_on(const DeviceArray& Z, std::uintptr_t stream, const py::object& progress,
+auto run_on(const DeviceArray& Z, double sigma, std::uintptr_t stream, const py::object& progress,
             Compute compute) {
-  auto run = [source = Z.source(), device = Z.device(), stream,
+  auto run = [source = Z.source(), device = Z.device(), sigma, stream,
               compute = std::move(compute)](Control& control) {
     const Queue queue(device, stream_of(stream));
-    const DeviceRows<T> X = center_rows<T>(queue, source);
+    const DeviceRows<T> X = center_rows<T>(queue, source, centering_for_kernel<T>(sigma));
     return compute(queue, X, control);
   };
   return run_interruptible(std::move(run), progress);
@@ -44,7 +46,7 @@ py::tuple spectrum(const DeviceArray& Z, double sigma, std::optional<double> alp
   return with_dtype(dtype, [&](auto type) -> py::tuple {
     using T = decltype(type);
     Spectrum<T> result =
-        run_on<T>(Z, stream, progress,
+        run_on<T>(Z, options.sigma, stream, progress,
                   [options](const Queue& queue, const DeviceRows<T>& X, Control& control) {
                     return diffusion_spectrum(queue, X, options, control);
                   });
@@ -60,7 +62,7 @@ py::tuple matrix(const DeviceArray& Z, double sigma, std::optional<double> alpha
   return with_dtype(dtype, [&](auto type) -> py::tuple {
     using T = decltype(type);
     DeviceMatrix<T> built =
-        run_on<T>(Z, stream, progress,
+        run_on<T>(Z, options.sigma, stream, progress,
                   [options](const Queue& queue, const DeviceRows<T>& X, Control& control) {
                     return build_matrix(queue, X, options, control);
                   });
@@ -79,7 +81,7 @@ py::tuple eigenpairs(const DeviceArray& Z, double sigma, double alpha, const std
   return with_dtype(dtype, [&](auto type) -> py::tuple {
     using T = decltype(type);
     Eigenpairs<T> pairs =
-        run_on<T>(Z, stream, progress,
+        run_on<T>(Z, options.sigma, stream, progress,
                   [options, k](const Queue& queue, const DeviceRows<T>& X, Control& control) {
                     return diffusion_eigenpairs(queue, X, options, k, control);
                   });
@@ -109,7 +111,8 @@ py::tuple spectra_of_subsets(const DeviceArray& Z, const Indices& offsets, const
   return with_dtype(dtype, [&](auto type) -> py::tuple {
     using T = decltype(type);
     SubsetSpectra<T> result = run_on<T>(
-        Z, stream, progress, [=](const Queue& queue, const DeviceRows<T>& X, Control& control) {
+        Z, options.sigma, stream, progress,
+        [=](const Queue& queue, const DeviceRows<T>& X, Control& control) {
           return subset_spectra(queue, X, *subsets, options, choice, memory_limit, control);
         });
     return py::make_tuple(to_array(std::move(result.eigenvalues)),

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <iterator>
 #include <limits>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "base/centers.hpp"
@@ -49,6 +52,10 @@ struct ColumnRanges {
     }
   }
 
+  double width(index_t j) const {
+    return high[static_cast<std::size_t>(j)] - low[static_cast<std::size_t>(j)];
+  }
+
   std::vector<double> low, high, sum;
 };
 
@@ -72,29 +79,86 @@ ColumnRanges ranges_of(InputView<S> Z, Columns columns, int threads, const Contr
   return whole;
 }
 
-struct Centers {
-  Buffer<double> of_columns;
+// The segments of these columns, each read once and sorted; none where a value is not finite.
+template <class S>
+std::vector<std::vector<Segment>> segments_of(InputView<S> Z, const std::vector<index_t>& columns,
+                                              double separation, int threads,
+                                              const Control& control) {
+  const auto count = static_cast<index_t>(columns.size());
+  const Buffer<double> values(count * Z.rows);
+  for_each_row_block(Z.rows, threads, [&](index_t begin, index_t end, index_t) {
+    control.check();
+    for (index_t i = begin; i < end; ++i) {
+      for (index_t k = 0; k < count; ++k) {
+        const index_t j = columns[static_cast<std::size_t>(k)];
+        values[k * Z.rows + i] = static_cast<double>(Z(i, j));
+      }
+    }
+  });
+  std::vector<std::vector<Segment>> segments(columns.size());
+  parallel_for(count, threads, [&](index_t k, int) {
+    control.check();
+    double *const begin = values.data() + k * Z.rows, *const end = begin + Z.rows;
+    if (!std::all_of(begin, end, [](double z) { return std::isfinite(z); })) return;
+    std::sort(begin, end);
+    segments[static_cast<std::size_t>(k)] =
+        close_gaps(begin, static_cast<std::size_t>(Z.rows), separation);
+  });
+  return segments;
+}
+
+// The columns of these that have wide gaps. As many columns at a time are read as fit 32 MiB.
+template <class S>
+std::vector<ClosedColumn> close_columns(InputView<S> Z, const std::vector<index_t>& columns,
+                                        double separation, int threads, const Control& control) {
+  const index_t at_a_time = std::max<index_t>(1, (index_t{1} << 22) / Z.rows);
+  std::vector<ClosedColumn> closed;
+  for (auto begin = columns.begin(); begin != columns.end();) {
+    const auto end = begin + std::min<std::ptrdiff_t>(at_a_time, columns.end() - begin);
+    auto segments = segments_of(Z, {begin, end}, separation, threads, control);
+    for (std::vector<Segment>& of_column : segments) {
+      if (!of_column.empty()) closed.push_back({*begin, std::move(of_column)});
+      ++begin;
+    }
+  }
+  return closed;
+}
+
+struct FoundCenters {
+  Centers centers;
   double largest_offset = 0.0;  // max_ij |z_ij - c_j|
 };
 
-// One pass over the input.
+// One pass over the input, and another one over columns whose values are far apart.
 template <class S>
-Centers find_centers(InputView<S> Z, int threads, const Control& control) {
+FoundCenters find_centers(InputView<S> Z, const Centering& how, int threads,
+                          const Control& control) {
   constexpr index_t at_a_time = 4096;  // the ranges of this many columns stay in the cache
-  Centers centers{Buffer<double>(Z.cols)};
+  const double wide = narrowest_closed_gap(how.separation);
+  FoundCenters found{{Buffer<double>(Z.cols), {}}};
   for (index_t begin = 0; begin < Z.cols; begin += at_a_time) {
     const Columns columns{begin, std::min(Z.cols, begin + at_a_time)};
     const ColumnRanges ranges = ranges_of(Z, columns, threads, control);
+    std::vector<index_t> wide_columns;
+    for (index_t j = begin; j < columns.end; ++j) {
+      if (ranges.width(j - begin) > wide) wide_columns.push_back(j);
+    }
+    auto closed = close_columns(Z, wide_columns, how.separation, threads, control);
+    auto next = closed.begin();
     for (index_t j = begin; j < columns.end; ++j) {
       const auto k = static_cast<std::size_t>(j - begin);
       const double low = ranges.low[k], high = ranges.high[k];
-      const double center = coarse_center(low, high, ranges.sum[k], Z.rows);
-      centers.of_columns[j] = center;
-      centers.largest_offset =
-          std::max({centers.largest_offset, std::abs(low - center), std::abs(high - center)});
+      const double center = center_of(low, high, ranges.sum[k], Z.rows, how);
+      const bool is_closed = next != closed.end() && next->column == j;
+      found.centers.of_columns[j] = center;
+      found.largest_offset =
+          std::max({found.largest_offset, std::abs(is_closed ? (*next)(low) : low - center),
+                    std::abs(is_closed ? (*next)(high) : high - center)});
+      if (is_closed) ++next;
     }
+    std::move(closed.begin(), closed.end(), std::back_inserter(found.centers.closed));
   }
-  return centers;
+  return found;
 }
 
 // x_j = (z_j - c_j) * inverse for some columns of a row.
@@ -113,6 +177,19 @@ void center(const S* z, index_t stride, const double* centers, double inverse, i
   }
 }
 
+// The same for the columns whose gaps are closed.
+template <class S, class T>
+void center_closed(const S* z, index_t stride, const std::vector<ClosedColumn>& closed,
+                   double inverse, Columns columns, T* x) {
+  auto place = std::lower_bound(
+      closed.begin(), closed.end(), columns.begin,
+      [](const ClosedColumn& column, index_t begin) { return column.column < begin; });
+  for (; place != closed.end() && place->column < columns.end; ++place) {
+    const index_t j = place->column - columns.begin;
+    x[j] = static_cast<T>((*place)(static_cast<double>(z[j * stride])) * inverse);
+  }
+}
+
 template <class S, class T>
 void read_from(const InputView<S>& Z, const CenteredRows<T>& X, index_t i, Columns columns,
                T* out) {
@@ -121,7 +198,10 @@ void read_from(const InputView<S>& Z, const CenteredRows<T>& X, index_t i, Colum
     std::transform(z, z + columns.count(), out, [](S x) { return static_cast<T>(x); });
     return;
   }
-  center(z, Z.col_stride, X.centers->data() + columns.begin, 1.0 / X.scale, columns.count(), out);
+  const double inverse = 1.0 / X.scale;
+  center(z, Z.col_stride, X.centers->of_columns.data() + columns.begin, inverse, columns.count(),
+         out);
+  center_closed(z, Z.col_stride, X.centers->closed, inverse, columns, out);
 }
 
 template <class S>
@@ -175,15 +255,31 @@ Columns CenteredRows<T>::block(index_t b) const {
 }
 
 template <class S, class T>
-CenteredRows<T> center_rows(InputView<S> Z, int threads, const Control& control) {
+CenteredRows<T> center_rows(InputView<S> Z, const Centering& how, int threads,
+                            const Control& control) {
   CenteredRows<T> X;
   X.n = Z.rows;
   X.d = Z.cols;
   X.source = Z;
-  Centers centers = find_centers(Z, threads, control);
-  X.centers = std::make_shared<const Buffer<double>>(std::move(centers.of_columns));
-  X.scale = row_scale(centers.largest_offset);
+  X.keeps_digits = how.keeps_digits;
+  FoundCenters found = find_centers(Z, how, threads, control);
+  X.centers = std::make_shared<const Centers>(std::move(found.centers));
+  X.scale = row_scale(found.largest_offset);
   return X;
+}
+
+template <class T>
+double largest_norm(const CenteredRows<T>& X, int threads, const Control& control) {
+  Buffer<double> largest(row_blocks(X.n));
+  for_each_row_block(X.n, threads, [&](index_t begin, index_t end, index_t block) {
+    control.check();
+    const Buffer<T> x(X.d);
+    largest[block] = 0.0;
+    for (index_t i = begin; i < end; ++i) {
+      largest[block] = std::max(largest[block], read_centered_row(X, i, {0, X.d}, x.data()));
+    }
+  });
+  return std::sqrt(*std::max_element(largest.begin(), largest.end()));
 }
 
 template <class T>
@@ -291,16 +387,17 @@ void ColumnBlock<T>::load(index_t b, int threads, const Control& control) {
   max_norm_ = *std::max_element(norms_.begin(), norms_.end());
 }
 
-#define EIGENTROPY_INSTANTIATE(T)                                                        \
-  template NonFiniteRows find_nonfinite_rows(InputView<T>, int, const Control&);         \
-  template struct CenteredRows<T>;                                                       \
-  template void read_row(const CenteredRows<T>&, index_t, Columns, T*);                  \
-  template double read_centered_row(const CenteredRows<T>&, index_t, Columns, T*);       \
-  template class ColumnBlock<T>;                                                         \
-  template CenteredRows<float> center_rows(InputView<T>, int, const Control&);           \
-  template CenteredRows<double> center_rows(InputView<T>, int, const Control&);          \
-  template CenteredRows<T> select_rows(const CenteredRows<T>&, const index_t*, index_t); \
-  template CenteredRows<T> view_rows(const CenteredRows<T>&, const index_t*, index_t);   \
+#define EIGENTROPY_INSTANTIATE(T)                                                                 \
+  template NonFiniteRows find_nonfinite_rows(InputView<T>, int, const Control&);                  \
+  template struct CenteredRows<T>;                                                                \
+  template void read_row(const CenteredRows<T>&, index_t, Columns, T*);                           \
+  template double read_centered_row(const CenteredRows<T>&, index_t, Columns, T*);                \
+  template class ColumnBlock<T>;                                                                  \
+  template CenteredRows<float> center_rows(InputView<T>, const Centering&, int, const Control&);  \
+  template CenteredRows<double> center_rows(InputView<T>, const Centering&, int, const Control&); \
+  template double largest_norm(const CenteredRows<T>&, int, const Control&);                      \
+  template CenteredRows<T> select_rows(const CenteredRows<T>&, const index_t*, index_t);          \
+  template CenteredRows<T> view_rows(const CenteredRows<T>&, const index_t*, index_t);            \
   template CenteredRows<T> in_memory(const CenteredRows<T>&, int);
 EIGENTROPY_INSTANTIATE(float)
 EIGENTROPY_INSTANTIATE(double)

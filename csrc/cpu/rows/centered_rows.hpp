@@ -3,10 +3,12 @@
 
 #include <memory>
 #include <variant>
+#include <vector>
 
 #include "base/buffer.hpp"
 #include "base/control.hpp"
 #include "base/distances.hpp"
+#include "base/gaps.hpp"
 #include "base/views.hpp"
 
 namespace eigentropy {
@@ -38,11 +40,17 @@ struct NonFiniteRows {
 template <class S>
 NonFiniteRows find_nonfinite_rows(InputView<S> Z, int threads, const Control& control);
 
+// What is subtracted from the columns.
+struct Centers {
+  Buffer<double> of_columns;
+  std::vector<ClosedColumn> closed;  // ascending; these columns have segments instead
+};
+
 // The rows x_i = (z_i - c) / scale, computed from the caller's z_i as they are read. Subtracting a
 // centre c changes no distance and keeps |x|^2 + |y|^2 - 2 x.y from cancelling; dividing by a power
 // of two keeps it from overflowing. c is the column mean rounded to a multiple of a power of two
 // between 1/16 and 1/32 of the column's range, so that data on a coarse grid (integers, pixels)
-// stay exact and equal distances stay equal.
+// stay exact and equal distances stay equal. A Centering asks for more.
 template <class T>
 struct CenteredRows {
   index_t n = 0;
@@ -52,7 +60,8 @@ struct CenteredRows {
   // The memory that is read: the caller's, or `copy`.
   std::variant<InputView<double>, InputView<float>> source;
   std::shared_ptr<const Buffer<index_t>> chosen;  // owns the choice of rows, if there is one
-  std::shared_ptr<const Buffer<double>> centers;  // d of them; null: the source holds x already
+  std::shared_ptr<const Centers> centers;         // null: the source holds x already
+  bool keeps_digits = false;                      // as the Centering asked
   // Filled by in_memory(): x and |x|^2 of all rows of the source, chosen or not.
   std::shared_ptr<const Buffer<T>> copy, norms;
 
@@ -62,14 +71,19 @@ struct CenteredRows {
   Columns block(index_t b) const;
 };
 
-// Reads Z once. The result reads Z again whenever it is used.
+// Reads Z once, and columns with wide gaps once more. The result reads Z again whenever it is used.
 template <class S, class T>
-CenteredRows<T> center_rows(InputView<S> Z, int threads, const Control& control);
+CenteredRows<T> center_rows(InputView<S> Z, const Centering& how, int threads,
+                            const Control& control);
 template <class S, class T>
 CenteredRows<T> center_rows(InputView<S> Z, int threads) {
   const Control unused;
-  return center_rows<S, T>(Z, threads, unused);
+  return center_rows<S, T>(Z, {}, threads, unused);
 }
+
+// Largest distance of a row from the centre, in units of scale.
+template <class T>
+double largest_norm(const CenteredRows<T>& X, int threads, const Control& control);
 
 // The chosen rows as a CenteredRows of their own.
 template <class T>

@@ -59,6 +59,30 @@ void sum_differences(const CenteredRows<T>& X, const Rectangle& pairs,
   }
 }
 
+// The least r2 of rows that differ. Below 2^-969 a double loses digits of r2, and below 2^-1074
+// all.
+constexpr double least_difference = 0x1p-1000;
+
+template <class T>
+bool are_equal(const CenteredRows<T>& X, index_t i, index_t j) {
+  return std::visit(
+      [&](const auto& Z) {
+        index_t k = 0;
+        while (k < X.d && Z(i, k) == Z(j, k)) ++k;
+        return k == X.d;
+      },
+      X.source);
+}
+
+// Rows that differ shall not look like duplicates, however near each other they are beside others.
+template <class T>
+void keep_apart(const CenteredRows<T>& X, const Rectangle& pairs, std::vector<NearPair>& near) {
+  for (NearPair& pair : near) {
+    if (pair.r2 >= least_difference || are_equal(X, pairs.row(pair.i), pairs.col(pair.j))) continue;
+    pair.r2 = least_difference;
+  }
+}
+
 template <class T>
 void refine(const ColumnBlock<T>& block, const Rectangle& pairs, double below, T* out,
             index_t stride) {
@@ -84,6 +108,7 @@ void refine(const ColumnBlock<T>& block, const Rectangle& pairs, double below, T
   } else {
     sum_differences(block.source(), pairs, near);
   }
+  if (block.source().keeps_digits) keep_apart(block.source(), pairs, near);
   for (const NearPair& pair : near) out[pair.i * stride + pair.j] = static_cast<T>(pair.r2);
 }
 

@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "base/centers.hpp"
+#include "base/gaps.hpp"
 #include "cuda/reductions.hpp"
 
 namespace eigentropy::cuda {
@@ -155,35 +155,121 @@ Buffer<ColumnRange> ranges_of(const Queue& queue, const Source& Z) {
   return to_host(queue, ranges.data(), Z.cols);
 }
 
+// out (rows x 1) <- column j
+template <class S>
+__global__ void copy_column(Elements<S> Z, index_t j, double* out) {
+  const index_t i = static_cast<index_t>(blockIdx.x) * warp_size + lane();
+  if (i < Z.rows) out[i] = static_cast<double>(Z(i, j));
+}
+
+Buffer<double> column(const Queue& queue, const Source& Z, index_t j) {
+  const DeviceBuffer<double> values(queue, Z.rows);
+  with_elements(Z, [&](const auto& elements) {
+    using S = std::remove_const_t<std::remove_pointer_t<decltype(elements.data)>>;
+    launch(queue, copy_column<S>, dim3(blocks_for(Z.rows, warp_size)), dim3(warp_size), 0, elements,
+           j, values.data());
+  });
+  return to_host(queue, values.data(), Z.rows);
+}
+
+// The segments of a column; none where a value is not finite.
+std::vector<Segment> segments_of(const Queue& queue, const Source& Z, index_t j,
+                                 double separation) {
+  const Buffer<double> values = column(queue, Z, j);
+  if (!std::all_of(values.begin(), values.end(), [](double z) { return std::isfinite(z); })) {
+    return {};
+  }
+  std::sort(values.begin(), values.end());
+  return close_gaps(values.data(), static_cast<std::size_t>(Z.rows), separation);
+}
+
 struct Centers {
   Buffer<double> of_columns;
-  double largest_offset = 0.0;  // max_ij |z_ij - c_j|
+  std::vector<ClosedColumn> closed;  // ascending
+  double largest_offset = 0.0;       // max_ij |z_ij - c_j|
 };
 
-// center(range) for each column.
-template <class Center>
-Centers find_centers(const Queue& queue, const Source& Z, const Center& center) {
+Centers find_centers(const Queue& queue, const Source& Z, const Centering& how) {
   const Buffer<ColumnRange> ranges = ranges_of(queue, Z);
-  Centers centers{Buffer<double>(Z.cols)};
+  const double wide = narrowest_closed_gap(how.separation);
+  Centers centers{Buffer<double>(Z.cols), {}};
+  const auto reach = [&](double offset) {
+    centers.largest_offset = std::max(centers.largest_offset, std::abs(offset));
+  };
   for (index_t j = 0; j < Z.cols; ++j) {
     const ColumnRange& range = ranges[j];
-    const double c = center(range);
+    const double c = center_of(range.low, range.high, range.sum, Z.rows, how);
     centers.of_columns[j] = c;
-    centers.largest_offset =
-        std::max({centers.largest_offset, std::abs(range.low - c), std::abs(range.high - c)});
+    ClosedColumn closed{j, {}};
+    if (range.high - range.low > wide) closed.segments = segments_of(queue, Z, j, how.separation);
+    const bool is_closed = !closed.segments.empty();
+    reach(is_closed ? closed(range.low) : range.low - c);
+    reach(is_closed ? closed(range.high) : range.high - c);
+    if (is_closed) centers.closed.push_back(std::move(closed));
   }
   return centers;
 }
 
+// Centers on the device. The segments of column j are first[j] .. first[j + 1] - 1; if no column is
+// closed, first is null.
+struct CentersThere {
+  const double* of_columns;
+  const index_t* first;
+  const Segment* segments;
+
+  __device__ double operator()(double z, index_t j) const {
+    if (first == nullptr || first[j] == first[j + 1]) return z - of_columns[j];
+    index_t low = first[j], high = first[j + 1];  // the segment is in [low, high)
+    while (high - low > 1) {
+      const index_t middle = (low + high) / 2;
+      if (z < segments[middle].begin) {
+        high = middle;
+      } else {
+        low = middle;
+      }
+    }
+    return (z - segments[low].begin) + segments[low].position;
+  }
+};
+
+// Owns what a CentersThere points to.
+class UploadedCenters {
+ public:
+  UploadedCenters(const Queue& queue, const Centers& centers)
+      : of_columns_(to_device(queue, centers.of_columns.data(), centers.of_columns.size())) {
+    if (centers.closed.empty()) return;
+    const index_t d = centers.of_columns.size();
+    std::vector<index_t> first(static_cast<std::size_t>(d) + 1, 0);
+    std::vector<Segment> segments;
+    auto next = centers.closed.begin();
+    for (index_t j = 0; j < d; ++j) {
+      if (next != centers.closed.end() && next->column == j) {
+        segments.insert(segments.end(), next->segments.begin(), next->segments.end());
+        ++next;
+      }
+      first[static_cast<std::size_t>(j) + 1] = static_cast<index_t>(segments.size());
+    }
+    first_ = to_device(queue, first.data(), d + 1);
+    segments_ = to_device(queue, segments.data(), static_cast<index_t>(segments.size()));
+  }
+
+  CentersThere view() const { return {of_columns_.data(), first_.data(), segments_.data()}; }
+
+ private:
+  DeviceBuffer<double> of_columns_;
+  DeviceBuffer<index_t> first_;
+  DeviceBuffer<Segment> segments_;
+};
+
 // x_ij <- (z_ij - c_j) * inverse, unless x is null, and |x_i|^2.
 template <class S, class T>
-__global__ void center_and_square(Elements<S> Z, const double* centers, double inverse, T* x,
+__global__ void center_and_square(Elements<S> Z, CentersThere centers, double inverse, T* x,
                                   T* norms) {
   const index_t i = row_of_warp();
   if (i >= Z.rows) return;
   double sum = 0.0;
   for (index_t j = lane(); j < Z.cols; j += warp_size) {
-    const T value = static_cast<T>((static_cast<double>(Z(i, j)) - centers[j]) * inverse);
+    const T value = static_cast<T>(centers(static_cast<double>(Z(i, j)), j) * inverse);
     if (x != nullptr) x[i * Z.cols + j] = value;
     sum += static_cast<double>(value) * static_cast<double>(value);
   }
@@ -193,13 +279,13 @@ __global__ void center_and_square(Elements<S> Z, const double* centers, double i
 
 // Waits for the norms, which the host checks.
 template <class T>
-Buffer<T> center(const Queue& queue, const Source& Z, const Buffer<double>& centers, double scale,
-                 T* x, T* norms) {
-  const auto there = to_device(queue, centers.data(), centers.size());
+Buffer<T> center(const Queue& queue, const Source& Z, const Centers& centers, double scale, T* x,
+                 T* norms) {
+  const UploadedCenters there(queue, centers);
   with_elements(Z, [&](const auto& elements) {
     using S = std::remove_const_t<std::remove_pointer_t<decltype(elements.data)>>;
     launch(queue, center_and_square<S, T>, blocks_of_warps(Z.rows), dim3(threads_of_warps), 0,
-           elements, there.data(), 1.0 / scale, x, norms);
+           elements, there.view(), 1.0 / scale, x, norms);
   });
   return to_host(queue, norms, Z.rows);
 }
@@ -222,12 +308,6 @@ __global__ void copy_rows(Elements<S> Z, const index_t* rows, index_t count, T* 
   }
 }
 
-double mean_of(const ColumnRange& range, index_t n) {
-  const double mean = range.sum / static_cast<double>(n);
-  // The sum of numbers near the largest one overflows.
-  return std::isfinite(mean) ? mean : 0.5 * range.low + 0.5 * range.high;
-}
-
 }  // namespace
 
 NonFiniteRows find_nonfinite_rows(const Queue& queue, const Source& Z) {
@@ -247,18 +327,16 @@ NonFiniteRows find_nonfinite_rows(const Queue& queue, const Source& Z) {
 }
 
 template <class T>
-DeviceRows<T> center_rows(const Queue& queue, const Source& Z) {
+DeviceRows<T> center_rows(const Queue& queue, const Source& Z, const Centering& how) {
   const Range range("center_rows");
   DeviceRows<T> X;
   X.n = Z.rows;
   X.d = Z.cols;
-  const Centers centers = find_centers(queue, Z, [&](const ColumnRange& column) {
-    return coarse_center(column.low, column.high, column.sum, Z.rows);
-  });
+  const Centers centers = find_centers(queue, Z, how);
   X.scale = row_scale(centers.largest_offset);
   X.x = DeviceBuffer<T>(queue, X.n * X.d);
   X.norms = DeviceBuffer<T>(queue, X.n);
-  const Buffer<T> norms = center(queue, Z, centers.of_columns, X.scale, X.x.data(), X.norms.data());
+  const Buffer<T> norms = center(queue, Z, centers, X.scale, X.x.data(), X.norms.data());
   require_finite_rows(norms);
   X.max_norm = *std::max_element(norms.begin(), norms.end());
   return X;
@@ -277,20 +355,18 @@ Buffer<T> take_rows(const Queue& queue, const Source& Z, const index_t* rows, in
   return to_host(queue, out.data(), count * Z.cols);
 }
 
-double largest_distance_from_mean(const Queue& queue, const Source& Z) {
-  const Range range("largest_distance_from_mean");
-  const Centers centers =
-      find_centers(queue, Z, [&](const ColumnRange& column) { return mean_of(column, Z.rows); });
+double largest_distance_from_center(const Queue& queue, const Source& Z, const Centering& how) {
+  const Range range("largest_distance_from_center");
+  const Centers centers = find_centers(queue, Z, how);
   // Offsets of 1e200 have squares, too, once they are divided by the largest.
   const double scale = row_scale(centers.largest_offset);
   const DeviceBuffer<double> squares(queue, Z.rows);
-  const Buffer<double> found =
-      center<double>(queue, Z, centers.of_columns, scale, nullptr, squares.data());
+  const Buffer<double> found = center<double>(queue, Z, centers, scale, nullptr, squares.data());
   return scale * std::sqrt(*std::max_element(found.begin(), found.end()));
 }
 
-#define EIGENTROPY_INSTANTIATE(T)                                  \
-  template DeviceRows<T> center_rows(const Queue&, const Source&); \
+#define EIGENTROPY_INSTANTIATE(T)                                                    \
+  template DeviceRows<T> center_rows(const Queue&, const Source&, const Centering&); \
   template Buffer<T> take_rows(const Queue&, const Source&, const index_t*, index_t);
 EIGENTROPY_INSTANTIATE(float)
 EIGENTROPY_INSTANTIATE(double)

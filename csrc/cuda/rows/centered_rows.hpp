@@ -1,6 +1,7 @@
 // The caller's rows, on the device.
 #pragma once
 
+#include "base/centers.hpp"
 #include "cuda/runtime.hpp"
 
 namespace eigentropy::cuda {
@@ -27,7 +28,7 @@ NonFiniteRows find_nonfinite_rows(const Queue& queue, const Source& Z);
 // and keeps |x|^2 + |y|^2 - 2 x.y from cancelling; dividing by a power of two keeps it from
 // overflowing. c and scale are those of the host's CenteredRows: the column mean, rounded to a
 // multiple of a power of two between 1/16 and 1/32 of the column's range, so that data on a coarse
-// grid stay exact.
+// grid stay exact; wide gaps of a column are closed where a Centering asks for it.
 template <class T>
 struct DeviceRows {
   index_t n = 0, d = 0;
@@ -37,15 +38,16 @@ struct DeviceRows {
   T max_norm = 0;         // the largest of them
 };
 
-// Throws invalid_argument if a row is not finite in T.
+// Throws invalid_argument if a row is not finite in T. Columns whose values are far apart are
+// brought to the host, which closes their gaps.
 template <class T>
-DeviceRows<T> center_rows(const Queue& queue, const Source& Z);
+DeviceRows<T> center_rows(const Queue& queue, const Source& Z, const Centering& how = {});
 
 // The chosen rows (host memory) as float32 or float64, on the host: count x cols.
 template <class T>
 Buffer<T> take_rows(const Queue& queue, const Source& Z, const index_t* rows, index_t count);
 
-// Largest distance of a row from the mean row.
-double largest_distance_from_mean(const Queue& queue, const Source& Z);
+// Largest distance of a row from the centre.
+double largest_distance_from_center(const Queue& queue, const Source& Z, const Centering& how = {});
 
 }  // namespace eigentropy::cuda

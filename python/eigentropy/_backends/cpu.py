@@ -28,9 +28,6 @@ from eigentropy._support.progress import Callback, reporter
 Block: TypeAlias = Any
 Doubles = npt.NDArray[np.float64]
 
-# `reach` looks at this many numbers of the rows at a time: rows may be long, and lie in a file.
-REACH_ELEMENTS = 2**20
-
 # Beside its matrix an eigenvalue solver keeps reflectors, products, panels and the band: at most
 # this many columns of n numbers.
 SOLVER_COLUMNS = 300
@@ -78,16 +75,11 @@ class Cpu:
         return np.dtype(dtype).itemsize * (float(n) * (n + beside) + copied)
 
     def reach(self, rows: Any, sigma: float) -> float:
-        """Largest distance of a row from the mean row, in units of sigma; infinite on overflow."""
-        largest = 0.0
-        at_a_time = max(1, REACH_ELEMENTS // rows.shape[1])
-        with np.errstate(over="ignore", invalid="ignore"):
-            center = rows.mean(axis=0, dtype=np.float64)
-            for start in range(0, len(rows), at_a_time):
-                offsets = (rows[start : start + at_a_time] - center) / sigma
-                norm = float(np.einsum("ij,ij->i", offsets, offsets).max())
-                largest = max(largest, norm) if math.isfinite(norm) else math.inf
-        return math.sqrt(largest)
+        """Largest distance of a row from the centre, in units of sigma; infinite on overflow.
+
+        A gap between rows across which G is 0 counts as narrow: the core closes it.
+        """
+        return float(_core.reach(rows, sigma))
 
     def spectrum(
         self, rows: Any, sigma: float, alpha: float, dtype: str, progress: Callback | None

@@ -113,7 +113,7 @@ class Cuda:
         return np.dtype(dtype).itemsize * (float(n) * (n + SOLVER_COLUMNS) + copied)
 
     def reach(self, rows: Any, sigma: float) -> float:
-        """Largest distance of a row from the mean row, in units of sigma; infinite on overflow."""
+        """As on the host: see `eigentropy._backends.cpu.Cpu.reach`."""
         return float(self._core.reach(rows, sigma, self._stream()))
 
     def spectrum(

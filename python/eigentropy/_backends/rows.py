@@ -57,7 +57,7 @@ class Rows:
         return int(self.array.shape[1])
 
     def reach(self, sigma: float) -> float:
-        """Largest distance of a row from the mean row, in units of sigma; infinite on overflow."""
+        """Largest distance of a row from the centre, in units of sigma; infinite on overflow."""
         return self.device.reach(self.array, sigma)
 
     def on_host(self) -> Matrix:

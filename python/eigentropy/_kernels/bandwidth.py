@@ -34,6 +34,17 @@ SAMPLE_LONG_ROWS = 1024
 # The knn rule computes this many distances at a time: 64 MiB.
 DISTANCES_AT_A_TIME = 2**23
 
+# Distances are in units of the largest entry, nearly. Below this the square of a distance has lost
+# digits, or all of them.
+SHORTEST = 2.0**-484
+
+# The max-slope rule tries widths whose logarithms are about this far from each other.
+SLOPE_STEP = 1.0 / 3.0
+# So many of them are tried on all distances; for more, the distances are counted in bins, so many
+# a unit of log(r^2).
+SLOPE_STEPS = 40
+BINS = 20
+
 # Neighbour of the knn rule, the row itself not counted.
 NEIGHBOUR = 10
 
@@ -70,7 +81,8 @@ def bandwidth(Z: Any, rule: str = "median", *, seed: int = 0) -> float:
     Raises
     ------
     ValueError
-        Unknown rule, NaN in Z.
+        Unknown rule, NaN in Z; or the width lies so far below the largest entry, 1e-145 of it, that
+        squares of distances cannot hold both.
 
     References
     ----------
@@ -104,7 +116,7 @@ def sigma_of_rule(rows: Rows, rule: str, seed: int) -> float:
     Z, sample = rows.host_sample(sample)
     if rule == "max-slope":
         squared, scale = _core.squared_distances(Z, sample)
-        return scale * _max_slope(_above_the_diagonal(squared)) if squared.any() else 1.0
+        return _in_units(_max_slope(squared), scale) if squared.any() else 1.0
     return _share_of_the_median(Z, sample) or 1.0
 
 
@@ -116,16 +128,21 @@ def sampled_rows(n: int, d: int, seed: int) -> npt.NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).choice(n, count, replace=False))
 
 
-def _above_the_diagonal(squared: Doubles) -> Doubles:
-    """Distances, each pair once."""
-    distances: Doubles = np.sqrt(squared[np.triu_indices(len(squared), k=1)])
-    return distances
+def _in_units(width: float, scale: float) -> float:
+    """A width in units of Z. `scale` is the power of two at or below the largest entry."""
+    if 0.0 < width < SHORTEST:
+        raise ValueError(
+            f"Z has entries as large as {scale:.3g}, and the rule finds a sigma below 1e-145 of "
+            "that: squares of distances cannot hold both. Remove rows that hold a fill value, or "
+            "pass sigma as a number"
+        )
+    return scale * width
 
 
 def _share_of_the_median(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
     """Of the distances of all pairs, or of those that are not 0 where most are; 0.0 if all are."""
     median, scale = _core.median_distance(Z, rows)
-    return scale * (MEDIAN_FACTOR * median)
+    return _in_units(MEDIAN_FACTOR * median, scale)
 
 
 def _knn(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
@@ -141,7 +158,7 @@ def _knn(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
     if not distances.any():
         return _fallback(Z, rows)
     median = float(np.median(distances))
-    return scale * (median if median > 0 else float(np.median(distances[distances > 0])))
+    return _in_units(median if median > 0 else float(np.median(distances[distances > 0])), scale)
 
 
 def _fallback(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
@@ -150,30 +167,46 @@ def _fallback(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
     if sigma == 0.0:  # the other rows, if there are any, are not in the sample
         squared, scale = _core.squared_distances_from(Z, rows[:1])
         others = np.sqrt(squared[squared > 0])
-        sigma = scale * (MEDIAN_FACTOR * float(np.median(others))) if len(others) else 1.0
+        sigma = _in_units(MEDIAN_FACTOR * float(np.median(others)), scale) if len(others) else 1.0
     return sigma
 
 
-def _max_slope(distances: Doubles) -> float:
+def _max_slope(matrix: Doubles) -> float:
     """Maximise d log(sum G) / d log(sigma) = sum(r^2 G) / (sigma^2 sum G) over sigma.
 
-    sum G counts the diagonal too, without which the slope would be largest at sigma -> 0.
+    `matrix` has r^2 of all pairs, (n, n). sum G counts the diagonal too, without which the slope
+    would be largest at sigma -> 0.
     """
-    n = (1 + math.isqrt(1 + 8 * len(distances))) // 2
-    squared = distances**2
-    scale = float(squared.max())
-    squared /= scale
+    n = len(matrix)
+    squared = matrix[np.triu_indices(n, k=1)]
+    largest = float(squared.max())
+    squared /= largest
 
-    def slope(log_sigma: float) -> float:
+    def slope(log_sigma: float, squared: Doubles, counts: Any = 1.0) -> float:
         exponent = squared / (2.0 * math.exp(2.0 * log_sigma))
-        G = np.exp(-exponent)
+        G = counts * np.exp(-exponent)
         return float(4.0 * (exponent @ G) / (n + 2.0 * G.sum()))
 
     # From far below the nearest neighbours to the diameter, then refined around the best.
     low = 0.5 * math.log(float(squared[squared > 0].min())) - 1.0
-    grid = np.linspace(max(low, -12.0), 1.0, 40)
-    best = int(np.argmax([slope(x) for x in grid]))
+    steps = max(SLOPE_STEPS, math.ceil((1.0 - low) / SLOPE_STEP))
+    grid = np.linspace(low, 1.0, steps)
+    counted = (squared,) if steps == SLOPE_STEPS else _counted(squared)
+    best = int(np.argmax([slope(x, *counted) for x in grid]))
     step = grid[1] - grid[0]
     fine = np.linspace(grid[best] - step, grid[best] + step, 21)
-    log_sigma = fine[int(np.argmax([slope(x) for x in fine]))]
-    return math.sqrt(scale) * math.exp(float(log_sigma))
+    log_sigma = fine[int(np.argmax([slope(x, squared) for x in fine]))]
+    return math.sqrt(largest) * math.exp(float(log_sigma))
+
+
+def _counted(squared: Doubles) -> tuple[Doubles, Doubles]:
+    """The middles of bins of r^2 on a logarithmic scale, and how many pairs each bin has.
+
+    The last bin has the pairs at distance 0.
+    """
+    logarithms = np.log(squared[squared > 0])
+    bins = max(1, math.ceil(float(np.ptp(logarithms)) * BINS))
+    counts, edges = np.histogram(logarithms, bins)
+    middles = np.exp(0.5 * (edges[:-1] + edges[1:]))
+    zeros = len(squared) - len(logarithms)
+    return np.append(middles, 0.0), np.append(counts, zeros).astype(np.float64)

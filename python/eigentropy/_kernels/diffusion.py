@@ -146,7 +146,7 @@ class DiffusionMatrix:
         return self._solution
 
     def reach(self) -> float:
-        """Largest distance of a row from the mean row, in units of sigma; computed once."""
+        """Largest distance of a row from the centre, in units of sigma; computed once."""
         if self._reach is None:
             self._reach = self.samples.reach(self.sigma)
         return self._reach

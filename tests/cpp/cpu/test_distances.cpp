@@ -253,6 +253,84 @@ TEST(CenteredRows, LieAboutTheOriginWithinTwo) {
   EXPECT_GE(largest, 1.0);
 }
 
+// Of 40 rows, 15 hold a fill value in some columns.
+template <class T>
+Matrix<T> with_fill_values(double fill) {
+  auto Z = gaussian_rows<T>(40, 6, 11);
+  for (index_t i = 0; i < 15; ++i) {
+    for (index_t j = i % 3; j < 6; j += 1 + i % 2) Z(i, j) = static_cast<T>(fill);
+  }
+  return Z;
+}
+
+TYPED_TEST(Distances, AcrossWhichGIsZeroMayBeShortenedAndOthersStay) {
+  using T = TypeParam;
+  const Control unused;
+  for (const double fill : {1e4, 1e20, 9.97e36, -3e38}) {
+    const auto Z = with_fill_values<T>(fill);
+    const auto X = center_rows<T, T>(Z.input(), {10.0, false}, 2, unused);
+    ASSERT_EQ(X.centers->closed.size(), 6U);
+    EXPECT_LT(X.scale, 64.0);
+    const auto r2 = distances_of(X, 2);
+    for (index_t i = 0; i < 40; ++i) {
+      for (index_t j = 0; j < 40; ++j) {
+        const double exact = exact_squared_distance(Z, i, j);
+        const double found = static_cast<double>(r2(i, j));
+        if (exact >= 100.0) {
+          EXPECT_GE(found, 99.9);
+        } else {
+          EXPECT_NEAR(found, exact, by_precision<T>(1e-12, 1e-3));
+        }
+      }
+    }
+  }
+}
+
+TEST(DistancesOfDoubles, WhoseRowsKeepTheirDigitsAreExactBesideFillValues) {
+  const Control unused;
+  for (const double fill : {1e4, 1e16, 1e20, 1e100}) {
+    const auto Z = with_fill_values<double>(fill);
+    const auto X = center_rows<double, double>(Z.input(), centering_for_distances(), 2, unused);
+    const auto r2 = distances_of(X, 2);
+    for (index_t i = 0; i < 40; ++i) {
+      for (index_t j = 0; j < 40; ++j) {
+        const double exact = exact_squared_distance(Z, i, j);
+        EXPECT_NEAR(r2(i, j), exact, 1e-12 * exact);
+      }
+    }
+  }
+}
+
+TEST(DistancesOfDoubles, OfRowsThatDifferAreNotZeroWhereTheirSquaresVanish) {
+  const Control unused;
+  Matrix<double> Z(3, 2, 1.0);
+  Z(1, 0) = 2.0;
+  Z(2, 0) = 1e300;
+  const auto X = center_rows<double, double>(Z.input(), centering_for_distances(), 1, unused);
+  Matrix<double> r2(3, 3);  // in units of 1e600, nearly
+  Control control;
+  squared_distances(X, r2.view(), 1, control);
+  EXPECT_GT(r2(0, 1), 0.0);
+  EXPECT_LT(r2(0, 1), 1e-300);
+  EXPECT_EQ(r2(0, 0), 0.0);
+}
+
+TEST(CenteredRows, OfAColumnThatIsNotFiniteHaveNoSegments) {
+  const Control unused;
+  auto Z = with_fill_values<double>(1e20);
+  Z(3, 0) = std::numeric_limits<double>::quiet_NaN();
+  const auto X = center_rows<double, double>(Z.input(), {10.0, false}, 1, unused);
+  EXPECT_EQ(X.centers->closed.size(), 5U);
+}
+
+TEST(CenteredRows, SayHowFarTheFarthestIs) {
+  const Control unused;
+  Matrix<double> Z(4, 2, 0.0);
+  Z(0, 0) = 8;  // centre (2, 0)
+  const auto X = center_rows<double, double>(Z.input(), 1);
+  EXPECT_EQ(largest_norm(X, 1, unused) * X.scale, 6.0);
+}
+
 TEST(SelectedRows, AreThoseThatWereChosen) {
   const auto Z = gaussian_rows<double>(61, 5, 1);
   for (const auto& X : {center_rows<double, double>(Z.input(), 1), centered(Z)}) {
@@ -331,7 +409,7 @@ TEST(ColumnBlocks, AreNotReadOnceTheCallIsCancelled) {
   const auto Z = gaussian_rows<double>(3, 5, 1);
   Control cancelled;
   cancelled.cancel();
-  EXPECT_THROW((center_rows<double, double>(Z.input(), 2, cancelled)), Interrupted);
+  EXPECT_THROW((center_rows<double, double>(Z.input(), {}, 2, cancelled)), Interrupted);
   EXPECT_THROW(find_nonfinite_rows(Z.input(), 2, cancelled), Interrupted);
   const auto X = in_blocks(Z, 2);
   ColumnBlock<double> block(X);

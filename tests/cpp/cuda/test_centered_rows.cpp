@@ -59,6 +59,24 @@ TYPED_TEST(Rows, ThatAreManyAreSharedOut) {
   expect_as_on_the_host(rows_on_device(queue, Z), testing::centered(Z), queue, "many");
 }
 
+TYPED_TEST(Rows, WithWideGapsAreClosedAsOnTheHost) {
+  const Queue queue(0, nullptr);
+  const Control unused;
+  auto Z = testing::gaussian_rows<TypeParam>(70, 40, 5);
+  for (index_t i = 0; i < 30; ++i) {
+    for (index_t j = i % 5; j < 40; j += 5) Z(i, j) = static_cast<TypeParam>(i % 2 ? 1e20 : -1e36);
+  }
+  Z(69, 1) = 1e4;
+  for (const double separation : {1.0, 40.0}) {
+    const auto expected =
+        eigentropy::center_rows<TypeParam, TypeParam>(Z.input(), {separation, false}, 1, unused);
+    ASSERT_EQ(expected.centers->closed.size(), 40U);
+    expect_as_on_the_host(
+        center_rows<TypeParam>(queue, upload(queue, Z).source, {separation, false}),
+        in_memory(expected, 1), queue, "closed");
+  }
+}
+
 TYPED_TEST(Rows, MayBeChosenAndHaveStrides) {
   const Queue queue(0, nullptr);
   // Two rows apart and every third number of them.
@@ -101,12 +119,12 @@ TYPED_TEST(Rows, ThatAreNotFiniteAreNamed) {
   EXPECT_EQ(message_of_centering(queue, Z), "row 12 of 40 has entries that are NaN or infinite");
 }
 
-TYPED_TEST(Rows, LargestDistanceFromTheMeanIsThatOfTheFarthest) {
+TYPED_TEST(Rows, LargestDistanceFromTheCenterIsThatOfTheFarthest) {
   const Queue queue(0, nullptr);
   Matrix<TypeParam> Z(4, 2, TypeParam(0));
   Z(0, 0) = 8;  // mean (2, 0); the distances are 6, 2, 2, 2
-  EXPECT_EQ(largest_distance_from_mean(queue, upload(queue, Z).source), 6.0);
-  EXPECT_EQ(largest_distance_from_mean(queue, upload(queue, Matrix<TypeParam>(9, 3, 5)).source),
+  EXPECT_EQ(largest_distance_from_center(queue, upload(queue, Z).source), 6.0);
+  EXPECT_EQ(largest_distance_from_center(queue, upload(queue, Matrix<TypeParam>(9, 3, 5)).source),
             0.0);
 }
 
@@ -114,7 +132,8 @@ TEST(RowsOfDoubles, DistancesWhoseSquaresOverflowAreFound) {
   const Queue queue(0, nullptr);
   Matrix<double> Z(2, 1, 1e300);
   Z(1, 0) = -1e300;
-  EXPECT_TRUE(near(largest_distance_from_mean(queue, upload(queue, Z).source) / 1e300, 1.0, 1e-15));
+  EXPECT_TRUE(
+      near(largest_distance_from_center(queue, upload(queue, Z).source) / 1e300, 1.0, 1e-15));
 }
 
 TEST(RowsOfDoubles, BecomeFloatsOnceTheyAreCentered) {

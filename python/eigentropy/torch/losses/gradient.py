@@ -13,6 +13,7 @@ import torch
 from eigentropy import _core
 from eigentropy._spectra.eigenvalues import NOISE_FLOOR_EPS
 from eigentropy.torch.losses import resolvents
+from eigentropy.torch.losses.gaps import near_rows
 from eigentropy.torch.losses.kernel import BatchKernel, full_precision
 from eigentropy.torch.losses.logarithm import logarithm
 from eigentropy.torch.losses.options import EntropyOptions, Limits
@@ -202,8 +203,8 @@ def _slope_by_rows(
     w = -alpha / q * (b + roots * (A @ u)) * scale  # through the densities q
     left, right = torch.stack([u, roots, w, scale], 1), torch.stack([roots, u, scale, w])
     W = torch.addmm(B, left, right, beta=2.0).mul_(A)
-    # dS/dr2 = -W / (2 sigma^2), r2_ij = |z_i - z_j|^2; the mean cancels in the differences.
-    Z = rows - rows.mean(dim=0)
+    # dS/dr2 = -W / (2 sigma^2), r2_ij = |z_i - z_j|^2, and W is 0 where G is.
+    Z = near_rows(rows, sigma)
     slope = torch.addmm(Z * W.sum(dim=1)[:, None], W, Z, alpha=-1.0)
     return slope.mul_(-1.0 / sigma).div_(sigma)  # sigma^2 may overflow or underflow in float32
 

@@ -12,9 +12,13 @@ import torch
 from eigentropy._backends.rows import Rows
 from eigentropy._kernels.bandwidth import MEDIAN_FACTOR, resolve_sigma, sampled_rows
 from eigentropy._support import memory
+from eigentropy.torch.losses.gaps import ZERO_KERNEL_DISTANCE, centered, near_rows
 
 # Rounding may change the exponent of the kernel by this much; beyond, distances are in float64.
 EXPONENT_ERROR = 1e-5
+
+# Squared distances below this share of the largest norm are computed again for the median.
+UNRELIABLE_SHARE = 1e-4
 
 # Batches of more rows are compared with the free memory: for the kernel, the operator, the
 # eigenvectors, their product, and the workspace of a solver or of the backward pass.
@@ -106,14 +110,16 @@ def _all_finite(rows: torch.Tensor) -> bool:
 def gaussian_kernel(Z: torch.Tensor, sigma: float | str, dtype: torch.dtype) -> BatchKernel:
     """The kernel of finite rows by PyTorch's operations, on their device."""
     with full_precision(Z.device):
-        r2, reach2 = _squared_distances(Z.to(dtype))
-        width = _sigma(Z, r2, sigma)
+        rows = Z.to(dtype)
+        r2, reach2 = _squared_distances(centered(rows))
+        width = _sigma(Z, r2, reach2, sigma)
+        if not reach2 <= (ZERO_KERNEL_DISTANCE * width) ** 2:
+            r2, reach2 = _squared_distances(near_rows(rows, width))
         limits = torch.finfo(r2.dtype)
         error = 8.0 * limits.eps * reach2 / (2.0 * width**2) if width < math.inf else math.inf
         in_range = reach2 * limits.eps > limits.tiny  # what underflows is below rounding
         if dtype != torch.float64 and not (in_range and error <= EXPONENT_ERROR):
-            r2, _ = _squared_distances(Z.double())
-            width = _sigma(Z, r2, sigma)
+            r2, _ = _squared_distances(near_rows(Z.double(), width))
         return BatchKernel(width, torch.exp(r2 * (-0.5 / width**2)).to(dtype))
 
 
@@ -129,8 +135,7 @@ def _require_memory(Z: torch.Tensor, dtype: torch.dtype) -> None:
 
 
 def _squared_distances(rows: torch.Tensor) -> tuple[torch.Tensor, float]:
-    """All r2_ij, and the largest |x_i - mean|^2; equal rows have distance 0."""
-    rows = rows - rows.mean(dim=0)
+    """All r2_ij of rows around 0, and the largest |x_i|^2; equal rows have distance 0."""
     norms = (rows * rows).sum(dim=1)
     sums = norms[:, None] + norms
     r2 = torch.addmm(sums, rows, rows.T, alpha=-2.0)
@@ -140,7 +145,7 @@ def _squared_distances(rows: torch.Tensor) -> tuple[torch.Tensor, float]:
     return r2, float(norms.max())
 
 
-def _sigma(Z: torch.Tensor, r2: torch.Tensor, sigma: float | str) -> float:
+def _sigma(Z: torch.Tensor, r2: torch.Tensor, reach2: float, sigma: float | str) -> float:
     """The width of a rule of `eigentropy.bandwidth`, or the number that was given.
 
     A width that follows from the median is computed on the device of the tensor; for other rules
@@ -148,7 +153,13 @@ def _sigma(Z: torch.Tensor, r2: torch.Tensor, sigma: float | str) -> float:
     """
     if sigma in ("auto", "median"):
         rows = torch.from_numpy(sampled_rows(len(Z), Z.shape[1], 0)).to(r2.device)
-        return _median_sigma(r2 if len(rows) == len(r2) else r2[rows][:, rows])
+        r2 = r2 if len(rows) == len(r2) else r2[rows][:, rows]
+        # Beside rows that are far away, the distances of the others are what rounding left. The
+        # diagonal has n zeros.
+        if int((r2 < UNRELIABLE_SHARE * reach2).sum()) > len(r2) or not math.isfinite(reach2):
+            sample = Z[rows].double()
+            r2 = torch.cdist(sample, sample, compute_mode="donot_use_mm_for_euclid_dist").square()
+        return _median_sigma(r2)
     if sigma == "sqrt-d":
         return math.sqrt(Z.shape[1])
     if isinstance(sigma, str):

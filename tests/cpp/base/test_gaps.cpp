@@ -1,0 +1,93 @@
+#include "base/gaps.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <vector>
+
+namespace eigentropy {
+namespace {
+
+ClosedColumn closed(std::vector<double> values, double separation) {
+  std::sort(values.begin(), values.end());
+  return {0, close_gaps(values.data(), values.size(), separation)};
+}
+
+// Values in groups that are 10^0 .. 10^300 from each other, of both signs, and copies of them.
+std::vector<double> far_values(unsigned seed, std::size_t count) {
+  std::mt19937_64 random(seed);
+  std::normal_distribution<double> normal;
+  std::uniform_real_distribution<double> exponent(0.0, 300.0);
+  std::vector<double> values;
+  while (values.size() < count) {
+    const double place = (random() % 2 == 0 ? 1.0 : -1.0) * std::pow(10.0, exponent(random));
+    values.push_back(random() % 3 == 0 ? place : normal(random));
+    if (random() % 4 == 0) values.push_back(values[random() % values.size()]);
+  }
+  return values;
+}
+
+TEST(Gaps, ThatAreNarrowLeaveAColumnAlone) {
+  EXPECT_TRUE(closed({0.0, 3.0, 1.0, 2.0}, 1.0).segments.empty());
+  EXPECT_TRUE(closed({5.0}, 1.0).segments.empty());
+  EXPECT_TRUE(closed({0.0, 1e300}, std::numeric_limits<double>::infinity()).segments.empty());
+  EXPECT_TRUE(closed({0.0, 1e300}, 0.0).segments.empty());
+}
+
+TEST(Gaps, ThatAreWideAreLeftBetweenOneAndThreeSeparations) {
+  const auto column = closed({0.0, 1.0, 1e20, 1e20, -1e36}, 10.0);
+  EXPECT_EQ(column(1.0) - column(0.0), 1.0);
+  EXPECT_EQ(column.segments.size(), 3U);
+  for (const double gap : {column(1e20) - column(1.0), column(0.0) - column(-1e36)}) {
+    EXPECT_GE(gap, 10.0);
+    EXPECT_LE(gap, 30.0);
+  }
+}
+
+// What G needs: a difference below the separation stays, and a wider one stays wider.
+TEST(Gaps, KeepEveryDifferenceOrItsWidth) {
+  for (unsigned seed = 0; seed < 200; ++seed) {
+    const auto values = far_values(seed, 60);
+    const double separation = std::ldexp(1.0, static_cast<int>(seed % 40) - 20);
+    const auto column = closed(values, separation);
+    if (column.segments.empty()) continue;
+    for (const double x : values) {
+      EXPECT_LT(std::abs(column(x)), separation * 1e4) << "around 0";
+      for (const double y : values) {
+        const double before = y - x, after = column(y) - column(x);
+        if (std::abs(before) <= separation) {
+          EXPECT_NEAR(after, before, 1e-11 * separation);
+        } else {
+          EXPECT_GE(std::abs(after), separation * (1.0 - 1e-11));
+          EXPECT_EQ(std::signbit(after), std::signbit(before));
+        }
+      }
+    }
+  }
+}
+
+TEST(Gaps, KeepIntegersExact) {
+  const auto column = closed({-7.0, 3.0, 4.0, 1e6, 1e6 + 1.0, 4e6}, 40.0);
+  EXPECT_EQ(column.segments.size(), 3U);
+  for (const double z : {-7.0, 3.0, 4.0, 1e6, 1e6 + 1.0, 4e6}) {
+    EXPECT_EQ(column(z), std::nearbyint(column(z)));
+  }
+}
+
+TEST(Gaps, BeyondTheMostAreTheNarrowestAndStay) {
+  std::vector<double> values;
+  for (int i = 0; i < 1000; ++i) values.push_back(1e3 * i + (i >= 500 ? 1e9 : 0.0));
+  const auto column = closed(values, 1.0);
+  EXPECT_EQ(column.segments.size(), most_closed_gaps + 1);
+  EXPECT_LT(column(values[500]) - column(values[499]), 4.0);
+}
+
+TEST(Gaps, OfMoreThanADoubleHoldsAreLeft) {
+  std::vector<double> values;
+  for (int i = -500; i <= 500; ++i) values.push_back(1.7e308 / 500.0 * i);
+  EXPECT_TRUE(closed(values, 1.0).segments.empty());
+}
+
+}  // namespace
+}  // namespace eigentropy
