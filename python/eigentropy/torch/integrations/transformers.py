@@ -14,11 +14,11 @@ from eigentropy.torch.integrations.batches import (
     check_callback,
     evaluated,
 )
+from eigentropy.torch.monitoring.hooks import Hook
 from eigentropy.torch.monitoring.layers import unwrapped
 from eigentropy.torch.monitoring.loggers import as_list, as_log
 from eigentropy.torch.monitoring.monitor import Monitor
 from eigentropy.torch.monitoring.sources import AnySource
-from eigentropy.torch.uncompiled import uncompiled
 
 try:
     from transformers import TrainerCallback
@@ -131,8 +131,9 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         if saved is not None:
             self.monitor.load_state_dict(saved)
         if self._batches is not None:
-            hook = uncompiled(self._passes)
-            self._hook = unwrapped(model).register_forward_pre_hook(hook, with_kwargs=True)
+            root = unwrapped(model)
+            hook = Hook(root, self._passes)
+            self._hook = root.register_forward_pre_hook(hook, with_kwargs=True)
 
     def _passes(self, model: torch.nn.Module, _: Any, arguments: dict[str, Any]) -> None:
         """Keep what the model is called with: only there are labels seen."""

@@ -11,7 +11,7 @@ import torch
 from eigentropy._measures.measurement import MeasurementSettings, Variable
 from eigentropy._support.options import integer
 from eigentropy._support.signatures import named_options
-from eigentropy.torch.monitoring.layers import Pooling
+from eigentropy.torch.monitoring.rows import Pooling
 from eigentropy.torch.monitoring.samples import Samples
 
 # What is said of layers whose rows are not those of all samples, or not of one pass.
@@ -89,12 +89,15 @@ class Collection:
         Why a layer may have no rows.
     repeated : set of str
         Layers that ran several times in one pass.
+    unusable : dict of str to str
+        Layers whose output is not one row a sample, and why.
     """
 
     most: int
     gathers = True
     not_run = NOT_HOOKED
     repeated: set[str]
+    unusable: dict[str, str]
 
     def variables(
         self, measures: Sequence[str], settings: MeasurementSettings

@@ -17,7 +17,7 @@ from eigentropy.torch.monitoring import gathering
 from eigentropy.torch.monitoring.budget import Budget
 from eigentropy.torch.monitoring.collection import INCOMPLETE, REPEATED, Place, Watched
 from eigentropy.torch.monitoring.history import History
-from eigentropy.torch.monitoring.layers import Pooling, checked_pooling, find_layers, unwrapped
+from eigentropy.torch.monitoring.layers import Layers, find_layers, unwrapped
 from eigentropy.torch.monitoring.measuring import (
     Measuring,
     checked_clusters,
@@ -26,6 +26,7 @@ from eigentropy.torch.monitoring.measuring import (
 )
 from eigentropy.torch.monitoring.notices import Notices
 from eigentropy.torch.monitoring.outputs import Outputs, description
+from eigentropy.torch.monitoring.rows import UNUSABLE, Pooling, checked_pooling
 from eigentropy.torch.monitoring.samples import Samples
 from eigentropy.torch.monitoring.sources import RENAMED, AnySource, as_source
 
@@ -144,7 +145,7 @@ class Monitor:
     def __init__(
         self,
         model: torch.nn.Module,
-        layers: str | Sequence[str],
+        layers: Layers,
         source: AnySource = None,
         *,
         probe: Any = None,
@@ -183,6 +184,7 @@ class Monitor:
         self.removed = False
         self._budget = budget if isinstance(budget, Budget) else Budget(budget)
         self._gather = gather
+        self._unusable: dict[str, str] = {}  # of the last measurement
         self._notices = Notices()
         self._outputs = Outputs(log, record, gathering.rank() == 0, self._notices)
         self._measuring = Measuring(
@@ -302,6 +304,9 @@ class Monitor:
         samples: Samples = self.collection.take(self._place())
         for name in sorted(self.collection.repeated):
             self._notices.about_layer(name, REPEATED)
+        self._unusable, self.collection.unusable = self.collection.unusable, {}
+        for name, why in self._unusable.items():
+            self._notices.about_layer(name, why, topic=UNUSABLE)
         return samples
 
     def _measured(
@@ -313,7 +318,7 @@ class Monitor:
         self._outputs.begin()
         samples = samples.distinct(self.collection.most, self.settings.seed)
         for name in self.layers:
-            if name not in samples.rows:
+            if name not in samples.rows and name not in self._unusable:
                 self._notices.about_layer(name, f"{INCOMPLETE}: {self.collection.not_run}")
         found = self._measuring.values(samples, self._variables)
         for key in found.keys() & further.keys():
