@@ -50,15 +50,23 @@ class Pass:
 
     def add(self, name: str, output: Any, pooling: Pooling, kept: Kept) -> None:
         """Take what a layer has returned; `kept` copies it: the next module may work in place."""
-        if self.rows.pop(name, None) is not None:
-            self.repeated.add(name)
+        again = self.rows.pop(name, None) is not None
         self.unusable.pop(name, None)
         try:
-            rows = rows_of(activation_of(output), pooling, self.size)
+            activation = activation_of(output)
+            if again and not self.of_model and activation.size(0) != self.size:
+                self._begin_anew()  # the loop has gone on to another batch
+            elif again:
+                self.repeated.add(name)
+            rows = rows_of(activation, pooling, self.size)
             self.size = len(rows)
             self.rows[name] = kept(self, rows)
         except Exception as error:  # whatever it is, the training matters more
             self.unusable[name] = reason(error)
+
+    def _begin_anew(self) -> None:
+        self.size, self.rows, self.repeated = None, {}, set()
+        self.chosen = self.slots = None
 
 
 Kept = Callable[[Pass, torch.Tensor], Any]
