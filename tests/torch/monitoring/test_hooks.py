@@ -101,7 +101,7 @@ def test_what_the_loop_checkpoints_is_measured_once(whole):
             return checkpoint(model, x, use_reentrant=False)
         return model.head(checkpoint(model.body, x, use_reentrant=False))
 
-    with Monitor(model, ["body", "head"], Reservoir(100)) as monitor:
+    with Monitor(model, ["body.0", "head"], Reservoir(100)) as monitor:
         output, rows = returned(model, monitor.layers, forward)
         with torch.no_grad():
             model.body[0].weight.zero_()
