@@ -36,7 +36,7 @@ def written(logger, name, logged):
         path = Path(folder) / name
         log = logger(path)
         for step, (values, anew) in enumerate(logged):
-            log = logger(path) if anew else log
+            log = logger(path, resume=True) if anew else log
             log(values, step)
         assert len(list(Path(folder).iterdir())) == bool(logged)
         return path.read_bytes().decode() if logged else ""
@@ -81,7 +81,7 @@ def test_a_line_that_does_not_fit_on_the_disk_leaves_no_part(tmp_path, full_disk
     log({"x": 0.125}, 1)
     before = path.read_bytes()
     for anew in (False, True):
-        log = logger(path) if anew else log
+        log = logger(path, resume=True) if anew else log
         with full_disk(len(before) + 3), pytest.raises((OSError, ValueError)):
             log({"x": 0.25}, 2)
         assert path.read_bytes() == before
@@ -93,7 +93,7 @@ def test_a_line_that_does_not_fit_on_the_disk_leaves_no_part(tmp_path, full_disk
 def test_names_are_utf_8_whatever_the_locale_says(tmp_path):
     code = (
         "import sys; from eigentropy.torch import CSVLogger\n"
-        "for step in (1, 2): CSVLogger(sys.argv[1])({chr(0xE4): 0.5}, step)"
+        "for step in (1, 2): CSVLogger(sys.argv[1], resume=True)({chr(0xE4): 0.5}, step)"
     )
     command = [sys.executable, "-X", "utf8=0", "-c", code, str(tmp_path / "a.csv")]
     environment = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}

@@ -815,7 +815,7 @@ def test_csv_has_one_row_a_measurement_and_goes_on(net, tmp_path):
     assert list(rows[0]) == ["step", *first]
     assert [row["step"] for row in rows] == ["1", "2"]
     assert float(rows[1]["dse/head"]) == second["dse/head"]
-    log = CSVLogger(str(path))
+    log = CSVLogger(str(path), resume=True)
     log({"accuracy": math.nan}, 3)
     log({"accuracy": 0.5}, 4)
     with path.open(newline="") as file:
@@ -829,7 +829,7 @@ def test_json_lines_are_valid_json(net, tmp_path):
     path = tmp_path / "run.jsonl"
     monitor = Monitor(net, "head", probe=blobs(), log=[path])
     values = monitor.step()
-    JSONLinesLogger(path)({"x": math.nan}, 2)
+    JSONLinesLogger(path, resume=True)({"x": math.nan}, 2)
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert lines == [{"step": 1, **values}, {"step": 2, "x": None}]
 

@@ -54,9 +54,9 @@ class Monitor:
     ----------
     model : torch.nn.Module
         Also compiled, or in DataParallel or DistributedDataParallel.
-    layers : str or sequence of str
+    layers : str, module, or sequence of these
         Names of modules, as in `model.named_modules()`, or patterns: ``*`` is any part of a name
-        without a dot, ``**`` any part.
+        without a dot, ``**`` any part. Or modules of the model, such as ``model[1]``.
     source : Probe, Evaluation or Reservoir
         Where the samples come from. ``x`` and ``(x, labels)`` are short for ``Probe(x)`` and
         ``Probe(x, labels)``.

@@ -19,6 +19,7 @@ from eigentropy.torch.monitoring import inputs
 from eigentropy.torch.monitoring.collection import Collection, Place, Watched
 from eigentropy.torch.monitoring.hooks import Hook, probing
 from eigentropy.torch.monitoring.layers import unwrapped
+from eigentropy.torch.monitoring.loaders import ADVICE, first_samples, is_loader
 from eigentropy.torch.monitoring.passes import Pass
 from eigentropy.torch.monitoring.rows import Pooling, uneven
 from eigentropy.torch.monitoring.samples import Array, Samples, as_labels
@@ -32,10 +33,14 @@ class Probe:
 
     Parameters
     ----------
-    x : tensor, array, or a tuple, list or dictionary of these
-        The input of the model; also arrays that are mapped from files.
+    x : tensor, array, a tuple, list or dictionary of these, or a DataLoader
+        The input of the model; also arrays that are mapped from files. Of a DataLoader, or of
+        another iterable of batches, the first `max_points` samples are taken, now and once. A batch
+        is the input, or a pair of input and labels, or a dictionary with labels under "labels",
+        "label" or "y". A loader that shuffles gives other samples in each run.
     y : array or tensor of length n, optional
-        Labels, scalars or vectors, as for `eigentropy.diffusion_spectral_mutual_information`.
+        Labels, scalars or vectors, as for `eigentropy.diffusion_spectral_mutual_information`. Those
+        of a loader come with its batches.
     max_points : int, optional
         A probe of more samples is thinned to this many, drawn once. None: never. The default is not
         None, as elsewhere, since a probe is measured again and again.
@@ -60,6 +65,10 @@ class Probe:
         if max_points is not None:
             integer(max_points, "max_points", at_least=1)
         self.max_points = max_points
+        if is_loader(x):
+            if y is not None:
+                raise ValueError(f"probe: labels beside a loader may be in another order; {ADVICE}")
+            x, y = first_samples(x, max_points)
         lengths = {len(leaf) for leaf in inputs.leaves(x)}
         if len(lengths) != 1 or 0 in lengths:
             raise ValueError(
