@@ -48,11 +48,16 @@ class Source(Protocol):
     Attributes
     ----------
     default_measures : tuple of str
+    needs_labels : bool
     """
 
     @property
     def default_measures(self) -> tuple[str, ...]:
         """What is measured unless the caller says otherwise."""
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether the loop must give labels for the default measures."""
 
     def check(self, measures: Sequence[str]) -> None:
         """Refuse measures that need something that these samples do not have."""
@@ -63,6 +68,8 @@ class Source(Protocol):
 
 class ActivationSource:
     """A source of at most n samples whose activations pass by; it does not see the input."""
+
+    needs_labels = True
 
     @named_options()
     def __init__(self, n: int) -> None:

@@ -57,6 +57,8 @@ class Probe:
     ['dse/1', 'dsmi_y/1', 'dsmi_y_adjusted/1']
     """
 
+    needs_labels = False  # of the loop
+
     @named_options()
     def __init__(
         self, x: Any, y: Any = None, *, max_points: int | None = 2048, batch_size: int = 64

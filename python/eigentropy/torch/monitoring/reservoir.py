@@ -33,10 +33,12 @@ class Reservoir(ActivationSource):
     n : int
     """
 
+    needs_labels = False
+
     @property
     def default_measures(self) -> tuple[str, ...]:
-        """The entropy."""
-        return ("dse",)
+        """The entropy, and the information about the labels where steps are given some."""
+        return ("dse", "dsmi_y")
 
     def attach(self, watched: Watched, seed: int) -> TrainingSamples:
         """Watch the training of one model."""
@@ -86,7 +88,10 @@ class TrainingSamples(PassingSamples):
     def commit(self, labels: Any, index: Any, needs_labels: bool) -> None:
         """Take what the last batch has of the samples that are kept."""
         if labels is None and needs_labels:
-            raise ValueError("labels are missing: dsmi_y with a reservoir needs step(labels)")
+            raise ValueError(
+                "labels are missing: dsmi_y with a reservoir needs step(labels) at each step; or "
+                "leave it out of measures"
+            )
         known, numbers = as_labels(labels), as_sample_numbers(index)
         self.numbering.check(numbers, self.seen)
         check_lengths(self.size, "training", labels=known, index=numbers)
