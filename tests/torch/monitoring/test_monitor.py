@@ -131,6 +131,7 @@ def test_the_order_of_layers_is_that_in_which_they_run():
         def forward(self, x):
             return self.a(self.b(x))
 
+    torch.manual_seed(0)
     with Monitor(Backwards(), ["a", "b"], probe=blobs()[0], measures=["dsmi_previous"]) as monitor:
         assert set(monitor.step()) == {"dsmi_previous/a", "dsmi_previous_adjusted/a"}
 
@@ -769,6 +770,26 @@ def test_a_reservoir_without_labels_or_with_too_few_says_so():
             monitor.step()
         with pytest.raises(ValueError, match=r"^labels .* 3 .* 10 "):
             monitor.step([1, 2, 3])
+
+
+def test_a_reservoir_uses_the_labels_that_it_is_given():
+    net, (x, y) = nn.Sequential(nn.Linear(4, 6)), blobs(90)
+    with Monitor(net, "0", Reservoir(200), every=2) as monitor:
+        for _ in range(2):
+            net(x)
+            values = monitor.step()
+        assert set(values) == {"dse/0"}
+        for rows in (slice(0, 50), slice(50, 90)):
+            net(x[rows])
+            values = monitor.step(y[rows])
+        information = eg.dsmi(net(x).detach(), y, n_null=2)
+        assert values["dsmi_y/0"] == pytest.approx(float(information), abs=1e-5)
+        net(x)
+        with pytest.raises(ValueError, match=naming("labels", "step(labels)", "measures")):
+            monitor.step()
+    with Monitor(net, "0", Reservoir(200), measures="dse") as monitor:
+        net(x)
+        assert set(monitor.step(y)) == {"dse/0"}
 
 
 def test_counted_and_given_numbers_do_not_mix_in_a_reservoir():

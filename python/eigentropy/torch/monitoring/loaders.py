@@ -51,6 +51,10 @@ def first_samples(loader: Iterable[Any], most: int | None) -> tuple[Any, Array |
         for batch in loader:
             x, y = _split(batch)
             leaves = inputs.leaves(x)
+            if not leaves:
+                raise ValueError(
+                    f"probe: a batch of the loader has labels and no samples; {ADVICE}"
+                )
             parts.append(x)
             labels.append(y)
             n += len(leaves[0])
