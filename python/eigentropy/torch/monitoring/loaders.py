@@ -96,8 +96,9 @@ def _untouched(loader: Any) -> Iterator[None]:
     owners = (loader, getattr(loader, "sampler", None))
     generators = [getattr(owner, "generator", None) for owner in owners]
     states = [(g, g.get_state()) for g in generators if isinstance(g, torch.Generator)]
+    cuda = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     try:
-        with same_random_numbers():
+        with same_random_numbers([torch.device("cuda", index) for index in cuda]):
             yield
     finally:
         for generator, state in states:

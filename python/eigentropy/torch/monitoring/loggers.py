@@ -22,23 +22,7 @@ StrPath = str | os.PathLike[str]
 
 
 class FileLogger:
-    """A log in a file of its own, which holds one run.
-
-    Parameters
-    ----------
-    path : path
-        Its directory is made where it is missing. A file with something in it is refused.
-    resume : bool
-        Continue the file. A monitor continues it from its loaded state, and what was logged after
-        that step is dropped; a loop that calls the logger itself adds to it.
-
-    Raises
-    ------
-    FileExistsError
-        When the monitor is made, or at the first call: the file holds a run, and `resume` is false.
-    FileError
-        At the same time: the file cannot be written.
-    """
+    """A log in a file of its own, which holds one run; `CSVLogger` describes the parameters."""
 
     @named_options()
     def __init__(self, path: StrPath, *, resume: bool = False) -> None:
@@ -97,8 +81,19 @@ class CSVLogger(FileLogger):
 
     Parameters
     ----------
-    path, resume
-        As in `FileLogger`.
+    path : path
+        Its directory is made where it is missing. A file that holds a run is refused.
+    resume : bool
+        Continue the file, if there is one. A monitor continues it from its loaded state, and what
+        was logged after that step is dropped; a loop that calls the logger itself adds to it.
+
+    Raises
+    ------
+    FileExistsError
+        When the monitor is made, or at the first call: the file holds a run, and `resume` is false.
+        Before the first measurement: the monitor has no state to continue the run from.
+    FileError
+        When the monitor is made, or at the first call: the file cannot be written.
     """
 
     @named_options()
@@ -149,7 +144,7 @@ class JSONLinesLogger(FileLogger):
     Parameters
     ----------
     path, resume
-        As in `FileLogger`.
+        As in `CSVLogger`.
     """
 
     def __call__(self, values: Values, step: int) -> None:
