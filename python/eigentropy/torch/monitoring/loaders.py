@@ -96,10 +96,16 @@ def _untouched(loader: Any) -> Iterator[None]:
     owners = (loader, getattr(loader, "sampler", None))
     generators = [getattr(owner, "generator", None) for owner in owners]
     states = [(g, g.get_state()) for g in generators if isinstance(g, torch.Generator)]
-    cuda = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     try:
-        with same_random_numbers([torch.device("cuda", index) for index in cuda]):
+        with same_random_numbers(_devices_in_use()):
             yield
     finally:
         for generator, state in states:
             generator.set_state(state)
+
+
+def _devices_in_use() -> list[torch.device]:
+    """The GPUs, unless none is in use: the workers of a loader cannot fork after that."""
+    if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        return []
+    return [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
