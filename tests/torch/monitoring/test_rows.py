@@ -254,6 +254,12 @@ def test_the_fast_path_of_a_transformer_is_measured_on_its_real_tokens(pooling):
     assert values["dse/encoder.layers.0"] == pytest.approx(expected, abs=1e-4)
 
 
+def test_a_nested_probe_is_refused():
+    for layout in (torch.strided, torch.jagged):
+        with pytest.raises(TypeError, match=naming("probe", "nested", "padded")):
+            Probe(ragged(torch.randn(6, 4), layout))
+
+
 # ---- Inference mode -----------------------------------------------------------------------------
 
 

@@ -18,9 +18,13 @@ def leaves(x: Any) -> list[Any]:
         return [leaf for value in x.values() for leaf in leaves(value)]
     if isinstance(x, (tuple, list)):
         return [leaf for value in x for leaf in leaves(value)]
+    if getattr(x, "is_nested", False):
+        raise TypeError(
+            "probe is a nested tensor: pass a padded one, with its mask as the model asks"
+        )
     if not hasattr(x, "shape") or not hasattr(x, "__getitem__") or len(x.shape) == 0:
         raise TypeError(
-            f"probe must hold tensors or arrays of samples, or be a DataLoader, got "
+            "probe must hold tensors or arrays of samples, or be a DataLoader, got "
             f"{type(x).__name__}"
         )
     return [x]

@@ -31,9 +31,8 @@ def labels_of(batch: Any) -> Any:
 
 def is_loader(x: Any) -> bool:
     """Whether x gives batches of samples, rather than being samples."""
-    return isinstance(x, Iterable) and not (
-        isinstance(x, (Mapping, tuple, list, str, bytes)) or hasattr(x, "shape")
-    )
+    samples = isinstance(x, (Mapping, tuple, list, str, bytes, torch.Tensor)) or hasattr(x, "shape")
+    return isinstance(x, Iterable) and not samples
 
 
 def first_samples(loader: Iterable[Any], most: int | None) -> tuple[Any, Array | None]:
