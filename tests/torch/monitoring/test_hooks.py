@@ -149,6 +149,14 @@ def test_training_with_checkpoints_is_bitwise_the_same_with_a_monitor():
         assert torch.equal(a, b)
 
 
+def test_a_pooling_with_weights_is_no_part_of_what_is_checkpointed():
+    model, projection = net(False), nn.Linear(6, 2)
+    with Monitor(model, "body", Reservoir(100), pooling=projection) as monitor:
+        model(batch()).sum().backward()
+        assert set(monitor.step()) == {"dse/body"}
+    assert projection.weight.grad is None
+
+
 # ---- Copies and pickles -------------------------------------------------------------------------
 
 

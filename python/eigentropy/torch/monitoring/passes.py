@@ -48,6 +48,7 @@ class Pass:
     chosen: npt.NDArray[np.int64] | None = None
     slots: npt.NDArray[np.int64] | None = None
 
+    @torch.no_grad()  # a pooling with weights would add to the graph that checkpointing repeats
     def add(self, name: str, output: Any, pooling: Pooling, kept: Kept) -> None:
         """Take what a layer has returned; `kept` copies it: the next module may work in place."""
         again = self.rows.pop(name, None) is not None
