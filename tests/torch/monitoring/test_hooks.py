@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
+from torch.utils import checkpoint as checkpoints
 from torch.utils.checkpoint import checkpoint
 
 import eigentropy as eg
@@ -155,6 +156,36 @@ def test_a_pooling_with_weights_is_no_part_of_what_is_checkpointed():
         model(batch()).sum().backward()
         assert set(monitor.step()) == {"dse/body"}
     assert projection.weight.grad is None
+
+
+class Means(nn.Module):
+    """Has the same operations as a pooling, of the same shapes."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 6), nn.Linear(6, 6)
+
+    def forward(self, x):
+        h = self.first(x)
+        return self.second((h * h).mean(dim=1))
+
+
+@pytest.mark.parametrize("pooling", ["mean", lambda z: (z @ torch.eye(6)).mean(dim=1)])
+def test_selective_checkpointing_keeps_nothing_of_a_hook(pooling):
+    def contexts():
+        save = checkpoints.CheckpointPolicy.MUST_SAVE
+        return checkpoints.create_selective_checkpoint_contexts(lambda *_, **__: save)
+
+    gradients = []
+    for watched in (False, True):
+        torch.manual_seed(0)
+        model, x = Means(), torch.randn(30, 3, 4)
+        monitor = Monitor(model, "first", Reservoir(100), pooling=pooling) if watched else None
+        output = checkpoint(model, x, use_reentrant=False, context_fn=contexts)
+        output.square().sum().backward()
+        gradients.append([parameter.grad for parameter in model.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
+    assert set(monitor.step()) == {"dse/first"}
 
 
 # ---- Copies and pickles -------------------------------------------------------------------------

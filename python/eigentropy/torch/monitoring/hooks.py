@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import torch
+from torch.utils._python_dispatch import _disable_current_modes
 
 _probing: ContextVar[bool] = ContextVar("probing", default=False)
 
@@ -42,7 +43,10 @@ class Hook(functools.partial[None]):
         def call(module: torch.nn.Module, *arguments: Any) -> None:
             in_turn = module is own() and _probing.get() == probing
             if in_turn and not _in_backward() and torch._C._get_tracing_state() is None:
-                function(module, *arguments)
+                # Such a mode may keep what is computed, as selective checkpointing does, and give
+                # it back when the model alone is computed again.
+                with _disable_current_modes():
+                    function(module, *arguments)
 
         # A partial object, since the compiler looks into the method __call__ of a class. A probe
         # does not run compiled, and must not import the compiler, which takes a second.
