@@ -14,7 +14,17 @@ import eigentropy
 import house
 
 # Private names of Python and of PyTorch that have no public counterpart.
-PRIVATE_OF_OTHERS = {"_exit", "_getframe", "_buffers", "_orig_mod", "_version", "_core"}
+PRIVATE_OF_OTHERS = {
+    "_exit",
+    "_getframe",
+    "_buffers",
+    "_C",
+    "_current_graph_task_id",
+    "_get_tracing_state",
+    "_orig_mod",
+    "_version",
+    "_core",
+}
 
 # What is imported when it is needed, and not before.
 HEAVY = ("torch", "sklearn", "scipy", "matplotlib", "pyarrow", "pandas", "zarr", "rich", "typer")

@@ -91,7 +91,7 @@ def test_training(given, capsys):
     run("training.md", given)
     with Path("run.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["step"] for row in rows] == ["1", "2", "3", "4", "5"]
+    assert [row["step"] for row in rows] == ["1", "2", "3", "4", "5", "6"]
     assert {"dse/1", "dse/2", "dsmi_y/1", "dsmi_y_adjusted/2"} <= set(rows[0])
 
 

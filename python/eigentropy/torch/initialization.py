@@ -15,8 +15,9 @@ from eigentropy._measures.entropy import diffusion_spectral_entropy
 from eigentropy._support.options import integer, positive
 from eigentropy._support.signatures import check_options, option_names
 from eigentropy.torch.monitoring.collection import Place, Watched
-from eigentropy.torch.monitoring.layers import Pooling, checked_pooling, find_layers, unwrapped
+from eigentropy.torch.monitoring.layers import find_layers, unwrapped
 from eigentropy.torch.monitoring.probe import Probe
+from eigentropy.torch.monitoring.rows import Pooling, checked_pooling
 
 # The paper's standard deviations of convolutional weights.
 STDS = (1e-3, 1e-2, 2e-2, 3e-2, 4e-2, 5e-2, 8e-2, 1e-1)
@@ -198,9 +199,11 @@ def _rows(
     layers = {"output": base} if layer is None else find_layers(base, layer)
     if len(layers) > 1:
         raise ValueError(f"layer must name one module, {layer!r} matches {', '.join(layers)}")
-    found = probe.attach(Watched(model, layers, pooling), seed).take(Place()).rows
+    collection = probe.attach(Watched(model, layers, pooling), seed)
+    found = collection.take(Place()).rows
     if not found:
-        raise ValueError(f"layer {layer!r} does not run in the model's forward pass")
+        (why,) = collection.unusable.values() or ("does not run in the model's forward pass",)
+        raise ValueError(f"layer {layer!r} {why}")
     return next(iter(found.values()))
 
 

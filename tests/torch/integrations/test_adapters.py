@@ -564,3 +564,78 @@ def test_metrics_are_those_of_all_batches():
         DiffusionSpectralMutualInformation(n_nul=5)
     with pytest.raises(ValueError, match="compute_on_cpu"):
         DiffusionSpectralEntropy(compute_on_cpu=3)
+
+
+def test_metrics_draw_themselves():
+    library("torchmetrics")
+    plt = library("matplotlib.pyplot")
+    from eigentropy.torch.integrations import torchmetrics
+
+    x, y = blobs()
+    entropy = torchmetrics.DiffusionSpectralEntropy()
+    information = torchmetrics.DiffusionSpectralMutualInformation(n_null=5)
+    values = [entropy(x[:k]) for k in (20, 40, 60)]
+    information.update(x, y)
+    for metric, given, drawn in (
+        (entropy, values, values),
+        (entropy, values[1], values[1:2]),
+        (entropy, None, [entropy.compute()]),
+        (information, None, [information.compute()]),
+    ):
+        figure, axes = metric.plot(given)
+        (line,) = axes.lines
+        assert list(line.get_ydata()) == pytest.approx([float(value) for value in drawn])
+        plt.close(figure)
+    _, axes = plt.subplots()
+    assert entropy.plot(ax=axes)[1] is axes
+    plt.close("all")
+
+
+def test_callbacks_take_modules_as_layers(pl, tmp_path):
+    model = lightning_module(pl)
+    from eigentropy.torch.integrations.lightning import MonitorCallback
+
+    callback = MonitorCallback([model.head, "encoder"], blobs())
+    fit(pl, model, [callback], tmp_path, epochs=1)
+    assert callback.monitor.layers == ("encoder", "head")
+    trainer = hugging_face(tmp_path, [], save_strategy="epoch")
+    watched = watcher(({"x": blobs()[0]}, blobs()[1]), trainer.model.head)
+    trainer.add_callback(watched)
+    trainer.train()
+    assert watched.monitor.layers == ("head",)
+
+
+def test_a_lightning_log_goes_on_in_a_second_fit_and_from_a_checkpoint(pl, tmp_path):
+    from eigentropy.torch import CSVLogger
+    from eigentropy.torch.integrations.lightning import MonitorCallback
+
+    path, model = tmp_path / "run.csv", lightning_module(pl)
+    callback = MonitorCallback("head", blobs(), log=path)
+    trainer = fit(pl, model, [callback], tmp_path, epochs=2)
+    trainer.save_checkpoint(tmp_path / "run.ckpt")
+    fit(pl, model, [callback], tmp_path, epochs=1)
+    assert [row["step"] for row in rows_of(path)] == ["1", "2", "3"]
+    with pytest.raises(FileExistsError, match="resume=True"):
+        fit(pl, model, [MonitorCallback("head", blobs(), log=path)], tmp_path, epochs=1)
+    again = MonitorCallback("head", blobs(), log=CSVLogger(path, resume=True))
+    fit(pl, lightning_module(pl), [again], tmp_path, 4, ckpt_path=tmp_path / "run.ckpt")
+    assert [row["step"] for row in rows_of(path)] == ["1", "2", "3", "4"]
+
+
+def rows_of(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_log_of_transformers_goes_on_from_a_checkpoint(tmp_path):
+    from eigentropy.torch import CSVLogger
+
+    path = tmp_path / "run.csv"
+    hugging_face(tmp_path, [callback(log=path)], save_strategy="epoch", num_train_epochs=3).train()
+    assert [row["step"] for row in rows_of(path)] == ["3", "6", "9"]
+    with pytest.raises(FileExistsError, match="resume=True"):
+        hugging_face(tmp_path, [callback(log=path)]).train()
+    resumed = callback(log=CSVLogger(path, resume=True))
+    trainer = hugging_face(tmp_path, [resumed], num_train_epochs=4)
+    trainer.train(resume_from_checkpoint=str(tmp_path / "checkpoint-6"))
+    assert [row["step"] for row in rows_of(path)] == ["3", "6", "9", "12"]

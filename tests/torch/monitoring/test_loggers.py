@@ -18,8 +18,11 @@ from hypothesis import strategies as st
 
 pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
+from eigentropy.io.paths import FileError
 from eigentropy.report import read_run
-from eigentropy.torch import CSVLogger, JSONLinesLogger
+from eigentropy.torch import CSVLogger, JSONLinesLogger, Monitor
+from eigentropy.torch.monitoring import gathering
+from messages import naming
 
 FLOATS = st.floats(allow_nan=True, allow_infinity=True)
 # Names of layers are dotted paths, names of values whatever the caller likes.
@@ -36,7 +39,7 @@ def written(logger, name, logged):
         path = Path(folder) / name
         log = logger(path)
         for step, (values, anew) in enumerate(logged):
-            log = logger(path) if anew else log
+            log = logger(path, resume=True) if anew else log
             log(values, step)
         assert len(list(Path(folder).iterdir())) == bool(logged)
         return path.read_bytes().decode() if logged else ""
@@ -81,7 +84,7 @@ def test_a_line_that_does_not_fit_on_the_disk_leaves_no_part(tmp_path, full_disk
     log({"x": 0.125}, 1)
     before = path.read_bytes()
     for anew in (False, True):
-        log = logger(path) if anew else log
+        log = logger(path, resume=True) if anew else log
         with full_disk(len(before) + 3), pytest.raises((OSError, ValueError)):
             log({"x": 0.25}, 2)
         assert path.read_bytes() == before
@@ -93,9 +96,116 @@ def test_a_line_that_does_not_fit_on_the_disk_leaves_no_part(tmp_path, full_disk
 def test_names_are_utf_8_whatever_the_locale_says(tmp_path):
     code = (
         "import sys; from eigentropy.torch import CSVLogger\n"
-        "for step in (1, 2): CSVLogger(sys.argv[1])({chr(0xE4): 0.5}, step)"
+        "for step in (1, 2): CSVLogger(sys.argv[1], resume=True)({chr(0xE4): 0.5}, step)"
     )
     command = [sys.executable, "-X", "utf8=0", "-c", code, str(tmp_path / "a.csv")]
     environment = {**os.environ, "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
     subprocess.run(command, check=True, env=environment)
     assert (tmp_path / "a.csv").read_bytes().decode().split() == ["step,ä", "1,0.5", "2,0.5"]
+
+
+# ---- One run a file -----------------------------------------------------------------------------
+
+KINDS = pytest.mark.parametrize(
+    ("logger", "name"), [(CSVLogger, "a.csv"), (JSONLinesLogger, "a.jsonl")]
+)
+
+
+def monitor(log, **options):
+    import torch
+
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(4, 3))
+    return Monitor(net, "0", torch.randn(20, 4), log=log, **options)
+
+
+def steps(path):
+    """Of all lines, also those that a reader of runs would take for one."""
+    if path.suffix == ".csv":
+        with path.open(newline="") as file:
+            return [int(row["step"]) for row in csv.DictReader(file)]
+    return [json.loads(line)["step"] for line in path.read_text().splitlines()]
+
+
+@KINDS
+def test_a_missing_directory_is_made_with_the_monitor(tmp_path, logger, name):
+    path = tmp_path / "runs" / "one" / name
+    first = monitor(path)
+    assert path.parent.is_dir()
+    first.step()
+    assert steps(path) == [1]
+
+
+@KINDS
+def test_a_path_that_cannot_be_written_is_refused_with_the_monitor(tmp_path, logger, name):
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file" / name, tmp_path):
+        with pytest.raises(FileError, match=naming("log", str(path), "path")):
+            monitor(logger(path))
+
+
+@KINDS
+def test_a_file_of_another_run_is_refused_with_the_monitor(tmp_path, logger, name):
+    path = tmp_path / name
+    monitor(path).step()
+    before = path.read_bytes()
+    with pytest.raises(FileExistsError, match=naming("log", str(path), "resume=True")):
+        monitor(path)
+    with pytest.raises(FileExistsError, match=naming("log", str(path), "resume=True")):
+        logger(path)({"loss": 0.5}, 1)
+    assert path.read_bytes() == before
+
+
+@KINDS
+def test_a_monitor_goes_on_with_its_file_from_its_state(tmp_path, logger, name):
+    path = tmp_path / name
+    first = monitor(path)
+    for _ in range(2):
+        first.step()
+    state = first.state_dict()
+    first.step()  # after the checkpoint
+    with path.open("ab") as file:
+        file.write(b"" if path.suffix == ".csv" else b'{"step": 4, "dse/0"')  # when it was killed
+    second = monitor(logger(path, resume=True))
+    with pytest.raises(FileExistsError, match=naming("log", str(path), "load_state_dict")):
+        second.measure()
+    second.load_state_dict(state)
+    second.step()
+    second.step()
+    assert steps(path) == [1, 2, 3, 4]
+
+
+@KINDS
+def test_the_first_run_may_ask_to_resume(tmp_path, logger, name):
+    path = tmp_path / name
+    monitor(logger(path, resume=True)).step()
+    assert steps(path) == [1]
+
+
+def test_what_is_no_log_is_not_continued(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("x,y\n1,2\n")
+    second = monitor(CSVLogger(path, resume=True))
+    with pytest.raises(FileError, match=naming("log", str(path), "step")):
+        second.load_state_dict({"steps": 1, "history": []})
+    assert path.read_text() == "x,y\n1,2\n"
+
+
+@KINDS
+def test_a_second_monitor_does_not_add_to_the_log_of_the_first(tmp_path, logger, name):
+    """Made before the first has written anything, or with the first one's logger."""
+    log = logger(tmp_path / name)
+    first, other = monitor(log), logger(tmp_path / name)
+    first.step()
+    with pytest.raises(FileExistsError):
+        other({"loss": 0.5}, 1)
+    with pytest.raises(FileExistsError, match=naming("log", "load_state_dict")):
+        monitor(log).step()
+    assert steps(tmp_path / name) == [1]
+
+
+@KINDS
+def test_only_the_first_process_opens_the_file(tmp_path, logger, name, monkeypatch):
+    monitor(tmp_path / name).step()
+    monkeypatch.setattr(gathering, "rank", lambda: 1)
+    monitor(tmp_path / name)  # while the first process is already writing

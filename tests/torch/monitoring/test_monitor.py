@@ -29,6 +29,8 @@ from eigentropy.torch import (
 from eigentropy.torch.monitoring.budget import Budget
 from eigentropy.torch.monitoring.collection import INCOMPLETE, NOT_HOOKED, REPEATED, Place
 from eigentropy.torch.monitoring.measuring import NOT_FINITE
+from eigentropy.torch.monitoring.rows import UNUSABLE
+from messages import naming
 
 nn = torch.nn
 
@@ -129,6 +131,7 @@ def test_the_order_of_layers_is_that_in_which_they_run():
         def forward(self, x):
             return self.a(self.b(x))
 
+    torch.manual_seed(0)
     with Monitor(Backwards(), ["a", "b"], probe=blobs()[0], measures=["dsmi_previous"]) as monitor:
         assert set(monitor.step()) == {"dsmi_previous/a", "dsmi_previous_adjusted/a"}
 
@@ -273,7 +276,7 @@ def test_a_budget_is_a_share(net, share):
 
 def test_after_removal_there_are_no_hooks_and_no_steps(net):
     monitor = Monitor(net, LAYERS, Reservoir(10))
-    assert sum(everything(net)["hooks"]) == 3
+    assert sum(everything(net)["hooks"]) == 4  # with the end of a pass
     monitor.remove()
     assert sum(everything(net)["hooks"]) == 0
     assert len(net._forward_pre_hooks) == 0
@@ -480,9 +483,11 @@ class Shared(nn.Module):
 
 def test_of_a_module_that_runs_twice_the_last_output_counts():
     net, (x, _) = Shared(), blobs()
-    monitor = Monitor(net, "act", Probe(x, batch_size=50))
-    with pytest.raises(ValueError, match=r"'act' .* 2 .* 6 .*pooling"):
-        monitor.step()
+    with Monitor(net, "act", Probe(x, batch_size=50)) as monitor:  # of rows of 6, and then of 2
+        with pytest.warns(UserWarning, match=f"layer 'act', step 1: {REPEATED}"):
+            values = monitor.step()
+        with torch.no_grad():
+            assert values["dse/act"] == pytest.approx(float(eg.dse(net(x))), rel=1e-6)
     net.b = nn.Linear(6, 6)
     with Monitor(net, "act", Probe(x, batch_size=50)) as monitor:
         with pytest.warns(UserWarning, match=f"layer 'act', step 1: {REPEATED}") as caught:
@@ -649,8 +654,8 @@ def test_outputs_with_states_and_in_dictionaries():
     x, _ = blobs()
     values = Monitor(Odd(), ["rnn", "dictionary"], probe=x).measure()
     assert values["dse/dictionary"] == pytest.approx(float(eg.dse(x)), rel=1e-6)
-    with pytest.raises(TypeError, match=r"'number' .* int"):
-        Monitor(Odd(), "number", probe=x).measure()
+    with pytest.warns(UserWarning, match=naming("'number'", UNUSABLE, "int", "pooling=")):
+        assert Monitor(Odd(), "number", probe=x).measure() == {}
 
 
 @pytest.mark.parametrize(
@@ -673,10 +678,14 @@ def test_pooling(pooling, shape, by_hand):
 
 def test_pooling_that_gives_no_row_a_sample_is_refused():
     net, x = nn.Sequential(nn.Identity()), torch.randn(20, 3, 4)
-    with pytest.raises(ValueError, match=r"'0' .*\(20, 3, 4\).*pooling.*\(60, 4\)"):
-        Monitor(net, "0", probe=x, pooling=lambda z: z.reshape(60, 4)).measure()
-    with pytest.raises(ValueError, match=r"pooling='cls'.*\(20, 4\)"):
-        Monitor(net, "0", probe=x[:, 0], pooling="cls").measure()
+    for probe, pooling, words in (
+        (x, lambda z: z.reshape(60, 4), ("(20, 3, 4)", "(60, 4)", 20)),
+        (x[:, 0], "cls", ("pooling='cls'", "(20, 4)")),
+        (x, lambda z: z[:, 7], ("IndexError", "pooling=")),
+        (x, lambda z: z.mean(1).tolist(), ("list", "pooling=")),
+    ):
+        with pytest.warns(UserWarning, match=naming("layer '0'", UNUSABLE, *words)):
+            assert Monitor(net, "0", probe=probe, pooling=pooling).measure() == {}
 
 
 def test_bfloat16_activations_are_measured_in_float32():
@@ -763,6 +772,26 @@ def test_a_reservoir_without_labels_or_with_too_few_says_so():
             monitor.step([1, 2, 3])
 
 
+def test_a_reservoir_uses_the_labels_that_it_is_given():
+    net, (x, y) = nn.Sequential(nn.Linear(4, 6)), blobs(90)
+    with Monitor(net, "0", Reservoir(200), every=2) as monitor:
+        for _ in range(2):
+            net(x)
+            values = monitor.step()
+        assert set(values) == {"dse/0"}
+        for rows in (slice(0, 50), slice(50, 90)):
+            net(x[rows])
+            values = monitor.step(y[rows])
+        information = eg.dsmi(net(x).detach(), y, n_null=2)
+        assert values["dsmi_y/0"] == pytest.approx(float(information), abs=1e-5)
+        net(x)
+        with pytest.raises(ValueError, match=naming("labels", "step(labels)", "measures")):
+            monitor.step()
+    with Monitor(net, "0", Reservoir(200), measures="dse") as monitor:
+        net(x)
+        assert set(monitor.step(y)) == {"dse/0"}
+
+
 def test_counted_and_given_numbers_do_not_mix_in_a_reservoir():
     net = nn.Sequential(nn.Linear(4, 6))
     with Monitor(net, "0", Reservoir(50), every=2) as monitor:
@@ -807,7 +836,7 @@ def test_csv_has_one_row_a_measurement_and_goes_on(net, tmp_path):
     assert list(rows[0]) == ["step", *first]
     assert [row["step"] for row in rows] == ["1", "2"]
     assert float(rows[1]["dse/head"]) == second["dse/head"]
-    log = CSVLogger(str(path))
+    log = CSVLogger(str(path), resume=True)
     log({"accuracy": math.nan}, 3)
     log({"accuracy": 0.5}, 4)
     with path.open(newline="") as file:
@@ -821,7 +850,7 @@ def test_json_lines_are_valid_json(net, tmp_path):
     path = tmp_path / "run.jsonl"
     monitor = Monitor(net, "head", probe=blobs(), log=[path])
     values = monitor.step()
-    JSONLinesLogger(path)({"x": math.nan}, 2)
+    JSONLinesLogger(path, resume=True)({"x": math.nan}, 2)
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert lines == [{"step": 1, **values}, {"step": 2, "x": None}]
 

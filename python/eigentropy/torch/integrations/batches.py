@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from eigentropy._support.signatures import check_options, option_names
 from eigentropy.torch.monitoring.collection import Source
 from eigentropy.torch.monitoring.evaluation import Evaluation
+from eigentropy.torch.monitoring.layers import as_sequence
+from eigentropy.torch.monitoring.loaders import labels_of
 from eigentropy.torch.monitoring.monitor import Monitor
 from eigentropy.torch.monitoring.reservoir import Reservoir
 from eigentropy.torch.monitoring.sources import RENAMED, AnySource, as_source
-
-# Labels are looked for under these keys, in this order.
-KEYS = ("labels", "label", "y")
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,11 @@ class Batches:
 _ADVICE = "give labels=, a function of the batch, or measures without 'dsmi_y'"
 
 
-def labels_of(batch: Any) -> Any:
-    """What a mapping has under one of `KEYS`, or the last of several entries; None without."""
-    if isinstance(batch, Mapping):
-        return next((batch[key] for key in KEYS if batch.get(key) is not None), None)
-    return batch[-1] if isinstance(batch, (tuple, list)) and len(batch) > 1 else None
+def in_words(layers: Any) -> Any:
+    """The argument `layers`, with a module, whose name its model knows, as it prints itself."""
+    if not any(isinstance(one, torch.nn.Module) for one in as_sequence(layers)):
+        return layers
+    return [one if isinstance(one, str) else repr(one) for one in as_sequence(layers)]
 
 
 def callback_source(source: AnySource, probe: Any) -> Source:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,8 +14,10 @@ from eigentropy.torch.integrations.batches import (
     callback_source,
     check_callback,
     evaluated,
+    in_words,
 )
-from eigentropy.torch.monitoring.loggers import as_list
+from eigentropy.torch.monitoring.layers import Layers
+from eigentropy.torch.monitoring.loggers import as_list, as_log
 from eigentropy.torch.monitoring.monitor import Monitor
 from eigentropy.torch.monitoring.sources import AnySource
 
@@ -71,7 +73,7 @@ class MonitorCallback(Callback):  # type: ignore[misc]
 
     def __init__(
         self,
-        layers: str | Sequence[str],
+        layers: Layers,
         source: AnySource = None,
         *,
         probe: Any = None,
@@ -89,14 +91,17 @@ class MonitorCallback(Callback):  # type: ignore[misc]
         recorder = as_recorder(record)  # one for all monitors that are made
         self._arguments = {**own, "record": recorder, **options}
         self._batches = None if evaluated(self._source) is None else Batches(labels, index)
-        self._logs = as_list(log)
+        self._logs = [as_log(one) for one in as_list(log)]  # one for all monitors, too
         self.monitor: Monitor | None = None
         self._state: dict[str, Any] | None = None
 
     @property
     def state_key(self) -> str:
         """By which checkpoints tell several callbacks of a trainer apart."""
-        known = {"layers": self._arguments["layers"], "evaluation": evaluated(self._source)}
+        known = {
+            "layers": in_words(self._arguments["layers"]),
+            "evaluation": evaluated(self._source),
+        }
         return str(self._generate_state_key(**known))
 
     def setup(self, trainer: Any, pl_module: torch.nn.Module, stage: str) -> None:

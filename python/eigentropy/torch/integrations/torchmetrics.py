@@ -53,6 +53,7 @@ class DiffusionSpectralEntropy(Metric):  # type: ignore[misc]
     is_differentiable = False
     higher_is_better: bool | None = None
     full_state_update = False
+    plot_lower_bound: float | None = 0.0
     measure: ClassVar[Callable[..., Any]] = staticmethod(diffusion_spectral_entropy)
     rows: list[torch.Tensor]
 
@@ -73,8 +74,29 @@ class DiffusionSpectralEntropy(Metric):  # type: ignore[misc]
 
     def compute(self) -> torch.Tensor:
         """The entropy of all rows."""
-        rows = dim_zero_cat(self.rows)
-        return torch.tensor(float(self.measure(rows.cpu(), **self.options)))
+        return self._measured(dim_zero_cat(self.rows))
+
+    def plot(self, val: Any = None, ax: Any = None) -> Any:
+        """Draw a value, or several over the steps; needs matplotlib.
+
+        Parameters
+        ----------
+        val : tensor or list of tensors, optional
+            What `compute` or `forward` has returned; `compute` now by default.
+        ax : matplotlib axes, optional
+
+        Returns
+        -------
+        figure, axes
+        """
+        with torch.device("cpu"):  # where torchmetrics makes its ticks, whatever the default is
+            return self._plot(val, ax)
+
+    def _measured(self, rows: torch.Tensor, *labels: torch.Tensor) -> torch.Tensor:
+        """On the device of the rows, and never in half precision, which has three digits."""
+        value = float(self.measure(rows.cpu(), *(y.cpu() for y in labels), **self.options))
+        dtype = torch.promote_types(torch.get_default_dtype(), torch.float32)
+        return torch.tensor(value, dtype=dtype, device=rows.device)
 
 
 class DiffusionSpectralMutualInformation(DiffusionSpectralEntropy):
@@ -88,6 +110,7 @@ class DiffusionSpectralMutualInformation(DiffusionSpectralEntropy):
     """
 
     higher_is_better = True
+    plot_lower_bound = None  # an estimate may lie below 0
     measure: ClassVar[Callable[..., Any]] = staticmethod(diffusion_spectral_mutual_information)
     labels: list[torch.Tensor]
 
@@ -104,8 +127,7 @@ class DiffusionSpectralMutualInformation(DiffusionSpectralEntropy):
 
     def compute(self) -> torch.Tensor:
         """The information of all rows about their labels."""
-        rows, labels = dim_zero_cat(self.rows).cpu(), dim_zero_cat(self.labels).cpu()
-        return torch.tensor(float(self.measure(rows, labels, **self.options)))
+        return self._measured(dim_zero_cat(self.rows), dim_zero_cat(self.labels))
 
 
 def __getattr__(name: str) -> object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -13,12 +13,13 @@ from eigentropy.torch.integrations.batches import (
     callback_source,
     check_callback,
     evaluated,
+    in_words,
 )
-from eigentropy.torch.monitoring.layers import unwrapped
-from eigentropy.torch.monitoring.loggers import as_list, as_log
+from eigentropy.torch.monitoring.hooks import Hook
+from eigentropy.torch.monitoring.layers import Layers, as_sequence, unwrapped
+from eigentropy.torch.monitoring.loggers import Log, as_list, as_log, files_of
 from eigentropy.torch.monitoring.monitor import Monitor
 from eigentropy.torch.monitoring.sources import AnySource
-from eigentropy.torch.uncompiled import uncompiled
 
 try:
     from transformers import TrainerCallback
@@ -73,7 +74,7 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
 
     def __init__(
         self,
-        layers: str | Sequence[str] | None = None,
+        layers: Layers | None = None,
         source: AnySource = None,
         *,
         probe: Any = None,
@@ -94,7 +95,7 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         self._batches = None if evaluated(self._source) is None else Batches(labels, index)
         self._batch: Mapping[str, Any] | None = None  # what is evaluated
         self._hook: Any = None
-        self._logs = as_list(log)
+        self._logs = [as_log(one) for one in as_list(log)]
         self.monitor: Monitor | None = None
         self._state: Any = None
         self._metrics: dict[str, float] = {}
@@ -122,6 +123,11 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
             )
         self._remove()  # of training that was broken off
         self._state = state
+        for file in files_of(self._logs) if state.is_world_process_zero else []:
+            file.open()
+            if state.global_step:  # which the checkpoint has
+                file.loaded(state.global_step)
+            file.check()
         self.monitor = Monitor(
             model, log=[log, *map(self._at_global_step, self._logs)], **self._arguments
         )
@@ -131,8 +137,9 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         if saved is not None:
             self.monitor.load_state_dict(saved)
         if self._batches is not None:
-            hook = uncompiled(self._passes)
-            self._hook = unwrapped(model).register_forward_pre_hook(hook, with_kwargs=True)
+            root = unwrapped(model)
+            hook = Hook(root, self._passes)
+            self._hook = root.register_forward_pre_hook(hook, with_kwargs=True)
 
     def _passes(self, model: torch.nn.Module, _: Any, arguments: dict[str, Any]) -> None:
         """Keep what the model is called with: only there are labels seen."""
@@ -150,8 +157,7 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
 
     def _watched(self) -> dict[str, Any]:
         """What tells the state of this callback from those of others in a checkpoint."""
-        layers = self._arguments["layers"]
-        names = [layers] if isinstance(layers, str) else list(layers or [])
+        names = as_sequence(in_words(self._arguments["layers"] or []))
         return {"layers": names, "evaluation": evaluated(self._source)}
 
     def state(self) -> dict[str, Any]:
@@ -159,9 +165,8 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         saved = None if self.monitor is None else self.monitor.state_dict()
         return {"args": {}, "attributes": {"watched": self._watched(), "saved": saved}}
 
-    def _at_global_step(self, log: Any) -> Any:
-        function = as_log(log)
-        return lambda values, step: function(values, self._state.global_step)
+    def _at_global_step(self, log: Log) -> Log:
+        return lambda values, step: log(values, self._state.global_step)
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Take what the layers returned for a batch."""

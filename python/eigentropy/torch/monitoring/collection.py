@@ -11,7 +11,7 @@ import torch
 from eigentropy._measures.measurement import MeasurementSettings, Variable
 from eigentropy._support.options import integer
 from eigentropy._support.signatures import named_options
-from eigentropy.torch.monitoring.layers import Pooling
+from eigentropy.torch.monitoring.rows import Pooling
 from eigentropy.torch.monitoring.samples import Samples
 
 # What is said of layers whose rows are not those of all samples, or not of one pass.
@@ -48,11 +48,16 @@ class Source(Protocol):
     Attributes
     ----------
     default_measures : tuple of str
+    needs_labels : bool
     """
 
     @property
     def default_measures(self) -> tuple[str, ...]:
         """What is measured unless the caller says otherwise."""
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether the loop must give labels for the default measures."""
 
     def check(self, measures: Sequence[str]) -> None:
         """Refuse measures that need something that these samples do not have."""
@@ -63,6 +68,8 @@ class Source(Protocol):
 
 class ActivationSource:
     """A source of at most n samples whose activations pass by; it does not see the input."""
+
+    needs_labels = True
 
     @named_options()
     def __init__(self, n: int) -> None:
@@ -89,12 +96,15 @@ class Collection:
         Why a layer may have no rows.
     repeated : set of str
         Layers that ran several times in one pass.
+    unusable : dict of str to str
+        Layers whose output is not one row a sample, and why.
     """
 
     most: int
     gathers = True
     not_run = NOT_HOOKED
     repeated: set[str]
+    unusable: dict[str, str]
 
     def variables(
         self, measures: Sequence[str], settings: MeasurementSettings

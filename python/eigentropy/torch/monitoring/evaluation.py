@@ -9,13 +9,9 @@ import numpy as np
 import torch
 
 from eigentropy._support import memory
-from eigentropy.torch.monitoring.collection import (
-    ActivationSource,
-    Collection,
-    Place,
-    Watched,
-)
-from eigentropy.torch.monitoring.layers import first_tensor, pooled, unwrapped, watch
+from eigentropy.torch.monitoring.collection import ActivationSource, Place, Watched
+from eigentropy.torch.monitoring.passes import Pass, PassingSamples
+from eigentropy.torch.monitoring.rows import uneven
 from eigentropy.torch.monitoring.samples import (
     Array,
     Numbering,
@@ -49,7 +45,7 @@ class Evaluation(ActivationSource):
         return EvaluatedSamples(watched, self.n, seed)
 
 
-class EvaluatedSamples(Collection):
+class EvaluatedSamples(PassingSamples):
     """At most `most` of the samples that pass in evaluation mode, the same each time.
 
     The samples whose numbers have the lowest `priorities` are kept: neither the order of the
@@ -58,16 +54,10 @@ class EvaluatedSamples(Collection):
     """
 
     def __init__(self, watched: Watched, most: int, seed: int) -> None:
-        self.most, self.pooling, self.seed = most, watched.pooling, seed
-        self.repeated: set[str] = set()
+        super().__init__(watched, "an evaluation")
+        self.most, self.seed = most, seed
         self.numbering = Numbering()
-        self.size = 0
-        self.batch: dict[str, torch.Tensor] = {}
         self._forget()
-        self.root = unwrapped(watched.model)
-        self.handles = watch(
-            watched.model, watched.layers, self._start, self._record, "an evaluation"
-        )
 
     def _forget(self) -> None:
         self.seen = 0
@@ -80,18 +70,11 @@ class EvaluatedSamples(Collection):
         self.labels: Array | None = None
         self.known: set[int] = set()  # their numbers
 
-    def _start(self) -> None:
-        self.size, self.batch = 0, {}
+    def _counts(self, modules: list[torch.nn.Module]) -> bool:
+        return not self.root.training
 
-    def _record(self, _: torch.nn.Module, name: str, output: Any) -> None:
-        """Copy what a layer returned, at once: the next module may work in place."""
-        if self.root.training:
-            return
-        if self.size == 0:
-            self.size = len(first_tensor(output, name))
-        if self.batch.pop(name, None) is not None:
-            self.repeated.add(name)
-        self.batch[name] = pooled(output, name, self.pooling, self.size).clone()
+    def _kept(self, found: Pass, rows: torch.Tensor) -> torch.Tensor:
+        return rows.clone()
 
     def collect(self, labels: Any, index: Any, needs_labels: bool, place: Place) -> None:
         """Take what the last batch has of the samples that are kept.
@@ -111,18 +94,21 @@ class EvaluatedSamples(Collection):
     def _keep(self, labels: Array | None, numbers: Numbers) -> None:
         check_lengths(self.size, "evaluation", index=numbers, labels=labels)
         slots, rows = self._places(numbers)
-        for name, part in self.batch.items():
-            if name not in self.stored or self.stored[name].shape[1] != part.shape[1]:
+        size, batch = self.size, self._taken()
+        for name, part in batch.rows.items():
+            if name not in self.stored:
                 self.stored[name] = self._room(part)
+            if self.stored[name].shape[1] != part.shape[1]:
+                self.unusable[name] = uneven(self.stored[name].shape[1], part.shape[1])
+                continue
             if len(rows):
                 chosen = part[torch.from_numpy(rows).to(part.device)]
                 self.stored[name][slots] = chosen.cpu().numpy()
-            self.passed[name] += self.size
+            self.passed[name] += size
         self.labelled[slots] = labels is not None
         if labels is not None:
             self._keep_labels(slots, labels[rows])
-        self.seen += self.size
-        self._start()
+        self.seen += size
 
     def _keep_labels(self, slots: Numbers, labels: Array) -> None:
         if self.labels is None:
@@ -178,7 +164,7 @@ class EvaluatedSamples(Collection):
         have none.
         """
         order = np.argsort(self.numbers[: self.count])
-        complete = [name for name in self.stored if self.passed[name] == self.seen]
+        complete = [name for name in self.stored if 0 < self.passed[name] == self.seen]
         rows = {name: self.stored[name][order] for name in complete}
         labels = None
         if self.labels is not None and self.labelled[: self.count].all():
@@ -188,8 +174,3 @@ class EvaluatedSamples(Collection):
         numbers = self.numbers[order]
         self._forget()
         return Samples(rows, numbers, labels)
-
-    def remove(self) -> None:
-        """Take the hooks off the model."""
-        for handle in self.handles:
-            handle.remove()

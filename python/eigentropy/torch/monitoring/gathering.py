@@ -124,7 +124,7 @@ def _in_order(parts: list[dict[str, Any]]) -> list[str]:
 
 def _gathered_rows(mine: Any, columns: int, counts: list[int], dtype: torch.dtype) -> Any:
     """(sum of counts, columns) in the first process, None in the others."""
-    padded = torch.zeros(max(counts), columns, dtype=dtype)
+    padded = torch.zeros(max(counts), columns, dtype=dtype, device="cpu")
     if mine is not None:
         padded[: len(mine)] = torch.from_numpy(mine)
     padded = padded.to(_device())

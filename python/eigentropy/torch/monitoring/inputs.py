@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,15 @@ def leaves(x: Any) -> list[Any]:
         return [leaf for value in x.values() for leaf in leaves(value)]
     if isinstance(x, (tuple, list)):
         return [leaf for value in x for leaf in leaves(value)]
+    if getattr(x, "is_nested", False):
+        raise TypeError(
+            "probe is a nested tensor: pass a padded one, with its mask as the model asks"
+        )
     if not hasattr(x, "shape") or not hasattr(x, "__getitem__") or len(x.shape) == 0:
-        raise TypeError(f"probe must hold tensors or arrays of samples, got {type(x).__name__}")
+        raise TypeError(
+            "probe must hold tensors or arrays of samples, or be a DataLoader, got "
+            f"{type(x).__name__}"
+        )
     return [x]
 
 
@@ -37,6 +44,16 @@ def chosen(x: Any, rows: npt.NDArray[np.int64]) -> Any:
         return np.asarray(leaf[rows])
 
     return _apply(x, of_leaf)
+
+
+def concatenated(parts: Sequence[Any]) -> Any:
+    """The samples of several inputs as one input."""
+    first = parts[0]
+    if isinstance(first, Mapping):
+        return {key: concatenated([one[key] for one in parts]) for key in first}
+    if isinstance(first, (tuple, list)):
+        return [concatenated(entries) for entries in zip(*parts, strict=True)]
+    return torch.cat(tuple(parts)) if isinstance(first, torch.Tensor) else np.concatenate(parts)
 
 
 def vectors(x: Any, n: int) -> Array:

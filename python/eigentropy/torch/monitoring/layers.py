@@ -1,22 +1,19 @@
-"""Which modules of a model are watched, and how their output becomes one row a sample."""
+"""Which modules of a model are watched."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias, cast
 
 import torch
-
-from eigentropy.torch.uncompiled import uncompiled
-
-POOLINGS = ("flatten", "mean", "cls")
 
 # This many names of a model are shown where a pattern matches none.
 SHOWN_NAMES = 5
 
-Pooling = Callable[[torch.Tensor], torch.Tensor]
+# Names, patterns or modules of the model.
+Layers: TypeAlias = "str | torch.nn.Module | Sequence[str | torch.nn.Module]"
 
 
 def unwrapped(model: torch.nn.Module) -> torch.nn.Module:
@@ -33,63 +30,56 @@ def unwrapped(model: torch.nn.Module) -> torch.nn.Module:
             return model
 
 
-def watch(
-    model: torch.nn.Module,
-    layers: Mapping[str, torch.nn.Module],
-    start: Callable[[], None],
-    record: Callable[[torch.nn.Module, str, Any], None],
-    who: str,
-) -> list[Any]:
-    """Hooks: start() before each forward pass, record(module, name, output) after each layer.
-
-    Returns their handles. Raises ValueError for DataParallel, which `who` cannot watch.
-    """
-    if isinstance(model, torch.nn.DataParallel) and len(model.device_ids) > 1:
-        raise ValueError(f"{who} cannot watch the replicas of DataParallel; use a probe instead")
-    # What a hook does is no part of the model.
-    handles = [unwrapped(model).register_forward_pre_hook(uncompiled(lambda *_: start()))]
-    for name, module in layers.items():
-
-        def hook(module: torch.nn.Module, _: Any, output: Any, name: str = name) -> None:
-            record(module, name, output)
-
-        handles.append(module.register_forward_hook(uncompiled(hook)))
-    return handles
-
-
-def find_layers(
-    model: torch.nn.Module, patterns: str | Sequence[str]
-) -> dict[str, torch.nn.Module]:
-    """The modules whose names match a pattern, in the order of the model.
+def find_layers(model: torch.nn.Module, layers: Layers) -> dict[str, torch.nn.Module]:
+    """The modules that are given, or whose names match a pattern, in the order of the model.
 
     ``*`` stands for any part of a name without a dot, ``**`` for any part, ``?`` for one character.
 
     Raises
     ------
     ValueError
-        A pattern matches nothing; the message has the nearest names.
+        A pattern matches nothing; the message has the nearest names. A module is not in the model.
     """
-    wanted = [patterns] if isinstance(patterns, str) else list(patterns)
-    for pattern in wanted:
-        if not isinstance(pattern, str):
-            raise TypeError(f"layers must be names or patterns, such as '1', got {pattern!r}")
+    wanted = as_sequence(layers)
     if not wanted:
-        raise ValueError("layers is empty: give names or patterns, such as 'encoder.*'")
+        raise ValueError("layers is empty: give names, patterns, such as 'encoder.*', or modules")
     modules = {
         _without_wrappers(name): module
         for name, module in model.named_modules(remove_duplicate=False)
         if name
     }
-    expressions = [_expression(pattern) for pattern in wanted]
-    for pattern, expression in zip(wanted, expressions, strict=True):
-        if not any(expression.fullmatch(name) for name in modules):
-            raise ValueError(_no_match(pattern, list(modules)))
-    found: dict[str, torch.nn.Module] = {}
+    found = {name for one in wanted for name in _names(one, model, modules)}
+    distinct: dict[str, torch.nn.Module] = {}
     for name, module in modules.items():
-        matches = any(expression.fullmatch(name) for expression in expressions)
-        if matches and not any(module is known for known in found.values()):
-            found[name] = module
-    return found
+        if name in found and not any(module is known for known in distinct.values()):
+            distinct[name] = module
+    return distinct
+
+
+def as_sequence(layers: Layers) -> list[str | torch.nn.Module]:
+    """The argument `layers` as a list; a Sequential, which has a length, is one module."""
+    return [layers] if isinstance(layers, (str, torch.nn.Module)) else list(layers)
+
+
+def _names(
+    wanted: object, model: torch.nn.Module, modules: dict[str, torch.nn.Module]
+) -> list[str]:
+    """The names of a module, or those that match a pattern."""
+    if isinstance(wanted, torch.nn.Module):
+        inside = unwrapped(wanted)
+        names = [name for name, module in modules.items() if module is inside]
+        if not names:
+            raise ValueError(_no_module(inside, model, modules))
+        return names
+    if not isinstance(wanted, str):
+        raise TypeError(
+            f"layers must be names or patterns, such as '1', or modules, got {wanted!r}"
+        )
+    expression = _expression(wanted)
+    names = [name for name in modules if expression.fullmatch(name)]
+    if not names:
+        raise ValueError(_no_match(wanted, list(modules)))
+    return names
 
 
 def _without_wrappers(name: str) -> str:
@@ -108,63 +98,22 @@ def _no_match(pattern: str, names: list[str]) -> str:
         return f"layers: {pattern!r} matches nothing: the model has no modules inside"
     near = difflib.get_close_matches(pattern, names, n=SHOWN_NAMES, cutoff=0.4)
     kind = "the nearest names are" if near else "its first names are"
-    shown = ", ".join(repr(name) for name in near or names[:SHOWN_NAMES])
-    return f"layers: {pattern!r} matches no module of the model; {kind} {shown}"
+    return f"layers: {pattern!r} matches no module of the model; {kind} {_shown(near or names)}"
 
 
-def first_tensor(output: Any, layer: str) -> torch.Tensor:
-    """The output, or the first tensor in it: an LSTM returns its output with its state."""
-    if isinstance(output, torch.Tensor):
-        return output
-    values: Sequence[Any] = ()
-    if isinstance(output, Mapping):
-        values = list(output.values())
-    elif isinstance(output, (tuple, list)):
-        values = output
-    for value in values:
-        if isinstance(value, (torch.Tensor, tuple, list, Mapping)):
-            return first_tensor(value, layer)
-    raise TypeError(f"layer {layer!r} returns {type(output).__name__}, in which there is no tensor")
+def _no_module(
+    wanted: torch.nn.Module, model: torch.nn.Module, modules: dict[str, torch.nn.Module]
+) -> str:
+    kind = type(wanted).__name__
+    if wanted is model:
+        return f"layers: this {kind} is the model itself; name the module inside that comes last"
+    parts = [name for name, module in modules.items() if module in list(wanted.children())]
+    advice = f"its parts are {_shown(parts)}" if parts else f"its modules are {_shown(modules)}"
+    return f"layers: this {kind} is not a module of the model; {advice}"
 
 
-def checked_pooling(pooling: str | Pooling) -> Pooling:
-    """The function behind the argument `pooling`."""
-    if callable(pooling):
-        return pooling
-    if pooling not in POOLINGS:
-        names = ", ".join(repr(name) for name in POOLINGS)
-        raise ValueError(f"pooling must be one of {names} or a callable, got {pooling!r}")
-    return {"flatten": _flatten, "mean": _mean, "cls": _first_token}[pooling]
-
-
-def pooled(output: Any, layer: str, pooling: Pooling, n: int) -> torch.Tensor:
-    """The output of a layer for n samples as (n, d), without graph; float16 becomes float32."""
-    activation = first_tensor(output, layer).detach()
-    rows = pooling(activation)
-    if rows.ndim != 2 or len(rows) != n:
-        raise ValueError(
-            f"layer {layer!r} gives {tuple(activation.shape)}, which pooling makes "
-            f"{tuple(rows.shape)}, for a batch of {n}: pooling must return one row a sample"
-        )
-    return rows if rows.dtype in (torch.float32, torch.float64) else rows.float()
-
-
-def _flatten(activation: torch.Tensor) -> torch.Tensor:
-    return activation.reshape(len(activation), -1)
-
-
-def _mean(activation: torch.Tensor) -> torch.Tensor:
-    """Over tokens of (n, tokens, d), over positions of (n, channels, ...)."""
-    if activation.ndim == 3:
-        return activation.mean(dim=1)
-    if activation.ndim > 3:
-        return activation.flatten(2).mean(dim=2)
-    return _flatten(activation)
-
-
-def _first_token(activation: torch.Tensor) -> torch.Tensor:
-    if activation.ndim != 3:
-        raise ValueError(
-            f"pooling='cls' takes the first token of (n, tokens, d), got {tuple(activation.shape)}"
-        )
-    return activation[:, 0]
+def _shown(names: Iterable[str]) -> str:
+    """The first names of some."""
+    some = list(names)
+    quoted = ", ".join(repr(name) for name in some[:SHOWN_NAMES])
+    return quoted + (", ..." if len(some) > SHOWN_NAMES else "")

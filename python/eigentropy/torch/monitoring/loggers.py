@@ -7,29 +7,104 @@ import io
 import json
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from eigentropy._support.signatures import named_options
+from eigentropy.io.paths import FileError, shown
 from eigentropy.io.writing import append_whole, write_atomically
+from eigentropy.report.run_files import whole_lines
 
 Values = Mapping[str, float]
 Log = Callable[[dict[str, float], int], object]
 StrPath = str | os.PathLike[str]
 
 
-class CSVLogger:
+class FileLogger:
+    """A log in a file of its own, which holds one run; `CSVLogger` describes the parameters."""
+
+    @named_options()
+    def __init__(self, path: StrPath, *, resume: bool = False) -> None:
+        self.path = Path(path)
+        self._resume, self._is_ours = resume, False
+        self._lacks_state = False
+
+    def open(self) -> None:
+        """Make the file, or refuse one of another run; at the start of each monitor."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("ab") as file:
+                holds_run = file.tell() > 0
+        except OSError as error:
+            raise FileError(
+                f"log: {shown(self.path)} cannot be written: {error.strerror or error}; give a "
+                "path in a directory that can"
+            ) from error
+        if holds_run and not (self._resume or self._is_ours):
+            raise FileExistsError(
+                f"log: {shown(self.path)} holds a run: give another path, or continue it by "
+                f"log={type(self).__name__}(path, resume=True) and the monitor's load_state_dict"
+            )
+        self._is_ours, self._lacks_state = True, holds_run
+
+    def check(self) -> None:
+        """Refuse, before the first measurement, to add a monitor's first steps to another run.
+
+        Raises
+        ------
+        FileExistsError
+            The monitor has loaded no state.
+        """
+        if self._lacks_state:
+            raise FileExistsError(
+                f"log: {shown(self.path)} holds a run, and the monitor has no state to continue it "
+                "from: call load_state_dict first, or give another path"
+            )
+
+    def loaded(self, step: int) -> None:
+        """Take note that the monitor continues after this step; what is later is dropped."""
+        self._lacks_state = False
+        try:
+            self._drop_after(step)
+        except (KeyError, TypeError, ValueError) as error:
+            raise FileError(f"log: {shown(self.path)} is no log of a monitor: {error!r}") from error
+
+    def _drop_after(self, step: int) -> None:
+        raise NotImplementedError
+
+
+class CSVLogger(FileLogger):
     """A table with one row for each measurement: the column `step`, then one for each value.
 
-    A file that exists is continued. For a value without a column yet, the file is written anew.
+    For a value without a column yet, the file is written anew.
+
+    Parameters
+    ----------
+    path : path
+        Its directory is made where it is missing. A file that holds a run is refused.
+    resume : bool
+        Continue the file, if there is one. A monitor continues it from its loaded state, and what
+        was logged after that step is dropped; a loop that calls the logger itself adds to it.
+
+    Raises
+    ------
+    FileExistsError
+        When the monitor is made, or at the first call: the file holds a run, and `resume` is false.
+        Before the first measurement: the monitor has no state to continue the run from.
+    FileError
+        When the monitor is made, or at the first call: the file cannot be written.
     """
 
-    def __init__(self, path: StrPath) -> None:
-        self.path = Path(path)
+    @named_options()
+    def __init__(self, path: StrPath, *, resume: bool = False) -> None:
+        super().__init__(path, resume=resume)
         self._columns: list[str] = []
 
     def __call__(self, values: Values, step: int) -> None:
         """Add a row."""
+        if not self._is_ours:
+            self.open()
         row = {"step": str(step), **{key: repr(float(value)) for key, value in values.items()}}
         if not self._columns or not self.path.exists() or row.keys() - set(self._columns):
             columns, rows = self._read()
@@ -37,6 +112,12 @@ class CSVLogger:
             self._write(self._columns, [*rows, row])
         else:
             append_whole(self.path, _csv(self._columns, [row]))
+
+    def _drop_after(self, step: int) -> None:
+        columns, rows = self._read()
+        kept = [row for row in rows if int(row["step"]) <= step]
+        if len(kept) < len(rows):
+            self._write(columns, kept)
 
     def _read(self) -> tuple[list[str], list[dict[str, str]]]:
         if not self.path.exists():
@@ -57,17 +138,26 @@ def _csv(columns: list[str], rows: list[dict[str, str]]) -> bytes:
     return text.getvalue().encode()
 
 
-class JSONLinesLogger:
-    """One JSON document on a line for each measurement. NaN, which JSON does not have, is null."""
+class JSONLinesLogger(FileLogger):
+    """One JSON document on a line for each measurement. NaN, which JSON does not have, is null.
 
-    def __init__(self, path: StrPath) -> None:
-        self.path = Path(path)
+    Parameters
+    ----------
+    path, resume
+        As in `CSVLogger`.
+    """
 
     def __call__(self, values: Values, step: int) -> None:
         """Add a line."""
+        if not self._is_ours:
+            self.open()
         known = {key: value if math.isfinite(value) else None for key, value in values.items()}
         line = json.dumps({"step": step, **known}, allow_nan=False) + "\n"
         append_whole(self.path, line.encode())
+
+    def _drop_after(self, step: int) -> None:
+        lines = [line for line in whole_lines(self.path) if line["step"] <= step]
+        write_atomically(self.path, "".join(json.dumps(line) + "\n" for line in lines).encode())
 
 
 class TensorBoardLogger:
@@ -141,3 +231,8 @@ def as_list(log: Any) -> list[Any]:
     if log is None:
         return []
     return list(log) if isinstance(log, (list, tuple)) else [log]
+
+
+def files_of(logs: Iterable[object]) -> list[FileLogger]:
+    """Those of some loggers that write files of their own."""
+    return [log for log in logs if isinstance(log, FileLogger)]

@@ -17,7 +17,7 @@ from eigentropy.torch.monitoring import gathering
 from eigentropy.torch.monitoring.budget import Budget
 from eigentropy.torch.monitoring.collection import INCOMPLETE, REPEATED, Place, Watched
 from eigentropy.torch.monitoring.history import History
-from eigentropy.torch.monitoring.layers import Pooling, checked_pooling, find_layers, unwrapped
+from eigentropy.torch.monitoring.layers import Layers, find_layers, unwrapped
 from eigentropy.torch.monitoring.measuring import (
     Measuring,
     checked_clusters,
@@ -26,6 +26,7 @@ from eigentropy.torch.monitoring.measuring import (
 )
 from eigentropy.torch.monitoring.notices import Notices
 from eigentropy.torch.monitoring.outputs import Outputs, description
+from eigentropy.torch.monitoring.rows import UNUSABLE, Pooling, checked_pooling
 from eigentropy.torch.monitoring.samples import Samples
 from eigentropy.torch.monitoring.sources import RENAMED, AnySource, as_source
 
@@ -53,14 +54,14 @@ class Monitor:
     ----------
     model : torch.nn.Module
         Also compiled, or in DataParallel or DistributedDataParallel.
-    layers : str or sequence of str
+    layers : str, module, or sequence of these
         Names of modules, as in `model.named_modules()`, or patterns: ``*`` is any part of a name
-        without a dot, ``**`` any part.
+        without a dot, ``**`` any part. Or modules of the model, such as ``model[1]``.
     source : Probe, Evaluation or Reservoir
-        Where the samples come from. ``x`` and ``(x, labels)`` are short for ``Probe(x)`` and
-        ``Probe(x, labels)``.
-    probe : x or (x, labels), optional
-        Short for ``source=Probe(x, labels)``.
+        Where the samples come from. ``x``, ``(x, labels)`` and a DataLoader are short for
+        ``Probe(x)``, ``Probe(x, labels)`` and ``Probe(loader)``.
+    probe : x, (x, labels) or DataLoader, optional
+        Short for ``source=Probe(x, labels)`` or ``source=Probe(loader)``.
     every : int
         `step` measures at each call whose number is a multiple.
     budget : float, optional
@@ -69,19 +70,22 @@ class Monitor:
         depends on the machine.
     log : callable, path, SummaryWriter, wandb run, or a list of these, optional
         ``log(values, step)``; a file ``.csv`` or ``.jsonl``; TensorBoard; Weights & Biases. A
-        logger that fails is warned about once and does not stop the training.
+        missing directory is made, and a file that holds a run is refused, at once: see `CSVLogger`.
+        A logger that fails later is warned about once and does not stop the training.
     record : path or Recorder, optional
         A directory for a run that `eigentropy report` shows: the values, and spectra and maps of
         the layers. See `eigentropy.report.Recorder`. A recorder that fails is warned about once, as
         a logger is.
     measures : sequence of str, optional
         Of "dse", "dsmi_y", "dsmi_x", "dsmi_previous". By default "dse", and "dsmi_y" for a probe
-        with labels and for an evaluation. "dsmi_x" needs a probe; it and "dsmi_previous" need
-        scikit-learn.
+        with labels, for an evaluation, and for a reservoir whose steps are given labels. "dsmi_x"
+        needs a probe; it and "dsmi_previous" need scikit-learn.
     pooling : {"flatten", "mean", "cls"} or callable
         From a layer's output to one row a sample: all numbers; the mean over tokens of
         (n, tokens, d) or over positions of (n, channels, ...); the first token; any function of
-        the tensor.
+        the tensor. Nested tensors are pooled sample by sample, over their real tokens only;
+        "flatten" continues shorter rows by zeros. Of an output with several tensors the first one
+        with a dimension counts.
     gather : bool, optional
         Under torch.distributed: whether the first process gets the samples of all processes,
         measures them, and sends the values to all. All processes have to call `step` then. A probe,
@@ -111,11 +115,14 @@ class Monitor:
     Raises
     ------
     ValueError
-        A pattern matches nothing (the message has the nearest names); labels are missing.
+        A pattern matches nothing (the message has the nearest names), or a module is not in the
+        model; labels are missing.
     RuntimeError
         Samples are gathered, and the monitor of another process failed.
+    FileExistsError, FileError
+        A file of `log` holds a run, or cannot be written.
     FileExistsError, ValueError
-        At the first measurement: the run in `record` cannot be continued.
+        At the first measurement: the run in `log` or `record` cannot be continued.
     MemoryError
         The activations of the probe do not fit; raised before they are stored.
 
@@ -123,8 +130,9 @@ class Monitor:
     -----
     UserWarning
         A layer's activations have NaN or infinity (its values are NaN until they are finite
-        again); a layer does not run, or runs several times in a pass (its last output counts); a
-        logger or the recorder fails. Once for each layer or logger.
+        again); what it returns is not one row a sample, or is complex (it has no values); it does
+        not run, or runs several times in a pass (its last output counts); a logger or the recorder
+        fails. Once for each layer or logger.
     SaturationWarning
         Once for each layer.
 
@@ -144,7 +152,7 @@ class Monitor:
     def __init__(
         self,
         model: torch.nn.Module,
-        layers: str | Sequence[str],
+        layers: Layers,
         source: AnySource = None,
         *,
         probe: Any = None,
@@ -178,11 +186,13 @@ class Monitor:
         self.layers = tuple(modules)
         self.measures = source.default_measures if measures is None else checked_measures(measures)
         source.check(self.measures)
+        self._needs_labels = measures is not None or source.needs_labels  # for dsmi_y
         self.history = History(base=base)
         self.steps = 0
         self.removed = False
         self._budget = budget if isinstance(budget, Budget) else Budget(budget)
         self._gather = gather
+        self._unusable: dict[str, str] = {}  # of the last measurement
         self._notices = Notices()
         self._outputs = Outputs(log, record, gathering.rank() == 0, self._notices)
         self._measuring = Measuring(
@@ -211,7 +221,7 @@ class Monitor:
             batches of a measurement, or for none.
         """
         self._check_open()
-        self.collection.collect(labels, index, "dsmi_y" in self.measures, self._place())
+        self.collection.collect(labels, index, self._must_have(labels), self._place())
 
     def step(
         self, labels: Any = None, values: Mapping[str, Any] | None = None, index: Any = None
@@ -221,7 +231,7 @@ class Monitor:
         Parameters
         ----------
         labels : array or tensor of shape (n,), optional
-            Of the last training batch, for "dsmi_y" with a reservoir.
+            Of the last training batch, for "dsmi_y" with a reservoir. For all steps or for none.
         values : mapping of str to number, optional
             Further values of this step, such as loss and accuracy: they join what is returned,
             logged and recorded. Without effect where nothing is measured. Under torch.distributed
@@ -238,11 +248,16 @@ class Monitor:
         """
         self._check_open()
         self.steps += 1
-        self.collection.commit(labels, index, "dsmi_y" in self.measures)
+        self.collection.commit(labels, index, self._must_have(labels))
         if self.steps % self.every == 0 and self._may_measure():
             return self.measure(values)
         self.collection.pass_over()
         return None
+
+    def _must_have(self, labels: Any) -> bool:
+        """Whether labels are needed now: also where a batch before had some."""
+        self._needs_labels = self._needs_labels or labels is not None
+        return self._needs_labels and "dsmi_y" in self.measures
 
     def _may_measure(self) -> bool:
         """The same in all processes that a measurement brings together."""
@@ -302,6 +317,9 @@ class Monitor:
         samples: Samples = self.collection.take(self._place())
         for name in sorted(self.collection.repeated):
             self._notices.about_layer(name, REPEATED)
+        self._unusable, self.collection.unusable = self.collection.unusable, {}
+        for name, why in self._unusable.items():
+            self._notices.about_layer(name, why, topic=UNUSABLE)
         return samples
 
     def _measured(
@@ -313,7 +331,7 @@ class Monitor:
         self._outputs.begin()
         samples = samples.distinct(self.collection.most, self.settings.seed)
         for name in self.layers:
-            if name not in samples.rows:
+            if name not in samples.rows and name not in self._unusable:
                 self._notices.about_layer(name, f"{INCOMPLETE}: {self.collection.not_run}")
         found = self._measuring.values(samples, self._variables)
         for key in found.keys() & further.keys():

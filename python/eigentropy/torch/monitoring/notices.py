@@ -18,12 +18,18 @@ class Notices:
         self.step = 0
         self._said: set[tuple[str, str]] = set()
 
-    def about_layer(self, name: str, text: str, category: type[Warning] = UserWarning) -> None:
-        """Warn about a layer. Texts of a category of their own may have figures in them: one each.
+    def about_layer(
+        self,
+        name: str,
+        text: str,
+        category: type[Warning] = UserWarning,
+        topic: str | None = None,
+    ) -> None:
+        """Warn about a layer, once for each text: again only after `forget`.
 
-        It is repeated only after `forget`.
+        Texts of a topic, or of a category of their own, may have figures in them: one each.
         """
-        key = (name, text if category is UserWarning else category.__name__)
+        key = (name, topic or (text if category is UserWarning else category.__name__))
         if key not in self._said:
             self._said.add(key)
             warn(f"layer {name!r}, step {self.step}: {text}", category)

@@ -12,7 +12,7 @@ from eigentropy._kernels.groups import infer_kind
 from eigentropy._measures.measurement import MeasurementSettings, Variable
 from eigentropy._measures.results import Entropy
 from eigentropy.report.recording import Recorder, as_recorder
-from eigentropy.torch.monitoring.loggers import as_list, as_log
+from eigentropy.torch.monitoring.loggers import as_list, as_log, files_of
 from eigentropy.torch.monitoring.notices import Notices
 from eigentropy.torch.monitoring.samples import Array
 
@@ -27,19 +27,27 @@ class Outputs:
     ----------
     log, record
         As for `Monitor`.
-    records : bool
-        Whether this process has a recorder.
+    writes : bool
+        Whether this process has a recorder, and writes files.
+
+    Raises
+    ------
+    FileExistsError, FileError
+        A file of `log` holds another run, or cannot be made.
     """
 
     def __init__(
         self,
         log: Any,
         record: Recorder | str | os.PathLike[str] | None,
-        records: bool,
+        writes: bool,
         notices: Notices,
     ) -> None:
         self._logs = [as_log(one) for one in as_list(log)]
-        self._recorder = as_recorder(record) if records else None
+        self._recorder = as_recorder(record) if writes else None
+        self._files = files_of(self._logs) if writes else []
+        for file in self._files:
+            file.open()
         self._recording = False  # the measurement that is under way
         self._notices = notices
 
@@ -52,6 +60,8 @@ class Outputs:
         """The monitor goes on after this step."""
         if self._recorder is not None:
             self._recorder.loaded(step)
+        for file in self._files:
+            file.loaded(step)
 
     def begin(self) -> None:
         """A measurement begins.
@@ -59,9 +69,11 @@ class Outputs:
         Raises
         ------
         FileExistsError, ValueError
-            The recorder refuses to go on with the run in its directory: a mistake of the caller's,
+            A log or the recorder refuses to go on with another run: a mistake of the caller's,
             which is said before anything is lost.
         """
+        for file in self._files:
+            file.check()
         recorder, refusals = self._recorder, (FileExistsError, ValueError)
         self._recording = (
             recorder is not None

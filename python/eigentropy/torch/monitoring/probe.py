@@ -17,7 +17,11 @@ from eigentropy._support.options import integer
 from eigentropy._support.signatures import named_options
 from eigentropy.torch.monitoring import inputs
 from eigentropy.torch.monitoring.collection import Collection, Place, Watched
-from eigentropy.torch.monitoring.layers import Pooling, pooled, unwrapped
+from eigentropy.torch.monitoring.hooks import Hook, probing
+from eigentropy.torch.monitoring.layers import unwrapped
+from eigentropy.torch.monitoring.loaders import ADVICE, first_samples, is_loader
+from eigentropy.torch.monitoring.passes import Pass
+from eigentropy.torch.monitoring.rows import Pooling, uneven
 from eigentropy.torch.monitoring.samples import Array, Samples, as_labels
 from eigentropy.torch.monitoring.undisturbed import undisturbed
 
@@ -29,10 +33,14 @@ class Probe:
 
     Parameters
     ----------
-    x : tensor, array, or a tuple, list or dictionary of these
-        The input of the model; also arrays that are mapped from files.
+    x : tensor, array, a tuple, list or dictionary of these, or a DataLoader
+        The input of the model; also arrays that are mapped from files. Of a DataLoader, or of
+        another iterable of batches, the first `max_points` samples are taken, now and once. A batch
+        is the input, or a pair of input and labels, or a dictionary with labels under "labels",
+        "label" or "y". A loader that shuffles gives other samples in each run.
     y : array or tensor of length n, optional
-        Labels, scalars or vectors, as for `eigentropy.diffusion_spectral_mutual_information`.
+        Labels, scalars or vectors, as for `eigentropy.diffusion_spectral_mutual_information`. Those
+        of a loader come with its batches.
     max_points : int, optional
         A probe of more samples is thinned to this many, drawn once. None: never. The default is not
         None, as elsewhere, since a probe is measured again and again.
@@ -49,6 +57,8 @@ class Probe:
     ['dse/1', 'dsmi_y/1', 'dsmi_y_adjusted/1']
     """
 
+    needs_labels = False  # of the loop
+
     @named_options()
     def __init__(
         self, x: Any, y: Any = None, *, max_points: int | None = 2048, batch_size: int = 64
@@ -57,6 +67,10 @@ class Probe:
         if max_points is not None:
             integer(max_points, "max_points", at_least=1)
         self.max_points = max_points
+        if is_loader(x):
+            if y is not None:
+                raise ValueError(f"probe: labels beside a loader may be in another order; {ADVICE}")
+            x, y = first_samples(x, max_points)
         lengths = {len(leaf) for leaf in inputs.leaves(x)}
         if len(lengths) != 1 or 0 in lengths:
             raise ValueError(
@@ -93,6 +107,7 @@ class ProbedModel(Collection):
         self.watched, self.batch_size = watched, probe.batch_size
         self.x, self.y, self.most = probe.x, probe.y, probe.n
         self.repeated: set[str] = set()
+        self.unusable: dict[str, str] = {}
         if probe.max_points is not None and probe.n > probe.max_points:
             self.most = probe.max_points
             generator = np.random.default_rng(seed)
@@ -126,63 +141,65 @@ class ProbedModel(Collection):
         model = unwrapped(self.watched.model)
         numbers = range(place.rank, self.most, place.processes)
         activations = Activations(len(numbers), self.watched.pooling)
-        with undisturbed(model), _hooks(self.watched.layers, activations):
+        with undisturbed(model), probing(), _hooks(self.watched.layers, activations):
             for start in range(0, len(numbers), self.batch_size):
                 part = numbers[start : start + self.batch_size]
-                activations.begin(start, start + len(part))
+                activations.passing = Pass(size=len(part))
                 inputs.call(model, inputs.part(self.x, slice(part.start, part.stop, part.step)))
-        self.repeated = activations.repeated
+                activations.store(start)
+        self.repeated, self.unusable = activations.repeated, activations.unusable
         return Samples(activations.complete(), np.asarray(numbers, dtype=np.int64))
 
 
 class Activations:
     """The rows of each layer, (n, d), in the order in which the layers run.
 
-    A layer that runs several times in one forward pass gives its last output, and is in `repeated`.
+    Attributes
+    ----------
+    passing : Pass
+        The forward pass that is under way.
+    repeated, unusable
+        As in `Pass`, of all passes.
     """
 
     def __init__(self, n: int, pooling: Pooling) -> None:
         self.n, self.pooling = n, pooling
         self.rows: dict[str, Array] = {}
         self.repeated: set[str] = set()
+        self.unusable: dict[str, str] = {}
         self.filled: Counter[str] = Counter()
         self.bytes = 0
-        self.begin(0, 0)
-
-    def begin(self, start: int, stop: int) -> None:
-        """The forward pass of these samples comes next."""
-        self.start, self.stop = start, stop
-        self.ran: set[str] = set()
+        self.passing = Pass()
 
     def record(self, name: str, output: Any) -> None:
-        """Copy what a layer returned, at once: the next module may work in place."""
-        part = pooled(output, name, self.pooling, self.stop - self.start)
-        if name not in self.rows:
-            self.rows[name] = self._room(part)
-        if name in self.ran:
-            self.repeated.add(name)
-        else:
+        """Take what a layer has returned in the pass that is under way."""
+        self.passing.add(name, output, self.pooling, lambda _, rows: rows.cpu().numpy().copy())
+
+    def store(self, start: int) -> None:
+        """The pass has ended; its first sample is that of this number."""
+        self.repeated |= self.passing.repeated
+        self.unusable.update(self.passing.unusable)
+        for name, part in self.passing.rows.items():
+            if name not in self.rows:
+                self.rows[name] = self._room(part)
+            if part.shape[1] != self.rows[name].shape[1]:
+                self.unusable[name] = uneven(self.rows[name].shape[1], part.shape[1])
+                continue
+            self.rows[name][start : start + len(part)] = part
             self.filled[name] += len(part)
-        self.ran.add(name)
-        if part.shape[1] != self.rows[name].shape[1]:
-            raise ValueError(
-                f"layer {name!r} gives rows of {part.shape[1]} and of {self.rows[name].shape[1]} "
-                "numbers: choose a pooling that makes them equally long"
-            )
-        self.rows[name][self.start : self.stop] = part.cpu().numpy()
 
     def complete(self) -> dict[str, Array]:
         """The rows of the layers that have run for all samples."""
         return {name: rows for name, rows in self.rows.items() if self.filled[name] == self.n}
 
-    def _room(self, part: torch.Tensor) -> Array:
-        self.bytes += self.n * part.shape[1] * part.element_size()
+    def _room(self, part: Array) -> Array:
+        self.bytes += self.n * part.shape[1] * part.itemsize
         memory.require(
             float(self.bytes),
             f"what {len(self.rows) + 1} layers return for {self.n} samples",
             "use pooling='mean', fewer layers or a smaller max_points",
         )
-        return np.empty((self.n, part.shape[1]), str(part.dtype).removeprefix("torch."))
+        return np.empty((self.n, part.shape[1]), part.dtype)
 
 
 @contextmanager
@@ -195,7 +212,7 @@ def _hooks(layers: Mapping[str, torch.nn.Module], activations: Activations) -> I
             def hook(_: Any, __: Any, output: Any, name: str = name) -> None:
                 activations.record(name, output)
 
-            handles.append(module.register_forward_hook(hook))
+            handles.append(module.register_forward_hook(Hook(module, hook, probing=True)))
         yield
     finally:
         for handle in handles:

@@ -6,19 +6,15 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from eigentropy.torch.monitoring.collection import (
-    ActivationSource,
-    Collection,
-    Place,
-    Watched,
-)
-from eigentropy.torch.monitoring.layers import first_tensor, pooled, watch
+from eigentropy.torch.monitoring.collection import ActivationSource, Place, Watched
+from eigentropy.torch.monitoring.passes import Pass, PassingSamples
+from eigentropy.torch.monitoring.rows import uneven
 from eigentropy.torch.monitoring.samples import (
     Array,
     Numbering,
+    Numbers,
     Samples,
     as_labels,
     as_sample_numbers,
@@ -37,33 +33,32 @@ class Reservoir(ActivationSource):
     n : int
     """
 
+    needs_labels = False
+
     @property
     def default_measures(self) -> tuple[str, ...]:
-        """The entropy."""
-        return ("dse",)
+        """The entropy, and the information about the labels where steps are given some."""
+        return ("dse", "dsmi_y")
 
     def attach(self, watched: Watched, seed: int) -> TrainingSamples:
         """Watch the training of one model."""
         return TrainingSamples(watched, self.n, seed)
 
 
-class TrainingSamples(Collection):
+class TrainingSamples(PassingSamples):
     """At most `most` samples of those that have passed since the last measurement (algorithm R).
 
-    All layers hold the same samples, in the same order. Only forward passes in training mode with
-    gradients count; of several before a `commit`, the last one.
+    All layers hold the same samples, in the same order. A pass counts if it begins with gradients
+    and the model or a watched layer is in training mode. Of several before a `commit` the last one
+    counts.
     """
 
     def __init__(self, watched: Watched, most: int, seed: int) -> None:
-        self.most, self.pooling = most, watched.pooling
-        self.repeated: set[str] = set()
+        super().__init__(watched, "a reservoir")
+        self.most = most
         self.numbering = Numbering()
         self.generator = np.random.default_rng(seed)
         self._forget()
-        self._forget_batch()
-        self.handles = watch(
-            watched.model, watched.layers, self._start, self._record, "a reservoir"
-        )
 
     def _forget(self) -> None:
         self.seen = 0
@@ -72,57 +67,59 @@ class TrainingSamples(Collection):
         self.labels: dict[int, Any] = {}
         self.numbers: dict[int, int] = {}
 
-    def _forget_batch(self) -> None:
-        self.size = 0
-        self.slots: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)
-        self.rows: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)
-        self.batch: dict[str, Array] = {}
+    def _counts(self, modules: list[torch.nn.Module]) -> bool:
+        return torch.is_grad_enabled() and any(module.training for module in modules)
 
-    def _start(self) -> None:
-        if torch.is_grad_enabled():
-            self._forget_batch()
+    def _kept(self, found: Pass, rows: torch.Tensor) -> Array:
+        if found.chosen is None:
+            found.slots, found.chosen = self._draw(len(rows))
+        kept: Array = rows[torch.from_numpy(found.chosen).to(rows.device)].cpu().numpy()
+        return kept
 
-    def _record(self, module: torch.nn.Module, name: str, output: Any) -> None:
-        if not (module.training and torch.is_grad_enabled()):
-            return
-        if self.size == 0:
-            self._draw(len(first_tensor(output, name)))
-        rows = pooled(output, name, self.pooling, self.size)
-        chosen = rows[torch.from_numpy(self.rows).to(rows.device)]  # a copy
-        if self.batch.pop(name, None) is not None:
-            self.repeated.add(name)
-        self.batch[name] = chosen.cpu().numpy()
-
-    def _draw(self, size: int) -> None:
-        """Choose which rows of a batch go to which places; of two for one place the later stays."""
+    def _draw(self, size: int) -> tuple[Numbers, Numbers]:
+        """Places, and the row of a batch for each; of two rows for one place the later stays."""
         positions = self.seen + np.arange(size)
         drawn = self.generator.integers(0, positions + 1)
         slots = np.where(positions < self.most, positions, drawn)
         backwards = np.flatnonzero(slots < self.most)[::-1]
-        self.slots, first = np.unique(slots[backwards], return_index=True)
-        self.rows, self.size = backwards[first], size
+        places, first = np.unique(slots[backwards], return_index=True)
+        return places, backwards[first]
 
     def commit(self, labels: Any, index: Any, needs_labels: bool) -> None:
         """Take what the last batch has of the samples that are kept."""
         if labels is None and needs_labels:
-            raise ValueError("labels are missing: dsmi_y with a reservoir needs step(labels)")
+            raise ValueError(
+                "labels are missing: dsmi_y with a reservoir needs step(labels) at each step; or "
+                "leave it out of measures"
+            )
         known, numbers = as_labels(labels), as_sample_numbers(index)
         self.numbering.check(numbers, self.seen)
         check_lengths(self.size, "training", labels=known, index=numbers)
-        places = list(zip(self.slots.tolist(), self.rows.tolist(), strict=True))
-        for slot, row in places:
+        size, batch = self.size, self._taken()
+        if batch.chosen is not None and batch.slots is not None:
+            self._keep_labels(batch.slots.tolist(), batch.chosen.tolist(), known, numbers)
+            self._keep_rows(batch, batch.slots)
+        self.seen += size
+
+    def _keep_labels(
+        self, slots: list[int], rows: list[int], labels: Array | None, numbers: Numbers | None
+    ) -> None:
+        for slot, row in zip(slots, rows, strict=True):
             self.labels.pop(slot, None)  # of the sample that was there before
-            if known is not None:
-                self.labels[slot] = known[row]
-        if numbers is not None:
-            self.numbers.update({slot: int(numbers[row]) for slot, row in places})
-        for name, part in self.batch.items():
-            if name not in self.stored or self.stored[name].shape[1] != part.shape[1]:
+            if labels is not None:
+                self.labels[slot] = labels[row]
+            if numbers is not None:
+                self.numbers[slot] = int(numbers[row])
+
+    def _keep_rows(self, batch: Pass, slots: Numbers) -> None:
+        for name, part in batch.rows.items():
+            if name not in self.stored:
                 self.stored[name] = np.zeros((self.most, part.shape[1]), part.dtype)
-            self.stored[name][self.slots] = part
-            self.passed[name] += self.size
-        self.seen += self.size
-        self._forget_batch()
+            if self.stored[name].shape[1] != part.shape[1]:
+                self.unusable[name] = uneven(self.stored[name].shape[1], part.shape[1])
+                continue
+            self.stored[name][slots] = part
+            self.passed[name] += batch.size or 0
 
     @property
     def n(self) -> int:
@@ -141,15 +138,12 @@ class TrainingSamples(Collection):
         """
         n = self.n
         rows = {
-            name: rows[:n] for name, rows in self.stored.items() if self.passed[name] == self.seen
+            name: rows[:n]
+            for name, rows in self.stored.items()
+            if 0 < self.passed[name] == self.seen
         }
         known = [self.labels[slot] for slot in range(n) if slot in self.labels]
         numbers = [self.numbers.get(slot, slot * place.processes + place.rank) for slot in range(n)]
         labels = np.asarray(known) if known and len(known) == n else None
         self._forget()
         return Samples(rows, np.array(numbers, dtype=np.int64), labels)
-
-    def remove(self) -> None:
-        """Take the hooks off the model."""
-        for handle in self.handles:
-            handle.remove()

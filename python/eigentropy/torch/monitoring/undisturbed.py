@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,12 +24,11 @@ def undisturbed(model: torch.nn.Module) -> Iterator[None]:
     # _buffers and _version are PyTorch's: there is no public way to see which tensor is the buffer
     # of a name, or whether a tensor was written to.
     held = [(module, dict(module._buffers)) for module in model.modules()]
-    copies = [(buffer, buffer._version, buffer.detach().clone()) for buffer in model.buffers()]
-    states = random.getstate(), np.random.get_state()  # noqa: NPY002
+    copies = [(buffer, _version(buffer), buffer.detach().clone()) for buffer in model.buffers()]
     devices = {tensor.device for tensor in (*model.parameters(), *model.buffers())}
     cuda = [device for device in devices if device.type == "cuda"]
     try:
-        with torch.random.fork_rng(devices=cuda), torch.no_grad(), _uncompiled():
+        with same_random_numbers(cuda), torch.no_grad(), _uncompiled():
             for module, _ in modes:
                 module.training = False
             yield
@@ -39,10 +38,25 @@ def undisturbed(model: torch.nn.Module) -> Iterator[None]:
         for module, buffers in held:
             module._buffers.clear()
             module._buffers.update(buffers)
-        with torch.no_grad():
-            for buffer, version, copy in copies:
-                if buffer._version != version:
+        for buffer, version, copy in copies:
+            if version is None or buffer._version != version:
+                with torch.inference_mode(buffer.is_inference()), torch.no_grad():
                     buffer.copy_(copy)
+
+
+def _version(buffer: torch.Tensor) -> int | None:
+    """How often a tensor was written to; None for one of inference mode, which does not count."""
+    return None if buffer.is_inference() else buffer._version
+
+
+@contextmanager
+def same_random_numbers(cuda: Sequence[torch.device] = ()) -> Iterator[None]:
+    """What runs inside draws no random numbers that would come next in PyTorch, NumPy or Python."""
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002
+    try:
+        with torch.random.fork_rng(devices=cuda):
+            yield
+    finally:
         random.setstate(states[0])
         np.random.set_state(states[1])  # noqa: NPY002
 

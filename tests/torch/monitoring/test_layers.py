@@ -1,0 +1,52 @@
+"""Layers by name, by pattern and by module."""
+
+from __future__ import annotations
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
+
+from eigentropy.torch import Monitor
+from messages import naming
+
+nn = torch.nn
+
+
+@pytest.fixture
+def net():
+    return nn.Sequential(
+        nn.Sequential(nn.Linear(4, 6), nn.Tanh()), nn.Sequential(nn.Linear(6, 6), nn.Tanh())
+    )
+
+
+def layers_of(model, layers):
+    return Monitor(model, layers, torch.randn(9, 4)).layers
+
+
+def test_a_module_is_as_good_as_its_name(net):
+    assert layers_of(net, net[1]) == ("1",)
+    assert layers_of(net, net[1][0]) == ("1.0",)
+    assert layers_of(net, [net[1], "0.*", net[0][1]]) == ("0.0", "0.1", "1")
+    assert layers_of(nn.DataParallel(net), net[0]) == ("0",)
+
+
+def test_a_module_with_two_names_is_watched_once(net):
+    net.append(net[0])
+    assert layers_of(net, net[2]) == ("0",)
+
+
+def test_a_compiled_module_is_found(net):
+    net[1] = torch.compile(net[1], backend="eager")
+    assert layers_of(net, net[1]) == ("1",)
+    assert layers_of(torch.compile(net, backend="eager"), net[0]) == ("0",)
+
+
+def test_a_module_of_another_model_is_refused(net):
+    with pytest.raises(ValueError, match=naming("layers", "Linear", "'0'", "'0.0'")):
+        layers_of(net, [net[1], nn.Linear(6, 6)])
+    with pytest.raises(ValueError, match=naming("layers", "Sequential", "model itself")):
+        layers_of(net, net)
+    with pytest.raises(ValueError, match=naming("layers", "Sequential", "'1'")):
+        layers_of(net, net[1:])  # another Sequential, whose parts are known
+    with pytest.raises(TypeError, match=naming("layers", 1)):
+        layers_of(net, [1])
