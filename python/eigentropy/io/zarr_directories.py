@@ -1,0 +1,132 @@
+"""Arrays of Zarr directories, whose chunks must not inflate to more than their shape says."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+try:
+    from zarr.storage import LocalStore, WrapperStore
+except ImportError:  # zarr-python 2
+    LocalStore, WrapperStore = None, object
+
+from eigentropy._backends.host_arrays import is_zarr
+from eigentropy._support import memory
+from eigentropy.io.inflation import inflates_beyond, is_inflating, kind
+from eigentropy.io.paths import FileError, refused, shown
+
+_METADATA = ("zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata")
+
+# A chunk that gives so much more than its shape says does no harm: the library refuses it.
+_HARMLESS = 2**26
+
+# What the library keeps of each chunk while it reads an array.
+_BYTES_PER_CHUNK = 4096
+
+
+def opened(path: Path) -> Mapping[str, Callable[[], Any]]:
+    """Return the name of each array, and the function that gives it unread."""
+    if not any((path / name).is_file() for name in _METADATA):
+        raise FileError(f"{shown(path)} holds neither a Zarr array nor a group")
+    store = GuardedStore(LocalStore(path, read_only=True)) if LocalStore else os.fspath(path)
+    arrays = list(_arrays(zarr.open(store, mode="r"), ""))
+    return {name: partial(_checked, path, name, array, store) for name, array in arrays}
+
+
+def _arrays(node: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Find the arrays in nested groups, names joined by slashes."""
+    if is_zarr(node):
+        yield name, node
+        return
+    members = itertools.chain(node.arrays(), node.groups())
+    for inner, member in sorted(members, key=lambda member: str(member[0])):
+        yield from _arrays(member, f"{name}/{inner}" if name else inner)
+
+
+def _checked(path: Path, name: str, array: Any, store: Any) -> Any:
+    """Return the array unread, since it may be larger than memory; a chunk must fit."""
+    compressors = array.compressors if hasattr(array, "compressors") else (array.compressor,)
+    codecs = [*(array.filters or ()), *(codec for codec in compressors or () if codec)]
+    if any(getattr(codec, "codec_id", None) == "pickle" for codec in codecs):
+        raise FileError(refused(path, "holds"))
+    inflating = [codec for codec in codecs if is_inflating(codec)]
+    if len(inflating) > 1:
+        names = ", ".join(map(kind, inflating))
+        raise FileError(f"{shown(path, name or None)} is compressed twice ({names}); save it anew")
+    size = math.prod(array.chunks) * array.dtype.itemsize
+    count = math.prod(-(-n // c) for n, c in zip(array.shape, array.chunks, strict=True))
+    memory.require(
+        size + count * _BYTES_PER_CHUNK,
+        f"reading {count} chunks of shape {tuple(array.chunks)} with {size} bytes each",
+        "save it in chunks of some MiB",
+    )
+    if inflating and isinstance(store, GuardedStore):
+        store.guards[name] = Guard(shown(path, name or None), size, inflating[0], _shards(array))
+    return array
+
+
+def _shards(array: Any) -> int:
+    """Count the chunks that lie together in one file, after which their places are listed."""
+    outer = getattr(array, "shards", None)
+    if outer is None:
+        return 0
+    return math.prod(o // c for o, c in zip(outer, array.chunks, strict=True))
+
+
+@dataclass(frozen=True)
+class Guard:
+    """What the chunks of one array may inflate to."""
+
+    name: str
+    size: int
+    codec: Any
+    shards: int
+
+    def check(self, file: str, data: bytes, is_part: bool) -> None:
+        """Refuse a file of an array in which a chunk inflates to far more than its shape says."""
+        for chunk in self._chunks(data) if self.shards and not is_part else [data]:
+            found = inflates_beyond(self.codec, chunk, self.size + _HARMLESS)
+            if found:
+                raise FileError(
+                    f"{self.name}: the chunk in {file} inflates to {found} bytes or more, and its "
+                    f"shape needs {self.size}; it is damaged"
+                )
+
+    def _chunks(self, data: bytes) -> Iterator[bytes]:
+        """The chunks of a shard; its end has the place and length of each, and a checksum."""
+        index = np.frombuffer(data[-16 * self.shards - 4 : -4], "<u8")
+        for place, length in index.reshape(-1, 2).tolist():
+            yield data[place : place + length]
+
+
+class GuardedStore(WrapperStore):  # type: ignore[misc]
+    """A store that looks at chunks before they are inflated."""
+
+    def __init__(self, store: Any) -> None:
+        super().__init__(store)
+        self.guards: dict[str, Guard] = {}  # by the path of the array
+
+    async def get(self, key: str, prototype: Any, byte_range: Any = None) -> Any:
+        """Return what is stored, of which `Guard.check` has seen the chunks."""
+        buffer = await super().get(key, prototype, byte_range)
+        is_index = type(byte_range).__name__ == "SuffixByteRequest"
+        if buffer is not None and not is_index and Path(key).name not in _METADATA:
+            guard = self._guard(key)
+            if guard is not None:
+                is_part = byte_range is not None
+                await asyncio.to_thread(guard.check, key, buffer.to_bytes(), is_part)
+        return buffer
+
+    def _guard(self, key: str) -> Guard | None:
+        of = [name for name in self.guards if not name or key.startswith(f"{name}/")]
+        return self.guards[max(of, key=len)] if of else None
