@@ -15,11 +15,6 @@ from typing import Any
 import numpy as np
 import zarr
 
-try:
-    from zarr.storage import LocalStore, WrapperStore
-except ImportError:  # zarr-python 2
-    LocalStore, WrapperStore = None, object
-
 from eigentropy._backends.host_arrays import is_zarr
 from eigentropy._support import memory
 from eigentropy.io.inflation import inflates_beyond, is_inflating, kind
@@ -38,9 +33,9 @@ def opened(path: Path) -> Mapping[str, Callable[[], Any]]:
     """Return the name of each array, and the function that gives it unread."""
     if not any((path / name).is_file() for name in _METADATA):
         raise FileError(f"{shown(path)} holds neither a Zarr array nor a group")
-    store = GuardedStore(LocalStore(path, read_only=True)) if LocalStore else os.fspath(path)
-    arrays = list(_arrays(zarr.open(store, mode="r"), ""))
-    return {name: partial(_checked, path, name, array, store) for name, array in arrays}
+    guards = Guards()
+    arrays = list(_arrays(zarr.open(_guarded_store(path, guards), mode="r"), ""))
+    return {name: partial(_checked, path, name, array, guards) for name, array in arrays}
 
 
 def _arrays(node: Any, name: str) -> Iterator[tuple[str, Any]]:
@@ -53,7 +48,7 @@ def _arrays(node: Any, name: str) -> Iterator[tuple[str, Any]]:
         yield from _arrays(member, f"{name}/{inner}" if name else inner)
 
 
-def _checked(path: Path, name: str, array: Any, store: Any) -> Any:
+def _checked(path: Path, name: str, array: Any, guards: Guards) -> Any:
     """Return the array unread, since it may be larger than memory; a chunk must fit."""
     compressors = array.compressors if hasattr(array, "compressors") else (array.compressor,)
     codecs = [*(array.filters or ()), *(codec for codec in compressors or () if codec)]
@@ -70,8 +65,8 @@ def _checked(path: Path, name: str, array: Any, store: Any) -> Any:
         f"reading {count} chunks of shape {tuple(array.chunks)} with {size} bytes each",
         "save it in chunks of some MiB",
     )
-    if inflating and isinstance(store, GuardedStore):
-        store.guards[name] = Guard(shown(path, name or None), size, inflating[0], _shards(array))
+    if inflating:
+        guards[name] = Guard(shown(path, name or None), size, inflating[0], _shards(array))
     return array
 
 
@@ -109,24 +104,42 @@ class Guard:
             yield data[place : place + length]
 
 
-class GuardedStore(WrapperStore):  # type: ignore[misc]
-    """A store that looks at chunks before they are inflated."""
+class Guards(dict[str, Guard]):
+    """The guards of a store's arrays, by their paths."""
 
-    def __init__(self, store: Any) -> None:
-        super().__init__(store)
-        self.guards: dict[str, Guard] = {}  # by the path of the array
+    def check(self, key: str, data: bytes, is_part: bool) -> None:
+        """Let the guard of an array look at one of its chunks."""
+        of = [name for name in self if not name or key.startswith(f"{name}/")]
+        if of and Path(key).name not in _METADATA:
+            self[max(of, key=len)].check(key, data, is_part)
 
-    async def get(self, key: str, prototype: Any, byte_range: Any = None) -> Any:
-        """Return what is stored, of which `Guard.check` has seen the chunks."""
-        buffer = await super().get(key, prototype, byte_range)
-        is_index = type(byte_range).__name__ == "SuffixByteRequest"
-        if buffer is not None and not is_index and Path(key).name not in _METADATA:
-            guard = self._guard(key)
-            if guard is not None:
+
+def _guarded_store(path: Path, guards: Guards) -> Any:
+    """A store of the installed version, whose chunks are looked at before they are inflated."""
+    try:
+        from zarr.storage import LocalStore, WrapperStore
+    except ImportError:
+        return _guarded_store_of_zarr_2(path, guards)
+
+    class GuardedStore(WrapperStore):  # type: ignore[misc]
+        async def get(self, key: str, prototype: Any, byte_range: Any = None) -> Any:
+            buffer = await super().get(key, prototype, byte_range)
+            is_index = type(byte_range).__name__ == "SuffixByteRequest"
+            if buffer is not None and not is_index:
                 is_part = byte_range is not None
-                await asyncio.to_thread(guard.check, key, buffer.to_bytes(), is_part)
-        return buffer
+                await asyncio.to_thread(guards.check, key, buffer.to_bytes(), is_part)
+            return buffer
 
-    def _guard(self, key: str) -> Guard | None:
-        of = [name for name in self.guards if not name or key.startswith(f"{name}/")]
-        return self.guards[max(of, key=len)] if of else None
+    return GuardedStore(LocalStore(path, read_only=True))
+
+
+def _guarded_store_of_zarr_2(path: Path, guards: Guards) -> Any:
+    from zarr.storage import DirectoryStore
+
+    class GuardedStore(DirectoryStore):  # type: ignore[misc]
+        def __getitem__(self, key: str) -> bytes:
+            data: bytes = super().__getitem__(key)
+            guards.check(key, data, False)
+            return data
+
+    return GuardedStore(os.fspath(path))
