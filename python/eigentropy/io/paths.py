@@ -79,7 +79,7 @@ def named_errors(path: Path) -> Iterator[None]:
     """Turn every failure to read into a FileError that names the file."""
     try:
         yield
-    except FileError:
+    except (FileError, Warning):
         raise
     except FileNotFoundError:
         raise FileError(f"{shown(path)} does not exist") from None

@@ -121,7 +121,7 @@ def _guarded_store(path: Path, guards: Guards) -> Any:
     except ImportError:
         return _guarded_store_of_zarr_2(path, guards)
 
-    class GuardedStore(WrapperStore):  # type: ignore[misc]
+    class GuardedStore(WrapperStore[LocalStore]):
         async def get(self, key: str, prototype: Any, byte_range: Any = None) -> Any:
             buffer = await super().get(key, prototype, byte_range)
             is_index = type(byte_range).__name__ == "SuffixByteRequest"
@@ -134,7 +134,7 @@ def _guarded_store(path: Path, guards: Guards) -> Any:
 
 
 def _guarded_store_of_zarr_2(path: Path, guards: Guards) -> Any:
-    from zarr.storage import DirectoryStore
+    DirectoryStore: Any = zarr.storage.DirectoryStore  # type: ignore[attr-defined]
 
     class GuardedStore(DirectoryStore):  # type: ignore[misc]
         def __getitem__(self, key: str) -> bytes:
