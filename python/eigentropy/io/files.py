@@ -84,7 +84,8 @@ def read_matrix(
 def read_labels(path: str | os.PathLike[str], key: str | None = None) -> Array:
     """Read one label a row, shape (n,), from a file of any kind that `read_matrix` reads.
 
-    Floats that are all whole numbers, as many programs write class numbers, become integers.
+    Floats stay floats, which the measures take for scalars and cut into bins; where they are
+    numbers of classes, pass ``kind="labels"`` to the measure.
 
     Raises
     ------
@@ -273,6 +274,4 @@ def _checked_labels(array: Array, file: str) -> Array:
             f"{file} has no label (NaN or infinity) in {bad.sum()} of {bad.size} rows; "
             f"the first is row {bad.argmax()}"
         )
-    # Above 2^53 a float64 no longer tells neighbouring whole numbers apart.
-    whole = bool((labels == np.rint(labels)).all() and np.abs(labels).max() <= 2**53)
-    return labels.astype(np.int64) if whole else labels
+    return labels
