@@ -39,25 +39,33 @@ def npz_array(path: Path, name: str) -> npt.NDArray[Any]:
             "save it as .npy, which is read in place",
         )
         with archive.open(member) as file:
-            _require_whole(file, name, member.file_size)
+            require_whole(file, repr(name), member.file_size)
         with archive.open(member) as file:
             array: npt.NDArray[Any] = npy.read_array(file, allow_pickle=False)
             return array
 
 
-def _require_whole(file: Any, name: str, size: int) -> None:
-    """Refuse a header of more bytes than follow, which NumPy would allocate first."""
+def require_whole(file: Any, name: str, size: int) -> None:
+    """Refuse a header of more bytes than follow, which NumPy would allocate first.
+
+    Parameters
+    ----------
+    file : binary file
+        A .npy file of `size` bytes, or one inside of a .npz file, at its beginning.
+    name : str
+        For messages.
+    """
     shape, dtype = _header(file, name)
     declared, stored = math.prod(shape) * dtype.itemsize, size - file.tell()
     if declared > stored and not dtype.hasobject:  # pickles have their own message
         raise ValueError(
-            f"{name!r} has {stored} bytes, and shape {shape} of {dtype} needs {declared}"
+            f"{name} has {stored} bytes, and shape {shape} of {dtype} needs {declared}"
         )
 
 
 def _header(file: BinaryIO, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
     if not file.peek(6).startswith(npy.MAGIC_PREFIX):  # type: ignore[attr-defined]
-        raise ValueError(f"{name!r} is not an array")
+        raise ValueError(f"{name} is not an array")
     version = npy.read_magic(file)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, _, dtype = read(file)

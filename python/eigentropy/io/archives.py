@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from eigentropy._backends.host_arrays import as_numpy
 from eigentropy._support import memory
-from eigentropy._support.npz_files import npz_array, npz_names
+from eigentropy._support.npz_files import npz_array, npz_names, require_whole
 from eigentropy.io import safetensors
 from eigentropy.io.paths import FileError, shown
 
@@ -26,6 +26,8 @@ Members = Mapping[str, Callable[[], Array]]
 
 
 def _open_npy(path: Path) -> Members:
+    with path.open("rb") as file:
+        require_whole(file, "the array", path.stat().st_size)
     array = np.lib.format.open_memmap(path, mode="r")
     return {"": lambda: array}
 

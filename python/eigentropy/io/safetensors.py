@@ -64,8 +64,9 @@ def opened(
         header = json.loads(file.read(length))
     start = 8 + length
     tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
-    if any(start + entry["data_offsets"][1] > size for entry in tensors.values()):
-        raise ValueError(f"its header promises more bytes than the {size} of the file")
+    end = start + max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
+    if end > size:
+        raise ValueError(f"its header promises {end} bytes, the file has {size}")
     return {
         name: partial(_safetensor, path, name, entry, start, fits)
         for name, entry in tensors.items()

@@ -17,6 +17,7 @@ import zarr
 
 from eigentropy._backends.host_arrays import is_zarr
 from eigentropy._support import memory
+from eigentropy._support.mapped_files import COPIED_AT_A_TIME, fits_in_memory
 from eigentropy.io.inflation import inflates_beyond, is_inflating, kind
 from eigentropy.io.paths import FileError, refused, shown
 
@@ -59,15 +60,21 @@ def _checked(path: Path, name: str, array: Any, guards: Guards) -> Any:
         names = ", ".join(map(kind, inflating))
         raise FileError(f"{shown(path, name or None)} is compressed twice ({names}); save it anew")
     size = math.prod(array.chunks) * array.dtype.itemsize
-    count = math.prod(-(-n // c) for n, c in zip(array.shape, array.chunks, strict=True))
     memory.require(
-        size + count * _BYTES_PER_CHUNK,
-        f"reading {count} chunks of shape {tuple(array.chunks)} with {size} bytes each",
+        size + _BYTES_PER_CHUNK * _chunks_at_a_time(array, size),
+        f"an array {array.shape} in chunks of {size} bytes, of shape {tuple(array.chunks)},",
         "save it in chunks of some MiB",
     )
     if inflating:
         guards[name] = Guard(shown(path, name or None), size, inflating[0], _shards(array))
     return array
+
+
+def _chunks_at_a_time(array: Any, size: int) -> int:
+    """All of them, or those that are copied at a time of an array that is larger than memory."""
+    if fits_in_memory(math.prod(array.shape) * array.dtype.itemsize):
+        return math.prod(-(-n // c) for n, c in zip(array.shape, array.chunks, strict=True))
+    return max(1, COPIED_AT_A_TIME // max(1, size))
 
 
 def _shards(array: Any) -> int:
