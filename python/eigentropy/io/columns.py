@@ -202,7 +202,8 @@ class TextColumns:
     def text(self, place: int) -> str | None:
         """Say "string" of a column whose first value is not a number."""
         first = self._dialect.first[place]
-        return None if is_number(first, self._dialect.decimal_comma) else "string"
+        number = not first.strip() or is_number(first, self._dialect.decimal_comma)
+        return None if number else "string"
 
     def values(self, place: int) -> Array:
         """Return one column: of whole numbers, of numbers, or of words."""
@@ -222,7 +223,7 @@ class TextColumns:
             found = re.search(r"(.*) at row (\d+), column (\d+)", str(error))
             if not found:
                 raise
-            name = self.names[places[int(found[3]) - 1]]
+            name = self.names[int(found[3]) - 1]
             raise FileError(
                 f"{shown(self._path)}: column {name!r}, row {found[2]}: {found[1]}"
             ) from error

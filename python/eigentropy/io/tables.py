@@ -41,6 +41,7 @@ class Table:
         without: Sequence[str] = (),
     ) -> Array:
         """The column `key`, or those of `columns`, or all features; never the labels `label`."""
+        unwanted = self._matching(without)
         left_out: list[int] = []
         if key is not None:
             chosen = [self._index(key)]
@@ -48,8 +49,9 @@ class Table:
             chosen = self._matching(columns)
         else:
             chosen = list(range(len(self._names)))
-            left_out = [i for i in self._row_numbers() if self._names[i] != label]
-        dropped = {*self._matching(without), *left_out}
+            known = {*unwanted, *(i for i in chosen if self._names[i] == label)}
+            left_out = [i for i in self._row_numbers() if i not in known]
+        dropped = {*unwanted, *left_out}
         chosen = [i for i in chosen if i not in dropped and (key or self._names[i] != label)]
         for i in left_out:
             self._warn(i, "is left out, since it only numbers or names the rows;")
@@ -127,8 +129,8 @@ class Table:
 
     def _warn(self, place: int, what: str) -> None:
         name = self._names[place]
-        called = f"column {name!r}" if self._columns.has_names else f"column {place} (no name)"
-        warn(f"{self._file}: {called} {what} {CHOOSE}")
+        called = "" if self._columns.has_names else " (columns without names are f0, f1 ...)"
+        warn(f"{self._file}: column {name!r}{called} {what} {CHOOSE}")
 
     def _warn_of_counts(self, chosen: list[int], blocks: list[Array]) -> None:
         """Say of features that count the rows, as times may do, that they are features."""
