@@ -12,7 +12,7 @@ from eigentropy._backends.host_arrays import Matrix, as_numpy
 from eigentropy._measures.measurement import MeasurementSettings, Variable
 from eigentropy._support.warnings import warn
 from eigentropy.io import files
-from eigentropy.io.paths import is_file_name, shown
+from eigentropy.io.paths import is_file_name, shown, split_key
 
 
 def read_shared(
@@ -54,7 +54,7 @@ def read_with_labels(
     Z, own = files.read_sample(path, key, column, columns=columns, without=without)
     if own is None:
         return Z, shared
-    labels = _labels(shown(Path(path), column), own, settings)
+    labels = _labels(shown(split_key(path, None)[0], column), own, settings)
     return Z, {"labels": labels, **shared}
 
 
