@@ -196,6 +196,10 @@ def test_weights_are_told_from_activations(here):
         result = invoke("track", path)
         assert result.exit_code == 2
         assert names(result.stderr, "activations", "eigentropy.torch.Monitor", ".npy", "--key")
+    torch.save(torch.nn.Linear(3, 4, bias=False).state_dict(), "one.pt")
+    said = invoke("measure", "one.pt").stderr
+    assert names(said, "warning:", "one.pt", "'weight'", "activations")
+    assert invoke("measure", "one.pt:weight").stderr == ""
     np.savez("arrays.npz", hidden=np.eye(3), logits=np.eye(3))
     assert not names(invoke("measure", "arrays.npz").stderr, "activations")
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import eigentropy as eg
 from eigentropy.io import FileError, read_labels, read_matrix, read_sample, track
+from eigentropy.io import columns as readers
 from messages import naming
 
 
@@ -285,3 +286,17 @@ def test_decimal_commas_are_found_below_the_rows_that_are_looked_at(write):
     rows = ["1;2"] * 100 + ["1,5;2"]
     read = read_matrix(write("\n".join(["a;b", *rows])))
     np.testing.assert_array_equal(read[-1], [1.5, 2])
+
+
+def test_parquet_is_the_same_in_pieces(tmp_path, monkeypatch):
+    """Lists and categories, whose dictionaries differ from piece to piece."""
+    table = pd.DataFrame({"e": [[i, 2.0 * i] for i in range(20)], "x": np.arange(20) / 7})
+    table["kind"] = pd.Categorical([f"k{i // 3}" for i in range(20)])
+    table.to_parquet(tmp_path / "z.parquet", row_group_size=7)
+    whole = read_sample(tmp_path / "z.parquet", column="kind")
+    monkeypatch.setattr(readers, "_AT_A_TIME", 16)
+    pieces = read_sample(tmp_path / "z.parquet", column="kind")
+    for one, other in zip(whole, pieces, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert whole[0].shape == (20, 3)
+    assert list(whole[1]) == [f"k{i // 3}" for i in range(20)]

@@ -28,7 +28,7 @@ class Columns(Protocol):
     """What a table is asked for; columns are meant by their places."""
 
     names: list[str]
-    rows: int
+    has_rows: bool
     has_names: bool
     index: list[int]  # those that the file itself calls row numbers
 
@@ -55,7 +55,7 @@ def columns_of(path: Path) -> Columns:
     if width > _MOST_COLUMNS or dialect.separator == " ":
         return TextColumns(path, dialect)
     columns = _delimited(path, dialect)
-    if dialect.has_header and width == 1 and columns.rows:
+    if dialect.has_header and width == 1 and columns.has_rows:
         # Labels without a header: its first one, taken for a name, occurs again below.
         name = dialect.names[0]
         if name in map(str, columns.values(0).tolist()):
@@ -131,7 +131,7 @@ class ArrowColumns:
     def __init__(self, path: Path, table: Any, has_names: bool) -> None:
         self._file, self._arrow, self._table = shown(path), _pyarrow(path), table
         self.names: list[str] = [str(name) for name in table.column_names]
-        self.rows: int = table.num_rows
+        self.has_rows: bool = table.num_rows > 0
         self.has_names = has_names
         metadata = table.schema.pandas_metadata or {}
         index = metadata.get("index_columns", [])
@@ -205,7 +205,7 @@ class TextColumns:
         self.names = dialect.names
         self.has_names = dialect.has_header
         self.index: list[int] = []
-        self.rows = len(self._read([0], str)) if dialect.first else 0
+        self.has_rows = bool(dialect.first)
 
     def text(self, place: int) -> str | None:
         """Say "string" of a column whose first value is not a number."""

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from eigentropy._backends.host_arrays import Matrix, as_matrix, as_numpy, is_zarr
 from eigentropy._support import memory
+from eigentropy._support.warnings import warn
 from eigentropy.io.archives import OPENERS
 from eigentropy.io.paths import (
     SUFFIXES,
@@ -207,6 +208,8 @@ class _Contents:
             what = f"{len(names)} arrays ({listed(names)}); choose one" if names else "no array"
             where = f" with --key or as {shown(Path(self._path.name))}:KEY" if names else " to read"
             raise FileError(f"{file} has {what}{where}{_weights_note(names)}")
+        if key is None and _weights_note(names):
+            warn(f"{file}: the only array, {names[0]!r}, is measured{_weights_note(names)}")
         return members[names[0] if key is None else key]()
 
 

@@ -29,7 +29,7 @@ class Table:
         self._file = shown(path)
         self._columns = columns_of(path)
         self._names = self._columns.names
-        if self._columns.rows == 0:
+        if not self._columns.has_rows:
             columns = listed(self._names)
             raise FileError(f"{self._file} has no rows, only the columns {columns}")
 
