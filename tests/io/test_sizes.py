@@ -127,6 +127,10 @@ def one_line_csv(path):
     path.write_bytes(b"1," * 2**23)
 
 
+def long_row_csv(path):
+    path.write_bytes(b"a,b\n" + b"1," * 2**23)
+
+
 def inflated_parquet(path):
     rows = pa.table({"a": np.zeros(2**22)})
     with pyarrow.parquet.ParquetWriter(path, rows.schema, compression="zstd") as writer:
@@ -151,6 +155,7 @@ HOSTILE = {
     "labels.zarr": (labels_zarr, [2**42]),
     "one_line.csv": (one_line_csv, ["GiB"]),
     "one_line.tsv": (one_line_csv, ["GiB"]),
+    "long_row.csv": (long_row_csv, [2]),
     "inflated.parquet": (inflated_parquet, [2**27]),
 }
 

@@ -267,6 +267,12 @@ def test_columns_that_are_not_there_are_refused_with_those_that_are(write, optio
         read_matrix(write("a,b\n1,2\n"), **{option: "x*"})
 
 
+def test_a_key_and_columns_are_one_too_many(write):
+    for option in ({"columns": "b"}, {"without": "b"}):
+        with pytest.raises(FileError, match=naming("z.csv", "'a'", "columns=")):
+            read_matrix(write("a,b\n1,2\n"), "a", **option)
+
+
 def test_other_files_have_no_columns(tmp_path):
     np.save(tmp_path / "z.npy", np.eye(3))
     with pytest.raises(FileError, match=naming("z.npy", ".csv", ".parquet")):
@@ -300,3 +306,19 @@ def test_parquet_is_the_same_in_pieces(tmp_path, monkeypatch):
         np.testing.assert_array_equal(one, other)
     assert whole[0].shape == (20, 3)
     assert list(whole[1]) == [f"k{i // 3}" for i in range(20)]
+
+
+@given(
+    st.binary(max_size=200)
+    | st.text(st.sampled_from("0123456789.,;|\t \n\r\"'#abe-"), max_size=200).map(str.encode)
+)
+@settings(max_examples=200, deadline=None)
+def test_any_text_is_a_matrix_or_a_file_error(content):
+    with tempfile.TemporaryDirectory() as directory, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        path = Path(directory) / "z.csv"
+        path.write_bytes(content)
+        try:
+            assert read_matrix(path).ndim == 2
+        except FileError as error:
+            assert str(error).startswith(str(path))  # noqa: PT017

@@ -6,7 +6,7 @@ import codecs
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import TextIO
 
@@ -51,14 +51,17 @@ def recognise(path: Path, usual: str, header: bool | None = None) -> Dialect:
     with path.open(encoding=encoding, errors="replace", newline="") as file:
         comments, said = _before(file)
         start = file.tell()
+        length = _length_of_line(file)
         memory.require(
-            _BYTES_PER_CHARACTER * _length_of_line(file), "a line of the table", "save it as .npy"
+            _BYTES_PER_CHARACTER * length,
+            f"a line of {length} characters",
+            "save the table as .npy",
         )
         known = [said] if said else [usual, *(one for one in _SEPARATORS if one != usual)]
         samples = {}
         for separator in known:
             file.seek(start)
-            samples[separator] = _Sample(_lines(file), separator)
+            samples[separator] = _Sample(_lines(file, most=4 * length + _CHARACTERS), separator)
     likely = [one for one in samples.values() if one.separator == known[0] or one.width() > 1]
     return max(likely, key=_Sample.rank).dialect(comments, encoding, header)
 
@@ -110,11 +113,12 @@ def _length_of_line(file: TextIO) -> int:
     return length
 
 
-def _lines(file: TextIO) -> Iterator[str]:
-    """Some lines that are not empty; two at least."""
+def _lines(file: TextIO, most: int) -> Iterator[str]:
+    """Some lines, two at least; none that is longer than any table has beside its first."""
     seen = 0
-    for number, line in enumerate(file):
-        if number >= 2 and seen > _CHARACTERS:
+    for number in count():
+        line = file.readline(most)
+        if not line or len(line) == most or (number >= 2 and seen > _CHARACTERS):
             return
         seen += len(line)
         yield line

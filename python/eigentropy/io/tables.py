@@ -41,28 +41,35 @@ class Table:
         without: Sequence[str] = (),
     ) -> Array:
         """The column `key`, or those of `columns`, or all features; never the labels `label`."""
-        unwanted = self._matching(without)
-        left_out: list[int] = []
-        if key is not None:
+        if key is None:
+            chosen = self._chosen(label, columns, without)
+        elif columns is None and not without:
             chosen = [self._index(key)]
-        elif columns is not None:
-            chosen = self._matching(columns)
         else:
-            chosen = list(range(len(self._names)))
-            known = {*unwanted, *(i for i in chosen if self._names[i] == label)}
-            left_out = [i for i in self._row_numbers() if i not in known]
-        dropped = {*unwanted, *left_out}
-        chosen = [i for i in chosen if i not in dropped and (key or self._names[i] != label)]
-        for i in left_out:
-            self._warn(i, "is left out, since it only numbers or names the rows;")
-        if not chosen:
-            besides = listed([*(self._names[i] for i in dropped), *([label] if label else [])])
-            raise FileError(f"{self._file} has no column besides {besides}; {CHOOSE}")
+            raise FileError(f"{self._file}: column {key!r} is chosen already; {CHOOSE}, or a key")
         self._require_numbers(chosen)
         blocks = self._columns.numbers(chosen)
-        if columns is None and key is None and len(chosen) > 1:
+        if columns is None and len(chosen) > 1:
             self._warn_of_counts(chosen, blocks)
         return _side_by_side(blocks)
+
+    def _chosen(
+        self, label: str | None, columns: Sequence[str] | None, without: Sequence[str]
+    ) -> list[int]:
+        """Places of the features; without `columns` these are not the numbers of the rows."""
+        unwanted = {*self._matching(without), *(i for i, n in enumerate(self._names) if n == label)}
+        if columns is not None:
+            wanted = self._matching(columns)
+        else:
+            wanted = list(range(len(self._names)))
+            for i in {*self._row_numbers()} - unwanted:
+                self._warn(i, "is left out, since it only numbers or names the rows;")
+                unwanted.add(i)
+        chosen = [i for i in wanted if i not in unwanted]
+        if not chosen:
+            besides = listed([self._names[i] for i in sorted(unwanted)])
+            raise FileError(f"{self._file} has no column besides {besides}; {CHOOSE}")
+        return chosen
 
     def labels(self, key: str | None) -> Array:
         """The column `key`, or the only one."""
