@@ -132,7 +132,7 @@ def _guarded_store(path: Path, guards: Guards) -> Any:
         async def get(self, key: str, prototype: Any, byte_range: Any = None) -> Any:
             buffer = await super().get(key, prototype, byte_range)
             is_index = type(byte_range).__name__ == "SuffixByteRequest"
-            if buffer is not None and not is_index:
+            if guards and buffer is not None and not is_index:
                 is_part = byte_range is not None
                 await asyncio.to_thread(guards.check, key, buffer.to_bytes(), is_part)
             return buffer
