@@ -346,6 +346,16 @@ def test_chunks_in_shards_and_groups_are_looked_at(tmp_path):
         read_matrix(tmp_path / "g.zarr", "a/b")
 
 
+@pytest.mark.parametrize("place", ["start", "end"])
+def test_shards_are_read_wherever_their_index_lies(tmp_path, place):
+    sharding = {"shape": (8, 4), "index_location": place}
+    Z = np.arange(64, dtype="f4").reshape(16, 4)
+    options = {"shape": Z.shape, "chunks": (4, 2), "shards": sharding}
+    array(tmp_path / "z.zarr", **options)[:8] = Z[:8]
+    expected = np.where(np.arange(16)[:, None] < 8, Z, 0)
+    np.testing.assert_array_equal(read_matrix(tmp_path / "z.zarr"), expected)
+
+
 def test_a_chunk_that_is_compressed_twice_is_refused(tmp_path):
     twice = {"filters": numcodecs.Zlib(), "compressors": numcodecs.GZip()}
     array(tmp_path / "z.zarr", zarr_format=2, **twice)[...] = 1

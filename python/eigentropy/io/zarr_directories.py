@@ -65,8 +65,9 @@ def _checked(path: Path, name: str, array: Any, guards: Guards) -> Any:
         f"an array {array.shape} in chunks of {size} bytes, of shape {tuple(array.chunks)},",
         "save it in chunks of some MiB",
     )
-    if inflating:
-        guards[name] = Guard(shown(path, name or None), size, inflating[0], _shards(array))
+    shards = _shards(array)
+    if inflating and shards is not None:
+        guards[name] = Guard(shown(path, name or None), size, inflating[0], shards)
     return array
 
 
@@ -77,12 +78,19 @@ def _chunks_at_a_time(array: Any, size: int) -> int:
     return max(1, COPIED_AT_A_TIME // max(1, size))
 
 
-def _shards(array: Any) -> int:
-    """Count the chunks that lie together in one file, after which their places are listed."""
+def _shards(array: Any) -> int | None:
+    """Count the chunks that lie together in one file, after which their places are listed.
+
+    None if these are listed in another than the usual way, which cannot be told from a chunk.
+    """
     outer = getattr(array, "shards", None)
     if outer is None:
         return 0
-    return math.prod(o // c for o, c in zip(outer, array.chunks, strict=True))
+    sharding = array.metadata.codecs[0]
+    place = getattr(sharding.index_location, "value", sharding.index_location)
+    if place != "end" or [*map(kind, sharding.index_codecs)] != ["bytes", "crc32c"]:
+        return None
+    return int(math.prod(o // c for o, c in zip(outer, array.chunks, strict=True)))
 
 
 @dataclass(frozen=True)
