@@ -421,7 +421,7 @@ def test_errors_and_warnings_of_a_snapshot_name_it(snapshots):
     np.save(snapshots / "epoch5.npy", np.ones((4, 4)))
     line = fail("track", "run", "--labels", "y.npy")
     assert names(line, "error:", "y.npy", 90, "run/epoch5.npy", 4, "track.csv", 2)
-    (warning,) = succeed("track", "run").stderr.splitlines()
+    (warning,) = succeed("track", "run", "--force").stderr.splitlines()
     assert names(warning, "warning:", "run/epoch5.npy", 4)
 
 
@@ -466,7 +466,8 @@ def test_inputs_are_left_as_they_are(snapshots):
         path.chmod(0o444)
     succeed("measure", "z.npy", "--labels", "y.npy", "--against", "x.npy")
     succeed("track", "run", "--labels", "y.npy", "--against", "x.npy", "-o", "run/out")
-    succeed("track", "run", "--labels", "y.npy", "-o", "run/out")  # run/out.csv is no snapshot
+    again = ("--labels", "y.npy", "-o", "run/out", "-f")
+    succeed("track", "run", *again)  # run/out.csv is no snapshot
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in inputs} == before
 
 
@@ -481,7 +482,8 @@ def test_labels_may_lie_in_each_snapshot(snapshots):
     for epoch in (1, 2):
         np.savez(f"m{epoch}.npz", Z=np.load(snapshots / f"epoch{epoch}.npy"), y=y)
     rows = as_json("track", "m1.npz", "m2.npz", "--labels", "y")["rows"]
-    expected = as_json("track", *sorted(snapshots.glob("epoch?.npy")), "--labels", "y.npy")["rows"]
+    files = sorted(snapshots.glob("epoch?.npy"))
+    expected = as_json("track", *files, "--labels", "y.npy", "-o", "other")["rows"]
     assert [row["dsmi_labels"] for row in rows] == [row["dsmi_labels"] for row in expected]
 
 

@@ -48,3 +48,16 @@ def test_a_limit_that_cannot_be_read_is_none(system):
 def test_a_machine_that_does_not_say_has_all_its_memory(system):
     system("proc/meminfo", "MemTotal: 9000 kB\n")
     assert memory.available() > 2**20
+
+
+def test_a_limit_of_the_address_space_counts_and_what_is_mapped_is_used(system, monkeypatch):
+    system("proc/self/statm", "10 5 3 1 0 4 0\n")
+    page = memory.os.sysconf("SC_PAGE_SIZE")
+    monkeypatch.setattr(memory.resource, "getrlimit", lambda which: (30 * page, 40 * page))
+    assert memory.available() == 20 * page
+    monkeypatch.setattr(memory.resource, "getrlimit", lambda which: (5 * page, 40 * page))
+    assert memory.available() == 0
+    monkeypatch.setattr(
+        memory.resource, "getrlimit", lambda w: (memory.resource.RLIM_INFINITY,) * 2
+    )
+    assert memory.available() == 8000 * 1024

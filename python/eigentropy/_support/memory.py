@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 
 
@@ -17,8 +18,8 @@ def require(needed: float, what: str, alternative: str, free: float | None = Non
 
 
 def available() -> float:
-    """Bytes that this process can still allocate: of the machine and of its control group."""
-    return min(_machine(), _control_group())
+    """Bytes that this process can still allocate: of the machine and of the limits set to it."""
+    return min(_machine(), _control_group(), _address_space())
 
 
 def _machine() -> float:
@@ -43,3 +44,15 @@ def _control_group() -> float:
         return float(limit) - used + float(statistics.get("inactive_file", 0))
     except (OSError, ValueError):
         return float("inf")
+
+
+def _address_space() -> float:
+    """What `ulimit -v` leaves, of which mapped files take their share, too."""
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY:
+        return float("inf")
+    try:
+        pages = float(Path("/proc/self/statm").read_text().split()[0])
+    except (OSError, ValueError):
+        pages = 0.0
+    return max(0.0, limit - pages * os.sysconf("SC_PAGE_SIZE"))

@@ -222,8 +222,9 @@ def _print_table(table: Table) -> None:
 
 
 def _console() -> Console:
-    # Made anew, since sys.stdout may have been replaced; markup would eat brackets in file names.
-    return Console(markup=False, highlight=False)
+    # Made anew, since sys.stdout may have been replaced. Markup would eat brackets in file names,
+    # and emoji what lies between two colons.
+    return Console(markup=False, highlight=False, emoji=False)
 
 
 def _number(value: float, spec: str) -> str:

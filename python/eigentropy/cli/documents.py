@@ -13,6 +13,7 @@ import numpy as np
 from eigentropy._measures.measurement import Measurement, MeasurementSettings, Variable
 from eigentropy._measures.results import Entropy, MutualInformation
 from eigentropy._support.lifetime import version
+from eigentropy._support.printable import encodable
 from eigentropy.io.paths import shown
 
 if TYPE_CHECKING:  # not needed by the other commands
@@ -23,11 +24,13 @@ if TYPE_CHECKING:  # not needed by the other commands
 def plain(value: Any) -> Any:
     """Convert a value to the types that JSON has."""
     if isinstance(value, dict):
-        return {name: plain(item) for name, item in value.items()}
+        return {plain(name): plain(item) for name, item in value.items()}
     if isinstance(value, np.ndarray):
         return plain(value.tolist())
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
+    if isinstance(value, str):
+        return encodable(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value

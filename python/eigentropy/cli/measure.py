@@ -37,7 +37,9 @@ def measure_command(
     settings, name = chosen.settings(t or ["1"]), shown(Path(file))
     with collected_warnings(quiet) as warned:
         shared, column = read_shared(chosen.labels, chosen.against, settings)
-        Z, variables = read_with_labels(file, chosen.key, column, shared, settings)
+        Z, variables = read_with_labels(
+            file, chosen.key, column, shared, settings, chosen.columns, chosen.without or ()
+        )
         progress = shows_progress(quiet)
         measured = measure(Z, variables, settings, progress=progress, name=name)
         results = documents.of_measurement(measured, variables)  # computes `adjusted`, too

@@ -22,6 +22,8 @@ class MeasurementOptions:
     labels: options.Labels = None
     against: options.Against = None
     key: options.Key = None
+    columns: options.Columns = None
+    without: options.Without = None
     sigma: options.Sigma = str(DEFAULTS.sigma)
     alpha: options.Alpha = DEFAULTS.alpha
     base: options.Base = f"{DEFAULTS.base:g}"
@@ -45,7 +47,7 @@ class MeasurementOptions:
         ValueError, TypeError, NotImplementedError
             An option cannot be used; the message names it.
         """
-        texts = {"labels", "against", "key", "sigma", "base", "dtype"}
+        texts = {"labels", "against", "key", "columns", "without", "sigma", "base", "dtype"}
         same = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in texts}
         return MeasurementSettings(
             t=_times(t),

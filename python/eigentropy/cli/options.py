@@ -16,13 +16,33 @@ Key = Annotated[
         rich_help_panel=DATA,
     ),
 ]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        "--columns",
+        metavar="NAME,NAME",
+        help="Columns of a table that are features; * stands for any characters.",
+        show_default="all but numbers of the rows",
+        rich_help_panel=DATA,
+    ),
+]
+Without = Annotated[
+    str | None,
+    typer.Option(
+        "--without",
+        metavar="NAME,NAME",
+        help="Columns of a table that are no features.",
+        rich_help_panel=DATA,
+    ),
+]
 Labels = Annotated[
     str | None,
     typer.Option(
         "--labels",
         metavar="FILE|COLUMN",
         help="Labels of the rows: a file of their own, or a column (or key) of FILE, which is "
-        "then not a feature. Real numbers that are not whole are cut into bins.",
+        "then not a feature. Whole numbers and words are classes; numbers with a decimal point "
+        "are cut into bins, see --kind.",
         rich_help_panel=DATA,
     ),
 ]
@@ -191,7 +211,16 @@ PageFile = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help="The page: one HTML file. An existing file is replaced.",
+        help="The page: one HTML file.",
+        rich_help_panel=OUTPUT,
+    ),
+]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        "-f",
+        help="Replace an output that exists, which is refused otherwise.",
         rich_help_panel=OUTPUT,
     ),
 ]

@@ -9,7 +9,7 @@ import typer
 
 from eigentropy.cli import console, documents, options
 from eigentropy.io.paths import shown
-from eigentropy.io.writing import write_atomically
+from eigentropy.io.writing import require_new, write_atomically
 
 
 def report_command(
@@ -22,6 +22,7 @@ def report_command(
         ),
     ],
     output: options.PageFile = "report.html",
+    force: options.Force = False,
     title: options.Title = "Training report",
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -35,8 +36,9 @@ def report_command(
     path = Path(output)
     if path.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"--output must end in .html, got {output!r}")
+    require_new(path, force)
     known = [report.read_run(run) for run in runs]
-    content = report.page(known, title).encode()
+    content = report.page(known, title).encode(errors="backslashreplace")
     write_atomically(path, content)
     said = [f"{run.title}: {text}" for run in known for text in report.remarks(run)]
     said = [*report.differences(known), *said]

@@ -78,7 +78,7 @@ def _pictures(
     written = [figure] if drawn else []
     if outcome.runs:
         text = page([read_run(run) for run in outcome.runs], study.title)
-        write_atomically(report, text.encode())
+        write_atomically(report, text.encode(errors="backslashreplace"))
         written.append(report)
     return written
 

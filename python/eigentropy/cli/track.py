@@ -18,6 +18,7 @@ from eigentropy.cli.running import (
 from eigentropy.io.paths import shown
 from eigentropy.io.snapshot_rows import SnapshotRow
 from eigentropy.io.snapshots import track
+from eigentropy.io.writing import require_new
 
 
 @taken_apart("chosen", MeasurementOptions)
@@ -29,6 +30,7 @@ def track_command(
     chosen: MeasurementOptions,
     t: options.Time = "1",
     output: options.Output = "track",
+    force: options.Force = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -43,6 +45,8 @@ def track_command(
         raise ValueError(f"t must be one number for track, got {t!r}")
     prefix = Path(output[:-4] if output.endswith((".csv", ".png")) else output)
     table, figure = (prefix.with_name(prefix.name + end) for end in (".csv", ".png"))
+    for path in (table, figure):
+        require_new(path, force)
     done: list[SnapshotRow] = []
     with collected_warnings(quiet) as warned, rows_are_kept(done, table):
         rows = track(
@@ -50,7 +54,10 @@ def track_command(
             key=chosen.key,
             labels=chosen.labels,
             against=chosen.against,
+            columns=chosen.columns,
+            without=chosen.without or (),
             output=table,
+            overwrite=force,
             settings=settings,
             progress=shows_progress(quiet),
             on_row=done.append,

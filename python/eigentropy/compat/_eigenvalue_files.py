@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import uuid
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy._backends.host_arrays import Matrix
+from eigentropy._support.npz_files import npz_array, npz_names
 from eigentropy._support.warnings import warn
 from eigentropy.compat._graphs import Floats, Graph
 
@@ -85,22 +87,22 @@ def _rounded(values: Floats, dtype: np.dtype[Any]) -> Floats:
 
 
 def _read(path: Path) -> _Stored:
-    with path.open("rb") as file:
+    with path.open("rb"):  # what the system refuses keeps its error
         try:
-            return _parse(np.load(file))
+            return _parse(path)
         except Exception as error:  # a damaged file gives any of a dozen types
             raise ValueError(
                 f"no eigenvalues can be read from {path}, which is left as it is: {error}"
             ) from error
 
 
-def _parse(archive: Any) -> _Stored:
-    names = getattr(archive, "files", None)
-    if names is None:
-        raise ValueError("it is a single array, not an .npz file")
+def _parse(path: Path) -> _Stored:
+    if not zipfile.is_zipfile(path):
+        raise ValueError("it is not an .npz file")
+    names = npz_names(path)
     if EIGENVALUES not in names:
         raise ValueError(f"it has no array {EIGENVALUES!r}, only {', '.join(map(repr, names))}")
-    values = archive[EIGENVALUES]
+    values = npz_array(path, EIGENVALUES)
     if values.ndim != 1 or values.size == 0 or values.dtype.kind != "f":
         raise ValueError(
             f"{EIGENVALUES!r} should be a list of real numbers, and is an array of shape "
@@ -108,7 +110,7 @@ def _parse(archive: Any) -> _Stored:
         )
     if not (np.isfinite(values).all() and values.any()):
         raise ValueError(f"{EIGENVALUES!r} has NaN or infinity, or is all 0")
-    fingerprint = str(archive[FINGERPRINT]) if FINGERPRINT in names else None
+    fingerprint = str(npz_array(path, FINGERPRINT)) if FINGERPRINT in names else None
     return _Stored(values.astype(np.float64), fingerprint)
 
 

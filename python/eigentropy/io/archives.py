@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -14,9 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._backends.host_arrays import as_numpy, is_zarr
+from eigentropy._backends.host_arrays import as_numpy
+from eigentropy._support import memory
+from eigentropy._support.npz_files import npz_array, npz_names, require_whole
 from eigentropy.io import safetensors
-from eigentropy.io.paths import FileError, refused, shown
+from eigentropy.io.paths import FileError, shown
 
 Array = npt.NDArray[Any]
 
@@ -25,24 +26,14 @@ Members = Mapping[str, Callable[[], Array]]
 
 
 def _open_npy(path: Path) -> Members:
+    with path.open("rb") as file:
+        require_whole(file, "the array", path.stat().st_size)
     array = np.lib.format.open_memmap(path, mode="r")
     return {"": lambda: array}
 
 
 def _open_npz(path: Path) -> Members:
-    with path.open("rb") as file:
-        if not zipfile.is_zipfile(file):
-            raise ValueError("it is not a zip archive")
-    with np.load(path, allow_pickle=False) as archive:
-        return {name: partial(_npz_array, path, name) for name in archive.files}
-
-
-def _npz_array(path: Path, name: str) -> Array:
-    with np.load(path, allow_pickle=False) as archive:
-        member = archive[name]
-    if not isinstance(member, np.ndarray):  # a zip file with something else in it
-        raise FileError(f"{shown(path)}: {name!r} is not an array")
-    return member
+    return {name: partial(npz_array, path, name) for name in npz_names(path)}
 
 
 def _open_torch(path: Path) -> Members:
@@ -53,60 +44,73 @@ def _open_torch(path: Path) -> Members:
             f"{shown(path)}: reading {path.suffix} needs torch; pip install torch, or save the "
             "matrix as .npy or .safetensors"
         ) from error
+    size = _inflated_size(path)
+    memory.require(size, f"the {path.suffix} file", "save the matrix alone, as .npy")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of pickle protocols, asking to report it to torch
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    members = dict(_tensors(loaded, ""))
+    members = dict(_tensors(loaded, "", itertools.count(1)))
     if not members:
         raise FileError(
             f"{shown(path)} has no tensor: it is a {type(loaded).__name__}, and a tensor or a "
             "dict of tensors is wanted"
         )
-    return {name: partial(as_numpy, tensor, shown(path)) for name, tensor in members.items()}
+    return {
+        name: partial(_torch_array, tensor, shown(path, name or None), size)
+        for name, tensor in members.items()
+    }
 
 
-def _tensors(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+def _inflated_size(path: Path) -> int:
+    """Bytes of what the file holds; PyTorch itself does not compress, but reads what is."""
+    if not zipfile.is_zipfile(path):
+        return path.stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        return sum(member.file_size for member in archive.infolist())
+
+
+# Dictionaries may refer to one another, so that a small file has more of them than any machine
+# can list.
+_MOST_ENTRIES = 1_000_000
+
+
+def _tensors(value: Any, name: str, count: Iterator[int]) -> Iterator[tuple[str, Any]]:
     """Find the tensors in nested dicts, keys joined by dots; other entries are passed over."""
+    if next(count) > _MOST_ENTRIES:
+        raise ValueError(
+            f"it has more than {_MOST_ENTRIES} entries, counting what is in nested dicts once for "
+            "each reference; save the tensor alone"
+        )
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from _tensors(inner, f"{name}.{key}" if name else str(key))
+            yield from _tensors(inner, f"{name}.{key}" if name else str(key), count)
     elif hasattr(value, "detach"):
         yield name, value
 
 
-_ZARR_METADATA = ("zarr.json", ".zarray", ".zgroup")
+def _torch_array(tensor: Any, name: str, size: int) -> Array:
+    """The tensor as an array; one whose rows are expanded takes more than the file has."""
+    needed = tensor.numel() * tensor.element_size()
+    if needed > size:
+        memory.require(
+            needed,
+            f"{name} of shape {tuple(tensor.shape)}, which is expanded from a file of {size} "
+            "bytes,",
+            "save the rows before they are expanded",
+        )
+    return as_numpy(tensor, name)
 
 
 def _open_zarr(path: Path) -> Members:
     try:
-        import zarr
+        import zarr  # noqa: F401
     except ImportError as error:
         raise FileError(
             f"{shown(path)}: reading .zarr needs zarr; pip install 'eigentropy[zarr]'"
         ) from error
-    if not any((path / name).is_file() for name in _ZARR_METADATA):
-        raise FileError(f"{shown(path)} holds neither a Zarr array nor a group")
-    arrays = list(_zarr_arrays(zarr.open(os.fspath(path), mode="r"), ""))
-    return {name: partial(_zarr_array, path, array) for name, array in arrays}
+    from eigentropy.io import zarr_directories
 
-
-def _zarr_arrays(node: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Find the arrays in nested groups, names joined by slashes."""
-    if is_zarr(node):
-        yield name, node
-        return
-    members = itertools.chain(node.arrays(), node.groups())
-    for inner, member in sorted(members, key=lambda member: str(member[0])):
-        yield from _zarr_arrays(member, f"{name}/{inner}" if name else inner)
-
-
-def _zarr_array(path: Path, array: Any) -> Any:
-    """Return it unread, since it may be larger than memory."""
-    compressors = array.compressors if hasattr(array, "compressors") else (array.compressor,)
-    codecs = (*(array.filters or ()), *(compressors or ()))
-    if any(getattr(codec, "codec_id", None) == "pickle" for codec in codecs):
-        raise FileError(refused(path, "holds"))
-    return array
+    return zarr_directories.opened(path)
 
 
 OPENERS: dict[str, Callable[[Path], Members]] = {

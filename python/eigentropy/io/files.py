@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._backends.host_arrays import Matrix, as_matrix, as_numpy
+from eigentropy._backends.host_arrays import Matrix, as_matrix, as_numpy, is_zarr
+from eigentropy._support import memory
+from eigentropy._support.warnings import warn
 from eigentropy.io.archives import OPENERS
 from eigentropy.io.paths import (
     SUFFIXES,
@@ -24,21 +28,29 @@ from eigentropy.io.paths import (
 from eigentropy.io.tables import Table
 
 Array = npt.NDArray[Any]
+Names = str | Sequence[str]
 
 
-def read_matrix(path: str | os.PathLike[str], key: str | None = None) -> Matrix:
+def read_matrix(
+    path: str | os.PathLike[str],
+    key: str | None = None,
+    *,
+    columns: Names | None = None,
+    without: Names = (),
+) -> Matrix:
     """Read a matrix (n, d), one row a sample, from a file.
 
     ================= =========================================================================
     suffix            what is read
     ================= =========================================================================
     ``.npy``          the array, mapped into memory instead of copied
-    ``.npz``          the array `key`; without `key` the only one
+    ``.npz``          the array `key`; without `key` the only one. It must fit into memory
     ``.pt``, ``.pth`` the tensor, or the one at `key` of a dict (``outer.inner`` in nested ones);
                       needs torch, which loads with ``weights_only=True``
     ``.safetensors``  the tensor `key`; without `key` the only one. bfloat16 becomes float32
     ``.csv``,         all columns, or the one called `key`; a first line that is not numbers is
-    ``.tsv``          the header. Needs pyarrow
+    ``.tsv``          the header. Columns may be separated by commas, semicolons (then with decimal
+                      commas, too), tabs, bars or white space. Needs pyarrow
     ``.parquet``      the same; a column of lists of one length counts as that many columns
     ``.zarr``         a directory: the array, or the one at `key` of a group (``outer/inner``).
                       Needs zarr. What does not fit into memory is copied to a temporary file
@@ -49,6 +61,11 @@ def read_matrix(path: str | os.PathLike[str], key: str | None = None) -> Matrix:
     path : str or path
         ``FILE:KEY`` is short for `key`.
     key : str, optional
+    columns, without : str or sequence of str, optional
+        Columns of a table that are features, or that are none: names, in which ``*`` stands for any
+        characters, one by one or as a text with commas between them. Without `columns`, what only
+        numbers the rows is left out with a warning: a first column without a name, or a column
+        called index, id or the like, that has another whole number or word in every row.
 
     Returns
     -------
@@ -59,14 +76,17 @@ def read_matrix(path: str | os.PathLike[str], key: str | None = None) -> Matrix:
     ------
     FileError
         Whatever is wrong with the file or its contents.
+    MemoryError
+        It would take more memory than is free.
     """
-    return read_sample(path, key)[0]
+    return read_sample(path, key, columns=columns, without=without)[0]
 
 
 def read_labels(path: str | os.PathLike[str], key: str | None = None) -> Array:
     """Read one label a row, shape (n,), from a file of any kind that `read_matrix` reads.
 
-    Floats that are all whole numbers, as many programs write class numbers, become integers.
+    Floats stay floats, which the measures take for scalars and cut into bins; where they are
+    numbers of classes, pass ``kind="labels"`` to the measure.
 
     Raises
     ------
@@ -78,7 +98,12 @@ def read_labels(path: str | os.PathLike[str], key: str | None = None) -> Array:
 
 
 def read_sample(
-    path: str | os.PathLike[str], key: str | None = None, column: str | None = None
+    path: str | os.PathLike[str],
+    key: str | None = None,
+    column: str | None = None,
+    *,
+    columns: Names | None = None,
+    without: Names = (),
 ) -> tuple[Matrix, Array | None]:
     """Read a matrix, and the labels that lie in the same file.
 
@@ -89,6 +114,8 @@ def read_sample(
     column : str, optional
         Column of a table, or key of another kind of file, that holds the labels and is then not
         part of the matrix.
+    columns, without
+        As in `read_matrix`.
 
     Returns
     -------
@@ -105,7 +132,8 @@ def read_sample(
     labels = None
     if column is not None:
         labels = _checked_labels(contents.own_labels(column), shown(path, column))
-    matrix = _checked_matrix(contents.matrix(key, without=column), path, key)
+    features = contents.matrix(key, column, _names(columns), _names(without) or ())
+    matrix = _checked_matrix(features, path, key)
     if labels is not None and len(labels) != len(matrix):
         raise FileError(
             f"{shown(path, column)} has {len(labels)} entries, "
@@ -119,7 +147,7 @@ def read_variable(path: str | os.PathLike[str], key: str | None = None) -> Matri
     path, key = split_key(path, key)
     array = _Contents(path).matrix(key)
     if array.ndim == 1:
-        array = as_numpy(array, shown(path, key))[:, None]
+        array = _whole(array, shown(path, key))[:, None]
     return _checked_matrix(array, path, key)
 
 
@@ -137,17 +165,28 @@ class _Contents:
                 self._table = None
                 self._members = OPENERS[suffix](path)
 
-    def matrix(self, key: str | None, without: str | None = None) -> Array:
+    def matrix(
+        self,
+        key: str | None,
+        label: str | None = None,
+        columns: Sequence[str] | None = None,
+        without: Sequence[str] = (),
+    ) -> Array:
         with named_errors(self._path):
             if self._table is not None:
-                return self._table.matrix(key, without)
-            return self._member(key, without)
+                return self._table.matrix(key, label, columns, without)
+            if columns is not None or without:
+                raise FileError(
+                    f"{shown(self._path)} is not a table, so it has no columns to choose; "
+                    f"tables are {', '.join(TABLES)}"
+                )
+            return self._member(key, label)
 
     def labels(self, key: str | None) -> Array:
         with named_errors(self._path):
             if self._table is not None:
                 return self._table.labels(key)
-            return as_numpy(self._member(key, None), shown(self._path, key))
+            return _whole(self._member(key, None), shown(self._path, key))
 
     def own_labels(self, column: str) -> Array:
         try:
@@ -167,9 +206,40 @@ class _Contents:
             raise FileError(f"{file} has no array {key!r}; it has {listed(names) or 'none'}")
         if key is None and len(names) != 1:
             what = f"{len(names)} arrays ({listed(names)}); choose one" if names else "no array"
-            where = f" with --key or as {self._path.name}:KEY" if names else " to read"
-            raise FileError(f"{file} has {what}{where}")
+            where = f" with --key or as {shown(Path(self._path.name))}:KEY" if names else " to read"
+            raise FileError(f"{file} has {what}{where}{_weights_note(names)}")
+        if key is None and _weights_note(names):
+            warn(f"{file}: the only array, {names[0]!r}, is measured{_weights_note(names)}")
         return members[names[0] if key is None else key]()
+
+
+def _names(given: Names | None) -> list[str] | None:
+    """Names of columns one by one."""
+    if isinstance(given, str):
+        return [name.strip() for name in given.split(",")]
+    return None if given is None else list(given)
+
+
+def _whole(array: Any, name: str) -> Array:
+    """The array in memory, as labels are needed."""
+    if is_zarr(array):
+        size = math.prod(array.shape) * array.dtype.itemsize
+        memory.require(size, f"{name} of shape {tuple(array.shape)}", "save fewer of its values")
+    return as_numpy(array, name)
+
+
+_WEIGHTS = ("weight", "bias", "running_mean", "running_var", "in_proj_weight", "gamma", "beta")
+
+
+def _weights_note(names: Sequence[str]) -> str:
+    """Say what is meant, where these are the parameters of a model."""
+    if not any(name.rpartition(".")[2] in _WEIGHTS for name in names):
+        return ""
+    return (
+        ". These look like the weights of a model (a state dictionary). What is measured are "
+        "activations: load the weights into the model, let eigentropy.torch.Monitor measure it, or "
+        "save the outputs of a layer for some inputs, one row an input, as .npy"
+    )
 
 
 def _checked_matrix(array: Array, path: Path, key: str | None) -> Matrix:
@@ -207,6 +277,4 @@ def _checked_labels(array: Array, file: str) -> Array:
             f"{file} has no label (NaN or infinity) in {bad.sum()} of {bad.size} rows; "
             f"the first is row {bad.argmax()}"
         )
-    # Above 2^53 a float64 no longer tells neighbouring whole numbers apart.
-    whole = bool((labels == np.rint(labels)).all() and np.abs(labels).max() <= 2**53)
-    return labels.astype(np.int64) if whole else labels
+    return labels

@@ -6,10 +6,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from eigentropy._backends.host_arrays import Matrix, as_numpy
 from eigentropy._measures.measurement import MeasurementSettings, Variable
+from eigentropy._support.warnings import warn
 from eigentropy.io import files
-from eigentropy.io.paths import is_file_name, shown
+from eigentropy.io.paths import is_file_name, shown, split_key
 
 
 def read_shared(
@@ -26,7 +29,7 @@ def read_shared(
         column = labels
     elif isinstance(labels, (str, os.PathLike)):
         values = files.read_labels(labels)
-        shared["labels"] = Variable(shown(Path(labels)), values, settings.kind)
+        shared["labels"] = _labels(shown(Path(labels)), values, settings)
     elif labels is not None:
         shared["labels"] = Variable("labels", as_numpy(labels, "labels"), settings.kind)
     if isinstance(against, (str, os.PathLike)):
@@ -44,10 +47,23 @@ def read_with_labels(
     column: str | None,
     shared: dict[str, Variable],
     settings: MeasurementSettings,
+    columns: files.Names | None = None,
+    without: files.Names = (),
 ) -> tuple[Matrix, dict[str, Variable]]:
     """Read a matrix, and what it is compared with: `shared`, and the labels in its own file."""
-    Z, own = files.read_sample(path, key, column)
+    Z, own = files.read_sample(path, key, column, columns=columns, without=without)
     if own is None:
         return Z, shared
-    labels = Variable(shown(Path(path), column), own, settings.kind)
+    labels = _labels(shown(split_key(path, None)[0], column), own, settings)
     return Z, {"labels": labels, **shared}
+
+
+def _labels(source: str, values: Any, settings: MeasurementSettings) -> Variable:
+    """Labels of a file; what is done with floats is said where it may not be what was meant."""
+    if settings.kind == "auto" and values.dtype.kind == "f" and (values == np.rint(values)).all():
+        warn(
+            f"{source}: the labels are whole numbers written as floats, which are cut into "
+            f"{settings.n_clusters} bins; where they are classes, say so by --kind labels (in "
+            "Python kind='labels'), and --kind scalars asks for bins"
+        )
+    return Variable(source, values, settings.kind)

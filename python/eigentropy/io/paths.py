@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from eigentropy._support.printable import printable
+
 ARCHIVES = (".npy", ".npz", ".pt", ".pth", ".safetensors")
 
 TABLES = (".csv", ".tsv", ".parquet")
@@ -20,6 +22,10 @@ SUFFIXES = ARCHIVES + TABLES + DIRECTORIES
 
 class FileError(ValueError):
     """A file cannot be used; the message names it and says what is wrong and what to do."""
+
+
+class OutputExistsError(FileError, FileExistsError):
+    """An output is there already, and nobody has said that it may be replaced."""
 
 
 def is_file_name(text: str) -> bool:
@@ -64,8 +70,8 @@ def split_key(path: str | os.PathLike[str], key: str | None) -> tuple[Path, str 
 
 def shown(path: Path, key: str | None = None) -> str:
     """Return a path as it can be printed, whatever bytes its name has."""
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return text if key is None else f"{text}:{key}"
+    text = printable(os.fspath(path))
+    return text if key is None else f"{text}:{printable(key)}"
 
 
 def listed(names: list[str], most: int = 20) -> str:
@@ -79,7 +85,7 @@ def named_errors(path: Path) -> Iterator[None]:
     """Turn every failure to read into a FileError that names the file."""
     try:
         yield
-    except FileError:
+    except (FileError, Warning):
         raise
     except FileNotFoundError:
         raise FileError(f"{shown(path)} does not exist") from None

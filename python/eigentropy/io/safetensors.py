@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eigentropy._support import memory
 from eigentropy._support.mapped_files import fits_in_memory, mapped_copy
 from eigentropy.io.paths import FileError, shown
 
@@ -37,6 +38,10 @@ _DTYPES = {
 }
 
 
+# Memory for one character of a header, whose smallest entries are dictionaries: {"":{}}.
+_BYTES_PER_CHARACTER = 64
+
+
 def opened(
     path: Path, fits: Callable[[float], bool] = fits_in_memory
 ) -> Mapping[str, Callable[[], Array]]:
@@ -51,11 +56,17 @@ def opened(
         length = int.from_bytes(file.read(8), "little")
         if size < 8 or length > size - 8:
             raise ValueError(f"its header should have {length} bytes, the file has {size}")
+        memory.require(
+            _BYTES_PER_CHARACTER * length,
+            f"its header of {length} bytes",
+            "save the tensor alone, as .npy",
+        )
         header = json.loads(file.read(length))
     start = 8 + length
     tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
-    if any(start + entry["data_offsets"][1] > size for entry in tensors.values()):
-        raise ValueError(f"its header promises more bytes than the {size} of the file")
+    end = start + max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
+    if end > size:
+        raise ValueError(f"its header promises {end} bytes, the file has {size}")
     return {
         name: partial(_safetensor, path, name, entry, start, fits)
         for name, entry in tensors.items()

@@ -17,6 +17,7 @@ from eigentropy.io.paths import (
     shown,
     split_key,
 )
+from eigentropy.io.writing import require_new
 
 StrPath = str | os.PathLike[str]
 
@@ -62,8 +63,8 @@ def _paths_among(values: Iterable[Any]) -> list[Path]:
     return [split_key(value, None)[0].absolute() for value in named]
 
 
-def check_output(output: Path, inputs: Iterable[Any]) -> None:
-    """Refuse an output that would overwrite an input, or that no directory is there for."""
+def check_output(output: Path, inputs: Iterable[Any], overwrite: bool) -> None:
+    """Refuse an output that would overwrite an input, or that `require_new` refuses."""
     if any(
         path.exists() and output.exists() and path.samefile(output) for path in _paths_among(inputs)
     ):
@@ -71,10 +72,7 @@ def check_output(output: Path, inputs: Iterable[Any]) -> None:
             f"{shown(output)} is an input, and writing the results would overwrite it; "
             "choose another output"
         )
-    if not output.absolute().parent.is_dir():
-        raise FileError(
-            f"{shown(output)} cannot be written: there is no directory {shown(output.parent)}"
-        )
+    require_new(output, overwrite)
 
 
 def _files_in(directory: Path, besides: Sequence[Any]) -> list[Path]:

@@ -11,6 +11,7 @@ from typing import Any
 from eigentropy._core import SolverError
 from eigentropy._measures.measurement import Measurement, MeasurementSettings, measure
 from eigentropy._support.progress import Callback, reporter
+from eigentropy.io.files import Names
 from eigentropy.io.inputs import read_shared, read_with_labels
 from eigentropy.io.paths import FileError, shown
 from eigentropy.io.snapshot_files import StrPath, check_output, find_snapshots, snapshot_names
@@ -24,7 +25,10 @@ def track(
     key: str | None = None,
     labels: Any = None,
     against: Any = None,
+    columns: Names | None = None,
+    without: Names = (),
     output: StrPath | None = None,
+    overwrite: bool = False,
     settings: MeasurementSettings | None = None,
     progress: bool | Callback = False,
     on_row: Callable[[SnapshotRow], object] | None = None,
@@ -42,8 +46,13 @@ def track(
         column or key of each snapshot that holds them.
     against : array of shape (n, m) or path, optional
         Other vectors of the same rows, such as the input. They are clustered once.
+    columns, without : str or sequence of str, optional
+        Columns of snapshots that are tables, see `eigentropy.io.read_matrix`.
     output : path, optional
-        A CSV file. It is rewritten as a whole after each snapshot, so it is always complete.
+        A CSV file. It is rewritten as a whole after each snapshot, so it is always complete. A file
+        that exists is refused.
+    overwrite : bool
+        Replace it.
     settings : MeasurementSettings, optional
         sigma, alpha and the others; the first `t` is used.
     progress : bool or callable
@@ -59,19 +68,23 @@ def track(
     ------
     FileError
         A file cannot be used. The rows before it are in `output`.
+    FileExistsError
+        `output` is there already; nothing has been measured.
     ValueError, TypeError, MemoryError, ImportError
         As the measuring functions do; the message names the snapshot.
     """
     settings = settings or MeasurementSettings()
     paths = find_snapshots(snapshots, besides=[labels, against, output])
     if output is not None:
-        check_output(Path(output), [*paths, labels, against])
+        check_output(Path(output), [*paths, labels, against], overwrite)
     shared, column = read_shared(labels, against, settings)
     rows: list[SnapshotRow] = []
     with reporter(progress, f"{len(paths)} snapshots") as callback:
         for i, (path, name) in enumerate(zip(paths, snapshot_names(paths), strict=True)):
             with _naming(path, rows, output):
-                Z, variables = read_with_labels(path, key, column, shared, settings)
+                Z, variables = read_with_labels(
+                    path, key, column, shared, settings, columns, without
+                )
                 measured = measure(Z, variables, settings, name=shown(path))
                 row = _row(name, measured)
             del Z, variables, measured  # they may be large, and the next snapshot is read now

@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 import os
+import uuid
 from pathlib import Path
 
-from eigentropy.io.paths import FileError, shown
+from eigentropy.io.paths import FileError, OutputExistsError, shown
+
+
+def require_new(path: Path, overwrite: bool = False) -> None:
+    """Refuse an output, before anything is computed, that could not or must not be written.
+
+    Raises
+    ------
+    FileError
+        There is no directory for it.
+    OutputExistsError
+        It exists, and `overwrite` is false.
+    """
+    if not path.absolute().parent.is_dir():
+        raise FileError(
+            f"{shown(path)} cannot be written: there is no directory {shown(path.parent)}; "
+            "make it, or choose another output"
+        )
+    if os.path.lexists(path) and not overwrite:
+        raise OutputExistsError(
+            f"{shown(path)} exists and is left as it is; choose another output, or replace it by "
+            "--force (in Python overwrite=True)"
+        )
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that its old or its new content is there at any moment, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    target = Path(os.path.realpath(path))  # a link stays a link
+    temporary = target.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
         try:
             temporary.write_bytes(content)
-            temporary.replace(path)
+            temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
