@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eigentropy.baselines import _neighbours, ksg
@@ -311,6 +311,7 @@ def test_npeet_itself_gives_the_same_without_noise(rng, n, search, monkeypatch):
 # ---- Properties --------------------------------------------------------------------------------
 
 
+@settings(deadline=None)  # the first example imports SciPy
 @given(st.integers(0, 2**32), st.integers(5, 60), st.integers(1, 4), st.sampled_from(SEARCHES))
 def test_information_is_symmetric_and_the_order_of_rows_does_not_matter(seed, n, k, search):
     rng = np.random.default_rng(seed)
