@@ -13,6 +13,7 @@ import torch
 from eigentropy.baselines import mine
 from eigentropy.baselines._mine_network import moving_average
 from messages import naming
+from torch_defaults import defaults, with_other_defaults
 
 
 def gaussians(rho, n=2000, seed=0):
@@ -74,6 +75,17 @@ def test_the_seed_decides_and_no_global_state_is_touched():
     assert torch.get_num_threads() == threads
     mine.mutual_information(x, y, epochs=1)
     assert torch.equal(torch.get_rng_state(), before[0])
+
+
+@with_other_defaults
+@pytest.mark.parametrize("bound", mine.BOUNDS)
+def test_the_defaults_of_pytorch_do_not_matter(dtype_and_device, bound):
+    x, y = gaussians(0.6, n=300)
+    labels = y > 0
+    expected = [mine.mutual_information(x, of, epochs=3, bound=bound) for of in (y, labels)]
+    with defaults(dtype_and_device):
+        found = [mine.mutual_information(x, of, epochs=3, bound=bound) for of in (y, labels)]
+    assert [float(v) for v in found] == [float(v) for v in expected]
 
 
 def test_patience_stops_training():

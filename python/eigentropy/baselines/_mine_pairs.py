@@ -57,7 +57,7 @@ def divided(x: npt.NDArray[Any], y: npt.NDArray[Any], held_out: float, generator
     trained = n - evaluated - validated
     if min(evaluated, validated, trained) < 2:
         raise ValueError(f"X has {n} rows, too few to hold out {held_out:g} of them")
-    order = torch.randperm(n, generator=generator).numpy()
+    order = torch.randperm(n, generator=generator, device="cpu").numpy()
     parts = np.split(order, [trained, trained + validated])
     tensors = [_standardised(values, parts[0]) for values in (x, y)]
     return Pairs(*((tensors[0][part], tensors[1][part]) for part in parts))
