@@ -54,6 +54,16 @@ def test_vectors_and_scales_make_no_difference():
     assert abs(found - 0.83) <= 0.25
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e-12, 1e12, 1e290])
+@pytest.mark.parametrize("place", [0.0, 1.7e9])
+def test_neither_place_nor_scale_matters(scale, place):
+    """Not even where a square would be 0 or infinite. The numbers are multiples of 2^-12."""
+    x, y = (np.round(4096 * v) / 4096 for v in gaussians(0.9, n=300))
+    expected = float(mine.mutual_information(x, y, epochs=5))
+    found = mine.mutual_information(scale * (x + place), scale * (y - place), epochs=5)
+    assert float(found) == pytest.approx(expected, abs=0.01)
+
+
 def test_the_base_is_a_unit():
     x, y = gaussians(0.9, n=300)
     bits, nats = (mine.mutual_information(x, y, epochs=3, base=base) for base in (2, math.e))
