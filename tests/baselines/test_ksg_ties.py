@@ -75,10 +75,10 @@ def test_permuted_labels_share_nothing_with_any_ties(rng, name):
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-@pytest.mark.parametrize("other", ["normal", *NUMBERS])
-@pytest.mark.parametrize("name", ["rectified", "counts", "ranks", "time stamps", "two dead units"])
+@pytest.mark.parametrize("other", ["normal", *list(NUMBERS)[2:]])
+@pytest.mark.parametrize("name", ["rectified", "counts", "ranks"])
 def test_independent_numbers_share_nothing_with_any_ties(rng, name, other, algorithm):
-    """Sixteen standard errors of ten estimates at most: a neighbour counted wrongly gives more."""
+    """Within three standard errors of the mean of ten estimates, where they are largest."""
     draw = {"normal": lambda rng, n: rng.normal(size=n), **NUMBERS}
     found = [
         nats(

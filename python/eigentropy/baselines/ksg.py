@@ -144,9 +144,9 @@ def mutual_information(
     place of k, n_x + 1 and n_y + 1 (Gao, Kannan, Oh, Viswanath), and of other rows at equal
     distances a random part counts as nearer.
 
-    With `local_nonuniformity`, for each row whose neighbours fill
-    the box around them badly, log(V / V') / n is added, where V is the volume of that box and V' of
-    one in the directions of their principal components; badly means that V' < alpha V.
+    With `local_nonuniformity`, for each row whose neighbours fill the box around them badly,
+    log(V / V') / n is added, where V is the volume of that box and V' of one in the directions of
+    their principal components; badly means that V' < alpha V.
 
     Where it fails: strong dependence needs a number of rows that grows as exp(I) (Gao et al.), so I
     is underestimated where X nearly determines Y. With many columns all distances are alike, the
