@@ -346,16 +346,22 @@ def all_informations(X, Y, W, labels, **options):
     )
 
 
-SCALES = st.one_of(
-    st.integers(-900, 900).map(lambda e: 2.0**e),
-    st.sampled_from([1e-300, 1e-12, 0.1, 3.0, 1e12, 1e300]),
+# Multiples of 2^-12 are rounded by no power of 2, and by other scales only if they are far away.
+SCALES_AND_PLACES = st.one_of(
+    st.tuples(
+        st.integers(-900, 900).map(lambda e: 2.0**e),
+        st.sampled_from([0.0, -1.0, 1000.0, 1.7e9, -(2.0**39)]),
+    ),
+    st.tuples(
+        st.sampled_from([1e-300, 1e-12, 0.1, 3.0, 1e12, 1e300]), st.sampled_from([0.0, 7.0, -1e3])
+    ),
 )
-PLACES = st.sampled_from([0.0, -1.0, 1000.0, 1.7e9, -(2.0**39)])
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(0, 2**32), SCALES, PLACES, st.sampled_from(SEARCHES), st.booleans())
-def test_neither_place_nor_scale_changes_an_information(seed, scale, place, search, mixed):
+@given(st.integers(0, 2**32), SCALES_AND_PLACES, st.sampled_from(SEARCHES), st.booleans())
+def test_neither_place_nor_scale_changes_an_information(seed, scale_and_place, search, mixed):
+    scale, place = scale_and_place
     rng = np.random.default_rng(seed)
     fine, coarse = tied_and_not(rng, 80)
     X = fine[:, :2] if not mixed else np.stack([fine[:, 0], coarse[:, 0]], axis=1)
@@ -365,18 +371,18 @@ def test_neither_place_nor_scale_changes_an_information(seed, scale, place, sear
     found = all_informations(*data, labels, search=search)
     # Rounding after the scale may exchange two distances that differ by less.
     exact = math.frexp(scale)[0] == 0.5
-    assert found == pytest.approx(expected, abs=1e-9 if exact else 0.02)
+    assert found == pytest.approx(expected, abs=1e-9 if exact else 0.01)
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(0, 2**32), SCALES, PLACES, st.sampled_from(SEARCHES), st.booleans())
-def test_an_entropy_gains_the_logarithm_of_the_scale(seed, scale, place, search, rounded):
+@given(st.integers(0, 2**32), SCALES_AND_PLACES, st.sampled_from(SEARCHES), st.booleans())
+def test_an_entropy_gains_the_logarithm_of_the_scale(seed, scale_and_place, search, rounded):
+    scale, place = scale_and_place
     rng = np.random.default_rng(seed)
     Z = tied_and_not(rng, 80)[1 if rounded else 0]
     expected = nats(ksg.entropy, Z, search=search) + 3 * math.log(scale)
     found = nats(ksg.entropy, scale * (Z + place), search=search)
-    # 2^39 leaves some digits below the multiples of 2^-12.
-    assert found == pytest.approx(expected, abs=1e-9 + 2e-16 * abs(place) * 2**12)
+    assert found == pytest.approx(expected, abs=1e-6)
 
 
 def test_time_stamps_tell_nothing_about_noise_and_all_about_themselves(rng):
