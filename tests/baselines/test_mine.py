@@ -13,6 +13,7 @@ import torch
 from eigentropy.baselines import mine
 from eigentropy.baselines._mine_network import moving_average
 from messages import naming
+from torch_defaults import defaults, with_other_defaults
 
 
 def gaussians(rho, n=2000, seed=0):
@@ -53,6 +54,16 @@ def test_vectors_and_scales_make_no_difference():
     assert abs(found - 0.83) <= 0.25
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e-12, 1e12, 1e290])
+@pytest.mark.parametrize("place", [0.0, 1.7e9])
+def test_neither_place_nor_scale_matters(scale, place):
+    """Not even where a square would be 0 or infinite. The numbers are multiples of 2^-12."""
+    x, y = (np.round(4096 * v) / 4096 for v in gaussians(0.9, n=300))
+    expected = float(mine.mutual_information(x, y, epochs=5))
+    found = mine.mutual_information(scale * (x + place), scale * (y - place), epochs=5)
+    assert float(found) == pytest.approx(expected, abs=0.01)
+
+
 def test_the_base_is_a_unit():
     x, y = gaussians(0.9, n=300)
     bits, nats = (mine.mutual_information(x, y, epochs=3, base=base) for base in (2, math.e))
@@ -74,6 +85,17 @@ def test_the_seed_decides_and_no_global_state_is_touched():
     assert torch.get_num_threads() == threads
     mine.mutual_information(x, y, epochs=1)
     assert torch.equal(torch.get_rng_state(), before[0])
+
+
+@with_other_defaults
+@pytest.mark.parametrize("bound", mine.BOUNDS)
+def test_the_defaults_of_pytorch_do_not_matter(dtype_and_device, bound):
+    x, y = gaussians(0.6, n=300)
+    labels = y > 0
+    expected = [mine.mutual_information(x, of, epochs=3, bound=bound) for of in (y, labels)]
+    with defaults(dtype_and_device):
+        found = [mine.mutual_information(x, of, epochs=3, bound=bound) for of in (y, labels)]
+    assert [float(v) for v in found] == [float(v) for v in expected]
 
 
 def test_patience_stops_training():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal, localcontext
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -184,10 +186,56 @@ def test_renyi_entropies_are_between_0_and_log_n(values, order):
     )
 
 
+ORDERS = [0.1, 1 - 1e-13, 1, 1 + 1e-9, 2, 50, 1e6, 1e300, 1.7e308, math.inf, np.inf]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("values", [[5, 3, 2], [1, 1e-9], [0.9, 0.1], [1e300, 1e299], [2, 1, 1, 0]])
+def test_any_order_is_as_accurate_as_in_many_digits(values, order):
+    """Against the formula in 500 digits; from order 1e6 on only the largest share counts."""
+    with localcontext() as context:
+        context.prec = 500
+        shares = [Decimal(v) / sum(map(Decimal, values)) for v in values if v]
+        if order >= 1e6:
+            q = Decimal("Infinity") if order == math.inf else Decimal(order)
+            ratio = Decimal(1) if order == math.inf else q / (q - 1)
+            expected = -ratio * max(shares).ln()
+        elif order == 1:
+            expected = -sum(a * a.ln() for a in shares)
+        else:
+            q = Decimal(order)
+            expected = sum((q * a.ln()).exp() for a in shares).ln() / (1 - q)
+    found = spectral.renyi_entropy(values, order=order, base=math.e)
+    assert found == pytest.approx(float(expected), rel=1e-12, abs=0)
+
+
+def test_the_order_infinity_needs_the_largest_eigenvalue_only(rng):
+    Z = rng.normal(size=(50, 3))
+    largest = np.linalg.eigvalsh(np.exp(-reference.squared_distances(Z) / 2) / 50)[-1]
+    found = spectral.matrix_renyi_entropy(Z, sigma=1.0, order=math.inf)
+    assert float(found) == pytest.approx(-math.log2(largest), rel=1e-12)
+    score = spectral.vendi_score(Z, sigma=1.0, order=math.inf)
+    assert float(score) == pytest.approx(1 / largest, rel=1e-12)
+    assert "order=inf" in repr(found)
+    with pytest.raises(ValueError, match=naming("order", "-inf")):
+        spectral.matrix_renyi_entropy(Z, sigma=1.0, order=-math.inf)
+
+
+@given(
+    arrays(np.float64, st.integers(1, 20), elements=st.floats(1e-3, 1.0)),
+    st.floats(0.0, 1.0, exclude_min=True),
+    st.floats(1.0, math.inf),
+)
+def test_entropies_fall_with_the_order(values, low, high):
+    """From log n at 0 to -log max a at infinity, on both sides of 1."""
+    found = [spectral.renyi_entropy(values, order=q) for q in (low, 1.0, high, math.inf)]
+    assert all(a >= b - 1e-12 for a, b in pairwise([math.log2(len(values)) + 1e-12, *found]))
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
 def test_flat_spectra_have_the_entropy_log_n(dtype):
     values = np.full(16, 3, dtype=dtype)
-    for order in (0.1, 1, 2, 50):
+    for order in (0.1, 1, 2, 50, math.inf):
         assert spectral.renyi_entropy(values, order=order) == pytest.approx(4.0, rel=1e-12)
 
 

@@ -25,6 +25,7 @@ from eigentropy.studies import estimators, figures, networks, rows, study
 from eigentropy.studies.rows import Cell, StudyRow
 from eigentropy.studies.study import Curve, Panel, StudyPlan, make_job
 from messages import names, naming
+from torch_defaults import defaults, with_other_defaults
 from toy_study import TOY
 
 
@@ -366,6 +367,18 @@ def test_recipes_are_many_kinds_and_a_larger_zoo_has_the_smaller():
     assert networks.recipes(10, 1) != zoo[:10]
     for name in ("family", "width", "depth", "activation", "rows", "label_noise", "epochs"):
         assert len({getattr(recipe, name) for recipe in zoo}) >= 2, name
+
+
+@with_other_defaults
+@pytest.mark.parametrize("family", ["mlp", "conv"])
+def test_the_defaults_of_pytorch_do_not_matter_to_networks(family, dtype_and_device):
+    pytest.importorskip("torch", reason="the networks need PyTorch")
+    X = np.random.default_rng(0).random((60, networks.SIDE**2)).astype(np.float32)
+    recipe = networks.Recipe(family, 16, 2, "ReLU", 1.0, 3e-3, 60, 0.0, 2)
+    expected = networks.hidden_layer(recipe, X, np.arange(60) % 10, X, 1)
+    with defaults(dtype_and_device):
+        found = networks.hidden_layer(recipe, X, np.arange(60) % 10, X, 1)
+    np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("family", ["mlp", "conv"])

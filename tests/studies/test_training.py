@@ -28,6 +28,7 @@ from eigentropy.studies.courses import Course, Sizes
 from eigentropy.studies.study import StudyPlan, select
 from eigentropy.studies.vision import architectures, learning, pictures, watching
 from messages import names, naming
+from torch_defaults import defaults, with_other_defaults
 
 NAMES = ("training", "memorization", "forgetting", "initialization", "regularization")
 
@@ -109,6 +110,33 @@ def test_the_contrastive_loss_is_its_formula(digits):
         terms = [math.exp(rows[i] @ rows[j] / learning.TEMPERATURE) for j in range(10)]
         expected.append(-math.log(terms[(i + 5) % 10] / (sum(terms) - terms[i])))
     assert loss.item() == pytest.approx(np.mean(expected), rel=1e-5)
+
+
+@with_other_defaults
+@pytest.mark.parametrize("flips", [False, True])
+@pytest.mark.parametrize("name", ["convnet-bn", "vit"])
+def test_the_defaults_of_pytorch_do_not_matter(name, flips, dtype_and_device, digits):
+    """Of the networks, the views, the losses and the loop."""
+    seen, heldout = (part.at_most(60, 0) for part in digits)
+    course = Course(1, batch_size=30, learning_rate=1e-3)
+
+    def trained():
+        network = architectures.make(name, seen, seed=3)
+        losses = []
+        for objective in (
+            learning.CrossEntropy(),
+            learning.Contrastive(network.width, 0, flips=flips),
+        ):
+            losses += [loss for _, loss in learning.train(network, seen, course, objective, 1)]
+        return [*learning.outputs(network, heldout.X), np.array(losses)]
+
+    expected = trained()
+    with defaults(dtype_and_device):
+        found = trained()
+    # With a default device, PyTorch's transformer layer takes another path, which rounds elsewhere.
+    atol = 1e-5 if name == "vit" else 0.0
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0.0, atol=atol)
 
 
 def test_views_are_drawn_by_the_generator(digits):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,17 +14,32 @@ from eigentropy._support.options import integer, nonnegative, positive
 from eigentropy._support.warnings import warn
 from eigentropy.baselines._neighbours import Counts, Points
 
+# Noise in all spaces but one is enough for the distances of two of them to differ. In more columns
+# than this, sorting them for the noise would take longer than finding the neighbours.
+FEW_COLUMNS = 64
+
 
 def as_points(
-    values: Sequence[Any], names: Sequence[str], k: int, jitter: float, seed: int
+    values: Sequence[Any],
+    names: Sequence[str],
+    k: int,
+    jitter: float,
+    seed: int,
+    *,
+    spread: bool = False,
+    with_labels: bool = False,
 ) -> list[Points]:
-    """The spaces, checked. Noise is added to the first two, which hold no labels."""
+    """The spaces, checked, with their noise; `with_labels` if they are compared with labels."""
     integer(k, "k", at_least=1)
     jitter = nonnegative(jitter, "jitter")
+    if jitter > 1.0:
+        raise ValueError(
+            f"jitter must be at most 1, got {jitter!r}: it is a share of the distance between "
+            "neighbouring values of a column, whatever their scale"
+        )
     seed = integer(seed, "seed", at_least=0)
     matrices = [
-        _matrix(value, name, k, may_be_labels=name == "W")
-        for value, name in zip(values, names, strict=True)
+        _matrix(value, name, k, with_labels) for value, name in zip(values, names, strict=True)
     ]
     n = len(matrices[0])
     for matrix, name in zip(matrices, names, strict=True):
@@ -31,32 +47,41 @@ def as_points(
             raise ValueError(f"{name} has {len(matrix)} rows, {names[0]} has {n}")
     if k >= n:
         raise ValueError(f"k must be less than the number of rows, got k={k} for {n} rows")
+    widest = max(range(len(matrices)), key=lambda part: matrices[part].shape[1])
+    still = {widest} if matrices[widest].shape[1] > FEW_COLUMNS and not spread else set()
     return [
-        Points(matrix, jitter if part < 2 else 0.0, (seed, part))
+        Points(matrix, 0.0 if part in still else jitter, (seed, part), spread)
         for part, matrix in enumerate(matrices)
     ]
 
 
-def _matrix(values: Any, name: str, k: int, may_be_labels: bool) -> Matrix:
+def _matrix(values: Any, name: str, k: int, with_labels: bool) -> Matrix:
     array = values if is_zarr(values) and values.ndim > 1 else as_numpy(values, name)
-    may_be_labels = may_be_labels or is_zarr(array) or array.size == 0
+    may_be_labels = name == "W" or is_zarr(array) or array.size == 0
     if not may_be_labels and array.ndim > 0 and infer_kind(array) == "labels":
-        raise ValueError(f"{name} holds labels (dtype {array.dtype}){_FOR_LABELS}")
+        instead = _TWO_SETS_OF_LABELS if with_labels else _FOR_LABELS
+        raise ValueError(f"{name} holds labels (dtype {array.dtype}), and {instead}")
     matrix = as_matrix(array[:, None] if array.ndim == 1 else array, name)
-    if not may_be_labels and matrix.shape[1] == 1:
+    if not may_be_labels and not with_labels and matrix.shape[1] == 1:
         counts = np.unique(matrix, return_counts=True)[1]
-        if counts.min() > k:
+        if len(counts) > 1 and counts.min() > k:
             raise ValueError(
-                f"{name} has each of its {len(counts)} values more than k={k} times, as labels do"
-                + _FOR_LABELS
+                f"{name} has each of its {len(counts)} values more than k={k} times, as labels do, "
+                f"and {_FOR_LABELS}"
             )
     return matrix
 
 
+_AS_FLOATS = "pass integers that are no labels as floats"
+
 _FOR_LABELS = (
-    ", and this estimator is for densities: for numbers and labels use "
+    "this estimator is for densities: for numbers and labels use "
     "ksg.discrete_mutual_information(numbers, labels), for labels alone binning.entropy or "
-    "binning.mutual_information; pass integers that are no labels as floats"
+    f"binning.mutual_information; {_AS_FLOATS}"
+)
+
+_TWO_SETS_OF_LABELS = (
+    f"is compared with labels: for two sets of labels use binning.mutual_information; {_AS_FLOATS}"
 )
 
 
@@ -74,7 +99,7 @@ def without_single_rows(points: Points, codes: Counts, k: int) -> tuple[list[Poi
     if sizes.min() > 1:
         return [points], codes
     kept = np.flatnonzero(sizes[codes] > 1)
-    chosen = Points(points.matrix[kept], points.jitter, points.seed)
+    chosen = replace(points, matrix=points.matrix[kept])
     return [chosen], np.unique(codes[kept], return_inverse=True)[1].astype(np.int64)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from eigentropy._support.progress import Callback, reporter
 from eigentropy.baselines._neighbours import (
     PIECES,
     SEARCHES,
+    Counts,
     Distances,
     Neighbourhoods,
     Pieces,
@@ -20,31 +22,28 @@ from eigentropy.baselines._neighbours import (
     neighbourhoods,
 )
 
-# Neighbours count in a part of a space if they are nearer than the k-th by more than this.
-STRICTLY = 1e-15
+Number = TypeVar("Number", bound=np.generic)
+
+# Ties are broken by random numbers of their own, apart from the noise of the parts 0, 1, 2.
+TIES = 3
 
 
-def mean_over_rows(
-    terms: Callable[[Neighbourhoods], Distances],
+def over_rows(
+    measure: Callable[[Neighbourhoods], npt.NDArray[Number]],
     points: Sequence[Points],
     search: str,
     progress: bool | Callback,
     pieces: Pieces = PIECES,
-) -> float:
-    """Mean over all rows of what `terms` gives for some of them."""
+) -> npt.NDArray[Number]:
+    """What `measure` gives for some rows at a time, for all rows."""
     one_of(search, "search", SEARCHES)
-    n, total = points[0].n, 0.0
+    n, found = points[0].n, []
     with reporter(progress, "neighbours") as report:
         for near in neighbourhoods(points, search, pieces):
-            total += float(terms(near).sum())
+            found.append(measure(near))
             if report is not None:
                 report(near.rows.stop / n)
-    return total / n
-
-
-def distances_to_kth(near: Neighbourhoods, k: int) -> Distances:
-    """Distance of each row to its k-th nearest other row, which must not be 0."""
-    return positive_distances(near.kth_distance(k), k)
+    return np.concatenate(found)
 
 
 def positive_distances(distances: Distances, k: int) -> Distances:
@@ -58,16 +57,11 @@ def positive_distances(distances: Distances, k: int) -> Distances:
     equal = int((distances == 0.0).sum())
     if equal:
         raise ValueError(
-            f"{equal} rows equal k={k} others or more, so that no density can be told: leave "
-            "jitter at its default, or raise it if the numbers are so large that it is lost in "
-            "their rounding"
+            f"{equal} rows of Z equal k={k} others or more, so that they have no density: leave "
+            "jitter at its default if Z was rounded, raise k, or use binning.entropy if values "
+            "occur again and again"
         )
     return distances
-
-
-def strictly_within(distances: Distances) -> Distances:
-    """Radii that leave out what is at these distances; 1e-15 alone is rounded away beyond 16."""
-    return np.minimum(np.maximum(distances - STRICTLY, 0.0), np.nextafter(distances, 0.0))
 
 
 def digammas(n: int) -> Distances:
@@ -76,14 +70,58 @@ def digammas(n: int) -> Distances:
     return np.concatenate([[np.nan], np.cumsum(increments)])
 
 
+def psi_within(shells: Counts, k: int | Counts, seed: int) -> Distances:
+    r"""psi(k), and psi of the rows within the distance of the k-th neighbour, in each space.
+
+    `shells` counts the rows that are nearer than the k-th neighbour, and those that are at most so
+    far, in the space of that neighbour and in others: (rows, spaces, 2). A row counts itself.
+    Without ties the result is psi(k), psi(nearer), ...
+
+    Rows at the same distance as the k-th are put in a random order, in which it has its place: as
+    if they were moved by next to nothing. At distance 0 the mean over these orders is known: it
+    has the numbers of equal rows for all of these counts (Gao et al. 2017).
+    """
+    rng = np.random.default_rng([seed, TIES])
+    psi = digammas(len(shells))
+    zero = shells[:, 0, 0] == 0
+    first = np.maximum(shells[:, 0, 0], 1)
+    rank = np.where(zero, 1, k + 1 - first)
+    members = np.maximum(shells[:, 0, 1] - first, rank)
+    counts = [np.broadcast_to(k, len(shells))]
+    for inside, closed in zip(shells[:, 1:, 0].T, shells[:, 1:, 1].T, strict=True):
+        reached = up_to_boundary(rng, inside, closed, rank, members)
+        counts.append(np.where(closed > inside, reached, inside))
+    within = np.where(zero[:, None], shells[:, :, 1], np.stack(counts, axis=1))
+    return psi[within]
+
+
+def up_to_boundary(
+    rng: np.random.Generator, inside: Counts, closed: Counts, rank: Counts, members: Counts
+) -> Counts:
+    """How many other rows come before the boundary or are it, in a random order of the ties.
+
+    Of `closed - inside` rows at the same distance `members` are candidates, and the boundary is the
+    one of this rank among them. Without ties this is `inside`, which has the row itself.
+    """
+    inside = np.maximum(inside, 1)  # the row itself, nearer than any other
+    others = np.maximum(closed - inside - members, 0)
+    level = rng.beta(rank, members - rank + 1)
+    reached: Counts = inside - 1 + rank + rng.binomial(others, level)
+    return reached
+
+
 def box_corrections(
     points: Sequence[Points], near: Neighbourhoods, k: int, threshold: float
 ) -> Distances:
-    """log(V / V') of the rows where V' < threshold V, 0 of the others."""
+    """log(V / V') of the rows where V' < threshold V, 0 of the others and of boxes with V = 0."""
     values = np.concatenate([part.values for part in points], axis=1)
     offsets = values[near.nearest(k)] - values[near.rows, None, :]
+    largest = np.abs(offsets).max(axis=(1, 2), keepdims=True)
+    offsets /= np.where(largest > 0.0, largest, 1.0)  # so that no product overflows, or underflows
     directions = np.linalg.eigh(offsets.transpose(0, 2, 1) @ offsets)[1]
-    box = np.log(np.abs(offsets).max(axis=1)).sum(axis=1)
-    rotated = np.log(np.abs(offsets @ directions).max(axis=1)).sum(axis=1)
+    with np.errstate(divide="ignore"):
+        box = np.log(np.abs(offsets).max(axis=1)).sum(axis=1)
+        rotated = np.log(np.abs(offsets @ directions).max(axis=1)).sum(axis=1)
     badly: npt.NDArray[np.bool_] = rotated < box + math.log(threshold)
-    return np.where(badly, box - rotated, 0.0)
+    corrections: Distances = np.subtract(box, rotated, out=np.zeros(len(box)), where=badly)
+    return corrections

@@ -59,7 +59,9 @@ def _network(inputs: int, hidden: Sequence[int], generator: Any) -> Any:
     layers: list[Any] = []
     for units in (*hidden, 1):
         # Without the usual weights, which would be drawn from the global state.
-        layer = torch.nn.utils.skip_init(torch.nn.Linear, inputs, units)
+        layer = torch.nn.utils.skip_init(
+            torch.nn.Linear, inputs, units, device="cpu", dtype=torch.float32
+        )
         with torch.no_grad():
             reach = 1.0 / math.sqrt(inputs)
             layer.weight.uniform_(-reach, reach, generator=generator)
@@ -88,7 +90,8 @@ def trained(
     best, best_epoch, weights = -math.inf, 0, _copied(network)
     average, step = math.nan, 0
     for epoch in range(options.epochs):
-        for rows in torch.randperm(len(x), generator=generator).split(options.batch_size):
+        order = torch.randperm(len(x), generator=generator, device="cpu")
+        for rows in order.split(options.batch_size):
             if len(rows) < 2:  # no strangers among them
                 continue
             joint, strangers = _scores(network, x[rows], y[rows], generator)
@@ -97,10 +100,11 @@ def trained(
                 raise FloatingPointError(DIVERGED.format(f"at step {step}"))
             optimiser.zero_grad()
             loss.backward()
-            optimiser.step()
+            with torch.device("cpu"):  # where Adam's first step counts its steps
+                optimiser.step()
             step += 1
         value, _ = evaluate(
-            network, pairs.validation, options.bound, torch.Generator().manual_seed(judge)
+            network, pairs.validation, options.bound, torch.Generator("cpu").manual_seed(judge)
         )
         if not math.isfinite(value):
             raise FloatingPointError(DIVERGED.format(f"at step {step}"))
@@ -121,7 +125,7 @@ def _copied(network: Any) -> dict[str, Any]:
 def _scores(network: Any, x: Any, y: Any, generator: Any) -> tuple[Any, Any]:
     """T of the pairs, and of strangers: y of another row, by a cyclic shift."""
     torch = _torch()
-    shift = int(torch.randint(1, len(x), (1,), generator=generator))
+    shift = int(torch.randint(1, len(x), (1,), generator=generator, device="cpu"))
     strangers = torch.roll(y, shift, dims=0)
     both = network(torch.cat([torch.cat([x, y], dim=1), torch.cat([x, strangers], dim=1)]))[:, 0]
     return both[: len(x)], both[len(x) :]

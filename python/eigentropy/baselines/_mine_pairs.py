@@ -57,17 +57,24 @@ def divided(x: npt.NDArray[Any], y: npt.NDArray[Any], held_out: float, generator
     trained = n - evaluated - validated
     if min(evaluated, validated, trained) < 2:
         raise ValueError(f"X has {n} rows, too few to hold out {held_out:g} of them")
-    order = torch.randperm(n, generator=generator).numpy()
+    order = torch.randperm(n, generator=generator, device="cpu").numpy()
     parts = np.split(order, [trained, trained + validated])
     tensors = [_standardised(values, parts[0]) for values in (x, y)]
     return Pairs(*((tensors[0][part], tensors[1][part]) for part in parts))
 
 
 def _standardised(values: npt.NDArray[Any], rows: npt.NDArray[Any]) -> Any:
-    """Mean 0 and variance 1 on these rows, as far as a column varies there."""
-    known = values[rows]
-    deviation = known.std(axis=0)
-    deviation[deviation == 0.0] = 1.0  # a constant column
-    return require_torch("MINE needs").from_numpy(
-        ((values - known.mean(axis=0)) / deviation).astype(np.float32)
-    )
+    """Mean 0 and variance 1 on these rows, as far as a column varies there.
+
+    From differences of halves, and in units of the largest, so that no square is 0 or infinite.
+    """
+    halves = 0.5 * values.astype(np.float64)
+    differences = halves - halves[rows[0]]
+    differences /= _or_1(np.abs(differences).max(axis=0))
+    known = differences[rows]
+    standard = (differences - known.mean(axis=0)) / _or_1(known.std(axis=0))
+    return require_torch("MINE needs").from_numpy(standard.astype(np.float32))
+
+
+def _or_1(scales: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.where(scales > 0.0, scales, 1.0)  # of a constant column

@@ -6,7 +6,7 @@ With a tree in low dimension, and by all distances, a strip of rows at a time, i
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -28,7 +28,7 @@ Counts = npt.NDArray[np.int64]
 class Pieces:
     """How much is in work at a time.
 
-    `columns` of a point set are read, and their jitter drawn, together: another number draws other
+    `columns` of a point set are read, and their noise drawn, together: another number draws other
     noise. A strip of distances, of all parts together, takes at most `strip_bytes`.
     """
 
@@ -41,14 +41,16 @@ PIECES = Pieces()
 
 @dataclass(frozen=True)
 class Points:
-    """The rows of a matrix plus a little noise, which is the same whenever it is read.
+    """Half the rows of a matrix, with a little noise, which is the same whenever it is read.
 
-    The noise is uniform in [0, jitter), from a generator of its own for each block of columns.
+    Half, so that no difference of finite numbers is infinite. The noise is `moved`'s, from a
+    generator of its own for each block of columns.
     """
 
     matrix: Matrix
     jitter: float = 0.0
     seed: tuple[int, ...] = (0,)
+    spread: bool = False
     pieces: Pieces = PIECES
 
     @property
@@ -65,15 +67,51 @@ class Points:
         """All rows, one block of columns after the other."""
         for start in range(0, self.d, self.pieces.columns):
             block = self.matrix[:, start : start + self.pieces.columns].astype(np.float64)
+            block *= 0.5
             if self.jitter > 0.0:
                 rng = np.random.default_rng([*self.seed, start])
-                block += self.jitter * rng.random(block.shape)
+                for column in block.T:
+                    column[:] = moved(column, self.jitter, self.spread, rng)
             yield block
 
     @cached_property
     def values(self) -> Distances:
         """All of it, for few columns."""
         return np.concatenate(list(self.blocks()), axis=1)
+
+    @cached_property
+    def has_ties(self) -> bool:
+        """Whether two distances may be equal: without noise, or if a column has a value twice."""
+        return self.jitter == 0.0 or any(_repeats(column) for column in self.values.T)
+
+
+def _repeats(column: Distances) -> bool:
+    return not np.diff(np.sort(column)).all()
+
+
+def moved(column: Distances, share: float, spread: bool, rng: np.random.Generator) -> Distances:
+    """Each value moved up by a random part of `share` of the distance to the nearest other value.
+
+    Equal values stay equal, unless `spread` is True: then these alone are moved, each entry by an
+    amount of its own. The order of the values is kept, and the noise has the scale of the data. It
+    is added to the distances from the smallest magnitude, which have the digits for it: those far
+    from 0 have none.
+    """
+    if spread and not _repeats(column):
+        return column
+    values, index, counts = np.unique(column, return_inverse=True, return_counts=True)
+    if len(values) == 1:
+        return column
+    steps = np.diff(values)
+    widths = share * np.minimum(np.append(steps, np.inf), np.insert(steps, 0, np.inf))
+    values -= values[np.abs(values).argmin()]
+    if spread:
+        widths[counts == 1] = 0.0
+        noise = widths[index] * rng.random(len(column))
+    else:
+        noise = (widths * rng.random(len(values)))[index]
+    found: Distances = values[index] + noise
+    return found
 
 
 class Neighbourhoods(Protocol):
@@ -91,13 +129,25 @@ class Neighbourhoods(Protocol):
         """The same among the rows with the same code, for a k of each row."""
 
     def nearest(self, k: int) -> Counts:
-        """The k nearest other rows in the product of all parts, (rows, k), in any order."""
+        """The k nearest other rows in the product of all parts, (rows, k), in any order.
 
-    def extent(self, part: int, neighbours: Counts) -> Distances:
-        """Largest distance in a part to some neighbours, given as (rows, k)."""
+        Any rows, if the k-th is at distance 0.
+        """
 
-    def count(self, parts: Sequence[int], radius: Distances) -> Counts:
-        """Rows at most so far away in a product of parts, the row itself among them."""
+    def extent(self, part: int, neighbours: Counts) -> tuple[Distances, Counts]:
+        """Largest distance in a part to some neighbours, (rows, k), and how many are so far."""
+
+    def shell(self, parts: Sequence[int], radius: Distances) -> Counts:
+        """How many rows are nearer in a product of parts, and how many at most so far, (rows, 2).
+
+        The row itself is among them. Both are the same if no two distances can be equal.
+        """
+
+    def shell_of_kth(self, k: int, radius: Distances) -> Counts:
+        """The same in the product of all parts, at the distance to the k-th nearest other row."""
+
+    def shell_of_kth_in_group(self, codes: Counts, k: Counts, radius: Distances) -> Counts:
+        """The same among the rows with the same code, for a k of each row."""
 
 
 def neighbourhoods(
@@ -120,55 +170,63 @@ def tree_is_faster(n: int, d: int) -> bool:
 
 
 class _Trees:
-    """One tree for each product that is asked for."""
+    """A tree for each product that is asked for."""
 
     def __init__(self, parts: Sequence[Points]) -> None:
-        self._parts = [part.values for part in parts]
-        self._trees: dict[tuple[int, ...], Any] = {}
+        self._parts = parts
         self.rows = slice(0, parts[0].n)
 
     def kth_distance(self, k: int) -> Distances:
-        values, tree = self._all()
-        distances: Distances = tree.query(values, k=[k + 1], p=np.inf)[0][:, 0]
-        return distances
+        return _kth_distance(self._all(), k)
 
     def kth_distance_in_group(self, codes: Counts, k: Counts) -> Distances:
-        values = self._all()[0]
-        distances = np.empty(len(values))
-        for code in np.unique(codes):
-            (rows,) = np.nonzero(codes == code)
-            group = values[rows]
-            nearest = [int(k[rows[0]]) + 1]
-            distances[rows] = _tree(group).query(group, k=nearest, p=np.inf)[0][:, 0]
+        distances, values = np.empty(len(codes)), self._all()
+        for rows in _groups(codes):
+            distances[rows] = _kth_distance(values[rows], int(k[rows[0]]))
         return distances
 
     def nearest(self, k: int) -> Counts:
-        values, tree = self._all()
-        found = tree.query(values, k=k + 1, p=np.inf)[1]
-        other = found != np.arange(len(values))[:, None]
-        other[other.all(axis=1), -1] = False  # a row that k + 1 copies have crowded out
-        neighbours: Counts = found[other].reshape(len(values), k)
+        values = self._all()
+        copies = Copies.of(values)
+        kept, asked = copies.at_most(k + 1), copies.fewer_than(k + 1)
+        found = kept[_tree(values[kept]).query(values[asked], k=k + 1, p=np.inf)[1]]
+        neighbours = np.zeros((len(values), k), dtype=np.int64)
+        neighbours[asked] = found[found != asked[:, None]].reshape(len(asked), k)
         return neighbours
 
-    def extent(self, part: int, neighbours: Counts) -> Distances:
-        values = self._parts[part]
-        extents: Distances = np.abs(values[neighbours] - values[:, None]).max(axis=(1, 2))
-        return extents
+    def extent(self, part: int, neighbours: Counts) -> tuple[Distances, Counts]:
+        values = self._parts[part].values
+        return _largest(np.abs(values[neighbours] - values[:, None]).max(axis=2))
 
-    def count(self, parts: Sequence[int], radius: Distances) -> Counts:
-        values, tree = self._product(tuple(parts))
-        counts: Counts = tree.query_ball_point(values, radius, p=np.inf, return_length=True)
+    def shell(self, parts: Sequence[int], radius: Distances) -> Counts:
+        values = self._product(parts)
+        if self._have_ties(parts):
+            return _shell(values, radius)
+        inside = _within(values, np.arange(len(values)), np.nextafter(radius, 0.0))
+        return np.stack([inside, inside], axis=1)
+
+    def shell_of_kth(self, k: int, radius: Distances) -> Counts:
+        every = range(len(self._parts))
+        if self._have_ties(every):
+            return _shell(self._all(), radius)
+        return np.tile([k, k + 1], (len(radius), 1))
+
+    def shell_of_kth_in_group(self, codes: Counts, k: Counts, radius: Distances) -> Counts:
+        if not self._have_ties(range(len(self._parts))):
+            return np.stack([k, k + 1], axis=1)
+        counts, values = np.empty((len(codes), 2), dtype=np.int64), self._all()
+        for rows in _groups(codes):
+            counts[rows] = _shell(values[rows], radius[rows])
         return counts
 
-    def _all(self) -> tuple[Distances, Any]:
-        return self._product(tuple(range(len(self._parts))))
+    def _have_ties(self, parts: Sequence[int]) -> bool:
+        return any(self._parts[part].has_ties for part in parts)
 
-    def _product(self, parts: tuple[int, ...]) -> tuple[Distances, Any]:
-        if parts not in self._trees:
-            values = np.concatenate([self._parts[part] for part in parts], axis=1)
-            self._trees[parts] = values, _tree(values)
-        product: tuple[Distances, Any] = self._trees[parts]
-        return product
+    def _all(self) -> Distances:
+        return self._product(range(len(self._parts)))
+
+    def _product(self, parts: Sequence[int]) -> Distances:
+        return np.concatenate([self._parts[part].values for part in parts], axis=1)
 
 
 def _tree(values: Distances) -> Any:
@@ -180,6 +238,91 @@ def _tree(values: Distances) -> Any:
             "'eigentropy[baselines]', or pass search='brute', which takes n^2 d operations"
         ) from error
     return cKDTree(values)
+
+
+def _groups(codes: Counts) -> list[Counts]:
+    """The rows of each code."""
+    order = np.argsort(codes, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(codes))[:-1])
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Which rows are equal. A tree compares all copies of a row: of n it would make n^2 pairs."""
+
+    numbers: Counts
+    sizes: Counts
+
+    @classmethod
+    def of(cls, values: Distances) -> Copies:
+        """Number the copies of each row, from 0, and count them."""
+        order = np.lexsort(values.T)
+        new = np.append(True, np.diff(values[order], axis=0).any(axis=1))
+        starts, group = np.flatnonzero(new), np.cumsum(new) - 1
+        numbers, sizes = np.empty_like(order), np.empty_like(order)
+        numbers[order] = np.arange(len(order)) - starts[group]
+        sizes[order] = np.diff(np.append(starts, len(order)))[group]
+        return cls(numbers, sizes)
+
+    def at_most(self, number: int) -> Counts:
+        """All rows, but so many copies of each and no more."""
+        return np.flatnonzero(self.numbers < number)
+
+    def fewer_than(self, number: int) -> Counts:
+        """The rows with fewer copies, themselves included."""
+        return np.flatnonzero(self.sizes < number)
+
+
+def _kth_distance(values: Distances, k: int) -> Distances:
+    copies = Copies.of(values)
+    kept, asked = copies.at_most(k + 1), copies.fewer_than(k + 1)
+    distances = np.zeros(len(values))
+    nearest = _tree(values[kept]).query(values[asked], k=[k + 1], p=np.inf)[0]
+    distances[asked] = nearest[:, 0]
+    return distances
+
+
+def _shell(values: Distances, radius: Distances) -> Counts:
+    counts = np.stack([np.zeros_like(radius), Copies.of(values).sizes], axis=1).astype(np.int64)
+    (rows,) = np.nonzero(radius)
+    counts[rows, 0] = _within(values, rows, np.nextafter(radius[rows], 0.0))
+    counts[rows, 1] = _within(values, rows, radius[rows])
+    return counts
+
+
+def _within(values: Distances, rows: Counts, reach: Distances) -> Counts:
+    """How many of all rows are at most so far from each of these."""
+    if values.shape[1] == 1:
+        return _within_interval(values[:, 0], rows, reach)
+    counts: Counts = _tree(values).query_ball_point(
+        values[rows], reach, p=np.inf, return_length=True
+    )
+    return counts
+
+
+def _within_interval(values: Distances, rows: Counts, reach: Distances) -> Counts:
+    """By bisection of the sorted values, with the same rounded differences as elsewhere."""
+    line, own = np.sort(values), values[rows]
+    last = len(line) - 1
+    above = _bisected(lambda at: line[np.minimum(at, last)] - own <= reach, len(rows), len(line))
+    below = _bisected(lambda at: own - line[np.minimum(at, last)] > reach, len(rows), len(line))
+    return above - below
+
+
+def _bisected(before: Callable[[Counts], npt.NDArray[np.bool_]], size: int, n: int) -> Counts:
+    """For each of `size` entries, the first of the indices 0 .. n - 1 that is not before; or n."""
+    low, high = np.zeros(size, dtype=np.int64), np.full(size, n)
+    for _ in range(n.bit_length()):
+        middle = (low + high) // 2
+        further = (middle < high) & before(middle)
+        low, high = np.where(further, middle + 1, low), np.where(further, high, middle)
+    return high
+
+
+def _largest(distances: Distances) -> tuple[Distances, Counts]:
+    """The largest of each row, and how many entries it is."""
+    largest = distances.max(axis=1)
+    return largest, (distances == largest[:, None]).sum(axis=1)
 
 
 class _Strip:
@@ -195,9 +338,7 @@ class _Strip:
         return distances
 
     def kth_distance_in_group(self, codes: Counts, k: Counts) -> Distances:
-        distances = self._product()
-        own = codes[self.rows]
-        distances = np.where(own[:, None] == codes, distances, np.inf)
+        distances = self._in_group(codes)
         k = k[self.rows]
         distances.partition(np.unique(k), axis=1)
         return distances[np.arange(len(k)), k]
@@ -208,15 +349,20 @@ class _Strip:
         neighbours: Counts = np.argpartition(distances, k - 1, axis=1)[:, :k]
         return neighbours
 
-    def extent(self, part: int, neighbours: Counts) -> Distances:
-        distances = np.take_along_axis(self._distances[part], neighbours, axis=1)
-        extents: Distances = distances.max(axis=1)
-        return extents
+    def extent(self, part: int, neighbours: Counts) -> tuple[Distances, Counts]:
+        return _largest(np.take_along_axis(self._distances[part], neighbours, axis=1))
 
-    def count(self, parts: Sequence[int], radius: Distances) -> Counts:
-        within = self._product(parts) <= radius[:, None]
-        counts: Counts = within.sum(axis=1)
-        return counts
+    def shell(self, parts: Sequence[int], radius: Distances) -> Counts:
+        return _shell_of_all(self._product(parts), radius)
+
+    def shell_of_kth(self, k: int, radius: Distances) -> Counts:
+        return _shell_of_all(self._product(), radius)
+
+    def shell_of_kth_in_group(self, codes: Counts, k: Counts, radius: Distances) -> Counts:
+        return _shell_of_all(self._in_group(codes), radius)
+
+    def _in_group(self, codes: Counts) -> Distances:
+        return np.where(codes[self.rows, None] == codes, self._product(), np.inf)
 
     def _product(self, parts: Sequence[int] | None = None) -> Distances:
         distances = self._distances if parts is None else [self._distances[p] for p in parts]
@@ -226,8 +372,13 @@ class _Strip:
         return product
 
 
+def _shell_of_all(distances: Distances, radius: Distances) -> Counts:
+    reach = radius[:, None]
+    return np.stack([(distances < reach).sum(axis=1), (distances <= reach).sum(axis=1)], axis=1)
+
+
 def max_distances(points: Points, rows: slice) -> Distances:
-    """max_c |x_ic - x_jc| for the chosen rows i and all rows j."""
+    """max_c |x_ic - x_jc| of the points for the chosen rows i and all rows j."""
     distances = np.zeros((rows.stop - rows.start, points.n))
     for block in points.blocks():
         _core.raise_to_max_distances(distances, np.ascontiguousarray(block), rows.start)

@@ -26,6 +26,22 @@ def require_torch(what: str) -> Any:
 
 
 @contextmanager
+def usual_defaults(torch: Any) -> Iterator[None]:
+    """PyTorch's own defaults for new tensors and layers, float32 on the CPU.
+
+    For what takes no dtype and no device: `torch.set_default_dtype` and `torch.set_default_device`
+    may have been called.
+    """
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.device("cpu"):
+            yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+@contextmanager
 def threads_for(torch: Any, multiplications: int) -> Iterator[None]:
     """One thread for small layers: several, which wait for each other by spinning, take longer."""
     before = torch.get_num_threads()

@@ -9,6 +9,7 @@ docs/explanations/baselines.md has them.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,17 +21,18 @@ from eigentropy._support.signatures import named_options
 from eigentropy.baselines._estimate import BaselineEstimate
 from eigentropy.baselines._ksg_inputs import as_points, checked_threshold, without_single_rows
 from eigentropy.baselines._ksg_terms import (
+    TIES,
     box_corrections,
     digammas,
-    distances_to_kth,
-    mean_over_rows,
+    over_rows,
     positive_distances,
-    strictly_within,
+    psi_within,
+    up_to_boundary,
 )
-from eigentropy.baselines._neighbours import Distances, Neighbourhoods
+from eigentropy.baselines._neighbours import Counts, Distances, Neighbourhoods, Points
 
-# NPEET's. Far below the distances of data of unit scale, and far above their rounding.
-JITTER = 1e-10
+# Far below the distances of neighbours, and far above their rounding.
+JITTER = 1e-3
 
 
 @named_options()
@@ -39,7 +41,7 @@ def entropy(
     *,
     k: int = 3,
     base: float = 2.0,
-    jitter: float = JITTER,
+    jitter: float = 1.0,
     seed: int = 0,
     search: str = "auto",
     progress: bool | Callback = False,
@@ -53,8 +55,8 @@ def entropy(
     h(cZ) = h(Z) + d log c, and is not comparable with a diffusion spectral entropy.
 
     Where it fails: the density is taken to be constant out to the k-th neighbour, which it is not
-    in many dimensions; and data on a set of lower dimension have h = -infinity, of which the
-    estimate is some finite number.
+    in many dimensions; and data on a set of lower dimension, or with a value that a share of the
+    rows has (zeros of a ReLU), have h = -infinity, of which the estimate is some finite number.
 
     Parameters
     ----------
@@ -64,8 +66,9 @@ def entropy(
     base : float
         Of the logarithm: 2 gives bits, math.e nats.
     jitter : float
-        Uniform noise in [0, jitter) is added to Z, so that no two rows are equal; 0 for none.
-        1e-10, NPEET's, suits data whose scale is around 1.
+        Between 0 and 1. Entries that occur more than once in their column are taken for rounded:
+        each is moved up at random by at most this share of the distance to the nearest other value
+        of the column. With 1, h of rounded data is that of the data before; 0 for no noise.
     seed : int
         Of that noise.
     search : {"auto", "tree", "brute"}
@@ -83,7 +86,7 @@ def entropy(
     ------
     ValueError, TypeError
         An argument of the wrong value or type; k not below n; NaN or infinity; labels instead of
-        numbers; more than k equal rows without jitter.
+        numbers; rows that equal k others or more after the noise.
     ImportError
         A tree without SciPy.
 
@@ -99,15 +102,13 @@ def entropy(
     3.0
     """
     base = logarithm_base(base)
-    points = as_points([Z], ["Z"], k, jitter, seed)
+    points = as_points([Z], ["Z"], k, jitter, seed, spread=True)
     n, d = points[0].n, points[0].d
-
-    def log_distances(near: Neighbourhoods) -> Distances:
-        return np.log(distances_to_kth(near, k))
-
-    mean = mean_over_rows(log_distances, points, search, progress)
+    halves = positive_distances(
+        over_rows(lambda near: near.kth_distance(k), points, search, progress), k
+    )
     psi = digammas(n)
-    value = psi[n] - psi[k] + d * math.log(2.0) + d * mean
+    value = psi[n] - psi[k] + d * math.log(4.0) + d * float(np.log(halves).mean())
     return _estimate(value, "Kozachenko-Leonenko", n, base, k, jitter, seed)
 
 
@@ -138,9 +139,14 @@ def mutual_information(
 
     .. math:: I_2 = \psi(k) - 1/k + \psi(n) - \langle \psi(n_x) + \psi(n_y) \rangle
 
-    The row itself is not counted. With `local_nonuniformity`, for each row whose neighbours fill
-    the box around them badly, log(V / V') / n is added, where V is the volume of that box and V' of
-    one in the directions of their principal components; badly means that V' < alpha V.
+    The row itself is not counted. Values may occur again and again in X or Y: rows that equal k
+    others or more in both have psi of the number of equal rows, in the product, in X and in Y, in
+    place of k, n_x + 1 and n_y + 1 (Gao, Kannan, Oh, Viswanath), and of other rows at equal
+    distances a random part counts as nearer.
+
+    With `local_nonuniformity`, for each row whose neighbours fill the box around them badly,
+    log(V / V') / n is added, where V is the volume of that box and V' of one in the directions of
+    their principal components; badly means that V' < alpha V.
 
     Where it fails: strong dependence needs a number of rows that grows as exp(I) (Gao et al.), so I
     is underestimated where X nearly determines Y. With many columns all distances are alike, the
@@ -160,8 +166,14 @@ def mutual_information(
     local_nonuniformity : float, optional
         The alpha of the correction, between 0 and 1, such as 0.25; None for no correction. Needs
         at least as many neighbours as X and Y have columns together, and is meant for few.
-    jitter, seed, search, progress
-        As in `entropy`; the noise is added to both.
+    jitter : float
+        Between 0 and 1. Each value of a column is moved up at random by at most this share of the
+        distance to the nearest other value of the column, so that no distance in X equals one in
+        Y. Equal values stay equal. 0 for no noise.
+    seed : int
+        Of that noise, and of the order of rows at equal distances.
+    search, progress
+        As in `entropy`.
 
     Returns
     -------
@@ -171,8 +183,8 @@ def mutual_information(
     Raises
     ------
     ValueError, TypeError
-        As in `entropy`; X and Y of different lengths; a column that repeats each of its values
-        more than k times, which is one of labels.
+        As in `entropy`, but equal rows are welcome; X and Y of different lengths; a column that
+        repeats each of several values more than k times, which is one of labels.
     ImportError
         A tree without SciPy.
 
@@ -181,6 +193,8 @@ def mutual_information(
     Kraskov, Stoegbauer, Grassberger: Estimating mutual information. Phys. Rev. E 69 (2004).
     Gao, Ver Steeg, Galstyan: Efficient estimation of mutual information for strongly dependent
     variables. AISTATS 2015, arXiv:1411.2003.
+    Gao, Kannan, Oh, Viswanath: Estimating mutual information for discrete-continuous mixtures.
+    NeurIPS 2017, arXiv:1709.06212.
 
     Examples
     --------
@@ -196,26 +210,54 @@ def mutual_information(
     points = as_points([X, Y], ["X", "Y"], k, jitter, seed)
     threshold = checked_threshold(local_nonuniformity, points, k)
     n = points[0].n
-    psi = digammas(n)
-
-    def terms(near: Neighbourhoods) -> Distances:
-        local: Distances
-        if algorithm == 1:
-            radius = strictly_within(distances_to_kth(near, k))
-            local = -psi[near.count([0], radius)] - psi[near.count([1], radius)]
-        else:
-            distances_to_kth(near, k)  # which must not be 0
-            neighbours = near.nearest(k)
-            within = [near.count([part], near.extent(part, neighbours)) for part in (0, 1)]
-            local = -1.0 / k - psi[within[0] - 1] - psi[within[1] - 1]
-        if threshold is not None:
-            local += box_corrections(points, near, k, threshold)
-        return local
-
-    value = psi[k] + psi[n] + mean_over_rows(terms, points, search, progress)
+    measure = _first_algorithm if algorithm == 1 else _second_algorithm
+    local = measure(points, k, seed, search, progress)
+    if threshold is not None:
+        local += over_rows(
+            lambda near: box_corrections(points, near, k, threshold), points, search, False
+        )
+    value = digammas(n)[n] + float(local.mean())
     method = f"KSG {algorithm}" + (", LNC" if threshold is not None else "")
     extra = {} if threshold is None else {"local_nonuniformity": threshold}
     return _estimate(value, method, n, base, k, jitter, seed, **extra)
+
+
+def _first_algorithm(
+    points: Sequence[Points], k: int, seed: int, search: str, progress: bool | Callback
+) -> Distances:
+    def shells(near: Neighbourhoods) -> Counts:
+        radius = near.kth_distance(k)
+        spaces = [near.shell([part], radius) for part in (0, 1)]
+        return np.stack([near.shell_of_kth(k, radius), *spaces], axis=1)
+
+    psi, psi_x, psi_y = psi_within(over_rows(shells, points, search, progress), k, seed).T
+    local: Distances = psi - psi_x - psi_y
+    return local
+
+
+def _second_algorithm(
+    points: Sequence[Points], k: int, seed: int, search: str, progress: bool | Callback
+) -> Distances:
+    def shells(near: Neighbourhoods) -> Counts:
+        """Of the product, and of each part within its extent; rank and number of candidates."""
+        radius, neighbours = near.kth_distance(k), near.nearest(k)
+        product = near.shell_of_kth(k, radius)
+        rank = k + 1 - product[:, 0]
+        found = [np.stack([*product.T, rank, product[:, 1] - product[:, 0]], axis=1)]
+        for part in (0, 1):
+            extent, attained = near.extent(part, neighbours)
+            extent = np.where(radius == 0.0, 0.0, extent)
+            shell = near.shell([part], extent)
+            candidates = np.where((extent == radius)[:, None], found[0][:, 2:], attained[:, None])
+            found.append(np.concatenate([shell, candidates], axis=1))
+        return np.stack(found, axis=1)
+
+    counts = over_rows(shells, points, search, progress)
+    rng, psi = np.random.default_rng([seed, TIES]), digammas(len(counts))
+    equal = psi[counts[:, 0, 1]] - psi[counts[:, 1, 1]] - psi[counts[:, 2, 1]]
+    psi_x, psi_y = (psi[up_to_boundary(rng, *counts[:, part].T)] for part in (1, 2))
+    local: Distances = np.where(counts[:, 0, 0] == 0, equal, psi[k] - 1.0 / k - psi_x - psi_y)
+    return local
 
 
 @named_options()
@@ -245,10 +287,9 @@ def conditional_mutual_information(
     Parameters
     ----------
     X, Y, W : array-like of shape (n, d), or (n,) for scalars
-        W may hold labels as numbers: no noise is added to it, so equal values have distance 0,
-        and labels should differ by more than X and Y do.
+        W may hold labels as numbers, which should differ by more than X and Y do.
     k, base, jitter, seed, search, progress
-        As in `mutual_information`; the noise is added to X and Y.
+        As in `mutual_information`; the noise is added to all three.
 
     Returns
     -------
@@ -266,15 +307,14 @@ def conditional_mutual_information(
     """
     base = logarithm_base(base)
     points = as_points([X, Y, W], ["X", "Y", "W"], k, jitter, seed)
-    psi = digammas(points[0].n)
 
-    def terms(near: Neighbourhoods) -> Distances:
-        radius = strictly_within(distances_to_kth(near, k))
-        xw, yw, w = (near.count(parts, radius) for parts in ([0, 2], [1, 2], [2]))
-        local: Distances = psi[w] - psi[xw] - psi[yw]
-        return local
+    def shells(near: Neighbourhoods) -> Counts:
+        radius = near.kth_distance(k)
+        spaces = [near.shell(parts, radius) for parts in ([0, 2], [1, 2], [2])]
+        return np.stack([near.shell_of_kth(k, radius), *spaces], axis=1)
 
-    value = psi[k] + mean_over_rows(terms, points, search, progress)
+    psi, psi_xw, psi_yw, psi_w = psi_within(over_rows(shells, points, search, progress), k, seed).T
+    value = float((psi - psi_xw - psi_yw + psi_w).mean())
     return _estimate(value, "KSG 1, conditional", points[0].n, base, k, jitter, seed)
 
 
@@ -296,7 +336,10 @@ def discrete_mutual_information(
 
     where n_y is the number of rows with label y, k_i = min(k, n_y - 1), and m_i counts the rows of
     any label that are no farther from row i than its k_i-th neighbour with the same label, that
-    neighbour among them.
+    neighbour among them. Values of Z may occur again and again, such as the zeros of a ReLU: a row
+    that equals k_i others of its label or more has the numbers of equal rows, of its label and of
+    all, in place of k_i and m_i, and of other rows at equal distances a random part is counted.
+    Whatever Z is, the mean of I over all permutations of the labels is 0.
 
     Where it fails: groups that overlap look alike in many columns, as all distances do; groups
     that are far apart are told apart in any number. Groups of at most k rows have fewer neighbours
@@ -305,10 +348,11 @@ def discrete_mutual_information(
     Parameters
     ----------
     Z : array-like of shape (n, d), or (n,) for scalars
+        Numbers; counts as floats.
     Y : array-like of length n
         Labels: integers, booleans, strings, categoricals. Floats are taken as labels, too.
     k, base, jitter, seed, search, progress
-        As in `mutual_information`; the noise is added to Z.
+        As in `mutual_information`.
 
     Returns
     -------
@@ -328,6 +372,7 @@ def discrete_mutual_information(
     References
     ----------
     Ross: Mutual information between discrete and continuous data sets. PLoS ONE 9 (2014).
+    Gao, Kannan, Oh, Viswanath: as in `mutual_information`.
 
     Examples
     --------
@@ -337,21 +382,22 @@ def discrete_mutual_information(
     1.0
     """
     base = logarithm_base(base)
-    points = as_points([Z], ["Z"], k, jitter, seed)
+    points = as_points([Z], ["Z"], k, jitter, seed, with_labels=True)
     codes = group_codes(Y, points[0].n, "labels", 1, None)
     points, codes = without_single_rows(points[0], codes, k)
     sizes = np.bincount(codes)[codes]
     neighbours = np.minimum(k, sizes - 1)
     n = points[0].n
+
+    def shells(near: Neighbourhoods) -> Counts:
+        radius = near.kth_distance_in_group(codes, neighbours)
+        alike = near.shell_of_kth_in_group(codes, neighbours, radius)
+        return np.stack([alike, near.shell([0], radius)], axis=1)
+
+    counts = over_rows(shells, points, search, progress)
+    psi_alike, psi_all = psi_within(counts, neighbours, seed).T
     psi = digammas(n)
-
-    def terms(near: Neighbourhoods) -> Distances:
-        distances = positive_distances(near.kth_distance_in_group(codes, neighbours), k)
-        others = near.count([0], strictly_within(distances))
-        local: Distances = psi[neighbours[near.rows]] - psi[sizes[near.rows]] - psi[others]
-        return local
-
-    value = psi[n] + mean_over_rows(terms, points, search, progress)
+    value = psi[n] + float((psi_alike - psi[sizes] - psi_all).mean())
     return _estimate(value, "Ross", n, base, k, jitter, seed)
 
 

@@ -134,7 +134,7 @@ def mutual_information(
     if len(x) != len(y):
         raise ValueError(f"Y has {len(y)} entries, X has {len(x)} rows")
     torch = require_torch("MINE needs")
-    generator = torch.Generator().manual_seed(options.seed)
+    generator = torch.Generator("cpu").manual_seed(options.seed)
     pairs = divided(x, y, options.held_out, generator)
     with (
         reporter(progress, "MINE") as callback,

@@ -17,7 +17,7 @@ from eigentropy._support.options import logarithm_base, nonnegative, positive
 from eigentropy._support.signatures import named_options
 from eigentropy.baselines._estimate import BaselineEstimate
 from eigentropy.baselines._kernel_spectra import kernel_eigenvalues
-from eigentropy.baselines._singular_values import squared_singular_values
+from eigentropy.baselines._singular_values import Spectrum, squared_singular_values
 
 
 @named_options()
@@ -176,7 +176,7 @@ def vendi_score(
     >>> round(float(vendi_score(Z, sigma=1.0)), 6)
     3.0
     """
-    order = positive(order, "order")
+    order = _order(order)
     eigenvalues, n, settings = kernel_eigenvalues(Z, kernel, sigma, seed)
     value = math.exp(renyi_entropy(eigenvalues, order=order, base=math.e))
     return BaselineEstimate(value, "Vendi score", n, None, settings={"order": order, **settings})
@@ -197,7 +197,8 @@ def matrix_renyi_entropy(
     .. math:: S_q(A) = \frac{1}{1 - q} \log \operatorname{tr} A^q, \qquad
         A_{ij} = \frac{1}{n} \frac{K_{ij}}{\sqrt{K_{ii} K_{jj}}}
 
-    and its limit, the von Neumann entropy, for q = 1. Between 0 and log n.
+    and its limits: the von Neumann entropy for q = 1, minus the logarithm of the largest eigenvalue
+    for q = inf. Between 0 and log n.
 
     Where it fails: as DSE, it depends on the kernel's width and on n. The entropy of a diffusion
     operator differs from it in the normalisation by the degrees, and takes powers of the
@@ -207,7 +208,7 @@ def matrix_renyi_entropy(
     ----------
     Z : array-like of shape (n, d), or (n, n) for kernel="precomputed"
     order : float
-        q > 0, called alpha by the authors.
+        q > 0, called alpha by the authors; `math.inf` is one.
     kernel : {"gaussian", "cosine", "precomputed"}
         exp(-r^2 / (2 sigma^2)); the inner product of rows of length 1; or Z is K itself,
         symmetric and positive semidefinite with a positive diagonal.
@@ -245,7 +246,7 @@ def matrix_renyi_entropy(
     >>> round(float(matrix_renyi_entropy(np.eye(4), kernel="precomputed")), 6)
     2.0
     """
-    order, base = positive(order, "order"), logarithm_base(base)
+    order, base = _order(order), logarithm_base(base)
     eigenvalues, n, settings = kernel_eigenvalues(Z, kernel, sigma, seed)
     value = renyi_entropy(eigenvalues, order=order, base=base)
     settings = {"order": order, **settings}
@@ -257,14 +258,14 @@ def renyi_entropy(eigenvalues: Any, *, order: float = 2.0, base: float = 2.0) ->
 
     .. math:: S_q = \frac{1}{1 - q} \log \sum_i a_i^q, \qquad a_i = \lambda_i / \sum_j \lambda_j
 
-    and the Shannon entropy for q = 1. Signs are ignored, and noise below 10 eps of the largest
-    counts as 0, as in `eigentropy.spectral_entropy`.
+    and its limits: the Shannon entropy for q = 1, -log max a for q = inf. Signs are ignored, and
+    noise below 10 eps of the largest counts as 0, as in `eigentropy.spectral_entropy`.
 
     Parameters
     ----------
     eigenvalues : array-like of shape (n,)
     order : float
-        q > 0.
+        q > 0; `math.inf` is one.
     base : float
 
     Returns
@@ -281,15 +282,31 @@ def renyi_entropy(eigenvalues: Any, *, order: float = 2.0, base: float = 2.0) ->
     >>> round(renyi_entropy([1, 1, 1, 1], order=3), 6)
     2.0
     """
-    order, base = positive(order, "order"), logarithm_base(base)
-    shannon = spectral_entropy(eigenvalues, base=base)  # which checks them
-    # Near 1 the quotient below loses order - 1 to rounding: there the entropy differs from
-    # Shannon's by |order - 1| / 2 times the variance of log a.
-    if abs(order - 1.0) < 1e-8:
-        return shannon
+    order, base = _order(order), logarithm_base(base)
+    spectral_entropy(eigenvalues)  # which checks them
     values = np.abs(as_numpy(eigenvalues, "eigenvalues"))
     eps = float(np.finfo(values.dtype).eps) if values.dtype.kind == "f" else 0.0
     a = values[values > 10 * eps * values.max()].astype(np.float64)
-    log_powers = order * np.log(a / a.max())  # the largest is 1: nothing overflows
-    log_trace = math.log(np.exp(log_powers).sum()) - order * math.log((a / a.max()).sum())
-    return max(0.0, log_trace / (1.0 - order)) / math.log(base)  # rounding of a single eigenvalue
+    return max(0.0, _renyi_nats(np.sort(a / a.max())[::-1], order)) / math.log(base)
+
+
+def _renyi_nats(ratios: Spectrum, order: float) -> float:
+    """Of eigenvalues over the largest, which is the first: sums of the others keep their digits."""
+    log_total = math.log1p(ratios[1:].sum())
+    if order == math.inf:
+        return log_total
+    logs = np.log(ratios)
+    shares = np.exp(logs - log_total)
+    if order == 1.0:
+        return float(shares @ (log_total - logs))
+    if abs(order - 1.0) < 0.5:  # sum a^q = 1 + sum a (a^(q - 1) - 1), whose terms are small
+        excess = shares @ np.expm1((order - 1.0) * (logs - log_total))
+        return -math.log1p(excess) / (order - 1.0)
+    with np.errstate(over="ignore"):  # to -inf: no power of a ratio is above 1
+        log_trace = math.log1p(np.exp(order * logs[1:]).sum())
+    return log_total * (order / (order - 1.0)) - log_trace / (order - 1.0)
+
+
+def _order(value: Any) -> float:
+    """The order of a Renyi entropy: > 0, and infinity is one."""
+    return math.inf if value == math.inf else positive(value, "order")

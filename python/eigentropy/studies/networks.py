@@ -117,7 +117,7 @@ def _network(recipe: Recipe, rng: np.random.Generator) -> tuple[Any, Any]:
     if recipe.family == "conv":
         layers.append(nn.Flatten())
         inputs *= side * side
-    head = nn.utils.skip_init(nn.Linear, inputs, CLASSES)
+    head = _empty(nn.Linear, inputs, CLASSES)
     _draw_weights(head, 1.0, rng)
     return nn.Sequential(*layers), head
 
@@ -125,11 +125,17 @@ def _network(recipe: Recipe, rng: np.random.Generator) -> tuple[Any, Any]:
 def _layer(recipe: Recipe, inputs: int, rng: np.random.Generator) -> Any:
     nn = torch_for_networks().nn
     if recipe.family == "mlp":
-        layer = nn.utils.skip_init(nn.Linear, inputs, recipe.width)
+        layer = _empty(nn.Linear, inputs, recipe.width)
     else:
-        layer = nn.utils.skip_init(nn.Conv2d, inputs, recipe.width, 3, padding=1)
+        layer = _empty(nn.Conv2d, inputs, recipe.width, 3, padding=1)
     _draw_weights(layer, recipe.scale, rng)
     return layer
+
+
+def _empty(kind: Any, *sizes: int, **options: Any) -> Any:
+    """A layer without weights, of float32 on the CPU."""
+    torch = torch_for_networks()
+    return torch.nn.utils.skip_init(kind, *sizes, **options, device="cpu", dtype=torch.float32)
 
 
 def _draw_weights(layer: Any, scale: float, rng: np.random.Generator) -> None:
@@ -164,5 +170,6 @@ def _train(
                 raise FloatingPointError(f"training diverged at step {step}")
             optimiser.zero_grad()
             loss.backward()
-            optimiser.step()
+            with torch.device("cpu"):  # where Adam's first step counts its steps
+                optimiser.step()
             step += 1

@@ -13,6 +13,8 @@ from eigentropy.torch import (
     DiffusionSpectralMutualInformation,
     functional,
 )
+from eigentropy.torch.losses import kernel
+from torch_defaults import defaults, with_other_defaults
 
 OPTIONS = {"sigma": 1.3, "alpha": 1.0, "t": 2.0, "base": 3.0, "method": "exact", "seed": 4}
 
@@ -133,3 +135,35 @@ def test_bad_options_are_named(options, error, message):
         functional.diffusion_spectral_mutual_information(Z, labels, **options)
     with pytest.raises(error, match=message):
         DiffusionSpectralMutualInformation(**options)
+
+
+@with_other_defaults
+@pytest.mark.parametrize("through", ["the core", "PyTorch's operations"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_defaults_of_pytorch_do_not_matter(dtype_and_device, dtype, through, monkeypatch):
+    """By all ways of a gradient: probes, the logarithm, eigenvectors."""
+    if through != "the core":
+        monkeypatch.setattr(kernel, "computed_by_core", lambda rows: False)
+    Z, labels = labelled(n=90)
+    Z = Z.detach().to(getattr(torch, dtype))
+
+    def everything():
+        found = []
+        for options in (
+            {},
+            {"method": "stochastic"},
+            {"t": 3.0},
+            {"sigma": 0.7, "method": "exact"},
+        ):
+            rows = Z.clone().requires_grad_()
+            loss = functional.diffusion_spectral_entropy(rows, **options)
+            loss = loss + functional.diffusion_spectral_mutual_information(rows, labels, **options)
+            loss.backward()
+            found += [loss.detach(), rows.grad]
+        return found
+
+    expected = everything()
+    with defaults(dtype_and_device):
+        found = everything()
+    assert [v.dtype for v in found] == [v.dtype for v in expected]
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))

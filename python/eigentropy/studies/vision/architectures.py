@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from eigentropy.baselines._pytorch import usual_defaults
 from eigentropy.studies.courses import BLOCKS, SIZES, SMALL
 from eigentropy.studies.vision.pictures import Pictures
 
@@ -55,7 +56,7 @@ def make(name: str, pictures: Pictures, seed: int, side: int = SIZES.side) -> Ne
     `side` is what the paper's networks are given. The small ones take the pictures' own.
     """
     channels, own, classes = pictures.X.shape[1], pictures.X.shape[-1], pictures.classes
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), usual_defaults(torch):
         torch.manual_seed(seed)
         if name == "vit":
             return Network(name, VisionTransformer(channels, own), WIDTH, classes, own)

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from eigentropy.baselines._pytorch import usual_defaults
 from eigentropy.studies.courses import Course
 from eigentropy.studies.data import Labels
 from eigentropy.studies.vision.architectures import Network, as_numbers
@@ -24,6 +25,9 @@ PROJECTION = 64
 # Weight of the ridge in the linear probe, times the number of rows.
 RIDGE = 1e-3
 PASS = 1024
+
+# What is drawn, whatever PyTorch's defaults are.
+FLOAT32_ON_CPU: dict[str, Any] = {"dtype": torch.float32, "device": "cpu"}
 
 
 def device() -> torch.device:
@@ -57,7 +61,7 @@ class Contrastive(nn.Module):
     def __init__(self, width: int, seed: int, *, flips: bool) -> None:
         super().__init__()
         self.flips = flips
-        with torch.random.fork_rng():
+        with torch.random.fork_rng(), usual_defaults(torch):
             torch.manual_seed(seed)
             self.projector = nn.Sequential(
                 nn.Linear(width, width), nn.ReLU(), nn.Linear(width, PROJECTION)
@@ -85,10 +89,12 @@ def augmented(X: torch.Tensor, generator: torch.Generator, *, flips: bool) -> to
     n = len(X)
 
     def drawn(low: float, high: float) -> torch.Tensor:
-        return low + (high - low) * torch.rand(n, generator=generator)
+        return low + (high - low) * torch.rand(n, generator=generator, **FLOAT32_ON_CPU)
 
     angle, scale = drawn(-0.35, 0.35), drawn(0.7, 1.1)
-    mirror = torch.where(drawn(0.0, 1.0) < 0.5, -1.0, 1.0) if flips else torch.ones(n)
+    mirror = torch.ones(n, **FLOAT32_ON_CPU)
+    if flips:
+        mirror[drawn(0.0, 1.0) < 0.5] = -1.0
     cosine, sine = scale * angle.cos(), scale * angle.sin()
     first = torch.stack([mirror * cosine, -sine, drawn(-0.25, 0.25)], dim=1)
     second = torch.stack([mirror * sine, cosine, drawn(-0.25, 0.25)], dim=1)
@@ -97,7 +103,7 @@ def augmented(X: torch.Tensor, generator: torch.Generator, *, flips: bool) -> to
     )
     views = functional.grid_sample(X, grid, align_corners=False)
     contrast, brightness = drawn(0.6, 1.4), drawn(-0.2, 0.2)
-    noise = 0.05 * torch.randn(X.shape, generator=generator)
+    noise = 0.05 * torch.randn(X.shape, generator=generator, **FLOAT32_ON_CPU)
     views = views * contrast.to(X.device)[:, None, None, None] + noise.to(X.device)
     return views + brightness.to(X.device)[:, None, None, None]
 
@@ -117,7 +123,7 @@ def train(
     objective.to(where)
     X, labels = pictures.X, torch.from_numpy(pictures.y)
     rng = np.random.default_rng([seed, 7])
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator("cpu").manual_seed(seed)
     optimiser = torch.optim.AdamW(
         [*network.parameters(), *objective.parameters()], lr=plan.learning_rate
     )
@@ -136,7 +142,8 @@ def train(
                 raise FloatingPointError(f"training diverged in epoch {epoch}")
             optimiser.zero_grad()
             loss.backward()
-            optimiser.step()
+            with torch.device("cpu"):  # where Adam's first step counts its steps
+                optimiser.step()
             schedule.step()
             losses.append(loss.item())
         yield epoch, float(np.mean(losses))

@@ -80,7 +80,7 @@ def _torchvision(data: str, training: bool) -> Pictures:
             return Pictures(torch.from_numpy(np.array(found.data)), _classes(found.labels))
         kind = {"mnist": datasets.MNIST, "cifar10": datasets.CIFAR10}[data]
         found = kind(root, train=training, download=True)
-    X = torch.as_tensor(np.asarray(found.data))
+    X = torch.from_numpy(np.asarray(found.data))
     X = X[:, None] if data == "mnist" else X.permute(0, 3, 1, 2).contiguous()
     return Pictures(X, _classes(found.targets))
 

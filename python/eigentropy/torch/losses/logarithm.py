@@ -78,8 +78,8 @@ def _start_vector(A: torch.Tensor) -> torch.Tensor:
     of which a random vector has little. The same A gives the same vector.
     """
     n = len(A)
-    generator = torch.Generator().manual_seed(0)
-    start = torch.randn(n, generator=generator, dtype=A.dtype).to(A.device)
+    generator = torch.Generator("cpu").manual_seed(0)
+    start = torch.randn(n, generator=generator, dtype=A.dtype, device="cpu").to(A.device)
     halves = 0.5 * A.diagonal()
     quotients = halves[:, None] + halves - A  # of Rayleigh, for e_i - e_j
     nearest = quotients.fill_diagonal_(math.inf).argmin()

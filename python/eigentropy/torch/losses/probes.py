@@ -72,7 +72,7 @@ def slope_from_probes(
         Probes are added until the half-width of the 95 % interval is this share of S, or until
         there are 256.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator("cpu").manual_seed(seed)
     batches: list[_Probes] = []
     while True:
         batches.append(_probes(A, top, generator))
@@ -85,7 +85,7 @@ def slope_from_probes(
 def _probes(A: torch.Tensor, top: torch.Tensor, generator: torch.Generator) -> _Probes:
     """Lanczos from new signs: one space for each probe, but one product with A for all."""
     n = len(A)
-    signs = torch.randint(0, 2, (n, PROBES), generator=generator, dtype=torch.int8)
+    signs = torch.randint(0, 2, (n, PROBES), generator=generator, dtype=torch.int8, device="cpu")
     z = (2 * signs - 1).to(A.device, A.dtype)
     z -= torch.outer(top, top @ z)
     steps = min(STEPS, n - 1)
@@ -164,7 +164,7 @@ class _Moments:
             B.addmm_(batch.product(values), batch.z.T, alpha=1.0 / self.count)
         B = 0.5 * (B + B.T)
         B.diagonal().add_(c0)
-        known = float(self._g(torch.ones(1, dtype=torch.float64))[0]) - c0 - c1
+        known = float(self._g(self.nodes.new_ones(1))[0]) - c0 - c1
         return B.addr_(top, top, alpha=known)
 
     def _g(self, x: torch.Tensor) -> torch.Tensor:
