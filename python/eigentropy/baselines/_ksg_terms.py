@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
+from eigentropy._support.interruption import interruptible
 from eigentropy._support.options import one_of
 from eigentropy._support.progress import Callback, reporter
 from eigentropy.baselines._neighbours import (
@@ -36,7 +38,7 @@ def mean_over_rows(
     n, total = points[0].n, 0.0
     with reporter(progress, "neighbours") as report:
         for near in neighbourhoods(points, search, pieces):
-            total += float(terms(near).sum())
+            total += float(interruptible(partial(terms, near)).sum())
             if report is not None:
                 report(near.rows.stop / n)
     return total / n

@@ -13,6 +13,7 @@ import typer
 
 from eigentropy._backends import plugin
 from eigentropy._core import SolverError
+from eigentropy._support.lifetime import ends_by_interrupt
 from eigentropy._support.warnings import recorded_warnings
 from eigentropy.cli import console
 from eigentropy.io.paths import shown
@@ -49,6 +50,7 @@ def exit_codes(command: Callable[P, None]) -> Callable[P, None]:
         except _computation_errors() as error:
             raise _failure("error", error, FAILED) from error
         except KeyboardInterrupt as error:
+            ends_by_interrupt()
             raise _failure("interrupted", error, INTERRUPTED) from error
 
     return wrapped
