@@ -91,11 +91,6 @@ def rows_are_kept(done: Sequence[object], table: Path) -> Iterator[None]:
         raise KeyboardInterrupt(where if done else "") from None
 
 
-def shows_progress(quiet: bool) -> bool:
-    """Whether a bar is of use: stderr is a terminal."""
-    return sys.stderr.isatty() and not quiet
-
-
 def write_figure(path: Path, draw: Callable[[], bytes], warned: list[str], quiet: bool) -> bool:
     """Write a figure; without matplotlib, warn and return False."""
     try:
