@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree
 
-from docutils.nodes import SkipNode
-from latex2mathml.converter import convert
-from sphinx.application import Sphinx
-from sphinx.writers.html5 import HTML5Translator
-
-ElementTree.register_namespace("", "http://www.w3.org/1998/Math/MathML")
+from latex2mathml.converter import convert_to_element
 
 # With an index or a limit the name of a function comes first.
 SCRIPTS = {"msub", "msup", "msubsup", "munder", "mover", "munderover"}
@@ -23,14 +19,16 @@ LIMITS = {"max", "min", "inf", "sup", "lim"}
 
 def mathml(tex: str, display: str) -> str:
     """The formula, with the names of functions as TeX sets them: upright, between thin spaces."""
-    formula = ElementTree.fromstring(convert(tex, display=display))
+    formula = convert_to_element(tex, display=display)
     elements = list(formula.iter())
+    for element in elements:
+        element.text = element.text and html.unescape(element.text)
     functions = [element for element in elements if _is_function(element)]
     for element in functions:
-        element.tag = element.tag[:-2] + "mi"
+        element.tag = "mi"
         element.set("mathvariant", "normal")
     for element in elements:
-        if _name(element) not in SCRIPTS:
+        if element.tag not in SCRIPTS:
             _space_out(element, functions)
         elif display == "block" and element[0].text in LIMITS:
             element.tag = element.tag.replace("msub", "munder")
@@ -41,7 +39,7 @@ def _is_function(element: Any) -> bool:
     """Whether it is a name such as log, which the converter takes for an operator or a letter."""
     text = element.text or ""
     return text.isalpha() and (
-        (_name(element) == "mo" and text.isascii()) or (_name(element) == "mi" and len(text) > 1)
+        (element.tag == "mo" and text.isascii()) or (element.tag == "mi" and len(text) > 1)
     )
 
 
@@ -54,28 +52,25 @@ def _space_out(row: Any, functions: Sequence[Any]) -> None:
 
 
 def _base(element: Any) -> Any:
-    return element[0] if _name(element) in SCRIPTS else element
+    return element[0] if element.tag in SCRIPTS else element
 
 
 def _is_operator(element: Any) -> bool:
-    return _name(_base(element)) in ("mo", "mspace")
+    return _base(element).tag in ("mo", "mspace")
 
 
-def _name(element: Any) -> str:
-    return str(element.tag).rpartition("}")[2]
+def setup(app: Any) -> dict[str, Any]:
+    """Register the renderer for Sphinx's `html_math_renderer`."""
+    from docutils.nodes import SkipNode  # the tests of the formulas do without Sphinx
 
+    def inline(translator: Any, node: Any) -> None:
+        translator.body.append(mathml(node.astext(), "inline"))
+        raise SkipNode
 
-def _visit_inline(self: HTML5Translator, node: Any) -> None:
-    self.body.append(mathml(node.astext(), "inline"))
-    raise SkipNode
+    def block(translator: Any, node: Any) -> None:
+        formula = mathml(node.astext(), "block")
+        translator.body.append(f'<div class="math-block">{formula}</div>\n')
+        raise SkipNode
 
-
-def _visit_block(self: HTML5Translator, node: Any) -> None:
-    self.body.append(f'<div class="math-block">{mathml(node.astext(), "block")}</div>\n')
-    raise SkipNode
-
-
-def setup(app: Sphinx) -> dict[str, Any]:
-    """Register it as `html_math_renderer`."""
-    app.add_html_math_renderer("mathml", (_visit_inline, None), (_visit_block, None))
+    app.add_html_math_renderer("mathml", (inline, None), (block, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -188,15 +188,20 @@ def informations(
         single.append(information(groups))
         return all(single[-1].is_within(t) for t in times)
 
+    of_groups = 1.0
     if estimator == "plain":  # the entropy of all rows follows
         d, alpha = operator.samples.d, operator.alpha
         own, whole = plan.cost(partitions.orders, d, alpha), plan.cost([operator.n], d, alpha)
-        progress = part(progress, 0.0, own / (own + whole))
-    groups = solve_groups(operator, partitions, times, plan, is_within, progress)
+        of_groups = own / (own + whole)
+    told = part(progress, 0.0, of_groups)
+    groups = solve_groups(operator, partitions, times, plan, is_within, told)
     groups.warn_if_saturated(operator.sigma)
     known = bool(single) and single[-1].groups is groups
     source = single[-1] if known else information(groups)
-    return [source.measured(t).result for t in times]
+    results = [source.measured(t).result for t in times]
+    if progress is not None:
+        progress(1.0)
+    return results
 
 
 def _operator(Z: Any, *, sigma: Any, alpha: Any, **options: Any) -> DiffusionOperator:

@@ -47,7 +47,7 @@ def part(report: Callback | None, start: float, stop: float) -> Callback | None:
     """A report of one stretch of the work: its shares 0 .. 1 are start .. stop of the whole."""
     if not callable(report):
         return None
-    return lambda share: report((1.0 - share) * start + share * stop)
+    return lambda share: report(float((1.0 - share) * start + share * stop))
 
 
 class Meter:

@@ -79,6 +79,8 @@ def track(
             rows.append(row)
             if output is not None:
                 write_atomically(Path(output), to_csv(rows).encode())
+            if callback is not None:
+                callback((i + 1) / len(paths))
             if on_row is not None:
                 on_row(row)
     return rows
