@@ -13,16 +13,23 @@ from latex2mathml.converter import convert_to_element
 SCRIPTS = {"msub", "msup", "msubsup", "munder", "mover", "munderover"}
 THIN = "0.1667em"
 
+# Without spaces around them.
+TIGHT = {"|", "\N{DOUBLE VERTICAL LINE}", "/"}
+
 # In a displayed formula their index stands below.
 LIMITS = {"max", "min", "inf", "sup", "lim"}
 
 
 def mathml(tex: str, display: str) -> str:
     """The formula, with the names of functions as TeX sets them: upright, between thin spaces."""
-    formula = convert_to_element(tex, display=display)
+    formula = convert_to_element(tex.replace("{aligned}", "{align*}"), display=display)
     elements = list(formula.iter())
     for element in elements:
         element.text = element.text and html.unescape(element.text)
+        if element.text in TIGHT:
+            element.attrib.update(lspace="0", rspace="0")
+        if "columnalign" in element.attrib:  # which browsers leave to styles
+            element.set("class", element.attrib.pop("columnalign"))
     functions = [element for element in elements if _is_function(element)]
     for element in functions:
         element.tag = "mi"

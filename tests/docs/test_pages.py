@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -98,3 +100,21 @@ def test_names_of_functions_are_upright_and_between_thin_spaces(mathml):
 def test_limits_stand_below_in_a_displayed_formula(mathml):
     assert "<munder>" in mathml(r"\max_i x", "block")
     assert "<munder>" not in mathml(r"\max_i x", "inline")
+
+
+def test_columns_are_aligned(mathml):
+    formula = mathml(r"\begin{aligned} a &= b \\ c &< d \end{aligned}", "block")
+    assert formula.count('<mtd class="right">') == formula.count('<mtd class="left">') == 2
+    assert "&lt;" in formula
+
+
+CODE = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
+FORMULA = re.compile(r"\$\$(.+?)\$\$|\$([^$]+?)\$", re.DOTALL)
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*/*.md")), ids=lambda page: page.stem)
+def test_no_tex_is_left_in_a_formula(mathml, page):
+    for block, inline in FORMULA.findall(CODE.sub("", page.read_text())):
+        formula = ElementTree.fromstring(mathml(block or inline, "block" if block else "inline"))
+        text = "".join(formula.itertext())
+        assert not set(text) & set("\\&_$"), (block or inline, text)
