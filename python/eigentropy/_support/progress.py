@@ -78,7 +78,7 @@ class Meter:
         """Seconds that the rest takes at the pace of late; None where there is no such pace."""
         since = self._last - self._times[0]
         silent = self._clock() - self._last
-        if since < FIRST_SECONDS or silent > since / 4:
+        if since < FIRST_SECONDS or silent > since / 4 or self.share >= 1.0:
             return None
         half, quarter = self._done_in(since / 2), self._done_in(since / 4)
         if half < FIRST_SHARE or quarter <= 0.0:
