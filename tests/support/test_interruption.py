@@ -66,6 +66,21 @@ def test_a_step_that_cannot_be_stopped_is_left_and_known_until_it_ends(ctrl_c):
     assert abandoned() == []
 
 
+def test_a_signal_that_does_not_end_the_wait_is_seen(ctrl_c):
+    """One that comes just before the wait; here because another thread gets it."""
+    start = time.perf_counter()
+    ctrl_c(0.2)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            interruptible(lambda: time.sleep(LONG))
+        assert time.perf_counter() - start < 1.0
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    for left in abandoned():
+        left.join()
+
+
 def test_a_computation_in_python_is_stopped(ctrl_c):
     steps = []
 

@@ -14,6 +14,9 @@ Result = TypeVar("Result")
 # How long a computation that was told to stop is waited for: it holds memory and processors.
 PATIENCE = 0.3
 
+# A signal that comes just before the wait does not end it: how often signals are looked at.
+POLL = 0.05
+
 _abandoned: list[threading.Thread] = []
 
 
@@ -33,7 +36,8 @@ def interruptible(compute: Callable[[], Result]) -> Result:
     thread = threading.Thread(target=run, args=(_into, future, compute), daemon=True)
     try:
         thread.start()
-        wait([future])
+        while not future.done():
+            wait([future], timeout=POLL)
     except BaseException:
         _stop(thread)
         raise
