@@ -95,6 +95,7 @@ def test_images_are_flattened():
 @pytest.mark.parametrize("clusters", ["spectral", "kmeans"])
 def test_clusters_are_found_by_the_settings_of_the_caller_and_its_thread(clusters, monkeypatch):
     """They are found on another thread, and are the same, bit by bit."""
+    pytest.importorskip("sklearn")
     from sklearn import cluster, config_context, get_config
     from threadpoolctl import threadpool_info, threadpool_limits
 

@@ -19,7 +19,7 @@ from eigentropy._support.progress import Meter, duration, lines, part, reporter
 from eigentropy.io.snapshots import track
 
 hypothesis = pytest.importorskip("hypothesis")
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 
@@ -63,6 +63,7 @@ def test_a_slow_second_half_is_not_promised_away():
         assert left is not None or now < 2.5 * fast
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(1.0, 2.0), min_size=20, max_size=200), st.floats(2.0, 600.0))
 def test_where_the_pace_changes_by_a_factor_of_two_the_time_is_right_within_two(paces, seconds):
     ends = np.cumsum([0.0, *paces])
@@ -77,6 +78,7 @@ def test_where_the_pace_changes_by_a_factor_of_two_the_time_is_right_within_two(
             assert 0.49 * (seconds - end) <= left + 1e-6 <= 2.05 * (seconds - end) + 1e-5
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0.0, 30.0), st.floats(0.0, 1.0)), max_size=50))
 def test_whatever_is_reported_there_is_a_line(reports):
     clock = Clock()
