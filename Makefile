@@ -108,6 +108,7 @@ bench-cpp: build/release/build.ninja ## Run the C++ microbenchmarks; results in 
 
 docs: $(DOCS)/stamps/docs ## Build the documentation into build/docs
 	$(DOCS)/bin/sphinx-build -q -W --keep-going -b html docs build/docs
+	$(DOCS)/bin/python scripts/check_pages.py build/docs
 	@echo "build/docs/index.html"
 
 .PHONY: clean distclean

@@ -1,8 +1,11 @@
 """Sphinx: `make docs` writes build/docs/index.html and runs the tutorials."""
 
+import sys
 from pathlib import Path
 
 import eigentropy
+
+sys.path.insert(0, str(Path(__file__).parent))  # the extension mathml
 
 BUILD = Path(__file__).resolve().parents[1] / "build"
 
@@ -15,7 +18,7 @@ extensions = [
     "myst_nb",  # the tutorials are notebooks; this parses the other pages, too
     "numpydoc",
     "sphinx.ext.autodoc",
-    "sphinx.ext.mathjax",
+    "mathml",
     "sphinx_copybutton",
     "sphinx_design",
 ]
@@ -37,6 +40,7 @@ autodoc_mock_imports = ["lightning", "torchmetrics", "transformers"]
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
 
+html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = "eigentropy"
 html_static_path = ["_static"]

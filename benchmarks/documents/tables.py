@@ -311,6 +311,36 @@ def ways(results: Results) -> str:
     return table(["n", "d", *names, "chosen", "time over the fastest"], rows)
 
 
+WAYS = {
+    "exact": "all eigenvalues, float32",
+    "explicit": "an estimate that keeps the kernel",
+    "matrix-free": "an estimate without a matrix",
+}
+
+# Of the sizes of approaches.json and large.json; docs/how_to/many_rows.md shows these.
+MANY_ROWS = {"approaches": (1000, 5000, 7000, 10_000), "large": (20_000, 40_000, 100_000)}
+
+
+def many_rows(results: Results) -> str:
+    """What the method that "auto" chooses takes for one entropy."""
+    chosen = [
+        (row["n"], row["d"], row["chosen"], row["seconds"][row["chosen"]], "approaches")
+        for row in results["approaches"]["rows"]
+        if row["d"] == 512 and row["n"] in MANY_ROWS["approaches"]
+    ]
+    large = results["large"]
+    estimates = [
+        (case["n"], case["d"], "matrix-free", case["seconds"], "large")
+        for case in [*large["sizes"], large["largest"]]
+        if case["n"] in MANY_ROWS["large"]
+    ]
+    rows = [
+        [str(n), str(d), WAYS[way], time(seconds), f"`benchmarks/results/{suite}.json`"]
+        for n, d, way, seconds, suite in chosen + estimates
+    ]
+    return table(["n", "d", "what is computed", "time", "measured in"], rows)
+
+
 def report_page(results: Results) -> str:
     """Size of a page, and when a browser has drawn it."""
     known = results["report_page"]
@@ -479,6 +509,7 @@ BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "growth with tol": (("large",), growth("tolerances", "tol")),
     "known": (("large",), known),
     "ways": (("approaches",), ways),
+    "many rows": (("approaches", "large"), many_rows),
     "dsmi": (("dsmi",), dsmi),
     "stages": (("stages",), stages),
     "reductions": (("eigenvalues_cpp",), reductions),

@@ -266,7 +266,7 @@ def test_estimates_do_not_depend_on_how_many_rows_are_in_memory(monkeypatch, rng
         (entropy,) = entropies(operator, [1.0], 2.0, plan)
         (information,) = informations(
             operator, labels, [1.0], plan, estimator="plain", n_null=0, base=2.0, seed=0,
-            progress=False,
+            progress=None,
         )  # fmt: skip
         results.append((entropy, information))
     for all_rows, streamed in zip(*results, strict=True):

@@ -6,6 +6,7 @@ import importlib
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 import time
@@ -387,6 +388,16 @@ def test_the_documents_show_the_stored_results(document):
     assert "<!-- benchmark: " in text
     assert " -->\n<!-- end of benchmark" not in text  # a table that was not measured
     assert tables.updated(text, tables.load(tables.RESULTS)) == text
+
+
+BLOCK = re.compile(r"<!-- (?:benchmark|study): .*?<!-- end of \w+ -->", re.DOTALL)
+MEASURED = re.compile(r"^\|.*\|\s*~?[\d.,]+ (?:us|ms|s|min|MB|MiB|GB)\s*\|", re.MULTILINE)
+
+
+@pytest.mark.parametrize("document", sorted((ROOT / "docs").rglob("*.md")), ids=lambda d: d.stem)
+def test_no_table_of_measurements_is_copied_by_hand(document):
+    assert MEASURED.search("| n | time |\n| 1000 | 26 ms |\n")
+    assert not MEASURED.search(BLOCK.sub("", document.read_text()))
 
 
 def test_the_figure_draws_the_fastest_driver_of_each_library():

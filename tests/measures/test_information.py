@@ -306,7 +306,7 @@ def test_the_spectrum_of_all_rows_is_estimated_once(rng, monkeypatch):
     plan = SpectrumPlan(tol=1e-2, costs=Costs(soon=0.0, start=0.0, preference=0.0))
     found = informations(
         eg.DiffusionOperator(Z), labels, [1.0, 2.0], plan, estimator="plain", n_null=11, base=2.0,
-        seed=0, progress=False,
+        seed=0, progress=None,
     )  # fmt: skip
     assert all(math.isfinite(one.adjusted()) or one.adjusted_note() for one in found)
     assert len(calls) == 1

@@ -78,6 +78,58 @@ INTERRUPTED = """
     ids=["kernel", "long-rows", "eigenvalues", "batch", "in-place", "diffusion-map"],
 )
 def test_ctrl_c_raises_keyboard_interrupt_within_a_second(call, n, d, after):
+    stops_within_a_second(call, n, d, after)
+
+
+# Libraries that report nothing, and would look at signals only when they are done.
+SOON = "threading.Timer(0.7, interrupt).start(); "
+LIBRARIES = {
+    "spectral-clusters": ("sklearn.cluster", SOON + "eg.dsmi(Z, Z, sigma=2.0)", 3500, 50),
+    "many-clusters": (
+        "sklearn.cluster",
+        SOON + "eg.dsmi(Z, Z, n_clusters=100, sigma=2.0)",
+        3000,
+        1000,
+    ),
+    "k-means": (
+        "sklearn.cluster",
+        SOON + "eg.dsmi(Z, Z, clusters='kmeans', n_clusters=100, sigma=2.0)",
+        20_000,
+        300,
+    ),
+    "tree": ("eigentropy.baselines.ksg", SOON + "eigentropy.baselines.ksg.entropy(Z)", 40_000, 12),
+    "neighbour-graph": (
+        "eigentropy.compat.dse_dsmi",
+        SOON + "eigentropy.compat.dse_dsmi.adjacency_spectral_entropy(Z, use_knn=True)",
+        2500,
+        4,
+    ),
+    "products": (
+        "eigentropy.baselines.spectral",
+        SOON + "eigentropy.baselines.spectral.effective_rank(Z)",
+        7000,
+        7000,
+    ),
+    "loss": (  # when the kernel is there, and LAPACK begins
+        "eigentropy.torch, torch",
+        "rows = torch.from_numpy(Z).requires_grad_(); solve = torch.linalg.eigh; "
+        "torch.linalg.eigh = lambda A: (threading.Timer(0.2, interrupt).start(), solve(A))[1]; "
+        "eigentropy.torch.DiffusionSpectralEntropy(sigma=2.0, method='exact')(rows)",
+        3000,
+        4,
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("module", "call", "n", "d"), LIBRARIES.values(), ids=LIBRARIES)
+def test_ctrl_c_does_not_wait_for_a_library(module, call, n, d):
+    for name in module.split(", "):
+        pytest.importorskip(name)
+    stops_within_a_second(f"import {module}; {call}", n, d, 0.0)
+
+
+def stops_within_a_second(call, n, d, after):
     result = run_script(INTERRUPTED.format(call=call, n=n, d=d, after=after))
     assert result.returncode == 0, result.stderr
     word, seconds = result.stdout.splitlines()[0].split()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from eigentropy._backends.host_arrays import as_matrix, as_numpy
+from eigentropy._support.interruption import interruptible
 from eigentropy._support.options import integer, one_of
 
 KINDS = ("auto", "labels", "scalars", "vectors")
@@ -147,5 +149,20 @@ def _cluster(vectors: npt.NDArray[Any], name: str, n_clusters: int, seed: int) -
     with warnings.catch_warnings():
         # Groups without a path between them are what is looked for, not a defect of the graph.
         warnings.filterwarnings("ignore", message="Graph is not fully connected")
-        labels: npt.NDArray[Any] = algorithm.fit(vectors).labels_
+        labels: npt.NDArray[Any] = interruptible(_as_configured(algorithm.fit, vectors)).labels_
     return labels
+
+
+def _as_configured(fit: Callable[[Any], Any], vectors: npt.NDArray[Any]) -> Callable[[], Any]:
+    """The fit by the settings of this thread, for another one: scikit-learn's and OpenMP's."""
+    from sklearn import config_context, get_config
+    from threadpoolctl import threadpool_info, threadpool_limits  # scikit-learn needs it, too
+
+    config = get_config()
+    openmp = [library for library in threadpool_info() if library["user_api"] == "openmp"]
+
+    def fitted() -> Any:
+        with config_context(**config), threadpool_limits(openmp):
+            return fit(vectors)
+
+    return fitted

@@ -86,8 +86,9 @@ def diffusion_spectral_entropy(
         Of all random numbers: rows that a bandwidth rule samples when n is large, probes, pivots,
         `max_points`.
     progress : bool or callable
-        Show a bar on stderr, or call it with the fraction that is done. It starts again with each
-        step, such as the eigenvalues in float64 where float32 was not enough.
+        Show a bar on stderr (a line every ten seconds where that is no terminal, a line of output
+        in a notebook), or call it with the fraction that is done. It starts again where a step
+        has to be repeated, such as the eigenvalues in float64 where float32 was not enough.
 
     Returns
     -------

@@ -17,7 +17,7 @@ from eigentropy._measures.statistics import GroupInformation
 from eigentropy._spectra.groups import GroupSpectra, solve_groups
 from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._support.options import integer, logarithm_base, one_of, positive
-from eigentropy._support.progress import Callback
+from eigentropy._support.progress import Callback, part, reporter
 from eigentropy._support.signatures import named_options
 
 ESTIMATORS = ("matched", "plain")
@@ -144,20 +144,21 @@ def diffusion_spectral_mutual_information(
     if operator is Z:
         plan = replace(plan, dtype=operator.dtype)  # which the caller has chosen
     n = operator.n if chosen is None else row_count(Z)
-    codes = group_codes(Y, n, kind, n_clusters, clusters, seed)
-    if chosen is not None:
-        codes = groups_of_rows(codes, chosen)
-    result = informations(
-        operator,
-        codes,
-        [t],
-        plan,
-        estimator=estimator,
-        n_null=n_null,
-        base=base,
-        seed=seed,
-        progress=progress,
-    )[0]
+    with reporter(progress, "mutual information") as report:
+        codes = group_codes(Y, n, kind, n_clusters, clusters, seed)
+        if chosen is not None:
+            codes = groups_of_rows(codes, chosen)
+        result = informations(
+            operator,
+            codes,
+            [t],
+            plan,
+            estimator=estimator,
+            n_null=n_null,
+            base=base,
+            seed=seed,
+            progress=report,
+        )[0]
     return result if chosen is None else replace(result, rows=chosen)
 
 
@@ -171,7 +172,7 @@ def informations(
     n_null: int,
     base: float,
     seed: int,
-    progress: bool | Callback,
+    progress: Callback | None,
 ) -> list[MutualInformation]:
     """The information at each t, from the same spectra."""
     partitions = Partitions.drawn(codes, n_null, seed)
@@ -187,11 +188,20 @@ def informations(
         single.append(information(groups))
         return all(single[-1].is_within(t) for t in times)
 
-    groups = solve_groups(operator, partitions, times, plan, is_within, progress)
+    of_groups = 1.0
+    if estimator == "plain":  # the entropy of all rows follows
+        d, alpha = operator.samples.d, operator.alpha
+        own, whole = plan.cost(partitions.orders, d, alpha), plan.cost([operator.n], d, alpha)
+        of_groups = own / (own + whole)
+    told = part(progress, 0.0, of_groups)
+    groups = solve_groups(operator, partitions, times, plan, is_within, told)
     groups.warn_if_saturated(operator.sigma)
     known = bool(single) and single[-1].groups is groups
     source = single[-1] if known else information(groups)
-    return [source.measured(t).result for t in times]
+    results = [source.measured(t).result for t in times]
+    if progress is not None:
+        progress(1.0)
+    return results
 
 
 def _operator(Z: Any, *, sigma: Any, alpha: Any, **options: Any) -> DiffusionOperator:

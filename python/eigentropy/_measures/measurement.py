@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from eigentropy._backends.devices import parse
 from eigentropy._backends.host_arrays import Matrix
 from eigentropy._backends.rows import sample_rows
 from eigentropy._kernels.bandwidth import RULES
-from eigentropy._kernels.groups import CLUSTERINGS, KINDS, group_codes, groups_of_rows
+from eigentropy._kernels.groups import CLUSTERINGS, KINDS, Codes, group_codes, groups_of_rows
 from eigentropy._measures.entropy import entropies
 from eigentropy._measures.information import ESTIMATORS, informations
 from eigentropy._measures.operator import DiffusionOperator
@@ -24,7 +26,7 @@ from eigentropy._support.options import (
     one_of,
     positive,
 )
-from eigentropy._support.progress import Callback
+from eigentropy._support.progress import Callback, part, reporter
 
 Progress = bool | Callback
 
@@ -90,31 +92,14 @@ class Variable:
     kind: str
     groups: npt.NDArray[Any] | None = None
 
-    def information(
-        self,
-        operator: DiffusionOperator,
-        settings: MeasurementSettings,
-        progress: Progress = False,
-        chosen: npt.NDArray[Any] | None = None,
-    ) -> list[MutualInformation]:
-        """Measure the information that the rows share with it, at every t from one solution.
-
-        `chosen` are the numbers of the operator's rows, if they are not all.
-        """
+    def grouped(
+        self, settings: MeasurementSettings, chosen: npt.NDArray[Any] | None = None
+    ) -> Codes:
+        """The group of each row, or of those with the numbers `chosen`."""
         clusters = settings.clusters if self.groups is None else self.groups
         n, wanted = len(self.values), settings.n_clusters
         self.groups = group_codes(self.values, n, self.kind, wanted, clusters, settings.seed)
-        return informations(
-            operator,
-            self.groups if chosen is None else groups_of_rows(self.groups, chosen),
-            settings.t,
-            settings.plan,
-            estimator=settings.estimator,
-            n_null=settings.n_null,
-            base=settings.base,
-            seed=settings.seed,
-            progress=progress,
-        )
+        return self.groups if chosen is None else groups_of_rows(self.groups, chosen)
 
 
 @dataclass(frozen=True)
@@ -148,13 +133,40 @@ def measure(
         seed=settings.seed,
         progress=progress,
     )
-    results = entropies(operator, settings.t, settings.base, settings.plan)
+    plan = settings.plan.on(operator.samples.device)
+    with reporter(progress, name) as report:
+        codes = {role: known.grouped(settings, chosen) for role, known in variables.items()}
+        ends = np.cumsum([0.0, *_costs(operator, plan, settings, codes)])
+        parts = [part(report, *stretch) for stretch in pairwise(ends / ends[-1])]
+        operator.progress = parts[0] or False
+        results = entropies(operator, settings.t, settings.base, plan)
+        operator.progress = False
+        found = {
+            role: informations(
+                operator,
+                groups,
+                settings.t,
+                plan,
+                estimator=settings.estimator,
+                n_null=settings.n_null,
+                base=settings.base,
+                seed=settings.seed,
+                progress=own,
+            )
+            for (role, groups), own in zip(codes.items(), parts[1:], strict=True)
+        }
     if chosen is not None:
         results = [replace(result, sampled_from=len(Z)) for result in results]
-    return Measurement(
-        entropies=results,
-        informations={
-            role: variable.information(operator, settings, progress, chosen)
-            for role, variable in variables.items()
-        },
-    )
+    return Measurement(entropies=results, informations=found)
+
+
+def _costs(
+    operator: DiffusionOperator,
+    plan: SpectrumPlan,
+    settings: MeasurementSettings,
+    codes: dict[str, Codes],
+) -> list[float]:
+    """What the entropy and each information are predicted to take."""
+    groups = [np.tile(np.bincount(found), 1 + settings.n_null) for found in codes.values()]
+    d, alpha = operator.samples.d, operator.alpha
+    return [plan.cost(sizes, d, alpha) for sizes in [np.array([operator.n]), *groups]]

@@ -22,7 +22,7 @@ from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._spectra.rounding import Rounding, eigenvalue_error, may_use_single
 from eigentropy._spectra.solve import estimated_spectrum
 from eigentropy._spectra.spectrum import Spectrum
-from eigentropy._support.progress import Callback, reporter
+from eigentropy._support.progress import Callback, part
 from eigentropy._support.warnings import PrecisionWarning, warn
 
 # The kernel of all rows, from which the groups' are gathered, may take this share of free memory.
@@ -89,7 +89,7 @@ def solve_groups(
     times: Sequence[float],
     plan: SpectrumPlan,
     is_within: Callable[[GroupSpectra], bool],
-    progress: bool | Callback,
+    progress: Callback | None,
 ) -> GroupSpectra:
     """The spectra of all groups, by the methods that the plan asks for.
 
@@ -110,12 +110,15 @@ def _solved_by(
     times: Sequence[float],
     plan: SpectrumPlan,
     is_within: Callable[[GroupSpectra], bool],
-    progress: bool | Callback,
+    progress: Callback | None,
 ) -> GroupSpectra:
     """In float32 first, where that is worth trying."""
-    with reporter(progress, "estimates") as report:
-        estimated = _estimate_large(matrix, partitions, times, plan, report)
-    orders = partitions.orders[[spectrum is None for spectrum in estimated]]
+    orders, d = partitions.orders, matrix.samples.d
+    large = np.array(plan.estimated_groups(orders, d, matrix.alpha))
+    of_large = plan.cost(orders[large], d, matrix.alpha) / plan.cost(orders, d, matrix.alpha)
+    estimated = _estimate_large(matrix, partitions, times, plan, part(progress, 0.0, of_large))
+    progress = part(progress, of_large, 1.0)
+    orders = orders[[spectrum is None for spectrum in estimated]]
     tol, samples = plan.rounding_tol, matrix.samples
     if (
         tol is not None
@@ -145,16 +148,19 @@ def _estimate_large(
     if not any(large):
         return groups
     subsets, numbers = partitions.subsets(), np.flatnonzero(large)
-    total, done, short = float(orders[numbers].sum()), 0.0, 0
-    for number in numbers:
+    shares = np.cumsum(orders[numbers].astype(float) ** 2)
+    shares, short = np.concatenate([[0.0], shares]) / shares[-1], 0
+    for number, start, stop in zip(numbers, shares, shares[1:], strict=False):
         # Independent probes for each: the errors of differences would not be those of their parts.
         seed = np.random.SeedSequence([matrix.seed, int(number)])
         found = estimated_spectrum(
-            matrix, times, plan, int(seed.generate_state(1)[0]), np.sort(subsets[number])
+            matrix,
+            times,
+            plan,
+            int(seed.generate_state(1)[0]),
+            np.sort(subsets[number]),
+            part(progress, start, stop),
         )
-        done += float(orders[number])
-        if progress is not None:
-            progress(done / total)
         if all(found.meets(t) for t in times):
             groups[number] = found
         elif plan.method == "stochastic" or not plan.fits_exactly(int(orders[number])):
@@ -174,7 +180,7 @@ def _solve_small(
     dtype: str,
     partitions: Partitions,
     estimated: Sequence[EstimatedSpectrum | None],
-    progress: bool | Callback,
+    progress: Callback | None,
 ) -> GroupSpectra:
     """All groups of all partitions that are not estimated, solved as one batch."""
     spectra: list[Spectrum | None] = list(estimated)
@@ -191,7 +197,7 @@ def _solved_subsets(
     dtype: str,
     partitions: Partitions,
     numbers: npt.NDArray[np.intp],
-    progress: bool | Callback,
+    progress: Callback | None,
 ) -> list[ExactSpectrum]:
     """All eigenvalues of the groups with these numbers."""
     device, orders, subsets = (
@@ -202,17 +208,16 @@ def _solved_subsets(
     largest = int(orders.max())
     require_matrix_memory(largest, matrix.samples.d, dtype, rows=matrix.n, device=device)
     ends = np.cumsum(orders)
-    with reporter(progress, "mutual information") as report:
-        eigenvalues, kernel_sums, traces = device.subset_spectra(
-            matrix.rows,
-            np.concatenate([[0], ends]),
-            np.concatenate([subsets[number] for number in numbers]),
-            matrix.sigma,
-            matrix.alpha,
-            dtype,
-            SHARED_KERNEL_SHARE * device.available(),
-            report,
-        )
+    eigenvalues, kernel_sums, traces = device.subset_spectra(
+        matrix.rows,
+        np.concatenate([[0], ends]),
+        np.concatenate([subsets[number] for number in numbers]),
+        matrix.sigma,
+        matrix.alpha,
+        dtype,
+        SHARED_KERNEL_SHARE * device.available(),
+        progress,
+    )
     reach = matrix.reach() if dtype == "float32" else None
     split = np.split(eigenvalues, ends[:-1])
     roundings = [

@@ -107,6 +107,23 @@ class SpectrumPlan:
         }
         return [wanted[n] for n in orders]
 
+    def cost(self, sizes: Iterable[int], d: int, alpha: float) -> float:
+        """What the spectra of these groups of rows are predicted to cost, in all."""
+        orders, costs = [int(n) for n in sizes], self.known_costs
+        return sum(
+            estimate_cost(n, d, alpha, self.product_dtype, self.explicit(n), costs)
+            if estimated
+            else exact_cost(n, d, self.dtype or "float32", costs)
+            for n, estimated in zip(orders, self.estimated_groups(orders, d, alpha), strict=True)
+        )
+
+    def share_of_kernel(self, n: int, d: int, alpha: float) -> float:
+        """How much of an estimate's cost is over when its kernel, or the degrees, are known."""
+        dtype, costs, explicit = self.product_dtype, self.known_costs, self.explicit(n)
+        passes = 1 if explicit or alpha == 0.0 else 2
+        kernels = passes * _slowness(dtype) * _kernel_cost(n, d, costs)
+        return kernels / estimate_cost(n, d, alpha, dtype, explicit, costs)
+
     def _is_faster(self, n: int, d: int, alpha: float, dtype: str) -> bool:
         costs = self.known_costs
         estimate = estimate_cost(n, d, alpha, self.product_dtype, self.explicit(n), costs)

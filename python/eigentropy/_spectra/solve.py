@@ -16,7 +16,7 @@ from eigentropy._spectra.low_rank import LowRankSpectrum, low_rank_spectrum
 from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._spectra.spectrum import Spectrum
 from eigentropy._spectra.stochastic import SMALLEST_N, estimate_spectrum
-from eigentropy._support.progress import Callback, reporter
+from eigentropy._support.progress import Callback, part, reporter
 from eigentropy._support.warnings import warn
 
 
@@ -50,7 +50,8 @@ def solve(matrix: DiffusionMatrix, times: Sequence[float], plan: SpectrumPlan) -
         if set(times) != {1.0}:
             given = ", ".join(f"{t:g}" for t in times)
             raise ValueError(f"method='lowrank' gives S at t = 1 only, got t={given}")
-        return _low_rank_from_rows(matrix, plan.tol)
+        with reporter(matrix.progress, "factor of low rank") as report:
+            return _low_rank_from_rows(matrix, plan.tol, None, report)
     if not matrix.is_solved and plan.estimates(n, matrix.samples.d, matrix.alpha):
         found = _estimated_or_low_rank(matrix, times, plan)
         if found is not None:
@@ -79,11 +80,13 @@ def estimated_spectrum(
     plan: SpectrumPlan,
     seed: int,
     chosen: Any = None,
+    progress: Callback | None = None,
 ) -> EstimatedSpectrum:
     """The estimate for all rows, or for the diffusion matrix of some of the rows by themselves."""
     n = matrix.n if chosen is None else len(chosen)
-    A = matrix.products(plan.product_dtype, plan.explicit(n), None, chosen)
-    return _estimated(matrix, A, times, plan, seed, chosen)
+    known = plan.share_of_kernel(n, matrix.samples.d, matrix.alpha)
+    A = matrix.products(plan.product_dtype, plan.explicit(n), part(progress, 0.0, known), chosen)
+    return _estimated(matrix, A, times, plan, seed, chosen, part(progress, known, 1.0))
 
 
 def _estimated_or_low_rank(
@@ -93,16 +96,17 @@ def _estimated_or_low_rank(
 
     None if "auto" had better compute all eigenvalues, since the estimate is not good enough.
     """
-    with reporter(matrix.progress, "kernel") as report:
-        A = matrix.products(plan.product_dtype, plan.explicit(matrix.n), report)
-    warn_if_saturated(matrix.n, A.kernel_sum, matrix.sigma)
-    if plan.tries_low_rank(times, A.trace):
-        most = plan.most_rank(matrix.n)
-        if _low_rank(matrix, A.scaling, plan.tol, most).converged:
-            del A
-            return _low_rank_from_rows(matrix, plan.tol, most)
+    known = plan.share_of_kernel(matrix.n, matrix.samples.d, matrix.alpha)
     with reporter(matrix.progress, "estimate") as report:
-        spectrum = _estimated(matrix, A, times, plan, matrix.seed, None, report)
+        A = matrix.products(plan.product_dtype, plan.explicit(matrix.n), part(report, 0.0, known))
+        warn_if_saturated(matrix.n, A.kernel_sum, matrix.sigma)
+        if plan.tries_low_rank(times, A.trace):
+            most = plan.most_rank(matrix.n)
+            if _low_rank(matrix, A.scaling, plan.tol, most).converged:
+                del A
+                return _low_rank_from_rows(matrix, plan.tol, most, part(report, known, 1.0))
+        rest = part(report, known, 1.0)
+        spectrum = _estimated(matrix, A, times, plan, matrix.seed, None, rest)
     has_met = all(spectrum.meets(t) for t in times)
     if not has_met and plan.method == "auto" and plan.fits_exactly(matrix.n):
         return None
@@ -143,28 +147,30 @@ def _keeps_in_half(A: KernelProducts) -> bool:
 
 
 def _low_rank_from_rows(
-    matrix: DiffusionMatrix, tol: float, max_rank: int | None = None
+    matrix: DiffusionMatrix, tol: float, max_rank: int | None, progress: Callback | None
 ) -> LowRankSpectrum:
     """S(1) with a guaranteed bound, by degrees that are computed in float64."""
-    with reporter(matrix.progress, "kernel") as report:
-        A = matrix.products("float64", False, report)
+    A = matrix.products("float64", False, part(progress, 0.0, 0.5))  # the rank is not known yet
     if max_rank is None:  # otherwise the caller has looked at sigma
         warn_if_saturated(matrix.n, A.kernel_sum, matrix.sigma)
-    return _low_rank(matrix, A.scaling, tol, max_rank)
+    return _low_rank(matrix, A.scaling, tol, max_rank, part(progress, 0.5, 1.0))
 
 
 def _low_rank(
-    matrix: DiffusionMatrix, scaling: Any, tol: float, max_rank: int | None
+    matrix: DiffusionMatrix,
+    scaling: Any,
+    tol: float,
+    max_rank: int | None,
+    progress: Callback | None = None,
 ) -> LowRankSpectrum:
     """A factor; one whose rank is limited is given up as soon as the limit seems too small."""
-    with reporter(matrix.progress, "factor of low rank") as report:
-        return low_rank_spectrum(
-            matrix.samples,
-            matrix.sigma,
-            scaling,
-            tol,
-            max_rank=max_rank,
-            give_up=max_rank is not None,
-            seed=matrix.seed,
-            progress=report,
-        )
+    return low_rank_spectrum(
+        matrix.samples,
+        matrix.sigma,
+        scaling,
+        tol,
+        max_rank=max_rank,
+        give_up=max_rank is not None,
+        seed=matrix.seed,
+        progress=progress,
+    )

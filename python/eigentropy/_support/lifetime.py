@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
+from contextlib import suppress
 
 from eigentropy import _core
+from eigentropy._support.interruption import abandoned
 
 
 def version() -> str:
@@ -15,13 +18,33 @@ def version() -> str:
     return importlib.metadata.version("eigentropy")
 
 
+def ends_by_interrupt() -> None:
+    """Say that the process ends because of Ctrl-C: it need not wait for what that left behind."""
+    global _is_interrupted
+    _is_interrupted = True
+
+
+_is_interrupted = False
+
+
 @atexit.register
 def _finish_abandoned() -> None:
-    """Wait for LAPACK calls that Ctrl-C left behind, which would crash in a process that unloads.
+    """Wait for what Ctrl-C left behind, which would crash in a process that unloads.
 
-    A second Ctrl-C ends the process at once.
+    A process that ends by Ctrl-C leaves other libraries' computations without unloading instead,
+    and a second Ctrl-C ends any process at once.
     """
+    by_interrupt = _is_interrupted or isinstance(
+        getattr(sys, "last_value", None), KeyboardInterrupt
+    )
     try:
+        for thread in abandoned():
+            if by_interrupt:
+                raise KeyboardInterrupt
+            thread.join()
         _core.wait_for_abandoned()
     except KeyboardInterrupt:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError, AttributeError):
+                stream.flush()
         os._exit(130)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from eigentropy._support.interruption import interruptible
 from eigentropy._support.options import one_of
 from eigentropy._support.progress import Callback, reporter
 from eigentropy.baselines._neighbours import (
@@ -40,7 +42,7 @@ def over_rows(
     n, found = points[0].n, []
     with reporter(progress, "neighbours") as report:
         for near in neighbourhoods(points, search, pieces):
-            found.append(measure(near))
+            found.append(interruptible(partial(measure, near)))
             if report is not None:
                 report(near.rows.stop / n)
     return np.concatenate(found)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from eigentropy._backends.host_arrays import Matrix
 from eigentropy._spectra.eigenvalues import eigvalsh
 from eigentropy._support import memory
+from eigentropy._support.interruption import interruptible
 
 # Rows or columns are multiplied in blocks of this many entries: 64 MiB as float64.
 BLOCK_ENTRIES = 2**23
@@ -28,10 +29,22 @@ def squared_singular_values(Z: Matrix, center: bool, entries: int = BLOCK_ENTRIE
     if largest == 0.0:
         raise ValueError("Z is 0 everywhere: it has no spectrum")
     mean = _column_means(Z, largest, entries) if center else np.zeros(d)
-    product, start = np.zeros((order, order)), 0
+    product = interruptible(lambda: _product(Z, largest, mean, entries))
+    squares: Spectrum = np.maximum(eigvalsh(product, overwrite=True), 0.0)
+    rounding = max(n, d) * np.finfo(np.float64).eps
+    if squares[0] <= rounding * rounding:  # what is left of equal rows
+        raise ValueError("all rows of Z are equal: centred, they have no spectrum")
+    squares[squares < rounding * squares[0]] = 0.0
+    return squares
+
+
+def _product(Z: Matrix, scale: float, mean: Spectrum, entries: int) -> Spectrum:
+    """Of the centred rows of Z / scale with each other, or of its columns if there are fewer."""
+    n, d = Z.shape
+    product, start = np.zeros((min(n, d), min(n, d))), 0
     for block in _blocks(Z, entries, by_columns=n <= d):
         values = block.astype(np.float64)
-        values /= largest
+        values /= scale
         if n <= d:
             values -= mean[start : start + values.shape[1]]
             product += values @ values.T
@@ -39,12 +52,7 @@ def squared_singular_values(Z: Matrix, center: bool, entries: int = BLOCK_ENTRIE
         else:
             values -= mean
             product += values.T @ values
-    squares: Spectrum = np.maximum(eigvalsh(product, overwrite=True), 0.0)
-    rounding = max(n, d) * np.finfo(np.float64).eps
-    if squares[0] <= rounding * rounding:  # what is left of equal rows
-        raise ValueError("all rows of Z are equal: centred, they have no spectrum")
-    squares[squares < rounding * squares[0]] = 0.0
-    return squares
+    return product
 
 
 def _column_means(Z: Matrix, scale: float, entries: int) -> Spectrum:

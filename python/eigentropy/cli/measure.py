@@ -10,7 +10,7 @@ import typer
 from eigentropy._measures.measurement import measure
 from eigentropy.cli import console, documents, options
 from eigentropy.cli.measurement_options import MeasurementOptions, taken_apart
-from eigentropy.cli.running import collected_warnings, shows_progress
+from eigentropy.cli.running import collected_warnings
 from eigentropy.io.inputs import read_shared, read_with_labels
 from eigentropy.io.paths import shown
 
@@ -40,8 +40,7 @@ def measure_command(
         Z, variables = read_with_labels(
             file, chosen.key, column, shared, settings, chosen.columns, chosen.without or ()
         )
-        progress = shows_progress(quiet)
-        measured = measure(Z, variables, settings, progress=progress, name=name)
+        measured = measure(Z, variables, settings, progress=not quiet, name=name)
         results = documents.of_measurement(measured, variables)  # computes `adjusted`, too
     if as_json:
         shape = {"n": Z.shape[0], "d": Z.shape[1]}

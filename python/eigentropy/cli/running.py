@@ -14,6 +14,7 @@ import typer
 
 from eigentropy._backends import plugin
 from eigentropy._core import SolverError
+from eigentropy._support.lifetime import ends_by_interrupt
 from eigentropy._support.warnings import recorded_warnings
 from eigentropy.cli import console
 from eigentropy.io.paths import shown
@@ -52,6 +53,7 @@ def exit_codes(command: Callable[P, None]) -> Callable[P, None]:
         except _computation_errors() as error:
             raise _failure("error", error, FAILED) from error
         except KeyboardInterrupt as error:
+            ends_by_interrupt()
             raise _failure("interrupted", error, INTERRUPTED) from error
 
     return wrapped
@@ -90,11 +92,6 @@ def rows_are_kept(done: Sequence[object], table: Path) -> Iterator[None]:
     except KeyboardInterrupt:
         where = f"rows in {shown(table)}: {len(done)}"
         raise KeyboardInterrupt(where if done else "") from None
-
-
-def shows_progress(quiet: bool) -> bool:
-    """Whether a bar is of use: stderr is a terminal."""
-    return sys.stderr.isatty() and not quiet
 
 
 def write_figure(path: Path, draw: Callable[[], bytes], warned: list[str], quiet: bool) -> bool:

@@ -11,7 +11,6 @@ from eigentropy.cli import console, documents, options
 from eigentropy.cli.running import (
     collected_warnings,
     rows_are_kept,
-    shows_progress,
     write_figure,
 )
 from eigentropy.io.paths import shown
@@ -54,7 +53,7 @@ def study_command(
     with collected_warnings(quiet) as warned, rows_are_kept(done, table):
         outcome = studies.run(
             study, plan, table,
-            processes=processes, progress=shows_progress(quiet), on_row=done.append,
+            processes=processes, progress=not quiet, on_row=done.append,
         )  # fmt: skip
     written = [table, *_pictures(study, plan, outcome, table, warned, quiet)]
     if as_json:

@@ -12,7 +12,6 @@ from eigentropy.cli.measurement_options import MeasurementOptions, taken_apart
 from eigentropy.cli.running import (
     collected_warnings,
     rows_are_kept,
-    shows_progress,
     write_figure,
 )
 from eigentropy.io.paths import shown
@@ -59,7 +58,7 @@ def track_command(
             output=table,
             overwrite=force,
             settings=settings,
-            progress=shows_progress(quiet),
+            progress=not quiet,
             on_row=done.append,
         )
 

@@ -16,6 +16,7 @@ from eigentropy._backends.host_arrays import Matrix
 from eigentropy._kernels.diffusion import require_matrix_memory
 from eigentropy._spectra.groups import SHARED_KERNEL_SHARE
 from eigentropy._support import memory
+from eigentropy._support.interruption import interruptible
 
 Floats = npt.NDArray[np.floating[Any]]
 RowNumbers = npt.NDArray[np.int64]
@@ -104,8 +105,7 @@ class Neighbours:
 def _magnitudes(adjacency: npt.NDArray[np.bool_]) -> Floats:
     symmetric = np.array_equal(adjacency, adjacency.T)
     solve = np.linalg.eigvalsh if symmetric else np.linalg.eigvals
-    magnitudes: Floats = np.abs(solve(adjacency.astype(np.float64)))
-    return magnitudes
+    return np.abs(interruptible(lambda: solve(adjacency.astype(np.float64))))
 
 
 def spectral_entropy(magnitudes: Floats, t: float) -> float:

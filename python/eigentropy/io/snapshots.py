@@ -10,7 +10,7 @@ from typing import Any
 
 from eigentropy._core import SolverError
 from eigentropy._measures.measurement import Measurement, MeasurementSettings, measure
-from eigentropy._support.progress import Callback, reporter
+from eigentropy._support.progress import Callback, part, reporter
 from eigentropy.io.files import Names
 from eigentropy.io.inputs import read_shared, read_with_labels
 from eigentropy.io.paths import FileError, shown
@@ -85,16 +85,17 @@ def track(
                 Z, variables = read_with_labels(
                     path, key, column, shared, settings, columns, without
                 )
-                measured = measure(Z, variables, settings, name=shown(path))
+                own = part(callback, i / len(paths), (i + 1) / len(paths))
+                measured = measure(Z, variables, settings, own or False, shown(path))
                 row = _row(name, measured)
             del Z, variables, measured  # they may be large, and the next snapshot is read now
             rows.append(row)
             if output is not None:
                 write_atomically(Path(output), to_csv(rows).encode())
-            if on_row is not None:
-                on_row(row)
             if callback is not None:
                 callback((i + 1) / len(paths))
+            if on_row is not None:
+                on_row(row)
     return rows
 
 

@@ -12,12 +12,16 @@ import torch
 
 from eigentropy import _core
 from eigentropy._spectra.eigenvalues import NOISE_FLOOR_EPS
+from eigentropy._support.interruption import interruptible
 from eigentropy.torch.losses import resolvents
 from eigentropy.torch.losses.gaps import near_rows
 from eigentropy.torch.losses.kernel import BatchKernel, full_precision
 from eigentropy.torch.losses.logarithm import logarithm
 from eigentropy.torch.losses.options import EntropyOptions, Limits
 from eigentropy.torch.losses.probes import slope_from_probes
+
+# Eigenvalues of a batch below this take less than a second.
+LONG = 1000
 
 # Called with sum_ij G_ij once it is known.
 WithKernelSum = Callable[[float], None]
@@ -224,18 +228,25 @@ def _eigenvalues(
 
 def _eigvalsh(A: torch.Tensor) -> torch.Tensor:
     try:
-        eigenvalues: torch.Tensor = torch.linalg.eigvalsh(A)
+        eigenvalues: torch.Tensor = _solved(torch.linalg.eigvalsh, A)
     except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # did not converge
-        eigenvalues = torch.linalg.eigvalsh(A.double()).to(A.dtype)
+        eigenvalues = _solved(torch.linalg.eigvalsh, A.double()).to(A.dtype)
     return eigenvalues
 
 
 def _eigenpairs(A: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     try:
-        eigenvalues, V = torch.linalg.eigh(A)
+        eigenvalues, V = _solved(torch.linalg.eigh, A)
     except torch.linalg.LinAlgError:  # type: ignore[attr-defined]  # did not converge
-        eigenvalues, V = torch.linalg.eigh(A.double())
+        eigenvalues, V = _solved(torch.linalg.eigh, A.double())
     return eigenvalues, V.to(A.dtype)
+
+
+def _solved(solve: Callable[[torch.Tensor], Any], A: torch.Tensor) -> Any:
+    """By LAPACK, which does not look at signals; a GPU's stream belongs to the caller's thread."""
+    if A.is_cuda or len(A) < LONG:
+        return solve(A)
+    return interruptible(lambda: solve(A))
 
 
 class _EntropyOfEigenvalues:
