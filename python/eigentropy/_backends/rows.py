@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from eigentropy._backends.devices import HOST, Device, choose
 from eigentropy._backends.host_arrays import Matrix, chosen_rows, with_shape
-from eigentropy._support.options import integer
+from eigentropy._support.options import integer, random_seed
 from eigentropy._support.progress import Callback
 
 
@@ -79,6 +79,6 @@ def sample_rows(
     rows = with_shape(Z)
     if len(rows.shape) == 0 or rows.shape[0] <= most:
         return Z, None
-    generator = np.random.default_rng(integer(seed, "seed", at_least=0))
+    generator = np.random.default_rng(random_seed(seed))
     chosen = np.sort(generator.permutation(rows.shape[0])[:most])
     return chosen_rows(rows, chosen), chosen

@@ -14,7 +14,7 @@ from eigentropy._backends.host_arrays import with_shape
 from eigentropy._backends.rows import Rows
 from eigentropy._kernels.bandwidth import resolve_sigma
 from eigentropy._support import memory
-from eigentropy._support.options import integer, nonnegative, positive, working_dtype
+from eigentropy._support.options import integer, nonnegative, positive, random_seed, working_dtype
 from eigentropy._support.progress import Callback, reporter
 from eigentropy._support.signatures import named_options
 
@@ -78,10 +78,8 @@ class DiffusionMatrix:
         progress: bool | Callback = False,
     ) -> None:
         self.dtype = working_dtype(dtype)
-        self.alpha = nonnegative(alpha, "alpha")
-        if self.alpha > MAX_ALPHA:
-            raise ValueError(f"alpha must be at most {MAX_ALPHA:g}, got {alpha!r}")
-        self.seed = integer(seed, "seed", at_least=0)
+        self.alpha = nonnegative(alpha, "alpha", at_most=MAX_ALPHA)
+        self.seed = random_seed(seed)
         self.samples = Rows.of(Z, device, progress)
         self.n = self.samples.n
         self.sigma = resolve_sigma(sigma, self.samples, self.seed)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy._backends.host_arrays import as_matrix, as_numpy
-from eigentropy._support.options import integer, one_of
+from eigentropy._support.options import integer, one_of, random_seed
 
 KINDS = ("auto", "labels", "scalars", "vectors")
 CLUSTERINGS = ("spectral", "kmeans")
@@ -25,7 +25,7 @@ def group_codes(Y: Any, n: int, kind: str, n_clusters: int, clusters: Any, seed:
     `clusters`, an array, says to which cluster each row belongs. `seed` is that of the clustering.
     """
     one_of(kind, "kind", KINDS)
-    integer(n_clusters, "n_clusters", at_least=1)
+    n_clusters = integer(n_clusters, "n_clusters", at_least=1)
     if isinstance(clusters, str):
         one_of(clusters, "clusters", CLUSTERINGS)
     elif clusters is not None:
@@ -107,7 +107,7 @@ def _bin_codes(values: npt.NDArray[Any], n_bins: int) -> Codes:
     low, width = y.min(), np.ptp(y)
     if width == 0.0:
         return np.zeros(len(y), dtype=np.int64)
-    bins = np.minimum(((y - low) / width * n_bins).astype(np.int64), n_bins - 1)
+    bins = np.minimum(np.floor((y - low) / width * n_bins), n_bins - 1)
     return np.unique(bins, return_inverse=True)[1].astype(np.int64)  # without the empty bins
 
 
@@ -133,7 +133,7 @@ def _cluster(vectors: npt.NDArray[Any], name: str, n_clusters: int, seed: int) -
             "clustering a vector-valued Y needs scikit-learn: pip install 'eigentropy[cluster]', "
             "or pass the clusters themselves, one integer a row"
         ) from error
-    random_state = integer(seed, "seed", at_least=0) % 2**32  # what scikit-learn takes
+    random_state = random_seed(seed) % 2**32  # what scikit-learn takes
     if name == "kmeans":
         algorithm = KMeans(n_clusters, random_state=random_state, n_init=4)
     else:

@@ -16,7 +16,7 @@ from eigentropy._measures.results import MutualInformation
 from eigentropy._measures.statistics import GroupInformation
 from eigentropy._spectra.groups import GroupSpectra, solve_groups
 from eigentropy._spectra.plan import SpectrumPlan
-from eigentropy._support.options import integer, logarithm_base, one_of, positive
+from eigentropy._support.options import integer, logarithm_base, one_of, positive, random_seed
 from eigentropy._support.progress import Callback
 from eigentropy._support.signatures import named_options
 
@@ -137,8 +137,8 @@ def diffusion_spectral_mutual_information(
     if plan.method == "lowrank":
         raise ValueError("method='lowrank' is for the entropy of one set of rows, not for groups")
     one_of(estimator, "estimator", ESTIMATORS)
-    integer(n_null, "n_null", at_least=2 if estimator == "matched" else 0)
-    t, base, seed = positive(t, "t"), logarithm_base(base), integer(seed, "seed", at_least=0)
+    n_null = integer(n_null, "n_null", at_least=2 if estimator == "matched" else 0)
+    t, base, seed = positive(t, "t"), logarithm_base(base), random_seed(seed)
     rows, chosen = sample_rows(Z, max_points, seed)
     operator = _operator(rows, sigma=sigma, alpha=alpha, dtype=dtype, device=device, seed=seed)
     if operator is Z:

@@ -11,6 +11,7 @@ from eigentropy._backends.devices import parse
 from eigentropy._backends.host_arrays import Matrix
 from eigentropy._backends.rows import sample_rows
 from eigentropy._kernels.bandwidth import RULES
+from eigentropy._kernels.diffusion import MAX_ALPHA
 from eigentropy._kernels.groups import CLUSTERINGS, KINDS, group_codes, groups_of_rows
 from eigentropy._measures.entropy import entropies
 from eigentropy._measures.information import ESTIMATORS, informations
@@ -23,6 +24,8 @@ from eigentropy._support.options import (
     nonnegative,
     one_of,
     positive,
+    random_seed,
+    sigma_or_rule,
 )
 from eigentropy._support.progress import Callback
 
@@ -53,27 +56,28 @@ class MeasurementSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be used, naming the option."""
+        """Refuse what cannot be used, naming the option; numbers of any type become Python's."""
         if not self.t:
             raise ValueError("t needs at least one value")
-        for t in self.t:
-            positive(t, "t")
-        if isinstance(self.sigma, str):
-            one_of(self.sigma, "sigma", RULES)
-        else:
-            positive(self.sigma, "sigma")
-        nonnegative(self.alpha, "alpha")
-        logarithm_base(self.base)
         SpectrumPlan.checked(self.method, self.tol, self.dtype)
         parse(self.device)
-        if self.max_points is not None:
-            integer(self.max_points, "max_points", at_least=1)
         one_of(self.estimator, "estimator", ESTIMATORS)
-        integer(self.n_null, "n_null", at_least=2 if self.estimator == "matched" else 0)
         one_of(self.kind, "kind", KINDS)
-        integer(self.n_clusters, "n_clusters", at_least=1)
         one_of(self.clusters, "clusters", CLUSTERINGS)
-        integer(self.seed, "seed", at_least=0)
+        most, least = self.max_points, 2 if self.estimator == "matched" else 0
+        checked = {
+            "t": tuple(positive(t, "t") for t in self.t),
+            "sigma": sigma_or_rule(self.sigma, RULES),
+            "alpha": nonnegative(self.alpha, "alpha", at_most=MAX_ALPHA),
+            "base": logarithm_base(self.base),
+            "tol": positive(self.tol, "tol"),
+            "max_points": None if most is None else integer(most, "max_points", at_least=1),
+            "n_null": integer(self.n_null, "n_null", at_least=least),
+            "n_clusters": integer(self.n_clusters, "n_clusters", at_least=1),
+            "seed": random_seed(self.seed),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
     @property
     def plan(self) -> SpectrumPlan:

@@ -9,7 +9,7 @@ import numpy as np
 
 from eigentropy._backends.host_arrays import Matrix, as_matrix, as_numpy, is_zarr
 from eigentropy._kernels.groups import infer_kind
-from eigentropy._support.options import integer, nonnegative, positive
+from eigentropy._support.options import integer, nonnegative, positive, random_seed
 from eigentropy._support.warnings import warn
 from eigentropy.baselines._neighbours import Counts, Points
 
@@ -20,7 +20,7 @@ def as_points(
     """The spaces, checked. Noise is added to the first two, which hold no labels."""
     integer(k, "k", at_least=1)
     jitter = nonnegative(jitter, "jitter")
-    seed = integer(seed, "seed", at_least=0)
+    seed = random_seed(seed)
     matrices = [
         _matrix(value, name, k, may_be_labels=name == "W")
         for value, name in zip(values, names, strict=True)

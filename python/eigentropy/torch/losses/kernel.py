@@ -109,12 +109,12 @@ def gaussian_kernel(Z: torch.Tensor, sigma: float | str, dtype: torch.dtype) -> 
         r2, reach2 = _squared_distances(Z.to(dtype))
         width = _sigma(Z, r2, sigma)
         limits = torch.finfo(r2.dtype)
-        error = 8.0 * limits.eps * reach2 / (2.0 * width**2) if width < math.inf else math.inf
+        error = 4.0 * limits.eps * reach2 / width / width if width < math.inf else math.inf
         in_range = reach2 * limits.eps > limits.tiny  # what underflows is below rounding
         if dtype != torch.float64 and not (in_range and error <= EXPONENT_ERROR):
             r2, _ = _squared_distances(Z.double())
             width = _sigma(Z, r2, sigma)
-        return BatchKernel(width, torch.exp(r2 * (-0.5 / width**2)).to(dtype))
+        return BatchKernel(width, torch.exp(r2 * (-0.5 / width / width)).to(dtype))
 
 
 def _require_memory(Z: torch.Tensor, dtype: torch.dtype) -> None:
