@@ -70,6 +70,13 @@ def given(tmp_path, monkeypatch):
     }  # fmt: skip
 
 
+def test_inputs(given, capsys):
+    names = run("inputs.md", given)
+    assert float(names["S"]) == float(given["eg"].dse(given["Z"]))
+    assert 400 < names["I"].n < 500
+    assert "n=200 of 500 rows" in capsys.readouterr().out
+
+
 def test_choosing(given):
     curve = run("choosing.md", given)["curve"]
     assert list(curve.values()) == sorted(curve.values(), reverse=True)

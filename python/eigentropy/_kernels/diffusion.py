@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy._backends.devices import HOST, Device
-from eigentropy._backends.host_arrays import with_shape
+from eigentropy._backends.host_arrays import opened_array
 from eigentropy._backends.rows import Rows
+from eigentropy._backends.shapes import check_numbers
 from eigentropy._kernels.bandwidth import resolve_sigma
 from eigentropy._support import memory
 from eigentropy._support.options import integer, nonnegative, positive, random_seed, working_dtype
@@ -191,10 +192,11 @@ class DiffusionMatrix:
 
         Keeps A, n x n, for the next call. A V on the host is uploaded where A is on a GPU.
         """
-        vectors = with_shape(V, "V")
+        vectors = opened_array(V, "V")
         shape = tuple(vectors.shape)
         if len(shape) not in (1, 2) or shape[0] != self.n:
             raise ValueError(f"V must have {self.n} rows, as Z has, got shape {shape}")
+        check_numbers(str(vectors.dtype), "V")
         return self.samples.device.symmetric_product(self._built_matrix, vectors, self.dtype)
 
     def __matmul__(self, V: Any) -> Any:

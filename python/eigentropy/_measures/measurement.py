@@ -142,7 +142,7 @@ def measure(
             raise ValueError(
                 f"{variable.source} has {len(variable.values)} entries, {name} has {len(Z)} rows"
             )
-    rows, chosen = sample_rows(Z, settings.max_points, settings.seed)
+    rows, chosen, drawn_from = sample_rows(Z, settings.max_points, settings.seed)
     operator = DiffusionOperator(
         rows,
         sigma=settings.sigma,
@@ -153,8 +153,8 @@ def measure(
         progress=progress,
     )
     results = entropies(operator, settings.t, settings.base, settings.plan)
-    if chosen is not None:
-        results = [replace(result, sampled_from=len(Z)) for result in results]
+    if drawn_from is not None:
+        results = [replace(result, sampled_from=drawn_from) for result in results]
     return Measurement(
         entropies=results,
         informations={

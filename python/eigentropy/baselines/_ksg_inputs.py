@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from eigentropy._backends.host_arrays import Matrix, as_matrix, as_numpy, is_zarr
+from eigentropy._backends.host_arrays import Matrix, as_matrix, as_numpy, opened_array
 from eigentropy._kernels.groups import infer_kind
 from eigentropy._support.options import integer, nonnegative, positive, random_seed
 from eigentropy._support.warnings import warn
@@ -38,11 +38,13 @@ def as_points(
 
 
 def _matrix(values: Any, name: str, k: int, may_be_labels: bool) -> Matrix:
-    array = values if is_zarr(values) and values.ndim > 1 else as_numpy(values, name)
-    may_be_labels = may_be_labels or is_zarr(array) or array.size == 0
+    array: Any = opened_array(values, name)
+    in_memory = isinstance(array, np.ndarray) or len(array.shape) == 1
+    array = as_numpy(array, name) if in_memory else array
+    may_be_labels = may_be_labels or not in_memory or array.size == 0
     if not may_be_labels and array.ndim > 0 and infer_kind(array) == "labels":
         raise ValueError(f"{name} holds labels (dtype {array.dtype}){_FOR_LABELS}")
-    matrix = as_matrix(array[:, None] if array.ndim == 1 else array, name)
+    matrix = as_matrix(array[:, None] if len(array.shape) == 1 else array, name)
     if not may_be_labels and matrix.shape[1] == 1:
         counts = np.unique(matrix, return_counts=True)[1]
         if counts.min() > k:

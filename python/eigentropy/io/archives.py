@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._backends.host_arrays import as_numpy, is_zarr
+from eigentropy._backends.host_arrays import as_numpy
+from eigentropy._backends.libraries import is_zarr
 from eigentropy.io import safetensors
 from eigentropy.io.paths import FileError, refused, shown
 

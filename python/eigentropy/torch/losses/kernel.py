@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
+from eigentropy._backends.device_arrays import dense_tensor
 from eigentropy._backends.rows import Rows
 from eigentropy._kernels.bandwidth import MEDIAN_FACTOR, resolve_sigma, sampled_rows
 from eigentropy._support import memory
@@ -46,8 +47,14 @@ def flat_rows(Z: torch.Tensor) -> torch.Tensor:
     """(n, ...) as (n, d); refuses what is not a batch of real features."""
     if not isinstance(Z, torch.Tensor):
         raise TypeError(f"Z must be a torch.Tensor, got {type(Z).__name__}")
+    if Z.is_complex():
+        raise TypeError(
+            f"Z is complex ({Z.dtype}): pass real features, such as "
+            "torch.view_as_real(Z).flatten(1)"
+        )
     if not Z.is_floating_point():
-        raise TypeError(f"Z must have a floating-point dtype, got {Z.dtype}")
+        raise TypeError(f"Z must have a floating-point dtype, got {Z.dtype}: pass Z.float()")
+    Z = dense_tensor(Z, "Z")
     if Z.ndim < 2 or Z.numel() == 0:
         raise ValueError(f"Z must have shape (n, d), one row a sample, got {tuple(Z.shape)}")
     return Z.flatten(1)
