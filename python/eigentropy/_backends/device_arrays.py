@@ -21,6 +21,7 @@ from eigentropy._backends.shapes import (
     check_shape,
     check_square,
     float_dtype,
+    warn_if_flattened,
 )
 
 # Of DLPack's types of device.
@@ -278,6 +279,7 @@ def device_rows(array: DeviceArray, name: str) -> DeviceArray:
     if dtype not in FLOATS:
         array = array.astype(float_dtype(_numpy_dtype(dtype, name), name).name)
     check_shape(array.shape, name)
+    warn_if_flattened(array.shape, "float" in dtype, name)
     return array.reshape(array.shape[0], math.prod(array.shape[1:]))
 
 

@@ -19,6 +19,7 @@ from eigentropy._backends.shapes import (
     check_square,
     float_dtype,
     is_missing,
+    warn_if_flattened,
 )
 from eigentropy._backends.stored_arrays import StoredArray, stored_array
 from eigentropy._backends.tables import table_array, unpacked
@@ -43,6 +44,11 @@ def as_matrix(Z: Any, name: str = "Z", progress: bool | Callback = False) -> Mat
         Fewer than two dimensions, empty, NaN, infinity or missing entries; the array lies on a GPU.
     MemoryError
         There is no room for the temporary file.
+
+    Warns
+    -----
+    ShapeWarning
+        Floats of three dimensions.
     """
     array = opened_array(Z, name)
     if isinstance(array, DeviceArray):
@@ -50,6 +56,7 @@ def as_matrix(Z: Any, name: str = "Z", progress: bool | Callback = False) -> Mat
     dtype = float_dtype(array.dtype, name)
     shape = tuple(array.shape)
     check_shape(shape, name)
+    warn_if_flattened(shape, array.dtype.kind not in "iub", name)
     if isinstance(array, StoredArray) or not _can_be_shared(array, dtype):
         if fits_in_memory(math.prod(shape) * dtype.itemsize):
             array = np.ascontiguousarray(array[(slice(None),) * len(shape)], dtype=dtype)

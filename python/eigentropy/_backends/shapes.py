@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eigentropy._support.warnings import ShapeWarning, warn
+
 
 def check_shape(shape: tuple[int, ...], name: str) -> None:
     if len(shape) < 2:
@@ -88,3 +90,21 @@ def is_missing(entry: Any, absent: Any = None) -> bool:
 
 
 _LEAVE_OUT = "leave such rows out (of Z and Y, if there are both), or fill them"
+
+
+def warn_if_flattened(shape: tuple[int, ...], floats: bool, name: str) -> None:
+    """Warn where the activations of several tokens of each text become one row.
+
+    Images have four dimensions, and integers are no activations.
+    """
+    if not floats or len(shape) != 3 or shape[1] == 1:
+        return
+    n, tokens, d = shape
+    short = name if name.isidentifier() else "Z"
+    warn(
+        f"{name} of shape {shape} is taken for {n} rows of {tokens} x {d} = {tokens * d} numbers. "
+        f"If it holds {tokens} tokens of each of {n} texts, that is one long row a text: pass "
+        f"{short}.mean(1) for the mean of the tokens, or {short}.reshape(-1, {d}) for one row a "
+        f"token, {n * tokens} rows. Where one long row is meant, {short}.reshape({n}, -1) says so",
+        ShapeWarning,
+    )

@@ -115,6 +115,8 @@ def diffusion_spectral_entropy(
         sigma is so small or so large that the result says nothing about Z.
     PrecisionWarning
         The method that was asked for did not reach `tol`.
+    ShapeWarning
+        Z is floats (n, tokens, d), which become n long rows.
     UserWarning
         Too few rows for an estimate: all eigenvalues were computed.
 

@@ -116,6 +116,8 @@ def diffusion_spectral_mutual_information(
         Y has a single group (the information is 0), or groups of one row (entropy 0).
     SaturationWarning
         sigma is so small or so large that the result says nothing about Z.
+    ShapeWarning
+        As in `diffusion_spectral_entropy`.
 
     References
     ----------

@@ -11,6 +11,7 @@ import torch
 
 from eigentropy._backends.device_arrays import dense_tensor
 from eigentropy._backends.rows import Rows
+from eigentropy._backends.shapes import warn_if_flattened
 from eigentropy._kernels.bandwidth import MEDIAN_FACTOR, resolve_sigma, sampled_rows
 from eigentropy._support import memory
 
@@ -57,6 +58,7 @@ def flat_rows(Z: torch.Tensor) -> torch.Tensor:
     Z = dense_tensor(Z, "Z")
     if Z.ndim < 2 or Z.numel() == 0:
         raise ValueError(f"Z must have shape (n, d), one row a sample, got {tuple(Z.shape)}")
+    warn_if_flattened(tuple(Z.shape), True, "Z")
     return Z.flatten(1)
 
 
