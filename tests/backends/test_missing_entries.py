@@ -177,6 +177,16 @@ def test_strings_and_numbers_stay_what_they_are(Z):
     assert len(eg.dsmi(Z, ["a", "a\0"] * 6, n_null=2).group_sizes) == 2
 
 
+def test_integers_of_64_bits_are_labels_and_different_ones_stay_different(Z):
+    """NumPy makes floats of a list in which some are above 2^63 and others below."""
+    labels = [2**64 - 1, 2**64 - 2, 5] * 4
+    assert np.asarray(labels).dtype == np.float64
+    assert len(eg.dsmi(Z, labels, n_null=2).group_sizes) == 3
+    assert float(eg.dse([[2**64 - 1, 5], [3, 4]])) == float(eg.dse([[2.0**64, 5], [3, 4]]))
+    scalars = eg.dsmi(Z, np.geomspace(1, 1e300, 12).tolist(), n_null=2)
+    assert len(scalars.group_sizes) < 12  # floats, which are cut into bins
+
+
 def test_labels_of_a_figure_are_checked(Z):
     pytest.importorskip("matplotlib")
     with pytest.raises(ValueError, match=naming("labels", "6 of its 12", "row 1")):

@@ -119,6 +119,8 @@ def test_hdf5_data_sets_are_checked_as_others_are(file, Z):
         eg.dse(file.create_dataset("text", data=[["a", "b"]]))
     with pytest.raises(ValueError, match=naming("Z", "(0, 12)")):
         eg.dse(file.create_dataset("empty", data=Z[:0]))
+    with pytest.raises(ValueError, match=naming("Z", "without entries")):
+        eg.dse(file.create_dataset("nothing", data=h5py.Empty("f8")))
     Z[41, 3] = np.nan
     with pytest.raises(ValueError, match=naming("Z", "1 of its 60", "row 41")):
         eg.dse(file.create_dataset("nan", data=Z))

@@ -185,6 +185,12 @@ def test_a_fraction_of_large_integers_is_what_it_is():
         positive(Fraction(10**5000, 3), "t")
 
 
+def test_results_are_numbers():
+    S = eg.dse(Z)
+    assert positive(S, "t") == float(S)
+    assert float(eg.dse(Z, sigma=S)) == float(eg.dse(Z, sigma=float(S)))
+
+
 def test_seeds_are_as_large_as_those_of_numpy():
     for seed in (0, LARGEST + 1, 2**128 - 1, 10**40):
         found = eg.dse(np.tile(Z, (9, 1)), seed=seed, max_points=100)

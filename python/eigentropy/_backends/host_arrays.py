@@ -147,7 +147,7 @@ def as_numpy(value: Any, name: str, numbers: bool = False) -> npt.NDArray[Any]:
         return table
     if hasattr(value, "__dlpack_device__") and not hasattr(value, "__array__"):
         return np.from_dlpack(value)
-    return _from_sequence(value, name)
+    return _from_sequence(value, name, numbers)
 
 
 def refuse_device_array(value: Any, name: str) -> None:
@@ -181,8 +181,8 @@ def _refuse_masked(array: np.ma.MaskedArray[Any, Any], name: str) -> None:
         check_present(np.atleast_1d(rows), name, details)
 
 
-def _from_sequence(value: Any, name: str) -> npt.NDArray[Any]:
-    """Lists and the like."""
+def _from_sequence(value: Any, name: str, numbers: bool) -> npt.NDArray[Any]:
+    """Lists and the like; text, and labels, are what they were."""
     if isinstance(value, (list, tuple)) and any(map(np.ma.isMaskedArray, value)):
         check_present(np.array([is_missing(entry) for entry in value]), name, " (masked)")
     try:
@@ -194,10 +194,17 @@ def _from_sequence(value: Any, name: str) -> npt.NDArray[Any]:
             f"{name} cannot be read as one array: {error}; of a list of tensors pass "
             f"torch.stack({name})"
         ) from error
-    if array.dtype.kind in "US":  # NaN, None and numbers among strings became strings
+    is_text = array.dtype.kind in "US"  # NaN, None and numbers among strings became strings
+    if is_text or not (numbers or _is_exact(array)):
         objects = np.array(value, dtype=object)
-        return array if np.array_equal(objects, array) else objects
+        lost = is_text or all(isinstance(entry, int) for entry in objects.flat)
+        return objects if lost and not np.array_equal(objects, array) else array
     return array
+
+
+def _is_exact(array: npt.NDArray[Any]) -> bool:
+    """Whether no integer of 64 bits can have become one of these floats by rounding."""
+    return array.dtype.kind != "f" or bool((np.abs(array) < 2.0**53).all())
 
 
 def _from_torch(tensor: Any, name: str) -> npt.NDArray[Any]:

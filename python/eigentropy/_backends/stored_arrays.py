@@ -82,6 +82,8 @@ def stored_array(value: Any, name: str) -> StoredArray | None:
     if is_hdf5(value):
         if not value:
             raise ValueError(f"{name} is a data set of an HDF5 file that is closed: open it again")
+        if value.shape is None:
+            raise ValueError(f"{name} is an HDF5 data set without entries")
         return StoredArray(value, value.chunks)
     if is_sparse(value):
         return _Sparse(_by_rows(value, name))

@@ -106,9 +106,8 @@ def _scalar(value: Any) -> Any:
     """
     if type(value) in (int, float):
         return value
-    dtype = getattr(value, "dtype", None)
-    if dtype is not None:
-        kind = getattr(dtype, "kind", None)  # torch's types have none
+    if hasattr(value, "item"):
+        kind = getattr(getattr(value, "dtype", None), "kind", None)  # torch's types have none
         if getattr(value, "ndim", 0) != 0 or kind in ("m", "M") or getattr(value, "mask", False):
             return None
         value = value.item()
