@@ -27,7 +27,20 @@ PRIVATE_OF_OTHERS = {
 }
 
 # What is imported when it is needed, and not before.
-HEAVY = ("torch", "sklearn", "scipy", "matplotlib", "pyarrow", "pandas", "zarr", "rich", "typer")
+HEAVY = (
+    "torch",
+    "sklearn",
+    "scipy",
+    "matplotlib",
+    "pyarrow",
+    "pandas",
+    "polars",
+    "h5py",
+    "anndata",
+    "zarr",
+    "rich",
+    "typer",
+)
 
 
 def test_a_package_imports_only_from_its_left():

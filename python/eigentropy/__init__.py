@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from eigentropy._measures.operator import DiffusionOperator
     from eigentropy._measures.results import Entropy, MutualInformation
     from eigentropy._spectra.eigenvalues import eigvalsh, spectral_entropy
-    from eigentropy._support.warnings import PrecisionWarning, SaturationWarning
+    from eigentropy._support.warnings import PrecisionWarning, SaturationWarning, ShapeWarning
 
     __version__: str
 
@@ -39,6 +39,7 @@ _HOMES = {
     "MutualInformation": "_measures.results",
     "PrecisionWarning": "_support.warnings",
     "SaturationWarning": "_support.warnings",
+    "ShapeWarning": "_support.warnings",
     "SolverError": "_core",
     "bandwidth": "_kernels.bandwidth",
     "cluster_gain": "_measures.closed_forms",
@@ -75,6 +76,7 @@ __all__ = [
     "MutualInformation",
     "PrecisionWarning",
     "SaturationWarning",
+    "ShapeWarning",
     "SolverError",
     "__version__",
     "bandwidth",

@@ -85,7 +85,7 @@ def test_foreign_byte_order_works(Z):
         (lambda Z: Z.astype(np.longdouble), 0),
         (lambda Z: Z.astype(np.float32), 1e-5),
         (lambda Z: Z.astype(np.float16), 1e-2),
-        (lambda Z: Z.reshape(40, 2, 3), 0),
+        (lambda Z: Z.reshape(40, 2, 3, 1), 0),
     ],
 )
 def test_every_kind_of_array_is_accepted(Z, convert, tolerance):

@@ -171,7 +171,7 @@ def run_script(script, *arguments, **environment):
         "eg.dse(np.load(path, mmap_mode='r'))",
         "eg.dse(np.load(path, mmap_mode='r'), sigma='knn', dtype='float32')",
         "eg.dse(np.load(path, mmap_mode='r')[::-1, ::2], sigma='max-slope')",
-        "eg.dse(np.load(path, mmap_mode='r').reshape(200, 100, 1000), sigma=300.0)",
+        "eg.dse(np.load(path, mmap_mode='r').reshape(200, 10, 100, 100), sigma=300.0)",
         "eg.dsmi(np.load(path, mmap_mode='r'), labels, n_null=2)",
         "eg.DiffusionOperator(np.load(path, mmap_mode='r')).diffusion_map(2)",
         "eg.DiffusionOperator(np.load(path, mmap_mode='r')) @ np.ones(200)",

@@ -164,14 +164,14 @@ def test_bfloat16_in_a_file_is_copied_to_one_of_float32(temporary, tmp_path, Z):
 
 
 def test_rows_that_cannot_be_flattened_in_place_are_copied(temporary, Z):
-    view = Z.reshape(60, 4, 3)[:, ::2]
+    view = Z.reshape(60, 4, 3, 1)[:, ::2]
     matrix = as_matrix(view)
     assert isinstance(matrix, np.memmap)
     np.testing.assert_array_equal(matrix, view.reshape(60, 6))
 
 
 def test_rows_that_can_be_read_in_place_are_not_copied(temporary, Z):
-    for view in (Z, Z[::2, ::3], Z.T, Z.reshape(60, 4, 3), Z[::-1].reshape(60, 4, 3)):
+    for view in (Z, Z[::2, ::3], Z.T, Z.reshape(60, 4, 3, 1), Z[::-1].reshape(60, 1, 4, 3)):
         assert np.shares_memory(as_matrix(view), Z)
 
 

@@ -70,6 +70,14 @@ def given(tmp_path, monkeypatch):
     }  # fmt: skip
 
 
+def test_inputs(given, capsys):
+    names = run("inputs.md", given)
+    assert float(names["S"]) == float(given["eg"].dse(given["Z"]))
+    assert 400 < names["I"].n < 500
+    printed = capsys.readouterr().out
+    assert [f"n={n}" in printed for n in (100, 1600, 200)] == [True] * 3
+
+
 def test_choosing(given):
     curve = run("choosing.md", given)["curve"]
     assert list(curve.values()) == sorted(curve.values(), reverse=True)

@@ -128,7 +128,7 @@ def test_large_formats_are_mapped_not_copied(tmp_path, Z, suffix):
 
 @pytest.mark.parametrize("dtype", ["float16", "float64", "int32", "uint8", "bool", ">f8"])
 def test_other_dtypes_in_npy_and_npz(tmp_path, dtype):
-    Z = (np.arange(24).reshape(6, 2, 2) % 3).astype(dtype)
+    Z = (np.arange(24).reshape(6, 2, 2, 1) % 3).astype(dtype)
     np.save(tmp_path / "z.npy", Z)
     np.savez_compressed(tmp_path / "z.npz", Z)
     for name in ("z.npy", "z.npz"):

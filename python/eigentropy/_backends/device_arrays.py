@@ -1,7 +1,4 @@
-"""Arrays in the memory of a CUDA device, whatever library made them. No library is imported.
-
-torch and CuPy are recognised by what `sys.modules` already holds.
-"""
+"""Arrays in the memory of a CUDA device, whatever library made them. No library is imported."""
 
 from __future__ import annotations
 
@@ -18,7 +15,14 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy._backends import plugin
-from eigentropy._backends.shapes import check_shape, check_square, float_dtype
+from eigentropy._backends.libraries import is_cupy, is_masked_tensor, is_torch
+from eigentropy._backends.shapes import (
+    check_present,
+    check_shape,
+    check_square,
+    float_dtype,
+    warn_if_flattened,
+)
 
 # Of DLPack's types of device.
 _DLPACK_CPU = 1
@@ -244,12 +248,11 @@ def device_array(value: Any, name: str) -> DeviceArray | None:
     if isinstance(value, (np.ndarray, DeviceArray)):
         return value if isinstance(value, DeviceArray) else None
     torch, cupy = sys.modules.get("torch"), sys.modules.get("cupy")
-    if torch is not None and isinstance(value, torch.Tensor):
+    if is_torch(value) and torch is not None:
         if value.device.type != "cuda" or getattr(torch.version, "hip", None):
             return None
-        refuse_sparse(value, name)
-        return _TorchArray(value)
-    if cupy is not None and isinstance(value, cupy.ndarray):
+        return _TorchArray(dense_tensor(value, name))
+    if is_cupy(value):
         return _CupyArray(value)
     if hasattr(value, "__cuda_array_interface__"):
         return _ForeignArray(value, name)
@@ -276,6 +279,7 @@ def device_rows(array: DeviceArray, name: str) -> DeviceArray:
     if dtype not in FLOATS:
         array = array.astype(float_dtype(_numpy_dtype(dtype, name), name).name)
     check_shape(array.shape, name)
+    warn_if_flattened(array.shape, "float" in dtype, name)
     return array.reshape(array.shape[0], math.prod(array.shape[1:]))
 
 
@@ -320,9 +324,31 @@ def returned(array: Any, library: str, device: int) -> Any:
     return array
 
 
-def refuse_sparse(tensor: Any, name: str) -> None:
+def dense_tensor(tensor: Any, name: str) -> Any:
+    """A tensor whose entries stand in memory one behind the other.
+
+    Raises
+    ------
+    TypeError
+        It is sparse, nested or quantised.
+    ValueError
+        Entries are masked.
+    """
+    if is_masked_tensor(tensor):
+        present = tensor.get_mask()
+        rows = present.reshape(len(present), -1).all(dim=1)
+        check_present(~rows.cpu().numpy(), name, f" (masked; {name}.to_tensor(value) fills them)")
+        tensor = tensor.get_data()
+    if tensor.is_nested:
+        raise TypeError(
+            f"{name} is a nested tensor, whose entries differ in length: pass "
+            f"torch.cat({name}.unbind()) for one row a token, or their means for one row a text"
+        )
+    if tensor.is_quantized:
+        raise TypeError(f"{name} is a quantised tensor; pass {name}.dequantize()")
     if tensor.layout is not sys.modules["torch"].strided:
         raise TypeError(f"{name} is a sparse tensor; pass {name}.to_dense()")
+    return tensor
 
 
 def _dlpack_device(value: Any) -> tuple[int, int | None]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from eigentropy._backends.devices import HOST, Device, choose
-from eigentropy._backends.host_arrays import Matrix, chosen_rows, with_shape
-from eigentropy._support.options import integer
+from eigentropy._backends.host_arrays import Matrix, chosen_rows, opened_array
+from eigentropy._support.options import integer, random_seed
 from eigentropy._support.progress import Callback
 
 
@@ -43,8 +43,9 @@ class Rows:
         """
         if isinstance(Z, Rows):
             return Z
-        chosen = choose(device, Z)
-        return cls(chosen.rows(Z, progress), chosen)
+        array = opened_array(Z)
+        chosen = choose(device, array)
+        return cls(chosen.rows(array, progress), chosen)
 
     @property
     def n(self) -> int:
@@ -69,16 +70,32 @@ class Rows:
         return self.device.host_sample(self.array, numbers)
 
 
-def sample_rows(
-    Z: Any, max_points: int | None, seed: int
-) -> tuple[Any, npt.NDArray[np.int64] | None]:
-    """Rows of Z chosen at random, and their ascending numbers; Z and None if it has no more."""
+class Sample(NamedTuple):
+    """Rows of Z, all or some.
+
+    Attributes
+    ----------
+    rows : array-like
+    numbers : array of int, or None
+        Their ascending numbers; None where they are all.
+    drawn_from : int or None
+        Number of rows of Z; None where they are all.
+    """
+
+    rows: Any
+    numbers: npt.NDArray[np.int64] | None = None
+    drawn_from: int | None = None
+
+
+def sample_rows(Z: Any, max_points: int | None, seed: int) -> Sample:
+    """At most `max_points` rows of Z, chosen at random."""
     if max_points is None:
-        return Z, None
+        return Sample(Z)
     most = integer(max_points, "max_points", at_least=1)
-    rows = with_shape(Z)
-    if len(rows.shape) == 0 or rows.shape[0] <= most:
-        return Z, None
-    generator = np.random.default_rng(integer(seed, "seed", at_least=0))
-    chosen = np.sort(generator.permutation(rows.shape[0])[:most])
-    return chosen_rows(rows, chosen), chosen
+    array = opened_array(Z)
+    if len(array.shape) == 0 or array.shape[0] <= most:
+        return Sample(array)
+    n = int(array.shape[0])
+    generator = np.random.default_rng(random_seed(seed))
+    numbers = np.sort(generator.permutation(n)[:most])
+    return Sample(chosen_rows(array, numbers), numbers, n)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from eigentropy import _core
 from eigentropy._backends.host_arrays import Matrix
 from eigentropy._backends.rows import Rows
-from eigentropy._support.options import integer, one_of, positive
+from eigentropy._support.options import one_of, random_seed, sigma_or_rule
 from eigentropy._support.signatures import named_options
 
 Doubles = npt.NDArray[np.float64]
@@ -90,17 +90,13 @@ def bandwidth(Z: Any, rule: str = "median", *, seed: int = 0) -> float:
     projections, IEEE Trans. Image Process. 17 (2008), for max-slope.
     """
     one_of(rule, "rule", RULES)
-    return sigma_of_rule(Rows.of(Z), rule, integer(seed, "seed", at_least=0))
+    return sigma_of_rule(Rows.of(Z), rule, random_seed(seed))
 
 
 def resolve_sigma(sigma: Any, rows: Rows, seed: int) -> float:
     """The number behind the argument `sigma`: a number or the name of a rule."""
-    if isinstance(sigma, str):
-        if sigma not in RULES:
-            names = ", ".join(repr(rule) for rule in RULES)
-            raise ValueError(f"sigma must be a number > 0 or one of {names}, got {sigma!r}")
-        return sigma_of_rule(rows, sigma, seed)
-    return positive(sigma, "sigma")
+    checked = sigma_or_rule(sigma, RULES)
+    return sigma_of_rule(rows, checked, seed) if isinstance(checked, str) else checked
 
 
 def sigma_of_rule(rows: Rows, rule: str, seed: int) -> float:

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy._backends.devices import HOST, Device
-from eigentropy._backends.host_arrays import with_shape
+from eigentropy._backends.host_arrays import opened_array
 from eigentropy._backends.rows import Rows
+from eigentropy._backends.shapes import check_numbers
 from eigentropy._kernels.bandwidth import resolve_sigma
 from eigentropy._support import memory
-from eigentropy._support.options import integer, nonnegative, positive, working_dtype
+from eigentropy._support.options import integer, nonnegative, positive, random_seed, working_dtype
 from eigentropy._support.progress import Callback, reporter
 from eigentropy._support.signatures import named_options
 
@@ -78,10 +79,8 @@ class DiffusionMatrix:
         progress: bool | Callback = False,
     ) -> None:
         self.dtype = working_dtype(dtype)
-        self.alpha = nonnegative(alpha, "alpha")
-        if self.alpha > MAX_ALPHA:
-            raise ValueError(f"alpha must be at most {MAX_ALPHA:g}, got {alpha!r}")
-        self.seed = integer(seed, "seed", at_least=0)
+        self.alpha = nonnegative(alpha, "alpha", at_most=MAX_ALPHA)
+        self.seed = random_seed(seed)
         self.samples = Rows.of(Z, device, progress)
         self.n = self.samples.n
         self.sigma = resolve_sigma(sigma, self.samples, self.seed)
@@ -193,10 +192,11 @@ class DiffusionMatrix:
 
         Keeps A, n x n, for the next call. A V on the host is uploaded where A is on a GPU.
         """
-        vectors = with_shape(V, "V")
+        vectors = opened_array(V, "V")
         shape = tuple(vectors.shape)
         if len(shape) not in (1, 2) or shape[0] != self.n:
             raise ValueError(f"V must have {self.n} rows, as Z has, got shape {shape}")
+        check_numbers(str(vectors.dtype), "V")
         return self.samples.device.symmetric_product(self._built_matrix, vectors, self.dtype)
 
     def __matmul__(self, V: Any) -> Any:

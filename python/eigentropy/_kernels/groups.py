@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy._backends.host_arrays import as_matrix, as_numpy
+from eigentropy._backends.shapes import check_present, is_missing
 from eigentropy._support.interruption import interruptible
-from eigentropy._support.options import integer, one_of
+from eigentropy._support.options import integer, one_of, random_seed
 
 KINDS = ("auto", "labels", "scalars", "vectors")
 CLUSTERINGS = ("spectral", "kmeans")
@@ -27,7 +28,7 @@ def group_codes(Y: Any, n: int, kind: str, n_clusters: int, clusters: Any, seed:
     `clusters`, an array, says to which cluster each row belongs. `seed` is that of the clustering.
     """
     one_of(kind, "kind", KINDS)
-    integer(n_clusters, "n_clusters", at_least=1)
+    n_clusters = integer(n_clusters, "n_clusters", at_least=1)
     if isinstance(clusters, str):
         one_of(clusters, "clusters", CLUSTERINGS)
     elif clusters is not None:
@@ -57,7 +58,7 @@ def infer_kind(values: npt.NDArray[Any]) -> str:
     """What "auto" takes these values for."""
     if values.ndim >= 2 and values.size != len(values):
         return "vectors"
-    return "scalars" if values.dtype.kind == "f" else "labels"
+    return "scalars" if values.dtype.kind in "fc" else "labels"  # complex ones are refused
 
 
 def _check_length(values: npt.NDArray[Any], n: int, name: str) -> None:
@@ -72,13 +73,7 @@ def _label_codes(labels: npt.NDArray[Any], n: int, name: str) -> Codes:
     if labels.size != n:
         raise ValueError(f"{name} as labels must be 1-d, got shape {labels.shape}")
     flat = labels.reshape(n)
-    missing = _missing(flat)
-    if missing.any():
-        first = int(missing.argmax())
-        raise ValueError(
-            f"{name} has no label (NaN or None) for {missing.sum()} of {n} rows; "
-            f"the first is row {first}"
-        )
+    check_present(missing_labels(flat), name, " (NaN, None, NA, NaT or masked)")
     try:
         return np.unique(flat, return_inverse=True)[1].reshape(n).astype(np.int64)
     except TypeError:
@@ -92,13 +87,15 @@ def groups_of_rows(codes: Codes, rows: npt.NDArray[Any]) -> Codes:
     return np.unique(codes[rows], return_inverse=True)[1].astype(np.int64)
 
 
-def _missing(labels: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    if labels.dtype.kind in "fmM":
-        is_missing = np.isnan if labels.dtype.kind == "f" else np.isnat
-        missing: npt.NDArray[np.bool_] = is_missing(labels)
+def missing_labels(labels: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Which entries of an array of one axis are no labels, whatever its dtype."""
+    missing: npt.NDArray[np.bool_]
+    if labels.dtype.kind in "fcmM":
+        missing = np.isnat(labels) if labels.dtype.kind in "mM" else np.isnan(labels)
         return missing
-    if labels.dtype.kind == "O":  # pandas and lists: None, NaN and pandas.NA are not labels
-        return np.array([v is None or type(v).__name__ == "NAType" or v != v for v in labels])
+    if labels.dtype.kind in "OT":  # strings of variable width (T) may have an object for NaN
+        absent = getattr(labels.dtype, "na_object", None)
+        return np.array([is_missing(label, absent) for label in labels.astype(object)], dtype=bool)
     return np.zeros(labels.shape, dtype=bool)
 
 
@@ -109,7 +106,7 @@ def _bin_codes(values: npt.NDArray[Any], n_bins: int) -> Codes:
     low, width = y.min(), np.ptp(y)
     if width == 0.0:
         return np.zeros(len(y), dtype=np.int64)
-    bins = np.minimum(((y - low) / width * n_bins).astype(np.int64), n_bins - 1)
+    bins = np.minimum(np.floor((y - low) / width * n_bins), n_bins - 1)
     return np.unique(bins, return_inverse=True)[1].astype(np.int64)  # without the empty bins
 
 
@@ -135,7 +132,7 @@ def _cluster(vectors: npt.NDArray[Any], name: str, n_clusters: int, seed: int) -
             "clustering a vector-valued Y needs scikit-learn: pip install 'eigentropy[cluster]', "
             "or pass the clusters themselves, one integer a row"
         ) from error
-    random_state = integer(seed, "seed", at_least=0) % 2**32  # what scikit-learn takes
+    random_state = random_seed(seed) % 2**32  # what scikit-learn takes
     if name == "kmeans":
         algorithm = KMeans(n_clusters, random_state=random_state, n_init=4)
     else:

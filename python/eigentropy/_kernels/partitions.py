@@ -9,7 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy._kernels.groups import Codes
+from eigentropy._support import memory
 from eigentropy._support.warnings import warn
+
+# Partitions of more bytes are compared with the free memory.
+CHECKED_FROM = 2**26
 
 Numbers = npt.NDArray[np.int64]
 
@@ -37,6 +41,12 @@ class Partitions:
     def drawn(cls, codes: Codes, n_null: int, seed: int) -> Partitions:
         """The observed groups, and n_null relabellings at random."""
         n = len(codes)
+        if 8.0 * n * n_null > CHECKED_FROM:
+            memory.require(
+                8.0 * n * n_null,
+                f"n_null={n_null} random partitions of {n} rows",
+                "use a smaller n_null: the smallest p-value is 1 / (1 + n_null)",
+            )
         rows = np.empty((1 + n_null, n), dtype=np.int64)
         rows[0] = np.argsort(codes, kind="stable")
         generator = np.random.default_rng(seed)

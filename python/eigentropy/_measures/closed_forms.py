@@ -54,4 +54,4 @@ def cluster_gain(n: int, d: int, sigma: float, k: int, base: float = 2.0) -> flo
 def _log_mean_kernel(d: int, sigma: float) -> float:
     """Log E exp(-|x - y|^2 / (2 sigma^2)) for independent standard Gaussian x, y."""
     d, sigma = integer(d, "d", at_least=1), positive(sigma, "sigma")
-    return -0.5 * d * math.log1p(2.0 / sigma**2)
+    return -0.5 * d * math.log1p(2.0 / sigma / sigma)  # sigma^2 may overflow

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from eigentropy._backends.host_arrays import row_count
 from eigentropy._backends.rows import sample_rows
 from eigentropy._measures.operator import DiffusionOperator
 from eigentropy._measures.results import Entropy
@@ -47,11 +46,13 @@ def diffusion_spectral_entropy(
     Parameters
     ----------
     Z : array-like of shape (n, d)
-        One row a sample; NumPy, torch, CuPy, Zarr, or any array with ``__dlpack__`` or
-        ``__cuda_array_interface__``; (n, ...) is flattened. float32 and float64 are used in place,
-        also from a mapped file, which is never loaded as a whole; float16 and bfloat16 are copied
-        to float32, integers to float64. Such copies, and those of Zarr arrays, are mapped temporary
-        files where memory is too small. On a GPU, float16 and bfloat16 are used in place, too.
+        One row a sample; NumPy, torch, CuPy, or any array with ``__dlpack__`` or
+        ``__cuda_array_interface__``; a table of numbers of pandas, polars or Arrow; the matrix X of
+        an AnnData; a Zarr array, an HDF5 data set or a SciPy sparse matrix, which are read by
+        blocks. (n, ...) is flattened. float32 and float64 are used in place, also from a mapped
+        file, which is never loaded as a whole; float16 and bfloat16 are copied to float32, integers
+        to float64. Copies are mapped temporary files where memory is too small. On a GPU, float16
+        and bfloat16 are used in place, too.
     t : float
         Diffusion time, > 0: larger t damps small eigenvalues, which is where noise sits.
     sigma : float or str
@@ -100,7 +101,8 @@ def diffusion_spectral_entropy(
     Raises
     ------
     ValueError, TypeError
-        An argument of the wrong value or type, NaN or infinity in Z; the message names it.
+        An argument of the wrong value or type; NaN, infinity, masked or missing entries in Z; the
+        message names it.
     MemoryError
         The n x n matrix does not fit; raised before it is allocated.
     SolverError
@@ -114,6 +116,8 @@ def diffusion_spectral_entropy(
         sigma is so small or so large that the result says nothing about Z.
     PrecisionWarning
         The method that was asked for did not reach `tol`.
+    ShapeWarning
+        Z is floats (n, tokens, d), which become n long rows.
     UserWarning
         Too few rows for an estimate: all eigenvalues were computed.
 
@@ -131,12 +135,12 @@ def diffusion_spectral_entropy(
     """
     plan = SpectrumPlan.checked(method, tol, dtype)
     t, base = positive(t, "t"), logarithm_base(base)
-    rows, chosen = sample_rows(Z, max_points, seed)
+    rows, _, n = sample_rows(Z, max_points, seed)
     operator = DiffusionOperator(
         rows, sigma=sigma, alpha=alpha, dtype=dtype, device=device, seed=seed, progress=progress
     )
     result = entropies(operator, [t], base, plan)[0]
-    return result if chosen is None else replace(result, sampled_from=row_count(Z))
+    return replace(result, sampled_from=n) if n is not None else result
 
 
 def entropies(

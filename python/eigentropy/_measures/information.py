@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 from eigentropy._backends.devices import parse
-from eigentropy._backends.host_arrays import row_count
 from eigentropy._backends.rows import sample_rows
 from eigentropy._kernels.groups import Codes, group_codes, groups_of_rows
 from eigentropy._kernels.partitions import Partitions
@@ -16,7 +15,7 @@ from eigentropy._measures.results import MutualInformation
 from eigentropy._measures.statistics import GroupInformation
 from eigentropy._spectra.groups import GroupSpectra, solve_groups
 from eigentropy._spectra.plan import SpectrumPlan
-from eigentropy._support.options import integer, logarithm_base, one_of, positive
+from eigentropy._support.options import integer, logarithm_base, one_of, positive, random_seed
 from eigentropy._support.progress import Callback, part, reporter
 from eigentropy._support.signatures import named_options
 
@@ -67,8 +66,8 @@ def diffusion_spectral_mutual_information(
         As in `diffusion_spectral_entropy`. An operator brings its sigma, alpha, dtype and, where
         they have been computed, the eigenvalues that "plain" and `adjusted` need.
     Y : array-like of length n
-        Labels (integers, booleans, strings, categoricals), real scalars, or vectors (n, m). May
-        be left out where `clusters` gives the groups.
+        Labels (integers, booleans, strings, categoricals), real scalars, or vectors (n, m), in any
+        form that Z may have, and as lists. May be left out where `clusters` gives the groups.
     kind : {"auto", "labels", "scalars", "vectors"}
         What Y is. "auto": several columns are vectors, one column of floats scalars, anything else
         labels.
@@ -117,6 +116,8 @@ def diffusion_spectral_mutual_information(
         Y has a single group (the information is 0), or groups of one row (entropy 0).
     SaturationWarning
         sigma is so small or so large that the result says nothing about Z.
+    ShapeWarning
+        As in `diffusion_spectral_entropy`.
 
     References
     ----------
@@ -137,15 +138,14 @@ def diffusion_spectral_mutual_information(
     if plan.method == "lowrank":
         raise ValueError("method='lowrank' is for the entropy of one set of rows, not for groups")
     one_of(estimator, "estimator", ESTIMATORS)
-    integer(n_null, "n_null", at_least=2 if estimator == "matched" else 0)
-    t, base, seed = positive(t, "t"), logarithm_base(base), integer(seed, "seed", at_least=0)
-    rows, chosen = sample_rows(Z, max_points, seed)
+    n_null = integer(n_null, "n_null", at_least=2 if estimator == "matched" else 0)
+    t, base, seed = positive(t, "t"), logarithm_base(base), random_seed(seed)
+    rows, chosen, drawn_from = sample_rows(Z, max_points, seed)
     operator = _operator(rows, sigma=sigma, alpha=alpha, dtype=dtype, device=device, seed=seed)
     if operator is Z:
         plan = replace(plan, dtype=operator.dtype)  # which the caller has chosen
-    n = operator.n if chosen is None else row_count(Z)
     with reporter(progress, "mutual information") as report:
-        codes = group_codes(Y, n, kind, n_clusters, clusters, seed)
+        codes = group_codes(Y, drawn_from or operator.n, kind, n_clusters, clusters, seed)
         if chosen is not None:
             codes = groups_of_rows(codes, chosen)
         result = informations(

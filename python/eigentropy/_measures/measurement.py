@@ -13,6 +13,7 @@ from eigentropy._backends.devices import parse
 from eigentropy._backends.host_arrays import Matrix
 from eigentropy._backends.rows import sample_rows
 from eigentropy._kernels.bandwidth import RULES
+from eigentropy._kernels.diffusion import MAX_ALPHA
 from eigentropy._kernels.groups import CLUSTERINGS, KINDS, Codes, group_codes, groups_of_rows
 from eigentropy._measures.entropy import entropies
 from eigentropy._measures.information import ESTIMATORS, informations
@@ -25,6 +26,8 @@ from eigentropy._support.options import (
     nonnegative,
     one_of,
     positive,
+    random_seed,
+    sigma_or_rule,
 )
 from eigentropy._support.progress import Callback, part, reporter
 
@@ -55,27 +58,28 @@ class MeasurementSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be used, naming the option."""
+        """Refuse what cannot be used, naming the option; numbers of any type become Python's."""
         if not self.t:
             raise ValueError("t needs at least one value")
-        for t in self.t:
-            positive(t, "t")
-        if isinstance(self.sigma, str):
-            one_of(self.sigma, "sigma", RULES)
-        else:
-            positive(self.sigma, "sigma")
-        nonnegative(self.alpha, "alpha")
-        logarithm_base(self.base)
         SpectrumPlan.checked(self.method, self.tol, self.dtype)
         parse(self.device)
-        if self.max_points is not None:
-            integer(self.max_points, "max_points", at_least=1)
         one_of(self.estimator, "estimator", ESTIMATORS)
-        integer(self.n_null, "n_null", at_least=2 if self.estimator == "matched" else 0)
         one_of(self.kind, "kind", KINDS)
-        integer(self.n_clusters, "n_clusters", at_least=1)
         one_of(self.clusters, "clusters", CLUSTERINGS)
-        integer(self.seed, "seed", at_least=0)
+        most, least = self.max_points, 2 if self.estimator == "matched" else 0
+        checked = {
+            "t": tuple(positive(t, "t") for t in self.t),
+            "sigma": sigma_or_rule(self.sigma, RULES),
+            "alpha": nonnegative(self.alpha, "alpha", at_most=MAX_ALPHA),
+            "base": logarithm_base(self.base),
+            "tol": positive(self.tol, "tol"),
+            "max_points": None if most is None else integer(most, "max_points", at_least=1),
+            "n_null": integer(self.n_null, "n_null", at_least=least),
+            "n_clusters": integer(self.n_clusters, "n_clusters", at_least=1),
+            "seed": random_seed(self.seed),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
     @property
     def plan(self) -> SpectrumPlan:
@@ -123,7 +127,7 @@ def measure(
             raise ValueError(
                 f"{variable.source} has {len(variable.values)} entries, {name} has {len(Z)} rows"
             )
-    rows, chosen = sample_rows(Z, settings.max_points, settings.seed)
+    rows, chosen, drawn_from = sample_rows(Z, settings.max_points, settings.seed)
     operator = DiffusionOperator(
         rows,
         sigma=settings.sigma,
@@ -155,8 +159,8 @@ def measure(
             )
             for (role, groups), own in zip(codes.items(), parts[1:], strict=True)
         }
-    if chosen is not None:
-        results = [replace(result, sampled_from=len(Z)) for result in results]
+    if drawn_from is not None:
+        results = [replace(result, sampled_from=drawn_from) for result in results]
     return Measurement(entropies=results, informations=found)
 
 

@@ -29,13 +29,13 @@ class DiffusionOperator(DiffusionMatrix):
 
     What is asked for is computed on first use and kept. At most one n x n matrix exists at a time:
     `eigenvalues` overwrites it, and `matmul` builds it again. The rows are read anew each time, a
-    block of columns at a time: Z must not change meanwhile, and may be a mapped file. A Zarr array
-    is copied once.
+    block of columns at a time: Z must not change meanwhile, and may be a mapped file. Zarr,
+    HDF5 and sparse arrays are copied once.
 
     Parameters
     ----------
     Z : array-like of shape (n, d)
-        One row a sample.
+        One row a sample, in any form that `diffusion_spectral_entropy` takes.
     sigma : float or str
         Kernel width or the name of a rule of `bandwidth`.
     alpha : float

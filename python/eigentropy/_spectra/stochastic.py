@@ -18,7 +18,7 @@ from eigentropy._spectra.estimated import REMEMBERED, EstimatedSpectrum, History
 from eigentropy._spectra.lanczos import BlockLanczos, Doubles, Products
 from eigentropy._spectra.quadrature import Rule, rules
 from eigentropy._support import memory
-from eigentropy._support.options import integer, one_of, positive
+from eigentropy._support.options import one_of, positive, random_seed
 from eigentropy._support.progress import Callback
 
 # The first block has sketched columns, from which Q is built, and probes, whose number fixes the
@@ -131,7 +131,7 @@ def estimate_spectrum(
             f"a stochastic estimate needs at least {SMALLEST_N} rows, got {products.n}; "
             "use method='exact', which takes no longer for so few"
         )
-    seed = integer(seed, "seed", at_least=0)
+    seed = random_seed(seed)
     return _Run(products, times, tol, seed, dtype, progress, device).result()
 
 

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import math
-import numbers
+import operator
 from typing import Any
+
+# Sizes and counts beyond are no int64, in which rows are numbered.
+LARGEST = 2**63 - 1
+
+# Python refuses to print integers of more than 4300 digits.
+SHOWN_BITS = 256
 
 METHODS = ("auto", "exact", "stochastic", "lowrank")
 
@@ -13,33 +19,45 @@ def positive(value: Any, name: str) -> float:
     """`value` as a finite float > 0."""
     number = _real(value, name)
     if not (math.isfinite(number) and number > 0):
-        raise ValueError(f"{name} must be a finite number > 0, got {value!r}")
+        raise ValueError(f"{name} must be a finite number > 0, got {_shown(value)}")
     return number
 
 
-def nonnegative(value: Any, name: str) -> float:
+def nonnegative(value: Any, name: str, at_most: float = math.inf) -> float:
     """`value` as a finite float >= 0."""
     number = _real(value, name)
     if not (math.isfinite(number) and number >= 0):
-        raise ValueError(f"{name} must be a finite number >= 0, got {value!r}")
+        raise ValueError(f"{name} must be a finite number >= 0, got {_shown(value)}")
+    if number > at_most:
+        raise ValueError(f"{name} must be at most {at_most:g}, got {_shown(value)}")
     return number
 
 
-def integer(value: Any, name: str, at_least: int) -> int:
-    """`value` as an int that is large enough."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
-    if value < at_least:
-        raise ValueError(f"{name} must be at least {at_least}, got {value}")
-    return int(value)
+def integer(value: Any, name: str, at_least: int, at_most: int | None = LARGEST) -> int:
+    """`value` as an int within these limits; None is no limit."""
+    scalar = _scalar(value)
+    try:
+        number = operator.index(scalar)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, got {_shown(value)}") from None
+    if number < at_least:
+        raise ValueError(f"{name} must be at least {at_least}, got {_shown(number)}")
+    if at_most is not None and number > at_most:
+        raise ValueError(f"{name} must be at most {at_most}, got {_shown(number)}")
+    return number
+
+
+def random_seed(value: Any, name: str = "seed") -> int:
+    """`value` as a seed of NumPy: an integer >= 0 of any size, such as one of 128 bits."""
+    return integer(value, name, at_least=0, at_most=None)
 
 
 def one_of(value: Any, name: str, allowed: tuple[str, ...]) -> str:
     """`value`, if it is one of the allowed names."""
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         names = ", ".join(repr(known) for known in allowed)
         raise ValueError(f"{name} must be one of {names}, got {value!r}")
-    return str(value)
+    return value
 
 
 def logarithm_base(value: Any) -> float:
@@ -48,6 +66,14 @@ def logarithm_base(value: Any) -> float:
     if number == 1.0:
         raise ValueError("base must not be 1; 2 gives bits, math.e nats")
     return number
+
+
+def sigma_or_rule(value: Any, rules: tuple[str, ...]) -> float | str:
+    """`value` as a kernel width: a finite float > 0, or the name of a rule."""
+    if isinstance(value, str) and value not in rules:
+        names = ", ".join(repr(rule) for rule in rules)
+        raise ValueError(f"sigma must be a number > 0 or one of {names}, got {value!r}")
+    return value if isinstance(value, str) else positive(value, "sigma")
 
 
 def working_dtype(dtype: Any) -> str:
@@ -61,9 +87,38 @@ def working_dtype(dtype: Any) -> str:
 
 
 def _real(value: Any, name: str) -> float:
-    if isinstance(value, (bool, str, bytes)):
-        raise TypeError(f"{name} must be a number, got {value!r}")
+    scalar = _scalar(value)
     try:
-        return float(value)
+        if isinstance(scalar, (str, bytes)):
+            raise TypeError
+        return float(scalar)
     except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number, got {value!r}") from None
+        raise TypeError(f"{name} must be a real number, got {_shown(value)}") from None
+    except OverflowError:  # an integer or a fraction
+        return math.inf if scalar > 0 else -math.inf
+
+
+def _scalar(value: Any) -> Any:
+    """`value` as Python has it, if it is one number; None for what only looks like a number.
+
+    Arrays and tensors without an axis are numbers. Truth values, time spans and arrays of one entry
+    are not, and neither are masked or complex ones, of which `float` would return a part.
+    """
+    if type(value) in (int, float):
+        return value
+    if hasattr(value, "item"):
+        kind = getattr(getattr(value, "dtype", None), "kind", None)  # torch's types have none
+        if getattr(value, "ndim", 0) != 0 or kind in ("m", "M") or getattr(value, "mask", False):
+            return None
+        value = value.item()
+    return None if isinstance(value, (bool, complex)) else value
+
+
+def _shown(value: Any) -> str:
+    """`value` for a message, however large it is."""
+    if isinstance(value, int) and value.bit_length() > SHOWN_BITS:
+        return f"an integer of {value.bit_length()} bits"
+    try:
+        return repr(value)
+    except ValueError:  # a fraction of large integers
+        return f"a {type(value).__name__}"

@@ -17,6 +17,10 @@ class PrecisionWarning(UserWarning):
     """The entropy at this t is not known as accurately as `tol` asks for."""
 
 
+class ShapeWarning(UserWarning):
+    """An array of three dimensions became one row a sample, which may not be what was meant."""
+
+
 _PACKAGE = str(Path(__file__).parents[1])
 
 

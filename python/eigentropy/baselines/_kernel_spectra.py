@@ -13,7 +13,7 @@ from eigentropy._kernels.bandwidth import resolve_sigma
 from eigentropy._kernels.saturation import warn_if_saturated
 from eigentropy._spectra.eigenvalues import eigvalsh
 from eigentropy._support import memory
-from eigentropy._support.options import integer, one_of
+from eigentropy._support.options import one_of, random_seed
 from eigentropy.baselines._singular_values import Spectrum, squared_singular_values
 
 KERNELS = ("gaussian", "cosine", "precomputed")
@@ -27,7 +27,7 @@ def kernel_eigenvalues(
 ) -> tuple[Spectrum, int, dict[str, Any]]:
     """Of K / n with K_ii = 1; n; and what was used."""
     one_of(kernel, "kernel", KERNELS)
-    seed = integer(seed, "seed", at_least=0)
+    seed = random_seed(seed)
     if kernel == "precomputed":
         eigenvalues = _precomputed_eigenvalues(Z)
         return eigenvalues, len(eigenvalues), {"kernel": kernel}

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from eigentropy._backends.host_arrays import Matrix, as_matrix, as_numpy, is_zarr
+from eigentropy._backends.host_arrays import Matrix, as_matrix, as_numpy, opened_array
 from eigentropy._kernels.groups import infer_kind
-from eigentropy._support.options import integer, nonnegative, positive
+from eigentropy._support.options import integer, nonnegative, positive, random_seed
 from eigentropy._support.warnings import warn
 from eigentropy.baselines._neighbours import Counts, Points
 
@@ -37,7 +37,7 @@ def as_points(
             f"jitter must be at most 1, got {jitter!r}: it is a share of the distance between "
             "neighbouring values of a column, whatever their scale"
         )
-    seed = integer(seed, "seed", at_least=0)
+    seed = random_seed(seed)
     matrices = [
         _matrix(value, name, k, with_labels) for value, name in zip(values, names, strict=True)
     ]
@@ -56,12 +56,14 @@ def as_points(
 
 
 def _matrix(values: Any, name: str, k: int, with_labels: bool) -> Matrix:
-    array = values if is_zarr(values) and values.ndim > 1 else as_numpy(values, name)
-    may_be_labels = name == "W" or is_zarr(array) or array.size == 0
+    array: Any = opened_array(values, name)
+    in_memory = isinstance(array, np.ndarray) or len(array.shape) == 1
+    array = as_numpy(array, name) if in_memory else array
+    may_be_labels = name == "W" or not in_memory or array.size == 0
     if not may_be_labels and array.ndim > 0 and infer_kind(array) == "labels":
         instead = _TWO_SETS_OF_LABELS if with_labels else _FOR_LABELS
         raise ValueError(f"{name} holds labels (dtype {array.dtype}), and {instead}")
-    matrix = as_matrix(array[:, None] if array.ndim == 1 else array, name)
+    matrix = as_matrix(array[:, None] if len(array.shape) == 1 else array, name)
     if not may_be_labels and not with_labels and matrix.shape[1] == 1:
         counts = np.unique(matrix, return_counts=True)[1]
         if len(counts) > 1 and counts.min() > k:

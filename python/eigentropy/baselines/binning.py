@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from eigentropy._backends.host_arrays import Matrix, as_matrix, as_numpy
 from eigentropy._kernels.groups import KINDS, Codes, group_codes, infer_kind
-from eigentropy._support.options import integer, logarithm_base, one_of
+from eigentropy._support.options import integer, logarithm_base, one_of, random_seed
 from eigentropy._support.signatures import named_options
 from eigentropy.baselines._estimate import BaselineEstimate
 
@@ -144,7 +144,7 @@ def mutual_information(
     one_of(kind, "kind", KINDS)
     one_of(estimator, "estimator", ESTIMATORS)
     integer(n_null, "n_null", at_least=2)
-    rng = np.random.default_rng(integer(seed, "seed", at_least=0))
+    rng = np.random.default_rng(random_seed(seed))
     rows = as_matrix(Z)
     groups = _cells_of_y(Y, len(rows), kind, bins)
     cells_of_z = cells(rows, bins)

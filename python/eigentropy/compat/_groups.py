@@ -23,7 +23,7 @@ def random_numbers(seed: int | None) -> random.Random:
     """Make a generator with the numbers that `random` has after random.seed(seed)."""
     if seed is None:
         return random.Random()
-    return random.Random(integer(seed, "random_seed", at_least=-sys.maxsize))
+    return random.Random(integer(seed, "random_seed", at_least=-sys.maxsize, at_most=None))
 
 
 def find_clusters(

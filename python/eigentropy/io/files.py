@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._backends.host_arrays import Matrix, as_matrix, as_numpy, is_zarr
+from eigentropy._backends.host_arrays import Matrix, as_matrix, as_numpy
+from eigentropy._backends.libraries import is_zarr
 from eigentropy._support import memory
 from eigentropy._support.warnings import warn
 from eigentropy.io.archives import OPENERS

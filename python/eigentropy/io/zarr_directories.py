@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import zarr
 
-from eigentropy._backends.host_arrays import is_zarr
+from eigentropy._backends.libraries import is_zarr
 from eigentropy._support import memory
 from eigentropy._support.mapped_files import COPIED_AT_A_TIME, fits_in_memory
 from eigentropy.io.inflation import inflates_beyond, is_inflating, kind

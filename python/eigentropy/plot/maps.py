@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy._backends.host_arrays import as_numpy
+from eigentropy._backends.shapes import check_present
+from eigentropy._kernels.groups import missing_labels
 from eigentropy._support.options import positive
 from eigentropy.plot import style
 
@@ -131,6 +133,7 @@ def _checked_labels(labels: Any, n: int) -> Array:
     values = values.reshape(-1)
     if len(values) != n:
         raise ValueError(f"labels has {len(values)} entries, there are {n} rows")
+    check_present(missing_labels(values), "labels", " (NaN, None, NA, NaT or masked)")
     return values
 
 

@@ -257,6 +257,7 @@ class _EntropyOfEigenvalues:
         self.floor = NOISE_FLOOR_EPS * torch.finfo(eigenvalues.dtype).eps
         self.t = t
         self.values = eigenvalues.double().clamp(max=1.0)
+        self.values[self.values.argmax()] = 1.0  # which it is but for rounding, or no power is left
         kept = torch.where(self.values > self.floor, self.values, 0.0)
         powers = kept**self.t
         self.T = powers.sum()
@@ -270,4 +271,4 @@ class _EntropyOfEigenvalues:
         """g(lambda) = dS/dlambda in nats; eigenvalues below the noise level count as that level."""
         values = self.values.clamp(min=self.floor)
         logs = torch.log(values) - self.M / self.T
-        return -(self.t**2) / self.T * values ** (self.t - 1.0) * logs
+        return -self.t / self.T * (self.t * values ** (self.t - 1.0) * logs)  # t^2 may overflow

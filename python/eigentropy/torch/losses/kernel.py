@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import torch
 
+from eigentropy._backends.device_arrays import dense_tensor
 from eigentropy._backends.rows import Rows
+from eigentropy._backends.shapes import warn_if_flattened
 from eigentropy._kernels.bandwidth import MEDIAN_FACTOR, resolve_sigma, sampled_rows
 from eigentropy._support import memory
 from eigentropy.torch.losses.gaps import ZERO_KERNEL_DISTANCE, centered, near_rows
@@ -50,10 +52,17 @@ def flat_rows(Z: torch.Tensor) -> torch.Tensor:
     """(n, ...) as (n, d); refuses what is not a batch of real features."""
     if not isinstance(Z, torch.Tensor):
         raise TypeError(f"Z must be a torch.Tensor, got {type(Z).__name__}")
+    if Z.is_complex():
+        raise TypeError(
+            f"Z is complex ({Z.dtype}): pass real features, such as "
+            "torch.view_as_real(Z).flatten(1)"
+        )
     if not Z.is_floating_point():
-        raise TypeError(f"Z must have a floating-point dtype, got {Z.dtype}")
+        raise TypeError(f"Z must have a floating-point dtype, got {Z.dtype}: pass Z.float()")
+    Z = dense_tensor(Z, "Z")
     if Z.ndim < 2 or Z.numel() == 0:
         raise ValueError(f"Z must have shape (n, d), one row a sample, got {tuple(Z.shape)}")
+    warn_if_flattened(tuple(Z.shape), True, "Z")
     return Z.flatten(1)
 
 
@@ -113,14 +122,14 @@ def gaussian_kernel(Z: torch.Tensor, sigma: float | str, dtype: torch.dtype) -> 
         rows = Z.to(dtype)
         r2, reach2 = _squared_distances(centered(rows))
         width = _sigma(Z, r2, reach2, sigma)
-        if not reach2 <= (ZERO_KERNEL_DISTANCE * width) ** 2:
+        if not math.sqrt(reach2) <= ZERO_KERNEL_DISTANCE * width:
             r2, reach2 = _squared_distances(near_rows(rows, width))
         limits = torch.finfo(r2.dtype)
-        error = 8.0 * limits.eps * reach2 / (2.0 * width**2) if width < math.inf else math.inf
+        error = 4.0 * limits.eps * reach2 / width / width if width < math.inf else math.inf
         in_range = reach2 * limits.eps > limits.tiny  # what underflows is below rounding
         if dtype != torch.float64 and not (in_range and error <= EXPONENT_ERROR):
             r2, _ = _squared_distances(near_rows(Z.double(), width))
-        return BatchKernel(width, torch.exp(r2 * (-0.5 / width**2)).to(dtype))
+        return BatchKernel(width, torch.exp(r2 * (-0.5 / width / width)).to(dtype))
 
 
 def _require_memory(Z: torch.Tensor, dtype: torch.dtype) -> None:

@@ -9,7 +9,14 @@ import torch
 from eigentropy._kernels.bandwidth import RULES
 from eigentropy._kernels.diffusion import MAX_ALPHA
 from eigentropy._measures.information import ESTIMATORS
-from eigentropy._support.options import integer, logarithm_base, nonnegative, one_of, positive
+from eigentropy._support.options import (
+    integer,
+    logarithm_base,
+    nonnegative,
+    one_of,
+    positive,
+    sigma_or_rule,
+)
 
 METHODS = ("auto", "exact", "stochastic")
 
@@ -54,18 +61,18 @@ class EntropyOptions:
     limits: Limits = Limits()
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be used, naming the option."""
-        if isinstance(self.sigma, str):
-            one_of(self.sigma, "sigma", RULES)
-        else:
-            positive(self.sigma, "sigma")
-        if nonnegative(self.alpha, "alpha") > MAX_ALPHA:
-            raise ValueError(f"alpha must be at most {MAX_ALPHA:g}, got {self.alpha!r}")
-        positive(self.t, "t")
-        logarithm_base(self.base)
-        one_of(self.method, "method", METHODS)
-        positive(self.tol, "tol")
-        integer(self.seed, "seed", at_least=0)
+        """Refuse what cannot be used, naming the option; numbers of any type become Python's."""
+        checked = {
+            "sigma": sigma_or_rule(self.sigma, RULES),
+            "alpha": nonnegative(self.alpha, "alpha", at_most=MAX_ALPHA),
+            "t": positive(self.t, "t"),
+            "base": logarithm_base(self.base),
+            "method": one_of(self.method, "method", METHODS),
+            "tol": positive(self.tol, "tol"),
+            "seed": integer(self.seed, "seed", at_least=0),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
     def estimates(self, n: int) -> bool:
         """Whether a batch of n rows is estimated from random probes."""
@@ -98,4 +105,5 @@ class Baseline:
     def __post_init__(self) -> None:
         """Refuse what cannot be used, naming the option."""
         one_of(self.estimator, "estimator", ESTIMATORS)
-        integer(self.n_null, "n_null", at_least=2 if self.estimator == "matched" else 0)
+        least = 2 if self.estimator == "matched" else 0
+        object.__setattr__(self, "n_null", integer(self.n_null, "n_null", at_least=least))

@@ -170,4 +170,5 @@ class _Moments:
     def _g(self, x: torch.Tensor) -> torch.Tensor:
         """dS/dlambda, as from all eigenvalues."""
         x = x.clamp(min=self.floor)
-        return -(self.t**2) / self.T * x ** (self.t - 1.0) * (torch.log(x) - self.M / self.T)
+        logs = torch.log(x) - self.M / self.T
+        return -self.t / self.T * (self.t * x ** (self.t - 1.0) * logs)  # t^2 may overflow
