@@ -184,7 +184,7 @@ def test_a_single_measurement_of_many_layers_is_drawn(driver, tmp_path):
 
 
 def test_names_do_no_harm(driver, tmp_path):
-    classes = [{"name": NASTY, "size": N}]
+    classes = [{"name": NASTY, "size": N}] * 3
     path = record(tmp_path / "a", layers=(NASTY,), title=NASTY, settings={NASTY: NASTY},
                   description={"classes": classes})  # fmt: skip
     ask = opened(driver, tmp_path, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import json
 import math
@@ -14,6 +15,7 @@ from eigentropy._support.lifetime import version
 from eigentropy._support.units import unit
 from eigentropy.report.remarks import differences, remarks
 from eigentropy.report.runs import KINDS, Run
+from eigentropy.report.shapes import printable
 from eigentropy.report.views import ranks
 
 ASSETS = Path(__file__).parent / "assets"
@@ -62,7 +64,7 @@ def page(runs: Sequence[Run], title: str = "Training report") -> str:
     if not runs:
         raise ValueError("there are no runs to report on")
     parts = {
-        "title": html.escape(title),
+        "title": html.escape(printable(title)),
         "style": _asset("page.css"),
         "script": "\n".join(map(_asset, SCRIPTS)),
         # "</script>" in a name would end the element: no "<" is left in the data.
@@ -73,6 +75,7 @@ def page(runs: Sequence[Run], title: str = "Training report") -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _asset("page.html"))
 
 
+@functools.cache
 def _asset(name: str) -> str:
     return (ASSETS / name).read_text(encoding="utf-8")
 
@@ -80,7 +83,7 @@ def _asset(name: str) -> str:
 def _document(runs: Sequence[Run], title: str) -> dict[str, Any]:
     titles = _distinct([run.title for run in runs])
     return {
-        "title": title,
+        "title": printable(title),
         "eigentropy": version(),
         "remarks": differences(runs),
         "runs": [_run(run, name) for run, name in zip(runs, titles, strict=True)],
@@ -111,9 +114,9 @@ def _run(run: Run, title: str) -> dict[str, Any]:
         "base": known.get("base", 2.0),
         "unit": unit(known.get("base", 2.0)),
         "series": {
-            kind: [_rounded(run.series(kind).get(layer)) for layer in layers]
+            kind: [_rounded(series.get(layer)) for layer in layers]
             for kind in KINDS
-            if run.series(kind)
+            if (series := run.series(kind))
         },
         "scalars": {name: _rounded(values) for name, values in run.scalars().items()},
         "times": known.get("times", []),
@@ -138,7 +141,7 @@ def _spectra(run: Run) -> list[list[Any]]:
 def _spectrum(known: dict[str, Any] | None) -> list[Any] | None:
     if known is None or "entropy" not in known:
         return None
-    eigenvalues = [_significant(value, 4) for value in known["eigenvalues"]]
+    eigenvalues = [None if v is None else _significant(v, 4) for v in known["eigenvalues"]]
     return [known["n"], known["sigma"], _rounded(known["entropy"]), eigenvalues]
 
 
