@@ -71,7 +71,7 @@ def small_recordings(folder):
 
 
 def outcome(path):
-    """What became of it: "page", or what the refusal says. Anything but a refusal that names the file is an error."""
+    """What becomes of a recording: "page", or what the refusal says, which has to name the file."""
     try:
         run = read_run(path)
     except (FileError, MemoryError) as error:

@@ -19,7 +19,10 @@ from eigentropy.report.shapes import printable
 from eigentropy.report.views import ranks
 
 ASSETS = Path(__file__).parent / "assets"
-SCRIPTS = ("drawing.js", "trajectories.js", "plane.js", "spectrum.js", "views.js", "main.js")
+SCRIPTS = (
+    "colours.js", "drawing.js", "selection.js", "trajectories.js", "labels.js", "plane.js",
+    "spectrum.js", "views.js", "main.js",
+)  # fmt: skip
 
 # What the page calls the entries of a description.
 LABELS = {
