@@ -43,6 +43,9 @@ LABELS = {
     "eigentropy": "eigentropy",
 }
 
+# A setting may be a list of all file names: no more characters of it are shown.
+LONGEST_TEXT = 300
+
 
 def page(runs: Sequence[Run], title: str = "Training report") -> str:
     """Draw runs on one page.
@@ -171,13 +174,14 @@ def _class_sizes(run: Run) -> str | None:
 
 
 def _text(value: Any) -> str:
+    """A setting as the table shows it."""
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(_text, value))
-    return value if isinstance(value, str) else f"{value:.6g}" if _is_float(value) else str(value)
-
-
-def _is_float(value: Any) -> bool:
-    return isinstance(value, float) and math.isfinite(value)
+        text = ", ".join(map(_text, value))
+    elif isinstance(value, float) and math.isfinite(value):
+        text = f"{value:.6g}"
+    else:
+        text = str(value)
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
 
 
 def _rounded(values: Sequence[float | None] | None) -> list[float | None] | None:
