@@ -251,3 +251,13 @@ def test_a_damaged_run_is_not_gone_on_with(run, file, content):
     with pytest.raises((FileError, ValueError), match=naming(str(run))):
         record(run, loaded=2)
     assert {f: f.read_bytes() for f in run.rglob("*") if f.is_file()} == before
+
+
+def test_what_a_recorder_takes_can_be_read(tmp_path):
+    nested = 1
+    for _ in range(15):
+        nested = [nested]
+    run = record(tmp_path / "a", title=7, settings={1: nested, "x" * 1000: "\ud800"}, step_name=3)
+    assert outcome(run) == "page"
+    with pytest.raises(TypeError, match=naming("settings", "levels")):
+        record(tmp_path / "b", settings={"a": [[[[[[[nested]]]]]]]})

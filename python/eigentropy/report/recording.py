@@ -80,9 +80,9 @@ class Recorder:
         views: int = 20,
     ) -> None:
         self.path = Path(path)
-        self.title = self.path.absolute().name if title is None else title
+        self.title = self.path.absolute().name if title is None else str(title)
         self.settings = dict(settings or {})
-        self.step_name = step_name
+        self.step_name = str(step_name)
         self.points = integer(points, "points", at_least=3)
         self.views = integer(views, "views", at_least=2)
         self._resume = resume
@@ -93,7 +93,7 @@ class Recorder:
         self._spectra: dict[str, Any] = {}
         self._view: dict[str, Any] | None = None
         try:
-            json.dumps(self.settings, allow_nan=False)
+            mapping(anything)(json.loads(json.dumps(self.settings, allow_nan=False)))
         except (TypeError, ValueError) as error:
             raise TypeError(f"settings must be what JSON can hold: {error}") from error
         if not resume and measurements(self.path / VALUES):

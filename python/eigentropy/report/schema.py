@@ -12,6 +12,7 @@ from typing import Any
 
 from eigentropy._support.options import logarithm_base
 from eigentropy.report.shapes import (
+    SMALLEST,
     Shape,
     ShapeError,
     anything,
@@ -40,7 +41,7 @@ TRACKED = {
 }
 
 # A diffusion time, on a logarithmic axis.
-TIME = number(at_least=1e-12)
+TIME = number(at_least=SMALLEST)
 
 
 def base(value: Any) -> float:

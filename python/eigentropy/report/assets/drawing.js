@@ -120,9 +120,10 @@ const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
 // An empty drawing, as wide as its place has room for: texts have the same size on all screens.
 function canvas(place, title, heightOf) {
+  const before = place.querySelector("figure > svg"); // of the same column width: measuring takes time
   const figure = html("figure", {}, html("figcaption", {}, title));
   place.append(figure);
-  const width = Math.max(240, Math.floor(figure.clientWidth));
+  const width = before ? before.viewBox.baseVal.width : Math.max(240, Math.floor(figure.clientWidth));
   const height = Math.round(heightOf(width));
   const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title });
   figure.append(root);

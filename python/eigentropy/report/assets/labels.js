@@ -32,21 +32,25 @@ function addLabels(plot, ends, dots) {
     const name = svg("text", { class: "halo" }, end.text);
     const leader = svg("line", { class: "leader" });
     const group = svg("g", { class: "name", "data-layer": end.layer, "data-run": end.r }, leader, name);
-    plot.marks.append(group);
-    return { ...end, name, leader, group, width: name.getComputedTextLength() };
+    return { ...end, name, leader, group };
   });
+  plot.marks.append(...shown.map((one) => one.group));
+  for (const one of shown) one.width = one.name.getComputedTextLength();
   placeLabels(plot, shown, dots);
   return () => placeLabels(plot, shown, dots);
 }
 
 function placeLabels(plot, shown, dots) {
   const taken = [];
+  const seen = dots.filter((dot) => isShown(dot.layer, dot.r)).map(dotBox);
+  const covered = (box) => seen.filter((dot) => overlap(box, dot)).length;
   for (const one of shown) {
     if (!isShown(one.layer, one.r)) continue;
-    const free = PLACES.map((place) => boxAt(one, place)).filter((box) => isInside(plot, box) && !taken.some((other) => overlap(box, other)));
-    const covered = (box) => dots.filter((dot) => isShown(dot.layer, dot.r) && overlap(box, dotBox(dot))).length + 2 * box.place.ring;
-    const box = free.map((one) => ({ ...one, cost: covered(one) })).filter(({ cost, place }) => cost - 2 * place.ring <= MOST_COVERED)
-      .reduce((best, other) => (best && best.cost <= other.cost ? best : other), null);
+    const box = PLACES.map((place) => boxAt(one, place))
+      .filter((box) => isInside(plot, box) && !taken.some((other) => overlap(box, other)))
+      .map((box) => ({ ...box, covered: covered(box) }))
+      .filter((box) => box.covered <= MOST_COVERED)
+      .reduce((best, other) => (best && costOf(best) <= costOf(other) ? best : other), null);
     one.group.classList.toggle("crowded", !box);
     if (box) taken.push(box);
     draw(one, box || clamped(plot, boxAt(one, PLACES[0])));
@@ -61,6 +65,9 @@ function placeLabels(plot, shown, dots) {
     }
   }
 }
+
+// Rather nearby than without any dot.
+const costOf = ({ covered, place }) => covered + 2 * place.ring;
 
 function boxAt({ x, y, width }, place) {
   const full = width + 4;

@@ -18,9 +18,11 @@ function spectrum() {
   spectra.time = nearestIndex(run.times, run.t);
   spectra.chosen = at(run, last, run.spectra[last].findLastIndex(Boolean));
   const [controls, keepers, body] = [html("div", { class: "controls" }), html("div", { class: "controls" }), html("div", { id: "spectra" })];
-  place.append(controls, keepers, body);
+  place.append(controls, keepers);
   chooseRun(0, controls);
   keepers.append(...keepButtons());
+  place.append(body);
+  drawSpectra();
   afterResize.listen(drawSpectra);
   stepChosen.listen((step) => moveTo(byId("spectrum-step"), nearestIndex(spectra.chosen.run.steps, step)));
 }
@@ -99,6 +101,7 @@ const limitOf = (one) => Math.log(one.spectrum[0]) / Math.log(one.run.base);
 
 function drawSpectra() {
   const body = byId("spectra");
+  if (!body) return; // the controls are being made
   const { run, step, layer } = spectra.chosen;
   const shown = shownSpectra();
   const chosen = shown.find((one) => one.isChosen);
