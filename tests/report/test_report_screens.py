@@ -285,6 +285,22 @@ def test_names_get_the_room_of_layers_that_are_taken_out(driver, crowded):
     assert len(crowded(BOXES)) > 4
 
 
+def test_pointing_at_the_legend_lets_a_layer_stand_out_until_it_is_taken_out(
+    driver, tmp_path, of_layers
+):
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    ask = opened(driver, tmp_path, of_layers(3))
+    key = driver.find_elements("css selector", "#legend button[aria-pressed]")[1]
+    ActionChains(driver).move_to_element(key).perform()
+    without = "[...document.querySelectorAll('svg [data-layer]')].filter(m => !m.matches('{}'))"
+    names_of = f"[...new Set({without}.map(m => m.dataset.layer))]"
+    assert ask(names_of.format(".dim")) == ["encoder.1.mlp"]
+    key.click()
+    assert count(ask, ".dim") == 0
+    assert ask(names_of.format(".off")) == ["encoder.0.mlp", "encoder.2.mlp"]
+
+
 # ---- Spectra beside each other ------------------------------------------------------------------
 
 

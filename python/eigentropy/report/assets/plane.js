@@ -63,7 +63,7 @@ function drawPath(plot, path) {
   group.querySelectorAll("circle").forEach((lone) => lone.remove());
   for (const point of path.points) {
     group.append(svg("circle", {
-      class: "moment", cx: plot.X(point.x).toFixed(1), cy: plot.Y(point.y).toFixed(1), r: 4.5, fill: momentColour(path, point),
+      class: "moment", cx: plot.X(point.x).toFixed(1), cy: plot.Y(point.y).toFixed(1), r: plot.width < 500 ? 3.2 : 4.5, fill: momentColour(path, point),
       pointermove: (event) => pointAtPath(path, point, event),
       pointerleave: () => { hideTooltip(); highlight("layer"); },
       click: () => selectStep(point.step),

@@ -50,7 +50,8 @@ function keys(title, kind, entries) {
     type: "button", "aria-pressed": "true",
     click: () => show(kind, entries, buttons, (entry) => (entry.id === id) === hidden[kind].has(entry.id)),
     pointerenter: (event) => { if (event.pointerType === "mouse") highlight(kind, id); },
-    pointerleave: () => highlight(kind), focus: () => highlight(kind, id), blur: () => highlight(kind),
+    pointerleave: () => highlight(kind), blur: () => highlight(kind),
+    focus: (event) => { if (event.target.matches(":focus-visible")) highlight(kind, id); },
   }, swatch(colour, dash), name));
   const all = (isIt) => button(isIt ? "all" : "none", () => show(kind, entries, buttons, () => isIt), { class: "plain" });
   return html("div", { class: "keys" }, html("b", {}, title),
@@ -63,6 +64,7 @@ function show(kind, entries, buttons, isWanted) {
     wanted[i] ? hidden[kind].delete(id) : hidden[kind].add(id);
     buttons[i].setAttribute("aria-pressed", String(wanted[i]));
   });
+  highlight(kind);
   applyHidden();
 }
 
