@@ -91,4 +91,5 @@ def checked(refusal, path):
     assert path.name in refusal
     assert len(refusal) < 2000
     assert refusal.isprintable()
+    assert not re.search(r"\w+Error:", refusal)  # of Python, in other words
     return refusal

@@ -123,6 +123,11 @@ def test_whole_numbers_may_be_written_with_a_point(run):
     assert read_run(write(run.parent / "log.csv", "step,loss\n1.0,2\n2.0,1\n")).steps == [1, 2]
 
 
+def test_snapshots_with_numbers_of_any_length_are_counted(tmp_path):
+    text = f"snapshot,dse\n{'1' * 5000},5\n{'2' * 5000},4\n"
+    assert read_run(write(tmp_path / "track.csv", text)).steps == [1, 2]
+
+
 def test_lone_surrogates_become_their_escapes(run):
     changed(run, "run.json", title="a\ud800", settings={"\udfff": "\udfff"})
     changed(run, "values.jsonl", **{"dse/\ud800": 1.0})

@@ -30,6 +30,9 @@ from eigentropy.report.shapes import Shape
 # A number of a measurement, as it lies in a run and on its page.
 BYTES_PER_CELL = 64
 
+# Of a number in the name of a snapshot: JavaScript has all whole numbers of so many digits.
+MOST_DIGITS = 15
+
 MEASURES = ("dse", "dsmi_y", "dsmi_x", "dsmi_previous")
 KINDS = (*MEASURES, *(f"{name}_adjusted" for name in MEASURES[1:]))
 
@@ -229,7 +232,7 @@ def _tracked(path: Path, rows: Sequence[Line], notes: list[str]) -> Run:
 def _numbers_in(names: list[str]) -> list[int]:
     """The last number in each name, if they rise as in epoch2, epoch10; else 1, 2, .."""
     found = [re.findall(r"[0-9]+", name) for name in names]
-    numbers = [int(parts[-1]) for parts in found if parts]
+    numbers = [int(parts[-1]) for parts in found if parts and len(parts[-1]) <= MOST_DIGITS]
     rises = all(a < b for a, b in itertools.pairwise(numbers))
     return numbers if len(numbers) == len(names) and rises else list(range(1, len(names) + 1))
 
