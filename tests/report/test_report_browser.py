@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -182,12 +184,45 @@ def test_a_single_measurement_of_many_layers_is_drawn(driver, tmp_path):
     assert "Infinity" not in drawn
 
 
-def test_names_do_no_harm(driver, tmp_path):
-    classes = [{"name": NASTY, "size": N}] * 3
-    path = record(tmp_path / "a", layers=(NASTY,), title=NASTY, settings={NASTY: NASTY},
-                  description={"classes": classes})  # fmt: skip
-    ask = opened(driver, tmp_path, path)
+@pytest.mark.parametrize(
+    "name",
+    [
+        NASTY,
+        "<svg onload=alert(1)>",
+        '"><img src=x onerror=alert(1)>',
+        "{{script}}${alert(1)}`",
+        "javascript:alert(1)",
+        "</style><style>*{display:none}",
+        "]]><!--",
+        "\x07\x1b[31m\r\n\u2028\u202e",
+        "\udfff\ud800",
+        "__proto__",
+        "constructor",
+        "'; --x: url(http://example.invalid)",
+    ],
+)
+def test_names_do_no_harm_wherever_they_stand(driver, tmp_path, name):
+    path = record(
+        tmp_path / "a", layers=(name, "second"), title=name, settings={name: name, "a": [name]},
+        step_name=name, information={"dsmi_x": 0.3},
+        description={"classes": [{"name": name, "size": N}] * 3, "method": name, "seed": name},
+    )  # fmt: skip
+    values = (path / "values.jsonl").read_text()
+    write(path / "values.jsonl", values.replace('"loss"', json.dumps(name)))
+    tracked = write(tmp_path / "track.csv", f"snapshot,dse\n{as_cell(name)},5\n")
+    ask = opened(driver, tmp_path, path, tracked)
+    for part in ("layers", "steps", "runs"):
+        ask(f"document.getElementById('spectrum-{part}')?.click()")
     assert browser.complaints(driver) == []
-    assert count(ask, "script") == 2
-    assert count(ask, "img") == 0
-    assert NASTY in ask("document.getElementById('legend').textContent")
+    assert count(ask, "script") == count(ask, "style") == 2
+    assert count(ask, "img") == count(ask, "[onload], [onerror]") == 0
+    known = name.encode("utf-8", "backslashreplace").decode()
+    assert known in ask("JSON.parse(document.getElementById('data').textContent).runs[0].layers")
+    seen = "[...document.querySelectorAll('#legend button')].map(b => b.textContent)"
+    assert known.replace("\r", "").strip("\x00")[:5] in "".join(ask(seen))
+
+
+def as_cell(name):
+    """A name as a cell of a table, which is UTF-8."""
+    quoted = name.encode("utf-8", "backslashreplace").decode().replace('"', '""')
+    return f'"{quoted}"'
