@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from eigentropy._support.lifetime import version
+from eigentropy._support.printable import encodable
 from eigentropy._support.units import unit
 from eigentropy.report.remarks import differences, remarks
 from eigentropy.report.runs import KINDS, Run
-from eigentropy.report.shapes import printable
 from eigentropy.report.views import ranks
 
 ASSETS = Path(__file__).parent / "assets"
@@ -70,7 +70,7 @@ def page(runs: Sequence[Run], title: str = "Training report") -> str:
     if not runs:
         raise ValueError("there are no runs to report on")
     parts = {
-        "title": html.escape(printable(title)),
+        "title": html.escape(encodable(title)),
         "style": _asset("page.css"),
         "script": "\n".join(map(_asset, SCRIPTS)),
         # "</script>" in a name would end the element: no "<" is left in the data.
@@ -89,7 +89,7 @@ def _asset(name: str) -> str:
 def _document(runs: Sequence[Run], title: str) -> dict[str, Any]:
     titles = _distinct([run.title for run in runs])
     return {
-        "title": printable(title),
+        "title": encodable(title),
         "eigentropy": version(),
         "remarks": differences(runs),
         "runs": [_run(run, name) for run, name in zip(runs, titles, strict=True)],

@@ -12,6 +12,8 @@ import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from eigentropy._support.printable import encodable
+
 Shape = Callable[[Any], Any]
 
 # JavaScript, which draws the numbers, has whole numbers up to this.
@@ -44,12 +46,7 @@ def text(value: Any) -> str:
     """Text that can be written as UTF-8: a lone surrogate becomes its escape."""
     if not isinstance(value, str):
         raise ShapeError(value, "text")
-    return printable(value)
-
-
-def printable(value: str) -> str:
-    """Text without lone surrogates, which no file and no terminal takes."""
-    return value.encode("utf-8", "backslashreplace").decode()
+    return encodable(value)
 
 
 def whole(at_least: int = -LARGEST_WHOLE, at_most: int = LARGEST_WHOLE) -> Shape:
@@ -133,7 +130,7 @@ def mapping(shape: Shape) -> Shape:
     def read(value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise ShapeError(value, "an object")
-        return {printable(key): _inside(shape, one, key) for key, one in value.items()}
+        return {encodable(key): _inside(shape, one, key) for key, one in value.items()}
 
     return read
 
@@ -158,11 +155,11 @@ def anything(value: Any, depth: int = 0) -> Any:
     if depth > DEEPEST:
         raise ShapeError(value, f"at most {DEEPEST} levels of lists and objects")
     if isinstance(value, str):
-        return printable(value)
+        return encodable(value)
     if isinstance(value, list):
         return [anything(one, depth + 1) for one in value]
     if isinstance(value, dict):
-        return {printable(key): anything(one, depth + 1) for key, one in value.items()}
+        return {encodable(key): anything(one, depth + 1) for key, one in value.items()}
     return value
 
 
