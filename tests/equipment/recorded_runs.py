@@ -1,11 +1,16 @@
-"""Recorded runs of three steps, as a monitor writes them."""
+"""Recorded runs of three steps, as a monitor writes them, and what becomes of them."""
 
 from __future__ import annotations
+
+import json
+import re
 
 import numpy as np
 
 import eigentropy as eg
-from eigentropy.report import Recorder
+from eigentropy import report
+from eigentropy.io import FileError
+from eigentropy.report import Recorder, page, read_run
 
 NASTY = '</script><script>alert("1")</script><!--<img src=x onerror=alert(2)>'
 
@@ -50,3 +55,41 @@ def record(
 def write(path, text):
     path.write_text(text)
     return path
+
+
+LOG = "step,dse/a.b,dsmi_y/a.b,loss\n1,5.0,0.5,2\n2,nan,,1\n3,4.5,0.75,0.5\n"
+TRACK = "snapshot,n,sigma,dse,dsmi_labels,dsmi_labels_adjusted\nepoch2,90,1,5,0.5,0.2\nx,90,1,4,,\n"
+
+
+def small_recordings(folder):
+    """A run and three logs that are read thousands of times."""
+    record(folder / "run", steps=(1, 2), points=4, settings={"lr": 0.1, "more": {"a": [1, None]}})
+    write(folder / "log.csv", LOG)
+    write(folder / "track.csv", TRACK)
+    write(folder / "log.jsonl", '{"step": 1, "dse/a": 5.0}\n{"step": 2, "dse/a": null, "x": 1}\n')
+    return folder
+
+
+def outcome(path):
+    """What becomes of a recording: "page", or what the refusal says, which has to name the file."""
+    try:
+        run = read_run(path)
+    except (FileError, MemoryError) as error:
+        return checked(str(error), path)
+    text = page([run, run], run.title)
+    report.remarks(run)
+    report.differences([run, run])
+    text.encode()
+    data = re.search(r'id="data">(.*?)</script>', text, re.DOTALL).group(1)
+    json.loads(data)
+    assert text.count("<script") == 2
+    return "page"
+
+
+def checked(refusal, path):
+    """The message of a refusal, which a terminal can show."""
+    assert path.name in refusal
+    assert len(refusal) < 2000
+    assert refusal.isprintable()
+    assert not re.search(r"\w+Error:", refusal)  # of Python, in other words
+    return refusal

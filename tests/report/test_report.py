@@ -248,14 +248,14 @@ BROKEN = {
     "newer": ["run.json", 99, 1],
     "empty": ["broken"],
     "only begun": ["values.jsonl"],
-    "damaged": ["run.json", "JSONDecodeError"],
-    "classes": ["run.json", "AttributeError"],
-    "spectra": ["broken", "'layers'"],
-    "view": ["000001.json"],
-    "list": ["run.json", "list"],
+    "damaged": ["run.json", "JSON"],
+    "classes": ["run.json", "['classes'][0]", 3, "object"],
+    "spectra": ["spectra.jsonl", "line 1", "'layers'"],
+    "view": ["000001.json", "JSON"],
+    "list": ["run.json", "list", "object"],
     "above": ["run.json", "broken"],
-    "no step": ["log.csv", 1, "'step'"],
-    "no number": ["log.csv", 1, "'high'"],
+    "no step": ["log.csv", "line 2", "'step'"],
+    "no number": ["log.csv", "line 2", "'dse/a'", "'high'", "number"],
     "header only": ["log.csv"],
     "kind": ["log.txt", ".csv", ".jsonl"],
 }
@@ -357,7 +357,7 @@ def test_how_clusters_are_found_is_shown_under_its_name_and_its_old_one(tmp_path
 
 
 def test_names_do_no_harm(tmp_path):
-    classes = [{"name": NASTY, "size": N}]
+    classes = [{"name": NASTY, "size": N}] * 3
     settings = {NASTY: NASTY}
     path = record(tmp_path / "a", layers=(NASTY,), title=NASTY, settings=settings,
                   description={"classes": classes})  # fmt: skip
@@ -402,7 +402,7 @@ def test_a_run_of_200_epochs_and_8_layers_is_below_5_megabytes(tmp_path):
     layers = tuple(f"encoder.{k}" for k in range(8))
     path = record(tmp_path / "a", steps=(1, 2), layers=layers)
     rows = [json.loads(line) for line in (path / "spectra.jsonl").read_text().splitlines()]
-    full = [0.123456 / (k + 1) for k in range(48)]
+    full = [0.123456 / (k + 1) for k in range(len(ranks(2048)))]
     for row in rows:
         for layer in row["layers"].values():
             layer.update(n=2048, eigenvalues=full)
@@ -411,7 +411,7 @@ def test_a_run_of_200_epochs_and_8_layers_is_below_5_megabytes(tmp_path):
     more = {f"{kind}/{layer}": 1.234567 for kind in kinds for layer in layers}
     view = json.loads((path / "views" / "000000.json").read_text())
     coordinates = [[-777] * 500, [-888] * 500]
-    view.update(layers=dict.fromkeys(layers, coordinates), groups=[99] * 500)
+    view.update(layers=dict.fromkeys(layers, coordinates), groups=[2] * 500)
     with (path / "values.jsonl").open("w") as one, (path / "spectra.jsonl").open("w") as other:
         for step in range(200):
             one.write(json.dumps({**values[step % 2], **more, "step": step}) + "\n")

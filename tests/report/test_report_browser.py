@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
 import eigentropy as eg
 from benchmarks.shared import browser
-from eigentropy.report import page, read_run
+from eigentropy.report import read_run
 from messages import names
+from opened_pages import count, opened
 from recorded_runs import LAYERS, NASTY, N, record, rows_of, write
 
 pytestmark = [
@@ -25,22 +28,10 @@ def driver():
         yield one
 
 
-def opened(driver, tmp_path, *runs):
-    file = tmp_path / "page.html"
-    file.write_text(page([read_run(run) for run in runs], "A page"))
-    browser.complaints(driver)  # of earlier tests
-    browser.open_page(driver, file)
-    return lambda script, *arguments: driver.execute_script(f"return {script}", *arguments)
-
-
 @pytest.fixture
 def run(tmp_path):
     information = {"dsmi_x": 0.3, "dsmi_y_adjusted": 0.5}
     return record(tmp_path / "a", information=information)
-
-
-def count(ask, selector):
-    return ask("document.querySelectorAll(arguments[0]).length", selector)
 
 
 def move(ask, slider, index):
@@ -162,12 +153,22 @@ def test_several_runs_and_a_log_are_shown_together(driver, tmp_path, run):
     assert names(remarks, "log", "first", 2)
 
 
-def test_a_log_alone_says_what_is_missing(driver, tmp_path):
+def test_a_log_alone_has_no_empty_sections(driver, tmp_path):
     ask = opened(driver, tmp_path, write(tmp_path / "log.csv", "step,dse/a\n1,5.0\n2,4.0\n"))
     assert browser.complaints(driver) == []
     assert count(ask, "#trajectories path.curve") == 1
-    for part in ("plane", "spectrum", "views"):
-        assert count(ask, f"#{part} .missing") == 1
+    assert ask("[...document.querySelectorAll('main > section > h2')].map(h => h.innerText)") == [
+        "Before you read the curves",
+        "Trajectories",
+        "Settings",
+    ]
+    assert "spectrum" not in ask("document.getElementById('advice').innerText")
+
+
+def test_a_run_without_an_information_has_no_plane(driver, tmp_path):
+    ask = opened(driver, tmp_path, record(tmp_path / "a"))  # of the labels only
+    assert count(ask, "#plane") == 0
+    assert count(ask, "#spectrum") == count(ask, "#views") == 1
 
 
 def test_a_single_measurement_of_many_layers_is_drawn(driver, tmp_path):
@@ -183,22 +184,45 @@ def test_a_single_measurement_of_many_layers_is_drawn(driver, tmp_path):
     assert "Infinity" not in drawn
 
 
-def test_names_do_no_harm(driver, tmp_path):
-    classes = [{"name": NASTY, "size": N}]
-    path = record(tmp_path / "a", layers=(NASTY,), title=NASTY, settings={NASTY: NASTY},
-                  description={"classes": classes})  # fmt: skip
-    ask = opened(driver, tmp_path, path)
+@pytest.mark.parametrize(
+    "name",
+    [
+        NASTY,
+        "<svg onload=alert(1)>",
+        '"><img src=x onerror=alert(1)>',
+        "{{script}}${alert(1)}`",
+        "javascript:alert(1)",
+        "</style><style>*{display:none}",
+        "]]><!--",
+        "\x07\x1b[31m\r\n\u2028\u202e",
+        "\udfff\ud800",
+        "__proto__",
+        "constructor",
+        "'; --x: url(http://example.invalid)",
+    ],
+)
+def test_names_do_no_harm_wherever_they_stand(driver, tmp_path, name):
+    path = record(
+        tmp_path / "a", layers=(name, "second"), title=name, settings={name: name, "a": [name]},
+        step_name=name, information={"dsmi_x": 0.3},
+        description={"classes": [{"name": name, "size": N}] * 3, "method": name, "seed": name},
+    )  # fmt: skip
+    values = (path / "values.jsonl").read_text()
+    write(path / "values.jsonl", values.replace('"loss"', json.dumps(name)))
+    tracked = write(tmp_path / "track.csv", f"snapshot,dse\n{as_cell(name)},5\n")
+    ask = opened(driver, tmp_path, path, tracked)
+    for part in ("layers", "steps", "runs"):
+        ask(f"document.getElementById('spectrum-{part}')?.click()")
     assert browser.complaints(driver) == []
-    assert count(ask, "script") == 2
-    assert count(ask, "img") == 0
-    assert NASTY in ask("document.getElementById('legend').textContent")
+    assert count(ask, "script") == count(ask, "style") == 2
+    assert count(ask, "img") == count(ask, "[onload], [onerror]") == 0
+    known = name.encode("utf-8", "backslashreplace").decode()
+    assert known in ask("JSON.parse(document.getElementById('data').textContent).runs[0].layers")
+    seen = "[...document.querySelectorAll('#legend button')].map(b => b.textContent)"
+    assert known.replace("\r", "").strip("\x00")[:5] in "".join(ask(seen))
 
 
-def test_a_narrow_screen_does_not_scroll_sideways(driver, tmp_path, run):
-    size = driver.get_window_size()
-    driver.set_window_size(500, 900)
-    try:
-        ask = opened(driver, tmp_path, run)
-        assert ask("document.documentElement.scrollWidth <= window.innerWidth")
-    finally:
-        driver.set_window_size(size["width"], size["height"])
+def as_cell(name):
+    """A name as a cell of a table, which is UTF-8."""
+    quoted = name.encode("utf-8", "backslashreplace").decode().replace('"', '""')
+    return f'"{quoted}"'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import json
 import math
@@ -11,13 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from eigentropy._support.lifetime import version
+from eigentropy._support.printable import encodable
 from eigentropy._support.units import unit
 from eigentropy.report.remarks import differences, remarks
 from eigentropy.report.runs import KINDS, Run
 from eigentropy.report.views import ranks
 
 ASSETS = Path(__file__).parent / "assets"
-SCRIPTS = ("drawing.js", "trajectories.js", "plane.js", "spectrum.js", "views.js", "main.js")
+SCRIPTS = (
+    "colours.js", "drawing.js", "selection.js", "trajectories.js", "labels.js", "plane.js",
+    "spectrum.js", "views.js", "main.js",
+)  # fmt: skip
 
 # What the page calls the entries of a description.
 LABELS = {
@@ -37,6 +42,9 @@ LABELS = {
     "clustering": "how clusters are found",  # the name in earlier runs
     "eigentropy": "eigentropy",
 }
+
+# A setting may be a list of all file names: no more characters of it are shown.
+LONGEST_TEXT = 300
 
 
 def page(runs: Sequence[Run], title: str = "Training report") -> str:
@@ -62,7 +70,7 @@ def page(runs: Sequence[Run], title: str = "Training report") -> str:
     if not runs:
         raise ValueError("there are no runs to report on")
     parts = {
-        "title": html.escape(title),
+        "title": html.escape(encodable(title)),
         "style": _asset("page.css"),
         "script": "\n".join(map(_asset, SCRIPTS)),
         # "</script>" in a name would end the element: no "<" is left in the data.
@@ -73,6 +81,7 @@ def page(runs: Sequence[Run], title: str = "Training report") -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _asset("page.html"))
 
 
+@functools.cache
 def _asset(name: str) -> str:
     return (ASSETS / name).read_text(encoding="utf-8")
 
@@ -80,7 +89,7 @@ def _asset(name: str) -> str:
 def _document(runs: Sequence[Run], title: str) -> dict[str, Any]:
     titles = _distinct([run.title for run in runs])
     return {
-        "title": title,
+        "title": encodable(title),
         "eigentropy": version(),
         "remarks": differences(runs),
         "runs": [_run(run, name) for run, name in zip(runs, titles, strict=True)],
@@ -111,9 +120,9 @@ def _run(run: Run, title: str) -> dict[str, Any]:
         "base": known.get("base", 2.0),
         "unit": unit(known.get("base", 2.0)),
         "series": {
-            kind: [_rounded(run.series(kind).get(layer)) for layer in layers]
+            kind: [_rounded(series.get(layer)) for layer in layers]
             for kind in KINDS
-            if run.series(kind)
+            if (series := run.series(kind))
         },
         "scalars": {name: _rounded(values) for name, values in run.scalars().items()},
         "times": known.get("times", []),
@@ -138,7 +147,7 @@ def _spectra(run: Run) -> list[list[Any]]:
 def _spectrum(known: dict[str, Any] | None) -> list[Any] | None:
     if known is None or "entropy" not in known:
         return None
-    eigenvalues = [_significant(value, 4) for value in known["eigenvalues"]]
+    eigenvalues = [None if v is None else _significant(v, 4) for v in known["eigenvalues"]]
     return [known["n"], known["sigma"], _rounded(known["entropy"]), eigenvalues]
 
 
@@ -165,13 +174,14 @@ def _class_sizes(run: Run) -> str | None:
 
 
 def _text(value: Any) -> str:
+    """A setting as the table shows it."""
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(_text, value))
-    return value if isinstance(value, str) else f"{value:.6g}" if _is_float(value) else str(value)
-
-
-def _is_float(value: Any) -> bool:
-    return isinstance(value, float) and math.isfinite(value)
+        text = ", ".join(map(_text, value))
+    elif isinstance(value, float) and math.isfinite(value):
+        text = f"{value:.6g}"
+    else:
+        text = str(value)
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
 
 
 def _rounded(values: Sequence[float | None] | None) -> list[float | None] | None:

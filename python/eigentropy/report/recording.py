@@ -19,7 +19,10 @@ from eigentropy._support.options import integer
 from eigentropy.io.paths import shown
 from eigentropy.io.writing import write_atomically
 from eigentropy.report import run_files, views
-from eigentropy.report.run_files import FORMAT, RUN, SPECTRA, VALUES, VIEWS
+from eigentropy.report.lines import json_object, measurements, shaped
+from eigentropy.report.run_files import RUN, SPECTRA, VALUES, VIEWS
+from eigentropy.report.schema import FORMAT
+from eigentropy.report.shapes import anything, mapping
 
 Array = npt.NDArray[Any]
 StrPath = str | os.PathLike[str]
@@ -77,9 +80,9 @@ class Recorder:
         views: int = 20,
     ) -> None:
         self.path = Path(path)
-        self.title = self.path.absolute().name if title is None else title
+        self.title = self.path.absolute().name if title is None else str(title)
         self.settings = dict(settings or {})
-        self.step_name = step_name
+        self.step_name = str(step_name)
         self.points = integer(points, "points", at_least=3)
         self.views = integer(views, "views", at_least=2)
         self._resume = resume
@@ -90,10 +93,10 @@ class Recorder:
         self._spectra: dict[str, Any] = {}
         self._view: dict[str, Any] | None = None
         try:
-            json.dumps(self.settings, allow_nan=False)
+            mapping(anything)(json.loads(json.dumps(self.settings, allow_nan=False)))
         except (TypeError, ValueError) as error:
             raise TypeError(f"settings must be what JSON can hold: {error}") from error
-        if not resume and any(run_files.whole_lines(self.path / VALUES)):
+        if not resume and measurements(self.path / VALUES):
             raise FileExistsError(
                 f"{shown(self.path)} holds a run: record into another directory, or continue it "
                 "by record=Recorder(path, resume=True) and the monitor's load_state_dict"
@@ -127,7 +130,7 @@ class Recorder:
             return
         if self._loaded is not None:
             self._check_same()
-        elif any(run_files.whole_lines(self.path / VALUES)):
+        elif measurements(self.path / VALUES):
             raise FileExistsError(
                 f"{shown(self.path)} holds a run, and the monitor has no state to continue it "
                 "from: call load_state_dict first, or record into another directory"
@@ -192,7 +195,7 @@ class Recorder:
 
     def _check_same(self) -> None:
         """Refuse to continue a run in which something else was measured."""
-        known = json.loads((self.path / RUN).read_text(encoding="utf-8"))
+        known = shaped(json_object(self.path / RUN), mapping(anything), shown(self.path / RUN))
         for name, here in {"format": FORMAT, **self._description}.items():
             if known.get(name) != json.loads(json.dumps(here)):
                 raise ValueError(
@@ -202,14 +205,14 @@ class Recorder:
 
     def _drop_after(self, step: float) -> None:
         """Keep what was measured until `step`; what comes later is measured again."""
-        for file in (VALUES, SPECTRA):
-            kept = [
-                line for line in run_files.whole_lines(self.path / file) if line["step"] <= step
-            ]
-            text = "".join(json.dumps(line) + "\n" for line in kept)
+        kept = {
+            file: [line for line in measurements(self.path / file) if line["step"] <= step]
+            for file in (VALUES, SPECTRA)
+        }
+        for file, lines in kept.items():
+            text = "".join(json.dumps(line) + "\n" for line in lines)
             write_atomically(self.path / file, text.encode())
-            if file == VALUES:
-                self._measured = len(kept)
+        self._measured = len(kept[VALUES])
         self._thin()
 
     def _stride(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from eigentropy.report.runs import Run
 
@@ -12,6 +12,9 @@ AT_AN_END = 0.01
 
 # A class with fewer samples has a small S, at most log2 of their number, in every layer.
 SMALL_CLASS = 10
+
+# So many layers or classes are named in one sentence.
+MOST_NAMED = 8
 
 # Settings that must be equal for values to be comparable, and what the page calls them.
 COMPARED = {
@@ -49,40 +52,59 @@ def entropy_limit(run: Run, step: int, layer: str) -> float | None:
 
 
 def _missing_values(run: Run) -> list[str]:
-    said = []
-    for layer, values in run.series("dse").items():
-        at = [step for step, value in zip(run.steps, values, strict=True) if value is None]
-        if at:
-            said.append(
-                f"Layer {layer} has no entropy at {_steps(at, run)}: its activations had NaN or "
-                "infinity, or it did not run."
-            )
-    return said
+    return _of_layers(
+        run,
+        {
+            layer: [step for step, v in zip(run.steps, values, strict=True) if v is None]
+            for layer, values in run.series("dse").items()
+        },
+        "no entropy",
+        "activations had NaN or infinity, or the layer did not run",
+    )
 
 
 def _saturated(run: Run) -> list[str]:
-    said = []
+    low: dict[str, list[int]] = {}
+    high: dict[str, list[int]] = {}
     for layer, values in run.series("dse").items():
-        low, high = [], []
         for step, value in zip(run.steps, values, strict=True):
             limit = entropy_limit(run, step, layer)
             if value is None or limit is None:
                 continue
             if value < AT_AN_END * limit:
-                low.append(step)
+                low.setdefault(layer, []).append(step)
             elif value > (1 - AT_AN_END) * limit:
-                high.append(step)
-        if low:
-            said.append(
-                f"Layer {layer}: S is near 0 at {_steps(low, run)}: all samples look alike (a dead "
-                "layer, or a sigma that is too wide)."
-            )
-        if high:
-            said.append(
-                f"Layer {layer}: S is near its largest value, log n, at {_steps(high, run)}: no "
-                "two samples look alike (a sigma that is too small)."
-            )
-    return said
+                high.setdefault(layer, []).append(step)
+    return [
+        *_of_layers(
+            run,
+            low,
+            "S near 0",
+            "all samples look alike (a dead layer, or a sigma that is too wide)",
+        ),
+        *_of_layers(
+            run,
+            high,
+            "S near its largest value, log n",
+            "no two samples look alike (a sigma that is too small)",
+        ),
+    ]
+
+
+def _of_layers(run: Run, at: Mapping[str, Sequence[int]], what: str, why: str) -> list[str]:
+    """A sentence for the layers that have this at the same steps, not one for each of them."""
+    alike: dict[str, list[str]] = {}
+    for layer, steps in at.items():
+        if steps:
+            alike.setdefault(_steps(steps, run), []).append(layer)
+    return [f"{_named(layers)} {what} at {steps}: {why}." for steps, layers in alike.items()]
+
+
+def _named(layers: Sequence[str]) -> str:
+    if len(layers) == 1:
+        return f"Layer {layers[0]} has"
+    more = f" and {len(layers) - MOST_NAMED} more" if len(layers) > MOST_NAMED else ""
+    return f"Layers {', '.join(layers[:MOST_NAMED])}{more} have"
 
 
 def _small_classes(run: Run) -> list[str]:
@@ -90,7 +112,8 @@ def _small_classes(run: Run) -> list[str]:
     small = [f"{c['name']} ({c['size']})" for c in classes if c["size"] < SMALL_CLASS]
     if not small:
         return []
-    shown = ", ".join(small[:8]) + (f" and {len(small) - 8} more" if len(small) > 8 else "")
+    more = f" and {len(small) - MOST_NAMED} more" if len(small) > MOST_NAMED else ""
+    shown = ", ".join(small[:MOST_NAMED]) + more
     return [
         f"Classes of fewer than {SMALL_CLASS} samples: {shown}. DSMI with the labels is noisy: "
         "take a larger probe."

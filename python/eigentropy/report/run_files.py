@@ -1,4 +1,4 @@
-"""The files of a run: their names, their format, and how their lines are written and read.
+"""The files of a run: their names, and how their lines are written.
 
 A run is a directory. `run.json` says what was measured; `values.jsonl` has one line a measurement,
 and `spectra.jsonl` another; `views/NUMBER.json` are the maps of some of them. The line of values is
@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from eigentropy.io.writing import append_whole, write_atomically
-
-FORMAT = 1
 
 RUN, VALUES, SPECTRA, VIEWS = "run.json", "values.jsonl", "spectra.jsonl", "views"
 
@@ -32,14 +30,3 @@ def append_line(path: Path, document: Mapping[str, Any]) -> None:
         for key, value in document.items()
     }
     append_whole(path, (json.dumps(known, allow_nan=False) + "\n").encode())
-
-
-def whole_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a file that were written to their end."""
-    if not path.exists():
-        return
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            yield json.loads(line)
-        except json.JSONDecodeError:
-            return

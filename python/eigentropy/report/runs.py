@@ -5,35 +5,36 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from eigentropy._support.options import logarithm_base
+from eigentropy._support.memory import require
 from eigentropy.io.paths import FileError, listed, named_errors, shown
+from eigentropy.report import schema
 from eigentropy.report.lines import (
+    LEFT_OUT,
+    REMEDY,
     Line,
-    as_number,
-    by_step,
-    columns,
     json_lines,
     json_object,
+    require_size,
+    shaped,
     table_lines,
 )
-from eigentropy.report.run_files import FORMAT, RUN, SPECTRA, VALUES, VIEWS
+from eigentropy.report.run_files import RUN, SPECTRA, VALUES, VIEWS
+from eigentropy.report.schema import TRACKED
+from eigentropy.report.shapes import Shape
+
+# A number of a measurement, as it lies in a run and on its page.
+BYTES_PER_CELL = 64
+
+# Of a number in the name of a snapshot: JavaScript has all whole numbers of so many digits.
+MOST_DIGITS = 15
 
 MEASURES = ("dse", "dsmi_y", "dsmi_x", "dsmi_previous")
 KINDS = (*MEASURES, *(f"{name}_adjusted" for name in MEASURES[1:]))
-
-# Columns of `eigentropy track`, by what a monitor calls the same.
-TRACKED = {
-    "dse": "dse",
-    "dsmi_labels": "dsmi_y",
-    "dsmi_labels_adjusted": "dsmi_y_adjusted",
-    "dsmi_against": "dsmi_x",
-    "dsmi_against_adjusted": "dsmi_x_adjusted",
-}
 
 LOGS = (".csv", ".jsonl", ".ndjson")
 
@@ -127,73 +128,102 @@ def _read_directory(path: Path) -> Run:
         inside = sorted(shown(found.parent) for found in path.glob(f"*/{RUN}"))
         hint = f"; inside there are {listed(inside)}" if inside else ""
         raise FileError(f"{shown(path)} holds no run: there is no {RUN} in it{hint}")
-    description = _described(path / RUN)
+    maps = sorted((path / VIEWS).glob("*.json"))
+    require_size([path / RUN, path / VALUES, path / SPECTRA, *maps], path)
+    known = _described(path / RUN)
     notes: list[str] = []
-    rows = by_step(json_lines(path / VALUES, notes), path)
-    steps = sorted(rows)
-    spectra = {row["step"]: row["layers"] for row in json_lines(path / SPECTRA, notes)}
-    views = [json_object(file) for file in sorted((path / VIEWS).glob("*.json"))]
-    values = columns([rows[step] for step in steps])
+    rows = _by_step(json_lines(path / VALUES, schema.VALUES, notes), path, notes)
+    spectrum = schema.spectra(len(known["times"]))
+    spectra = {row["step"]: row["layers"] for row in json_lines(path / SPECTRA, spectrum, notes)}
+    view = schema.view(known.get("classes"))
+    views = [shaped(json_object(file), view, shown(file)) for file in maps]
     return Run(
-        title=str(description.get("title") or path.absolute().name),
+        title=known.get("title") or shown(Path(path.absolute().name)),
         source=shown(path),
-        layers=_layers(values, description.get("layers", ())),
-        steps=steps,
-        values=values,
-        description=description,
-        spectra={step: spectra[step] for step in steps if step in spectra},
+        layers=_layers(rows.values(), known["layers"]),
+        steps=list(rows),
+        values=_columns(rows, path, known["layers"]),
+        description=known,
+        spectra={step: spectra[step] for step in rows if step in spectra},
         views=[view for view in views if view["step"] in rows and view["layers"]],
         notes=notes,
     )
 
 
 def _described(path: Path) -> dict[str, Any]:
-    """`run.json`, as far as others rely on it."""
-    known = json_object(path)
-    version = known.get("format")
-    if not isinstance(version, int) or version > FORMAT:
+    """`run.json`, as far as others rely on it. A newer format may have any shape."""
+    document = json_object(path)
+    version = shaped(document, schema.VERSION, shown(path))["format"]
+    if version > schema.FORMAT:
         raise FileError(
-            f"{shown(path)} has format {version!r}, this version reads up to {FORMAT}: "
+            f"{shown(path)} has format {version}, this version reads up to {schema.FORMAT}: "
             "update eigentropy"
         )
-    with named_errors(path):
-        known["layers"] = [str(layer) for layer in known.get("layers", ())]
-        known["times"] = [float(t) for t in known.get("times", ())]
-        known["base"] = logarithm_base(known.get("base", 2.0))
-        known["settings"] = dict(known.get("settings", {}))
-        for one in known.get("classes") or ():
-            one.update(name=str(one["name"]), size=int(one["size"]))
-    return known
+    known = shaped(document, schema.DESCRIPTION, shown(path))
+    return {"layers": [], "times": [], "base": 2.0, **known}
 
 
 def _read_log(path: Path) -> Run:
+    require_size([path], path)
     notes = ["a log of values: it has no spectra, no maps and no settings, which a run has"]
-    is_table = path.suffix.lower() == ".csv"
-    lines = table_lines(path) if is_table else json_lines(path, notes)
-    if lines and "step" not in lines[0] and {"snapshot", "dse"} <= set(lines[0]):
-        return _tracked(path, lines, notes)
-    rows = by_step(lines, path)
-    steps = sorted(rows)
-    values = columns([rows[step] for step in steps])
-    return Run(shown(Path(path.stem)), shown(path), _layers(values), steps, values, notes=notes)
+    if path.suffix.lower() == ".csv":
+        lines = table_lines(path, _shape_of_table, notes)
+        if lines and "snapshot" in lines[0]:
+            return _tracked(path, lines, notes)
+    else:
+        lines = json_lines(path, schema.VALUES, notes)
+    rows = _by_step(lines, path, notes)
+    return Run(
+        title=shown(Path(path.stem)),
+        source=shown(path),
+        layers=_layers(rows.values()),
+        steps=list(rows),
+        values=_columns(rows, path),
+        notes=notes,
+    )
 
 
-def _tracked(path: Path, rows: list[Line], notes: list[str]) -> Run:
+def _shape_of_table(header: list[str]) -> Shape:
+    """That of the table of `eigentropy track`, or of a log."""
+    is_tracked = "step" not in header and {"snapshot", "dse"} <= set(header)
+    return schema.SNAPSHOT if is_tracked else schema.WRITTEN_VALUES
+
+
+def _by_step(rows: Iterable[Line], path: Path, notes: Sequence[str]) -> dict[int, Line]:
+    """The last measurement of each step, ascending."""
+    known = {row["step"]: {k: v for k, v in row.items() if k != "step"} for row in rows}
+    if not known:
+        torn = "".join(f"; {note}" for note in notes if LEFT_OUT in note)
+        raise FileError(f"{shown(path)} holds no measurement yet{torn}")
+    return dict(sorted(known.items()))
+
+
+def _columns(
+    rows: Mapping[int, Line], path: Path, layers: Sequence[str] = ()
+) -> dict[str, list[float | None]]:
+    """A list for each key, with None where a measurement lacks the key."""
+    keys = dict.fromkeys(key for row in rows.values() for key in row)
+    require(
+        BYTES_PER_CELL * len(rows) * (len(keys) + len(layers)),
+        f"{shown(path)} of {len(rows)} measurements, {len(keys)} values and {len(layers)} layers",
+        REMEDY,
+    )
+    return {key: [row.get(key) for row in rows.values()] for key in keys}
+
+
+def _tracked(path: Path, rows: Sequence[Line], notes: list[str]) -> Run:
     """The snapshots of one layer, which has no name but the file's."""
     layer = shown(Path(path.stem))
-    names = [str(row["snapshot"]) for row in rows]
-    known = [
-        {f"{kind}/{layer}": as_number(row[name]) for name, kind in TRACKED.items() if name in row}
-        for row in rows
-    ]
-    n = {as_number(row.get("n")) for row in rows}
+    names = [row["snapshot"] for row in rows]
+    values = [{f"{TRACKED[k]}/{layer}": v for k, v in row.items() if k in TRACKED} for row in rows]
+    n = {row.get("n") for row in rows}
     return Run(
         title=layer,
         source=shown(path),
         layers=(layer,),
-        steps=_numbers_in(names),
-        values=columns(known),
-        description={"n": int(n.pop() or 0)} if len(n) == 1 else {},
+        steps=(steps := _numbers_in(names)),
+        values=_columns(dict(zip(steps, values, strict=True)), path),
+        description={"n": n.pop()} if len(n) == 1 and None not in n else {},
         names=names,
         notes=notes,
     )
@@ -202,11 +232,12 @@ def _tracked(path: Path, rows: list[Line], notes: list[str]) -> Run:
 def _numbers_in(names: list[str]) -> list[int]:
     """The last number in each name, if they rise as in epoch2, epoch10; else 1, 2, .."""
     found = [re.findall(r"[0-9]+", name) for name in names]
-    numbers = [int(parts[-1]) for parts in found if parts]
+    numbers = [int(parts[-1]) for parts in found if parts and len(parts[-1]) <= MOST_DIGITS]
     rises = all(a < b for a, b in itertools.pairwise(numbers))
     return numbers if len(numbers) == len(names) and rises else list(range(1, len(names) + 1))
 
 
-def _layers(values: Iterable[str], known: Iterable[str] = ()) -> tuple[str, ...]:
-    found = [parts[1] for parts in map(split, values) if parts]
+def _layers(rows: Iterable[Line], known: Iterable[str] = ()) -> tuple[str, ...]:
+    keys = dict.fromkeys(key for row in rows for key in row)
+    found = [parts[1] for parts in map(split, keys) if parts]
     return tuple(dict.fromkeys([*known, *found]))

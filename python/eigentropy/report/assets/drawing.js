@@ -4,10 +4,8 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const runs = data.runs;
 
-// Distinguishable for colour-blind eyes, and dark enough for lines on white (after Okabe and Ito).
-const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#b5528f", "#3aa0d8", "#b87f00", "#1c2430", "#7a5195"];
-const VIRIDIS = ["#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30"];
 const DASHES = ["", "7 4", "2 4", "9 3 2 3", "12 5", "4 2"];
+const dashOf = (r) => DASHES[r % DASHES.length];
 
 const MEASURES = {
   dse: "Entropy, DSE(Z)",
@@ -36,37 +34,31 @@ const html = (name, attributes = {}, ...children) =>
 const svg = (name, attributes = {}, ...children) =>
   fill(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children);
 
-// A colour of a scale, at a share from 0 to 1.
-function shade(share) {
-  const at = Math.min(Math.max(share, 0), 1) * (VIRIDIS.length - 1);
-  const low = Math.min(Math.floor(at), VIRIDIS.length - 2);
-  const channel = (k) => {
-    const [a, b] = [low, low + 1].map((i) => parseInt(VIRIDIS[i].slice(1 + 2 * k, 3 + 2 * k), 16));
-    return Math.round(a + (b - a) * (at - low));
-  };
-  return `rgb(${channel(0)}, ${channel(1)}, ${channel(2)})`;
-}
-
-// Few things get colours of their own, more a scale.
-const colourOf = (index, count) =>
-  count <= COLOURS.length ? COLOURS[index] : shade((0.9 * index) / (count - 1));
-
 // Layers of all runs by name, in the order of the first run that has them.
 const layers = [...new Set(runs.flatMap((run) => run.layers))];
-const layerColour = (name) => colourOf(layers.indexOf(name), layers.length);
+const layerIndex = new Map(layers.map((name, i) => [name, i]));
+const layerColours = palette("layer", layers.length);
+const layerColour = (name) => layerColours(layerIndex.get(name));
 const layerName = (name) => name || "(whole model)";
 
+// A name with its middle left out, for a drawing.
+const LONGEST_NAME = 26;
+const shortName = (name) =>
+  name.length <= LONGEST_NAME ? name : `${name.slice(0, 9)}…${name.slice(10 - LONGEST_NAME)}`;
+
+const isNumber = Number.isFinite;
+
 function number(value, digits = 4) {
-  if (value === null || value === undefined) return "no value";
+  if (!isNumber(value)) return "no value";
   if (value !== 0 && Math.abs(value) < 0.001) return value.toExponential(2);
+  if (Math.abs(value) >= 1e6) return value.toExponential(3);
   return Math.abs(value) >= 1000 ? String(Math.round(value)) : value.toFixed(digits);
 }
 
 const stepText = (run, step) =>
   run.names ? run.names[run.steps.indexOf(step)] : `${run.stepName} ${step}`;
 
-const isNumber = (value) => typeof value === "number";
-
+// Smallest and largest of the numbers among the values.
 function extent(values) {
   let low = Infinity, high = -Infinity;
   for (const value of values) {
@@ -79,64 +71,96 @@ function extent(values) {
 
 // A little room at both ends; a range of one value becomes one around it.
 function padded([low, high]) {
-  const room = high > low ? 0.06 * (high - low) : Math.max(0.5 * Math.abs(high), 0.1);
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  const isRange = high - low > 1e-9 * size;
+  const room = isRange ? 0.06 * (high - low) : Math.max(0.5 * size, 0.1);
   return [low >= 0 ? Math.max(0, low - room) : low - room, high + room];
 }
 
-function linearTicks([low, high], whole = false) {
-  const rough = (high - low) / 5;
+// A number at an axis, short.
+function tickText(value) {
+  const size = Math.abs(value);
+  return size >= 1e6 || (size > 0 && size < 1e-3) ? value.toExponential(1).replace(".0e", "e")
+    : String(Number(value.toPrecision(6)));
+}
+
+function linearTicks([low, high], whole, most) {
+  const rough = (high - low) / most;
   const power = 10 ** Math.floor(Math.log10(rough));
   let size = [1, 2, 5, 10].map((k) => k * power).find((s) => s >= rough);
   if (whole) size = Math.max(1, Math.round(size));
+  const first = Math.ceil(low / size);
   const ticks = [];
-  for (let k = Math.ceil(low / size); k * size <= high + 1e-9 * size; k++) {
-    ticks.push([k * size, String(Number((k * size).toPrecision(8)))]);
+  for (let i = 0; i <= most && (first + i) * size <= high + 1e-9 * size; i++) {
+    ticks.push([(first + i) * size, tickText((first + i) * size)]);
   }
   return ticks;
 }
 
-function logTicks([low, high]) {
+function logTicks([low, high], most) {
+  const [first, last] = [Math.ceil(Math.log10(low) - 1e-9), Math.floor(Math.log10(high) + 1e-9)];
+  const stride = Math.max(1, Math.ceil((last - first) / most));
   const ticks = [];
-  for (let k = Math.ceil(Math.log10(low) - 1e-9); 10 ** k <= high * 1.000001; k++) {
-    ticks.push([10 ** k, String(Number((10 ** k).toPrecision(3)))]);
-  }
+  for (let k = first; k <= last; k += stride) ticks.push([10 ** k, tickText(10 ** k)]);
   return ticks;
 }
 
-// From values to pixels, with ticks.
-function scale(domain, pixels, { log = false, whole = false } = {}) {
+// From values to pixels, with ticks. What lies far outside stays just outside.
+const FAR = 9999;
+
+function scale(domain, pixels, { log = false, whole = false } = {}, most = 5) {
   const f = log ? Math.log : (v) => v;
   const [low, high] = domain.map(f);
   const span = high - low || 1;
-  const at = (value) => pixels[0] + ((f(value) - low) / span) * (pixels[1] - pixels[0]);
-  return Object.assign(at, { ticks: log ? logTicks(domain) : linearTicks(domain, whole) });
+  const at = (value) => clamp(pixels[0] + ((f(value) - low) / span) * (pixels[1] - pixels[0]), -FAR, FAR);
+  return Object.assign(at, { ticks: log ? logTicks(domain, most) : linearTicks(domain, whole, most) });
+}
+
+const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+
+// An empty drawing, as wide as its place has room for: texts have the same size on all screens.
+function canvas(place, title, heightOf) {
+  const before = place.querySelector("figure > svg"); // of the same column width: measuring takes time
+  const figure = html("figure", {}, html("figcaption", {}, title));
+  place.append(figure);
+  const width = before ? before.viewBox.baseVal.width : Math.max(240, Math.floor(figure.clientWidth));
+  const height = Math.round(heightOf(width));
+  const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title });
+  figure.append(root);
+  return { figure, root, width, height, marks: svg("g") };
 }
 
 // Axes with their labels, and a group for what is drawn between them.
-function chart({ title, x, y, width = 440, height = 270 }) {
-  const [left, right, top, bottom] = [58, width - 12, 10, height - 44];
-  const X = scale(x.domain, [left, right], x);
+function chart({ place, title, x, y, heightOf = (width) => clamp(0.62 * width, 220, 330) }) {
+  const plot = canvas(place, title, heightOf);
+  const { root, width, height, marks } = plot;
+  const [top, bottom] = [10, height - 44];
   const Y = scale(y.domain, [bottom, top], y);
-  const marks = svg("g");
-  const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title });
+  const left = 30 + 7 * Math.max(2, ...Y.ticks.map(([, text]) => text.length));
+  const right = width - 12;
+  const X = scale(x.domain, [left, right], x, clamp(Math.floor(width / 75), 2, 8));
   for (const [value, text] of Y.ticks) {
     root.append(
       svg("line", { class: "grid", x1: left, x2: right, y1: Y(value), y2: Y(value) }),
       svg("text", { x: left - 7, y: Y(value) + 4, "text-anchor": "end" }, text));
   }
+  bottomAxis(root, X, { left, right, bottom, height }, x.label);
+  const middle = (top + bottom) / 2;
+  root.append(
+    svg("text", { class: "label", x: 14, y: middle, "text-anchor": "middle", transform: `rotate(-90 14 ${middle})` }, y.label),
+    marks);
+  return { ...plot, X, Y, left, right, top, bottom };
+}
+
+function bottomAxis(root, X, { left, right, bottom, height }, label) {
   for (const [value, text] of X.ticks) {
     root.append(
       svg("line", { class: "axis", x1: X(value), x2: X(value), y1: bottom, y2: bottom + 4 }),
-      svg("text", { x: X(value), y: bottom + 17, "text-anchor": "middle" }, text));
+      svg("text", { x: X(value), y: bottom + 17, "text-anchor": X(value) > right - 12 ? "end" : "middle" }, text));
   }
-  const middle = (top + bottom) / 2;
   root.append(
     svg("line", { class: "axis", x1: left, x2: right, y1: bottom, y2: bottom }),
-    svg("text", { class: "label", x: (left + right) / 2, y: height - 8, "text-anchor": "middle" }, x.label),
-    svg("text", { class: "label", x: 14, y: middle, "text-anchor": "middle", transform: `rotate(-90 14 ${middle})` }, y.label),
-    marks);
-  const figure = html("figure", {}, html("figcaption", {}, title), root);
-  return { figure, root, marks, X, Y, left, right, top, bottom, width };
+    svg("text", { class: "label", x: (left + right) / 2, y: height - 8, "text-anchor": "middle" }, label));
 }
 
 // A path through points [x, y], interrupted where there is no value; lone points become dots.
@@ -155,6 +179,11 @@ function curve({ X, Y }, points, attributes) {
   return group;
 }
 
+// Takes the pointer where a drawing has its marks.
+function hitArea({ left, right, top, bottom }, handlers) {
+  return svg("rect", { class: "hit", x: left, y: top, width: right - left, height: bottom - top, ...handlers });
+}
+
 // Where in a drawing the pointer is, in its own units.
 function pointerIn(plot, event) {
   const box = plot.root.getBoundingClientRect();
@@ -163,12 +192,13 @@ function pointerIn(plot, event) {
 
 function showTooltip(event, heading, rows) {
   const tip = byId("tooltip");
-  tip.replaceChildren(html("b", {}, heading), ...rows.map(([colour, dash, name, value]) =>
-    html("div", {}, swatch(colour, dash), html("span", {}, name), html("span", {}, value))));
+  tip.replaceChildren(html("b", {}, heading), ...rows.map(([colour, dash, name, value, isNearest]) =>
+    html("div", { class: isNearest ? "nearest" : null }, swatch(colour, dash), html("span", {}, name), html("span", {}, value))));
   tip.hidden = false;
   const [w, h] = [tip.offsetWidth, tip.offsetHeight];
-  const beside = event.clientX + 16 + w < innerWidth ? event.clientX + 16 : event.clientX - 16 - w;
-  tip.style.left = `${Math.max(4, beside)}px`;
+  const room = document.documentElement.clientWidth;
+  const beside = event.clientX + 16 + w < room ? event.clientX + 16 : event.clientX - 16 - w;
+  tip.style.left = `${clamp(beside, 4, Math.max(4, room - w - 4))}px`;
   tip.style.top = `${Math.max(4, Math.min(event.clientY - h / 2, innerHeight - h - 8))}px`;
 }
 
@@ -180,22 +210,39 @@ const swatch = (colour, dash = "") =>
 
 const missing = (text) => html("p", { class: "missing" }, text);
 
-// Which layers and runs are not shown; marks carry data-layer and data-run.
-const hidden = { layer: new Set(), run: new Set() };
+// A section that has nothing to show is left out.
+const leaveOut = (place) => place.closest("section").remove();
 
-const isShown = (layer, run) => !hidden.layer.has(layer) && !hidden.run.has(run);
-
-function applyHidden() {
-  for (const node of document.querySelectorAll("[data-layer], [data-run]")) {
-    const { layer, run } = node.dataset;
-    node.classList.toggle("off", !isShown(layer, run === undefined ? run : Number(run)));
-  }
-}
-
-// A control with its name, and a slider that shows where it stands.
+// A control with its name.
 const control = (name, ...inputs) => html("label", {}, name, ...inputs);
+
+const button = (text, click, attributes = {}) => html("button", { type: "button", click, ...attributes }, text);
 
 function select(names, onChange) {
   const options = names.map((name, i) => html("option", { value: i }, name));
   return html("select", { change: (event) => onChange(Number(event.target.value)) }, ...options);
 }
+
+// A slider over a list; `onMove` gets the index and returns the text beside it.
+function slider(id, name, count, start, onMove) {
+  const shown = html("output", { for: id });
+  const input = html("input", {
+    type: "range", id, min: 0, max: count - 1, step: 1, disabled: count < 2 ? "" : null,
+    input: () => {
+      shown.textContent = onMove(Number(input.value));
+      input.setAttribute("aria-valuetext", shown.textContent);
+    },
+  });
+  input.value = start;
+  moveTo(input, start);
+  return control(name, input, shown);
+}
+
+function moveTo(input, index) {
+  if (!input) return;
+  input.value = index;
+  input.dispatchEvent(new Event("input"));
+}
+
+const nearestIndex = (values, value) =>
+  values.reduce((best, one, i) => (Math.abs(one - value) < Math.abs(values[best] - value) ? i : best), 0);

@@ -1,10 +1,6 @@
 "use strict";
 // The page from top to bottom.
 
-const stepListeners = [];
-const onSelectStep = (listener) => stepListeners.push(listener);
-const selectStep = (step) => { if (step !== undefined) stepListeners.forEach((listener) => listener(step)); };
-
 function summary() {
   const count = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
   const measured = runs.reduce((sum, run) => sum + run.steps.length, 0);
@@ -13,34 +9,26 @@ function summary() {
   byId("footer").textContent = `Made by eigentropy ${data.eigentropy}. This page loads nothing from anywhere.`;
 }
 
-// Buttons that take layers and runs out of all drawings.
-function legend() {
-  const keys = (title, kind, entries) => html("div", { class: "keys" }, html("b", {}, title),
-    ...entries.map(({ id, name, colour, dash }) => {
-      const key = html("button", { type: "button", "aria-pressed": "true", click: () => toggle(kind, id, key) }, swatch(colour, dash), name);
-      return key;
-    }));
-  byId("legend").append(keys("Layers", "layer",
-    layers.map((layer) => ({ id: layer, name: layerName(layer), colour: layerColour(layer) }))));
-  if (runs.length > 1) {
-    byId("legend").append(keys("Runs", "run",
-      runs.map((run, r) => ({ id: r, name: run.title, colour: "#1c2430", dash: DASHES[r % DASHES.length] }))));
-  }
+// What a click on a curve does depends on the parts that there are.
+function advice() {
+  const parts = ["spectrum", "views"].filter(byId).map((id) => ({ spectrum: "the spectrum", views: "the maps" })[id]);
+  if (hasOneStep) {
+    byId("h-trajectories").textContent = "Values";
+    byId("advice").textContent = "One measurement of each layer. Point at a dot for its value.";
+  } else if (parts.length) byId("advice").append(` A click shows that time in ${parts.join(" and ")} below.`);
 }
 
-function toggle(kind, id, key) {
-  hidden[kind].has(id) ? hidden[kind].delete(id) : hidden[kind].add(id);
-  key.setAttribute("aria-pressed", String(!hidden[kind].has(id)));
-  applyHidden();
-}
+const MANY_REMARKS = 5;
 
 function remarks() {
   const named = runs.flatMap((run) =>
     run.remarks.map((text) => (runs.length > 1 ? `${run.title}: ${text}` : text)));
   const texts = [...data.remarks, ...named];
   if (!texts.length) return;
-  byId("remarks").append(html("h2", {}, "Before you read the curves"),
-    html("ul", {}, ...texts.map((text) => html("li", {}, text))));
+  const list = (some) => html("ul", {}, ...some.map((text) => html("li", {}, text)));
+  const more = texts.slice(MANY_REMARKS);
+  byId("remarks").append(html("h2", {}, "Before you read the curves"), list(texts.slice(0, MANY_REMARKS)),
+    more.length ? html("details", {}, html("summary", {}, `${more.length} more`), list(more)) : "");
 }
 
 function settings() {
@@ -57,7 +45,8 @@ function settings() {
     html("tbody", {}, ...rows))));
 }
 
-[summary, legend, remarks, trajectories, plane, spectrum, views, settings].forEach((part) => part());
+afterResize.listen(trajectories);
+[summary, legend, remarks, trajectories, plane, spectrum, views, advice, settings, watchWindow].forEach((part) => part());
 
 // After the next frame everything is on the screen; tests and benchmarks read the milliseconds.
 requestAnimationFrame(() => setTimeout(() => {

@@ -6,36 +6,32 @@ const MAP_PIXELS = 440;
 function views() {
   const place = byId("views");
   const known = runs.filter((run) => run.views.length);
-  if (!known.length) {
-    place.append(missing('There are no maps: record a run with Monitor(..., record="runs/a").'));
-    return;
-  }
+  if (!known.length) return leaveOut(place);
   const controls = html("div", { class: "controls" });
   const classes = html("div", { class: "keys" });
   const maps = html("div", { class: "maps" });
   place.append(controls, classes, maps);
   const state = { run: known[0], view: 0, off: new Set(), timer: null };
-  chooseRun(0);
-  onSelectStep((step) => moveTo(byId("views-step"), nearestIndex(state.run.views.map((v) => v.step), step)));
+  chooseMaps(0);
+  stepChosen.listen((step) => moveTo(byId("views-step"), nearestIndex(state.run.views.map((v) => v.step), step)));
+  afterScheme.listen(() => drawMaps(state));
 
-  function chooseRun(index) {
+  function chooseMaps(index) {
     state.run = known[index];
     state.off.clear();
-    const choice = select(known.map((run) => run.title), chooseRun);
+    clearInterval(state.timer);
+    const choice = select(known.map((run) => run.title), chooseMaps);
     choice.value = index;
-    const canvases = state.run.layers.map((layer) => html("canvas", { width: MAP_PIXELS, height: MAP_PIXELS, role: "img" }));
-    maps.replaceChildren(...state.run.layers.map((layer, i) =>
-      html("figure", { "data-layer": layer }, html("figcaption", {}, layerName(layer)), canvases[i])));
-    state.canvases = canvases;
+    showCanvases(state, maps);
     const last = state.run.views.length - 1;
     controls.replaceChildren(...(known.length > 1 ? [control("run", choice)] : []),
       slider("views-step", state.run.stepName, last + 1, last, (i) => {
         state.view = i;
-        draw(state);
+        drawMaps(state);
         return String(state.run.views[i].step);
       }),
-      html("button", { type: "button", click: play }, "Play"));
-    classes.replaceChildren(...classKeys(state, () => draw(state)));
+      last > 0 ? button("Play", play) : "");
+    classes.replaceChildren(...classKeys(state, () => drawMaps(state)));
     applyHidden();
   }
 
@@ -49,13 +45,25 @@ function views() {
   }
 }
 
+// One for each layer that has a map.
+function showCanvases(state, maps) {
+  const { run } = state;
+  const drawn = run.layers.map((_, i) => i).filter((i) => run.views.some((view) => view.layers[i]));
+  state.canvases = drawn.map((i) => [i, html("canvas", { width: MAP_PIXELS, height: MAP_PIXELS, role: "img" })]);
+  maps.replaceChildren(...state.canvases.map(([i, canvas]) =>
+    html("figure", { "data-layer": run.layers[i] }, html("figcaption", {}, layerName(run.layers[i])), canvas)));
+}
+
 const classNames = (run) =>
   run.classes ? run.classes.map((one) => one.name)
     : [...new Set(run.views.flatMap((view) => view.groups || []))].sort((a, b) => a - b).map((g) => `group ${g + 1}`);
 
+const MOST_CLASSES = 40;
+
 function classKeys(state, redraw) {
   const names = classNames(state.run);
-  const keys = names.slice(0, 40).map((name, k) => {
+  const colours = palette("class", names.length);
+  const all = names.slice(0, MOST_CLASSES).map((name, k) => {
     const key = html("button", {
       type: "button", "aria-pressed": "true",
       click: () => {
@@ -63,38 +71,38 @@ function classKeys(state, redraw) {
         key.setAttribute("aria-pressed", String(!state.off.has(k)));
         redraw();
       },
-    }, dot(classColour(k, names.length)), name);
+    }, dot(colours(k)), name);
     return key;
   });
-  return names.length ? [html("b", {}, "Classes"), ...keys] : [];
+  const more = names.length - all.length;
+  return names.length ? [html("b", {}, "Classes"), ...all, more > 0 ? html("span", { class: "soft" }, `and ${more} more`) : ""] : [];
 }
 
 const dot = (colour) =>
   svg("svg", { width: 10, height: 10, "aria-hidden": "true" }, svg("circle", { cx: 5, cy: 5, r: 5, fill: colour }));
 
-// Muted, by Paul Tol, for up to ten classes.
-const TOL = ["#332288", "#cc6677", "#44aa99", "#ddaa33", "#882255", "#88ccee", "#117733", "#aa4499", "#999933", "#555555"];
-const classColour = (k, count) => (count <= TOL.length ? TOL[k] : shade(k / (count - 1)));
-
-function draw({ run, view, off, canvases }) {
+function drawMaps({ run, view, off, canvases }) {
   const { groups, layers: maps, step } = run.views[view];
   const count = classNames(run).length;
-  canvases.forEach((canvas, i) => {
+  const colours = palette("class", count);
+  const shades = Array.from({ length: count }, (_, k) => resolved(colours(k)));
+  const plain = resolved("var(--accent)");
+  for (const [i, canvas] of canvases) {
     const brush = canvas.getContext("2d");
     brush.clearRect(0, 0, MAP_PIXELS, MAP_PIXELS);
     canvas.setAttribute("aria-label", `Map of layer ${layerName(run.layers[i])} at ${stepText(run, step)}`);
-    if (!maps[i]) return;
+    if (!maps[i]) continue;
     const place = fitted(maps[i]);
-    brush.globalAlpha = 0.75;
+    brush.globalAlpha = 0.8;
     for (let k = 0; k < maps[i][0].length; k++) {
       const group = groups ? groups[k] : null;
       if (off.has(group)) continue;
-      brush.fillStyle = group === null ? "#0b5cad" : classColour(group, count);
+      brush.fillStyle = shades[group] || plain;
       brush.beginPath();
       brush.arc(place(0, k), MAP_PIXELS - place(1, k), 5, 0, 2 * Math.PI);
       brush.fill();
     }
-  });
+  }
 }
 
 // Coordinates to pixels: each direction fills the canvas.

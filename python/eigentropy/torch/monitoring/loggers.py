@@ -14,7 +14,7 @@ from typing import Any
 from eigentropy._support.signatures import named_options
 from eigentropy.io.paths import FileError, shown
 from eigentropy.io.writing import append_whole, write_atomically
-from eigentropy.report.run_files import whole_lines
+from eigentropy.report.lines import measurements
 
 Values = Mapping[str, float]
 Log = Callable[[dict[str, float], int], object]
@@ -156,7 +156,7 @@ class JSONLinesLogger(FileLogger):
         append_whole(self.path, line.encode())
 
     def _drop_after(self, step: int) -> None:
-        lines = [line for line in whole_lines(self.path) if line["step"] <= step]
+        lines = [line for line in measurements(self.path) if line["step"] <= step]
         write_atomically(self.path, "".join(json.dumps(line) + "\n" for line in lines).encode())
 
 
