@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -270,3 +272,12 @@ def test_tensors_of_types_that_numpy_has_not_are_converted_or_refused(Z):
         assert float(eg.dse(tensor.to(dtype))) == float(eg.dse(tensor.float()))
     with pytest.raises(TypeError, match=naming("Z", "complex")):
         eg.dse(tensor.to(torch.complex32))
+
+
+@pytest.mark.parametrize("value", ["z.npy", b"z.npy", pathlib.Path("z.npy")])
+def test_the_name_of_a_file_is_no_array(Z, value):
+    for door in (eg.dse, eg.bandwidth, eg.eigvalsh, spectral.effective_rank):
+        with pytest.raises(TypeError, match=naming("z.npy", "numpy.load")):
+            door(value)
+    with pytest.raises(TypeError, match=naming("Y", "z.npy", "numpy.load")):
+        eg.dsmi(Z, value)

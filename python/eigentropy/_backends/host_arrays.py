@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from typing import Any
 
@@ -183,6 +184,11 @@ def _refuse_masked(array: np.ma.MaskedArray[Any, Any], name: str) -> None:
 
 def _from_sequence(value: Any, name: str, numbers: bool) -> npt.NDArray[Any]:
     """Lists and the like; text, and labels, are what they were."""
+    if isinstance(value, (str, bytes, os.PathLike)):
+        raise TypeError(
+            f"{name} is {value!r}: if that is the name of a file, pass what the file holds, by "
+            "numpy.load(path) or eigentropy.io.read_matrix(path)"
+        )
     if isinstance(value, (list, tuple)) and any(map(np.ma.isMaskedArray, value)):
         check_present(np.array([is_missing(entry) for entry in value]), name, " (masked)")
     try:

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
+torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
+from eigentropy.torch import Evaluation, Monitor, Probe, Reservoir
 from eigentropy.torch.monitoring.samples import Samples, priorities
+from messages import naming
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 SEEDS = st.integers(0, 2**64)
@@ -87,3 +89,31 @@ def test_the_sample_of_a_union_is_that_of_the_samples(one, other, most, seed):
 def test_a_smaller_sample_is_part_of_a_larger_one(numbers, seed):
     chosen = [set(samples(numbers).distinct(most, seed).numbers.tolist()) for most in range(1, 12)]
     assert all(a <= b for a, b in pairwise(chosen))
+
+
+MISSING = [
+    ["a", float("nan")] * 3,
+    ["a", None] * 3,
+    np.array([0.0, np.nan] * 3),
+    np.ma.array(np.arange(6), mask=[False, True] * 3),
+    np.array([[0.0, 1.0], [np.nan, 1.0]] * 3),
+]
+
+
+@pytest.mark.parametrize("labels", MISSING, ids=["nan", "None", "floats", "masked", "vectors"])
+@pytest.mark.parametrize("source", [Evaluation, Reservoir])
+def test_missing_labels_of_a_batch_are_refused_with_their_number(source, labels):
+    model = torch.nn.Sequential(torch.nn.Linear(4, 3))
+    with Monitor(model, ["0"], source(6)) as monitor:
+        model.train(source is Reservoir)
+        model(torch.zeros(6, 4))
+        take = monitor.collect if source is Evaluation else monitor.step
+        with pytest.raises(ValueError, match=naming("labels", "3 of its 6", "row 1")):
+            take(labels)
+
+
+def test_a_masked_probe_is_refused():
+    x = np.ma.array(np.zeros((6, 4), dtype=np.float32), mask=False)
+    x[2, 1] = np.ma.masked
+    with pytest.raises(ValueError, match=naming("probe", "1 of its 6", "row 2")):
+        Monitor(torch.nn.Sequential(torch.nn.Linear(4, 3)), ["0"], Probe(x)).measure()

@@ -17,6 +17,7 @@ from eigentropy.torch.monitoring.samples import (
     Numbering,
     Numbers,
     Samples,
+    as_array,
     as_labels,
     as_sample_numbers,
     check_lengths,
@@ -170,7 +171,7 @@ class EvaluatedSamples(PassingSamples):
         if self.labels is not None and self.labelled[: self.count].all():
             labels = self.labels[order]
             if labels.dtype == object:  # their common type shows only when they are together
-                labels = np.asarray(labels.tolist())
+                labels = as_array(labels.tolist(), "labels")
         numbers = self.numbers[order]
         self._forget()
         return Samples(rows, numbers, labels)

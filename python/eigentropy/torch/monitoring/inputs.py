@@ -27,6 +27,8 @@ def leaves(x: Any) -> list[Any]:
             "probe must hold tensors or arrays of samples, or be a DataLoader, got "
             f"{type(x).__name__}"
         )
+    if np.ma.isMaskedArray(x):
+        as_array(x, "probe")  # refuses masked entries, of which a copy would know nothing
     return [x]
 
 
@@ -41,7 +43,7 @@ def chosen(x: Any, rows: npt.NDArray[np.int64]) -> Any:
     def of_leaf(leaf: Any) -> Any:
         if isinstance(leaf, torch.Tensor):
             return leaf[torch.from_numpy(rows).to(leaf.device)]
-        return np.asarray(leaf[rows])
+        return as_array(leaf[rows], "probe")
 
     return _apply(x, of_leaf)
 
@@ -84,7 +86,9 @@ def _apply(x: Any, function: Callable[[Any], Any]) -> Any:
 
 def _as_tensor(leaf: Any, like: torch.Tensor | None) -> torch.Tensor:
     """On the device of the model's parameters; arrays of floats also in their dtype."""
-    tensor = leaf if isinstance(leaf, torch.Tensor) else torch.from_numpy(np.array(leaf))
+    tensor = (
+        leaf if isinstance(leaf, torch.Tensor) else torch.from_numpy(as_array(leaf, "probe").copy())
+    )
     if like is None:
         return tensor
     cast = not isinstance(leaf, torch.Tensor) and tensor.is_floating_point()

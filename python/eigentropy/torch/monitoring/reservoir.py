@@ -16,6 +16,7 @@ from eigentropy.torch.monitoring.samples import (
     Numbering,
     Numbers,
     Samples,
+    as_array,
     as_labels,
     as_sample_numbers,
     check_lengths,
@@ -144,6 +145,6 @@ class TrainingSamples(PassingSamples):
         }
         known = [self.labels[slot] for slot in range(n) if slot in self.labels]
         numbers = [self.numbers.get(slot, slot * place.processes + place.rank) for slot in range(n)]
-        labels = np.asarray(known) if known and len(known) == n else None
+        labels = as_array(known, "labels") if known and len(known) == n else None
         self._forget()
         return Samples(rows, np.array(numbers, dtype=np.int64), labels)

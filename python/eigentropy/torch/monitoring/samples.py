@@ -11,6 +11,8 @@ import numpy.typing as npt
 import torch
 
 from eigentropy._backends.host_arrays import as_numpy
+from eigentropy._backends.shapes import check_present
+from eigentropy._kernels.groups import missing_labels
 
 Array = npt.NDArray[Any]
 Numbers = npt.NDArray[np.int64]
@@ -22,8 +24,19 @@ def as_array(values: Any, name: str) -> Array:
 
 
 def as_labels(labels: Any) -> Array | None:
-    """The argument `labels` as an array."""
-    return None if labels is None else as_array(labels, "labels")
+    """The argument `labels` as an array, of which no entry is missing.
+
+    Batches come one by one, and all of them together would hide what is missing: NaN among strings
+    becomes a string.
+    """
+    if labels is None:
+        return None
+    array = as_array(labels, "labels")
+    missing = missing_labels(array.reshape(-1))
+    if missing.any():
+        rows = missing.reshape(len(array) if array.ndim else 1, -1)
+        check_present(np.any(rows, axis=1), "labels", " (NaN, None, NA, NaT or masked)")
+    return array
 
 
 def as_sample_numbers(index: Any) -> Numbers | None:
