@@ -98,9 +98,10 @@ def diffusion_spectral_mutual_information(
     Returns
     -------
     MutualInformation
-        Works as a float, in bits by default; carries `standard_error`, `p_value`, `adjusted`,
-        `clusters` and more. Negative estimates are reported as they are. With `max_points`, the
-        groups are those of the rows in `rows`.
+        Works as a float, in bits by default; carries `interval()` and `standard_error` (over random
+        partitions, and not over other samples), `p_value` (for rows that are exchangeable if Y
+        means nothing), `adjusted`, `clusters` and more. Negative estimates are reported as they
+        are. With `max_points`, the groups are those of the rows in `rows`.
 
     Raises
     ------

@@ -17,11 +17,12 @@ from eigentropy._kernels.diffusion import (
 from eigentropy._kernels.partitions import Partitions
 from eigentropy._kernels.saturation import warn_if_saturated
 from eigentropy._spectra.estimated import EstimatedSpectrum
-from eigentropy._spectra.exact import ExactSpectrum
+from eigentropy._spectra.exact import ExactSpectrum, spectrum_of
 from eigentropy._spectra.plan import SpectrumPlan
-from eigentropy._spectra.rounding import Rounding, eigenvalue_error, may_use_single
+from eigentropy._spectra.rounding import may_use_single
 from eigentropy._spectra.solve import estimated_spectrum
 from eigentropy._spectra.spectrum import Spectrum
+from eigentropy._support.interval import combined
 from eigentropy._support.progress import Callback, reporter
 from eigentropy._support.warnings import PrecisionWarning, warn
 
@@ -70,6 +71,17 @@ class GroupSpectra:
                 np.nan_to_num(bounds) @ shares,
             ]
         )
+
+    def error_of_observed(self, t: float, base: float) -> tuple[float, float]:
+        """Standard error of the first partition's conditional entropy, and its degrees."""
+        observed = zip(self.partitions.shares, self.spectra, strict=False)
+        return combined((p * s.standard_error(t, base), s.degrees) for p, s in observed)
+
+    def uncertainties(self, t: float, base: float) -> npt.NDArray[np.float64]:
+        """What rounding may have changed of each conditional entropy, shape (partitions,)."""
+        known = [spectrum.uncertainty(t, base) for spectrum in self.spectra]
+        by_partition = np.reshape(np.nan_to_num(known), (len(self.partitions), -1))
+        return np.asarray(by_partition @ self.partitions.shares)
 
     def warn_if_saturated(self, sigma: float) -> None:
         """Judge sigma by a random partition: the observed groups may well be far apart."""
@@ -213,20 +225,11 @@ def _solved_subsets(
             SHARED_KERNEL_SHARE * device.available(),
             report,
         )
-    reach = matrix.reach() if dtype == "float32" else None
     split = np.split(eigenvalues, ends[:-1])
-    roundings = [
-        _rounding(values, float(t), reach) for values, t in zip(split, traces, strict=True)
-    ]
+    outside = [outside_of_range(values) for values in split]
     np.clip(eigenvalues, 0.0, 1.0, out=eigenvalues)
-    known = zip(split, roundings, kernel_sums.ravel(), strict=True)
-    return [ExactSpectrum(v, rounding=r, kernel_sum=float(total)) for v, r, total in known]
-
-
-def _rounding(
-    values: npt.NDArray[np.floating], trace: float, reach: float | None
-) -> Rounding | None:
-    """What is known of the rounding in a spectrum, not yet clipped, of the solver in float32."""
-    if reach is None:
-        return None
-    return Rounding(eigenvalue_error(len(values), reach, outside_of_range(values)), trace)
+    known = zip(split, outside, traces, kernel_sums.ravel(), strict=True)
+    return [
+        spectrum_of(matrix, values, beyond, float(trace), float(total), dtype)
+        for values, beyond, trace, total in known
+    ]
