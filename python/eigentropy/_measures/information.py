@@ -189,7 +189,7 @@ def informations(
         return all(single[-1].is_within(t) for t in times)
 
     groups = solve_groups(operator, partitions, times, plan, is_within, progress)
-    groups.warn_if_saturated(operator.sigma)
+    groups.warn_if_saturated(operator, min(times))
     known = bool(single) and single[-1].groups is groups
     source = single[-1] if known else information(groups)
     return [source.measured(t).result for t in times]

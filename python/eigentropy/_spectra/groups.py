@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from eigentropy._kernels.diffusion import (
     require_matrix_memory,
 )
 from eigentropy._kernels.partitions import Partitions
-from eigentropy._kernels.saturation import warn_if_saturated
+from eigentropy._kernels.saturation import warn_if_alone, warn_if_saturated
 from eigentropy._spectra.estimated import EstimatedSpectrum
 from eigentropy._spectra.exact import ExactSpectrum, spectrum_of
 from eigentropy._spectra.plan import SpectrumPlan
@@ -83,8 +84,11 @@ class GroupSpectra:
         by_partition = np.reshape(np.nan_to_num(known), (len(self.partitions), -1))
         return np.asarray(by_partition @ self.partitions.shares)
 
-    def warn_if_saturated(self, sigma: float) -> None:
-        """Judge sigma by a random partition: the observed groups may well be far apart."""
+    def warn_if_saturated(self, matrix: DiffusionMatrix, t: float) -> None:
+        """Judge sigma by a random partition: the observed groups may well be far apart.
+
+        Where only the entropies say that sigma is too small, those of all partitions have to.
+        """
         partitions = self.partitions
         if len(partitions) == 1:
             return
@@ -92,7 +96,14 @@ class GroupSpectra:
         pairs = int((sizes * (sizes - 1)).sum())
         if pairs:
             total = sum(spectrum.kernel_sum for spectrum in self.spectra[-len(sizes) :])
-            warn_if_saturated(int(sizes.sum()), float(total), sigma, pairs)
+            warn_if_saturated(matrix.n, float(total), matrix.sigma, pairs)
+            most, at = float(partitions.shares @ np.log(sizes)), max(1.0, t)
+            warn_if_alone(
+                float(total) / matrix.n - 1.0,
+                lambda: float(self.conditional_entropies(at, math.e)[0].min()) / most,
+                matrix.sigma,
+                matrix.auto_sigma,
+            )
 
 
 def solve_groups(
