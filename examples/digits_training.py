@@ -189,8 +189,8 @@ def table(rows: Sequence[Row]) -> Table:
         pad_edge=False,
         padding=(0, 1, 0, 0),
         title="The hidden layer Z on held-out digits, trained on true and on permuted labels\n",
-        caption="DSE and DSMI in bits, ± standard error of the random baseline; p: permutation "
-        "test; adjusted: DSMI(Z;Y) from 0 to 1; train, held-out: accuracy\n",
+        caption="DSE and DSMI in bits, ± null se: over random partitions, not over other samples; "
+        "p: permutation test; adjusted: DSMI(Z;Y) from 0 to 1; train, held-out: accuracy\n",
     )
     headings = "epoch,DSE(Z),DSMI(Z;Y),p,adjusted,DSMI(Z;X),train,held-out"
     for heading in headings.split(","):

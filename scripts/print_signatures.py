@@ -46,6 +46,8 @@ REASONS = {
     ("eigentropy.torch.Monitor", "n_null"): "a measurement is repeated all through the training",
     ("eigentropy.torch.Probe", "max_points"): "a probe is measured again and again",
     ("eigentropy.plot.entropy", "t"): "None draws S over a grid of times",
+    ("eigentropy.plot.history", "n_null"): "None draws no bands: rows do not say how many "
+    "partitions stand behind them",
 }
 
 

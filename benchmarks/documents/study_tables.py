@@ -3,12 +3,14 @@
     eigentropy study dimension -o studies
     python -m benchmarks.documents.study_tables --store studies
     python -m benchmarks.documents.study_tables --update docs/explanations/*.md
+    python -m benchmarks.documents.study_tables --draw docs/figures
+    python -m benchmarks.documents.pictures docs/figures/study_*.png
 
 `--store` compresses the rows into benchmarks/results/studies, of which the tables are made. To go
 on with a study that is stored: `xz -dk benchmarks/results/studies/dimension.csv.xz`, and move the
 .csv to `studies`. A document says where a table goes: between `<!-- study: trees -->` and
 `<!-- end of study -->`. A block whose rows are missing is left as it is. `rules` is no study: it is
-what `bandwidth` and `models` say together.
+what `bandwidth` and `models` say together. `--draw` replaces the figures of studies in a folder.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from pathlib import Path
 
 from benchmarks.shared import results
 from benchmarks.shared.markdown_tables import table
-from eigentropy.studies import STUDIES, Study, criteria
+from eigentropy.studies import STUDIES, Study, StudyPlan, criteria, figures
 from eigentropy.studies.criteria import Scores
 from eigentropy.studies.rows import StudyRow, read
 from eigentropy.studies.study import Finding, Listing
@@ -103,16 +105,29 @@ def updated(document: str, directory: Path = RESULTS) -> str:
     return BLOCK.sub(block, document)
 
 
+def draw(folder: Path, directory: Path = RESULTS) -> None:
+    """Draw the figures that the folder has, anew, from the stored rows."""
+    for study in STUDIES.values():
+        path = folder / f"study_{study.name}.png"
+        rows = stored(study.name, directory)
+        if path.exists() and rows:
+            below = figures.caption(study, StudyPlan())
+            path.write_bytes(figures.figure_png(study.panels(rows), below))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--store", type=Path, metavar="FOLDER", help="of `eigentropy study -o`")
     parser.add_argument("--update", nargs="+", type=Path, metavar="DOCUMENT")
+    parser.add_argument("--draw", type=Path, metavar="FOLDER", help="with study_*.png")
     arguments = parser.parse_args()
     if arguments.store:
         store(arguments.store, RESULTS)
     for document in arguments.update or []:
         document.write_text(updated(document.read_text()))
-    if not (arguments.update or arguments.store):
+    if arguments.draw:
+        draw(arguments.draw)
+    if not (arguments.update or arguments.store or arguments.draw):
         for name, study in STUDIES.items():
             print(f"\n## {name}\n\n{verdict(study, RESULTS)}")
 

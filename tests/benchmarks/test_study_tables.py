@@ -51,3 +51,13 @@ def test_what_is_no_table_of_the_study_is_not_stored(tmp_path):
     with pytest.raises(FileError, match=naming("trees.csv")):
         tables.store(tmp_path, tmp_path)
     assert not (tmp_path / "trees.csv.xz").exists()
+
+
+def test_the_figures_of_a_folder_are_drawn_anew(tmp_path):
+    pytest.importorskip("matplotlib")
+    for name in ("trees", "models"):
+        (tmp_path / f"study_{name}.png").write_bytes(b"old")
+    tables.draw(tmp_path)
+    drawn = sorted(tmp_path.iterdir())
+    assert [path.name for path in drawn] == ["study_models.png", "study_trees.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)

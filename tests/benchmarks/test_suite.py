@@ -644,6 +644,18 @@ def test_rounding_to_half_is_measured_and_held_against_the_rule(tmp_path, capsys
     assert half_kernel.faults([wrong]) == ["x, n = 9, t = 1: changes by 1.0e+00"]
 
 
+def test_errors_and_p_values_are_measured(tmp_path, capsys):
+    pytest.importorskip("sklearn")
+    from benchmarks.accuracy import uncertainty
+
+    file = tmp_path / "uncertainty.json"
+    uncertainty.main(["--output", str(file)], count=2)
+    found = json.loads(file.read_text())
+    assert found == json.loads(capsys.readouterr().out)
+    assert found["smallest_p"]["subjects, all rows"] == 2
+    assert found["sampling_error"]["README"]["times"] > 1.0
+
+
 def test_a_picture_is_stored_smaller_and_looks_the_same(tmp_path):
     Image = pytest.importorskip("PIL.Image")
     path = tmp_path / "picture.png"

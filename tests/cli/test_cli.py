@@ -143,6 +143,9 @@ def test_measure_gives_the_numbers_of_the_python_api(here):
                 assert entry[name] == getattr(result, name)
             assert entry["adjusted"] == result.adjusted()
             assert entry["null"] == list(result.null)
+            assert entry["n_null"] == 7
+            assert (entry["interval"]["low"], entry["interval"]["high"]) == result.interval()
+            assert entry["interval"]["over"] == "7 random partitions"
             assert entry["group_sizes"] == list(result.group_sizes)
     assert document["settings"]["sigma"] == "knn"
     assert document["warnings"] == []
@@ -158,6 +161,7 @@ def test_measure_prints_a_table(here):
     assert f"{float(expected):.4f}" in result.stdout
     assert f"{expected.adjusted():.3f}" in result.stdout
     assert names(result.stdout, 0.048, 20)  # the lowest p of 20 null partitions
+    assert names(result.stdout, "null se", f"{expected.standard_error:.4f}", 2.09)
     assert result.stderr == ""
 
 
@@ -363,7 +367,8 @@ def test_track_writes_a_row_for_each_snapshot_in_natural_order(snapshots):
             information = eg.dsmi(Z, Y)
             assert float(row[f"dsmi_{role}"]) == float(information)
             assert float(row[f"dsmi_{role}_adjusted"]) == information.adjusted()
-            for name in ("standard_error", "p_value"):
+            assert float(row[f"dsmi_{role}_null_se"]) == information.standard_error
+            for name in ("n_null", "p_value"):
                 assert float(row[f"dsmi_{role}_{name}"]) == getattr(information, name)
     assert float(rows[2]["dsmi_labels"]) > float(rows[0]["dsmi_labels"])
     assert result.stdout.index("epoch2 ") < result.stdout.index("epoch10")

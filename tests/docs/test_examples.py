@@ -146,6 +146,13 @@ def test_report(given):
     page([first, second])
 
 
+def test_uncertainty(given):
+    names = run("uncertainty.md", given)
+    low, high = names["I"].interval()
+    assert low < names["I"].value < high
+    assert len(names["halves"]) == 2
+
+
 def test_dse_dsmi(given):
     names = run("dse_dsmi.md", given)
     theirs = names["diffusion_spectral_entropy"](given["Z"])

@@ -80,8 +80,9 @@ def test_an_entropy_says_how_it_was_obtained(entropy):
 
 
 def test_an_information_says_how_it_was_obtained(information):
-    for part in ("bits", "+-", "matched", "exact", "p=", "n=90", "3 groups"):
+    for part in ("bits", "null se", "matched", "20 partitions", "exact", "p=", "n=90", "3 groups"):
         assert part in repr(information)
+    assert "+-" not in repr(information)  # it would be read as the error over other samples
     assert information.group_sizes.tolist() == [30, 30, 30]
     assert information.label_entropy == pytest.approx(math.log2(3))
 

@@ -60,7 +60,7 @@ def test_an_estimate_has_its_standard_error_and_interval(estimated):
 
 def test_a_bound_is_called_one(low_rank):
     rows, drawing = table(low_rank)
-    assert rows["error"] == f"at most {low_rank.error_bound:.2g} bits"
+    assert rows["error"].startswith(f"at most {low_rank.error_bound:.2g} bits")
     assert f"rank {low_rank.rank}" in rows["method"]
     assert drawing is None  # neither eigenvalues nor their density are known
 
@@ -72,7 +72,11 @@ def test_rows_that_were_left_out_are_counted(exact):
 def test_an_information(information):
     rows, drawing = table(information)
     assert rows["I(Z; Y)"] == f"{information.value:.6g} bits"
-    assert rows["standard error"] == f"{information.standard_error:.2g} bits"
+    assert rows["null se"] == f"{information.standard_error:.2g} bits"
+    low, high = information.interval()
+    assert rows["95 % interval"].startswith(f"{low:.6g} to {high:.6g} bits")
+    assert "20 random partitions" in rows["95 % interval"]
+    assert "other samples" in rows
     assert f"{information.p_value:.3g}" in rows["p-value"]
     assert rows["groups"] == "3, of 30, 30, 30 rows"
     bars = drawing.findall("{*}rect")

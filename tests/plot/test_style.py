@@ -40,11 +40,26 @@ def test_two_curves_that_look_alike_in_grey_differ_in_line_and_marker():
             assert one["linestyle"] != other["linestyle"]
 
 
-def test_28_curves_and_49_groups_have_their_own_look():
-    curves = [style.curve(number) for number in range(28)]
-    assert len({(look["color"], look["linestyle"]) for look in curves}) == 28
-    groups = {(style.COLOURS[k % len(style.COLOURS)], style.marker(k)) for k in range(49)}
-    assert len(groups) == 49
+def test_12_curves_have_their_own_colour_and_48_curves_and_144_groups_their_own_look():
+    curves = [style.curve(number) for number in range(48)]
+    assert len({look["color"] for look in curves[:12]}) == 12
+    assert len({(look["color"], look["linestyle"]) for look in curves}) == 48
+    groups = {(style.COLOURS[k % len(style.COLOURS)], style.marker(k)) for k in range(144)}
+    assert len(groups) == 144
+
+
+def as_deuteranopes_see(colour):
+    """In linear RGB, by the matrix of Machado, Oliveira and Fernandes (2009)."""
+    linear = np.power(to_rgb(colour), 2.2)
+    return (
+        np.array([[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]]) @ linear
+    )
+
+
+def test_no_two_colours_look_alike_to_colour_blind_readers():
+    for one, other in itertools.combinations(style.COLOURS, 2):
+        seen = [np.power(np.clip(as_deuteranopes_see(c), 0, 1), 1 / 2.2) for c in (one, other)]
+        assert np.linalg.norm(seen[0] - seen[1]) > 0.12, (one, other)
 
 
 def test_a_sequence_grows_lighter():

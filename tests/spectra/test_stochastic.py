@@ -15,7 +15,6 @@ from eigentropy._spectra.lanczos import BlockLanczos
 from eigentropy._spectra.quadrature import (
     power_and_moment,
     rules,
-    student_quantile,
     traces_by_probe,
 )
 from eigentropy._spectra.stochastic import SMALLEST_N, estimate_spectrum, supports
@@ -153,14 +152,6 @@ def test_known_traces_are_exact_by_every_probe():
     for t in (1.0, 2.0):
         powers = traces_by_probe(by_vector.total(), [by_probe], t, exact)[:, 0]
         np.testing.assert_allclose(powers, exact[int(t)], rtol=1e-5)
-
-
-@pytest.mark.parametrize("degrees", [8, 15, 31, 200])
-@pytest.mark.parametrize("level", [0.68, 0.95, 0.99])
-def test_the_quantile_is_student_s(level, degrees):
-    stats = pytest.importorskip("scipy.stats")
-    exact = stats.t.ppf(0.5 + 0.5 * level, degrees)
-    assert student_quantile(level, degrees) == pytest.approx(exact, rel=2e-3)
 
 
 # The estimate

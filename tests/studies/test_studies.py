@@ -255,12 +255,12 @@ def test_bands_are_student_intervals():
     values = [1.0, 2.0, 4.0]
     from scipy.stats import sem, t
 
-    assert figures.band(values) == pytest.approx((7 / 3, t.ppf(0.975, 2) * sem(values)), rel=1e-3)
+    assert figures.band(values) == pytest.approx((7 / 3, t.ppf(0.975, 2) * sem(values)))
     assert figures.band([3.0]) == (3.0, 0.0)
     assert figures.band([1.0, math.nan]) == (1.0, 0.0)
     assert math.isnan(figures.band([math.nan])[0])
     many = list(range(40))
-    assert figures.band(many)[1] == pytest.approx(1.96 * sem(many), rel=1e-3)
+    assert figures.band(many)[1] == pytest.approx(t.ppf(0.975, 39) * sem(many))
 
 
 def test_every_kind_of_panel_is_drawn():
@@ -273,6 +273,65 @@ def test_every_kind_of_panel_is_drawn():
     ]
     image = matplotlib.image.imread(io.BytesIO(figures.figure_png(panels, "caption")))
     assert image[..., :3].std() > 0.01
+
+
+def curves(*names):
+    return [Curve(name, {1.0: [1.0, 2.0], 2.0: [3.0]}) for name in names]
+
+
+def test_a_name_has_one_look_in_all_panels_and_one_line_in_one_legend():
+    panels = [
+        Panel("first", "x", "y", curves("a", "b")),
+        Panel("second", "x", "y", curves("c", "b")),
+        Panel("third", "x", "y", curves("a", "d"), scatter=True),
+    ]
+    figure = figures.draw(panels, "caption")
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["a", "b", "c", "d"]
+    assert all(axes.get_legend() is None for axes in figure.axes)
+    first, second, _ = figure.axes
+    looks = {line.get_label(): line.get_color() for line in [*first.lines, *second.lines]}
+    assert first.lines[1].get_color() == second.lines[1].get_color()
+    assert len(set(looks.values())) == 3
+
+
+def test_twelve_estimators_have_twelve_colours():
+    figure = figures.draw([Panel("many", "x", "y", curves(*"abcdefghijkl"))], "caption")
+    assert len({line.get_color() for line in figure.axes[0].lines}) == 12
+
+
+def bands(axes):
+    """Lowest and highest point of each band."""
+    paths = [band.get_paths()[0].vertices[:, 1] for band in axes.collections]
+    return [(path.min(), path.max()) for path in paths]
+
+
+def test_bands_keep_to_what_is_possible():
+    points = {0.0: [0.1, 0.9, 0.99], 1.0: [0.01, 0.02, 0.4]}
+    some, other = Curve("a", points), Curve("b", points, possible=(0.0, 2.0))
+    figure = figures.draw([Panel("shares", "x", "y", [some, other], possible=(0.0, 1.0))], "")
+    assert bands(figure.axes[0])[0] == (0.0, 1.0)
+    assert bands(figure.axes[0])[1] == (0.0, pytest.approx(sum(figures.band(points[0.0]))))
+    assert sum(figures.band(points[0.0])) > 1.0
+
+
+@pytest.mark.parametrize("name", studies.STUDIES)
+def test_the_bands_of_the_stored_studies_keep_to_their_range(name):
+    from benchmarks.documents import study_tables
+
+    rows = study_tables.stored(name, study_tables.RESULTS)
+    panels = studies.STUDIES[name].panels(rows)
+    figure = figures.draw(panels, "")
+    for panel, axes in zip(panels, figure.axes, strict=False):
+        if panel.scatter or panel.cells:
+            continue
+        drawn = [curve for curve in panel.curves if curve.points]
+        for curve, (low, high) in zip(drawn, bands(axes), strict=True):
+            least, most = curve.possible or panel.possible
+            means = [figures.band(values)[0] for values in curve.points.values()]
+            assert low >= min(least, *means)
+            if max(means) <= most:
+                assert high <= most
 
 
 # The command

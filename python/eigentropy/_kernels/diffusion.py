@@ -144,6 +144,10 @@ class DiffusionMatrix:
             self._traces = trace, frobenius2
         return self._solution
 
+    def auto_sigma(self) -> float:
+        """The sigma that the rule "auto" takes for these rows."""
+        return resolve_sigma("auto", self.samples, self.seed)
+
     def reach(self) -> float:
         """Largest distance of a row from the centre, in units of sigma; computed once."""
         if self._reach is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from eigentropy._support.warnings import SaturationWarning, warn
 
 # A row that gives all others less weight than this sees none of them.
@@ -12,6 +14,43 @@ MOST_LIKENESS = 0.99
 
 # The mean entry of equal rows is 1, but for rounding.
 EQUAL = 1.0 - 1e-12
+
+# An entropy within this share of log n, or of 0, is at an end of its range.
+AT_AN_END = 0.01
+
+# Near log n, sigma is not to blame where a row gives all others more weight than itself: in many
+# dimensions rows are as good as orthogonal. Nor where sigma is at least this share of what
+# sigma="auto" takes, as for a few rows of ordinary data.
+OWN_WEIGHT = 1.0
+SHARE_OF_AUTO = 0.8
+
+
+def warn_if_alone(
+    others: float, share: Callable[[], float], sigma: float, auto: Callable[[], float]
+) -> None:
+    """Warn where sigma is so small that the entropy counts every row as a cluster of its own.
+
+    Parameters
+    ----------
+    others : float
+        The weight that a row gives all others together. Below `LEAST_WEIGHT` `warn_if_saturated`
+        has warned.
+    share : callable
+        The entropy over its maximum, at t = 1 or above: at small t every spectrum looks flat.
+    sigma : float
+    auto : callable
+        The sigma that "auto" takes. Called, as `share` is, only where it decides.
+    """
+    if not LEAST_WEIGHT <= others < OWN_WEIGHT:
+        return
+    reached = share()
+    if reached > 1.0 - AT_AN_END and sigma < SHARE_OF_AUTO * (suggested := auto()):
+        warn(
+            f"sigma={sigma:.4g} is so small that the entropy is {100.0 * reached:.1f} % of its "
+            "maximum log n: each row counts as a cluster of its own, and the entropy says little "
+            f"about the data; use sigma='auto', which takes {suggested:.4g} here, or a larger one",
+            SaturationWarning,
+        )
 
 
 def warn_if_saturated(n: int, kernel_sum: float, sigma: float, pairs: float | None = None) -> bool:

@@ -10,7 +10,7 @@ from eigentropy._backends.rows import sample_rows
 from eigentropy._measures.operator import DiffusionOperator
 from eigentropy._measures.results import Entropy
 from eigentropy._spectra.plan import SpectrumPlan
-from eigentropy._spectra.solve import solve
+from eigentropy._spectra.solve import solve, warn_if_alone
 from eigentropy._support.options import logarithm_base, positive
 from eigentropy._support.progress import Callback
 from eigentropy._support.signatures import named_options
@@ -148,4 +148,5 @@ def entropies(
 ) -> list[Entropy]:
     """The entropy at each t, from one spectrum; each as accurate as `plan` asks for."""
     spectrum = solve(operator, times, plan)
+    warn_if_alone(operator, spectrum, min(times))
     return [Entropy.of(spectrum, operator, t, base) for t in times]

@@ -97,9 +97,10 @@ def diffusion_spectral_mutual_information(
     Returns
     -------
     MutualInformation
-        Works as a float, in bits by default; carries `standard_error`, `p_value`, `adjusted`,
-        `clusters` and more. Negative estimates are reported as they are. With `max_points`, the
-        groups are those of the rows in `rows`.
+        Works as a float, in bits by default; carries `interval()` and `standard_error` (over random
+        partitions, and not over other samples), `p_value` (for rows that are exchangeable if Y
+        means nothing), `adjusted`, `clusters` and more. Negative estimates are reported as they
+        are. With `max_points`, the groups are those of the rows in `rows`.
 
     Raises
     ------
@@ -195,7 +196,7 @@ def informations(
         of_groups = own / (own + whole)
     told = part(progress, 0.0, of_groups)
     groups = solve_groups(operator, partitions, times, plan, is_within, told)
-    groups.warn_if_saturated(operator.sigma)
+    groups.warn_if_saturated(operator, min(times))
     known = bool(single) and single[-1].groups is groups
     source = single[-1] if known else information(groups)
     results = [source.measured(t).result for t in times]

@@ -8,11 +8,14 @@ from eigentropy._kernels.diffusion import DiffusionMatrix
 from eigentropy._kernels.saturation import warn_if_saturated
 from eigentropy._measures.results import Entropy
 from eigentropy._spectra.exact import ExactSpectrum, exact_spectrum
+from eigentropy._spectra.solve import warn_if_alone
 from eigentropy._support.options import logarithm_base, positive
 from eigentropy.plot import html, maps
 
 # Attributes that the package needs of an operator, and a user does not.
-_INTERNAL = frozenset({"in_single", "is_solved", "products", "reach", "samples", "solved"})
+_INTERNAL = frozenset(
+    {"auto_sigma", "in_single", "is_solved", "products", "reach", "samples", "solved"}
+)
 
 
 class DiffusionOperator(DiffusionMatrix):
@@ -73,6 +76,7 @@ class DiffusionOperator(DiffusionMatrix):
         if self._spectrum is None:
             self._spectrum = exact_spectrum(self)
         warn_if_saturated(self.n, self._spectrum.kernel_sum, self.sigma)
+        warn_if_alone(self, self._spectrum, t)
         return Entropy.of(self._spectrum, self, t, base)
 
     def plot(self, labels: Any = None, **options: Any) -> Any:

@@ -78,23 +78,27 @@ class GroupInformation:
         return self._measured[t]
 
     def _measure(self, t: float) -> Measured:
-        entropies, errors, bounds = self._conditional(t)
+        entropies, _, bounds = self._conditional(t)
         observed, null = float(entropies[0]), entropies[1:]
+        of_observed = self.groups.error_of_observed(t, self.base)
         if self.estimator == "matched":
             # The spread of the null has the errors of its estimates in it.
             baseline, bound = float(null.mean()), float(bounds[1:].mean())
-            error = float(null.std(ddof=1)) / math.sqrt(len(null))
+            of_baseline = float(null.std(ddof=1)) / math.sqrt(len(null)), len(null) - 1.0
         else:
             whole = self._whole(t)
             baseline, bound = whole.entropy(t, self.base), whole.bound(t, self.base)
-            error, bound = whole.standard_error(t, self.base), 0.0 if math.isnan(bound) else bound
+            bound = 0.0 if math.isnan(bound) else bound
+            of_baseline = whole.standard_error(t, self.base), whole.degrees
+        parts = of_baseline, of_observed
         tie = TIES[self.groups.dtype] * max(1.0, abs(observed))
         at_least = int((null <= observed + tie).sum())
         bound += float(bounds[0])
         matrix, partitions = self.matrix, self.groups.partitions
         result = MutualInformation(
             value=baseline - observed,
-            standard_error=math.hypot(error, float(errors[0])),
+            standard_error=math.hypot(*(error for error, _ in parts)),
+            error_parts=parts,
             p_value=(1 + at_least) / (1 + len(null)) if len(null) else math.nan,
             conditional_entropy=observed,
             null=baseline - null,
@@ -114,6 +118,13 @@ class GroupInformation:
             _source=self,
         )
         return Measured(result, baseline)
+
+    def uncertainty(self, t: float) -> float:
+        """What rounding may have changed of the information, in float64, too."""
+        observed, *null = self.groups.uncertainties(t, self.base)
+        if self.estimator == "matched":
+            return float(observed + np.mean(null))
+        return float(observed + np.nan_to_num(self._whole(t).uncertainty(t, self.base)))
 
     def adjusted(self, t: float) -> tuple[float, str]:
         """The ratio matched / (H(Y) - (S(Z) - mean null)), and why it is NaN where it is."""

@@ -10,13 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from eigentropy._spectra.lanczos import Doubles
-from eigentropy._spectra.quadrature import Rule, power_and_moment, student_quantile, traces_by_probe
+from eigentropy._spectra.quadrature import Rule, power_and_moment, traces_by_probe
 from eigentropy._spectra.spectrum import Spectrum, smoothed_density
+from eigentropy._support.interval import LEVEL, Interval, student_quantile
 from eigentropy._support.options import logarithm_base, positive
 from eigentropy._support.units import unit
 from eigentropy._support.warnings import PrecisionWarning, warn
-
-LEVEL = 0.95
 
 # tr A^t for these is known beforehand.
 T_IS_KNOWN = (1.0, 2.0)
@@ -98,13 +97,15 @@ class EstimatedSpectrum(Spectrum):
         """NaN: an estimate guarantees nothing."""
         return math.nan
 
-    def interval(
-        self, t: float = 1.0, base: float = 2.0, level: float = LEVEL
-    ) -> tuple[float, float]:
+    @property
+    def degrees(self) -> float:  # type: ignore[override]
+        """Degrees of freedom of the standard error."""
+        return self.probes - 1.0
+
+    def interval(self, t: float = 1.0, base: float = 2.0, level: float = LEVEL) -> Interval:
         """Confidence interval of S(t), by Student's t with `probes` - 1 degrees of freedom."""
-        value = self.entropy(t, base)
         half = self.quantile(level) * self.standard_error(t, base)
-        return max(0.0, value - half), value + half
+        return self._possible(t, base, half, level, f"{self.probes} random vectors")
 
     def warn_if_imprecise(self, t: float, base: float) -> None:
         """A `PrecisionWarning` where the probes do not give S(t) within `tol`."""
@@ -120,7 +121,7 @@ class EstimatedSpectrum(Spectrum):
 
     def quantile(self, level: float = LEVEL) -> float:
         """Half-width of an interval in standard errors."""
-        return student_quantile(level, self.probes - 1)
+        return student_quantile(level, self.degrees)
 
     def meets(self, t: float = 1.0) -> bool:
         """Whether the 95 % interval of S(t) is within the relative tolerance."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +14,13 @@ from eigentropy import _core
 from eigentropy._backends.devices import HOST
 from eigentropy._kernels.diffusion import DiffusionMatrix
 from eigentropy._spectra.eigenvalues import spectral_entropy
-from eigentropy._spectra.rounding import Rounding, eigenvalue_error, may_use_single, within
+from eigentropy._spectra.rounding import (
+    Rounding,
+    eigenvalue_error,
+    eigenvalue_error_in_double,
+    may_use_single,
+    within,
+)
 from eigentropy._spectra.spectrum import Spectrum, smoothed_density
 from eigentropy._support.units import unit
 from eigentropy._support.warnings import PrecisionWarning, warn
@@ -32,7 +38,9 @@ class ExactSpectrum(Spectrum):
         From an array on the host to one of the caller's library.
     rounding : Rounding or None
         What is known of the error of float32; None in float64, where the error is some 1e-13 for
-        t >= 1 and no bound is computed.
+        t >= 1 and `bound` is 0.
+    double : Rounding or None
+        The same in float64, for `interval`.
     tol : float or None
         The relative error of S that float32 was chosen for; None where the caller chose the dtype.
     kernel_sum : float
@@ -44,6 +52,7 @@ class ExactSpectrum(Spectrum):
     values: npt.NDArray[Any]
     returned: Callable[[npt.NDArray[Any]], Any] = field(default=HOST.returned, repr=False)
     rounding: Rounding | None = None
+    double: Rounding | None = None
     tol: float | None = None
     kernel_sum: float = math.nan
     _nats: dict[float, tuple[float, float]] = field(default_factory=dict, repr=False)
@@ -72,6 +81,11 @@ class ExactSpectrum(Spectrum):
     def bound(self, t: float = 1.0, base: float = 2.0) -> float:
         """Bound of the rounding error of S(t); 0 in float64."""
         return self._known(t)[1] / math.log(base)
+
+    def uncertainty(self, t: float = 1.0, base: float = 2.0) -> float:
+        """Bound of the rounding error of S(t), in float64, too."""
+        known = self.rounding or self.double
+        return known.entropy_error(self.values, t, base) if known else 0.0
 
     def density(self, x: Any, width: float = 0.02) -> npt.NDArray[np.float64]:
         """Eigenvalues a unit of length at x, over n."""
@@ -120,12 +134,32 @@ def exact_spectrum(
 
 def _solved(matrix: DiffusionMatrix, tol: float | None) -> ExactSpectrum:
     solution = matrix.solved()
-    rounding = None
-    if matrix.dtype == "float32":
-        error = eigenvalue_error(matrix.n, matrix.reach(), solution.outside)
-        rounding = Rounding(error, solution.trace)
+    sums = solution.outside, solution.trace, solution.kernel_sum
+    found = spectrum_of(matrix, solution.values, *sums, matrix.dtype)
     returned = matrix.samples.device.without_source().returned  # a result does not keep Z
-    return ExactSpectrum(solution.values, returned, rounding, tol, solution.kernel_sum)
+    return replace(found, returned=returned, tol=tol)
+
+
+def spectrum_of(
+    matrix: DiffusionMatrix,
+    values: npt.NDArray[Any],
+    outside: float,
+    trace: float,
+    kernel_sum: float,
+    dtype: str,
+) -> ExactSpectrum:
+    """The spectrum of the matrix or of some of its rows, with what is known of its rounding.
+
+    `outside` is how far the solver's eigenvalues were outside of [0, 1].
+    """
+    n, reach = len(values), matrix.reach()
+    rounding = double = None
+    if dtype == "float32":
+        rounding = Rounding(eigenvalue_error(n, reach, outside), trace)
+    else:
+        error = eigenvalue_error_in_double(n, matrix.samples.d, reach, outside)
+        double = Rounding(error, trace)
+    return ExactSpectrum(values, rounding=rounding, double=double, kernel_sum=kernel_sum)
 
 
 def warn_if_rounded(error: float, entropy: float, tol: float | None, base: float, t: float) -> None:

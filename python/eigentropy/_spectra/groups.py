@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,13 +16,14 @@ from eigentropy._kernels.diffusion import (
     require_matrix_memory,
 )
 from eigentropy._kernels.partitions import Partitions
-from eigentropy._kernels.saturation import warn_if_saturated
+from eigentropy._kernels.saturation import warn_if_alone, warn_if_saturated
 from eigentropy._spectra.estimated import EstimatedSpectrum
-from eigentropy._spectra.exact import ExactSpectrum
+from eigentropy._spectra.exact import ExactSpectrum, spectrum_of
 from eigentropy._spectra.plan import SpectrumPlan
-from eigentropy._spectra.rounding import Rounding, eigenvalue_error, may_use_single
+from eigentropy._spectra.rounding import may_use_single
 from eigentropy._spectra.solve import estimated_spectrum
 from eigentropy._spectra.spectrum import Spectrum
+from eigentropy._support.interval import combined
 from eigentropy._support.progress import Callback, part
 from eigentropy._support.warnings import PrecisionWarning, warn
 
@@ -71,8 +73,22 @@ class GroupSpectra:
             ]
         )
 
-    def warn_if_saturated(self, sigma: float) -> None:
-        """Judge sigma by a random partition: the observed groups may well be far apart."""
+    def error_of_observed(self, t: float, base: float) -> tuple[float, float]:
+        """Standard error of the first partition's conditional entropy, and its degrees."""
+        observed = zip(self.partitions.shares, self.spectra, strict=False)
+        return combined((p * s.standard_error(t, base), s.degrees) for p, s in observed)
+
+    def uncertainties(self, t: float, base: float) -> npt.NDArray[np.float64]:
+        """What rounding may have changed of each conditional entropy, shape (partitions,)."""
+        known = [spectrum.uncertainty(t, base) for spectrum in self.spectra]
+        by_partition = np.reshape(np.nan_to_num(known), (len(self.partitions), -1))
+        return np.asarray(by_partition @ self.partitions.shares)
+
+    def warn_if_saturated(self, matrix: DiffusionMatrix, t: float) -> None:
+        """Judge sigma by a random partition: the observed groups may well be far apart.
+
+        Where only the entropies say that sigma is too small, those of all partitions have to.
+        """
         partitions = self.partitions
         if len(partitions) == 1:
             return
@@ -80,7 +96,14 @@ class GroupSpectra:
         pairs = int((sizes * (sizes - 1)).sum())
         if pairs:
             total = sum(spectrum.kernel_sum for spectrum in self.spectra[-len(sizes) :])
-            warn_if_saturated(int(sizes.sum()), float(total), sigma, pairs)
+            warn_if_saturated(matrix.n, float(total), matrix.sigma, pairs)
+            most, at = float(partitions.shares @ np.log(sizes)), max(1.0, t)
+            warn_if_alone(
+                float(total) / matrix.n - 1.0,
+                lambda: float(self.conditional_entropies(at, math.e)[0].min()) / most,
+                matrix.sigma,
+                matrix.auto_sigma,
+            )
 
 
 def solve_groups(
@@ -218,20 +241,11 @@ def _solved_subsets(
         SHARED_KERNEL_SHARE * device.available(),
         progress,
     )
-    reach = matrix.reach() if dtype == "float32" else None
     split = np.split(eigenvalues, ends[:-1])
-    roundings = [
-        _rounding(values, float(t), reach) for values, t in zip(split, traces, strict=True)
-    ]
+    outside = [outside_of_range(values) for values in split]
     np.clip(eigenvalues, 0.0, 1.0, out=eigenvalues)
-    known = zip(split, roundings, kernel_sums.ravel(), strict=True)
-    return [ExactSpectrum(v, rounding=r, kernel_sum=float(total)) for v, r, total in known]
-
-
-def _rounding(
-    values: npt.NDArray[np.floating], trace: float, reach: float | None
-) -> Rounding | None:
-    """What is known of the rounding in a spectrum, not yet clipped, of the solver in float32."""
-    if reach is None:
-        return None
-    return Rounding(eigenvalue_error(len(values), reach, outside_of_range(values)), trace)
+    known = zip(split, outside, traces, kernel_sums.ravel(), strict=True)
+    return [
+        spectrum_of(matrix, values, beyond, float(trace), float(total), dtype)
+        for values, beyond, trace, total in known
+    ]

@@ -26,6 +26,7 @@ from eigentropy._spectra.enclosure import (
 from eigentropy._spectra.rounding import within
 from eigentropy._spectra.spectrum import Spectrum
 from eigentropy._support import memory
+from eigentropy._support.interval import Interval
 from eigentropy._support.progress import Callback
 from eigentropy._support.units import unit
 from eigentropy._support.warnings import PrecisionWarning, warn
@@ -95,6 +96,10 @@ class LowRankSpectrum(Spectrum):
     def bound(self, t: float = 1.0, base: float = 2.0) -> float:
         """Half of the width of the interval."""
         return 0.5 * (self.high - self.low) / math.log(base)
+
+    def interval(self, t: float, base: float, level: float) -> Interval:
+        """Between the two bounds, certainly."""
+        return self._possible(t, base, self.bound(t, base), 1.0, "what the factor leaves out")
 
     def density(self, x: Any, width: float = 0.02) -> Doubles:
         """Not known: ValueError."""

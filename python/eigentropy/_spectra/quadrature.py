@@ -5,10 +5,8 @@ docs/explanations/stochastic.md has the formulas.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
@@ -114,18 +112,3 @@ def _polynomials(x: Doubles, basis: Doubles) -> Doubles:
 def _all_but_one(terms: Doubles) -> Doubles:
     difference: Doubles = terms.sum(axis=0) - terms
     return difference
-
-
-def student_quantile(level: float, degrees: int) -> float:
-    """The t that Student's distribution is within of 0 with probability `level`.
-
-    The expansion in 1 / degrees of Abramowitz and Stegun, 26.7.5: within 1e-3 from 8 on.
-    """
-    z = NormalDist().inv_cdf(0.5 + 0.5 * level)
-    terms = (
-        z,
-        (z**3 + z) / 4.0,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96.0,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384.0,
-    )
-    return math.fsum(term / degrees**power for power, term in enumerate(terms))

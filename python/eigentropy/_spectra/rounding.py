@@ -20,6 +20,7 @@ from eigentropy._backends.host_arrays import as_numpy
 from eigentropy._spectra.eigenvalues import NOISE_FLOOR_EPS, spectral_entropy
 
 EPS = float(np.finfo(np.float32).eps)
+DOUBLE_EPS = float(np.finfo(np.float64).eps)
 
 # Smaller matrices take some milliseconds in either precision. Several that take as long together
 # count as one of this order.
@@ -35,7 +36,7 @@ WIDENED_COLUMNS = 1.0
 REFINED_COLUMNS = 0.25
 
 # The level of the largest entropy is sought until a step gains less than this share.
-LEVEL_TOLERANCE = 1e-9
+LEVEL_TOLERANCE = 1e-14
 LEVEL_STEPS = 50
 
 Doubles = npt.NDArray[np.float64]
@@ -61,8 +62,8 @@ class Rounding:
         return entropy_error(eigenvalues, t, self.delta, self.trace) / math.log(base)
 
 
-def eigenvalue_error(n: int, reach: float, outside: float = 0.0) -> float:
-    """Bound of the error of each of n eigenvalues in float32.
+def eigenvalue_error(n: int, reach: float, outside: float = 0.0, eps: float = EPS) -> float:
+    """Bound of the error of each of n eigenvalues in float32, or with another eps.
 
     eps (10 + sqrt(n)/5) is above the measured errors of kernel and solver for n rows
     (benchmarks/accuracy/float32_accuracy.py: they are at most 0.69 of the whole bound). Rounding
@@ -70,7 +71,17 @@ def eigenvalue_error(n: int, reach: float, outside: float = 0.0) -> float:
     eigenvalues lie outside of [0, 1], which is an error that is seen; it is larger where many rows
     coincide.
     """
-    return min(1.0, max(EPS * (10.0 + 0.2 * math.sqrt(n) + reach), 2.0 * outside))
+    return min(1.0, max(eps * (10.0 + 0.2 * math.sqrt(n) + reach), 2.0 * outside))
+
+
+def eigenvalue_error_in_double(n: int, d: int, reach: float, outside: float = 0.0) -> float:
+    """The same in float64, for rows of d columns.
+
+    Beside eps of float64 in place of float32's, there are the distances: where float32 computes
+    them again in float64, float64 has nothing better, but for differences from `REFINED_ABOVE` on.
+    """
+    of_distances = min(REFINED_ABOVE, distance_error(d) * DOUBLE_EPS * 0.5 * reach**2)
+    return min(1.0, eigenvalue_error(n, reach, outside, DOUBLE_EPS) + of_distances)
 
 
 def may_use_single(
@@ -117,7 +128,7 @@ def entropy_error(eigenvalues: Any, t: float, delta: float, trace: float) -> flo
     low, high = entropy_range(values, t, delta, trace)
     # All three are sums in float64, which matters where they are nearly 0.
     n = len(values)
-    own_rounding = n * float(np.finfo(np.float64).eps) * (1.0 + math.log(n))
+    own_rounding = n * DOUBLE_EPS * (1.0 + math.log(n))
     return max(high - computed, computed - low) + own_rounding
 
 
@@ -133,9 +144,11 @@ def entropy_range(eigenvalues: Any, t: float, delta: float, trace: float) -> tup
     leaves beside the others; S is largest where they share it equally, and smallest without them.
     At t = 1 the trace narrows the range further: `_range_of_sum`.
     """
-    values = np.sort(np.asarray(eigenvalues, dtype=np.float64))[::-1]
+    given = np.asarray(eigenvalues)
+    eps = DOUBLE_EPS if given.dtype == np.float64 else EPS
+    values = np.sort(given.astype(np.float64))[::-1]
     values[0] = 1.0
-    cut = max(2.0 * delta, NOISE_FLOOR_EPS * EPS)
+    cut = max(2.0 * delta, NOISE_FLOOR_EPS * eps)
     resolved = values[: max(1, int((values > cut).sum()))]
     low = np.clip(resolved - delta, 0.0, 1.0) ** t
     high = np.clip(resolved + delta, 0.0, 1.0) ** t

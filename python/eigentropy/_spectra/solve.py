@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 from eigentropy import _core
+from eigentropy._kernels import saturation
 from eigentropy._kernels.diffusion import DiffusionMatrix
 from eigentropy._kernels.saturation import warn_if_saturated
 from eigentropy._spectra import half_precision
@@ -72,6 +74,17 @@ def solve(matrix: DiffusionMatrix, times: Sequence[float], plan: SpectrumPlan) -
         return found
     warn_if_saturated(n, spectrum.kernel_sum, matrix.sigma)
     return spectrum
+
+
+def warn_if_alone(matrix: DiffusionMatrix, spectrum: Spectrum, t: float) -> None:
+    """A `SaturationWarning` where sigma is so small that S(t) counts all rows."""
+    at, log_n = max(1.0, t), math.log(matrix.n)
+    saturation.warn_if_alone(
+        spectrum.kernel_sum / matrix.n - 1.0,
+        lambda: spectrum.entropy(at, math.e) / log_n,
+        matrix.sigma,
+        matrix.auto_sigma,
+    )
 
 
 def estimated_spectrum(

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from eigentropy._support.interval import Interval
 from eigentropy._support.options import positive
 
 
@@ -28,6 +29,8 @@ class Spectrum(ABC):
         Precision of the computation.
     eigenvalues : array of shape (n,) or None
         All of them, descending, where they are known, as the caller's library has arrays.
+    degrees : float
+        Degrees of freedom of `standard_error`; infinitely many where no random number is involved.
     rank : int or None
         Of the factor behind a spectrum of low rank.
     kernel_sum : float
@@ -38,6 +41,7 @@ class Spectrum(ABC):
     n: int
     dtype: str
     eigenvalues: Any = None
+    degrees: float = math.inf
     rank: int | None = None
     kernel_sum: float = math.nan
 
@@ -53,10 +57,18 @@ class Spectrum(ABC):
         """Guaranteed bound of the error of `entropy`; NaN where there is no guarantee."""
         return 0.0
 
-    def interval(self, t: float, base: float, level: float) -> tuple[float, float]:
+    def uncertainty(self, t: float = 1.0, base: float = 2.0) -> float:
+        """What rounding may have changed of `entropy`, where `bound` leaves float64 out, too."""
+        return self.bound(t, base)
+
+    def interval(self, t: float, base: float, level: float) -> Interval:
         """Where S(t) is: with this probability, or certainly where `bound` is a number."""
-        value, bound = self.entropy(t, base), self.bound(t, base)
-        return max(0.0, value - bound), value + bound
+        return self._possible(t, base, self.uncertainty(t, base), 1.0, "rounding")
+
+    def _possible(self, t: float, base: float, half: float, level: float, over: str) -> Interval:
+        """The interval of this half width around S(t), between 0 and log n."""
+        value, most = self.entropy(t, base), math.log(self.n) / math.log(base)
+        return Interval(max(0.0, value - half), max(value, min(most, value + half)), level, over)
 
     @abstractmethod
     def density(self, x: Any, width: float = 0.02) -> npt.NDArray[np.float64]:
@@ -68,14 +80,6 @@ class Spectrum(ABC):
     @abstractmethod
     def warn_if_imprecise(self, t: float, base: float) -> None:
         """A `PrecisionWarning` where S(t) is known less accurately than was asked for."""
-
-
-def checked_level(level: Any) -> float:
-    """The probability of an interval, between 0 and 1."""
-    number = positive(level, "level")
-    if number >= 1.0:
-        raise ValueError(f"level must be below 1, got {level!r}")
-    return number
 
 
 def smoothed_density(

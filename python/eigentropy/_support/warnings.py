@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class SaturationWarning(UserWarning):
-    """The bandwidth does not fit the data, so the entropy is at 0 or at log n whatever they are."""
+    """The bandwidth does not fit the data, so the entropy is near 0 or log n whatever they are."""
 
 
 class PrecisionWarning(UserWarning):

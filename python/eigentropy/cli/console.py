@@ -16,6 +16,7 @@ from rich.text import Text
 
 from eigentropy._measures.measurement import Measurement, MeasurementSettings, Variable
 from eigentropy._measures.results import Entropy, MutualInformation
+from eigentropy._support.interval import LEVEL, student_quantile
 from eigentropy._support.units import unit
 from eigentropy.cli.documents import largest_entropy, plain
 from eigentropy.io.snapshot_rows import SnapshotRow
@@ -54,7 +55,7 @@ def print_measurement(
     """Print the table of `eigentropy measure`."""
     first = measured.entropies[0]
     table = _table()
-    for heading in ("", "t", unit(settings.base), "std. error", "adjusted", "p", "log n, H(Y)"):
+    for heading in ("", "t", unit(settings.base), "null se", "adjusted", "p", "log n, H(Y)"):
         table.add_column(heading, justify="left" if heading == "" else "right", no_wrap=True)
     for entropy in measured.entropies:
         maximum = f"{largest_entropy(entropy):.4f}"
@@ -90,6 +91,7 @@ def _notes(
         f"sigma {first.sigma:.4g}{rule}, alpha {first.alpha:g}, {first.method}, {first.dtype}, "
         f"seed {first.seed}"
     ]
+    lines += [_where(entropy) for entropy in measured.entropies if entropy.method != "exact"]
     for role, results in measured.informations.items():
         sizes = results[0].group_sizes
         span = f"{sizes.min()}" if len(set(sizes)) == 1 else f"{sizes.min()} to {sizes.max()}"
@@ -99,11 +101,26 @@ def _notes(
         )
         notes = dict.fromkeys(r.adjusted_note() for r in results if r.adjusted_note())
         lines += [f"adjusted is not defined for {role}: {note}" for note in notes]
+    if settings.estimator == "matched" and measured.informations:
+        quantile = student_quantile(LEVEL, settings.n_null - 1.0)
+        lines.append(
+            f"null se: of the mean of {settings.n_null} null partitions, not over other samples; "
+            f"{quantile:.3g} of it are the 95 % interval"
+        )
     every = [result for results in measured.informations.values() for result in results]
     if settings.n_null and any(r.p_value * (1 + settings.n_null) < 1.5 for r in every):
         lowest = 1 / (1 + settings.n_null)
         lines.append(f"p = {lowest:.2g} is the lowest that {settings.n_null} null partitions allow")
     return lines
+
+
+def _where(entropy: Entropy) -> str:
+    """Say where an entropy is that is not computed from all eigenvalues."""
+    found = entropy.interval()
+    return (
+        f"DSE at t = {entropy.t:g} is between {found.low:.4f} and {found.high:.4f} "
+        f"({found.sure}, over {found.over}, not over other samples)"
+    )
 
 
 def print_rows(rows: Sequence[SnapshotRow], settings: MeasurementSettings) -> None:

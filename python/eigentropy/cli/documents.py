@@ -51,6 +51,7 @@ def _entropy(result: Entropy) -> dict[str, Any]:
     settings = ("sigma", "alpha", "t", "base", "seed")
     names = ("value", "standard_error", "error_bound", *how, *settings)
     fields = {name: getattr(result, name) for name in names}
+    fields["interval"] = _interval(result)
     return {**fields, "maximum": largest_entropy(result)}
 
 
@@ -60,7 +61,14 @@ def _information(result: MutualInformation) -> dict[str, Any]:
     parts = ("conditional_entropy", "label_entropy", "null", "group_sizes")
     settings = ("method", "dtype", "estimator", "n", "sigma", "alpha", "t", "base", "seed")
     fields = {name: getattr(result, name) for name in (*values, *parts, *settings)}
+    fields |= {"n_null": result.n_null, "interval": _interval(result)}
     return {**fields, "adjusted": result.adjusted(), "adjusted_note": result.adjusted_note()}
+
+
+def _interval(result: Entropy | MutualInformation) -> dict[str, Any]:
+    """List the ends of the 95 % interval, and what it is over: never other samples."""
+    found = result.interval()
+    return {"low": found.low, "high": found.high, "level": found.level, "over": found.over}
 
 
 def of_command(command: str, settings: MeasurementSettings, **entries: Any) -> dict[str, Any]:

@@ -68,12 +68,11 @@ def _pictures(
 ) -> list[Path]:
     """Write the figure, and the page of the runs that the study has recorded."""
     from eigentropy.report import page, read_run
-    from eigentropy.studies.figures import figure_png
+    from eigentropy.studies.figures import caption, figure_png
 
     figure, report = table.with_suffix(".png"), table.with_suffix(".html")
-    size = "the paper's size" if plan.full else "quick size"
-    caption = f"{study.name}, {size}; shaded: 95 % confidence over repetitions"
-    drawn = write_figure(figure, lambda: figure_png(outcome.panels, caption), warned, quiet)
+    below = caption(study, plan)
+    drawn = write_figure(figure, lambda: figure_png(outcome.panels, below), warned, quiet)
     written = [figure] if drawn else []
     if outcome.runs:
         text = page([read_run(run) for run in outcome.runs], study.title)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -98,9 +99,10 @@ def _draw_information(
 ) -> None:
     look, several = _LOOKS[role], [row.informations[role] for row in rows]
     values = np.array([information.value for information in several])
-    errors = np.array([information.standard_error for information in several])
+    low, high = np.array([(information.low, information.high) for information in several]).T
+    low, high = style.possible_ends(values, low, high, (0.0, math.inf))
     style.draw_curve(raw, x, values, look, label=_NAMES[role])
-    style.draw_band(raw, x, values - 2 * errors, values + 2 * errors, look["color"])
+    style.draw_band(raw, x, low, high, look["color"])
     style.draw_curve(adjusted, x, [information.adjusted for information in several], look)
 
 
@@ -120,5 +122,5 @@ def _caption(rows: Sequence[SnapshotRow], settings: MeasurementSettings) -> str:
     if rows[0].informations:
         parts.append(f"{settings.estimator} estimator")
         if settings.estimator == "matched":
-            parts.append("shaded: 2 standard errors")
+            parts.append(f"shaded: 95 % over {settings.n_null} random partitions, not over samples")
     return ", ".join(parts)

@@ -10,12 +10,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class SnapshotInformation:
-    """What one snapshot says about the labels or the other vectors."""
+    """What one snapshot says about the labels or the other vectors.
+
+    `low` and `high` are the ends of its 95 % interval over random partitions, not over samples.
+    """
 
     value: float
     standard_error: float
     adjusted: float
     p_value: float
+    n_null: int
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,7 @@ class SnapshotRow:
     informations: dict[str, SnapshotInformation]
 
     def flat(self) -> dict[str, str | int | float]:
-        """Return one value a column: `dsmi_labels`, `dsmi_labels_standard_error` and so on."""
+        """Return one value a column: `dsmi_labels`, `dsmi_labels_null_se` and so on."""
         columns: dict[str, str | int | float] = {
             "snapshot": self.snapshot,
             "n": self.n,
@@ -38,7 +44,8 @@ class SnapshotRow:
         }
         for role, information in self.informations.items():
             columns[f"dsmi_{role}"] = information.value
-            for name in ("standard_error", "adjusted", "p_value"):
+            columns[f"dsmi_{role}_null_se"] = information.standard_error
+            for name in ("n_null", "adjusted", "p_value"):
                 columns[f"dsmi_{role}_{name}"] = getattr(information, name)
         return columns
 

@@ -108,7 +108,9 @@ def _row(name: str, measured: Measurement) -> SnapshotRow:
         sigma=entropy.sigma,
         dse=entropy.value,
         informations={
-            role: SnapshotInformation(r.value, r.standard_error, r.adjusted(), r.p_value)
+            role: SnapshotInformation(
+                r.value, r.standard_error, r.adjusted(), r.p_value, r.n_null, *r.interval()
+            )
             for role, (r, *_) in measured.informations.items()
         },
     )

@@ -13,14 +13,17 @@ from html import escape
 import numpy as np
 
 from eigentropy._kernels.diffusion import DiffusionMatrix
+from eigentropy._support.interval import LEVEL
 from eigentropy._support.units import unit
 from eigentropy.plot import sketches
-from eigentropy.plot.inputs import LEVEL, EntropyResult, InformationResult, Result, z_score
+from eigentropy.plot.inputs import EntropyResult, InformationResult, Result, z_score
 
 # Sizes of groups that are written; of more groups, only these and how many there are.
 MOST_SIZES = 10
 
 Row = tuple[str, str]
+
+OTHER_SAMPLES = ("other samples", "the error does not cover them")
 
 
 def of_entropy(result: EntropyResult) -> str:
@@ -47,7 +50,7 @@ def of_information(result: InformationResult, adjusted: float | None = None) -> 
     null = np.asarray(result.null, dtype=np.float64)
     rows = [
         ("I(Z; Y)", f"{result.value:.6g} {bits}"),
-        ("standard error", f"{result.standard_error:.2g} {bits}"),
+        *_error_of_information(result),
     ]
     if result.error_bound > 0.0:
         rows.append(("rounding", f"at most {result.error_bound:.1g} {bits}"))
@@ -84,17 +87,30 @@ def of_operator(operator: DiffusionMatrix) -> str:
     return _shown("DiffusionOperator", rows, drawing)
 
 
+def _error_of_information(result: InformationResult) -> list[Row]:
+    """The error of the computation; nothing where it has no random part."""
+    if not result.standard_error:
+        return []
+    bits, matched = unit(result.base), result.estimator == "matched"
+    rows = [("null se" if matched else "standard error", f"{result.standard_error:.2g} {bits}")]
+    interval = result.interval(LEVEL)
+    ends = f"{interval.low:.6g} to {interval.high:.6g} {bits}, over {interval.over}"
+    return [*rows, (f"{interval.sure} interval", ends), OTHER_SAMPLES]
+
+
 def _error(result: EntropyResult) -> list[Row]:
     """The error, and where the entropy is."""
     bits = unit(result.base)
-    low, high = result.interval(LEVEL)
-    ends = f"{low:.6g} to {high:.6g} {bits}"
+    interval = result.interval(LEVEL)
+    ends = f"{interval.low:.6g} to {interval.high:.6g} {bits}"
     if math.isnan(result.error_bound):
-        error = f"{result.standard_error:.2g} {bits}"
-        return [("standard error", error), (f"{100 * LEVEL:g} % interval", ends)]
+        error = ("standard error", f"{result.standard_error:.2g} {bits}")
+        return [error, (f"{interval.sure} interval", ends), OTHER_SAMPLES]
+    half = 0.5 * (interval.high - interval.low)
+    error = ("error", f"at most {half:.2g} {bits}, {interval.over} in {result.dtype}")
     if result.error_bound > 0.0:
-        return [("error", f"at most {result.error_bound:.2g} {bits}"), ("interval", ends)]
-    return [("error", f"rounding in {result.dtype}")]
+        return [error, ("interval", ends), OTHER_SAMPLES]
+    return [error, OTHER_SAMPLES]
 
 
 def _method(result: Result) -> str:

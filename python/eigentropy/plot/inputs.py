@@ -12,10 +12,9 @@ import numpy.typing as npt
 
 from eigentropy._backends.host_arrays import as_numpy
 from eigentropy._spectra.spectrum import Spectrum
+from eigentropy._support.interval import Interval
 
 Doubles = npt.NDArray[np.float64]
-
-LEVEL = 0.95  # of the intervals that are drawn
 
 
 class Result(Protocol):
@@ -73,7 +72,7 @@ class EntropyResult(Result, Protocol):
     def sampled_from(self) -> int | None:
         """How many rows there were, if some were chosen at random."""
 
-    def interval(self, level: float = ...) -> tuple[float, float]:
+    def interval(self, level: float = ...) -> Interval:
         """Where the entropy is."""
 
 
@@ -95,6 +94,9 @@ class InformationResult(Result, Protocol):
     @property
     def label_entropy(self) -> float:
         """H(Y)."""
+
+    def interval(self, level: float = ...) -> Interval:
+        """Where the information is."""
 
     @property
     def group_sizes(self) -> npt.NDArray[np.int64]:

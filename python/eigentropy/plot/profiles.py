@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from eigentropy._support.options import logarithm_base
+from eigentropy._support.interval import LEVEL, student_quantile
+from eigentropy._support.options import integer, logarithm_base
 from eigentropy._support.units import unit
 from eigentropy.plot import style
-from eigentropy.plot.inputs import LEVEL, is_entropy, is_information
+from eigentropy.plot.inputs import is_entropy, is_information
 
 # The keys of a monitor, "dsmi_y_adjusted/layer": the measures that they begin with.
 _MEASURE = re.compile(r"(dse|dsmi)(_\w+)?/")
@@ -22,6 +23,8 @@ _ABOUT = {
     "dsmi_previous": "the previous layer",
 }
 _ADJUSTED = "_adjusted"
+# What the key of an information's standard error over the null partitions has more.
+NULL_SE = "_null_se"
 
 # Names of layers under the axis; of more, only some are written.
 _MOST_TICKS = 24
@@ -43,8 +46,10 @@ def layers(
 ) -> Any:
     """One value a layer, in the order of the mapping.
 
-    Entropies have their interval as error bars, with a probability of 95 % where it is one;
-    informations have two standard errors. Draw several profiles on the same axes to compare them.
+    Results have their interval as error bars, with a probability of 95 % where it is one: that of
+    the computation, over random vectors or partitions, and not over other samples of the data. It
+    is cut at 0 and at the largest possible value. Draw several profiles on the same axes to compare
+    them.
 
     Parameters
     ----------
@@ -114,12 +119,14 @@ def history(
     *,
     layers: Sequence[str] | None = None,
     base: float = 2.0,
+    n_null: int | None = None,
     ax: Any = None,
     **line: Any,
 ) -> Any:
     """Curves over the steps of training, one a layer.
 
-    More than seven layers go from dark to light in the order of the rows.
+    More than seven layers go from dark to light in the order of the rows. An information has a band
+    where the rows have its null standard error and `n_null` is given.
 
     Parameters
     ----------
@@ -133,6 +140,10 @@ def history(
         Draw only these, in this order.
     base : float
         Of the logarithm behind the values: 2 for bits.
+    n_null : int, optional
+        Number of random partitions behind the informations. The band is then the 95 % interval by
+        Student's t with `n_null` - 1 degrees of freedom of ``"dsmi_y_null_se/layer"`` and the like:
+        over other random partitions, not over other samples of the data.
     ax : matplotlib axes, optional
         Where to draw; a new figure by default.
     **line
@@ -154,6 +165,7 @@ def history(
     """
     style.require_matplotlib()
     base = logarithm_base(base)
+    n_null = None if n_null is None else integer(n_null, "n_null", at_least=2)
     several = _checked_rows(rows)
     keys = list(dict.fromkeys(key for row in several for key in row if key != "step"))
     measure, by_layer = _keys_of_measure(keys, measure)
@@ -164,8 +176,13 @@ def history(
     style.dress(axes)
     looks = style.curves(len(by_layer), style.curves_on(axes))
     for (name, key), look in zip(by_layer.items(), looks, strict=True):
-        y = np.array([_number(row.get(key, math.nan), key) for row in several])
-        style.draw_curve(axes, steps, y, {**look, "label": name or measure}, **line)
+        y = _column(several, key)
+        drawn = style.draw_curve(axes, steps, y, {**look, "label": name or measure}, **line)
+        error = _column(several, f"{measure}{NULL_SE}/{name}")
+        if n_null is not None and np.isfinite(error).any():
+            half = student_quantile(LEVEL, n_null - 1.0) * error
+            low, high = style.possible_ends(y, y - half, y + half, (0.0, math.inf))
+            style.draw_band(axes, steps, low, high, drawn.get_color())
     if (steps == np.rint(steps)).all():
         axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set(xlabel="step", ylabel=_axis_label(measure, base, ()))
@@ -237,11 +254,17 @@ def _number(value: Any, name: str) -> float:
         raise TypeError(f"{name}: a number is needed, got {type(value).__name__}") from None
 
 
+def _column(rows: Sequence[Mapping[str, Any]], key: str) -> Any:
+    return np.array([_number(row.get(key, math.nan), key) for row in rows])
+
+
 def _reach(value: Any) -> tuple[float, float]:
     """How far error bars go down and up."""
     if hasattr(value, "interval"):
-        low, high = value.interval(LEVEL)
-        return max(0.0, float(value) - low), max(0.0, high - float(value))
+        number, most = float(value), float(getattr(value, "label_entropy", math.inf))
+        found = value.interval(LEVEL)
+        low, high = style.possible_ends(number, found[0], found[1], (0.0, most))
+        return max(0.0, number - float(low)), max(0.0, float(high) - number)
     half = _ERRORS * float(getattr(value, "standard_error", 0.0))
     return half, half
 
@@ -260,12 +283,15 @@ def _axis_label(measure: str | None, base: float, values: Any) -> str:
         kinds = {_kind(value) for value in values}
         kind = kinds.pop() if len(kinds) == 1 else ""
         return f"{kind} ({unit(base)})" if kind else "value"
-    bare = measure.removesuffix(_ADJUSTED)
+    bare = measure.removesuffix(_ADJUSTED).removesuffix(NULL_SE)
     if measure == "dse":
         return f"DSE ({unit(base)})"
     if bare in _ABOUT:
         name = f"DSMI with {_ABOUT[bare]}"
-        return f"adjusted {name}" if bare != measure else f"{name} ({unit(base)})"
+        if measure.endswith(_ADJUSTED):
+            return f"adjusted {name}"
+        error = "null se of " if measure.endswith(NULL_SE) else ""
+        return f"{error}{name} ({unit(base)})"
     return measure
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy._backends.host_arrays import as_numpy
-from eigentropy._spectra.spectrum import checked_level, smoothed_density
+from eigentropy._spectra.spectrum import smoothed_density
+from eigentropy._support.interval import LEVEL, checked_level
 from eigentropy._support.options import positive
 from eigentropy._support.units import unit
 from eigentropy.plot import style
 from eigentropy.plot.inputs import (
-    LEVEL,
     Doubles,
     EntropyResult,
     checked_eigenvalues,

@@ -8,12 +8,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 # Okabe and Ito, without their yellow, which is too light for lines on white. The order alternates
-# dark and light.
-COLOURS = ("#0072B2", "#E69F00", "#000000", "#D55E00", "#56B4E9", "#009E73", "#CC79A7")
-BLUE, ORANGE, BLACK, VERMILLION, SKY, GREEN, PINK = COLOURS
+# dark and light. The five after them are as far from these and from each other, also for
+# colour-blind readers, as these are.
+COLOURS = (
+    "#0072B2", "#E69F00", "#000000", "#D55E00", "#56B4E9", "#009E73", "#CC79A7",
+    "#661A00", "#6666FF", "#3D0066", "#E61A4D", "#00E6B8",
+)  # fmt: skip
+BLUE, ORANGE, BLACK, VERMILLION, SKY, GREEN, PINK = COLOURS[:7]
 LINES = ("-", "--", "-.", ":")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "*", ">", "p", "d")
+
+# More curves than this are taken for a sequence, such as the layers of a network.
+MOST_APART = 7
 
 # A scale for numbers: its lightness grows from end to end, also for colour-blind readers.
 SCALE = "cividis"
@@ -68,15 +77,15 @@ def dress(axes: Any) -> None:
 
 
 def marker(number: int) -> str:
-    """Of group `number`: with its colour it is unique among the first 49."""
+    """Of group `number`: with its colour it is unique among the first 144."""
     return MARKERS[(number + number // len(COLOURS)) % len(MARKERS)]
 
 
 def curve(number: int) -> dict[str, Any]:
-    """Colour, line and marker of curve `number`; among the first 28 no two have the same."""
+    """Colour, line and marker of curve `number`; among the first 48 no two have the same."""
     return {
         "color": COLOURS[number % len(COLOURS)],
-        "linestyle": LINES[number % len(LINES)],
+        "linestyle": LINES[(number + number // len(COLOURS)) % len(LINES)],
         "marker": marker(number),
         "markersize": MARKER_SIZE,
         "linewidth": LINE_WIDTH,
@@ -86,10 +95,10 @@ def curve(number: int) -> dict[str, Any]:
 def curves(count: int, before: int = 0) -> list[dict[str, Any]]:
     """Styles of `count` curves that come after `before` others.
 
-    More than there are colours are taken for a sequence, such as the layers of a network: from the
-    dark to the light end of `SCALE`, in plain lines.
+    More than `MOST_APART` are a sequence: from the dark to the light end of `SCALE`, in plain
+    lines.
     """
-    if count <= len(COLOURS):
+    if count <= MOST_APART:
         return [curve(before + number) for number in range(count)]
     import matplotlib
 
@@ -105,6 +114,17 @@ def draw_curve(axes: Any, x: Any, y: Any, style: dict[str, Any], **line: Any) ->
     every = 1 if len(x) <= MOST_MARKERS else (0.0, MARKER_DISTANCE)
     (drawn,) = axes.plot(x, y, **{"markevery": every, **_without_aliases(style, line), **line})
     return drawn
+
+
+def possible_ends(value: Any, low: Any, high: Any, possible: tuple[float, float]) -> Any:
+    """The ends of an interval around an estimate, as far as they are possible; shape (2, ...).
+
+    An estimate below the range is noise around its end, and the interval ends there. One above it
+    comes from an estimator that does not keep to the range, and the interval is not cut.
+    """
+    least, most = possible
+    high = np.where(np.greater(value, most), high, np.minimum(high, most))
+    return np.stack([np.maximum(low, np.minimum(least, value)), high])
 
 
 def draw_band(axes: Any, x: Any, low: Any, high: Any, colour: Any, label: str | None = None) -> Any:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from eigentropy._kernels.saturation import AT_AN_END
 from eigentropy.report.runs import Run
-
-# If S is within this share of 0 or of log n, the kernel joins all rows, or none.
-AT_AN_END = 0.01
 
 # A class with fewer samples has a small S, at most log2 of their number, in every layer.
 SMALL_CLASS = 10

@@ -36,6 +36,9 @@ MOST_DIGITS = 15
 MEASURES = ("dse", "dsmi_y", "dsmi_x", "dsmi_previous")
 KINDS = (*MEASURES, *(f"{name}_adjusted" for name in MEASURES[1:]))
 
+# Standard errors over the null partitions: neither drawn nor the caller's own values.
+NULL_ERRORS = tuple(f"{name}_null_se" for name in MEASURES[1:])
+
 LOGS = (".csv", ".jsonl", ".ndjson")
 
 
@@ -90,7 +93,7 @@ class Run:
 def split(key: str) -> tuple[str, str] | None:
     """Measure and layer of a key, None for a value that is neither."""
     kind, slash, layer = key.partition("/")
-    return (kind, layer) if slash and kind in KINDS else None
+    return (kind, layer) if slash and kind in (*KINDS, *NULL_ERRORS) else None
 
 
 def read_run(path: str | os.PathLike[str]) -> Run:

@@ -183,26 +183,32 @@ def plateau(entropies: Sequence[float], n: int) -> float:
 
 
 # What is drawn: for each kind of change, the rows that show it best.
-_DRAWN: tuple[tuple[str, str, str, dict[str, Parameter], str], ...] = (
-    ("intrinsic dimension, noise 0.01", "DSE", "k", {"data": "uniform", "noise": 0.01}, "bits"),
-    ("intrinsic dimension, noise 0.1", "DSE", "k", {"data": "uniform", "noise": 0.1}, "bits"),
-    ("gathered classes", "DSE", "spread", {"data": "gathered classes"}, "bits"),
-    ("flattened rows", "DSE", "spread", {"data": "flattened rows"}, "bits"),
-    ("digits times a number", "DSE", "scale", {"data": "digits"}, "bits"),
-    ("digits, adjusted", "adjusted", "corrupted", {"data": "digits"}, ""),
+_DRAWN: tuple[tuple[str, str, str, dict[str, Parameter]], ...] = (
+    ("uniform, noise 0.01", "DSE", "k", {"data": "uniform", "noise": 0.01}),
+    ("uniform, noise 0.1", "DSE", "k", {"data": "uniform", "noise": 0.1}),
+    ("gathered classes", "DSE", "spread", {"data": "gathered classes"}),
+    ("flattened rows", "DSE", "spread", {"data": "flattened rows"}),
+    ("digits times a number", "DSE", "scale", {"data": "digits"}),
+    ("digits", "adjusted", "corrupted", {"data": "digits"}),
 )
+_AXES = {
+    "k": "intrinsic dimension", "spread": "spread", "scale": "factor",
+    "corrupted": "share of corrupted labels",
+}  # fmt: skip
 
 
 def panels(rows: Sequence[StudyRow]) -> list[Panel]:
     """DSE over intrinsic dimension, spread and scale; DSMI over corruption."""
     drawn = []
-    for title, kind, x, wanted, unit in _DRAWN:
+    for title, kind, x, wanted in _DRAWN:
         some = [row for row in select(rows, **wanted) if x in row.cell.settings]
         curves = [
             Curve(rule, repeated(select(some, estimator=f"{kind} {rule}"), x)) for rule in RULES
         ]
         if some:
-            drawn.append(Panel(title, x, unit or kind, curves, log_x=x == "scale"))
+            of_entropy = "DSE, bits", (0.0, math.log2(max(row["n"] for row in some)))
+            y, possible = of_entropy if kind == "DSE" else (kind, (0.0, 1.0))
+            drawn.append(Panel(title, _AXES[x], y, curves, log_x=x == "scale", possible=possible))
     return drawn
 
 

@@ -111,9 +111,14 @@ def panels(rows: Sequence[StudyRow]) -> list[Panel]:
             "share of corrupted labels",
             "bits (adjusted: 0 to 1)",
             [
-                Curve(name, repeated(select(rows, d=d, estimator=name), "share"))
+                Curve(
+                    name,
+                    repeated(select(rows, d=d, estimator=name), "share"),
+                    estimators.possible(name),
+                )
                 for name in distinct(select(rows, d=d), "estimator")
             ],
+            possible=(0.0, math.log2(3)),  # of blobs with equal shares
         )
         for d in distinct(rows, "d")
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -90,6 +91,15 @@ class Sizes:
 
 
 SIZES = Sizes()
+
+# In bits, about labels and inputs: all data sets have ten classes, and inputs are ten clusters.
+LARGEST_INFORMATION = math.log2(10)
+
+
+def largest_entropy(rows: Iterable[StudyRow]) -> float:
+    """The largest entropy in bits that a probe can have."""
+    return max((math.log2(SIZES.points_of(row.cell.data)) for row in rows), default=math.inf)
+
 
 # A study prepares a training from a job, the sizes and the recorder of its run (or None). It is an
 # iterable of epochs with their losses, and a function that measures at an epoch and loss.

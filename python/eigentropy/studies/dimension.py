@@ -5,6 +5,7 @@ The labels are certain at every dimension, so the truth is H(Y) = log2(3) = 1.58
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from eigentropy.studies import data, estimators
@@ -119,8 +120,12 @@ def panels(rows: Sequence[StudyRow]) -> list[Panel]:
     names = [name for name in distinct(rows, "estimator") if name != "p auto"]
     least = min(distinct(rows, "n"), default=0)
     shown = select(rows, n=least)
-    curves = [Curve(name, repeated(select(shown, estimator=name), "d")) for name in names]
-    return [Panel("three blobs, true labels", "d", "bits (adjusted: 0 to 1)", curves, log_x=True)]
+    curves = [
+        Curve(name, repeated(select(shown, estimator=name), "d"), estimators.possible(name))
+        for name in names
+    ]
+    y, possible = "bits (adjusted: 0 to 1)", (0.0, math.log2(3))
+    return [Panel("three blobs, true labels", "d", y, curves, log_x=True, possible=possible)]
 
 
 STUDY = Study(

@@ -56,6 +56,11 @@ def available(names: Sequence[str]) -> list[str]:
     return found
 
 
+def possible(name: str) -> tuple[float, float] | None:
+    """The range of this estimator where it is not that of the others beside it."""
+    return (0.0, 1.0) if name.startswith("adjusted") else None
+
+
 def sigma_of(setting: str, width: float | None = None, Z: Any = None) -> float | str:
     """The argument `sigma` of a setting: "sigma=10", a rule, or "0.5 medians" of the rows of Z.
 

@@ -9,14 +9,17 @@ from typing import Any
 
 import numpy as np
 
+from eigentropy._support.interval import LEVEL, student_quantile
 from eigentropy.plot import style
 from eigentropy.plot.style import require_matplotlib
-from eigentropy.studies.study import Curve, Panel
+from eigentropy.studies.study import Curve, Panel, Study, StudyPlan
 
 _MOST_COLUMNS = 3
 
-# 97.5 % quantiles of Student's t, by degrees of freedom; the normal one beyond.
-_STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
+# Inches: of a panel, and of the legend beside all of them.
+_PANEL, _LEGEND = (4.2, 3.6), 2.0
+
+Looks = dict[str, dict[str, Any]]
 
 
 def band(values: Sequence[float]) -> tuple[float, float]:
@@ -29,33 +32,65 @@ def band(values: Sequence[float]) -> tuple[float, float]:
         return math.nan, 0.0
     if len(x) == 1:
         return float(x[0]), 0.0
-    quantile = _STUDENT[len(x) - 2] if len(x) - 2 < len(_STUDENT) else 1.96
-    return float(x.mean()), float(quantile * x.std(ddof=1) / math.sqrt(len(x)))
+    quantile = student_quantile(LEVEL, len(x) - 1.0)
+    return float(x.mean()), quantile * float(x.std(ddof=1)) / math.sqrt(len(x))
+
+
+def caption(study: Study, plan: StudyPlan) -> str:
+    """What is written below a figure: the study, its size, and what the bands are."""
+    size = "the paper's size" if plan.full else "quick size"
+    return (
+        f"{study.name}, {size}; shaded: 95 % confidence of the mean over repetitions (seeds), "
+        "within what is possible"
+    )
 
 
 def figure_png(panels: Sequence[Panel], caption: str) -> bytes:
-    """Draw the panels side by side, as a PNG."""
-    require_matplotlib()
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    columns = min(_MOST_COLUMNS, len(panels))
-    lines = -(-len(panels) // columns)
-    figure = Figure(figsize=(5.0 * columns, 3.8 * lines), dpi=130, layout="constrained")
-    for axes, panel in zip(
-        figure.subplots(lines, columns, squeeze=False).flat, panels, strict=False
-    ):
-        _draw(figure, axes, panel)
-    for axes in figure.axes[len(panels) : lines * columns]:
-        axes.set_visible(False)
-    figure.supxlabel(caption, fontsize=7, color=style.QUIET, x=0.995, ha="right")
+    """Draw the panels side by side, with one legend for all, as a PNG."""
+    figure = draw(panels, caption)
     png = io.BytesIO()
-    FigureCanvasAgg(figure)  # Agg draws without a display
     figure.savefig(png, format="png")
     return png.getvalue()
 
 
-def _draw(figure: Any, axes: Any, panel: Panel) -> None:
+def draw(panels: Sequence[Panel], caption: str) -> Any:
+    """The figure of the panels. A name has one look in all of them."""
+    require_matplotlib()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    names = (curve.label for panel in panels for curve in panel.curves if curve.points)
+    looks = {name: style.curve(number) for number, name in enumerate(dict.fromkeys(names))}
+    columns = 2 if len(panels) == 4 else min(_MOST_COLUMNS, len(panels))
+    lines = -(-len(panels) // columns)
+    size = _PANEL[0] * columns + (_LEGEND if looks else 0.0), _PANEL[1] * lines
+    figure = Figure(figsize=size, dpi=130, layout="constrained")
+    FigureCanvasAgg(figure)  # Agg draws without a display
+    for axes, panel in zip(
+        figure.subplots(lines, columns, squeeze=False).flat, panels, strict=False
+    ):
+        _draw(figure, axes, panel, looks)
+    for axes in figure.axes[len(panels) : lines * columns]:
+        axes.set_visible(False)
+    figure.supxlabel(caption, fontsize=7, color=style.QUIET, x=0.995, ha="right")
+    _legend(figure)
+    return figure
+
+
+def _legend(figure: Any) -> None:
+    """Each name once, to the right of all panels."""
+    known: dict[str, Any] = {}
+    for axes in figure.axes:
+        handles, names = axes.get_legend_handles_labels()
+        for name, handle in zip(names, handles, strict=True):
+            known.setdefault(name, handle)
+    if known:
+        figure.legend(
+            known.values(), known.keys(), loc="outside right upper", frameon=False, fontsize="small"
+        )
+
+
+def _draw(figure: Any, axes: Any, panel: Panel, looks: Looks) -> None:
     axes.set_title(panel.title, fontsize=10, loc="left")
     axes.set_xlabel(panel.x)
     axes.set_ylabel(panel.y)
@@ -65,20 +100,24 @@ def _draw(figure: Any, axes: Any, panel: Panel) -> None:
     style.dress(axes)
     if panel.log_x:
         axes.set_xscale("log")
-    for number, curve in enumerate(curve for curve in panel.curves if curve.points):
-        look = style.curve(number)
+    for curve in panel.curves:
+        if not curve.points:
+            continue
+        look = looks[curve.label]
         if panel.scatter:
             _points(axes, curve, {"color": look["color"], "marker": look["marker"]})
         else:
-            _line(axes, curve, look)
-    style.legend(axes)
+            _line(axes, curve, look, curve.possible or panel.possible)
+    xs = [x for curve in panel.curves for x in curve.points]
+    if not (panel.scatter or panel.log_x) and all(x == round(x) for x in xs):
+        axes.xaxis.get_major_locator().set_params(integer=True)
 
 
-def _line(axes: Any, curve: Curve, look: dict[str, Any]) -> None:
+def _line(axes: Any, curve: Curve, look: dict[str, Any], possible: tuple[float, float]) -> None:
     x = np.array(list(curve.points))
-    bands = np.array([band(values) for values in curve.points.values()])
-    style.draw_curve(axes, x, bands[:, 0], look, label=curve.label)
-    low, high = bands[:, 0] - bands[:, 1], bands[:, 0] + bands[:, 1]
+    mean, half = np.array([band(values) for values in curve.points.values()]).T
+    low, high = style.possible_ends(mean, mean - half, mean + half, possible)
+    style.draw_curve(axes, x, mean, look, label=curve.label)
     style.draw_band(axes, x, low, high, look["color"])
 
 

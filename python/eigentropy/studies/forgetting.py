@@ -141,14 +141,20 @@ def _falls(rows: Sequence[StudyRow], name: str, network: str) -> Finding:
 def panels(rows: Sequence[StudyRow]) -> list[Panel]:
     """Both tasks over the epochs of both."""
     drawn = []
-    for name in ("accuracy", "linear probe", "adjusted(Z;Y) auto", "DSMI(Z;Y) auto"):
+    for name, most in (
+        ("accuracy", 1.0),
+        ("linear probe", 1.0),
+        ("adjusted(Z;Y) auto", 1.0),
+        ("DSMI(Z;Y) auto", courses.LARGEST_INFORMATION),
+    ):
         curves = [
             Curve(f"{network}, {place}", repeated(chosen, "epoch"))
             for network in distinct(rows, "network")
             for place in (FIRST, SECOND)
             for chosen in [select(rows, network=network, place=place, estimator=name)]
         ]
-        drawn.append(Panel(name, "epoch (the second task from the middle on)", name, curves))
+        x = "epoch (the second task from the middle on)"
+        drawn.append(Panel(name, x, name, curves, possible=(0.0, most)))
     return drawn
 
 

@@ -178,7 +178,7 @@ def _goes_with(rows: Sequence[StudyRow], network: str, sigma: str, which: str) -
 
 def panels(rows: Sequence[StudyRow]) -> list[Panel]:
     """Initial entropy over the scale, accuracy over epochs, and both against each other."""
-    networks = distinct(rows, "network")
+    networks, log_n = distinct(rows, "network"), courses.largest_entropy(rows)
     drawn = []
     for sigma in SIGMAS:
         curves = [
@@ -188,17 +188,17 @@ def panels(rows: Sequence[StudyRow]) -> list[Panel]:
                 select(rows, network=network, estimator=f"DSE {sigma}", place=Z, epoch=0)
             ]
         ]
-        drawn.append(
-            Panel(f"before training, {sigma}", "std of weights", "DSE(Z), bits", curves, log_x=True)
-        )
+        title, y, possible = f"before training, {sigma}", "DSE(Z), bits", (0.0, log_n)
+        drawn.append(Panel(title, "std of weights", y, curves, log_x=True, possible=possible))
     for network in networks:
         of = select(rows, network=network, estimator="accuracy")
         of = [row for row in of if row["epochs"]]
         curves = [
             Curve(f"std {std:g}", repeated(select(of, std=std), "epoch"))
-            for std in distinct(of, "std")
+            for std in sorted(distinct(of, "std"))
         ]
-        drawn.append(Panel(str(network), "epoch", "held-out accuracy", curves))
+        y, possible = "held-out accuracy", (0.0, 1.0)
+        drawn.append(Panel(str(network), "epoch", y, curves, possible=possible))
     return drawn
 
 

@@ -105,7 +105,10 @@ def panels(rows: Sequence[StudyRow]) -> list[Panel]:
                 for name in distinct(some, "estimator")
             ]
             title = f"{law}, noise {noise:g}, t = 1"
-            drawn.append(Panel(title, "intrinsic dimension", "bits", curves, log_x=True))
+            possible = 0.0, math.log2(max(row["n"] for row in some))
+            drawn.append(
+                Panel(title, "intrinsic dimension", "bits", curves, log_x=True, possible=possible)
+            )
     return drawn
 
 

@@ -86,11 +86,21 @@ def panels(rows: Sequence[StudyRow]) -> list[Panel]:
     """Entropies and informations over t."""
     drawn = []
     for d in distinct(rows, "d"):
-        for title, names in (("DSE", ENTROPIES), ("DSMI", INFORMATIONS)):
+        log_n = math.log2(max(row["n"] for row in rows))
+        for title, names, most in (
+            ("DSE", ENTROPIES, log_n),
+            ("DSMI", INFORMATIONS, math.log2(3)),
+        ):
             curves = [
-                Curve(name, repeated(select(rows, d=d, estimator=name), "t")) for name in names
+                Curve(
+                    name,
+                    repeated(select(rows, d=d, estimator=name), "t"),
+                    estimators.possible(name),
+                )
+                for name in names
             ]
-            drawn.append(Panel(f"{title}, three blobs, d = {d}", "t", "bits", curves, log_x=True))
+            of = f"{title}, three blobs, d = {d}"
+            drawn.append(Panel(of, "t", "bits", curves, log_x=True, possible=(0.0, most)))
     return drawn
 
 

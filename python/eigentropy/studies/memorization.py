@@ -139,18 +139,18 @@ def panels(rows: Sequence[StudyRow]) -> list[Panel]:
     """Both informations and accuracies over epochs, for each share."""
     drawn = []
     for network in distinct(rows, "network"):
-        for name, place in (
-            ("training accuracy", RUN),
-            ("adjusted(Z;Y) auto", TRAINING),
-            ("adjusted(Z;Y) auto", HELD_OUT),
+        for name, place, most in (
+            ("training accuracy", RUN, 1.0),
+            ("adjusted(Z;Y) auto", TRAINING, 1.0),
+            ("adjusted(Z;Y) auto", HELD_OUT, 1.0),
         ):
             chosen = select(rows, network=network, estimator=name, place=place)
             curves = [
                 Curve(f"{share:.0%} random", repeated(select(chosen, share=share), "epoch"))
-                for share in distinct(chosen, "share")
+                for share in sorted(distinct(chosen, "share"))
             ]
             of = "" if place == RUN else f", {place}"
-            drawn.append(Panel(f"{network}{of}", "epoch", name, curves))
+            drawn.append(Panel(f"{network}{of}", "epoch", name, curves, possible=(0.0, most)))
     return drawn
 
 

@@ -169,6 +169,10 @@ def listing(rows: Sequence[StudyRow]) -> Listing:
     )
 
 
+# A difference may be negative.
+_DIFFERENCES = (-math.inf, math.inf)
+
+
 def panels(rows: Sequence[StudyRow]) -> list[Panel]:
     """The difference that a term makes, over its weight."""
     drawn = []
@@ -178,9 +182,8 @@ def panels(rows: Sequence[StudyRow]) -> list[Panel]:
             curves = [
                 Curve(term, {w: _differences(of, term, w, name) for w in WEIGHTS}) for term in TERMS
             ]
-            drawn.append(
-                Panel(f"{labels} labels", "weight", f"{name}, less without", curves, log_x=True)
-            )
+            title, y = f"{labels} labels", f"{name}, less without"
+            drawn.append(Panel(title, "weight", y, curves, log_x=True, possible=_DIFFERENCES))
     return drawn
 
 

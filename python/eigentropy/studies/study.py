@@ -123,15 +123,22 @@ class Claim:
 
 @dataclass(frozen=True)
 class Curve:
-    """Values over x, one group of repetitions for each x."""
+    """Values over x, one group of repetitions for each x.
+
+    `possible` is what they estimate can be, where that is not what the panel says.
+    """
 
     label: str
     points: dict[float, list[float]]
+    possible: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One plot: curves with confidence bands, a scatter of points, or a map of values."""
+    """One plot: curves with confidence bands, a scatter of points, or a map of values.
+
+    `possible` is what the values estimate can be, as far as it is known. Bands end there.
+    """
 
     title: str
     x: str
@@ -139,6 +146,7 @@ class Panel:
     curves: list[Curve] = field(default_factory=list)
     log_x: bool = False
     scatter: bool = False
+    possible: tuple[float, float] = (0.0, math.inf)
     cells: dict[tuple[float, float], float] = field(default_factory=dict)  # a map: (x, y) -> value
 
 

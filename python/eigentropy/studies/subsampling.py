@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from eigentropy.studies import data, estimators
@@ -86,6 +87,7 @@ def panels(rows: Sequence[StudyRow]) -> list[Panel]:
                 )
                 for share in distinct(rows, "share")
             ],
+            possible=(0.0, math.log2(BRANCHES * max(row["points"] for row in rows))),
         )
         for name in distinct(rows, "estimator")
     ]

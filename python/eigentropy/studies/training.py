@@ -210,16 +210,18 @@ def _along_blocks(rows: Sequence[StudyRow]) -> list[Finding]:
 def panels(rows: Sequence[StudyRow]) -> list[Panel]:
     """Z over epochs, and the information plane block by block."""
     drawn = []
-    for name, place, label in (
-        ("accuracy", RUN, "held-out accuracy (SimCLR: linear probe)"),
-        ("DSE sigma=10", Z, "bits"),
-        ("DSE auto", Z, "bits"),
-        ("DSMI(Z;Y) auto", Z, "bits"),
-        ("adjusted(Z;Y) auto", Z, "adjusted"),
-        ("DSMI(Z;X) auto", Z, "bits"),
+    log_n = courses.largest_entropy(rows)
+    for name, place, label, most in (
+        ("accuracy", RUN, "held-out accuracy (SimCLR: linear probe)", 1.0),
+        ("DSE sigma=10", Z, "bits", log_n),
+        ("DSE auto", Z, "bits", log_n),
+        ("DSMI(Z;Y) auto", Z, "bits", courses.LARGEST_INFORMATION),
+        ("adjusted(Z;Y) auto", Z, "adjusted", 1.0),
+        ("DSMI(Z;X) auto", Z, "bits", courses.LARGEST_INFORMATION),
     ):
-        chosen = select(rows, estimator=name, place=place)
-        drawn.append(Panel(name.replace("(Z;", "(Z; "), "epoch", label, _curves(chosen)))
+        curves = _curves(select(rows, estimator=name, place=place))
+        title = name.replace("(Z;", "(Z; ")
+        drawn.append(Panel(title, "epoch", label, curves, possible=(0.0, most)))
     for network in distinct(rows, "network"):
         drawn.append(_plane(select(rows, network=network, training=SUPERVISED), str(network)))
     return drawn

@@ -100,10 +100,15 @@ def panels(rows: Sequence[StudyRow]) -> list[Panel]:
         some = select(rows, branches=k, noise=max(distinct(rows, "noise")))
         some = [row for row in some if row.cell.settings.get("t", 1.0) == 1.0]
         curves = [
-            Curve(name, repeated(select(some, estimator=name), "share"))
+            Curve(name, repeated(select(some, estimator=name), "share"), estimators.possible(name))
             for name in distinct(some, "estimator")
         ]
-        drawn.append(Panel(f"{k} branches, t = 1", "share of corrupted labels", "bits", curves))
+        title, x, possible = (
+            f"{k} branches, t = 1",
+            "share of corrupted labels",
+            (0.0, math.log2(k)),
+        )
+        drawn.append(Panel(title, x, "bits (adjusted: 0 to 1)", curves, possible=possible))
     return drawn
 
 

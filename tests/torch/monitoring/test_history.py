@@ -46,6 +46,20 @@ def test_the_curves_are_those_of_the_layers(monitor, measure):
     assert lines(ax) == expected
 
 
+def test_an_information_has_the_interval_of_its_partitions(monitor):
+    ax = monitor.plot("dsmi_y", layers=["1"])
+    (band,) = ax.collections
+    drawn = band.get_paths()[0].vertices
+    quantile = 12.7062  # of Student's t with one degree of freedom: n_null is 2
+    for row in monitor.history:
+        value, error = row["dsmi_y/1"], row["dsmi_y_null_se/1"]
+        ends = drawn[drawn[:, 0] == row["step"], 1]
+        assert error > 0.0
+        assert ends.max() == pytest.approx(value + quantile * error, rel=1e-5)
+        assert ends.min() == pytest.approx(max(value - quantile * error, min(0.0, value)), abs=1e-6)
+    assert not monitor.plot("dse").collections
+
+
 def test_the_unit_is_that_of_the_monitor():
     x, model = torch.randn(30, 4), torch.nn.Sequential(torch.nn.Linear(4, 3))
     nats, bits = (Monitor(model, "0", probe=x, base=base) for base in (math.e, 2.0))

@@ -93,7 +93,9 @@ def test_the_values_are_those_of_dse_and_dsmi(net):
         assert values[f"dsmi_y/{name}"] == pytest.approx(float(information), abs=1e-6)
         adjusted = values[f"dsmi_y_adjusted/{name}"]
         assert adjusted == pytest.approx(information.adjusted(), abs=1e-6)
-    assert len(values) == 9
+        error = values[f"dsmi_y_null_se/{name}"]
+        assert error == pytest.approx(information.standard_error, abs=1e-6)
+    assert len(values) == 12
     assert monitor.history == [{"step": 1, **values}]
 
 
@@ -133,7 +135,8 @@ def test_the_order_of_layers_is_that_in_which_they_run():
 
     torch.manual_seed(0)
     with Monitor(Backwards(), ["a", "b"], probe=blobs()[0], measures=["dsmi_previous"]) as monitor:
-        assert set(monitor.step()) == {"dsmi_previous/a", "dsmi_previous_adjusted/a"}
+        kinds = ("dsmi_previous", "dsmi_previous_null_se", "dsmi_previous_adjusted")
+        assert set(monitor.step()) == {f"{kind}/a" for kind in kinds}
 
 
 def everything(net):

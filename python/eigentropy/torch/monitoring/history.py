@@ -16,11 +16,18 @@ class History(list[dict[str, float]]):
     rows : iterable of dict
     base : float
         Of the logarithm of the values, for the axes of a plot.
+    n_null : int, optional
+        Number of random partitions behind the informations, for the bands of a plot.
     """
 
-    def __init__(self, rows: Iterable[dict[str, float]] = (), base: float = 2.0) -> None:
+    def __init__(
+        self,
+        rows: Iterable[dict[str, float]] = (),
+        base: float = 2.0,
+        n_null: int | None = None,
+    ) -> None:
         super().__init__(rows)
-        self.base = base
+        self.base, self.n_null = base, n_null
 
     def plot(self, measure: str | None = None, **options: Any) -> Any:
         """Draw the values of the layers over the steps.
@@ -34,4 +41,4 @@ class History(list[dict[str, float]]):
         -------
         matplotlib axes
         """
-        return plot.history(self, measure, **{"base": self.base, **options})
+        return plot.history(self, measure, **{"base": self.base, "n_null": self.n_null, **options})

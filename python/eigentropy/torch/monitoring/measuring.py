@@ -103,10 +103,12 @@ class Measuring:
             values[f"dse/{name}"] = float(measured.entropies[0]) if measured else math.nan
         for role in variables:
             information = measured.informations[role][0] if measured else None
-            value, adjusted = math.nan, math.nan
+            value, error, adjusted = math.nan, math.nan, math.nan
             if information is not None:  # which is false as a number where it is 0
-                value, adjusted = float(information), information.adjusted()
-            values[f"{role}/{name}"], values[f"{role}_adjusted/{name}"] = value, adjusted
+                value, error = float(information), information.standard_error
+                adjusted = information.adjusted()
+            values[f"{role}/{name}"], values[f"{role}_null_se/{name}"] = value, error
+            values[f"{role}_adjusted/{name}"] = adjusted
         return values
 
 

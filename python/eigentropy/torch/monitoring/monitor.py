@@ -46,6 +46,7 @@ class Monitor:
     ``dsmi_y/L``               information about the labels, matched estimator
     ``dsmi_x/L``               about the input, whose clusters are found once
     ``dsmi_previous/L``        about the watched layer that runs before L, clustered by k-means
+    ``dsmi_y_null_se/L``, ...  standard error over the random partitions, and over nothing else
     ``dsmi_y_adjusted/L``, ... the same on the scale 0 (independent) to about 1 (as separable as
                                the groups allow), which hardly depends on sigma or the width
     ========================== ===================================================================
@@ -144,8 +145,9 @@ class Monitor:
     >>> x, y = torch.randn(90, 4), torch.arange(90) % 3
     >>> with Monitor(model, ["1", "2"], probe=(x, y)) as monitor:
     ...     values = monitor.step()               # once an epoch, say
-    >>> sorted(values)
-    ['dse/1', 'dse/2', 'dsmi_y/1', 'dsmi_y/2', 'dsmi_y_adjusted/1', 'dsmi_y_adjusted/2']
+    >>> sorted(values)  # doctest: +NORMALIZE_WHITESPACE
+    ['dse/1', 'dse/2', 'dsmi_y/1', 'dsmi_y/2', 'dsmi_y_adjusted/1', 'dsmi_y_adjusted/2',
+     'dsmi_y_null_se/1', 'dsmi_y_null_se/2']
     """
 
     @named_options(**RENAMED)
@@ -187,7 +189,7 @@ class Monitor:
         self.measures = source.default_measures if measures is None else checked_measures(measures)
         source.check(self.measures)
         self._needs_labels = measures is not None or source.needs_labels  # for dsmi_y
-        self.history = History(base=base)
+        self.history = History(base=base, n_null=n_null)
         self.steps = 0
         self.removed = False
         self._budget = budget if isinstance(budget, Budget) else Budget(budget)
@@ -367,5 +369,6 @@ class Monitor:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state_dict` was taken."""
         self.steps = state["steps"]
-        self.history = History((dict(row) for row in state["history"]), self.settings.base)
+        s = self.settings
+        self.history = History((dict(row) for row in state["history"]), s.base, s.n_null)
         self._outputs.loaded(self.steps)

@@ -54,7 +54,7 @@ class Probe:
     >>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh())
     >>> x, y = torch.randn(90, 4), torch.arange(90) % 3
     >>> sorted(Monitor(model, "1", Probe(x, y, max_points=60)).measure())
-    ['dse/1', 'dsmi_y/1', 'dsmi_y_adjusted/1']
+    ['dse/1', 'dsmi_y/1', 'dsmi_y_adjusted/1', 'dsmi_y_null_se/1']
     """
 
     needs_labels = False  # of the loop
