@@ -54,6 +54,7 @@ struct Spectrum {
   double trace = 0.0;
   double frobenius2 = 0.0;
   double kernel_sum = 0.0;
+  double reach = 0.0;  // largest distance of a row from the centre, in units of sigma
 };
 
 }  // namespace eigentropy

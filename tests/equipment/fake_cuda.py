@@ -166,7 +166,8 @@ def fake_plugin(device_count=2):
         values = np.linalg.eigvalsh(A.astype(dtype))[::-1].copy()
         if progress is not None:
             progress(1.0)
-        return values, float(np.trace(A)), float((A**2).sum()), kernel_sum(host(Z), sigma)
+        sums = float(np.trace(A)), float((A**2).sum()), kernel_sum(host(Z), sigma)
+        return values, *sums, reach(Z, sigma, stream)
 
     def matrix(Z, sigma, alpha, dtype, progress, stream):
         enter("matrix", stream)

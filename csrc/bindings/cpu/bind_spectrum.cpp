@@ -22,7 +22,8 @@ OperatorOptions make_options(double sigma, std::optional<double> alpha) {
   return {sigma, alpha.value_or(0.0), alpha.has_value()};
 }
 
-// (eigenvalues descending, tr A, |A|_F^2, sum_ij G_ij)
+// (eigenvalues descending, tr A, |A|_F^2, sum_ij G_ij, largest distance of a row from the centre in
+// units of sigma)
 py::tuple spectrum(const py::array& Z, double sigma, std::optional<double> alpha,
                    const std::string& dtype, const py::object& progress) {
   const OperatorOptions options = make_options(sigma, alpha);
@@ -37,7 +38,7 @@ py::tuple spectrum(const py::array& Z, double sigma, std::optional<double> alpha
       Spectrum<T> result =
           run_interruptible(compute, progress, spectrum_flops(view.rows, view.cols));
       return py::make_tuple(to_array(std::move(result.eigenvalues)), result.trace,
-                            result.frobenius2, result.kernel_sum);
+                            result.frobenius2, result.kernel_sum, result.reach);
     });
   });
 }

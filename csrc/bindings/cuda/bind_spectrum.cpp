@@ -39,7 +39,7 @@ auto run_on(const DeviceArray& Z, double sigma, std::uintptr_t stream, const py:
   return run_interruptible(std::move(run), progress);
 }
 
-// (eigenvalues descending, tr A, |A|_F^2, sum_ij G_ij)
+// As on the host.
 py::tuple spectrum(const DeviceArray& Z, double sigma, std::optional<double> alpha,
                    const std::string& dtype, const py::object& progress, std::uintptr_t stream) {
   const OperatorOptions options = make_options(sigma, alpha);
@@ -51,7 +51,7 @@ py::tuple spectrum(const DeviceArray& Z, double sigma, std::optional<double> alp
                     return diffusion_spectrum(queue, X, options, control);
                   });
     return py::make_tuple(to_array(std::move(result.eigenvalues)), result.trace, result.frobenius2,
-                          result.kernel_sum);
+                          result.kernel_sum, result.reach);
   });
 }
 

@@ -60,7 +60,7 @@ double conjugate(SymmetricView<T> A, const Buffer<T>& s, int threads) {
 
 template <class T>
 Buffer<double> gaussian_kernel(const CenteredRows<T>& X, double sigma, SymmetricView<T> G,
-                               int threads, Stage& stage) {
+                               int threads, Stage& stage, double* largest_norm) {
   const auto& kernels = simd::tile_kernels<T>();
   const T scale = exponent_scale(X, sigma);
   const SingleThreadedBlas one_thread;
@@ -68,6 +68,7 @@ Buffer<double> gaussian_kernel(const CenteredRows<T>& X, double sigma, Symmetric
   for_each_column_block(X, threads, stage.control(), [&](const ColumnBlock<T>& block) {
     const Refinement refinement = refinement_of_kernel<T>(cancellation_error(X, block.max_norm()),
                                                           static_cast<double>(scale));
+    if (largest_norm != nullptr) *largest_norm = std::sqrt(static_cast<double>(block.max_norm()));
     for_each_upper_tile(X.n, threads, [&](const Tile& tile, index_t) {
       T* g = G.row(tile.row) + tile.col;
       squared_distance_tile(block, tile, refinement, g, G.stride);
@@ -165,7 +166,7 @@ void mirror(SymmetricView<T> A, int threads) {
 
 #define EIGENTROPY_INSTANTIATE(T)                                                                \
   template Buffer<double> gaussian_kernel(const CenteredRows<T>&, double, SymmetricView<T>, int, \
-                                          Stage&);                                               \
+                                          Stage&, double*);                                      \
   template void gaussian_kernel_rows(const CenteredRows<T>&, double, const index_t*, index_t,    \
                                      MatrixView<T>, int, Control&,                               \
                                      const std::function<void(Columns)>&);                       \

@@ -25,9 +25,10 @@ T exponent_scale(const CenteredRows<T>& X, double sigma) {
 // Writes the upper triangle of G and returns q, n sums. Distances, exponential and sums are fused
 // over tiles. If rows fit one block of columns, G is written once and never read; products of
 // longer rows are summed in G, one block after the other. `stage` has upper_tile_visits(X) tasks.
+// `largest_norm`, if given, becomes the largest |x_i|.
 template <class T>
 Buffer<double> gaussian_kernel(const CenteredRows<T>& X, double sigma, SymmetricView<T> G,
-                               int threads, Stage& stage);
+                               int threads, Stage& stage, double* largest_norm = nullptr);
 
 // G_ij for chosen rows i, n columns each: count x n. `finish` is that of squared_distances_from.
 template <class T>

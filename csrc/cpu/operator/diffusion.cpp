@@ -40,7 +40,10 @@ DiffusionMatrix<T> build_matrix(const CenteredRows<T>& X, const OperatorOptions&
   matrix.n = X.n;
   matrix.entries = Buffer<T>(X.n * X.n);
   Stage stage(control, from, to, upper_tile_visits(X));
-  Buffer<double> q = gaussian_kernel(X, options.sigma, matrix.view(), threads, stage);
+  double largest_norm = 0.0;
+  Buffer<double> q =
+      gaussian_kernel(X, options.sigma, matrix.view(), threads, stage, &largest_norm);
+  matrix.reach = X.scale / options.sigma * largest_norm;
   matrix.kernel_sum = sum_of(q);
   DiffusionScaling scaling = normalize(matrix.view(), std::move(q), options, threads);
   matrix.trace = scaling.trace;
@@ -56,7 +59,8 @@ Spectrum<T> diffusion_spectrum(const CenteredRows<T>& X, const OperatorOptions& 
   const double between = from + kernel_share(X.n, X.d) * (to - from);
   const auto solve_by = [&](Reduction reduction) {
     const DiffusionMatrix<T> matrix = build_matrix(X, options, threads, control, from, between);
-    Spectrum<T> spectrum{Buffer<T>(X.n), matrix.trace, matrix.frobenius2, matrix.kernel_sum};
+    Spectrum<T> spectrum{Buffer<T>(X.n), matrix.trace, matrix.frobenius2, matrix.kernel_sum,
+                         matrix.reach};
     T* w = spectrum.eigenvalues.data();
     eigenvalues(matrix.view(), w, reduction, threads, control, between, to);
     check_spectrum(w, X.n, options, matrix.trace, matrix.frobenius2);

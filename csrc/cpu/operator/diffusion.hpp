@@ -18,6 +18,7 @@ struct DiffusionMatrix {
   double trace = 0.0;
   double frobenius2 = 0.0;
   double kernel_sum = 0.0;  // sum_ij G_ij; (kernel_sum - n) / n is a point's mean neighbourhood
+  double reach = 0.0;       // largest distance of a row from the centre, in units of sigma
   Buffer<double> degrees;   // d_i, or q_i if the matrix is not normalised
 
   SymmetricView<T> view() const { return {entries.data(), n, n}; }

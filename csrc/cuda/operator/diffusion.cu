@@ -107,7 +107,8 @@ Spectrum<T> diffusion_spectrum(const Queue& queue, const DeviceRows<T>& X,
   const auto solve_by = [&](Driver driver) {
     const DeviceMatrix<T> matrix = build_matrix(queue, X, options, control);
     control.set_progress(matrix_share(X.n, X.d));
-    Spectrum<T> spectrum{{}, matrix.trace, matrix.frobenius2, matrix.kernel_sum};
+    const double reach = X.scale / options.sigma * std::sqrt(static_cast<double>(X.max_norm));
+    Spectrum<T> spectrum{{}, matrix.trace, matrix.frobenius2, matrix.kernel_sum, reach};
     {
       const Control::Detachable owns_its_memory(control);
       spectrum.eigenvalues = eigenvalues(queue, matrix.entries.data(), X.n, driver);

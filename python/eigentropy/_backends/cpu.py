@@ -83,8 +83,8 @@ class Cpu:
 
     def spectrum(
         self, rows: Any, sigma: float, alpha: float, dtype: str, progress: Callback | None
-    ) -> tuple[npt.NDArray[Any], float, float, float]:
-        """All eigenvalues, descending; tr A, |A|_F^2, the sum of the kernel."""
+    ) -> tuple[npt.NDArray[Any], float, float, float, float]:
+        """All eigenvalues, descending; tr A, |A|_F^2, the sum of the kernel, `reach`."""
         return _core.spectrum(rows, sigma, alpha, dtype, progress)
 
     def matrix(

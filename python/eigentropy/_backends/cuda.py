@@ -118,10 +118,10 @@ class Cuda:
 
     def spectrum(
         self, rows: Any, sigma: float, alpha: float, dtype: str, progress: Callback | None
-    ) -> tuple[npt.NDArray[Any], float, float, float]:
-        """All eigenvalues, descending; tr A, |A|_F^2, the sum of the kernel."""
+    ) -> tuple[npt.NDArray[Any], float, float, float, float]:
+        """All eigenvalues, descending; tr A, |A|_F^2, the sum of the kernel, `reach`."""
         with self._solver(rows.shape[0]):
-            spectrum: tuple[npt.NDArray[Any], float, float, float] = self._core.spectrum(
+            spectrum: tuple[npt.NDArray[Any], float, float, float, float] = self._core.spectrum(
                 rows, sigma, alpha, dtype, progress, self._stream()
             )
         return spectrum

@@ -134,7 +134,7 @@ class DiffusionMatrix:
             self._require_memory()
             self._matrix = None  # its memory is needed
             with reporter(self.progress, "diffusion spectrum") as report:
-                values, trace, frobenius2, kernel_sum = self.samples.device.spectrum(
+                values, trace, frobenius2, kernel_sum, reach = self.samples.device.spectrum(
                     self.rows, self.sigma, self.alpha, self.dtype, report
                 )
             outside = outside_of_range(values)
@@ -142,6 +142,7 @@ class DiffusionMatrix:
             values.flags.writeable = False
             self._solution = Eigenvalues(values, trace, frobenius2, kernel_sum, outside)
             self._traces = trace, frobenius2
+            self._reach = reach
         return self._solution
 
     def auto_sigma(self) -> float:

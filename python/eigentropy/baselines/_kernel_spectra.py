@@ -41,7 +41,7 @@ def kernel_eigenvalues(
 def _gaussian_eigenvalues(rows: Matrix, sigma: float) -> Spectrum:
     n = len(rows)
     _require_kernel_memory(n)
-    eigenvalues, _, _, kernel_sum = _core.spectrum(rows, sigma, None, "float64")
+    eigenvalues, _, _, kernel_sum, _ = _core.spectrum(rows, sigma, None, "float64")
     warn_if_saturated(n, kernel_sum, sigma)
     return np.maximum(eigenvalues, 0.0) / n
 

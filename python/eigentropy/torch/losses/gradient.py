@@ -222,7 +222,7 @@ def _eigenvalues(
         return _eigvalsh(A), float(kernel.G.sum(dtype=torch.float64))
     Z = rows.resolve_neg().contiguous().numpy()
     name = str(rows.dtype).removeprefix("torch.")
-    eigenvalues, _, _, kernel_sum = _core.spectrum(Z, kernel.sigma, options.alpha, name)
+    eigenvalues, _, _, kernel_sum, _ = _core.spectrum(Z, kernel.sigma, options.alpha, name)
     return torch.from_numpy(eigenvalues), kernel_sum
 
 
