@@ -58,7 +58,7 @@ def test_a_table_of_numbers_has_the_value_of_its_array(Z, table, dtype):
     Z = (10 * Z).round().astype("i1").astype(dtype) if dtype != "f8" else Z
     frame = TABLES[table](columns_of(Z))
     np.testing.assert_array_equal(as_matrix(frame), Z)
-    assert float(eg.dse(frame, sigma=3.0)) == float(eg.dse(Z, sigma=3.0))
+    assert float(eg.dse(frame)) == float(eg.dse(Z))
     assert float(eg.dse(frame, max_points=9)) == float(eg.dse(Z, max_points=9))
     assert float(spectral.effective_rank(frame)) == float(spectral.effective_rank(Z))
     labels = np.arange(30) % 3
