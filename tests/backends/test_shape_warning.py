@@ -98,3 +98,10 @@ def test_the_warning_points_at_the_caller(tokens):
     with pytest.warns(eg.ShapeWarning) as caught:
         eg.dse(tokens)
     assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_a_tuple_of_layers_is_said_to_be_one_row_a_layer():
+    layers = tuple(np.random.default_rng(0).normal(size=(7, 5, 4, 6)))
+    with pytest.warns(eg.ShapeWarning, match=naming("Z", "tuple", 7, "Z[-1]")):
+        eg.dse(layers)
+    assert eg.dse([list(row) for row in np.eye(4)]).n == 4

@@ -251,3 +251,15 @@ def test_an_anndata_without_a_matrix_names_its_others(anndata, Z):
         eg.dse(annotated)
     with pytest.raises(TypeError, match=naming("Z", "'X_pca'")):
         eg.dse(annotated.obsm)
+
+
+@pytest.mark.parametrize("name", ["Unnamed: 0", "index"])
+@pytest.mark.parametrize("start", [0, 1])
+def test_an_index_that_was_read_as_a_column_is_named(rng, name, start):
+    Z = pd.DataFrame(rng.normal(size=(30, 3)), columns=list("abc"))
+    numbered = Z.assign(**{name: rng.permutation(30) + start})
+    for frame in (numbered, numbered.convert_dtypes()):
+        with pytest.warns(UserWarning, match=naming("Z", name, "index_col")):
+            eg.dse(frame)
+    eg.dse(Z.assign(**{name: rng.integers(0, 9, 30)}))  # no numbers of rows, and no warning
+    eg.dse(Z.assign(age=np.arange(30)))

@@ -26,6 +26,7 @@ from eigentropy._backends.stored_arrays import StoredArray, stored_array
 from eigentropy._backends.tables import table_array, unpacked
 from eigentropy._support.mapped_files import fits_in_memory, mapped_copy
 from eigentropy._support.progress import Callback
+from eigentropy._support.warnings import ShapeWarning, warn
 
 Matrix = npt.NDArray[np.floating[Any]]
 
@@ -200,6 +201,13 @@ def _from_sequence(value: Any, name: str, numbers: bool) -> npt.NDArray[Any]:
             f"{name} cannot be read as one array: {error}; of a list of tensors pass "
             f"torch.stack({name})"
         ) from error
+    if numbers and isinstance(value, tuple) and array.ndim > 2:
+        warn(
+            f"{name} is a tuple of {len(value)} arrays of shape {array.shape[1:]}, which is taken "
+            f"for {len(value)} rows: pass one of them, such as {name}[-1], if it is the output of "
+            "several layers",
+            ShapeWarning,
+        )
     is_text = array.dtype.kind in "US"  # NaN, None and numbers among strings became strings
     if is_text or not (numbers or _is_exact(array)):
         objects = np.array(value, dtype=object)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,12 @@ import numpy.typing as npt
 
 from eigentropy._backends import libraries
 from eigentropy._backends.shapes import check_present
+from eigentropy._support.warnings import warn
 
 Array = npt.NDArray[Any]
+
+# What pandas and polars call an index that was written without a name, or made a column.
+WRITTEN_INDEX = ("Unnamed: 0", "index", "level_0", "")
 
 # A message names at most this many columns or entries.
 NAMED = 8
@@ -68,6 +72,8 @@ def table_array(value: Any, name: str, numbers: bool) -> Array | None:
         return _column_array(value, name) if _is_column(value) else None
     if libraries.is_pandas_frame(value) and _is_plain(value):
         array: Array = value.to_numpy()
+        if numbers:
+            _warn_of_row_numbers(zip(value.columns, array.T, strict=True), name)
         return array
     missing = [(label, _missing(column)) for label, column in columns]
     if any(where.any() for _, where in missing):
@@ -89,7 +95,22 @@ def table_array(value: Any, name: str, numbers: bool) -> Array | None:
             f"out of {name}, or convert them to numbers, such as one column for each of their "
             "values"
         )
+    if numbers:
+        _warn_of_row_numbers(zip([label for label, _ in columns], arrays, strict=True), name)
     return np.column_stack(arrays) if arrays else np.empty((len(value), 0))
+
+
+def _warn_of_row_numbers(columns: Iterable[tuple[Any, Array]], name: str) -> None:
+    """Warn of the index that pandas writes into a file and reads again as a column."""
+    for label, column in columns:
+        if str(label) not in WRITTEN_INDEX or column.ndim > 1 or len(column) < 3:
+            continue
+        if np.array_equal(np.sort(column), column.min() + np.arange(len(column))):
+            warn(
+                f"the column {label!r} of {name} numbers the rows, and is measured as a feature: "
+                f"leave it out, by {name}.drop(columns={label!r}) or pandas.read_csv(..., "
+                "index_col=0), unless that is meant"
+            )
 
 
 def _is_mapping(value: Any) -> bool:

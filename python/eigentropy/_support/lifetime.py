@@ -10,6 +10,14 @@ from contextlib import suppress
 from eigentropy import _core
 from eigentropy._support.interruption import abandoned
 
+# How many seconds the end of a process may take without a word.
+SILENT = 1.0
+
+_WAITING = (
+    "eigentropy: a library still computes what Ctrl-C left behind, and the process can end only "
+    "after that; another Ctrl-C ends it at once"
+)
+
 
 def version() -> str:
     """The installed version."""
@@ -41,7 +49,10 @@ def _finish_abandoned() -> None:
         for thread in abandoned():
             if by_interrupt:
                 raise KeyboardInterrupt
-            thread.join()
+            thread.join(SILENT)
+            if thread.is_alive():
+                print(_WAITING, file=sys.stderr, flush=True)
+                thread.join()
         _core.wait_for_abandoned()
     except KeyboardInterrupt:
         for stream in (sys.stdout, sys.stderr):

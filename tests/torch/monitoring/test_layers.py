@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
-from eigentropy.torch import Monitor
+from eigentropy.torch import Monitor, Probe
 from messages import naming
 
 nn = torch.nn
@@ -50,3 +50,9 @@ def test_a_module_of_another_model_is_refused(net):
         layers_of(net, net[1:])  # another Sequential, whose parts are known
     with pytest.raises(TypeError, match=naming("layers", 1)):
         layers_of(net, [1])
+
+
+def test_a_number_of_layers_is_refused():
+    model = torch.nn.Sequential(torch.nn.Linear(3, 2))
+    with pytest.raises(TypeError, match=naming("layers", 1, "model[1]")):
+        Monitor(model, 1, Probe(torch.zeros(4, 3)))

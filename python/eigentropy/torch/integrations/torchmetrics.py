@@ -53,7 +53,6 @@ class DiffusionSpectralEntropy(Metric):  # type: ignore[misc]
     is_differentiable = False
     higher_is_better: bool | None = None
     full_state_update = False
-    plot_lower_bound: float | None = 0.0
     measure: ClassVar[Callable[..., Any]] = staticmethod(diffusion_spectral_entropy)
     rows: list[torch.Tensor]
 

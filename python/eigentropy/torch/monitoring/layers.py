@@ -58,7 +58,14 @@ def find_layers(model: torch.nn.Module, layers: Layers) -> dict[str, torch.nn.Mo
 
 def as_sequence(layers: Layers) -> list[str | torch.nn.Module]:
     """The argument `layers` as a list; a Sequential, which has a length, is one module."""
-    return [layers] if isinstance(layers, (str, torch.nn.Module)) else list(layers)
+    if isinstance(layers, (str, torch.nn.Module)):
+        return [layers]
+    if not isinstance(layers, Iterable):
+        raise TypeError(
+            f"layers must be names or modules, or a list of them, got {layers!r}; a module of "
+            "a Sequential is model[1]"
+        )
+    return list(layers)
 
 
 def _names(

@@ -71,13 +71,21 @@ class Numbering:
             )
 
 
+def _no_batch(mode: str) -> str:
+    """Why there may be no batch."""
+    hidden = "; checkpoint(model, x, use_reentrant=True) hides its layers: pass use_reentrant=False"
+    return f"has the model run in {mode} mode since the last one?" + (
+        hidden if mode == "training" else ""
+    )
+
+
 def check_lengths(size: int, mode: str, **given: Any) -> None:
     """Refuse what does not have one entry for each row of the last batch in this mode."""
     for name, values in given.items():
         if values is not None and len(values) != size:
             raise ValueError(
                 f"{name} has {len(values)} entries, the last batch in {mode} mode has {size} rows"
-                + ("" if size else f": has the model run in {mode} mode since the last one?")
+                + ("" if size else f": {_no_batch(mode)}")
             )
 
 
