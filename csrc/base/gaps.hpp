@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -45,10 +47,13 @@ struct Closing {
 };
 
 // So many gaps of each column that their segments take at most 256 MiB in all, or 4 KiB a column.
-// Rows lose digits if their column has more gaps than this, with very distant rows among them.
+// Of a column with more gaps, values may lose digits beside the widest that are left.
 inline std::size_t most_closed_gaps(index_t columns) {
   return static_cast<std::size_t>(std::max<index_t>(255, (index_t{1} << 24) / columns));
 }
+
+// Values of a column that spans this many separations keep 26 bits within one of them.
+constexpr double widest_span = 0x1p26;
 
 // The first power of two above `separation`. Places that are multiples of it keep data on a grid
 // exact.
@@ -80,6 +85,15 @@ inline std::vector<std::size_t> segment_begins(const double* values, std::size_t
   return begins;
 }
 
+// Throws invalid_argument if gaps were left and values lose their digits beside them.
+inline void require_digits(double span, std::size_t segments, const Closing& how) {
+  if (segments <= how.most || span <= widest_span * how.separation) return;
+  throw std::invalid_argument("a column of Z has more than " + std::to_string(how.most) +
+                              " values that are far from each other beside sigma, and values near "
+                              "each other lose their digits: pass a larger sigma, or remove rows "
+                              "with huge values");
+}
+
 // The segments of ascending values, around 0. None where no gap is wide, or where what is left is
 // wider than a double can say.
 inline std::vector<Segment> close_gaps(const double* values, std::size_t n, const Closing& how) {
@@ -96,6 +110,7 @@ inline std::vector<Segment> close_gaps(const double* values, std::size_t n, cons
     last = (values[end - 1] - values[begin]) + next;
     next = std::ceil((last + how.separation) / step) * step;
   }
+  require_digits(last, segments.size(), how);
   if (!std::isfinite(next)) return {};
   const double center = coarse_center(0.0, last, sum, static_cast<index_t>(n));
   for (Segment& segment : segments) segment.position -= center;

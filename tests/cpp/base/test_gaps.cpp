@@ -112,9 +112,16 @@ TEST(Gaps, OfManyColumnsAreClosedInTheirOrder) {
 }
 
 TEST(Gaps, OfMoreThanADoubleHoldsAreLeft) {
+  EXPECT_TRUE(closed({-1.7e308, -0.6e308, 0.2e308, 1e308, 1.7e308}, 0x1p1021).segments.empty());
+}
+
+TEST(Gaps, ThatAreTooManyAreRefusedWhereDigitsAreLost) {
   std::vector<double> values;
-  for (int i = -500; i <= 500; ++i) values.push_back(1.7e308 / 500.0 * i);
-  EXPECT_TRUE(closed(values, 1.0).segments.empty());
+  for (int i = 0; i < 300; ++i) values.push_back(std::pow(10.0, i));
+  EXPECT_EQ(closed(values, 1.0, 299).segments.size(), 300U);
+  EXPECT_THROW(closed(values, 1.0, 255), std::invalid_argument);
+  for (double& value : values) value = std::min(value, 1e7);
+  EXPECT_EQ(closed(values, 1.0, 2).segments.size(), 3U);
 }
 
 }  // namespace
