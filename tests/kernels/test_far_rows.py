@@ -65,6 +65,16 @@ def test_rows_at_a_fill_value_leave_the_entropy_of_the_others(rng, fill):
     assert float(eg.dse(Z, sigma=SIGMA)) == pytest.approx(expected, rel=1e-10)
 
 
+@pytest.mark.parametrize("exponents", [(3.0, 36.0), (20.0, 20.3)])
+@pytest.mark.parametrize("far", [300, 450])
+def test_far_rows_that_all_differ_leave_the_entropy_of_the_others(rng, far, exponents):
+    Z = rng.normal(size=(600, 3))
+    Z[:far] = rng.choice([-1.0, 1.0], (far, 3)) * 10.0 ** rng.uniform(*exponents, (far, 3))
+    assert float(eg.dse(Z, sigma=SIGMA)) == pytest.approx(oracle(Z), rel=1e-10)
+    single = eg.dse(Z, sigma=SIGMA, dtype="float32")
+    assert abs(float(single) - oracle(Z)) <= single.error_bound < 0.05
+
+
 @settings(deadline=None)
 @given(rows_with_fill_values(), st.sampled_from([0.3, SIGMA, 20.0]), st.sampled_from([1.0, 3.0]))
 def test_the_entropy_is_that_of_exact_differences(Z, sigma, t):

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstddef>
 #include <iterator>
 #include <limits>
 #include <stdexcept>
@@ -79,49 +78,20 @@ ColumnRanges ranges_of(InputView<S> Z, Columns columns, int threads, const Contr
   return whole;
 }
 
-// The segments of these columns, each read once and sorted; none where a value is not finite.
+// values <- these columns, one after the other
 template <class S>
-std::vector<std::vector<Segment>> segments_of(InputView<S> Z, const std::vector<index_t>& columns,
-                                              double separation, int threads,
-                                              const Control& control) {
-  const auto count = static_cast<index_t>(columns.size());
-  const Buffer<double> values(count * Z.rows);
+void read_columns(InputView<S> Z, const std::vector<index_t>& columns, double* values, int threads,
+                  const Control& control) {
   for_each_row_block(Z.rows, threads, [&](index_t begin, index_t end, index_t) {
     control.check();
     for (index_t i = begin; i < end; ++i) {
-      for (index_t k = 0; k < count; ++k) {
-        const index_t j = columns[static_cast<std::size_t>(k)];
-        values[k * Z.rows + i] = static_cast<double>(Z(i, j));
+      double* value = values + i;
+      for (const index_t j : columns) {
+        *value = static_cast<double>(Z(i, j));
+        value += Z.rows;
       }
     }
   });
-  std::vector<std::vector<Segment>> segments(columns.size());
-  parallel_for(count, threads, [&](index_t k, int) {
-    control.check();
-    double *const begin = values.data() + k * Z.rows, *const end = begin + Z.rows;
-    if (!std::all_of(begin, end, [](double z) { return std::isfinite(z); })) return;
-    std::sort(begin, end);
-    segments[static_cast<std::size_t>(k)] =
-        close_gaps(begin, static_cast<std::size_t>(Z.rows), separation);
-  });
-  return segments;
-}
-
-// The columns of these that have wide gaps. As many columns at a time are read as fit 32 MiB.
-template <class S>
-std::vector<ClosedColumn> close_columns(InputView<S> Z, const std::vector<index_t>& columns,
-                                        double separation, int threads, const Control& control) {
-  const index_t at_a_time = std::max<index_t>(1, (index_t{1} << 22) / Z.rows);
-  std::vector<ClosedColumn> closed;
-  for (auto begin = columns.begin(); begin != columns.end();) {
-    const auto end = begin + std::min<std::ptrdiff_t>(at_a_time, columns.end() - begin);
-    auto segments = segments_of(Z, {begin, end}, separation, threads, control);
-    for (std::vector<Segment>& of_column : segments) {
-      if (!of_column.empty()) closed.push_back({*begin, std::move(of_column)});
-      ++begin;
-    }
-  }
-  return closed;
 }
 
 struct FoundCenters {
@@ -135,6 +105,7 @@ FoundCenters find_centers(InputView<S> Z, const Centering& how, int threads,
                           const Control& control) {
   constexpr index_t at_a_time = 4096;  // the ranges of this many columns stay in the cache
   const double wide = narrowest_closed_gap(how.separation);
+  const Closing closing{how.separation, most_closed_gaps(Z.cols)};
   FoundCenters found{{Buffer<double>(Z.cols), {}}};
   for (index_t begin = 0; begin < Z.cols; begin += at_a_time) {
     const Columns columns{begin, std::min(Z.cols, begin + at_a_time)};
@@ -143,7 +114,10 @@ FoundCenters find_centers(InputView<S> Z, const Centering& how, int threads,
     for (index_t j = begin; j < columns.end; ++j) {
       if (ranges.width(j - begin) > wide) wide_columns.push_back(j);
     }
-    auto closed = close_columns(Z, wide_columns, how.separation, threads, control);
+    auto closed = close_columns(wide_columns, Z.rows, closing, threads, control,
+                                [&](const std::vector<index_t>& some, double* values) {
+                                  read_columns(Z, some, values, threads, control);
+                                });
     auto next = closed.begin();
     for (index_t j = begin; j < columns.end; ++j) {
       const auto k = static_cast<std::size_t>(j - begin);

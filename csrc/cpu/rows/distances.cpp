@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "base/threads.hpp"
@@ -77,9 +78,20 @@ bool are_equal(const CenteredRows<T>& X, index_t i, index_t j) {
 // Rows that differ shall not look like duplicates, however near each other they are beside others.
 template <class T>
 void keep_apart(const CenteredRows<T>& X, const Rectangle& pairs, std::vector<NearPair>& near) {
+  // Rows that are known to be equal have one number: of many duplicates each is compared about
+  // once, not with all others.
+  std::vector<index_t> numbers(static_cast<std::size_t>(pairs.rows + pairs.cols));
+  std::iota(numbers.begin(), numbers.end(), index_t{0});
   for (NearPair& pair : near) {
-    if (pair.r2 >= least_difference || are_equal(X, pairs.row(pair.i), pairs.col(pair.j))) continue;
-    pair.r2 = least_difference;
+    if (pair.r2 >= least_difference) continue;
+    const index_t number = numbers[static_cast<std::size_t>(pair.i)],
+                  other = numbers[static_cast<std::size_t>(pairs.rows + pair.j)];
+    if (number == other) continue;
+    if (are_equal(X, pairs.row(pair.i), pairs.col(pair.j))) {
+      std::replace(numbers.begin(), numbers.end(), other, number);
+    } else {
+      pair.r2 = least_difference;
+    }
   }
 }
 

@@ -155,32 +155,42 @@ Buffer<ColumnRange> ranges_of(const Queue& queue, const Source& Z) {
   return to_host(queue, ranges.data(), Z.cols);
 }
 
-// out (rows x 1) <- column j
+// out (columns x rows) <- these columns
 template <class S>
-__global__ void copy_column(Elements<S> Z, index_t j, double* out) {
-  const index_t i = static_cast<index_t>(blockIdx.x) * warp_size + lane();
-  if (i < Z.rows) out[i] = static_cast<double>(Z(i, j));
+__global__ void copy_columns(Elements<S> Z, const index_t* columns, index_t count, double* out) {
+  const index_t entry = static_cast<index_t>(blockIdx.x) * warp_size + lane();
+  const index_t i = entry / count, k = entry % count;  // neighbours read neighbours
+  if (i < Z.rows) out[k * Z.rows + i] = static_cast<double>(Z(i, columns[k]));
 }
 
-Buffer<double> column(const Queue& queue, const Source& Z, index_t j) {
-  const DeviceBuffer<double> values(queue, Z.rows);
+// values (on the host) <- these columns, one after the other
+void read_columns(const Queue& queue, const Source& Z, const std::vector<index_t>& columns,
+                  double* values) {
+  const auto count = static_cast<index_t>(columns.size()), entries = count * Z.rows;
+  const auto numbers = to_device(queue, columns.data(), count);
+  const DeviceBuffer<double> out(queue, entries);
   with_elements(Z, [&](const auto& elements) {
     using S = std::remove_const_t<std::remove_pointer_t<decltype(elements.data)>>;
-    launch(queue, copy_column<S>, dim3(blocks_for(Z.rows, warp_size)), dim3(warp_size), 0, elements,
-           j, values.data());
+    launch(queue, copy_columns<S>, dim3(blocks_for(entries, warp_size)), dim3(warp_size), 0,
+           elements, numbers.data(), count, out.data());
   });
-  return to_host(queue, values.data(), Z.rows);
+  copy(queue, values, out.data(), entries);
+  queue.synchronize();
 }
 
-// The segments of a column; none where a value is not finite.
-std::vector<Segment> segments_of(const Queue& queue, const Source& Z, index_t j,
-                                 double separation) {
-  const Buffer<double> values = column(queue, Z, j);
-  if (!std::all_of(values.begin(), values.end(), [](double z) { return std::isfinite(z); })) {
-    return {};
+// The columns whose values are far apart and have wide gaps.
+std::vector<ClosedColumn> close_columns(const Queue& queue, const Source& Z,
+                                        const Buffer<ColumnRange>& ranges, double separation) {
+  const Control unused;
+  std::vector<index_t> wide;
+  for (index_t j = 0; j < Z.cols; ++j) {
+    if (ranges[j].high - ranges[j].low > narrowest_closed_gap(separation)) wide.push_back(j);
   }
-  std::sort(values.begin(), values.end());
-  return close_gaps(values.data(), static_cast<std::size_t>(Z.rows), separation);
+  return eigentropy::close_columns(wide, Z.rows, {separation, most_closed_gaps(Z.cols)},
+                                   thread_count(), unused,
+                                   [&](const std::vector<index_t>& some, double* values) {
+                                     read_columns(queue, Z, some, values);
+                                   });
 }
 
 struct Centers {
@@ -191,21 +201,19 @@ struct Centers {
 
 Centers find_centers(const Queue& queue, const Source& Z, const Centering& how) {
   const Buffer<ColumnRange> ranges = ranges_of(queue, Z);
-  const double wide = narrowest_closed_gap(how.separation);
-  Centers centers{Buffer<double>(Z.cols), {}};
+  Centers centers{Buffer<double>(Z.cols), close_columns(queue, Z, ranges, how.separation)};
   const auto reach = [&](double offset) {
     centers.largest_offset = std::max(centers.largest_offset, std::abs(offset));
   };
+  auto next = centers.closed.begin();
   for (index_t j = 0; j < Z.cols; ++j) {
     const ColumnRange& range = ranges[j];
     const double c = center_of(range.low, range.high, range.sum, Z.rows, how);
+    const bool is_closed = next != centers.closed.end() && next->column == j;
     centers.of_columns[j] = c;
-    ClosedColumn closed{j, {}};
-    if (range.high - range.low > wide) closed.segments = segments_of(queue, Z, j, how.separation);
-    const bool is_closed = !closed.segments.empty();
-    reach(is_closed ? closed(range.low) : range.low - c);
-    reach(is_closed ? closed(range.high) : range.high - c);
-    if (is_closed) centers.closed.push_back(std::move(closed));
+    reach(is_closed ? (*next)(range.low) : range.low - c);
+    reach(is_closed ? (*next)(range.high) : range.high - c);
+    if (is_closed) ++next;
   }
   return centers;
 }

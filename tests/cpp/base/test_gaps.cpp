@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <vector>
@@ -9,9 +10,9 @@
 namespace eigentropy {
 namespace {
 
-ClosedColumn closed(std::vector<double> values, double separation) {
+ClosedColumn closed(std::vector<double> values, double separation, std::size_t most = 255) {
   std::sort(values.begin(), values.end());
-  return {0, close_gaps(values.data(), values.size(), separation)};
+  return {0, close_gaps(values.data(), values.size(), {separation, most})};
 }
 
 // Values in groups that are 10^0 .. 10^300 from each other, of both signs, and copies of them.
@@ -78,15 +79,49 @@ TEST(Gaps, KeepIntegersExact) {
 TEST(Gaps, BeyondTheMostAreTheNarrowestAndStay) {
   std::vector<double> values;
   for (int i = 0; i < 1000; ++i) values.push_back(1e3 * i + (i >= 500 ? 1e9 : 0.0));
-  const auto column = closed(values, 1.0);
-  EXPECT_EQ(column.segments.size(), most_closed_gaps + 1);
+  const auto column = closed(values, 1.0, 100);
+  EXPECT_EQ(column.segments.size(), 101U);
   EXPECT_LT(column(values[500]) - column(values[499]), 4.0);
 }
 
+TEST(Gaps, AreAllClosedUnlessColumnsAreVeryMany) {
+  EXPECT_EQ(most_closed_gaps(1), std::size_t{1} << 24);
+  EXPECT_EQ(most_closed_gaps(1000), 16777U);
+  EXPECT_EQ(most_closed_gaps(1000000), 255U);
+}
+
+TEST(Gaps, OfManyColumnsAreClosedInTheirOrder) {
+  constexpr index_t rows = (index_t{1} << 21) + 1;  // so many that columns are read one by one
+  std::vector<index_t> read;
+  const auto closed = close_columns({2, 5, 7}, rows, {10.0, 255}, 2, Control(),
+                                    [&](const std::vector<index_t>& some, double* values) {
+                                      for (const index_t j : some) {
+                                        std::fill(values, values + rows, 1.0);
+                                        values[rows / 2] =
+                                            j == 5 ? 2.0 : 1e20 * static_cast<double>(j);
+                                        values += rows;
+                                        read.push_back(j);
+                                      }
+                                    });
+  EXPECT_EQ(read, (std::vector<index_t>{2, 5, 7}));
+  ASSERT_EQ(closed.size(), 2U);
+  EXPECT_EQ(closed[0].column, 2);
+  EXPECT_EQ(closed[0].segments.back().begin, 2e20);
+  EXPECT_EQ(closed[1].column, 7);
+  EXPECT_EQ(closed[1].segments.back().begin, 7e20);
+}
+
 TEST(Gaps, OfMoreThanADoubleHoldsAreLeft) {
+  EXPECT_TRUE(closed({-1.7e308, -0.6e308, 0.2e308, 1e308, 1.7e308}, 0x1p1021).segments.empty());
+}
+
+TEST(Gaps, ThatAreTooManyAreRefusedWhereDigitsAreLost) {
   std::vector<double> values;
-  for (int i = -500; i <= 500; ++i) values.push_back(1.7e308 / 500.0 * i);
-  EXPECT_TRUE(closed(values, 1.0).segments.empty());
+  for (int i = 0; i < 300; ++i) values.push_back(std::pow(10.0, i));
+  EXPECT_EQ(closed(values, 1.0, 299).segments.size(), 300U);
+  EXPECT_THROW(closed(values, 1.0, 255), std::invalid_argument);
+  for (double& value : values) value = std::min(value, 1e7);
+  EXPECT_EQ(closed(values, 1.0, 2).segments.size(), 3U);
 }
 
 }  // namespace

@@ -315,6 +315,29 @@ TEST(DistancesOfDoubles, OfRowsThatDifferAreNotZeroWhereTheirSquaresVanish) {
   EXPECT_EQ(r2(0, 0), 0.0);
 }
 
+// Rows of few kinds, in turns; kinds differ by what vanishes beside 1e300.
+TEST(DistancesOfDoubles, AreZeroBetweenDuplicatesAndNowhereElse) {
+  const Control unused;
+  for (const index_t d : {3, 2000}) {  // in one block of columns, and in blocks
+    Matrix<double> Z(300, d, 1.0);
+    for (index_t i = 0; i < 300; ++i) Z(i, d - 1) = i == 299 ? 1e300 : static_cast<double>(i % 5);
+    const auto X = center_rows<double, double>(Z.input(), centering_for_distances(), 1, unused);
+    std::vector<index_t> all(300);
+    for (index_t i = 0; i < 300; ++i) all[static_cast<std::size_t>(i)] = i;
+    Matrix<double> r2(300, 300), from(300, 300);
+    Control control;
+    squared_distances(X, r2.view(), 2, control);
+    squared_distances_from(X, all.data(), 300, from.view(), 2, control);
+    for (index_t i = 0; i < 300; ++i) {
+      for (index_t j = 0; j < 300; ++j) {
+        const bool equal = Z(i, d - 1) == Z(j, d - 1);
+        EXPECT_EQ(r2(i, j) == 0.0, equal);
+        EXPECT_EQ(from(i, j) == 0.0, equal);
+      }
+    }
+  }
+}
+
 TEST(CenteredRows, OfAColumnThatIsNotFiniteHaveNoSegments) {
   const Control unused;
   auto Z = with_fill_values<double>(1e20);
