@@ -169,7 +169,7 @@ class _Sample:
         elif not has_header and comments:
             names = self._names_in(comments[-1]) or names
         body = self.rows[1:] if has_header else self.rows
-        lengths = [sum(map(len, row)) + len(row) for row in body or [[]]]
+        lengths = [sum(map(len, row)) + len(row) for row in body or self.rows or [[]]]
         return Dialect(
             separator=self.separator,
             names=[name.strip() for name in names],
