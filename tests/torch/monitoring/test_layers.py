@@ -48,5 +48,6 @@ def test_a_module_of_another_model_is_refused(net):
         layers_of(net, net)
     with pytest.raises(ValueError, match=naming("layers", "Sequential", "'1'")):
         layers_of(net, net[1:])  # another Sequential, whose parts are known
-    with pytest.raises(TypeError, match=naming("layers", 1)):
-        layers_of(net, [1])
+    for wanted in ([1], 1):
+        with pytest.raises(TypeError, match=naming("layers", 1)):
+            layers_of(net, wanted)

@@ -58,7 +58,8 @@ def find_layers(model: torch.nn.Module, layers: Layers) -> dict[str, torch.nn.Mo
 
 def as_sequence(layers: Layers) -> list[str | torch.nn.Module]:
     """The argument `layers` as a list; a Sequential, which has a length, is one module."""
-    return [layers] if isinstance(layers, (str, torch.nn.Module)) else list(layers)
+    several = isinstance(layers, Iterable) and not isinstance(layers, (str, torch.nn.Module))
+    return list(cast("Iterable[str | torch.nn.Module]", layers if several else [layers]))
 
 
 def _names(
