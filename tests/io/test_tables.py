@@ -61,6 +61,12 @@ def test_a_table_is_read_however_it_is_written(write, text, suffix):
     np.testing.assert_array_equal(read, [[1.5, 2], [3, 4]])
 
 
+def test_the_names_of_rows_have_no_name_in_r(write):
+    path = write('"w" "x" "y"\n"1" 1.5 2 3\n"2" 4 5 6\n"4" 7 8 9\n')
+    with pytest.warns(UserWarning, match="is left out"):
+        np.testing.assert_array_equal(read_matrix(path), [[1.5, 2, 3], [4, 5, 6], [7, 8, 9]])
+
+
 @pytest.mark.parametrize("text", ["#a,b\n1.5,2\n3,4\n", "# a b\n1.5 2\n3 4\n", "a;b\n1,5;2\n3;4\n"])
 def test_columns_have_the_names_of_the_header(write, text):
     np.testing.assert_array_equal(read_matrix(write(text), "b"), [[2], [4]])
