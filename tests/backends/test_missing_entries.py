@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 
 import numpy as np
+import numpy.lib.recfunctions
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -234,6 +235,23 @@ def test_complex_vectors_and_matrices_and_scalars_are_refused(Z):
 def test_text_is_no_vector(Z):
     with pytest.raises(TypeError, match=naming("V", "numbers")):
         eg.DiffusionOperator(Z) @ np.array(["1"] * 12)
+
+
+def test_rows_in_objects_are_refused_with_the_call_that_makes_a_matrix_of_them(Z):
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    rows = np.empty(len(Z), dtype=object)
+    rows[:] = list(Z)
+    fields = np.array([tuple(row) for row in Z], dtype=[(name, float) for name in "abcd"])
+    to_numbers = np.lib.recfunctions.structured_to_unstructured
+    for values, remedy, made in [
+        (rows, "numpy.stack(Z)", np.stack(rows)),
+        (pandas.Series(list(Z)), "numpy.stack(Z)", np.stack(pandas.Series(list(Z)))),
+        (Z.astype(object), "Z.astype(float)", Z.astype(object).astype(float)),
+        (fields, "structured_to_unstructured(Z)", to_numbers(fields)),
+    ]:
+        with pytest.raises(TypeError, match=naming("Z", "numbers", remedy)):
+            eg.dse(values)
+        assert float(eg.dse(made)) == float(eg.dse(Z))
 
 
 # Tensors.

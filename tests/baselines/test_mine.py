@@ -98,6 +98,23 @@ def test_the_defaults_of_pytorch_do_not_matter(dtype_and_device, bound):
     assert [float(v) for v in found] == [float(v) for v in expected]
 
 
+MODES = {
+    "no_grad": torch.no_grad,
+    "inference_mode": torch.inference_mode,
+    "autocast": lambda: torch.autocast("cpu", dtype=torch.bfloat16),
+}
+
+
+@pytest.mark.parametrize("mode", MODES.values(), ids=MODES)
+def test_the_modes_of_pytorch_do_not_matter(mode):
+    x, y = gaussians(0.6, n=300)
+    expected = mine.mutual_information(x, y, epochs=3)
+    with mode():
+        of_arrays = mine.mutual_information(x, y, epochs=3)
+        of_tensors = mine.mutual_information(torch.tensor(x), torch.tensor(y), epochs=3)
+    assert float(of_arrays) == float(of_tensors) == float(expected)
+
+
 def test_patience_stops_training():
     x, y = np.random.default_rng(0).normal(size=(2, 300))
     reports = {}

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numcodecs
 import numpy as np
+import pandas
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
@@ -238,6 +239,26 @@ def test_a_table_larger_than_memory_is_refused_with_its_size(tmp_path, monkeypat
     monkeypatch.setattr(memory, "available", lambda: 20_000.0)
     with pytest.raises(MemoryError, match=naming("z.csv", 2, 1000, 32000, 20000)):
         read_matrix(tmp_path / "z.csv")
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet"])
+@given(rows=st.integers(20, 300), columns=st.integers(1, 8), share=st.floats(0.01, 0.9))
+@settings(max_examples=20, deadline=5000)
+def test_a_table_is_read_only_if_its_numbers_fit(suffix, rows, columns, share):
+    """Against any memory that has no room for them."""
+    values = np.arange(1.5, rows * columns + 1).reshape(rows, columns)
+    table = pandas.DataFrame(values, columns=[f"c{i}" for i in range(columns)])
+    room = int(share * values.nbytes)
+    with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+        path = Path(directory, f"z{suffix}")
+        if suffix == ".parquet":
+            path.write_bytes(table.to_parquet())
+        else:
+            path.write_text(table.to_csv(index=False, sep="," if suffix == ".csv" else "\t"))
+        np.testing.assert_array_equal(read_matrix(path), values)
+        patch.setattr(memory, "available", lambda: float(room))
+        with pytest.raises(MemoryError, match=naming(path.name, room)):
+            read_matrix(path)
 
 
 def declare_npy(directory, rows, columns):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import warnings
 from pathlib import Path
@@ -60,9 +61,32 @@ def test_a_table_is_read_however_it_is_written(write, text, suffix):
     np.testing.assert_array_equal(read, [[1.5, 2], [3, 4]])
 
 
+def test_the_names_of_rows_have_no_name_in_r(write):
+    path = write('"w" "x" "y"\n"1" 1.5 2 3\n"2" 4 5 6\n"4" 7 8 9\n')
+    with pytest.warns(UserWarning, match="is left out"):
+        np.testing.assert_array_equal(read_matrix(path), [[1.5, 2, 3], [4, 5, 6], [7, 8, 9]])
+
+
 @pytest.mark.parametrize("text", ["#a,b\n1.5,2\n3,4\n", "# a b\n1.5 2\n3 4\n", "a;b\n1,5;2\n3;4\n"])
 def test_columns_have_the_names_of_the_header(write, text):
     np.testing.assert_array_equal(read_matrix(write(text), "b"), [[2], [4]])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet"])
+def test_a_file_has_any_name_that_the_disk_takes(tmp_path, suffix):
+    path = tmp_path / (os.fsdecode(b"\xff") + suffix)
+    table = pd.DataFrame({"a": [1.5, 3], "b": [2, 4]})
+    if suffix == ".parquet":
+        path.write_bytes(table.to_parquet())
+    else:
+        path.write_text(table.to_csv(index=False))
+    np.testing.assert_array_equal(read_matrix(path), [[1.5, 2], [3, 4]])
+
+
+def test_many_names_without_a_row_are_no_table_of_many_rows(write):
+    path = write(",".join(f"c{i}" for i in range(200_000)))
+    with pytest.raises(FileError, match=naming("z.csv")):
+        read_matrix(path)
 
 
 def test_names_beyond_ascii_are_names(write):

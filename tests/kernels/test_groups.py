@@ -18,6 +18,12 @@ from messages import naming
 N = 6
 
 
+def vectors_as_objects():
+    entries = np.empty(N, dtype=object)
+    entries[:] = list(np.eye(N))
+    return entries
+
+
 def codes(Y, kind="auto", n_clusters=3, clusters=None, n=N):
     return group_codes(Y, n, kind, n_clusters, clusters).tolist()
 
@@ -157,6 +163,7 @@ def test_clustering_says_which_extra_it_needs():
         ([1.0, np.nan, 0, 0, 0, 0], {}, ValueError, ["Y", "NaN", "1 of its 6 rows"]),
         ([1.0, np.nan, 0, 0, 0, 0], {"kind": "labels"}, ValueError, ["Y", "row 1"]),
         (np.array([1, "a", 2, 3, 4, 5], dtype=object), {}, TypeError, ["Y"]),
+        (vectors_as_objects(), {}, TypeError, ["Y"]),
         ([1] * N, {"kind": "classes"}, ValueError, ["kind", "'auto'", "'labels'", "'classes'"]),
         (np.eye(N), {"clusters": "dbscan"}, ValueError, ["clusters", "'spectral'", "'dbscan'"]),
         (np.eye(N), {"n_clusters": 0}, ValueError, ["n_clusters", 1, 0]),

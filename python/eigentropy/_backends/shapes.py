@@ -51,10 +51,18 @@ def float_dtype(dtype: np.dtype[Any], name: str) -> np.dtype[np.floating[Any]]:
     if dtype.kind not in "iubf":
         raise TypeError(
             f"{name} must hold numbers, got an array of dtype {dtype}: convert what are numbers, "
-            f"such as {name}.astype(float)"
+            f"such as {_converted(dtype, name)}"
         )
     single = dtype.kind == "f" and dtype.itemsize <= 4
     return np.dtype(np.float32 if single else np.float64)
+
+
+def _converted(dtype: np.dtype[Any], name: str) -> str:
+    """The expression that makes numbers of what holds some."""
+    if dtype.names:
+        return f"numpy.lib.recfunctions.structured_to_unstructured({name})"
+    each = f", or numpy.stack({name}) where each entry is a vector" if dtype.hasobject else ""
+    return f"{name}.astype(float){each}"
 
 
 def check_finite(nonfinite: tuple[int, int], n: int, name: str) -> None:

@@ -76,7 +76,7 @@ def _label_codes(labels: npt.NDArray[Any], n: int, name: str) -> Codes:
     check_present(missing_labels(flat), name, " (NaN, None, NA, NaT or masked)")
     try:
         return np.unique(flat, return_inverse=True)[1].reshape(n).astype(np.int64)
-    except TypeError:
+    except (TypeError, ValueError):  # arrays are compared, but not ordered
         raise TypeError(
             f"{name} mixes labels that cannot be ordered, such as numbers and strings"
         ) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 # Multiplications of a layer and a batch below which one thread is faster than two.
@@ -39,6 +39,16 @@ def usual_defaults(torch: Any) -> Iterator[None]:
             yield
     finally:
         torch.set_default_dtype(before)
+
+
+@contextmanager
+def usual_modes(torch: Any) -> Iterator[None]:
+    """Gradients are kept, and float32 stays float32, in whatever block of PyTorch the caller is."""
+    with ExitStack() as modes:
+        modes.enter_context(torch.inference_mode(False))
+        modes.enter_context(torch.enable_grad())
+        modes.enter_context(torch.autocast("cpu", enabled=False))
+        yield
 
 
 @contextmanager

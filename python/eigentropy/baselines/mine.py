@@ -19,7 +19,7 @@ from eigentropy.baselines._mine_network import (
     trained,
 )
 from eigentropy.baselines._mine_pairs import as_columns, divided, second_columns
-from eigentropy.baselines._pytorch import require_torch, threads_for
+from eigentropy.baselines._pytorch import require_torch, threads_for, usual_modes
 
 
 @named_options(batch="batch_size")
@@ -138,6 +138,7 @@ def mutual_information(
     pairs = divided(x, y, options.held_out, generator)
     with (
         reporter(progress, "MINE") as callback,
+        usual_modes(torch),
         threads_for(torch, multiplications(pairs, options)),
     ):
         network = trained(pairs, options, generator, callback)

@@ -77,17 +77,18 @@ def _parsed(path: Path, dialect: Dialect, decimal: str) -> Any:
     _pyarrow(path)
     import pyarrow.csv
 
-    return pyarrow.csv.read_csv(
-        path,
-        read_options=pyarrow.csv.ReadOptions(
-            skip_rows=dialect.skipped,
-            column_names=dialect.names,
-            encoding=dialect.encoding.replace("utf-8-sig", "utf8"),  # read as it is
-            block_size=max(2**20, 16 * int(dialect.line)),
-        ),
-        parse_options=pyarrow.csv.ParseOptions(delimiter=dialect.separator),
-        convert_options=pyarrow.csv.ConvertOptions(decimal_point=decimal),
-    )
+    with path.open("rb") as file:  # a name that is no UTF-8 is unknown to pyarrow
+        return pyarrow.csv.read_csv(
+            file,
+            read_options=pyarrow.csv.ReadOptions(
+                skip_rows=dialect.skipped,
+                column_names=dialect.names,
+                encoding=dialect.encoding.replace("utf-8-sig", "utf8"),  # read as it is
+                block_size=max(2**20, 16 * int(dialect.line)),
+            ),
+            parse_options=pyarrow.csv.ParseOptions(delimiter=dialect.separator),
+            convert_options=pyarrow.csv.ConvertOptions(decimal_point=decimal),
+        )
 
 
 # Values that are read between two looks at signals.
@@ -96,10 +97,15 @@ _AT_A_TIME = 2**22
 
 def _parquet(path: Path) -> ArrowColumns:
     _pyarrow(path)
-    import pyarrow
     import pyarrow.parquet
 
-    file = pyarrow.parquet.ParquetFile(path)
+    with path.open("rb") as content:
+        return _batches(path, pyarrow.parquet.ParquetFile(content))
+
+
+def _batches(path: Path, file: Any) -> ArrowColumns:
+    import pyarrow
+
     described = file.metadata
     groups = [described.row_group(i) for i in range(described.num_row_groups)]
     leaves = [group.column(i) for group in groups for i in range(group.num_columns)]

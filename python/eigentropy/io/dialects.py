@@ -148,7 +148,7 @@ class _Sample:
         """Whether the header lacks a name for the first column, as R writes it."""
         return len(self.rows) > 1 and self.width() > 2 and len(self.rows[0]) == self.width() - 1
 
-    def rank(self) -> tuple[bool, bool, float]:
+    def rank(self) -> tuple[bool, float, bool]:
         """Order the separators: the highest is the one."""
         body = self.rows[1:] or self.rows
         regular = bool(body) and all(len(row) == self.width() for row in body)
@@ -158,8 +158,8 @@ class _Sample:
         numbers = sum(not cell.strip() or is_number(cell, comma) for cell in cells)
         share = numbers / len(cells) if cells else 0.0
         if self.separator == " " and share <= 0.5:  # words, as of names
-            return False, False, 0.0
-        return fits or (regular and self._has_row_names()), fits, share
+            return False, 0.0, False
+        return fits or (regular and self._has_row_names()), share, fits
 
     def dialect(self, comments: list[str], encoding: str, header: bool | None) -> Dialect:
         has_header = self._has_header() if header is None else header
@@ -169,7 +169,7 @@ class _Sample:
         elif not has_header and comments:
             names = self._names_in(comments[-1]) or names
         body = self.rows[1:] if has_header else self.rows
-        lengths = [sum(map(len, row)) + len(row) for row in body or [[]]]
+        lengths = [sum(map(len, row)) + len(row) for row in body or self.rows or [[]]]
         return Dialect(
             separator=self.separator,
             names=[name.strip() for name in names],

@@ -10,13 +10,14 @@ import os
 import subprocess
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
+torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
 from eigentropy.io.paths import FileError
 from eigentropy.report import read_run
@@ -27,6 +28,7 @@ from messages import naming
 FLOATS = st.floats(allow_nan=True, allow_infinity=True)
 # Names of layers are dotted paths, names of values whatever the caller likes.
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
+ANY_NAME = st.text(st.characters() | st.sampled_from("\ud800\udfff"), min_size=1, max_size=4)
 KEYS = st.one_of(st.sampled_from(["dse/head", "loss", "a,b", 'a"b', "a\r\nb"]), TEXT)
 VALUES = st.dictionaries(KEYS.filter(lambda key: key != "step"), FLOATS, max_size=6)
 # Values, and whether another logger goes on with the file.
@@ -52,6 +54,7 @@ def same(one, other):
     return one == other and math.copysign(1.0, one) == math.copysign(1.0, other)
 
 
+@settings(deadline=None)
 @given(LOGGED)
 def test_csv_reads_back_as_it_was_logged(logged):
     text = io.StringIO(written(CSVLogger, "a.csv", logged), newline="")
@@ -65,6 +68,7 @@ def test_csv_reads_back_as_it_was_logged(logged):
         assert all(same(known[key], value) for key, value in values.items())
 
 
+@settings(deadline=None)
 @given(LOGGED)
 def test_json_lines_read_back_as_they_were_logged(logged):
     lines = written(JSONLinesLogger, "a.jsonl", logged).split("\n")
@@ -91,6 +95,41 @@ def test_a_line_that_does_not_fit_on_the_disk_leaves_no_part(tmp_path, full_disk
     log({"x": 0.5}, 3)
     assert list(read_run(path).values["x"]) == [0.125, 0.5]
     assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+@settings(max_examples=20, deadline=None)
+@given(ANY_NAME.filter(lambda name: "." not in name and "\0" not in name))
+def test_a_layer_of_any_name_is_logged(name):
+    """Also of one that cannot be encoded."""
+    model = torch.nn.Sequential()
+    model.add_module(name, torch.nn.Linear(2, 3))
+    x = torch.randn(9, 2, generator=torch.Generator().manual_seed(0))
+    seen = []
+    with tempfile.TemporaryDirectory() as folder:
+        files = [f"{folder}/a.csv", f"{folder}/a.jsonl"]
+        logs = [*files, lambda values, step: seen.extend(key.encode() for key in values)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with Monitor(model, model[0], probe=x, log=logs) as monitor:
+                monitor.step()
+                values = monitor.step()
+        for file in files:
+            logged = read_run(file).values
+            assert [list(column) for column in logged.values()] == [[*values.values()] * 2]
+    assert len(seen) == 2
+
+
+@settings(deadline=None)
+@given(st.lists(ANY_NAME.filter(lambda name: "\0" not in name), max_size=4))
+def test_a_table_takes_any_name_and_goes_on_with_its_columns(names):
+    values = dict.fromkeys(names, 0.5)
+    with tempfile.TemporaryDirectory() as folder:
+        for step in (1, 2):
+            CSVLogger(f"{folder}/a.csv", resume=True)(values, step)
+        text = Path(folder, "a.csv").read_bytes().decode()
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    assert len(rows) == 3
+    assert len(rows[0]) <= 1 + len(values)
 
 
 def test_names_are_utf_8_whatever_the_locale_says(tmp_path):

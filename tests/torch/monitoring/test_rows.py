@@ -9,19 +9,23 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis.extra import numpy as arrays
 
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
+from torch.masked import masked_tensor
+
 import eigentropy as eg
 from eigentropy.torch import Evaluation, Monitor, Probe, Reservoir
-from eigentropy.torch.monitoring.rows import UNUSABLE
+from eigentropy.torch.monitoring.rows import UNUSABLE, NoRows, checked_pooling, rows_of
 from messages import names, naming
 
 nn = torch.nn
 
 N = 24
 # PyTorch says of some of its kinds of tensors that they are prototypes, or old.
-pytestmark = pytest.mark.filterwarnings("ignore:.*(nested|quant|Sparse).*")
+pytestmark = pytest.mark.filterwarnings("ignore:.*(nested|quant|Sparse|Masked).*")
 
 
 class Returns(nn.Module):
@@ -114,6 +118,12 @@ MEASURED = {
         lambda z: torch.view_as_real(z).flatten(1),
         lambda h: torch.stack([h, 2 * h], dim=2).flatten(1),
     ),
+    "masked nowhere": (lambda h: masked_tensor(h.detach(), h.detach() == h), "flatten", same),
+    "masked, filled by a function": (
+        lambda h: masked_tensor(h.detach(), h.detach() > 0),
+        lambda z: z.to_tensor(0.5).flatten(1),
+        lambda h: torch.where(h > 0, h, 0.5),
+    ),
     "not contiguous": (lambda h: h.T.contiguous().T, "flatten", same),
     "inference": (lambda h: torch.inference_mode()(lambda: h.clone())(), "flatten", same),
 }
@@ -124,6 +134,10 @@ LEFT_OUT = {
     "one number": (lambda h: h.sum(), ["one number"]),
     "text": (lambda h: ["a", {"b": 1}], ["list"]),
     "complex": (lambda h: torch.complex(h, h), ["complex", "torch.complex64", "view_as_real"]),
+    "masked": (
+        lambda h: masked_tensor(h.detach(), torch.arange(h.numel()).reshape(h.shape) > 4),
+        [f"5 of its {6 * N}", "masked", "to_tensor"],
+    ),
     "other rows": (lambda h: torch.cat([h, h]), [f"({2 * N}, 6)", N]),
     "no rows": (lambda h: h[:0], ["(0, 6)", N]),
     "no columns": (lambda h: h[:, :0], [f"({N}, 0)"]),
@@ -185,6 +199,18 @@ def test_what_cannot_be_rows_is_left_out_with_a_notice(what, words, source):
     assert set(values) == {"dse/before", "dse/after"}
     assert len(notices) == 1  # of two steps
     assert names(notices[0], "layer 'odd'", "step 1", UNUSABLE, *words)
+
+
+@given(arrays.arrays(bool, (N, 6)))
+@settings(deadline=None)
+def test_no_mask_of_an_activation_is_lost(mask):
+    h = torch.arange(6.0 * N).reshape(N, 6)
+    activation, pooling = masked_tensor(h, torch.from_numpy(~mask)), checked_pooling("flatten")
+    if mask.any():
+        with pytest.raises(NoRows, match=naming(mask.sum(), 6 * N, "masked")):
+            rows_of(activation, pooling, None)
+    else:
+        assert torch.equal(rows_of(activation, pooling, None), h)
 
 
 def test_a_layer_that_recovers_is_measured_again():

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from eigentropy._support.printable import encodable
 from eigentropy._support.signatures import named_options
 from eigentropy.io.paths import FileError, shown
 from eigentropy.io.writing import append_whole, write_atomically
@@ -105,7 +106,8 @@ class CSVLogger(FileLogger):
         """Add a row."""
         if not self._is_ours:
             self.open()
-        row = {"step": str(step), **{key: repr(float(value)) for key, value in values.items()}}
+        known = {encodable(key): repr(float(value)) for key, value in values.items()}
+        row = {"step": str(step), **known}
         if not self._columns or not self.path.exists() or row.keys() - set(self._columns):
             columns, rows = self._read()
             self._columns = list(dict.fromkeys([*columns, *row]))

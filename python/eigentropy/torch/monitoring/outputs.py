@@ -11,6 +11,7 @@ import numpy as np
 from eigentropy._kernels.groups import infer_kind
 from eigentropy._measures.measurement import MeasurementSettings, Variable
 from eigentropy._measures.results import Entropy
+from eigentropy._support.printable import encodable
 from eigentropy.report.recording import Recorder, as_recorder
 from eigentropy.torch.monitoring.loggers import as_list, as_log, files_of
 from eigentropy.torch.monitoring.notices import Notices
@@ -91,8 +92,9 @@ class Outputs:
         step = self._notices.step
         if self._recorder is not None and self._recording:
             self._attempt(self._recorder, self._recorder.write, dict(values), step)
+        known = {encodable(key): value for key, value in values.items()}
         for log in self._logs:
-            self._attempt(log, log, dict(values), step)
+            self._attempt(log, log, dict(known), step)
 
     def _attempt(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from eigentropy._backends.libraries import is_masked_tensor
 from eigentropy._support import memory
 
 POOLINGS = ("flatten", "mean", "cls")
@@ -112,10 +113,24 @@ def rows_of(activation: torch.Tensor, pooling: Pooling, n: int | None) -> torch.
             f"it is complex ({rows.dtype}): pooling=lambda z: torch.view_as_real(z).flatten(1) "
             "measures real and imaginary parts"
         )
+    if is_masked_tensor(rows):
+        rows = _unmasked(rows)
     if rows.dtype not in (torch.float32, torch.float64):
         rows = rows.float() if rows.is_floating_point() else rows.double()
     rows[:0].cpu().numpy()  # raises where there are no numbers, as in tensors of a tracer
     return rows
+
+
+def _unmasked(rows: Any) -> torch.Tensor:
+    """The entries of a MaskedTensor, of which none is masked."""
+    masked = int((~rows.get_mask()).sum())
+    if masked:
+        raise NoRows(
+            f"{masked} of its {rows.numel()} entries are masked: "
+            "pooling=lambda z: z.to_tensor(0.0).flatten(1) fills them"
+        )
+    plain: torch.Tensor = rows.get_data()
+    return plain
 
 
 def _shape(activation: torch.Tensor) -> str:
