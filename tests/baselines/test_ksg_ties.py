@@ -74,6 +74,7 @@ def test_permuted_labels_share_nothing_with_any_ties(rng, name):
     assert abs(np.mean(found)) <= 0.01
 
 
+@pytest.mark.filterwarnings("ignore:.*varies")  # one value for all but one row
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("other", ["normal", *list(NUMBERS)[2:]])
 @pytest.mark.parametrize("name", ["rectified", "counts", "ranks"])
@@ -494,3 +495,12 @@ def test_only_entries_that_occur_again_are_spread(rng):
     assert len(np.unique(noisy[:6, 0])) == 6
     assert (noisy[:, 1] == Z[:, 1]).all()
     assert np.diff(noisy[6:, 0]) == pytest.approx(np.diff(Z[6:, 0]), abs=1e-14)
+
+
+def test_variables_of_very_different_scales_are_warned_about(rng):
+    x = rng.normal(size=500)
+    y = x + rng.normal(size=500)
+    for pair in ((x, 1e-4 * y), (1e300 * x, y), (1e-12 * x, y)):
+        with pytest.warns(UserWarning, match=naming("X", "Y", "standard deviations")):
+            ksg.mutual_information(*pair)
+    ksg.mutual_information(100.0 * x, y)  # warnings are errors

@@ -14,6 +14,10 @@ from eigentropy._support.options import integer, nonnegative, positive, random_s
 from eigentropy._support.warnings import warn
 from eigentropy.baselines._neighbours import Counts, Points
 
+# Of correlated Gaussians, 3000 rows, the information is 2 % too low where one variable varies 30
+# times as much as the other, 8 % at 100 times, 62 % at 1000 times.
+UNEQUAL_SCALES = 1000.0
+
 # Noise in all spaces but one is enough for the distances of two of them to differ. In more columns
 # than this, sorting them for the noise would take longer than finding the neighbours.
 FEW_COLUMNS = 64
@@ -47,12 +51,33 @@ def as_points(
             raise ValueError(f"{name} has {len(matrix)} rows, {names[0]} has {n}")
     if k >= n:
         raise ValueError(f"k must be less than the number of rows, got k={k} for {n} rows")
+    _warn_of_scales(dict(zip(names, matrices, strict=True)))
     widest = max(range(len(matrices)), key=lambda part: matrices[part].shape[1])
     still = {widest} if matrices[widest].shape[1] > FEW_COLUMNS and not spread else set()
     return [
         Points(matrix, 0.0 if part in still else jitter, (seed, part), spread)
         for part, matrix in enumerate(matrices)
     ]
+
+
+def _warn_of_scales(matrices: dict[str, Matrix]) -> None:
+    """Neighbours in the largest of both distances are those of the variable that varies more."""
+    widths = {name: _width(matrix) for name, matrix in matrices.items() if name in ("X", "Y")}
+    if len(widths) < 2:
+        return
+    low, high = min(widths, key=widths.__getitem__), max(widths, key=widths.__getitem__)
+    if 0.0 < widths[low] < widths[high] / UNEQUAL_SCALES:
+        warn(
+            f"{high} varies {widths[high] / widths[low]:.2g} times as much as {low}, so that "
+            f"neighbours are those of {high} alone and the information is too low: divide both by "
+            "their standard deviations"
+        )
+
+
+def _width(matrix: Matrix) -> float:
+    """The largest standard deviation of a column."""
+    scale = float(np.abs(matrix).max()) or 1.0
+    return scale * float(np.std(matrix / scale, axis=0, dtype=np.float64).max())
 
 
 def _matrix(values: Any, name: str, k: int, with_labels: bool) -> Matrix:
