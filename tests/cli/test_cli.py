@@ -476,6 +476,37 @@ def test_inputs_are_left_as_they_are(snapshots):
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in inputs} == before
 
 
+def test_tables_of_track_in_the_directory_are_no_snapshots(snapshots):
+    options = ("--labels", "y.npy", "--against", "x.npy")
+    first = as_json("track", "run", *options, "-o", "run/t1")
+    as_json("track", "run", "-o", "run/t2")
+    (snapshots / "t2.csv").write_bytes(b"\xef\xbb\xbf" + (snapshots / "t2.csv").read_bytes())
+    again = as_json("track", "run", *options, "-o", "run/t3")
+    assert again["rows"] == first["rows"]
+    (line,) = again["warnings"]
+    assert names(line, "run", "'t1.csv'", "'t2.csv'")
+    assert names(fail("track", "run/t1.csv", "run/epoch1.npy"), "error:", "run/t1.csv")
+    for path in snapshots.glob("*.npy"):
+        path.unlink()
+    assert names(fail("track", "run"), "error:", "run", ".npy", "'t1.csv'", "'t3.csv'")
+
+
+def test_other_tables_in_the_directory_are_snapshots(snapshots):
+    columns = ["snapshot,n,sigma", "n,sigma,dse"]
+    for name, header in enumerate(columns):
+        rows = "".join(f"{i % 7}.5,{i % 5},{i % 3}\n" for i in range(30))
+        (snapshots / f"{name}.csv").write_text(f"{header}\n{rows}")
+    rows = as_json("track", "run")["rows"]
+    assert [row["snapshot"] for row in rows] == ["0", "1", "epoch1", "epoch2", "epoch10"]
+
+
+@pytest.mark.parametrize("value", [np.arange(90), np.array(3)])
+def test_an_array_that_is_no_matrix_is_refused_before_anything_is_measured(snapshots, value):
+    np.save(snapshots / "labels.npy", value)
+    assert names(fail("track", "run"), "error:", "run/labels.npy", "(n, d)", "--labels")
+    assert not (snapshots.parent / "track.csv").exists()
+
+
 def test_labels_in_the_directory_are_no_snapshot(snapshots):
     np.save(snapshots / "labels.npy", np.load("y.npy"))
     document = as_json("track", "run", "--labels", "run/labels.npy")

@@ -365,8 +365,6 @@ def test_labels_that_are_none(tmp_path, labels, words):
 
 
 def test_missing_labels_in_a_table_are_counted(tmp_path):
-    (tmp_path / "y.csv").write_text("y,z\ncat,1\n,2\ndog,3\n")
-    (tmp_path / "y.parquet").write_bytes(b"")
     pd.DataFrame({"y": ["cat", None]}).to_parquet(tmp_path / "y.parquet")
     with pytest.raises(FileError, match=naming("'y'", "1 of 2")):
         read_labels(tmp_path / "y.parquet")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import tempfile
 import warnings
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 import eigentropy as eg
 from eigentropy.io import FileError, read_labels, read_matrix, read_sample, track
 from eigentropy.io import columns as readers
+from eigentropy.io.dialects import MISSING
 from messages import naming
 
 
@@ -154,6 +156,74 @@ def test_thousands_of_columns_with_names_and_labels(write):
         with pytest.raises(FileError, match=naming("broken.csv", "'g2'", missing)):
             read_matrix(broken, without="id,kind")
         rows[missing][3] = "1"
+
+
+# Labels that are missing.
+
+LABELS = st.lists(st.sampled_from(["cat", "dog", "none", "na", "x y"]), min_size=4, max_size=12)
+GAPS = st.sampled_from([*MISSING, " ", " NA"])
+
+
+@pytest.mark.parametrize("word", MISSING)
+def test_pandas_reads_these_words_as_missing(write, word):
+    assert list(pd.read_csv(write(f"x,kind\n1,cat\n2,{word}\n"))["kind"].isna()) == [False, True]
+
+
+@given(
+    words=LABELS,
+    cells=st.dictionaries(st.integers(0, 2), GAPS, max_size=3),
+    separator=st.sampled_from([",", ";", "\t", "|"]),
+    quoted=st.booleans(),
+    wide=st.booleans(),
+)
+@settings(max_examples=150, deadline=None)
+def test_missing_labels_are_refused_with_their_cells_and_others_are_read(
+    words, cells, separator, quoted, wide
+):
+    for row, cell in cells.items():
+        words[row] = cell
+    with tempfile.TemporaryDirectory() as directory, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(readers, "_MOST_COLUMNS", 2 if wide else 4096)  # NumPy reads what is wide
+        path = Path(directory) / "z.csv"
+        lines = [("a", "b", "kind"), *((f"{i}.5", f"{i}.25", w) for i, w in enumerate(words))]
+        with path.open("w", newline="") as file:
+            quoting = csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL
+            csv.writer(file, delimiter=separator, quoting=quoting).writerows(lines)
+        if not cells:
+            assert list(read_labels(path, "kind")) == words
+            return
+        where = f"{len(cells)} of {len(words)}", f"row {min(cells)}"
+        said = naming("z.csv", "'kind'", *where, *(repr(cell.strip()) for cell in cells.values()))
+        for read in (lambda: read_labels(f"{path}:kind"), lambda: read_sample(path, column="kind")):
+            with pytest.raises(FileError, match=said):
+                read()
+
+
+@pytest.mark.parametrize("gap", ["", "NA", "None", "nan"])
+@pytest.mark.parametrize("others", [["1", "2"], ["1.5", "2.5"], ["true", "false"], ["cat", "dog"]])
+@pytest.mark.parametrize("most", [1, 4096])
+def test_a_gap_among_labels_of_any_type_is_refused(write, monkeypatch, gap, others, most):
+    monkeypatch.setattr(readers, "_MOST_COLUMNS", most)
+    path = write("".join(f"{line}\n" for line in ["x,y", f"0,{others[0]}", f"0,{gap}", "0,1"]))
+    with pytest.raises(FileError, match=naming("z.csv", "1 of 3", "row 1")):
+        read_labels(path, "y")
+
+
+@pytest.mark.parametrize("text", ['kind\ncat\n""\ndog\ndog\n', "cat\nNA\ndog\ncat\n"])
+def test_a_gap_in_the_only_column_is_refused(write, text):
+    with pytest.raises(FileError, match=naming("z.csv", 1, "row 1")):
+        read_labels(write(text))
+
+
+def test_a_word_of_parquet_is_a_word(tmp_path):
+    pd.DataFrame({"y": ["NA", "DE", ""]}).to_parquet(tmp_path / "y.parquet")
+    assert list(read_labels(tmp_path / "y.parquet")) == ["NA", "DE", ""]
+
+
+def test_names_of_rows_may_be_such_words(write):
+    path = write("id,a,b\nDE,1.5,2\nNA,3,4\nFR,5,7\n")
+    with pytest.warns(UserWarning, match=naming("'id'")):
+        assert read_matrix(path).shape == (3, 2)
 
 
 # Columns that number the rows.

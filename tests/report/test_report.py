@@ -254,7 +254,7 @@ BROKEN = {
     "view": ["000001.json", "JSON"],
     "list": ["run.json", "list", "object"],
     "above": ["run.json", "broken"],
-    "no step": ["log.csv", "line 2", "'step'"],
+    "no step": ["log.csv", "'step'"],
     "no number": ["log.csv", "line 2", "'dse/a'", "'high'", "number"],
     "header only": ["log.csv"],
     "kind": ["log.txt", ".csv", ".jsonl"],

@@ -41,6 +41,8 @@ class Eigenvalues:
         Sum of all entries of G.
     outside : float
         How far the computed eigenvalues were outside of [0, 1], where the exact ones lie.
+    reach : float
+        Largest distance of a row from the centre, in units of sigma.
     """
 
     values: npt.NDArray[Any]
@@ -48,6 +50,7 @@ class Eigenvalues:
     frobenius2: float
     kernel_sum: float
     outside: float
+    reach: float
 
 
 class DiffusionMatrix:
@@ -140,9 +143,8 @@ class DiffusionMatrix:
             outside = outside_of_range(values)
             np.clip(values, 0.0, 1.0, out=values)
             values.flags.writeable = False
-            self._solution = Eigenvalues(values, trace, frobenius2, kernel_sum, outside)
+            self._solution = Eigenvalues(values, trace, frobenius2, kernel_sum, outside, reach)
             self._traces = trace, frobenius2
-            self._reach = reach
         return self._solution
 
     def auto_sigma(self) -> float:

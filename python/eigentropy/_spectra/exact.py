@@ -134,8 +134,8 @@ def exact_spectrum(
 
 def _solved(matrix: DiffusionMatrix, tol: float | None) -> ExactSpectrum:
     solution = matrix.solved()
-    sums = solution.outside, solution.trace, solution.kernel_sum
-    found = spectrum_of(matrix, solution.values, *sums, matrix.dtype)
+    known = solution.reach, solution.outside, solution.trace, solution.kernel_sum
+    found = spectrum_of(matrix, solution.values, *known, matrix.dtype)
     returned = matrix.samples.device.without_source().returned  # a result does not keep Z
     return replace(found, returned=returned, tol=tol)
 
@@ -143,6 +143,7 @@ def _solved(matrix: DiffusionMatrix, tol: float | None) -> ExactSpectrum:
 def spectrum_of(
     matrix: DiffusionMatrix,
     values: npt.NDArray[Any],
+    reach: float,
     outside: float,
     trace: float,
     kernel_sum: float,
@@ -150,9 +151,10 @@ def spectrum_of(
 ) -> ExactSpectrum:
     """The spectrum of the matrix or of some of its rows, with what is known of its rounding.
 
-    `outside` is how far the solver's eigenvalues were outside of [0, 1].
+    `reach` is the largest distance of a row from the centre, in units of sigma. The solver's
+    eigenvalues were outside of [0, 1] by up to `outside`.
     """
-    n, reach = len(values), matrix.reach()
+    n = len(values)
     rounding = double = None
     if dtype == "float32":
         rounding = Rounding(eigenvalue_error(n, reach, outside), trace)

@@ -246,6 +246,6 @@ def _solved_subsets(
     np.clip(eigenvalues, 0.0, 1.0, out=eigenvalues)
     known = zip(split, outside, traces, kernel_sums.ravel(), strict=True)
     return [
-        spectrum_of(matrix, values, beyond, float(trace), float(total), dtype)
+        spectrum_of(matrix, values, matrix.reach(), beyond, float(trace), float(total), dtype)
         for values, beyond, trace, total in known
     ]

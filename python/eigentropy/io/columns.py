@@ -188,7 +188,7 @@ class ArrowColumns:
             raise FileError(
                 f"{self._file}: column {self.names[place]!r} has no value in "
                 f"{values.null_count} of {len(values)} rows; the first is row {first}. Fill them, "
-                "or leave the column out by --without (in Python without=)"
+                "leave such rows out, or leave the column out by --without (in Python without=)"
             )
 
     def _is_list(self, kind: Any) -> bool:

@@ -20,6 +20,12 @@ _ROWS, _CHARACTERS = 50, 2**20
 # Memory for one character of a line that is split into fields.
 _BYTES_PER_CHARACTER = 64
 
+# Cells that pandas reads as missing, and so may have been written for what is missing.
+MISSING = (
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+    *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+)
+
 Row = Sequence[str]
 
 

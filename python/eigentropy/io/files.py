@@ -152,6 +152,18 @@ def read_variable(path: str | os.PathLike[str], key: str | None = None) -> Matri
     return _checked_matrix(array, path, key)
 
 
+def check_header(path: str | os.PathLike[str]) -> None:
+    """Refuse a .npy file without rows by its header; what else is wrong is said on reading it."""
+    path, key = split_key(path, None)
+    if path.suffix.lower() != ".npy":
+        return
+    try:
+        array = _Contents(path).matrix(key)
+    except FileError:
+        return
+    _require_rows(array, shown(path, key))
+
+
 class _Contents:
     """What a file holds, opened by its suffix."""
 
@@ -247,9 +259,7 @@ def _checked_matrix(array: Array, path: Path, key: str | None) -> Matrix:
     file = shown(path, key)
     if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
         raise FileError(f"{file} must hold real numbers, its dtype is {array.dtype}")
-    if array.ndim < 2:
-        what = "a scalar" if array.ndim == 0 else f"a 1-d array of length {array.size}"
-        raise FileError(f"{file} holds {what}; a matrix (n, d) is wanted, one row a sample")
+    _require_rows(array, file)
     with named_errors(path):  # of what is only read now
         try:
             return as_matrix(array, file)
@@ -257,6 +267,15 @@ def _checked_matrix(array: Array, path: Path, key: str | None) -> Matrix:
             if not str(error).startswith(file):
                 raise
             raise FileError(str(error)) from error
+
+
+def _require_rows(array: Array, file: str) -> None:
+    if array.ndim < 2:
+        what = "a scalar" if array.ndim == 0 else f"a 1-d array of length {array.size}"
+        raise FileError(
+            f"{file} holds {what}; a matrix (n, d) is wanted, one row a sample (labels are what "
+            "--labels takes, in Python labels=)"
+        )
 
 
 def _checked_labels(array: Array, file: str) -> Array:

@@ -8,15 +8,18 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from eigentropy._support.warnings import warn
 from eigentropy.io.paths import (
     SUFFIXES,
     FileError,
     is_data,
+    listed,
     named_errors,
     require_file,
     shown,
     split_key,
 )
+from eigentropy.io.snapshot_rows import is_table_of_rows
 from eigentropy.io.writing import require_new
 
 StrPath = str | os.PathLike[str]
@@ -28,6 +31,7 @@ def find_snapshots(
     """Find the files, those of directories included, in natural order.
 
     Files in a directory that are named in `besides` are passed over: labels, or an earlier output.
+    So are tables of `track`, with a warning.
     """
     given = [snapshots] if isinstance(snapshots, (str, os.PathLike)) else list(snapshots)
     paths: list[Path] = []
@@ -36,6 +40,11 @@ def find_snapshots(
             paths += _files_in(path, besides)
         else:
             require_file(path)  # now, rather than after hours of measuring
+            if is_table_of_rows(path):
+                raise FileError(
+                    f"{shown(path)} is a table that track has written, and no snapshot: leave it "
+                    "out of the list"
+                )
             paths.append(path)
     if not paths:
         raise FileError("there are no snapshots: the list of files is empty")
@@ -86,9 +95,15 @@ def _files_in(directory: Path, besides: Sequence[Any]) -> list[Path]:
             and is_data(path)
             and path.absolute() not in other
         ]
-    if not found:
+        tables = [path for path in found if is_table_of_rows(path)]
+    snapshots = [path for path in found if path not in tables]
+    left_out = listed(sorted(shown(Path(path.name)) for path in tables))
+    if not snapshots:
+        besides = f" besides tables that track has written ({left_out})" if tables else ""
         raise FileError(
-            f"{shown(directory)} has no snapshot directly in it: no file ends in one of "
+            f"{shown(directory)} has no snapshot directly in it: no file{besides} ends in one of "
             f"{', '.join(SUFFIXES)}"
         )
-    return found
+    if tables:
+        warn(f"{shown(directory)}: tables that track has written are left out: {left_out}")
+    return snapshots

@@ -6,6 +6,9 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from eigentropy.io.paths import named_errors
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,22 @@ class SnapshotRow:
             for name in ("n_null", "adjusted", "p_value"):
                 columns[f"dsmi_{role}_{name}"] = getattr(information, name)
         return columns
+
+
+# The columns of every table that `to_csv` writes.
+_COLUMNS = {"snapshot", "n", "sigma", "dse"}
+
+# Bytes of a line that is looked at as a header.
+_LONGEST_HEADER = 2**12
+
+
+def is_table_of_rows(path: Path) -> bool:
+    """Whether a text holds rows of snapshots, by its header."""
+    if path.suffix.lower() not in (".csv", ".tsv"):
+        return False
+    with named_errors(path), path.open("rb") as file:
+        line = file.readline(_LONGEST_HEADER).decode("utf-8-sig", errors="replace")
+    return set(line.strip().split(",")) >= _COLUMNS
 
 
 def to_csv(rows: Sequence[SnapshotRow]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from eigentropy._core import SolverError
 from eigentropy._measures.measurement import Measurement, MeasurementSettings, measure
 from eigentropy._support.progress import Callback, part, reporter
-from eigentropy.io.files import Names
+from eigentropy.io.files import Names, check_header
 from eigentropy.io.inputs import read_shared, read_with_labels
 from eigentropy.io.paths import FileError, shown
 from eigentropy.io.snapshot_files import StrPath, check_output, find_snapshots, snapshot_names
@@ -38,7 +38,8 @@ def track(
     Parameters
     ----------
     snapshots : path or sequence of paths
-        Files of matrices (n, d), see `eigentropy.io.read_matrix`; of a directory, all such files.
+        Files of matrices (n, d), see `eigentropy.io.read_matrix`; of a directory, all such files
+        but the tables that `track` has written.
     key : str, optional
         Key or column of each snapshot that holds the matrix.
     labels : array of shape (n,), path, or str, optional
@@ -77,6 +78,8 @@ def track(
     paths = find_snapshots(snapshots, besides=[labels, against, output])
     if output is not None:
         check_output(Path(output), [*paths, labels, against], overwrite)
+    for path in paths:
+        check_header(path)  # now, rather than after hours of measuring
     shared, column = read_shared(labels, against, settings)
     rows: list[SnapshotRow] = []
     with reporter(progress, f"{len(paths)} snapshots") as callback:
@@ -135,5 +138,8 @@ def _naming(path: Path, rows: Sequence[SnapshotRow], output: StrPath | None) -> 
         kind = next(kind for kind in _OF_A_SNAPSHOT if isinstance(error, kind))
         message = str(error) if name in str(error) else f"{name}: {error}"
         if rows and output is not None:
-            message += f" (rows before it, in {shown(Path(output))}: {len(rows)})"
+            message += (
+                f". Nothing before it is lost: {shown(Path(output))} has the rows of the "
+                f"snapshots that came first ({len(rows)})"
+            )
         raise kind(message) from error

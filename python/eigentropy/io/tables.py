@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from eigentropy._support.warnings import warn
 from eigentropy.io.columns import columns_of
+from eigentropy.io.dialects import MISSING
 from eigentropy.io.paths import FileError, listed, shown
 
 Array = npt.NDArray[Any]
@@ -28,6 +29,7 @@ class Table:
     def __init__(self, path: Path) -> None:
         self._file = shown(path)
         self._columns = columns_of(path)
+        self._is_text = path.suffix.lower() != ".parquet"
         self._names = self._columns.names
         if not self._columns.has_rows:
             columns = listed(self._names)
@@ -74,7 +76,7 @@ class Table:
     def labels(self, key: str | None) -> Array:
         """The column `key`, or the only one."""
         if key is not None:
-            return self._columns.values(self._index(key))
+            return self._labels_at(self._index(key))
         numbers = self._row_numbers()
         features = [i for i in range(len(self._names)) if i not in numbers]
         if len(features) != 1:
@@ -82,7 +84,24 @@ class Table:
                 f"{self._file} has {len(features)} columns ({listed(self._names)}); choose the "
                 "one that holds the labels, as FILE:COLUMN"
             )
-        return self._columns.values(features[0])
+        return self._labels_at(features[0])
+
+    def _labels_at(self, place: int) -> Array:
+        """One column; of words in a text, none may stand for a label that is missing."""
+        values = self._columns.values(place)
+        if not self._is_text or values.dtype.kind != "U":
+            return values
+        words = np.char.strip(values)
+        missing = np.isin(words, MISSING)
+        if missing.any():
+            held = listed(np.unique(words[missing]).tolist())
+            raise FileError(
+                f"{self._file}: column {self._names[place]!r} has no label in {missing.sum()} of "
+                f"{len(values)} rows, where its cells hold {held}; the first is row "
+                f"{missing.argmax()}. Leave such rows out (of the matrix, too), or write a word in "
+                "them that does not stand for a missing value, such as 'unknown'"
+            )
+        return values
 
     def _index(self, name: str) -> int:
         count = self._names.count(name)

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from eigentropy.report.lines import (
 )
 from eigentropy.report.run_files import RUN, SPECTRA, VALUES, VIEWS
 from eigentropy.report.schema import TRACKED
-from eigentropy.report.shapes import Shape
+from eigentropy.report.shapes import Shape, shortened
 
 # A number of a measurement, as it lies in a run and on its page.
 BYTES_PER_CELL = 64
@@ -170,7 +171,7 @@ def _read_log(path: Path) -> Run:
     require_size([path], path)
     notes = ["a log of values: it has no spectra, no maps and no settings, which a run has"]
     if path.suffix.lower() == ".csv":
-        lines = table_lines(path, _shape_of_table, notes)
+        lines = table_lines(path, partial(_shape_of_table, path), notes)
         if lines and "snapshot" in lines[0]:
             return _tracked(path, lines, notes)
     else:
@@ -186,10 +187,18 @@ def _read_log(path: Path) -> Run:
     )
 
 
-def _shape_of_table(header: list[str]) -> Shape:
-    """That of the table of `eigentropy track`, or of a log."""
-    is_tracked = "step" not in header and {"snapshot", "dse"} <= set(header)
-    return schema.SNAPSHOT if is_tracked else schema.WRITTEN_VALUES
+def _shape_of_table(path: Path, header: list[str]) -> Shape:
+    """That of a log, or of the table of `eigentropy track`."""
+    if "step" in header or not header:
+        return schema.WRITTEN_VALUES
+    if {"snapshot", "dse"} <= set(header):
+        return schema.SNAPSHOT
+    found = ", ".join(map(shortened, header[:8])) + (", ..." if header[8:] else "")
+    raise FileError(
+        f"{shown(path)} is neither a log of a monitor nor a table of eigentropy track: its columns "
+        f"are {found}; a log has the column 'step', a table of track 'snapshot' and "
+        "'dse', with commas between them"
+    )
 
 
 def _by_step(rows: Iterable[Line], path: Path, notes: Sequence[str]) -> dict[int, Line]:
