@@ -149,7 +149,7 @@ def test_numbers_are_numbers_whatever_their_type(value):
         np.complex128(1), np.array(1j), np.timedelta64(1, "s"), np.datetime64("2026"),
         np.ma.masked, np.ma.array(1, mask=True), Decimal("sNaN"), object(),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )  # fmt: skip
 def test_what_only_looks_like_a_number_is_refused(value):
     for check in (positive, nonnegative):
