@@ -156,7 +156,7 @@ HOSTILE = {
     "labels.zarr": (labels_zarr, [2**42]),
     "one_line.csv": (one_line_csv, ["GiB"]),
     "one_line.tsv": (one_line_csv, ["GiB"]),
-    "long_row.csv": (long_row_csv, [2]),
+    "long_row.csv": (long_row_csv, [2**20]),
     "inflated.parquet": (inflated_parquet, [2**27]),
 }
 

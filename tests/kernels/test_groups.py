@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -96,33 +94,6 @@ def test_images_are_flattened():
     Z, labels = separated_blobs(30, 12, k=3, distance=8)
     found = group_codes(Z.reshape(90, 3, 2, 2), 90, "auto", 3, "kmeans")
     assert same_partition(labels, found)
-
-
-@pytest.mark.parametrize("clusters", ["spectral", "kmeans"])
-def test_clusters_are_found_by_the_settings_of_the_caller_and_its_thread(clusters, monkeypatch):
-    """They are found on another thread, and are the same, bit by bit."""
-    pytest.importorskip("sklearn")
-    from sklearn import cluster, config_context, get_config
-    from threadpoolctl import threadpool_info, threadpool_limits
-
-    algorithm = {"spectral": cluster.SpectralClustering, "kmeans": cluster.KMeans}[clusters]
-    fit, known = algorithm.fit, []
-
-    def recorded(self, vectors):
-        known.append((threading.current_thread(), get_config(), threadpool_info()))
-        return fit(self, vectors)
-
-    monkeypatch.setattr(algorithm, "fit", recorded)
-    Y = np.random.default_rng(0).normal(size=(300, 4))
-    with config_context(working_memory=77), threadpool_limits(1):
-        found = group_codes(Y, 300, "vectors", 5, clusters)
-        ((thread, config, libraries),) = known
-        with ThreadPoolExecutor(1) as pool:  # by itself, since no signal arrives there
-            alone = pool.submit(group_codes, Y, 300, "vectors", 5, clusters).result()
-    assert thread is not threading.current_thread()
-    assert config["working_memory"] == 77
-    assert {library["num_threads"] for library in libraries} == {1}
-    np.testing.assert_array_equal(found, alone)
 
 
 def test_as_many_clusters_as_rows_are_the_rows():

@@ -77,18 +77,27 @@ def _parsed(path: Path, dialect: Dialect, decimal: str) -> Any:
     _pyarrow(path)
     import pyarrow.csv
 
-    with path.open("rb") as file:  # a name that is no UTF-8 is unknown to pyarrow
-        return pyarrow.csv.read_csv(
-            file,
-            read_options=pyarrow.csv.ReadOptions(
-                skip_rows=dialect.skipped,
-                column_names=dialect.names,
-                encoding=dialect.encoding.replace("utf-8-sig", "utf8"),  # read as it is
-                block_size=max(2**20, 16 * int(dialect.line)),
-            ),
-            parse_options=pyarrow.csv.ParseOptions(delimiter=dialect.separator),
-            convert_options=pyarrow.csv.ConvertOptions(decimal_point=decimal),
-        )
+    longest = max(2**20, 16 * int(dialect.line))
+    try:
+        with path.open("rb") as file:  # a name that is no UTF-8 is unknown to pyarrow
+            return pyarrow.csv.read_csv(
+                file,
+                read_options=pyarrow.csv.ReadOptions(
+                    skip_rows=dialect.skipped,
+                    column_names=dialect.names,
+                    encoding=dialect.encoding.replace("utf-8-sig", "utf8"),  # read as it is
+                    block_size=longest,
+                ),
+                parse_options=pyarrow.csv.ParseOptions(delimiter=dialect.separator),
+                convert_options=pyarrow.csv.ConvertOptions(decimal_point=decimal),
+            )
+    except pyarrow.ArrowInvalid as error:
+        if "straddling" not in str(error):
+            raise
+        raise FileError(
+            f"{shown(path)} has a row of more than {longest} bytes, where its first rows have "
+            f"{dialect.line:.0f}: it is no table, or a line break is missing"
+        ) from None
 
 
 # Values that are read between two looks at signals.
