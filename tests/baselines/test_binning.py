@@ -268,3 +268,10 @@ def test_bad_input_is_named(Z, options, error, words):
 def test_a_bad_y_is_named(Y, options, words):
     with pytest.raises(ValueError, match=naming(*words)):
         binning.mutual_information(np.eye(3), Y, **options)
+
+
+def test_the_error_of_the_baseline_is_named_in_print(rng):
+    Z = rng.normal(size=(60, 2))
+    matched = binning.mutual_information(Z, np.arange(60) % 3, estimator="matched", n_null=4)
+    assert f"null se {matched.standard_error:.2g}" in repr(matched)
+    assert "+-" not in repr(matched)

@@ -26,7 +26,8 @@ class BaselineEstimate(Number):
     base : float or None
         Of the logarithm; None for a number that has no unit, such as an effective rank.
     standard_error : float
-        NaN where the method has none.
+        NaN where the method has none. Of a matched information it is that of its baseline over the
+        `n_null` random groupings, printed as `null se`, and says nothing of other samples.
     settings : mapping
         The options that the value depends on.
     """
@@ -40,7 +41,9 @@ class BaselineEstimate(Number):
 
     def __repr__(self) -> str:
         parts = [f"{self.value:.6g}" + (f" {unit(self.base)}" if self.base is not None else "")]
-        if not math.isnan(self.standard_error):
+        if "n_null" in self.settings:
+            parts.append(f"null se {self.standard_error:.2g}")
+        elif not math.isnan(self.standard_error):
             parts[0] = f"{parts[0]} +- {self.standard_error:.2g}"
         parts += [self.method, f"n={self.n}"]
         parts += [f"{name}={value}" for name, value in self.settings.items()]
