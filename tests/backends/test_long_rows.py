@@ -105,11 +105,11 @@ def test_required_memory_does_not_grow_with_the_dimension(monkeypatch):
 
 
 def test_the_reach_of_long_rows_is_that_of_the_furthest(rng):
-    Z = rng.normal(size=(300, 50_000)).astype(np.float32)
-    offsets = Z[100:103] - Z.mean(axis=0, dtype=np.float64)
-    Z[101] += 9 * offsets[1].astype(np.float32)  # now the furthest
-    expected = np.linalg.norm(Z[101] - Z.mean(axis=0, dtype=np.float64)) / 0.5
-    assert HOST.reach(Z, 0.5) == pytest.approx(expected, rel=0.01)  # the centre is a rounded mean
+    half = rng.normal(size=(150, 50_000)).astype(np.float32)
+    half[101] *= 10  # now the furthest
+    Z = np.concatenate([half, -half])  # the centre, a rounded mean, is 0
+    expected = np.linalg.norm(half[101].astype(np.float64)) / 0.5
+    assert HOST.reach(Z, 0.5) == pytest.approx(expected, rel=1e-9)
 
 
 # The anonymous memory of a process leaves out the pages of a mapped file.

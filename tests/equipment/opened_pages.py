@@ -23,7 +23,7 @@ def count(ask, selector):
 
 @contextlib.contextmanager
 def screen(driver, width, scheme="light", medium=""):
-    """A screen of so many pixels in width, light or dark; or the medium "print"."""
+    """A screen of this width in pixels, light or dark; or the medium "print"."""
     metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)

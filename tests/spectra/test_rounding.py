@@ -60,9 +60,10 @@ def test_the_solver_s_visible_errors_widen_the_bound():
 
 
 def test_reach_is_the_largest_distance_from_the_center_in_sigmas(rng):
-    Z = rng.normal(size=(700, 4)) + 100.0
-    expected = np.linalg.norm(Z - Z.mean(axis=0), axis=1).max() / 0.3
-    assert HOST.reach(Z, 0.3) == pytest.approx(expected, rel=0.05)  # from a rounded mean
+    half = rng.normal(size=(350, 4))
+    Z = np.concatenate([100.0 + half, 100.0 - half])  # the centre, a rounded mean, is 100
+    expected = np.linalg.norm(half, axis=1).max() / 0.3
+    assert HOST.reach(Z, 0.3) == pytest.approx(expected, rel=1e-12)
     # Each of the 699 gaps of the 4 columns is closed, to at most 3 times 40 sigma.
     assert 699 * 40 / 2 <= HOST.reach(Z * 1e200, 1e-200) <= 2 * 699 * 120
 

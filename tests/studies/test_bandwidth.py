@@ -120,7 +120,7 @@ def test_ranks_share_ties_as_shown_and_undefined_comes_last():
 
 
 def made_up_scores(best, ahead):
-    """`best` is best and `auto` second at so many questions, the other way round elsewhere."""
+    """`best` is best and `auto` second at `ahead` questions, and the other way round elsewhere."""
     found = {}
     for number in range(7):
         values = dict.fromkeys(RULES, 0.0)

@@ -40,8 +40,8 @@ SHORTEST = 2.0**-484
 
 # The max-slope rule tries widths whose logarithms are about this far from each other.
 SLOPE_STEP = 1.0 / 3.0
-# So many of them are tried on all distances; for more, the distances are counted in bins, so many
-# a unit of log(r^2).
+# This many widths are tried on all distances. If the range of distances asks for more widths, the
+# distances are counted in bins first, which are this many for each unit of log(r^2).
 SLOPE_STEPS = 40
 BINS = 20
 

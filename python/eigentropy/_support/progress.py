@@ -19,8 +19,9 @@ LINES_EVERY = 10.0
 # Seconds between two changes of a notebook's output.
 OUTPUT_EVERY = 0.5
 
-# No time is shown before so many seconds, or where the second half of the time so far has done less
-# than this share, or has another pace than the last quarter, by more than this factor.
+# A remaining time is shown from FIRST_SECONDS on, if the second half of the time so far has done
+# FIRST_SHARE of the work or more, and if its pace and that of the last quarter differ by the factor
+# AGREEMENT at most.
 FIRST_SECONDS, FIRST_SHARE, AGREEMENT = 2.0, 0.02, 1.5
 
 # Shares that are nearer to each other are not remembered.

@@ -265,7 +265,7 @@ class Copies:
         return cls(numbers, sizes)
 
     def at_most(self, number: int) -> Counts:
-        """All rows, but so many copies of each and no more."""
+        """The rows, with no more than `number` copies of each."""
         return np.flatnonzero(self.numbers < number)
 
     def fewer_than(self, number: int) -> Counts:

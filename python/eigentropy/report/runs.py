@@ -31,7 +31,7 @@ from eigentropy.report.shapes import Shape, shortened
 # A number of a measurement, as it lies in a run and on its page.
 BYTES_PER_CELL = 64
 
-# Of a number in the name of a snapshot: JavaScript has all whole numbers of so many digits.
+# Digits that a number in the name of a snapshot may have: JavaScript holds such numbers exactly.
 MOST_DIGITS = 15
 
 MEASURES = ("dse", "dsmi_y", "dsmi_x", "dsmi_previous")

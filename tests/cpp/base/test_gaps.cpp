@@ -91,7 +91,7 @@ TEST(Gaps, AreAllClosedUnlessColumnsAreVeryMany) {
 }
 
 TEST(Gaps, OfManyColumnsAreClosedInTheirOrder) {
-  constexpr index_t rows = (index_t{1} << 21) + 1;  // so many that columns are read one by one
+  constexpr index_t rows = (index_t{1} << 21) + 1;  // columns of this length are read one by one
   std::vector<index_t> read;
   const auto closed = close_columns({2, 5, 7}, rows, {10.0, 255}, 2, Control(),
                                     [&](const std::vector<index_t>& some, double* values) {

@@ -15,7 +15,7 @@ const SCHEMES = ["light", "dark"];
 const sheet = { light: "", dark: "", defined: new Set(), node: document.createElement("style") };
 document.head.append(sheet.node);
 
-// Names of so many colours, as var(--name-0), var(--name-1) and on.
+// The names of `count` colours: var(--name-0), var(--name-1) and on.
 function palette(name, count) {
   const full = `${name}-of-${count}`;
   define(full, count, (scheme, i) => {
