@@ -91,23 +91,25 @@ def test_whatever_is_reported_there_is_a_line(reports):
         assert str(meter)
 
 
+def at_an_even_pace(name, clock, seconds, of):
+    """A meter that has been told of each of these seconds."""
+    meter = Meter(name, clock)
+    for now in range(1, seconds + 1):
+        clock.now = 1000.0 + now
+        meter.update(now / of)
+    return meter
+
+
 def test_a_pause_takes_the_time_back():
     clock = Clock()
-    meter = Meter("work", clock)
-    for now in range(1, 11):
-        clock.now = 1000.0 + now
-        meter.update(now / 20)
+    meter = at_an_even_pace("work", clock, seconds=10, of=20)
     assert meter.remaining() == pytest.approx(10.0, rel=0.1)
     clock.now += 60.0
     assert meter.remaining() is None
 
 
 def test_a_line_has_what_how_much_and_how_long():
-    clock = Clock()
-    meter = Meter("12 snapshots", clock)
-    for now in range(1, 76):
-        clock.now = 1000.0 + now
-        meter.update(now / 150)
+    meter = at_an_even_pace("12 snapshots", Clock(), seconds=75, of=150)
     assert str(meter) == "12 snapshots: 50 %, 1:15, 1:15 left"
 
 

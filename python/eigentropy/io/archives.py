@@ -17,7 +17,7 @@ from eigentropy._backends.host_arrays import as_numpy
 from eigentropy._support import memory
 from eigentropy._support.npz_files import npz_array, npz_names, require_whole
 from eigentropy.io import safetensors
-from eigentropy.io.paths import FileError, shown
+from eigentropy.io.paths import FileError, missing_package, shown
 
 Array = npt.NDArray[Any]
 
@@ -40,9 +40,8 @@ def _open_torch(path: Path) -> Members:
     try:
         import torch
     except ImportError as error:
-        raise FileError(
-            f"{shown(path)}: reading {path.suffix} needs torch; pip install torch, or save the "
-            "matrix as .npy or .safetensors"
+        raise missing_package(
+            path, path.suffix, "torch", "torch", ".npy or .safetensors"
         ) from error
     size = _inflated_size(path)
     memory.require(size, f"the {path.suffix} file", "save the matrix alone, as .npy")
@@ -105,9 +104,7 @@ def _open_zarr(path: Path) -> Members:
     try:
         import zarr  # noqa: F401
     except ImportError as error:
-        raise FileError(
-            f"{shown(path)}: reading .zarr needs zarr; pip install 'eigentropy[zarr]'"
-        ) from error
+        raise missing_package(path, ".zarr", "zarr", "'eigentropy[zarr]'", ".npy") from error
     from eigentropy.io import zarr_directories
 
     return zarr_directories.opened(path)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from eigentropy._support import memory
 from eigentropy.io.dialects import Dialect, is_number, recognise
-from eigentropy.io.paths import FileError, shown
+from eigentropy.io.paths import FileError, missing_package, shown
 
 Array = npt.NDArray[Any]
 
@@ -133,10 +133,7 @@ def _pyarrow(path: Path) -> Any:
         import pyarrow
         import pyarrow.compute
     except ImportError as error:
-        raise FileError(
-            f"{shown(path)}: reading tables needs pyarrow; pip install 'eigentropy[tables]', or "
-            "save the matrix as .npy"
-        ) from error
+        raise missing_package(path, "tables", "pyarrow", "'eigentropy[tables]'", ".npy") from error
     return pyarrow
 
 

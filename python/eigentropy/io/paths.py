@@ -109,6 +109,14 @@ def named_errors(path: Path) -> Iterator[None]:
 _NUMPY_REFUSES = ("Object arrays cannot be loaded", "Python objects in dtype", "pickled data")
 
 
+def missing_package(path: Path, what: str, package: str, install: str, instead: str) -> FileError:
+    """Say that reading such files needs a package, how to install it and what does without."""
+    return FileError(
+        f"{shown(path)}: reading {what} needs {package}; pip install {install}, or save the matrix "
+        f"as {instead}"
+    )
+
+
 def refused(path: Path, holds: str) -> str:
     """Say that a file holds pickles, which are never loaded."""
     return (
