@@ -112,7 +112,7 @@ def linear_accuracy(Z: Any, Y: Any, *, folds: int = 5, seed: int = 0) -> Baselin
     folds, seed = integer(folds, "folds", at_least=2), random_seed(seed)
     rows, codes = labelled(Z, Y, folds, f"folds={folds} need: pass fewer folds")
     accuracies = interruptible(
-        lambda: cross_validated(_logistic_regression(), rows, codes, folds, seed)
+        lambda: cross_validated(logistic_regression(), rows, codes, folds, seed)
     )
     error = float(np.std(accuracies, ddof=1)) / math.sqrt(folds)
     return BaselineEstimate(
@@ -135,8 +135,8 @@ def cross_validated(
     return scores
 
 
-def _logistic_regression() -> Any:
-    """On standardised columns, so that the scale of Z does not matter."""
+def logistic_regression() -> Any:
+    """A classifier on standardised columns, so that the scale of Z does not matter."""
     try:
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import make_pipeline

@@ -67,7 +67,7 @@ def logme(Z: Any, Y: Any) -> BaselineEstimate:
     Raises
     ------
     ValueError, TypeError
-        An argument of the wrong value or type; NaN or infinity; one class; Z is 0 everywhere.
+        An argument of the wrong value or type; NaN or infinity; one class.
     MemoryError
         A copy of Z and its singular vectors do not fit.
 
@@ -85,7 +85,7 @@ def logme(Z: Any, Y: Any) -> BaselineEstimate:
     """
     rows, codes = labelled(Z, Y)
     values = _scaled(rows)
-    U, s = _directions(values, "Z is 0 everywhere: it tells nothing of Y")
+    U, s = _directions(values)
     classes = np.eye(codes.max() + 1)[codes]
     along = U.T @ classes
     rest = ((classes - U @ along) ** 2).sum(axis=0)
@@ -101,8 +101,8 @@ def h_score(Z: Any, Y: Any, *, shrinkage: float | str = 0.0) -> BaselineEstimate
     .. math:: \operatorname{tr}\big(\Sigma^{-1} \Sigma_Y\big)
 
     with the covariance of the rows and that of their class means, each row having the mean of its
-    class. Between 0 and min(K - 1, d) for K classes; linear maps of Z do not matter. Of a singular
-    covariance the pseudo-inverse is taken.
+    class. Between 0, as for equal rows, and min(K - 1, d) for K classes; linear maps of Z do not
+    matter. Of a singular covariance the pseudo-inverse is taken.
 
     With a shrinkage a in (0, 1] it is that of Ibrahim et al.,
 
@@ -134,7 +134,7 @@ def h_score(Z: Any, Y: Any, *, shrinkage: float | str = 0.0) -> BaselineEstimate
     Raises
     ------
     ValueError, TypeError
-        An argument of the wrong value or type; NaN or infinity; one class; all rows equal.
+        An argument of the wrong value or type; NaN or infinity; one class.
     MemoryError
         A copy of Z and its singular vectors do not fit.
 
@@ -159,11 +159,11 @@ def h_score(Z: Any, Y: Any, *, shrinkage: float | str = 0.0) -> BaselineEstimate
     n, d = rows.shape
     values = _scaled(rows)
     values -= values.mean(axis=0)
-    U, s = _directions(values, "all rows of Z are equal: there is no variance between classes")
+    U, s = _directions(values)
     variances = s * s / n
     if isinstance(shrinkage, str):
         shrinkage = _ledoit_wolf(values, variances)
-    elif shrinkage == 0.0 and len(s) >= n - 1:
+    elif shrinkage == 0.0 and len(s) == n - 1:
         warn(
             f"the {n} rows of Z span {len(s)} directions, so that any labels of as many classes "
             "have this H-score: pass more rows, or shrinkage='ledoit-wolf'"
@@ -244,21 +244,21 @@ def _scaled(rows: Matrix) -> Array:
     return values
 
 
-def _directions(values: Array, no_spectrum: str) -> tuple[Array, Array]:
-    """The left singular vectors and the singular values above the rounding."""
+def _directions(values: Array) -> tuple[Array, Array]:
+    """The left singular vectors and the singular values above the rounding; there may be none."""
     n, d = values.shape
     needed = 8.0 * (2.0 * n * d + min(n, d) * (n + d))
     memory.require(needed, f"the singular vectors of Z, {n} x {d},", "use fewer rows or columns")
     U, s, _ = interruptible(lambda: np.linalg.svd(values, full_matrices=False))
     rounding = max(n, d) * float(np.finfo(np.float64).eps)
-    if s[0] <= rounding:  # the largest entry was 1
-        raise ValueError(no_spectrum)
-    kept = s > rounding * s[0]
+    kept = s > max(rounding, rounding * s[0])  # the largest entry was 1 before rows were centred
     return U[:, kept], s[kept]
 
 
 def _log_evidence(squares: Array, along: Array, rest: Array, n: int) -> Array:
     """The largest log evidence of each column, given what of its square is along each direction."""
+    if len(squares) == 0:
+        return _evidence_at(np.zeros(1), squares, along, rest, n).ravel()
     start = math.log(squares[-1]) - BELOW
     grid = np.arange(start, math.log(squares[0]) + ABOVE, STEP)
     coarse = _evidence_at(grid, squares, along, rest, n)
