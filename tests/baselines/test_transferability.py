@@ -42,10 +42,9 @@ def log_evidence(y, Z, alpha, beta):
     return -0.5 * (log_determinant + y @ np.linalg.solve(covariance, y))
 
 
-def fixed_point(y, Z, steps=2000):
+def fixed_point(y, Z, steps=2000, alpha=1.0, beta=1.0):
     """alpha and beta by the iteration of the paper, from the posterior of the weights."""
     n, d = Z.shape
-    alpha = beta = 1.0
     for _ in range(steps):
         precision = alpha * np.eye(d) + beta * Z.T @ Z
         mean = beta * np.linalg.solve(precision, Z.T @ y)
@@ -61,6 +60,22 @@ def test_logme_is_the_evidence_at_the_fixed_point_of_the_paper(rng, shape):
     expected = [log_evidence(y, Z, *fixed_point(y, Z)) / len(Z) for y in columns]
     found = float(transferability.logme(Z, labels))
     assert found == pytest.approx(np.mean(expected), abs=1e-9)
+
+
+def test_logme_is_the_higher_of_two_maxima():
+    """A weak column that nearly is the label, beside strong ones that hardly tell it."""
+    rng = np.random.default_rng(1)
+    labels = np.repeat([0, 1], 20)
+    sign = 2.0 * labels - 1.0
+    strong = 10.0 * rng.normal(size=(40, 3)) + 2.0 * sign[:, None]
+    Z = np.column_stack([strong, 1e-4 * (sign + 0.1 * rng.normal(size=40))])
+    ends = [
+        [log_evidence(y, Z, *fixed_point(y, Z, alpha=alpha)) / 40 for y in (labels, 1.0 - labels)]
+        for alpha in (1e-7, 1e4)
+    ]
+    assert np.abs(np.subtract(*ends)).min() > 0.01
+    found = float(transferability.logme(Z, labels))
+    assert found == pytest.approx(np.max(ends, axis=0).mean(), abs=1e-6)
 
 
 @pytest.mark.parametrize("alpha", [0.01, 1.0, 100.0])
