@@ -521,6 +521,18 @@ def test_scores_of_half_of_the_rows_and_their_probes_share_no_row():
     assert all(a != b for a, b in zip(measured(first)[0], measured(Z)[0], strict=True))
 
 
+def test_the_scale_of_a_network_matters_to_transrate_as_published_only(rng):
+    from eigentropy.studies import scores
+
+    y = np.arange(60) % 3
+    Z = rng.normal(size=(60, 5)) + np.eye(3, 5)[y]
+    cells = [Cell("digits", (), name, 0) for name in scores.SCORES]
+    names = [cell.estimator for cell in cells]
+    found, large = ([row.value for row in scores.measure(cells, c * Z, y)] for c in (1.0, 100.0))
+    changed = [n for n, a, b in zip(names, found, large, strict=True) if not math.isclose(a, b)]
+    assert changed == ["TransRate"]
+
+
 def test_scores_of_a_network_that_has_collapsed_are_defined_or_nan():
     from eigentropy.studies import scores
 

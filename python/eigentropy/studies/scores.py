@@ -1,8 +1,9 @@
 """What networks are ranked by, by the names in the table of `models`: our scores and others'.
 
 ``Holevo auto`` is the adjusted kernel information, with a rule for sigma or ``0.2 medians``; the
-others are of `eigentropy.baselines`. A name that ends in ``half`` is computed on the first half of
-the rows, and the probes of that name on the second, so that the neighbours can be a score, too.
+others are of `eigentropy.baselines`. ``TransRate scaled`` is that of rows of unit deviation. A name
+that ends in ``half`` is computed on the first half of the rows, and the probes of that name on the
+second, so that the neighbours can be a score, too.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 import eigentropy as eg
@@ -42,6 +44,13 @@ def _adjusted(Z: Rows, y: Labels, seed: int) -> float:
     return eg.dsmi(Z, y, seed=seed).adjusted()
 
 
+def _scaled(Z: Rows) -> Rows:
+    """Of unit root mean square deviation, so that the scale of a network does not matter."""
+    centred: npt.NDArray[np.float64] = Z - Z.mean(axis=0, dtype=np.float64)
+    centred /= math.sqrt(np.square(centred).mean()) or 1.0
+    return centred
+
+
 SCORES: dict[str, Score] = {
     **{f"Holevo {setting}": _holevo(setting) for setting in WIDTHS},
     "LogME": lambda Z, y, seed: transferability.logme(Z, y).value,
@@ -50,10 +59,12 @@ SCORES: dict[str, Score] = {
         transferability.h_score(Z, y, shrinkage=transferability.LEDOIT_WOLF).value
     ),
     "TransRate": lambda Z, y, seed: transferability.transrate(Z, y).value,
+    "TransRate scaled": lambda Z, y, seed: transferability.transrate(_scaled(Z), y).value,
     "effective rank": lambda Z, y, seed: spectral.effective_rank(Z).value,
     "RankMe": lambda Z, y, seed: spectral.rankme(Z).value,
     "alpha-ReQ": lambda Z, y, seed: geometry.alpha_req(Z).value,
     "self-clustering": lambda Z, y, seed: geometry.self_clustering(Z).value,
+    "self-clustering centred": lambda Z, y, seed: geometry.self_clustering(Z, center=True).value,
     "uniformity": lambda Z, y, seed: geometry.uniformity(Z).value,
 }
 
