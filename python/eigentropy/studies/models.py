@@ -189,7 +189,8 @@ def _reaches(
 
 def _first(rows: Sequence[StudyRow], probe: str) -> Finding:
     """Of all scores, which ranks networks best; without signs, which favours the others."""
-    claim = Claim("first", f"no other score ranks networks by the {probe} as adjusted Holevo does")
+    text = f"by the {probe} no score of others ranks networks better than adjusted Holevo"
+    claim = Claim("first", text)
     known = {name: abs(spearman(*paired(rows, name, probe))) for name in OTHERS}
     known = {name: rho for name, rho in known.items() if math.isfinite(rho)}
     if not known or not math.isfinite(spearman(*paired(rows, OURS, probe))):
@@ -201,7 +202,7 @@ def _first(rows: Sequence[StudyRow], probe: str) -> Finding:
 def _as_well(rows: Sequence[StudyRow], probe: str) -> Finding:
     """Whether the score is as good a guide to a probe of other rows as the probe's own accuracy."""
     own = probe.removesuffix(" probe")
-    text = f"on other rows adjusted Holevo ranks networks by the {probe} no worse than {own} itself"
+    text = f"by the {probe} of other rows, {own} itself ranks no better than adjusted Holevo"
     claim = Claim("as well", text)
     if not all(math.isfinite(spearman(*paired(rows, name + HALF, probe + HALF)))
                for name in (OURS, own)):  # fmt: skip
