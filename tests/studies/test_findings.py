@@ -369,6 +369,18 @@ def test_undefined_values_are_left_out_of_a_correlation_and_counted():
     assert line[4].startswith("1.000")
 
 
+def test_neither_correlations_nor_intervals_depend_on_the_order_of_rows():
+    from eigentropy.studies import models
+
+    rows = made_up(
+        "models", lambda c: float((37 * c.seed + len(c.estimator)) ** 2 % 1009), StudyPlan()
+    )
+    some = [row for row in rows if row.cell.estimator in ("Holevo auto", *models.PROBES)]
+    found = [models.STUDY.findings(part) for part in (some, some[::-1])]
+    assert found[0] == found[1]
+    assert any(finding.holds is not None for finding in found[0])
+
+
 def test_an_infinite_score_is_the_best_of_all_and_no_gap():
     from eigentropy.studies import models, ranking
 

@@ -18,11 +18,11 @@ Correlation = Callable[[Values, Values], float]
 
 
 def paired(rows: Sequence[StudyRow], *names: str) -> tuple[list[float], ...]:
-    """The values of every network for which all of these statistics are defined."""
+    """The values of every network for which all of these statistics are defined, by its number."""
     values = [{row["network"]: row.value for row in select(rows, estimator=name)} for name in names]
     known = [{n for n, value in each.items() if not math.isnan(value)} for each in values]
-    both = [n for n in values[0] if all(n in each for each in known)]
-    return tuple([each[n] for n in both] for each in values)
+    shared = sorted(set.intersection(*known))  # the draws of an interval go by the order
+    return tuple([each[n] for n in shared] for each in values)
 
 
 def weighted_tau(x: Values, y: Values) -> float:
