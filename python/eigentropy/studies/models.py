@@ -25,7 +25,7 @@ from eigentropy.studies import data, estimators, scores
 from eigentropy.studies.estimators import spearman
 from eigentropy.studies.kernels import KERNELS
 from eigentropy.studies.networks import Recipe, hidden_layer, recipes, torch_for_networks
-from eigentropy.studies.ranking import interval, lead, paired, weighted_tau
+from eigentropy.studies.ranking import BOOTSTRAPS, interval, lead, paired, weighted_tau
 from eigentropy.studies.rows import Cell, StudyRow
 from eigentropy.studies.scores import HALF, OURS
 from eigentropy.studies.study import (
@@ -55,6 +55,9 @@ TARGETS = {
     OURS: {"kNN probe": 0.975, "linear probe": 0.92},
 }
 PAPER = 0.144
+
+# How correlations are listed, and from how many draws their intervals: a weighted tau takes long.
+DRAWS = {spearman: BOOTSTRAPS, weighted_tau: 200}
 
 # The scores that ours are compared with; those of ours at another sigma are not among them.
 OTHERS = ("adjusted auto", *(name for name in scores.SCORES if not name.startswith("Holevo")))
@@ -243,15 +246,16 @@ def _with_interval(x: Sequence[float], y: Sequence[float]) -> str:
 def listing(rows: Sequence[StudyRow]) -> Listing:
     """Rank correlations of every score, and of every statistic and rule, with both probes.
 
-    Scores come first, by their correlation with neighbours, those of half of the rows after them.
+    Scores come first, with intervals and in the order of their correlation with neighbours, those
+    of half of the rows after them.
     """
     networks = len(distinct(rows, "network"))
     names = [OURS, *(n for n in scores.SCORES if n != OURS), "adjusted auto", "DSE auto"]
     halves = [name + HALF for name in scores.ON_HALF]
     rules = [f"{kind} {setting}" for kind in STATISTICS for setting in SETTINGS]
     lines = [
-        *_lines(rows, names, networks, intervals=True),
-        *_lines(rows, halves, networks, intervals=True),
+        *_lines(rows, _best_first(rows, names), networks, intervals=True),
+        *_lines(rows, _best_first(rows, halves), networks),
         *_lines(rows, [name for name in rules if name not in names], networks),
     ]
     return Listing(
@@ -266,34 +270,29 @@ def listing(rows: Sequence[StudyRow]) -> Listing:
 def _lines(
     rows: Sequence[StudyRow], names: Sequence[str], networks: int, intervals: bool = False
 ) -> list[list[str]]:
-    """A line for each score; sorted where there are intervals, best first."""
-    lines = {}
+    lines = []
     for name in names:
-        targets = [probe + HALF if name.endswith(HALF) else probe for probe in PROBES]
-        pairs = [paired(rows, name, target) for target in targets]
-        kind, setting = _columns(name)
-        cells = [_cell(x, y, spearman, intervals) for x, y in pairs]
-        # The intervals of tau take most of the time: only for scores of all rows.
-        wide = intervals and not name.endswith(HALF)
-        cells += [_cell(x, y, weighted_tau, wide) for x, y in pairs]
-        rank = -abs(spearman(*pairs[0]))
-        line = [kind, setting, *cells, f"{len(pairs[0][0])} of {networks}"]
-        lines[name] = (rank if math.isfinite(rank) else 0.0, line)
-    order = sorted(lines, key=lambda name: lines[name][0]) if intervals else list(lines)
-    return [lines[name][1] for name in order]
+        pairs = [_beside(rows, name, probe) for probe in PROBES]
+        cells = [f"{of(x, y):.3f}" for of in DRAWS for x, y in pairs]
+        if intervals:
+            ends = [interval(x, y, of, draws) for of, draws in DRAWS.items() for x, y in pairs]
+            cells = [
+                f"{cell} ({low:.3f} to {high:.3f})"
+                for cell, (low, high) in zip(cells, ends, strict=True)
+            ]
+        lines.append([*_columns(name), *cells, f"{len(pairs[0][0])} of {networks}"])
+    return lines
 
 
-def _cell(
-    x: Sequence[float],
-    y: Sequence[float],
-    of: Callable[[Sequence[float], Sequence[float]], float],
-    intervals: bool,
-) -> str:
-    value = of(x, y)
-    if not (intervals and math.isfinite(value)):
-        return f"{value:.3f}"
-    low, high = interval(x, y, of)
-    return f"{value:.3f} ({low:.3f} to {high:.3f})"
+def _beside(rows: Sequence[StudyRow], name: str, probe: str) -> tuple[list[float], ...]:
+    """A score and the probe of the same rows, or of the other half."""
+    return paired(rows, name, probe + HALF if name.endswith(HALF) else probe)
+
+
+def _best_first(rows: Sequence[StudyRow], names: Sequence[str]) -> list[str]:
+    """By the correlation with neighbours, without its sign; those that have none at the end."""
+    sizes = {name: abs(spearman(*_beside(rows, name, PROBES[0]))) for name in names}
+    return sorted(names, key=lambda name: -sizes[name] if math.isfinite(sizes[name]) else 0.0)
 
 
 def _columns(name: str) -> tuple[str, str]:

@@ -37,9 +37,11 @@ def weighted_tau(x: Values, y: Values) -> float:
     return float(weightedtau(x, y).statistic)
 
 
-def interval(x: Values, y: Values, of: Correlation = spearman) -> tuple[float, float]:
+def interval(
+    x: Values, y: Values, of: Correlation = spearman, draws: int = BOOTSTRAPS
+) -> tuple[float, float]:
     """95 % bootstrap interval of the rank correlation over the networks."""
-    return _quantiles(np.array([x, y]), lambda pairs: of(*pairs))
+    return _quantiles(np.array([x, y]), lambda pairs: of(*pairs), draws)
 
 
 def lead(x: Values, other: Values, y: Values) -> tuple[float, tuple[float, float]]:
@@ -58,13 +60,14 @@ def lead(x: Values, other: Values, y: Values) -> tuple[float, tuple[float, float
 def _quantiles(
     values: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
     of: Callable[[Sequence[Values]], float],
+    draws: int = BOOTSTRAPS,
 ) -> tuple[float, float]:
     networks = values.shape[1]
     if networks < 3:
         return math.nan, math.nan
     rng = np.random.default_rng(0)
-    draws = rng.integers(networks, size=(BOOTSTRAPS, networks))
-    found = [of(list(values[:, draw])) for draw in draws]
+    chosen = rng.integers(networks, size=(draws, networks))
+    found = [of(list(values[:, draw])) for draw in chosen]
     known = [value for value in found if math.isfinite(value)]
     if not known:
         return math.nan, math.nan
