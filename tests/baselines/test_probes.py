@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -134,3 +135,10 @@ def test_bad_options_are_named(rng, probe, options, words):
     labels = ["few"] * 5 + ["many"] * 7
     with pytest.raises(ValueError, match=naming(*words)):
         probe(rng.normal(size=(12, 3)), labels, **options)
+
+
+def test_a_linear_probe_without_scikit_learn_names_the_extra(monkeypatch, rng):
+    monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)
+    with pytest.raises(ImportError, match=naming("linear_accuracy", "eigentropy[cluster]")):
+        probes.linear_accuracy(rng.normal(size=(20, 3)), np.arange(20) % 2)
+    assert 0.0 <= float(probes.knn_accuracy(rng.normal(size=(20, 3)), np.arange(20) % 2)) <= 1.0
