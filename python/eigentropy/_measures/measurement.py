@@ -65,8 +65,8 @@ class MeasurementSettings:
     ----------
     t : tuple of float
         Diffusion times.
-    kernel, diffusion : bool
-        Whether the density matrix is measured, and the diffusion operator.
+    kernel : bool
+        Whether the density matrix is measured, too.
     order : tuple of float
         Of the entropies of the density matrix.
     sigma, alpha, ...
@@ -90,7 +90,6 @@ class MeasurementSettings:
     seed: int = 0
     kernel: bool = False
     order: tuple[float, ...] = (1.0,)
-    diffusion: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what cannot be used, naming the option; numbers of any type become Python's."""
@@ -123,8 +122,6 @@ class MeasurementSettings:
                 f"order={', '.join(f'{order:g}' for order in self.order)} is of the kernel "
                 "entropy, which is not asked for: add kernel=True (--kernel), or leave order out"
             )
-        if not (self.kernel or self.diffusion):
-            raise ValueError("kernel and diffusion are both False: there is nothing to measure")
 
     @property
     def plan(self) -> SpectrumPlan:
@@ -222,8 +219,12 @@ def measure(
     settings: MeasurementSettings,
     progress: Progress = False,
     name: str = "Z",
+    diffusion: bool = True,
 ) -> Measurement:
-    """Measure Z: the entropies, each from one spectrum, and what it says of each variable."""
+    """Measure Z: the entropies, each from one spectrum, and what it says of each variable.
+
+    Without `diffusion` only the density matrix is measured.
+    """
     for variable in variables.values():
         if len(variable.values) != len(Z):
             raise ValueError(
@@ -235,7 +236,7 @@ def measure(
     plan = settings.plan.on(samples.device)
     with reporter(progress, name) as report:
         sample = _Sample(samples, sigma, chosen, settings, plan)
-        steps = [*sample.diffusion_steps(variables)] if settings.diffusion else []
+        steps = [*sample.diffusion_steps(variables)] if diffusion else []
         steps += sample.kernel_steps(variables) if settings.kernel else []
         ends = np.cumsum([0.0, *(step.cost for step in steps)])
         found = {
