@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # not needed by the other commands
     from eigentropy.studies.study import Listing, Outcome, Study
 
 ROLES = {"labels": "labels", "against": "vectors"}
+TITLES = {role: f"DSMI with {name}" for role, name in ROLES.items()}
 
 
 def print_json(document: dict[str, Any]) -> None:
@@ -63,7 +64,7 @@ def print_measurement(
         table.add_row("DSE", f"{entropy.t:g}", f"{entropy.value:.4f}", "", "", "", maximum)
     for role, results in measured.informations.items():
         for result in results:
-            table.add_row(f"DSMI with {ROLES[role]}", f"{result.t:g}", *_information_cells(result))
+            table.add_row(TITLES[role], f"{result.t:g}", *_information_cells(result))
     print_lines([f"{name}: {shape[0]} rows, {shape[1]} columns"])
     _print_table(table)
     if measured.kernel_entropies:

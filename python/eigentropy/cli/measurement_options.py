@@ -40,7 +40,7 @@ class MeasurementOptions:
     seed: options.Seed = DEFAULTS.seed
     kernel: options.WithKernel = DEFAULTS.kernel
 
-    def settings(self, t: list[str], order: list[str] | None) -> MeasurementSettings:
+    def settings(self, t: list[str], order: list[str] | None = None) -> MeasurementSettings:
         """Make settings from the texts, and from those of t and order.
 
         Raises
