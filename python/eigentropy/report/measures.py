@@ -18,8 +18,11 @@ MEASURES = (*ENTROPIES, *INFORMATIONS)
 DEFAULT = ("dse",)
 DEFAULT_WITH_LABELS = ("dse", "dsmi_y")
 
-# What is drawn: the measures, and the informations on the scale 0 to 1.
-KINDS = (*MEASURES, *(f"{name}_adjusted" for name in INFORMATIONS))
+# What is drawn: the measures, and on the scale 0 to 1 those that are about groups.
+KINDS = (
+    *MEASURES,
+    *(f"{name}_adjusted" for name in INFORMATIONS if name not in ("kernel_x", "kernel_previous")),
+)
 
 # Standard errors over the null partitions: neither drawn nor the caller's own values.
 NULL_ERRORS = tuple(f"{name}_null_se" for name in INFORMATIONS)

@@ -115,12 +115,11 @@ class Measuring:
                 values[f"{entropy}/{name}"] = float(entropies[0]) if entropies else math.nan
             for role, variable in variables.items():
                 if family in variable.of:
-                    has_scale = family == "diffusion" or variable.known_kind == "labels"
                     key = f"{information}_{role}"
                     result = found[role][0] if found else None
-                    value, error, adjusted = _numbers(result, entropies)
+                    value, error, adjusted = _numbers(result, entropies, in_bits=key == "kernel_y")
                     values[f"{key}/{name}"], values[f"{key}_null_se/{name}"] = value, error
-                    if has_scale:
+                    if family == "diffusion" or variable.known_kind == "labels":
                         values[f"{key}_adjusted/{name}"] = adjusted
         return values
 
@@ -137,15 +136,16 @@ def _of_family(
 
 
 def _numbers(
-    result: MutualInformation | None, entropies: Sequence[Any]
+    result: MutualInformation | None, entropies: Sequence[Any], in_bits: bool
 ) -> tuple[float, float, float]:
-    """What is written of an information: in bits about labels where it is the kernel's."""
+    """What is written of an information, its error and `adjusted`."""
     if result is None:
         return math.nan, math.nan, math.nan
     adjusted = result.adjusted()
     if isinstance(result, KernelInformation) and result.kind == "labels":
         return result.bits(), error_of_bits(result, entropies[0].standard_error), adjusted
-    return float(result), result.standard_error, adjusted
+    factor = math.log2(result.base) if in_bits else 1.0
+    return factor * float(result), factor * result.standard_error, adjusted
 
 
 def error_of_bits(result: KernelInformation, error_of_all: float) -> float:

@@ -49,8 +49,9 @@ class Monitor:
     ``dsmi_x/L``               about the input, whose clusters are found once
     ``dsmi_previous/L``        about the watched layer that runs before L, clustered by k-means
     ``kernel/L``               kernel entropy, in which clusters count by their mass
-    ``kernel_y/L``             kernel information about the labels, in bits: the `bits` of
-                               `eigentropy.kernel_information`; its value for scalars and vectors
+    ``kernel_y/L``             kernel information about the labels, in bits whatever `base` is: the
+                               `bits` of `eigentropy.kernel_information`; of scalars and vectors its
+                               value
     ``kernel_x/L``             about the input, by the joint kernel
     ``kernel_previous/L``      about the watched layer that runs before L, by the joint kernel
     ``dsmi_y_null_se/L``, ...  standard error over the random partitions, and over nothing else
