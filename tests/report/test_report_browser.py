@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import pytest
 import eigentropy as eg
 from benchmarks.shared import browser
 from eigentropy.report import read_run
+from eigentropy.report.page import ASSETS
 from messages import names
 from opened_pages import count, opened
 from recorded_runs import LAYERS, NASTY, N, record, rows_of, write
@@ -169,6 +172,28 @@ def test_a_run_without_an_information_has_no_plane(driver, tmp_path):
     ask = opened(driver, tmp_path, record(tmp_path / "a"))  # of the labels only
     assert count(ask, "#plane") == 0
     assert count(ask, "#spectrum") == count(ask, "#views") == 1
+
+
+AXES = """[...document.querySelectorAll('%s figure')].map(f => [f.querySelector('figcaption').innerText,
+    ...[...f.querySelectorAll('text.label')].map(t => t.textContent)])"""
+
+
+def test_the_density_matrix_has_panels_with_its_units_and_a_plane(driver, tmp_path):
+    information = {"kernel": 2.0, "kernel_y": 0.5, "kernel_y_adjusted": 0.4, "kernel_x": 0.2}
+    path = record(tmp_path / "a", description={"base": math.e}, information=information)
+    line = (path / "values.jsonl").read_text().replace("dsmi_y", "other")
+    write(path / "values.jsonl", line)
+    ask = opened(driver, tmp_path, path)
+    assert browser.complaints(driver) == []
+    units = {caption: unit for caption, _, unit in ask(AXES % "#trajectories")}
+    titles = dict(re.findall(r'(\w+): "(.*)"', (ASSETS / "drawing.js").read_text("utf-8")))
+    assert {kind: units[titles[kind]] for kind in ("kernel", "kernel_y", "kernel_x")} == {
+        "kernel": "nats", "kernel_y": "bits", "kernel_x": "nats",
+    }  # fmt: skip
+    assert titles["kernel_y_adjusted"] in units
+    ((_, x, y),) = ask(AXES % "#plane")
+    assert (x, y) == ("I(Z;X), nats", "I(Z;Y), bits")
+    assert count(ask, "#plane circle") == 3 * len(LAYERS)
 
 
 def test_a_single_measurement_of_many_layers_is_drawn(driver, tmp_path):

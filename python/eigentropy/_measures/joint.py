@@ -249,7 +249,11 @@ class JointInformation:
         """S(Z | Y, W)."""
         known = [Y] if self.W is None else [Y, self.W]
         joint = self._entropy([self._of_z(), *known], 2 + 2 * number, progress)
-        return joint.minus(self._entropy(known, 3 + 2 * number))
+        if (
+            "known" not in self._kept
+        ):  # in every order of Y the same, which stays in its groups of W
+            self._kept["known"] = self._entropy(known, 3)
+        return joint.minus(self._kept["known"])
 
     def _of_z(self) -> Part:
         if "z" not in self._kept:

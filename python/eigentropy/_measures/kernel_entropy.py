@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -112,8 +113,14 @@ def kernel_entropy(
     matrix = DensityMatrix(
         rows, sigma=sigma, dtype=dtype, device=device, seed=seed, progress=progress
     )
-    which = renyi(order)
-    spectrum = solve(matrix, [which], plan)
-    warn_if_alone(matrix, spectrum, which)
-    result = KernelEntropy.of(spectrum, matrix, order, base, plan)
+    result = kernel_entropies(matrix, [order], base, plan)[0]
     return replace(result, sampled_from=n) if n is not None else result
+
+
+def kernel_entropies(
+    matrix: DensityMatrix, orders: Sequence[float], base: float, plan: SpectrumPlan
+) -> list[KernelEntropy]:
+    """The entropy of each order, from one spectrum; each as accurate as `plan` asks for."""
+    spectrum = solve(matrix, [renyi(order) for order in orders], plan)
+    warn_if_alone(matrix, spectrum, renyi(min(orders)))
+    return [KernelEntropy.of(spectrum, matrix, order, base, plan) for order in orders]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from eigentropy._backends.host_arrays import as_numpy
@@ -20,7 +21,7 @@ from eigentropy._support.options import (
     random_seed,
     renyi_order,
 )
-from eigentropy._support.progress import Callback, reporter
+from eigentropy._support.progress import Callback, part, reporter
 from eigentropy._support.signatures import named_options
 
 
@@ -153,26 +154,56 @@ def kernel_information(
     matrix = DensityMatrix(rows, sigma=sigma, dtype=dtype, device=device, seed=seed)
     n = drawn_from or matrix.n
     kind = _kind(Y, kind, clusters)
-    known: dict[str, Any] = {"estimator": estimator, "n_null": n_null, "base": base, "seed": seed}
-    wanted = renyi(order)
-
-    def result_of(found: dict[str, Any], which: Functional) -> KernelInformation:
-        return KernelInformation(order=which.exponent, kind=kind, rows=chosen, **found)
-
+    known = {"estimator": estimator, "n_null": n_null, "base": base, "seed": seed}
     with reporter(progress, "mutual information") as report:
-        codes = None
         if kind == "labels":
             codes = _chosen(group_codes(Y, n, kind, 1, clusters, seed), chosen)
-        if codes is not None and given is None:
-            result: KernelInformation = group_informations(
-                matrix, codes, [wanted], plan, result_of, progress=report, **known
-            )[0]
-            return result
-        of_y = Part(None, codes) if codes is not None else _part(Y, "Y", n, chosen, sigma_y, seed)
+            of_y = Part(None, codes)
+        else:
+            of_y = _part(Y, "Y", n, chosen, sigma_y, seed)
         of_w = None if given is None else _given(given, n, chosen, seed)
-        source = JointInformation(matrix, of_y, of_w, wanted, plan, result_of, **known)
-        found: KernelInformation = source.measured(report)
-        return found
+        found = kernel_informations(
+            matrix,
+            of_y,
+            [order],
+            plan,
+            kind=kind,
+            given=of_w,
+            rows=chosen,
+            progress=report,
+            **known,
+        )
+    return found[0]
+
+
+def kernel_informations(
+    matrix: DensityMatrix,
+    of_y: Part,
+    orders: Sequence[float],
+    plan: SpectrumPlan,
+    *,
+    kind: str,
+    given: Part | None = None,
+    rows: Any = None,
+    progress: Callback | None = None,
+    **known: Any,
+) -> list[KernelInformation]:
+    """The information of each order; `known` are options of `group_informations`."""
+
+    def result_of(found: dict[str, Any], which: Functional) -> KernelInformation:
+        return KernelInformation(order=which.exponent, kind=kind, rows=rows, **found)
+
+    wanted = [renyi(order) for order in orders]
+    if of_y.codes is not None and given is None:
+        return group_informations(
+            matrix, of_y.codes, wanted, plan, result_of, progress=progress, **known
+        )
+    results = []
+    for number, which in enumerate(wanted):
+        own = part(progress, number / len(wanted), (number + 1) / len(wanted))
+        source = JointInformation(matrix, of_y, given, which, plan, result_of, **known)
+        results.append(source.measured(own))
+    return results
 
 
 def _kind(Y: Any, kind: str, clusters: Any) -> str:

@@ -1,22 +1,38 @@
-"""One measurement: the entropy of a matrix, and what it shares with labels and other vectors."""
+"""One measurement: the entropies of a matrix, and what it shares with labels and other vectors."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from eigentropy._backends.devices import parse
 from eigentropy._backends.host_arrays import Matrix
-from eigentropy._backends.rows import sample_rows
-from eigentropy._kernels.bandwidth import RULES
+from eigentropy._backends.rows import Rows, sample_rows
+from eigentropy._kernels.bandwidth import RULES, resolve_sigma
+from eigentropy._kernels.density import DensityMatrix
 from eigentropy._kernels.diffusion import MAX_ALPHA
-from eigentropy._kernels.groups import CLUSTERINGS, KINDS, Codes, group_codes, groups_of_rows
+from eigentropy._kernels.groups import (
+    CLUSTERINGS,
+    KINDS,
+    Codes,
+    group_codes,
+    groups_of_rows,
+    infer_kind,
+)
+from eigentropy._kernels.matrix import KernelMatrix
 from eigentropy._measures.entropy import entropies
 from eigentropy._measures.information import informations
+from eigentropy._measures.joint import Part, rows_of
+from eigentropy._measures.kernel_entropy import kernel_entropies
+from eigentropy._measures.kernel_information import kernel_informations
+from eigentropy._measures.kernel_results import KernelEntropy, KernelInformation
 from eigentropy._measures.operator import DiffusionOperator
 from eigentropy._measures.results import DiffusionEntropy, DiffusionInformation
 from eigentropy._measures.statistics import ESTIMATORS
@@ -28,18 +44,33 @@ from eigentropy._support.options import (
     one_of,
     positive,
     random_seed,
+    renyi_order,
     sigma_or_rule,
 )
 from eigentropy._support.progress import Callback, part, reporter
 
 Progress = bool | Callback
 
+# Of the diffusion operator, with groups of the rows; of the density matrix, with the joint kernel.
+FAMILIES = ("diffusion", "kernel")
+
 
 @dataclass(frozen=True)
 class MeasurementSettings:
-    """The options of a measurement, as the two functions of the package name them.
+    """The options of a measurement, as the functions of the package name them.
 
     Checked when they are made, before a file is opened.
+
+    Attributes
+    ----------
+    t : tuple of float
+        Diffusion times.
+    kernel : bool
+        Whether the density matrix is measured, too.
+    order : tuple of float
+        Of the entropies of the density matrix.
+    sigma, alpha, ...
+        As in `eigentropy.diffusion_spectral_mutual_information`.
     """
 
     t: tuple[float, ...] = (1.0,)
@@ -57,11 +88,15 @@ class MeasurementSettings:
     n_clusters: int = 10
     clusters: str = "spectral"
     seed: int = 0
+    kernel: bool = False
+    order: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be used, naming the option; numbers of any type become Python's."""
         if not self.t:
             raise ValueError("t needs at least one value")
+        if not self.order:
+            raise ValueError("order needs at least one value")
         SpectrumPlan.checked(self.method, self.tol, self.dtype)
         parse(self.device)
         one_of(self.estimator, "estimator", ESTIMATORS)
@@ -78,9 +113,15 @@ class MeasurementSettings:
             "n_null": integer(self.n_null, "n_null", at_least=least),
             "n_clusters": integer(self.n_clusters, "n_clusters", at_least=1),
             "seed": random_seed(self.seed),
+            "order": tuple(renyi_order(order) for order in self.order),
         }
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+        if self.order != (1.0,) and not self.kernel:
+            raise ValueError(
+                f"order={', '.join(f'{order:g}' for order in self.order)} is of the kernel "
+                "entropy, which is not asked for: add kernel=True (--kernel), or leave order out"
+            )
 
     @property
     def plan(self) -> SpectrumPlan:
@@ -90,12 +131,27 @@ class MeasurementSettings:
 
 @dataclass
 class Variable:
-    """What a matrix is compared with. The groups found in it at first are kept for later."""
+    """What a matrix is compared with. What is found in it at first is kept for later.
+
+    Attributes
+    ----------
+    source : str
+        What messages call it.
+    values : array of length n
+    kind : str
+        Of `KINDS`.
+    groups : array of int, optional
+        The groups themselves.
+    of : sequence of str
+        The `FAMILIES` whose information about it is asked for.
+    """
 
     source: str
     values: npt.NDArray[Any]
     kind: str
     groups: npt.NDArray[Any] | None = None
+    of: Sequence[str] = FAMILIES
+    _rows: npt.NDArray[np.float64] | None = field(default=None, repr=False)
 
     def grouped(
         self, settings: MeasurementSettings, chosen: npt.NDArray[Any] | None = None
@@ -106,13 +162,55 @@ class Variable:
         self.groups = group_codes(self.values, n, self.kind, wanted, clusters, settings.seed)
         return self.groups if chosen is None else groups_of_rows(self.groups, chosen)
 
+    @property
+    def known_kind(self) -> str:
+        """The kind, once "auto" is resolved."""
+        return infer_kind(self.values) if self.kind == "auto" else self.kind
+
+    def joined(self, settings: MeasurementSettings, chosen: npt.NDArray[Any] | None = None) -> Part:
+        """What the joint kernel takes of it: the groups of labels, the rows of anything else."""
+        if self.known_kind == "labels":
+            return Part(None, self.grouped(settings, chosen))
+        columns = self.values.reshape(len(self.values), -1)
+        if chosen is not None:
+            return Part(rows_of(columns[chosen], self.source, "auto", settings.seed), None)
+        if self._rows is None:
+            self._rows = rows_of(columns, self.source, "auto", settings.seed)
+        return Part(self._rows, None)
+
 
 @dataclass(frozen=True)
 class Measurement:
-    """The results for one matrix: one entropy for each t, and one information for each variable."""
+    """The results for one matrix.
+
+    Attributes
+    ----------
+    entropies : list of DiffusionEntropy
+        One for each t; empty where only the density matrix is measured.
+    informations : dict of str to list of DiffusionInformation
+        For each variable, one for each t.
+    kernel_entropies : list of KernelEntropy
+        One for each order; empty where the density matrix is not measured.
+    kernel_informations : dict of str to list of KernelInformation
+        For each variable, one for each order.
+    """
 
     entropies: list[DiffusionEntropy]
     informations: dict[str, list[DiffusionInformation]]
+    kernel_entropies: list[KernelEntropy]
+    kernel_informations: dict[str, list[KernelInformation]]
+
+
+class _Step(NamedTuple):
+    """Results of one spectrum, or of the spectra of one variable, and what they are to cost.
+
+    `results` takes `progress`.
+    """
+
+    family: str
+    role: str | None
+    cost: float
+    results: Callable[..., Any]
 
 
 def measure(
@@ -121,57 +219,117 @@ def measure(
     settings: MeasurementSettings,
     progress: Progress = False,
     name: str = "Z",
+    diffusion: bool = True,
 ) -> Measurement:
-    """Measure Z: the entropy at every t from one spectrum, and what it says of each variable."""
+    """Measure Z: the entropies, each from one spectrum, and what it says of each variable.
+
+    Without `diffusion` only the density matrix is measured.
+    """
     for variable in variables.values():
         if len(variable.values) != len(Z):
             raise ValueError(
                 f"{variable.source} has {len(variable.values)} entries, {name} has {len(Z)} rows"
             )
     rows, chosen, drawn_from = sample_rows(Z, settings.max_points, settings.seed)
-    operator = DiffusionOperator(
-        rows,
-        sigma=settings.sigma,
-        alpha=settings.alpha,
-        dtype=settings.dtype,
-        device=settings.device,
-        seed=settings.seed,
-        progress=progress,
-    )
-    plan = settings.plan.on(operator.samples.device)
+    samples = Rows.of(rows, settings.device, progress)
+    sigma = resolve_sigma(settings.sigma, samples, settings.seed)
+    plan = settings.plan.on(samples.device)
     with reporter(progress, name) as report:
-        codes = {role: known.grouped(settings, chosen) for role, known in variables.items()}
-        ends = np.cumsum([0.0, *_costs(operator, plan, settings, codes)])
-        parts = [part(report, *stretch) for stretch in pairwise(ends / ends[-1])]
-        operator.progress = parts[0] or False
-        results = entropies(operator, settings.t, settings.base, plan)
-        operator.progress = False
+        sample = _Sample(samples, sigma, chosen, settings, plan)
+        steps = [*sample.diffusion_steps(variables)] if diffusion else []
+        steps += sample.kernel_steps(variables) if settings.kernel else []
+        ends = np.cumsum([0.0, *(step.cost for step in steps)])
         found = {
-            role: informations(
-                operator,
-                groups,
-                settings.t,
-                plan,
-                estimator=settings.estimator,
-                n_null=settings.n_null,
-                base=settings.base,
-                seed=settings.seed,
-                progress=own,
-            )
-            for (role, groups), own in zip(codes.items(), parts[1:], strict=True)
+            (step.family, step.role): step.results(progress=part(report, *stretch))
+            for step, stretch in zip(steps, pairwise(ends / ends[-1]), strict=True)
         }
     if drawn_from is not None:
-        results = [replace(result, sampled_from=drawn_from) for result in results]
-    return Measurement(entropies=results, informations=found)
+        for key in {(family, None) for family in FAMILIES} & found.keys():
+            found[key] = [replace(result, sampled_from=drawn_from) for result in found[key]]
+
+    def of(family: str) -> tuple[list[Any], dict[str, list[Any]]]:
+        about = {role: found[family, role] for role in variables if (family, role) in found}
+        return found.get((family, None), []), about
+
+    return Measurement(*of("diffusion"), *of("kernel"))
 
 
-def _costs(
-    operator: DiffusionOperator,
-    plan: SpectrumPlan,
-    settings: MeasurementSettings,
-    codes: dict[str, Codes],
-) -> list[float]:
-    """What the entropy and each information are predicted to take."""
-    groups = [np.tile(np.bincount(found), 1 + settings.n_null) for found in codes.values()]
-    d, alpha = operator.samples.d, operator.alpha
-    return [plan.cost(sizes, d, alpha) for sizes in [np.array([operator.n]), *groups]]
+@dataclass(frozen=True)
+class _Sample:
+    """The rows that are measured, and how: every entropy and information is of these."""
+
+    samples: Rows
+    sigma: float
+    chosen: npt.NDArray[Any] | None
+    settings: MeasurementSettings
+    plan: SpectrumPlan
+
+    def diffusion_steps(self, variables: dict[str, Variable]) -> Iterator[_Step]:
+        """What is measured of the diffusion operator."""
+        settings, plan = self.settings, self.plan
+        operator = DiffusionOperator(self.samples, alpha=settings.alpha, **self._of_matrix())
+
+        def of_all(progress: Callback | None) -> list[DiffusionEntropy]:
+            with _told(operator, progress):
+                return entropies(operator, settings.t, settings.base, plan)
+
+        yield _Step("diffusion", None, self._cost([operator.n], settings.alpha), of_all)
+        for role, variable in variables.items():
+            if "diffusion" in variable.of:
+                codes = variable.grouped(settings, self.chosen)
+                about = partial(
+                    informations, operator, codes, settings.t, plan, **self._of_informations()
+                )
+                cost = self._cost(self._group_sizes(codes), settings.alpha)
+                yield _Step("diffusion", role, cost, about)
+
+    def kernel_steps(self, variables: dict[str, Variable]) -> Iterator[_Step]:
+        """What is measured of the density matrix."""
+        settings, plan = self.settings, self.plan
+        matrix = DensityMatrix(self.samples, **self._of_matrix())
+
+        def of_all(progress: Callback | None) -> list[KernelEntropy]:
+            with _told(matrix, progress):
+                return kernel_entropies(matrix, settings.order, settings.base, plan)
+
+        yield _Step("kernel", None, self._cost([matrix.n], None), of_all)
+        for role, variable in variables.items():
+            if "kernel" in variable.of:
+                of_y = variable.joined(settings, self.chosen)
+                about = partial(
+                    kernel_informations, matrix, of_y, settings.order, plan,
+                    kind=variable.known_kind, rows=self.chosen, **self._of_informations(),
+                )  # fmt: skip
+                cost = self._cost_about(of_y)
+                yield _Step("kernel", role, cost, about)
+
+    def _of_matrix(self) -> dict[str, Any]:
+        return {"sigma": self.sigma, "dtype": self.settings.dtype, "seed": self.settings.seed}
+
+    def _of_informations(self) -> dict[str, Any]:
+        names = ("estimator", "n_null", "base", "seed")
+        return {name: getattr(self.settings, name) for name in names}
+
+    def _cost(self, sizes: Iterable[int], alpha: float | None, columns: int = 0) -> float:
+        return self.plan.cost(sizes, self.samples.d + columns, alpha)
+
+    def _group_sizes(self, codes: Codes) -> npt.NDArray[np.int64]:
+        """Those of all partitions."""
+        sizes: npt.NDArray[np.int64] = np.tile(np.bincount(codes), 1 + self.settings.n_null)
+        return sizes
+
+    def _cost_about(self, of_y: Part) -> float:
+        """Of the groups of labels, or of the joint kernel of every order of Y."""
+        if of_y.codes is not None:
+            return self._cost(self._group_sizes(of_y.codes), None)
+        assert of_y.rows is not None
+        draws = len(self.settings.order) * (1 + self.settings.n_null)
+        return self._cost([self.samples.n] * draws, None, of_y.rows.shape[1])
+
+
+@contextmanager
+def _told(matrix: KernelMatrix, progress: Callback | None) -> Iterator[None]:
+    """Let the spectrum of all rows tell its progress, and later ones none."""
+    matrix.progress = progress or False
+    yield
+    matrix.progress = False

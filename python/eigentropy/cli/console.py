@@ -14,8 +14,9 @@ from rich.measure import Measurement as Width
 from rich.table import Table
 from rich.text import Text
 
+from eigentropy._measures.kernel_results import KernelEntropy, KernelInformation
 from eigentropy._measures.measurement import Measurement, MeasurementSettings, Variable
-from eigentropy._measures.results import DiffusionEntropy, DiffusionInformation
+from eigentropy._measures.results import DiffusionEntropy, Entropy, MutualInformation
 from eigentropy._support.interval import LEVEL, student_quantile
 from eigentropy._support.units import unit
 from eigentropy.cli.documents import largest_entropy, plain
@@ -24,7 +25,8 @@ from eigentropy.io.snapshot_rows import SnapshotRow
 if TYPE_CHECKING:  # not needed by the other commands
     from eigentropy.studies.study import Listing, Outcome, Study
 
-TITLES = {"labels": "DSMI with labels", "against": "DSMI with vectors"}
+ROLES = {"labels": "labels", "against": "vectors"}
+TITLES = {role: f"DSMI with {name}" for role, name in ROLES.items()}
 
 
 def print_json(document: dict[str, Any]) -> None:
@@ -62,21 +64,40 @@ def print_measurement(
         table.add_row("DSE", f"{entropy.t:g}", f"{entropy.value:.4f}", "", "", "", maximum)
     for role, results in measured.informations.items():
         for result in results:
-            table.add_row(TITLES[role], *_information_cells(result))
+            table.add_row(TITLES[role], f"{result.t:g}", *_information_cells(result))
     print_lines([f"{name}: {shape[0]} rows, {shape[1]} columns"])
     _print_table(table)
+    if measured.kernel_entropies:
+        _print_table(_kernel_table(measured, settings))
     print_lines(_notes(first, measured, variables, settings))
 
 
-def _information_cells(result: DiffusionInformation) -> list[str]:
+def _kernel_table(measured: Measurement, settings: MeasurementSettings) -> Table:
+    """Tell of the density matrix: what the first table tells of the diffusion operator, in bits."""
+    table = _table()
+    values = (unit(settings.base), "null se", "adjusted", "p", "log n, H(Y)")
+    for heading in ("", "order", *values, "vendi", "bits()"):
+        table.add_column(heading, justify="left" if heading == "" else "right", no_wrap=True)
+    for entropy in measured.kernel_entropies:
+        maximum, vendi = f"{largest_entropy(entropy):.4f}", f"{entropy.vendi:.4g}"
+        value = f"{entropy.value:.4f}"
+        table.add_row("kernel entropy", f"{entropy.order:g}", value, "", "", "", maximum, vendi, "")
+    for role, results in measured.kernel_informations.items():
+        for result in results:
+            cells = _information_cells(result)
+            about = f"about {ROLES[role]}", f"{result.order:g}"
+            table.add_row(*about, *cells, "", _number(result.bits(), ".4f"))
+    return table
+
+
+def _information_cells(result: MutualInformation) -> list[str]:
     error = f"{result.standard_error:.4f}" if result.estimator == "matched" else ""
     return [
-        f"{result.t:g}",
         f"{result.value:.4f}",
         error,
         _number(result.adjusted(), ".3f"),
         _number(result.p_value, ".2g"),
-        f"{result.label_entropy:.4f}",
+        _number(result.label_entropy, ".4f"),
     ]
 
 
@@ -91,8 +112,12 @@ def _notes(
         f"sigma {first.sigma:.4g}{rule}, alpha {first.alpha:g}, {first.method}, {first.dtype}, "
         f"seed {first.seed}"
     ]
-    lines += [_where(entropy) for entropy in measured.entropies if entropy.method != "exact"]
+    entropies = [*measured.entropies, *measured.kernel_entropies]
+    lines += [_where(entropy) for entropy in entropies if entropy.method != "exact"]
+    every: list[MutualInformation] = []
     for role, results in measured.informations.items():
+        by_kernel = measured.kernel_informations.get(role, [])
+        every += [*results, *by_kernel]
         sizes = results[0].group_sizes
         span = f"{sizes.min()}" if len(set(sizes)) == 1 else f"{sizes.min()} to {sizes.max()}"
         lines.append(
@@ -101,24 +126,43 @@ def _notes(
         )
         notes = dict.fromkeys(r.adjusted_note() for r in results if r.adjusted_note())
         lines += [f"adjusted is not defined for {role}: {note}" for note in notes]
+        lines += _kernel_notes(role, by_kernel)
     if settings.estimator == "matched" and measured.informations:
         quantile = student_quantile(LEVEL, settings.n_null - 1.0)
         lines.append(
             f"null se: of the mean of {settings.n_null} null partitions, not over other samples; "
             f"{quantile:.3g} of it are the 95 % interval"
         )
-    every = [result for results in measured.informations.values() for result in results]
     if settings.n_null and any(r.p_value * (1 + settings.n_null) < 1.5 for r in every):
         lowest = 1 / (1 + settings.n_null)
         lines.append(f"p = {lowest:.2g} is the lowest that {settings.n_null} null partitions allow")
     return lines
 
 
-def _where(entropy: DiffusionEntropy) -> str:
+def _kernel_notes(role: str, results: Sequence[KernelInformation]) -> list[str]:
+    """Say why information by the density matrix is not in bits."""
+    if results and results[0].kind != "labels":
+        return [
+            f"kernel information about {role}: by the joint kernel of {results[0].kind}, without "
+            "groups; it says more or less, and not how many bits"
+        ]
+    return [
+        f"bits() is not defined for {role} at order {result.order:g}: {result.adjusted_note()}"
+        for result in results
+        if result.adjusted_note()
+    ]
+
+
+def _where(entropy: Entropy) -> str:
     """Say where an entropy is that is not computed from all eigenvalues."""
     found = entropy.interval()
+    what = (
+        f"kernel entropy of order {entropy.order:g}"
+        if isinstance(entropy, KernelEntropy)
+        else f"DSE at t = {entropy.which.exponent:g}"
+    )
     return (
-        f"DSE at t = {entropy.t:g} is between {found.low:.4f} and {found.high:.4f} "
+        f"{what} is between {found.low:.4f} and {found.high:.4f} "
         f"({found.sure}, over {found.over}, not over other samples)"
     )
 
@@ -129,23 +173,30 @@ def print_rows(rows: Sequence[SnapshotRow], settings: MeasurementSettings) -> No
     table.add_column("snapshot", max_width=40, overflow="fold")
     headings = ["n", "sigma", "DSE"]
     for role in rows[0].informations:
-        headings += [f"{_SHORT[role]}\nDSMI", "\nadjusted", "\np"]
+        headings += [f"{ROLES[role]}\nDSMI", "\nadjusted", "\np"]
+    kernel = rows[0].kernel
+    if kernel is not None:
+        headings.append("kernel\nentropy")
+        for role in kernel.informations:
+            headings += [f"{ROLES[role]}\nkernel", "\nbits()", "\np"]
     for heading in headings:
         table.add_column(heading, justify="right", vertical="bottom", no_wrap=True)
     for row in rows:
         cells = [row.snapshot, f"{row.n}", f"{row.sigma:.4g}", f"{row.dse:.3f}"]
-        for information in row.informations.values():
-            cells += [
-                f"{information.value:.3f}",
-                _number(information.adjusted, ".3f"),
-                _number(information.p_value, ".2g"),
-            ]
+        for found in row.informations.values():
+            cells += _row_cells(found.value, found.adjusted, found.p_value)
+        if row.kernel is not None:
+            cells.append(f"{row.kernel.entropy:.3f}")
+            for about in row.kernel.informations.values():
+                cells += _row_cells(about.value, about.bits, about.p_value)
         table.add_row(*map(Text, cells))
     _print_table(table)
-    print_lines([f"DSE and DSMI in {unit(settings.base)}"])
+    of_kernel = f", kernel of order {settings.order[0]:g}" if kernel is not None else ""
+    print_lines([f"entropies and information in {unit(settings.base)}{of_kernel}"])
 
 
-_SHORT = {"labels": "labels", "against": "vectors"}
+def _row_cells(value: float, scaled: float, p_value: float) -> list[str]:
+    return [f"{value:.3f}", _number(scaled, ".3f"), _number(p_value, ".2g")]
 
 
 def print_names(titles: dict[str, str]) -> None:

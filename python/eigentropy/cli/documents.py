@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eigentropy._measures.kernel_results import KernelEntropy, KernelInformation
 from eigentropy._measures.measurement import Measurement, MeasurementSettings, Variable
-from eigentropy._measures.results import DiffusionEntropy, DiffusionInformation
+from eigentropy._measures.results import Entropy, MutualInformation
 from eigentropy._support.lifetime import version
 from eigentropy._support.printable import encodable
 from eigentropy.io.paths import shown
@@ -37,35 +38,58 @@ def plain(value: Any) -> Any:
 
 
 def of_measurement(measured: Measurement, variables: dict[str, Variable]) -> dict[str, Any]:
-    """List the results of `eigentropy measure`, one entry for each t."""
-    dsmi = {
-        role: {"source": variables[role].source, "results": [*map(_information, results)]}
-        for role, results in measured.informations.items()
-    }
-    return {"dse": [*map(_entropy, measured.entropies)], "dsmi": dsmi}
+    """List the results of `eigentropy measure`, one entry for each t and each order."""
+
+    def about(results: Mapping[str, Sequence[MutualInformation]]) -> dict[str, Any]:
+        return {
+            role: {"source": variables[role].source, "results": [*map(_information, found)]}
+            for role, found in results.items()
+        }
+
+    document = {"dse": [*map(_entropy, measured.entropies)], "dsmi": about(measured.informations)}
+    if measured.kernel_entropies:
+        document["kernel_entropy"] = [*map(_kernel_entropy, measured.kernel_entropies)]
+        document["kernel_information"] = about(measured.kernel_informations)
+    return document
 
 
-def _entropy(result: DiffusionEntropy) -> dict[str, Any]:
+def _entropy(result: Entropy) -> dict[str, Any]:
     """List all fields but the eigenvalues, and the largest value that n rows can have."""
-    how = ("method", "rank", "dtype", "n", "sampled_from")
-    settings = ("sigma", "alpha", "t", "base", "seed")
-    names = ("value", "standard_error", "error_bound", *how, *settings)
-    fields = {name: getattr(result, name) for name in names}
-    fields["interval"] = _interval(result)
-    return {**fields, "maximum": largest_entropy(result)}
+    names = ("value", "standard_error", "error_bound", "method", "rank", "dtype", "n")
+    fields = {name: getattr(result, name) for name in (*names, "sampled_from")}
+    return {**fields, **_settings(result), "maximum": largest_entropy(result)}
 
 
-def _information(result: DiffusionInformation) -> dict[str, Any]:
+def _kernel_entropy(result: KernelEntropy) -> dict[str, Any]:
+    """The same, and the Vendi score."""
+    return {**_entropy(result), "vendi": result.vendi}
+
+
+def _information(result: MutualInformation) -> dict[str, Any]:
     """List all fields but the group of each row."""
     values = ("value", "standard_error", "error_bound", "p_value")
     parts = ("conditional_entropy", "label_entropy", "null", "group_sizes")
-    settings = ("method", "dtype", "estimator", "n", "sigma", "alpha", "t", "base", "seed")
-    fields = {name: getattr(result, name) for name in (*values, *parts, *settings)}
-    fields |= {"n_null": result.n_null, "interval": _interval(result)}
-    return {**fields, "adjusted": result.adjusted(), "adjusted_note": result.adjusted_note()}
+    names = (*values, *parts, "method", "dtype", "estimator", "n", "n_null")
+    fields = {name: getattr(result, name) for name in names} | _settings(result)
+    fields |= {"adjusted": result.adjusted(), "adjusted_note": result.adjusted_note()}
+    if isinstance(result, KernelInformation):
+        fields |= {"kind": result.kind, "bits": result.bits()}
+    return fields
 
 
-def _interval(result: DiffusionEntropy | DiffusionInformation) -> dict[str, Any]:
+def _settings(result: Entropy | MutualInformation) -> dict[str, Any]:
+    """List what the kernel and the entropy are, and where the result is."""
+    named = {name: number(value) for name, value in result.settings.items()}
+    own = {"sigma": result.sigma, **named, "base": result.base, "seed": result.seed}
+    return {**own, "interval": _interval(result)}
+
+
+def number(value: float) -> float | str:
+    """A setting that may be infinite, for which JSON has no number."""
+    return "inf" if value == math.inf else value
+
+
+def _interval(result: Entropy | MutualInformation) -> dict[str, Any]:
     """List the ends of the 95 % interval, and what it is over: never other samples."""
     found = result.interval()
     return {"low": found.low, "high": found.high, "level": found.level, "over": found.over}
@@ -74,7 +98,8 @@ def _interval(result: DiffusionEntropy | DiffusionInformation) -> dict[str, Any]
 def of_command(command: str, settings: MeasurementSettings, **entries: Any) -> dict[str, Any]:
     """Head a document by its command; sigma in the settings may be the name of a rule."""
     head = {"eigentropy": version(), "command": command}
-    return {**head, **entries, "settings": asdict(settings)}
+    orders = [number(order) for order in settings.order]
+    return {**head, **entries, "settings": {**asdict(settings), "order": orders}}
 
 
 def of_study(
@@ -110,6 +135,6 @@ def of_report(
     }
 
 
-def largest_entropy(result: DiffusionEntropy) -> float:
+def largest_entropy(result: Entropy) -> float:
     """Compute log n, the largest entropy that n rows can have."""
     return math.log(result.n) / math.log(result.base)

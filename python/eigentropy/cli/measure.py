@@ -27,6 +27,7 @@ def measure_command(
     ],
     chosen: MeasurementOptions,
     t: options.Times = None,
+    order: options.Orders = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -34,7 +35,7 @@ def measure_command(
 
     Example: eigentropy measure z.npy --labels y.npy -t 1,10
     """
-    settings, name = chosen.settings(t or ["1"]), shown(Path(file))
+    settings, name = chosen.settings(t or ["1"], order), shown(Path(file))
     with collected_warnings(quiet) as warned:
         shared, column = read_shared(chosen.labels, chosen.against, settings)
         Z, variables = read_with_labels(

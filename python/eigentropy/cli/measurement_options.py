@@ -38,9 +38,10 @@ class MeasurementOptions:
     n_clusters: options.NClusters = DEFAULTS.n_clusters
     clusters: options.Clusters = DEFAULTS.clusters
     seed: options.Seed = DEFAULTS.seed
+    kernel: options.WithKernel = DEFAULTS.kernel
 
-    def settings(self, t: list[str]) -> MeasurementSettings:
-        """Make settings from the texts, and from those of t.
+    def settings(self, t: list[str], order: list[str] | None = None) -> MeasurementSettings:
+        """Make settings from the texts, and from those of t and order.
 
         Raises
         ------
@@ -50,7 +51,8 @@ class MeasurementOptions:
         texts = {"labels", "against", "key", "columns", "without", "sigma", "base", "dtype"}
         same = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in texts}
         return MeasurementSettings(
-            t=_times(t),
+            t=_numbers(t, "t", "1 or 1,10"),
+            order=_numbers(order, "order", "1, 2 or inf") if order else DEFAULTS.order,
             sigma=_number_or_name(self.sigma),
             base=_base(self.base),
             dtype=None if self.dtype == "auto" else self.dtype,
@@ -93,12 +95,14 @@ def _number_or_name(text: str) -> float | str:
         return text
 
 
-def _times(texts: list[str]) -> tuple[float, ...]:
+def _numbers(texts: list[str], name: str, such: str) -> tuple[float, ...]:
     parts = [part.strip() for text in texts for part in text.split(",")]
     try:
         return tuple(float(part) for part in parts)
     except ValueError:
-        raise ValueError(f"t must be numbers such as 1 or 1,10, got {','.join(texts)!r}") from None
+        raise ValueError(
+            f"{name} must be numbers such as {such}, got {','.join(texts)!r}"
+        ) from None
 
 
 def _base(text: str) -> float:

@@ -79,6 +79,36 @@ Times = Annotated[
         rich_help_panel=KERNEL,
     ),
 ]
+WithKernel = Annotated[
+    bool,
+    typer.Option(
+        "--kernel",
+        help="Also measure the kernel entropy, in which clusters count by their mass, and the "
+        "kernel information.",
+        rich_help_panel=KERNEL,
+    ),
+]
+Orders = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--order",
+        metavar="A",
+        help="Order of the kernel entropy, > 0, or inf; several as --order 1 --order 2 or "
+        "--order 1,2.",
+        show_default="1",
+        rich_help_panel=KERNEL,
+    ),
+]
+Order = Annotated[
+    str | None,
+    typer.Option(
+        "--order",
+        metavar="A",
+        help="Order of the kernel entropy, > 0, or inf.",
+        show_default="1",
+        rich_help_panel=KERNEL,
+    ),
+]
 Time = Annotated[
     str, typer.Option("-t", "--time", metavar="T", help="Diffusion time.", rich_help_panel=KERNEL)
 ]

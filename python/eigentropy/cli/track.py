@@ -28,6 +28,7 @@ def track_command(
     ],
     chosen: MeasurementOptions,
     t: options.Time = "1",
+    order: options.Order = None,
     output: options.Output = "track",
     force: options.Force = False,
     as_json: options.Json = False,
@@ -39,9 +40,10 @@ def track_command(
 
     Example: eigentropy track run/ --labels y.npy -o run
     """
-    settings = chosen.settings([t])
-    if len(settings.t) != 1:
-        raise ValueError(f"t must be one number for track, got {t!r}")
+    settings = chosen.settings([t], None if order is None else [order])
+    for name, given in {"t": t, "order": order}.items():
+        if len(getattr(settings, name)) != 1:
+            raise ValueError(f"{name} must be one number for track, got {given!r}")
     prefix = Path(output[:-4] if output.endswith((".csv", ".png")) else output)
     table, figure = (prefix.with_name(prefix.name + end) for end in (".csv", ".png"))
     for path in (table, figure):

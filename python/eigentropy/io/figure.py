@@ -5,26 +5,34 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from eigentropy._measures.measurement import MeasurementSettings
 from eigentropy._support.units import unit
-from eigentropy.io.snapshot_rows import SnapshotRow
+from eigentropy.io.snapshot_rows import SnapshotInformation, SnapshotRow
 from eigentropy.plot import style
 
 _LOOKS = {"dse": style.curve(0), "labels": style.curve(0), "against": style.curve(1)}
 _NAMES = {"labels": "with labels", "against": "with the other vectors"}
+
+# A row of panels: names of entropy and information, the entropies, the informations by role.
+_Drawn: TypeAlias = tuple[
+    tuple[str, str], Sequence[float], Mapping[str, Sequence[SnapshotInformation]]
+]
 
 # A tick with a name for each snapshot up to this many, then for some of them.
 _MOST_TICKS = 12
 
 
 def figure_png(rows: Sequence[SnapshotRow], settings: MeasurementSettings) -> bytes:
-    """Draw DSE, DSMI and adjusted DSMI over the snapshots, as a PNG.
+    """Draw entropy, information and adjusted information over the snapshots, as a PNG.
+
+    The first row of panels is of the diffusion operator. The second, where it was measured, is of
+    the density matrix.
 
     Raises
     ------
@@ -37,23 +45,22 @@ def figure_png(rows: Sequence[SnapshotRow], settings: MeasurementSettings) -> by
         from matplotlib.layout_engine import ConstrainedLayoutEngine
     except ImportError as error:
         raise ImportError("the figure needs matplotlib: pip install 'eigentropy[plot]'") from error
-    has_information = bool(rows[0].informations)
-    panels = 3 if has_information else 1
+    drawn = [_of_diffusion(rows)] + ([_of_kernel(rows)] if rows[0].kernel is not None else [])
+    panels = 3 if rows[0].informations else 1
     layout = ConstrainedLayoutEngine(rect=(0.0, 0.05, 1.0, 0.95), w_pad=0.1)  # the caption is below
-    figure = Figure(figsize=(4.0 * panels + 0.6, 3.5), dpi=150, layout=layout)
-    axes = figure.subplots(1, panels, sharex=True, squeeze=False)[0]
+    figure = Figure(figsize=(4.0 * panels + 0.6, 3.5 * len(drawn)), dpi=150, layout=layout)
+    axes = figure.subplots(len(drawn), panels, sharex=True, squeeze=False)
     x, word, ticks = axis_of([row.snapshot for row in rows])
-    in_unit = unit(settings.base)
-
-    _decorate(axes[0], f"DSE ({in_unit})", x, word, ticks)
-    style.draw_curve(axes[0], x, [row.dse for row in rows], _LOOKS["dse"])
-    if has_information:
-        _decorate(axes[1], f"DSMI ({in_unit})", x, word, ticks)
-        _decorate(axes[2], "adjusted DSMI", x, word, ticks)
-        for role in rows[0].informations:
-            _draw_information(axes[1], axes[2], x, rows, role)
-        axes[1].legend(frameon=False)
-        _frame_adjusted(axes[2])
+    for (names, values, informations), several in zip(drawn, axes, strict=True):
+        titles = f"{names[0]} ({unit(settings.base)})", f"{names[1]} ({unit(settings.base)})"
+        for title, one in zip((*titles, f"adjusted {names[1]}"), several, strict=False):
+            _decorate(one, title, x, word, ticks)
+        style.draw_curve(several[0], x, values, _LOOKS["dse"])
+        for role, found in informations.items():
+            _draw_information(several[1], several[2], x, found, role)
+        if informations:
+            several[1].legend(frameon=False)
+            _frame_adjusted(several[2])
     figure.text(0.995, 0.005, _caption(rows, settings), ha="right", va="bottom", **_SMALL)
     png = io.BytesIO()
     FigureCanvasAgg(figure)  # Agg draws without a display
@@ -94,10 +101,26 @@ def _decorate(
         axes.xaxis.get_major_locator().set_params(integer=True)
 
 
+def _of_diffusion(rows: Sequence[SnapshotRow]) -> _Drawn:
+    roles = rows[0].informations
+    about = {role: [row.informations[role] for row in rows] for role in roles}
+    return ("DSE", "DSMI"), [row.dse for row in rows], about
+
+
+def _of_kernel(rows: Sequence[SnapshotRow]) -> _Drawn:
+    found = [row.kernel for row in rows if row.kernel is not None]
+    about = {role: [one.informations[role] for one in found] for role in found[0].informations}
+    return ("kernel entropy", "kernel information"), [one.entropy for one in found], about
+
+
 def _draw_information(
-    raw: Any, adjusted: Any, x: npt.NDArray[np.float64], rows: Sequence[SnapshotRow], role: str
+    raw: Any,
+    adjusted: Any,
+    x: npt.NDArray[np.float64],
+    several: Sequence[SnapshotInformation],
+    role: str,
 ) -> None:
-    look, several = _LOOKS[role], [row.informations[role] for row in rows]
+    look = _LOOKS[role]
     values = np.array([information.value for information in several])
     low, high = np.array([(information.low, information.high) for information in several]).T
     low, high = style.possible_ends(values, low, high, (0.0, math.inf))
@@ -119,6 +142,8 @@ def _caption(rows: Sequence[SnapshotRow], settings: MeasurementSettings) -> str:
     sizes = {row.n for row in rows}
     n = f"n = {rows[0].n}" if len(sizes) == 1 else f"n = {min(sizes)} to {max(sizes)}"
     parts = [n, f"sigma {settings.sigma}", f"alpha {settings.alpha:g}", f"t {settings.t[0]:g}"]
+    if rows[0].kernel is not None:
+        parts.append(f"order {settings.order[0]:g}")
     if rows[0].informations:
         parts.append(f"{settings.estimator} estimator")
         if settings.estimator == "matched":

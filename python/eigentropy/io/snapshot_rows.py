@@ -26,6 +26,37 @@ class SnapshotInformation:
     low: float
     high: float
 
+    def flat(self, name: str) -> dict[str, int | float]:
+        """Return one value a column: `name`, `name_null_se` and so on."""
+        columns = {name: self.value, f"{name}_null_se": self.standard_error}
+        several = ("n_null", "adjusted", "p_value")
+        return columns | {f"{name}_{one}": getattr(self, one) for one in several}
+
+
+@dataclass(frozen=True)
+class SnapshotKernelInformation(SnapshotInformation):
+    """The same by the density matrix; `adjusted` and `bits` are for labels, otherwise NaN."""
+
+    kind: str
+    bits: float
+
+    def flat(self, name: str) -> dict[str, int | float]:
+        """Return the same, and `name_bits`; without `adjusted` for what is no label."""
+        columns = super().flat(name)
+        if self.kind == "labels":
+            return {**columns, f"{name}_bits": self.bits}
+        del columns[f"{name}_adjusted"]
+        return columns
+
+
+@dataclass(frozen=True)
+class SnapshotKernel:
+    """The entropy of the density matrix, and its information about ``labels``, ``against``."""
+
+    entropy: float
+    standard_error: float
+    informations: dict[str, SnapshotKernelInformation]
+
 
 @dataclass(frozen=True)
 class SnapshotRow:
@@ -36,6 +67,7 @@ class SnapshotRow:
     sigma: float
     dse: float
     informations: dict[str, SnapshotInformation]
+    kernel: SnapshotKernel | None = None
 
     def flat(self) -> dict[str, str | int | float]:
         """Return one value a column: `dsmi_labels`, `dsmi_labels_null_se` and so on."""
@@ -46,10 +78,12 @@ class SnapshotRow:
             "dse": self.dse,
         }
         for role, information in self.informations.items():
-            columns[f"dsmi_{role}"] = information.value
-            columns[f"dsmi_{role}_null_se"] = information.standard_error
-            for name in ("n_null", "adjusted", "p_value"):
-                columns[f"dsmi_{role}_{name}"] = getattr(information, name)
+            columns |= information.flat(f"dsmi_{role}")
+        if self.kernel is not None:
+            columns["kernel"] = self.kernel.entropy
+            columns["kernel_standard_error"] = self.kernel.standard_error
+            for role, found in self.kernel.informations.items():
+                columns |= found.flat(f"kernel_{role}")
         return columns
 
 

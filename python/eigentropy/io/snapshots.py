@@ -10,12 +10,19 @@ from typing import Any
 
 from eigentropy._core import SolverError
 from eigentropy._measures.measurement import Measurement, MeasurementSettings, measure
+from eigentropy._measures.results import MutualInformation
 from eigentropy._support.progress import Callback, part, reporter
 from eigentropy.io.files import Names, check_header
 from eigentropy.io.inputs import read_shared, read_with_labels
 from eigentropy.io.paths import FileError, shown
 from eigentropy.io.snapshot_files import StrPath, check_output, find_snapshots, snapshot_names
-from eigentropy.io.snapshot_rows import SnapshotInformation, SnapshotRow, to_csv
+from eigentropy.io.snapshot_rows import (
+    SnapshotInformation,
+    SnapshotKernel,
+    SnapshotKernelInformation,
+    SnapshotRow,
+    to_csv,
+)
 from eigentropy.io.writing import write_atomically
 
 
@@ -55,7 +62,7 @@ def track(
     overwrite : bool
         Replace it.
     settings : MeasurementSettings, optional
-        sigma, alpha and the others; the first `t` is used.
+        sigma, alpha, kernel and the others; the first `t` and the first `order` are used.
     progress : bool or callable
         Show a bar on stderr, or call it with the fraction that is done.
     on_row : callable, optional
@@ -111,12 +118,30 @@ def _row(name: str, measured: Measurement) -> SnapshotRow:
         sigma=entropy.sigma,
         dse=entropy.value,
         informations={
-            role: SnapshotInformation(
-                r.value, r.standard_error, r.adjusted(), r.p_value, r.n_null, *r.interval()
-            )
+            role: SnapshotInformation(**_numbers(r))
             for role, (r, *_) in measured.informations.items()
         },
+        kernel=_kernel(measured) if measured.kernel_entropies else None,
     )
+
+
+def _kernel(measured: Measurement) -> SnapshotKernel:
+    entropy = measured.kernel_entropies[0]
+    return SnapshotKernel(
+        entropy.value,
+        entropy.standard_error,
+        {
+            role: SnapshotKernelInformation(**_numbers(r), kind=r.kind, bits=r.bits())
+            for role, (r, *_) in measured.kernel_informations.items()
+        },
+    )
+
+
+def _numbers(r: MutualInformation) -> dict[str, Any]:
+    low, high = r.interval()
+    names = ("value", "standard_error", "p_value", "n_null")
+    found = {name: getattr(r, name) for name in names}
+    return {**found, "adjusted": r.adjusted(), "low": low, "high": high}
 
 
 _OF_A_SNAPSHOT = (FileError, ValueError, TypeError, MemoryError, SolverError)

@@ -16,12 +16,10 @@ from eigentropy.plot import style
 from eigentropy.plot.inputs import is_entropy, is_information
 
 # The keys of a monitor, "dsmi_y_adjusted/layer": the measures that they begin with.
-_MEASURE = re.compile(r"(dse|dsmi)(_\w+)?/")
-_ABOUT = {
-    "dsmi_y": "the labels",
-    "dsmi_x": "the input",
-    "dsmi_previous": "the previous layer",
-}
+_MEASURE = re.compile(r"(dse|dsmi|kernel)(_\w+)?/")
+_INFORMATIONS = {"dsmi": "DSMI with", "kernel": "kernel information about"}
+_ENTROPIES = {"dse": "DSE", "kernel": "kernel entropy"}
+_ABOUT = {"y": "the labels", "x": "the input", "previous": "the previous layer"}
 _ADJUSTED = "_adjusted"
 # What the key of an information's standard error over the null partitions has more.
 NULL_SE = "_null_se"
@@ -284,10 +282,12 @@ def _axis_label(measure: str | None, base: float, values: Any) -> str:
         kind = kinds.pop() if len(kinds) == 1 else ""
         return f"{kind} ({unit(base)})" if kind else "value"
     bare = measure.removesuffix(_ADJUSTED).removesuffix(NULL_SE)
-    if measure == "dse":
-        return f"DSE ({unit(base)})"
-    if bare in _ABOUT:
-        name = f"DSMI with {_ABOUT[bare]}"
+    if measure in _ENTROPIES:
+        return f"{_ENTROPIES[measure]} ({unit(base)})"
+    kind, _, about = bare.partition("_")
+    if kind in _INFORMATIONS and about in _ABOUT:
+        name = f"{_INFORMATIONS[kind]} {_ABOUT[about]}"
+        base = 2.0 if bare == "kernel_y" else base  # in bits, always
         if measure.endswith(_ADJUSTED):
             return f"adjusted {name}"
         error = "null se of " if measure.endswith(NULL_SE) else ""

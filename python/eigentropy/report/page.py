@@ -14,8 +14,9 @@ from typing import Any
 from eigentropy._support.lifetime import version
 from eigentropy._support.printable import encodable
 from eigentropy._support.units import unit
+from eigentropy.report.measures import KINDS
 from eigentropy.report.remarks import differences, remarks
-from eigentropy.report.runs import KINDS, Run
+from eigentropy.report.runs import Run
 from eigentropy.report.views import ranks
 
 ASSETS = Path(__file__).parent / "assets"
@@ -33,6 +34,7 @@ LABELS = {
     "t": "diffusion time t",
     "sigma": "kernel width sigma",
     "alpha": "density normalisation alpha",
+    "order": "order of the kernel entropy",
     "base": "base of the logarithm",
     "method": "method",
     "tol": "tolerance",

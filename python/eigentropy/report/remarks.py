@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from eigentropy._kernels.saturation import AT_AN_END
+from eigentropy.report.measures import ENTROPIES
 from eigentropy.report.runs import Run
 
 # A class with fewer samples has a small S, at most log2 of their number, in every layer.
@@ -20,6 +21,7 @@ COMPARED = {
     "t": "diffusion time t",
     "sigma": "kernel width sigma",
     "alpha": "density normalisation alpha",
+    "order": "order of the kernel entropy",
     "base": "base of the logarithm",
     "n_null": "number of random partitions",
     "eigentropy": "version of eigentropy",
@@ -49,12 +51,17 @@ def entropy_limit(run: Run, step: int, layer: str) -> float | None:
     return math.log(n) / math.log(base) if n and n > 1 else None
 
 
+def _entropies(run: Run) -> dict[str, list[float | None]]:
+    """The entropy that a run has of each layer; where it has both, they say the same here."""
+    return next(filter(None, map(run.series, ENTROPIES)), {})
+
+
 def _missing_values(run: Run) -> list[str]:
     return _of_layers(
         run,
         {
             layer: [step for step, v in zip(run.steps, values, strict=True) if v is None]
-            for layer, values in run.series("dse").items()
+            for layer, values in _entropies(run).items()
         },
         "no entropy",
         "activations had NaN or infinity, or the layer did not run",
@@ -64,7 +71,7 @@ def _missing_values(run: Run) -> list[str]:
 def _saturated(run: Run) -> list[str]:
     low: dict[str, list[int]] = {}
     high: dict[str, list[int]] = {}
-    for layer, values in run.series("dse").items():
+    for layer, values in _entropies(run).items():
         for step, value in zip(run.steps, values, strict=True):
             limit = entropy_limit(run, step, layer)
             if value is None or limit is None:
@@ -113,8 +120,8 @@ def _small_classes(run: Run) -> list[str]:
     more = f" and {len(small) - MOST_NAMED} more" if len(small) > MOST_NAMED else ""
     shown = ", ".join(small[:MOST_NAMED]) + more
     return [
-        f"Classes of fewer than {SMALL_CLASS} samples: {shown}. DSMI with the labels is noisy: "
-        "take a larger probe."
+        f"Classes of fewer than {SMALL_CLASS} samples: {shown}. What is said about the labels is "
+        "noisy: take a larger probe."
     ]
 
 

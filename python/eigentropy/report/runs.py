@@ -24,6 +24,7 @@ from eigentropy.report.lines import (
     shaped,
     table_lines,
 )
+from eigentropy.report.measures import KINDS, NULL_ERRORS
 from eigentropy.report.run_files import RUN, SPECTRA, VALUES, VIEWS
 from eigentropy.report.schema import TRACKED
 from eigentropy.report.shapes import Shape, shortened
@@ -33,12 +34,6 @@ BYTES_PER_CELL = 64
 
 # Digits that a number in the name of a snapshot may have: JavaScript holds such numbers exactly.
 MOST_DIGITS = 15
-
-MEASURES = ("dse", "dsmi_y", "dsmi_x", "dsmi_previous")
-KINDS = (*MEASURES, *(f"{name}_adjusted" for name in MEASURES[1:]))
-
-# Standard errors over the null partitions: neither drawn nor the caller's own values.
-NULL_ERRORS = tuple(f"{name}_null_se" for name in MEASURES[1:])
 
 LOGS = (".csv", ".jsonl", ".ndjson")
 

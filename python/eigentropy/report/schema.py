@@ -38,6 +38,10 @@ TRACKED = {
     "dsmi_labels_adjusted": "dsmi_y_adjusted",
     "dsmi_against": "dsmi_x",
     "dsmi_against_adjusted": "dsmi_x_adjusted",
+    "kernel": "kernel",
+    "kernel_labels_bits": "kernel_y",
+    "kernel_labels_adjusted": "kernel_y_adjusted",
+    "kernel_against": "kernel_x",
 }
 
 # A diffusion time, on a logarithmic axis.
@@ -70,8 +74,8 @@ DESCRIPTION = record(
         "classes": nullable(array(record({"name": text, "size": whole(at_least=0)}))),
         "settings": mapping(anything),
         **dict.fromkeys(
-            ("eigentropy", "sigma", "alpha", "method", "tol", "n_null", "n_clusters", "clusters",
-             "clustering", "seed"),
+            ("eigentropy", "sigma", "alpha", "order", "method", "tol", "n_null", "n_clusters",
+             "clusters", "clustering", "seed"),
             scalar,
         ),
     },

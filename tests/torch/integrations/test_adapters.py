@@ -16,6 +16,7 @@ torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 import eigentropy as eg
 from eigentropy.torch import Evaluation, Monitor, Reservoir
 from eigentropy.torch.integrations.batches import Batches, labels_of
+from messages import naming
 
 nn = torch.nn
 # The libraries warn about each other, and about loaders without workers.
@@ -168,6 +169,22 @@ def test_lightning_s_own_validation_is_measured_and_the_sanity_check_is_not(pl, 
     assert not model.head._forward_hooks
 
 
+KERNEL = ("kernel", "kernel_y")
+
+
+def test_lightning_measures_the_density_matrix_of_its_validation(pl, tmp_path):
+    model, epochs = lightning_module(pl), []
+    callback = watching(Evaluation(500), measures=KERNEL)
+    model.on_validation_end = lambda: epochs.append(model.head(model.encoder(blobs()[0])))
+    fit(pl, model, [callback], tmp_path, epochs=1)
+    (row,) = callback.monitor.history
+    Z, y = epochs[-1].detach().numpy(), blobs()[1].numpy()
+    assert row["kernel/head"] == pytest.approx(float(eg.kernel_entropy(Z)), abs=1e-5)
+    bits = eg.kernel_information(Z, y, n_null=2).bits()
+    assert row["kernel_y/head"] == pytest.approx(bits, abs=1e-4)
+    assert "dse/head" not in row
+
+
 def test_lightning_validates_more_rarely_and_goes_on_from_a_checkpoint(pl, tmp_path):
     first = watching(Evaluation(500), every=2)
     trainer = fit(pl, lightning_module(pl), [first], tmp_path, epochs=3)
@@ -262,6 +279,18 @@ def test_what_may_be_no_labels_is_not_taken_for_them():
         assert monitor.step() == pytest.approx(expected, abs=1e-5)
 
 
+def test_the_density_matrix_needs_the_labels_of_a_batch_too():
+    net = nn.Sequential(nn.Linear(4, 3))
+    x, y = blobs()
+    with Monitor(net, "0", Evaluation(100), measures=KERNEL) as monitor:
+        net.eval()(x)
+        with pytest.raises(ValueError, match=naming("labels=", "'kernel_y'")):
+            Batches().collect(monitor, {"x": x})
+        Batches().collect(monitor, {"x": x, "labels": y})
+        expected = Monitor(net, "0", probe=(x, y), measures=KERNEL).measure()
+        assert monitor.step() == pytest.approx(expected, abs=1e-5)
+
+
 class Classifier(nn.Module):
     """As a Trainer wants it."""
 
@@ -340,6 +369,17 @@ def test_transformers_own_evaluation_is_measured(tmp_path):
     assert not model.head._forward_hooks
     trainer.evaluate()
     assert len(watched.monitor.history) == 2
+
+
+def test_transformers_measures_the_density_matrix(tmp_path):
+    x, y = blobs()
+    probed, watched = (
+        watcher(source, measures=KERNEL) for source in (({"x": x}, y), Evaluation(500))
+    )
+    hugging_face(tmp_path, [probed, watched], num_train_epochs=1).train()
+    (row,) = watched.monitor.history
+    assert row == pytest.approx(probed.monitor.history[0], abs=1e-4)
+    assert {"kernel/head", "kernel_y/head", "kernel_y_null_se/head"} <= set(row)
 
 
 def test_transformers_trains_the_same_while_its_evaluation_is_watched(tmp_path):

@@ -15,6 +15,11 @@ const MEASURES = {
   dsmi_x_adjusted: "The same, adjusted, DSMI(Z;X)",
   dsmi_previous: "About the layer before",
   dsmi_previous_adjusted: "The same, adjusted",
+  kernel: "Kernel entropy of Z",
+  kernel_y: "About the labels, kernel information",
+  kernel_y_adjusted: "The same, adjusted, kernel information",
+  kernel_x: "About the input, kernel information",
+  kernel_previous: "About the layer before, kernel information",
 };
 
 const byId = (id) => document.getElementById(id);

@@ -16,12 +16,12 @@ function plane() {
 // Returns a function that places the names anew.
 function drawPlane(place, paths) {
   place.replaceChildren();
-  const unit = unitOf(paths);
+  const [unitX, unitY] = [0, 1].map((axis) => unitOfKind(paths[0].pair[axis], paths));
   const points = paths.flatMap((path) => path.points);
   const plot = chart({
     place, title: `Each dot is a measurement of a layer${explained(layers)}`,
-    x: { domain: padded(extent(points.map((q) => q.x))), label: `I(Z;X), ${unit}` },
-    y: { domain: padded(extent(points.map((q) => q.y))), label: `I(Z;Y), ${unit}` },
+    x: { domain: padded(extent(points.map((q) => q.x))), label: `I(Z;X), ${unitX}` },
+    y: { domain: padded(extent(points.map((q) => q.y))), label: `I(Z;Y), ${unitY}` },
     heightOf: (width) => clamp(0.6 * width, 320, 540),
   });
   paths.forEach((path) => plot.marks.append(drawPath(plot, path)));
@@ -38,6 +38,9 @@ function drawPlane(place, paths) {
   return addLabels(plot, order.map(([, end]) => end), dots);
 }
 
+// Input and labels: DSMI where both are there, otherwise kernel information.
+const PLANES = [["dsmi_x", "dsmi_y"], ["kernel_x", "kernel_y"]];
+
 // What the short names stand for.
 function explained(names) {
   const [name] = names, brief = withoutShared(names).get(name);
@@ -45,10 +48,11 @@ function explained(names) {
 }
 
 function pathsOf(run, r) {
-  const [xs, ys] = [run.series.dsmi_x, run.series.dsmi_y];
-  if (!xs || !ys) return [];
+  const pair = PLANES.find(([x, y]) => run.series[x] && run.series[y]);
+  if (!pair) return [];
+  const [xs, ys] = pair.map((kind) => run.series[kind]);
   return run.layers.map((layer, i) => ({
-    run, r, layer,
+    run, r, layer, pair,
     points: run.steps
       .map((step, k) => ({ step, x: (xs[i] || [])[k], y: (ys[i] || [])[k], share: k / Math.max(1, run.steps.length - 1) }))
       .filter((point) => isNumber(point.x) && isNumber(point.y)),

@@ -17,10 +17,15 @@ function trajectories() {
   for (const [kind, title] of Object.entries(MEASURES)) {
     const lines = runs.flatMap((run, r) =>
       (run.series[kind] || []).map((values, i) => ({ run, r, layer: run.layers[i], values })));
-    draw(place, title, withValues(lines), kind.endsWith("_adjusted") ? "0 independent, 1 separate" : unitOf(lines));
+    draw(place, title, withValues(lines), unitOfKind(kind, lines));
   }
   for (const [title, lines] of scalarPanels()) draw(place, title, withValues(lines), title);
   if (!place.childElementCount) place.append(missing("There are no values to draw."));
+}
+
+function unitOfKind(kind, lines) {
+  if (kind.endsWith("_adjusted")) return "0 independent, 1 separate";
+  return kind === "kernel_y" ? "bits" : unitOf(lines); // whatever the base of the logarithm is
 }
 
 const unitOf = (lines) => [...new Set(lines.map((line) => line.run.unit))].join(" or ");

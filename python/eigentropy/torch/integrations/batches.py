@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from eigentropy._support.signatures import check_options, option_names
+from eigentropy.report.measures import named
 from eigentropy.torch.monitoring.collection import Source
 from eigentropy.torch.monitoring.evaluation import Evaluation
 from eigentropy.torch.monitoring.layers import as_sequence
@@ -40,7 +41,7 @@ class Batches:
         ValueError
             The monitor needs labels, and there are none, or what is found may be something else.
         """
-        known = self._known(batch) if "dsmi_y" in monitor.measures else None
+        known = self._known(batch) if named("y", monitor.measures) else None
         monitor.collect(known, None if self.index is None else self.index(batch))
 
     def _known(self, batch: Any) -> Any:
@@ -55,7 +56,7 @@ class Batches:
         return found
 
 
-_ADVICE = "give labels=, a function of the batch, or measures without 'dsmi_y'"
+_ADVICE = "give labels=, a function of the batch, or measures without 'dsmi_y' and 'kernel_y'"
 
 
 def in_words(layers: Any) -> Any:

@@ -37,8 +37,8 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
     With a `Probe`, or, with an `Evaluation`, on the passes of the evaluation itself. The Trainer
     does not show its batches to callbacks, so the callback looks at what the model is called with.
     It does not see labels that the Trainer keeps to itself, for label smoothing or a
-    `compute_loss_func`; "dsmi_y" needs a probe then. Each of several evaluation sets is an
-    evaluation of its own.
+    `compute_loss_func`; "dsmi_y" and "kernel_y" need a probe then. Each of several evaluation sets
+    is an evaluation of its own.
 
     The values join `state.log_history`, which the Trainer saves with its checkpoints, and go to
     `log` at the Trainer's global step, with the metrics of the evaluation, and to `record` at the

@@ -11,6 +11,7 @@ import torch
 from eigentropy._measures.measurement import MeasurementSettings, Variable
 from eigentropy._support.options import integer
 from eigentropy._support.signatures import named_options
+from eigentropy.report.measures import named
 from eigentropy.torch.monitoring.rows import Pooling
 from eigentropy.torch.monitoring.samples import Samples
 
@@ -77,8 +78,8 @@ class ActivationSource:
 
     def check(self, measures: Sequence[str]) -> None:
         """Refuse the information about the input, which is not known here."""
-        if "dsmi_x" in measures:
-            raise ValueError("dsmi_x needs a Probe: activations alone do not have the input")
+        for name in named("x", measures):
+            raise ValueError(f"{name} needs a Probe: activations alone do not have the input")
 
 
 class Collection:

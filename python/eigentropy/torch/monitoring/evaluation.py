@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from eigentropy._support import memory
+from eigentropy.report.measures import DEFAULT_WITH_LABELS
 from eigentropy.torch.monitoring.collection import ActivationSource, Place, Watched
 from eigentropy.torch.monitoring.passes import Pass, PassingSamples
 from eigentropy.torch.monitoring.rows import uneven
@@ -39,7 +40,7 @@ class Evaluation(ActivationSource):
     @property
     def default_measures(self) -> tuple[str, ...]:
         """The entropy, and the information about the labels."""
-        return ("dse", "dsmi_y")
+        return DEFAULT_WITH_LABELS
 
     def attach(self, watched: Watched, seed: int) -> EvaluatedSamples:
         """Watch the evaluations of one model."""
@@ -84,7 +85,8 @@ class EvaluatedSamples(PassingSamples):
         """
         if labels is None and needs_labels:
             raise ValueError(
-                "labels are missing: dsmi_y needs collect(labels); or leave it out of measures"
+                "labels are missing: dsmi_y and kernel_y need collect(labels); or leave them out "
+                "of measures"
             )
         known, numbers = as_labels(labels), as_sample_numbers(index)
         self.numbering.check(numbers, self.seen)

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from eigentropy._kernels.groups import CLUSTERINGS, group_codes
+from eigentropy._measures.kernel_results import KernelInformation
 from eigentropy._measures.measurement import Measurement, MeasurementSettings, Variable, measure
-from eigentropy._support.options import one_of
+from eigentropy._measures.results import MutualInformation
+from eigentropy._support.options import one_of, renyi_order
+from eigentropy.report.measures import FAMILIES, MEASURES, about, of_family
 from eigentropy.torch.monitoring.notices import Notices
 from eigentropy.torch.monitoring.outputs import Outputs
 from eigentropy.torch.monitoring.samples import Array, Samples
-
-MEASURES = ("dse", "dsmi_y", "dsmi_x", "dsmi_previous")
 
 NOT_FINITE = "has NaN or infinity in its activations: its values are NaN"
 
@@ -32,6 +33,9 @@ class Measuring:
         In the order of the model.
     measures : sequence of str
         Of `MEASURES`.
+    settings : MeasurementSettings
+    outputs : Outputs
+    notices : Notices
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class Measuring:
     ) -> None:
         self.layers, self.measures, self.settings = layers, measures, settings
         self._outputs, self._notices = outputs, notices
+        self._diffusion = outputs.records or bool(of_family("diffusion", measures))
 
     def values(self, samples: Samples, known: Variables) -> dict[str, float]:
         """The values of all layers by their keys.
@@ -52,8 +57,9 @@ class Measuring:
         Takes the rows out of `samples`.
         """
         shared = dict(known)
-        if "dsmi_y" in self.measures and samples.labels is not None:
-            shared["dsmi_y"] = Variable("labels", samples.labels, "auto")
+        of = about("y", self.measures)
+        if of and samples.labels is not None:
+            shared["y"] = Variable("labels", samples.labels, "auto", of=of)
         found: dict[str, float] = {}
         previous: Array | None = None
         for name in list(samples.rows):
@@ -71,45 +77,97 @@ class Measuring:
         self, name: str, rows: Array, previous: Array | None, shared: Variables
     ) -> dict[str, float]:
         variables = dict(shared)
-        if "dsmi_previous" in self.measures and previous is not None:
-            variables["dsmi_previous"] = self._clustered(previous)
+        of = about("previous", self.measures)
+        if of and previous is not None:
+            variables["previous"] = self._before(previous, of)
         if not np.isfinite(rows).all():
             self._notices.about_layer(name, NOT_FINITE)
             return self._values(name, None, variables)
         self._notices.forget(name, NOT_FINITE)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            measured = measure(rows, variables, self.settings, name=name)
+            measured = measure(rows, variables, self.settings, name=name, diffusion=self._diffusion)
         for warning in caught:
             self._notices.about_layer(name, str(warning.message), warning.category)
-        labels = variables.get("dsmi_y")
+        labels = variables.get("y")
         groups = None if labels is None else labels.groups
-        self._outputs.layer(name, rows, measured.entropies[0], groups)
+        if measured.entropies:
+            self._outputs.layer(name, rows, measured.entropies[0], groups)
         return self._values(name, measured, variables)
 
-    def _clustered(self, previous: Array) -> Variable:
-        """The layer before, in clusters; in one cluster where it is not finite."""
+    def _before(self, previous: Array, of: Sequence[str]) -> Variable:
+        """The layer before, and its clusters; a constant where it is not finite."""
         n, k = len(previous), self.settings.n_clusters
-        groups = np.zeros(n, dtype=np.int64)
-        if np.isfinite(previous).all():
+        groups = None
+        if not np.isfinite(previous).all():
+            previous, groups = np.zeros((n, 1)), np.zeros(n, dtype=np.int64)
+        elif "diffusion" in of:
             groups = group_codes(previous, n, "vectors", k, "kmeans", self.settings.seed)
-        return Variable("the layer before", groups, "labels", groups)
+        return Variable("the layer before", previous, "vectors", groups, of)
 
     def _values(
         self, name: str, measured: Measurement | None, variables: Variables
     ) -> dict[str, float]:
         values = {}
-        if "dse" in self.measures:
-            values[f"dse/{name}"] = float(measured.entropies[0]) if measured else math.nan
-        for role in variables:
-            information = measured.informations[role][0] if measured else None
-            value, error, adjusted = math.nan, math.nan, math.nan
-            if information is not None:  # which is false as a number where it is 0
-                value, error = float(information), information.standard_error
-                adjusted = information.adjusted()
-            values[f"{role}/{name}"], values[f"{role}_null_se/{name}"] = value, error
-            values[f"{role}_adjusted/{name}"] = adjusted
+        for family, (entropy, information) in FAMILIES.items():
+            entropies, found = _of_family(measured, family)
+            if entropy in self.measures:
+                values[f"{entropy}/{name}"] = float(entropies[0]) if entropies else math.nan
+            for role, variable in variables.items():
+                if family in variable.of:
+                    key = f"{information}_{role}"
+                    result = found[role][0] if found else None
+                    value, error, adjusted = _numbers(result, entropies, in_bits=key == "kernel_y")
+                    values[f"{key}/{name}"], values[f"{key}_null_se/{name}"] = value, error
+                    if family == "diffusion" or variable.known_kind == "labels":
+                        values[f"{key}_adjusted/{name}"] = adjusted
         return values
+
+
+def _of_family(
+    measured: Measurement | None, family: str
+) -> tuple[Sequence[Any], Mapping[str, Any]]:
+    """The entropies and the informations; none of a layer that is not finite."""
+    if measured is None:
+        return [], {}
+    if family == "diffusion":
+        return measured.entropies, measured.informations
+    return measured.kernel_entropies, measured.kernel_informations
+
+
+def _numbers(
+    result: MutualInformation | None, entropies: Sequence[Any], in_bits: bool
+) -> tuple[float, float, float]:
+    """What is written of an information, its error and `adjusted`."""
+    if result is None:
+        return math.nan, math.nan, math.nan
+    adjusted = result.adjusted()
+    if isinstance(result, KernelInformation) and result.kind == "labels":
+        return result.bits(), error_of_bits(result, entropies[0].standard_error), adjusted
+    factor = math.log2(result.base) if in_bits else 1.0
+    return factor * float(result), factor * result.standard_error, adjusted
+
+
+def error_of_bits(result: KernelInformation, error_of_all: float) -> float:
+    """Standard error of `bits` over the random partitions and random vectors, to first order.
+
+    With the matched information m, and the most r that it may be, bits = m H(Y) / r. Both m and r
+    have the mean over the random partitions in them, with one sign: where m is near r, that mean
+    hardly matters.
+
+    Parameters
+    ----------
+    result : KernelInformation
+        About labels, by the matched estimator.
+    error_of_all : float
+        Standard error of the entropy of all rows.
+    """
+    if not result.standard_error:
+        return 0.0
+    adjusted = result.adjusted()
+    of_mean, of_observed = (error for error, _ in result.error_parts)
+    change = math.hypot((1.0 - adjusted) * of_mean, of_observed, adjusted * error_of_all)
+    return abs(result.bits() / result.value) * change if result.value else math.nan
 
 
 def checked_measures(measures: str | Sequence[str]) -> tuple[str, ...]:
@@ -120,6 +178,16 @@ def checked_measures(measures: str | Sequence[str]) -> tuple[str, ...]:
     if not wanted:
         raise ValueError("measures is empty")
     return wanted
+
+
+def checked_order(order: float, measures: Sequence[str]) -> float:
+    """The argument `order` of a monitor, which `bits` is not defined for unless it is 1."""
+    known = renyi_order(order)
+    if known != 1.0 and "kernel_y" in measures:
+        raise ValueError(
+            f"order={known:g}: kernel_y is in bits for order=1 only; leave one of them out"
+        )
+    return known
 
 
 def checked_clusters(clusters: str | None) -> str:

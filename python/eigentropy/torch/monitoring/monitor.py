@@ -12,6 +12,7 @@ import torch
 from eigentropy._measures.measurement import MeasurementSettings
 from eigentropy._support.options import integer
 from eigentropy._support.signatures import named_options
+from eigentropy.report.measures import about, of_family
 from eigentropy.report.recording import Recorder
 from eigentropy.torch.monitoring import gathering
 from eigentropy.torch.monitoring.budget import Budget
@@ -22,6 +23,7 @@ from eigentropy.torch.monitoring.measuring import (
     Measuring,
     checked_clusters,
     checked_measures,
+    checked_order,
     checked_values,
 )
 from eigentropy.torch.monitoring.notices import Notices
@@ -46,9 +48,16 @@ class Monitor:
     ``dsmi_y/L``               information about the labels, matched estimator
     ``dsmi_x/L``               about the input, whose clusters are found once
     ``dsmi_previous/L``        about the watched layer that runs before L, clustered by k-means
+    ``kernel/L``               kernel entropy, in which clusters count by their mass
+    ``kernel_y/L``             kernel information about the labels, in bits whatever `base` is: the
+                               `bits` of `eigentropy.kernel_information`; of scalars and vectors its
+                               value
+    ``kernel_x/L``             about the input, by the joint kernel
+    ``kernel_previous/L``      about the watched layer that runs before L, by the joint kernel
     ``dsmi_y_null_se/L``, ...  standard error over the random partitions, and over nothing else
     ``dsmi_y_adjusted/L``, ... the same on the scale 0 (independent) to about 1 (as separable as
-                               the groups allow), which hardly depends on sigma or the width
+                               the groups allow), which hardly depends on sigma or the width; not
+                               of the joint kernel
     ========================== ===================================================================
 
     Parameters
@@ -78,9 +87,10 @@ class Monitor:
         the layers. See `eigentropy.report.Recorder`. A recorder that fails is warned about once, as
         a logger is.
     measures : sequence of str, optional
-        Of "dse", "dsmi_y", "dsmi_x", "dsmi_previous". By default "dse", and "dsmi_y" for a probe
-        with labels, for an evaluation, and for a reservoir whose steps are given labels. "dsmi_x"
-        needs a probe; it and "dsmi_previous" need scikit-learn.
+        Of "dse", "dsmi_y", "dsmi_x", "dsmi_previous", "kernel", "kernel_y", "kernel_x",
+        "kernel_previous". By default "dse", and "dsmi_y" for a probe with labels, for an
+        evaluation, and for a reservoir whose steps are given labels. "dsmi_x" and "kernel_x" need a
+        probe; "dsmi_x" and "dsmi_previous" need scikit-learn.
     pooling : {"flatten", "mean", "cls"} or callable
         From a layer's output to one row a sample: all numbers; the mean over tokens of
         (n, tokens, d) or over positions of (n, channels, ...); the first token; any function of
@@ -99,6 +109,8 @@ class Monitor:
         How vectors, such as the input, are clustered.
     t, sigma, alpha, base, method, tol, n_clusters, seed
         As in `eigentropy.diffusion_spectral_mutual_information`.
+    order : float
+        Of the kernel entropy; "kernel_y" is for order 1.
 
     Attributes
     ----------
@@ -168,6 +180,7 @@ class Monitor:
         t: float = 1.0,
         sigma: float | str = "auto",
         alpha: float = 0.5,
+        order: float = 1.0,
         base: float = 2.0,
         method: str = "auto",
         tol: float = 1e-3,
@@ -180,15 +193,17 @@ class Monitor:
             raise TypeError(f"model must be a torch.nn.Module, got {type(model).__name__}")
         source = as_source(source, probe)
         self.every = integer(every, "every", at_least=1)
+        self.measures = source.default_measures if measures is None else checked_measures(measures)
         self.settings = MeasurementSettings(
             t=(t,), sigma=sigma, alpha=alpha, base=base, method=method, tol=tol, n_null=n_null,
             n_clusters=n_clusters, clusters=checked_clusters(clusters), seed=seed,
+            kernel=bool(of_family("kernel", self.measures)),
+            order=(checked_order(order, self.measures),),
         )  # fmt: skip
         modules = find_layers(unwrapped(model), layers)
         self.layers = tuple(modules)
-        self.measures = source.default_measures if measures is None else checked_measures(measures)
         source.check(self.measures)
-        self._needs_labels = measures is not None or source.needs_labels  # for dsmi_y
+        self._needs_labels = measures is not None or source.needs_labels
         self.history = History(base=base, n_null=n_null)
         self.steps = 0
         self.removed = False
@@ -259,7 +274,7 @@ class Monitor:
     def _must_have(self, labels: Any) -> bool:
         """Whether labels are needed now: also where a batch before had some."""
         self._needs_labels = self._needs_labels or labels is not None
-        return self._needs_labels and "dsmi_y" in self.measures
+        return self._needs_labels and bool(about("y", self.measures))
 
     def _may_measure(self) -> bool:
         """The same in all processes that a measurement brings together."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -51,6 +52,11 @@ class Outputs:
             file.open()
         self._recording = False  # the measurement that is under way
         self._notices = notices
+
+    @property
+    def records(self) -> bool:
+        """Whether this process has a recorder, which draws the diffusion operator."""
+        return self._recorder is not None
 
     def describe(self, **settings: Any) -> None:
         """Tell the recorder what will be measured."""
@@ -139,9 +145,15 @@ def description(
         "n_clusters": s.n_clusters,
         "clustering": s.clusters,
         "seed": s.seed,
-        "classes": classes(variables.get("dsmi_y")),
+        "classes": classes(variables.get("y")),
         "times": [s.t[0]],
+        **({"order": _order(s.order[0])} if s.kernel else {}),
     }
+
+
+def _order(order: float) -> float | str:
+    """The order of an entropy; JSON has no infinity."""
+    return "inf" if math.isinf(order) else order
 
 
 def classes(labels: Variable | None) -> list[dict[str, Any]] | None:

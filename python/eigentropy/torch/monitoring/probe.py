@@ -15,6 +15,7 @@ from eigentropy._measures.measurement import MeasurementSettings, Variable
 from eigentropy._support import memory
 from eigentropy._support.options import integer
 from eigentropy._support.signatures import named_options
+from eigentropy.report.measures import DEFAULT, DEFAULT_WITH_LABELS, about, named
 from eigentropy.torch.monitoring import inputs
 from eigentropy.torch.monitoring.collection import Collection, Place, Watched
 from eigentropy.torch.monitoring.hooks import Hook, probing
@@ -85,12 +86,12 @@ class Probe:
     @property
     def default_measures(self) -> tuple[str, ...]:
         """The entropy, and the information about labels if there are any."""
-        return ("dse",) if self.y is None else ("dse", "dsmi_y")
+        return DEFAULT if self.y is None else DEFAULT_WITH_LABELS
 
     def check(self, measures: Sequence[str]) -> None:
         """Refuse the information about labels where there are none."""
-        if "dsmi_y" in measures and self.y is None:
-            raise ValueError("labels are missing: dsmi_y needs Probe(x, y), or probe=(x, labels)")
+        for name in named("y", measures) if self.y is None else []:
+            raise ValueError(f"labels are missing: {name} needs Probe(x, y), or probe=(x, labels)")
 
     def attach(self, watched: Watched, seed: int) -> ProbedModel:
         """Draw the samples for one model."""
@@ -120,12 +121,15 @@ class ProbedModel(Collection):
     ) -> dict[str, Variable]:
         """Labels and input; their groups are found here, once."""
         variables = {}
-        if "dsmi_y" in measures:
+        if of := about("y", measures):
             assert self.y is not None
-            variables["dsmi_y"] = Variable("labels", self.y, "auto")
-        if "dsmi_x" in measures:
-            variables["dsmi_x"] = Variable("probe", inputs.vectors(self.x, self.most), "vectors")
+            variables["y"] = Variable("labels", self.y, "auto", of=of)
+        if of := about("x", measures):
+            x = inputs.vectors(self.x, self.most)
+            variables["x"] = Variable("probe", x, "vectors", of=of)
         for variable in variables.values():
+            if "diffusion" not in variable.of and variable.known_kind == "vectors":
+                continue  # the joint kernel needs no groups
             variable.groups = group_codes(
                 variable.values,
                 self.most,

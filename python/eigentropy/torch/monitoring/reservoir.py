@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from eigentropy.report.measures import DEFAULT_WITH_LABELS
 from eigentropy.torch.monitoring.collection import ActivationSource, Place, Watched
 from eigentropy.torch.monitoring.passes import Pass, PassingSamples
 from eigentropy.torch.monitoring.rows import uneven
@@ -39,7 +40,7 @@ class Reservoir(ActivationSource):
     @property
     def default_measures(self) -> tuple[str, ...]:
         """The entropy, and the information about the labels where steps are given some."""
-        return ("dse", "dsmi_y")
+        return DEFAULT_WITH_LABELS
 
     def attach(self, watched: Watched, seed: int) -> TrainingSamples:
         """Watch the training of one model."""
@@ -90,8 +91,8 @@ class TrainingSamples(PassingSamples):
         """Take what the last batch has of the samples that are kept."""
         if labels is None and needs_labels:
             raise ValueError(
-                "labels are missing: dsmi_y with a reservoir needs step(labels) at each step; or "
-                "leave it out of measures"
+                "labels are missing: dsmi_y and kernel_y with a reservoir need step(labels) at "
+                "each step; or leave them out of measures"
             )
         known, numbers = as_labels(labels), as_sample_numbers(index)
         self.numbering.check(numbers, self.seen)
