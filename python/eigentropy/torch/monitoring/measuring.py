@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -72,16 +71,14 @@ class Measuring:
     ) -> dict[str, float]:
         variables = dict(shared)
         if "dsmi_previous" in self.measures and previous is not None:
-            variables["dsmi_previous"] = self._clustered(previous)
+            with self._notices.caught(name):
+                variables["dsmi_previous"] = self._clustered(previous)
         if not np.isfinite(rows).all():
             self._notices.about_layer(name, NOT_FINITE)
             return self._values(name, None, variables)
         self._notices.forget(name, NOT_FINITE)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        with self._notices.caught(name):
             measured = measure(rows, variables, self.settings, name=name)
-        for warning in caught:
-            self._notices.about_layer(name, str(warning.message), warning.category)
         labels = variables.get("dsmi_y")
         groups = None if labels is None else labels.groups
         self._outputs.layer(name, rows, measured.entropies[0], groups)
@@ -89,11 +86,11 @@ class Measuring:
 
     def _clustered(self, previous: Array) -> Variable:
         """The layer before, in clusters; in one cluster where it is not finite."""
-        n, k = len(previous), self.settings.n_clusters
-        groups = np.zeros(n, dtype=np.int64)
+        n, k, seed = len(previous), self.settings.n_clusters, self.settings.seed
+        groups, source = np.zeros(n, dtype=np.int64), "the layer before"
         if np.isfinite(previous).all():
-            groups = group_codes(previous, n, "vectors", k, "kmeans", self.settings.seed)
-        return Variable("the layer before", groups, "labels", groups)
+            groups = group_codes(previous, n, "vectors", k, "kmeans", seed, source)
+        return Variable(source, groups, "labels", groups)
 
     def _values(
         self, name: str, measured: Measurement | None, variables: Variables

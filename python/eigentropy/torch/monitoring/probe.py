@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from eigentropy._kernels.groups import group_codes
 from eigentropy._measures.measurement import MeasurementSettings, Variable
 from eigentropy._support import memory
 from eigentropy._support.options import integer
@@ -126,14 +125,7 @@ class ProbedModel(Collection):
         if "dsmi_x" in measures:
             variables["dsmi_x"] = Variable("probe", inputs.vectors(self.x, self.most), "vectors")
         for variable in variables.values():
-            variable.groups = group_codes(
-                variable.values,
-                self.most,
-                variable.kind,
-                settings.n_clusters,
-                settings.clusters,
-                settings.seed,
-            )
+            variable.grouped(settings)
         return variables
 
     def take(self, place: Place) -> Samples:
