@@ -128,7 +128,12 @@ def test_clustering_says_which_extra_it_needs():
     [
         ([1, 2], {}, ValueError, ["Y", 2, "Z", 6]),
         (3, {}, ValueError, ["Z", 3]),
-        (np.arange(12).reshape(N, 2), {"kind": "labels"}, ValueError, ["Y", "labels", "1-d", "(6, 2)"]),
+        (
+            np.arange(12).reshape(N, 2),
+            {"kind": "labels"},
+            ValueError,
+            ["Y", "labels", "1-d", "(6, 2)"],
+        ),
         (np.ones((N, 2)), {"kind": "scalars"}, ValueError, ["Y", "scalars", "1-d", 2]),
         ([1, None, 2, 2, 1, 1], {}, ValueError, ["Y", "1 of its 6 rows", "row 1"]),
         (np.array(["2020", "NaT"] * 3, dtype="M8[Y]"), {}, ValueError, ["Y", "row 1"]),

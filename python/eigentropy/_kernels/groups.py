@@ -93,8 +93,8 @@ def _vector_codes(
         what = "distinct rows" if one_hot is None else "distinct rows, which are one-hot labels"
         warn(
             f"{name} has {count} {what}, in {n} rows: equal rows are a group, and no "
-            f"{n_clusters} clusters (n_clusters) are looked for. kind='labels' says that this is "
-            "meant, and clusters= takes other groups",
+            f"{n_clusters} clusters (n_clusters) are looked for. Labels say that this is meant "
+            "(kind='labels', or one integer a row), and clusters= takes other groups",
             GroupWarning,
         )
     return codes

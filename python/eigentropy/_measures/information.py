@@ -67,9 +67,10 @@ def diffusion_spectral_mutual_information(
         form that Z may have, and as lists. May be left out where `clusters` gives the groups.
     kind : {"auto", "labels", "scalars", "vectors"}
         What Y is. "auto": several columns are vectors, one column of floats scalars, anything else
-        labels.
+        labels. Of several columns that are called labels, each distinct row is a class.
     n_clusters : int
-        Bins of equal width for scalars, clusters for vectors.
+        Bins of equal width for scalars, clusters for vectors. One-hot vectors are labels, and equal
+        vectors groups where at most `n_clusters` are distinct.
     clusters : array of int, {"spectral", "kmeans"}, optional
         The groups themselves, such as `clusters` of an earlier result (Y is then not looked at),
         or how to find them in vectors: spectral clustering on a nearest-neighbour graph with
@@ -116,6 +117,9 @@ def diffusion_spectral_mutual_information(
         sigma is so small or so large that the result says nothing about Z.
     ShapeWarning
         As in `diffusion_spectral_entropy`.
+    GroupWarning
+        Y looks like classes: equal vectors are the groups, or bins and clusters merge what may be
+        classes. `kind` says what is meant.
 
     References
     ----------
