@@ -57,6 +57,11 @@ class Rows:
         """Number of columns."""
         return int(self.array.shape[1])
 
+    @property
+    def holds(self) -> str:
+        """What the array has: "rows", or "distances" or a "precomputed" kernel of the caller's."""
+        return self.device.holds
+
     def reach(self, sigma: float) -> float:
         """Largest distance of a row from the centre, in units of sigma; infinite on overflow."""
         return self.device.reach(self.array, sigma)
@@ -87,15 +92,17 @@ class Sample(NamedTuple):
     drawn_from: int | None = None
 
 
-def sample_rows(Z: Any, max_points: int | None, seed: int) -> Sample:
-    """At most `max_points` rows of Z, chosen at random."""
+def sample_rows(Z: Any, max_points: int | None, seed: int, square: bool = False) -> Sample:
+    """At most `max_points` rows of Z, chosen at random; of a `square` Z the same columns, too."""
     if max_points is None:
         return Sample(Z)
     most = integer(max_points, "max_points", at_least=1)
     array = opened_array(Z)
-    if len(array.shape) == 0 or array.shape[0] <= most:
+    is_whole = len(array.shape) == 0 or array.shape[0] <= most
+    if is_whole or (square and array.shape != (array.shape[0],) * 2):  # which is refused later
         return Sample(array)
     n = int(array.shape[0])
     generator = np.random.default_rng(random_seed(seed))
     numbers = np.sort(generator.permutation(n)[:most])
-    return Sample(chosen_rows(array, numbers), numbers, n)
+    rows = chosen_rows(array, numbers)
+    return Sample(rows[:, numbers] if square else rows, numbers, n)
