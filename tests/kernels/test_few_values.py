@@ -212,6 +212,37 @@ def test_values_fewer_than_the_bins_that_merge_them_are_told_of(values):
     assert len(np.unique(codes)) < len(values)
 
 
+# Where distances are compared, without bins and clusters.
+
+AS_NUMBERS = {
+    "class numbers": (np.arange(120.0) % 20, 20, "scalars"),
+    "two values": (np.arange(120) % 2 - 0.5, 2, "scalars"),
+    "one-hot": (np.eye(15)[np.arange(120) % 15], 15, "vectors"),
+    "few rows": (np.arange(6.0).reshape(3, 2)[np.arange(120) % 3], 3, "vectors"),
+}
+
+
+@pytest.mark.parametrize("name", AS_NUMBERS)
+def test_a_kernel_of_what_looks_like_classes_is_told_of(name):
+    Y, count, kind = AS_NUMBERS[name]
+    Z = np.random.default_rng(0).normal(size=(120, 3))
+    with pytest.warns(eg.GroupWarning, match=naming("Y", count, 120, "'labels'", f"'{kind}'")):
+        found = eg.kernel_information(Z, Y, n_null=2)
+    assert float(eg.kernel_information(Z, Y, n_null=2, kind=kind)) == float(found)
+    classes = eg.kernel_information(Z, Y, n_null=2, kind="labels")
+    codes = np.unique(Y, axis=0, return_inverse=True)[1].reshape(-1)
+    assert same_partition(classes.clusters, codes)
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_a_kernel_of_numbers_is_taken_without_a_word(columns):
+    generator = np.random.default_rng(0)
+    Z, Y = generator.normal(size=(120, 3)), generator.normal(size=(120, columns)).round(1)
+    eg.kernel_information(Z, Y, n_null=2)
+
+
+# Targets of a regression.
+
 TARGETS = {
     "normal": lambda g, n: g.normal(size=n),
     "rounded": lambda g, n: g.normal(scale=1000.0, size=n).round(),

@@ -25,6 +25,9 @@ from eigentropy._support.warnings import GroupWarning, warn
 KINDS = ("auto", "labels", "scalars", "vectors")
 CLUSTERINGS = ("spectral", "kmeans")
 
+# So few distinct values look like classes whatever they are: as many as bins by default.
+FEW = 10
+
 Codes = npt.NDArray[np.int64]
 
 
@@ -122,6 +125,26 @@ def _warn_of_classes(y: npt.NDArray[Any], codes: Codes, n_bins: int, name: str) 
             f"merge to {int(codes.max()) + 1} groups. Where each value is a class, pass "
             f"kind='labels', or {name} as integers or words; kind='scalars' says that bins are "
             "meant",
+            GroupWarning,
+        )
+
+
+def warn_of_numbers(values: npt.NDArray[Any], name: str) -> None:
+    """Warn where a kernel takes for numbers what looks like classes."""
+    vectors = as_matrix(values.reshape(len(values), -1), name)
+    if values.size == len(values):
+        found = class_values(vectors[:, 0], np.zeros(len(values), dtype=np.int64), FEW)
+        count = 0 if found is None else len(found)
+    else:
+        codes = one_hot_codes(vectors)
+        codes = distinct_codes(vectors, FEW) if codes is None else codes
+        count = 0 if codes is None else int(codes.max()) + 1
+    if 1 < count <= len(values) / ROWS_A_CLASS:
+        kind = infer_kind(values)
+        warn(
+            f"{name} has {count} distinct {'values' if kind == 'scalars' else 'rows'} in "
+            f"{len(values)} rows, which are compared by their distances. Where each is a class, "
+            f"pass kind='labels'; kind={kind!r} says that distances are meant",
             GroupWarning,
         )
 

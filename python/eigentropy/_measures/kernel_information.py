@@ -7,7 +7,13 @@ from typing import Any
 from eigentropy._backends.host_arrays import as_numpy
 from eigentropy._backends.rows import sample_rows
 from eigentropy._kernels.density import DensityMatrix
-from eigentropy._kernels.groups import KINDS, group_codes, groups_of_rows, infer_kind
+from eigentropy._kernels.groups import (
+    KINDS,
+    group_codes,
+    groups_of_rows,
+    infer_kind,
+    warn_of_numbers,
+)
 from eigentropy._measures.joint import JointInformation, Part, rows_of
 from eigentropy._measures.kernel_results import KernelInformation
 from eigentropy._measures.statistics import ESTIMATORS, group_informations
@@ -116,6 +122,8 @@ def kernel_information(
 
     Warns
     -----
+    GroupWarning
+        Y looks like classes and is taken for numbers. `kind` says what is meant.
     UserWarning
         Y has a single group (the information is 0), or groups of one row (entropy 0).
     SaturationWarning
@@ -183,7 +191,13 @@ def _kind(Y: Any, kind: str, clusters: Any) -> str:
         raise ValueError(
             "Y is missing: pass labels, scalars or vectors, or the groups as clusters="
         )
-    return infer_kind(as_numpy(Y, "Y")) if kind == "auto" else kind
+    if kind != "auto":
+        return kind
+    values = as_numpy(Y, "Y")
+    found = infer_kind(values)
+    if found != "labels" and values.ndim:
+        warn_of_numbers(values, "Y")
+    return found
 
 
 def _chosen(codes: Any, rows: Any) -> Any:
