@@ -11,6 +11,7 @@ import numpy.typing as npt
 from eigentropy import _core
 from eigentropy._backends.host_arrays import Matrix
 from eigentropy._backends.rows import Rows
+from eigentropy._kernels.given import samples_of
 from eigentropy._support.options import one_of, random_seed, sigma_or_rule
 from eigentropy._support.signatures import named_options
 
@@ -50,7 +51,7 @@ NEIGHBOUR = 10
 
 
 @named_options()
-def bandwidth(Z: Any, rule: str = "median", *, seed: int = 0) -> float:
+def bandwidth(Z: Any, rule: str = "median", *, kernel: str = "gaussian", seed: int = 0) -> float:
     r"""Kernel width sigma of G = exp(-r^2 / (2 sigma^2)) for these rows.
 
     ============= ==========================================================================
@@ -71,6 +72,8 @@ def bandwidth(Z: Any, rule: str = "median", *, seed: int = 0) -> float:
     Z : array-like of shape (n, d)
         Of one that lies on a GPU, the sampled rows are brought to the host; all rows for `knn`.
     rule : str
+    kernel : {"gaussian", "distances"}
+        Whether Z is rows, or the distances (n, n) between them.
     seed : int
 
     Returns
@@ -90,18 +93,28 @@ def bandwidth(Z: Any, rule: str = "median", *, seed: int = 0) -> float:
     projections, IEEE Trans. Image Process. 17 (2008), for max-slope.
     """
     one_of(rule, "rule", RULES)
-    return sigma_of_rule(Rows.of(Z), rule, random_seed(seed))
+    one_of(kernel, "kernel", ("gaussian", "distances"))
+    return sigma_of_rule(samples_of(Z, kernel), rule, random_seed(seed))
 
 
 def resolve_sigma(sigma: Any, rows: Rows, seed: int) -> float:
     """The number behind the argument `sigma`: a number or the name of a rule."""
     checked = sigma_or_rule(sigma, RULES)
+    if rows.holds == "precomputed":
+        if checked != "auto":
+            raise ValueError(
+                f"sigma={sigma!r}: kernel='precomputed' has its width already; leave sigma out, or "
+                "pass distances as kernel='distances'"
+            )
+        return math.nan
     return sigma_of_rule(rows, checked, seed) if isinstance(checked, str) else checked
 
 
 def sigma_of_rule(rows: Rows, rule: str, seed: int) -> float:
     """The rule's width for these rows."""
     rule = DEFAULT_RULE if rule == "auto" else rule
+    if rows.holds == "distances":
+        return _sigma_of_distances(rows.on_host(), rule, seed)
     if rule == "sqrt-d":
         return math.sqrt(rows.d)
     if rows.n == 1:
@@ -114,6 +127,36 @@ def sigma_of_rule(rows: Rows, rule: str, seed: int) -> float:
         squared, scale = _core.squared_distances(Z, sample)
         return _in_units(_max_slope(squared), scale) if squared.any() else 1.0
     return _share_of_the_median(Z, sample) or 1.0
+
+
+def _sigma_of_distances(D: Matrix, rule: str, seed: int) -> float:
+    """The same from the distances between all rows."""
+    if rule == "sqrt-d":
+        raise ValueError(
+            "sigma='sqrt-d' takes the number of columns, and Z has distances (kernel='distances'): "
+            "use sigma='auto', another rule, or a number"
+        )
+    if len(D) == 1:
+        return 1.0
+    sample = sampled_rows(len(D), 1, seed)
+    own = D[np.ix_(sample, sample)].astype(np.float64)
+    pairs = own[np.triu_indices(len(own), k=1)]
+    if rule == "max-slope":
+        scale = float(pairs.max())
+        return _in_units(_max_slope((own / scale) ** 2), scale) if scale else 1.0
+    if rule == "knn":
+        neighbour = min(NEIGHBOUR, len(D) - 1)  # position 0 is the row itself
+        reach = np.array([np.partition(D[row], neighbour)[neighbour] for row in sample])
+        if reach.any():
+            return _middle(reach)
+    return MEDIAN_FACTOR * _middle(pairs) or 1.0
+
+
+def _middle(distances: npt.NDArray[Any]) -> float:
+    """The median; of the positive ones where most are 0, and 0.0 where all are."""
+    median = float(np.median(distances))
+    positive = distances[distances > 0.0]
+    return median or (float(np.median(positive)) if len(positive) else 0.0)
 
 
 def sampled_rows(n: int, d: int, seed: int) -> npt.NDArray[np.int64]:
