@@ -145,7 +145,14 @@ def _regularization(cell):
     return 0.0 if cell.settings["term"] == "lower DSE" and "DSE" in cell.estimator else 1.0
 
 
+def _known_information(cell):
+    if cell.settings["number"] == "value":
+        return cell.settings["bits"]
+    return 1 / 21 if cell.settings["pairs"] == "true" else 0.5
+
+
 HOLDS = {
+    "known-information": _known_information,
     "training": _training,
     "memorization": _memorization,
     "forgetting": _forgetting,
@@ -199,6 +206,7 @@ SPARED = {
         "on the whole",
     ],
     "models": ["ranks", "hardly ranks", "first", "as well", "differs"],
+    "known-information": ["false alarms"],
     "training": ["does not rise"],
     "memorization": ["by heart"],
     "initialization": ["same", "low entropy"],
@@ -215,6 +223,7 @@ CONTRADICTIONS = {
     "bandwidth": (None, lambda c: _bandwidth(c, auto_is_right=False)),
     "memorization": ("by heart", lambda c: 0.5),
     "initialization": ("low entropy", lambda c: c.settings["std"]),
+    "known-information": ("false alarms", lambda c: 0.01),
     "models": ("ranks", lambda c: float(len(c.estimator) * c.settings["network"] % 5)),
     "models, others": ("first", lambda c: _ours_knows_nothing(c)),
     "models, probes": ("as well", lambda c: _ours_knows_nothing(c)),

@@ -1,4 +1,4 @@
-"""The experiments of the paper, and a zoo of small networks, as `eigentropy study NAME`.
+"""The experiments of the paper, and others that judge measures, as `eigentropy study NAME`.
 
 One file a study. Each says which cells to measure, how to measure one, what the rows say about the
 paper's claims, and what to draw; `run` does the rest.
@@ -14,6 +14,7 @@ from eigentropy.studies import (
     initialization,
     intrinsic_dimension,
     intuition,
+    known_information,
     memorization,
     models,
     regularization,
@@ -37,6 +38,7 @@ STUDIES: dict[str, Study] = {
         sigma_t,
         bandwidth,
         models,
+        known_information,
         training,
         memorization,
         forgetting,
