@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from eigentropy.studies import (
     bandwidth,
+    calibration,
     corruption,
     dimension,
     forgetting,
@@ -37,6 +38,7 @@ STUDIES: dict[str, Study] = {
         subsampling,
         sigma_t,
         bandwidth,
+        calibration,
         models,
         known_information,
         training,
