@@ -18,7 +18,7 @@ import numpy as np
 import eigentropy as eg
 from eigentropy._support.interval import LEVEL
 from eigentropy.baselines import binning, ksg, mine
-from eigentropy.studies import estimators, models
+from eigentropy.studies import estimators, models, ranking
 from eigentropy.studies.estimators import sigma_of, spearman
 from eigentropy.studies.figures import band
 from eigentropy.studies.known_tasks import BENCHMARK, CHOOSING, LADDER, ROWS, Array, tasks
@@ -265,7 +265,7 @@ def _ranks(rows: Sequence[StudyRow], name: str) -> Finding:
     rho = spearman(known, values)
     if math.isnan(rho):
         return claim.not_measured()
-    low, high = models.interval(known, values)
+    low, high = ranking.interval(known, values)
     measured = f"Spearman {rho:.3f} ({LEVEL:.0%}: {low:.3f} to {high:.3f}) over {len(known)} tasks"
     return claim.judged(measured, round(rho, DECIMALS) >= RANK)
 
