@@ -167,6 +167,12 @@ def _sigma_of_distances(D: Matrix, rule: str, seed: int) -> float:
         reach = np.array([np.partition(D[row], neighbour)[neighbour] for row in sample])
         if reach.any():
             return _middle(reach)
+    if rule == "narrow":
+        scale = float(pairs.max())
+        if scale == 0.0:
+            return 1.0
+        width = _narrow_width((pairs / scale) ** 2, len(own), _middle(pairs) / scale)
+        return _in_units(width, scale)
     return MEDIAN_FACTOR * _middle(pairs) or 1.0
 
 
@@ -209,10 +215,15 @@ def _narrow(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
         return 0.0
     squared, _ = _core.squared_distances(Z, rows)
     squared = squared[np.triu_indices(len(rows), k=1)]
-    wanted = min(PAIRS * len(rows), len(squared) / 2.0)
+    return _in_units(_narrow_width(squared, len(rows), median), scale)
+
+
+def _narrow_width(squared: Doubles, n: int, median: float) -> float:
+    """The width by the squared distances of all pairs of n rows, and their median distance > 0."""
+    wanted = min(PAIRS * n, len(squared) / 2.0)
     low = NARROW_FACTOR * median
     if effective_pairs(squared, low) >= wanted:
-        return _in_units(low, scale)
+        return low
     # At the upper end all weights are above exp(-1/4), so that more than half of the pairs count;
     # between the ends the number rises.
     high = max(low, 2.0 * math.sqrt(float(squared.max())))
@@ -222,7 +233,7 @@ def _narrow(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
             high = middle
         else:
             low = middle
-    return _in_units(high, scale)
+    return high
 
 
 def effective_pairs(squared: Doubles, sigma: float) -> float:
