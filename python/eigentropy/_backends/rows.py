@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from eigentropy._backends.device_arrays import DeviceArray
 from eigentropy._backends.devices import HOST, Device, choose
 from eigentropy._backends.host_arrays import Matrix, chosen_rows, opened_array
 from eigentropy._support.options import integer, random_seed
@@ -62,6 +63,11 @@ class Rows:
         """What the array has: "rows", or "distances" or a "precomputed" kernel of the caller's."""
         return self.device.holds
 
+    @property
+    def described(self) -> str:
+        """The columns, or what Z has in their place, as a setting."""
+        return f"d={self.d}" if self.holds == "rows" else f"kernel={self.holds!r}"
+
     def reach(self, sigma: float) -> float:
         """Largest distance of a row from the centre, in units of sigma; infinite on overflow."""
         return self.device.reach(self.array, sigma)
@@ -98,9 +104,10 @@ def sample_rows(Z: Any, max_points: int | None, seed: int, square: bool = False)
         return Sample(Z)
     most = integer(max_points, "max_points", at_least=1)
     array = opened_array(Z)
-    is_whole = len(array.shape) == 0 or array.shape[0] <= most
-    if is_whole or (square and array.shape != (array.shape[0],) * 2):  # which is refused later
+    if len(array.shape) == 0 or array.shape[0] <= most:
         return Sample(array)
+    if square and (isinstance(array, DeviceArray) or array.shape != 2 * array.shape[:1]):
+        return Sample(array)  # which is refused later
     n = int(array.shape[0])
     generator = np.random.default_rng(random_seed(seed))
     numbers = np.sort(generator.permutation(n)[:most])

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from eigentropy import _core
 from eigentropy._backends.host_arrays import Matrix
 from eigentropy._backends.rows import Rows
+from eigentropy._kernels.given import samples_of
 from eigentropy._support.options import one_of, random_seed, sigma_or_rule
 from eigentropy._support.signatures import named_options
 
@@ -50,7 +51,7 @@ NEIGHBOUR = 10
 
 
 @named_options()
-def bandwidth(Z: Any, rule: str = "median", *, seed: int = 0) -> float:
+def bandwidth(Z: Any, rule: str = "median", *, kernel: str = "gaussian", seed: int = 0) -> float:
     r"""Kernel width sigma of G = exp(-r^2 / (2 sigma^2)) for these rows.
 
     ============= ==========================================================================
@@ -71,6 +72,8 @@ def bandwidth(Z: Any, rule: str = "median", *, seed: int = 0) -> float:
     Z : array-like of shape (n, d)
         Of one that lies on a GPU, the sampled rows are brought to the host; all rows for `knn`.
     rule : str
+    kernel : {"gaussian", "distances"}
+        Whether Z is rows, or the distances (n, n) between them.
     seed : int
 
     Returns
@@ -90,7 +93,8 @@ def bandwidth(Z: Any, rule: str = "median", *, seed: int = 0) -> float:
     projections, IEEE Trans. Image Process. 17 (2008), for max-slope.
     """
     one_of(rule, "rule", RULES)
-    return sigma_of_rule(Rows.of(Z), rule, random_seed(seed))
+    one_of(kernel, "kernel", ("gaussian", "distances"))
+    return sigma_of_rule(samples_of(Z, kernel), rule, random_seed(seed))
 
 
 def resolve_sigma(sigma: Any, rows: Rows, seed: int) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from eigentropy._backends.cpu import Cpu
 from eigentropy._backends.devices import parse
 from eigentropy._backends.host_arrays import Matrix, as_matrix, opened_array
 from eigentropy._backends.rows import Rows
+from eigentropy._support.options import one_of
 from eigentropy._support.progress import Callback, part
 
 Doubles = npt.NDArray[np.float64]
@@ -34,8 +35,8 @@ class Precomputed(Cpu):
 
     The diffusion operator is that of the weights K; of a K that is not positive semidefinite the
     magnitudes of the eigenvalues are taken. The density matrix, alpha = None, is K over its trace.
-    A width sigma is not looked at. All is exact: products do not tell whether K is positive, and to
-    find out takes as long as all eigenvalues.
+    A width sigma is not looked at. All is exact: products with vectors do not tell whether K is
+    positive, and to find out takes O(n^3), as all eigenvalues do.
     """
 
     holds = "precomputed"
@@ -107,7 +108,7 @@ class Precomputed(Cpu):
             size = int(sizes[numbers[0]])
             batch = np.empty((len(numbers), size, size), dtype)
             for place, number in enumerate(numbers):
-                chosen = indices[offsets[number] : offsets[number + 1]]
+                chosen = np.sort(indices[offsets[number] : offsets[number + 1]])  # read in order
                 built = self._built(rows, chosen, sigma, alpha, dtype, None)
                 batch[place], kernel_sums[number] = built.A, built.kernel_sum
             own = float(len(numbers)) * float(size) ** 3
@@ -130,13 +131,12 @@ class Precomputed(Cpu):
         explicit: bool,
         memory_limit: float,
         progress: Callback | None,
-    ) -> GivenSums:
-        """What is known of A without its eigenvalues; of the density matrix where alpha is None."""
+    ) -> GivenProducts:
+        """A for products, which keeps its matrix; the density matrix where alpha is None."""
         built = self._built(rows, chosen, sigma, alpha, dtype, progress)
-        n = len(built.A)
-        scale = float(n) if alpha is None else 1.0
-        trace = float(np.trace(built.A, dtype=np.float64)) / scale
-        return GivenSums(n, trace, _frobenius2(built.A) / scale**2, built.kernel_sum)
+        if alpha is None:
+            np.divide(built.A, len(built.A), out=built.A)
+        return built
 
     def entries(self, block: npt.NDArray[Any], sigma: float) -> Doubles:
         """The kernel, from entries of the caller's matrix: a new array."""
@@ -163,18 +163,23 @@ class Precomputed(Cpu):
         alpha: float | None,
         dtype: str,
         progress: Callback | None,
-    ) -> _Built:
+    ) -> GivenProducts:
         """The matrix of all rows or of some; the kernel with ones on its diagonal for no alpha.
 
-        The kernel is computed anew for each sum over its rows, so that nothing but A is kept, and
-        an A in float32 has been scaled in float64.
+        A kernel of several blocks is computed anew for each sum over its rows, so that nothing but
+        A is kept. An A in float32 has been scaled in float64.
         """
         n = len(rows) if chosen is None else len(chosen)
 
-        def kernel() -> Iterator[tuple[slice, Doubles]]:
+        def computed() -> Iterator[tuple[slice, Doubles]]:
             for some in _blocks(n):
                 own = rows[some] if chosen is None else rows[np.ix_(chosen[some], chosen)]
                 yield some, self.entries(own, sigma)
+
+        small = list(computed()) if n**2 <= ENTRIES_AT_A_TIME else None
+
+        def kernel() -> Iterable[tuple[slice, Doubles]]:
+            return computed() if small is None else small
 
         q, degrees, A = np.empty(n), np.empty(n), np.empty((n, n), dtype)
         for some, G in kernel():
@@ -183,7 +188,8 @@ class Precomputed(Cpu):
                 self._require_weights(G, _tolerance(rows, "float64"))
         if alpha is None:
             unit = self.diagonal(rows)
-            kernel_sum, s = float(q.sum()) / unit, np.full(n, unit**-0.5)
+            degrees, s = q / unit, np.full(n, unit**-0.5)
+            kernel_sum = float(degrees.sum())
         else:
             _require_joined(q, chosen)
             kernel_sum, w = float(q.sum()), (q / q.min()) ** -alpha
@@ -194,7 +200,7 @@ class Precomputed(Cpu):
             A[some] = G * s * s[some, None]
             if progress is not None:
                 progress(some.stop / n)
-        return _Built(A, kernel_sum, degrees)
+        return GivenProducts(A, kernel_sum, degrees)
 
     def _require_weights(self, G: Doubles, tolerance: float) -> None:
         least = float(G.min())
@@ -229,8 +235,9 @@ class Distances(Precomputed):
 
     def entries(self, block: npt.NDArray[Any], sigma: float) -> Doubles:
         """The Gaussian kernel of some distances: a new array."""
-        G: Doubles = block / np.float64(sigma)
-        np.square(G, out=G)
+        with np.errstate(over="ignore"):  # to an entry of 0
+            G: Doubles = block / np.float64(sigma)
+            np.square(G, out=G)
         G *= -0.5
         return np.exp(G, out=G)
 
@@ -250,34 +257,56 @@ class GivenRows(Rows):
 
 
 @dataclass(frozen=True)
-class GivenSums:
-    r"""What is known of a matrix before its eigenvalues: its sums.
+class GivenProducts:
+    r"""A matrix, its products with vectors, and its sums.
 
     Attributes
     ----------
-    n : int
-    trace, frobenius2 : float
-        tr A and \|A\|_F^2.
+    A : array of shape (n, n)
     kernel_sum : float
         Sum of all entries of the kernel.
+    degrees : array of shape (n,)
     """
-
-    n: int
-    trace: float
-    frobenius2: float
-    kernel_sum: float
-
-
-@dataclass(frozen=True)
-class _Built:
-    """A matrix, the sum of its kernel, and the degrees d."""
 
     A: npt.NDArray[Any]
     kernel_sum: float
     degrees: Doubles
 
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(self.A)
+
+    @property
+    def trace(self) -> float:
+        """Tr A."""
+        return float(np.trace(self.A, dtype=np.float64))
+
+    @property
+    def frobenius2(self) -> float:
+        r"""\|A\|_F^2."""
+        return _frobenius2(self.A)
+
+    def matmul(self, V: npt.NDArray[Any], progress: Callback | None = None) -> npt.NDArray[Any]:
+        """A @ V for V of shape (n, m), in the dtype of V: a new array."""
+        product: npt.NDArray[Any] = _core.symmetric_product(self.A, V)
+        return product
+
 
 GIVEN = {kind.holds: kind() for kind in (Precomputed, Distances)}
+KERNELS = ("gaussian", *GIVEN)
+
+
+def samples_of(Z: Any, kernel: str, device: Any = None, progress: Any = False) -> Rows:
+    """The rows of Z, or the matrix that `kernel` says it is, where they are computed with."""
+    if is_given(kernel):
+        return given_rows(Z, kernel, device, progress)
+    return Rows.of(Z, device, progress)
+
+
+def is_given(kernel: str) -> bool:
+    """Whether Z is then a matrix (n, n)."""
+    return one_of(kernel, "kernel", KERNELS) in GIVEN
 
 
 def given_rows(Z: Any, kernel: str, device: Any = None, progress: Any = False) -> GivenRows:
@@ -316,9 +345,10 @@ def _require_joined(q: Doubles, chosen: npt.NDArray[np.int64] | None) -> None:
     least = int(q.argmin())
     if not q[least] > 0.0:
         row = least if chosen is None else int(chosen[least])
+        within = "" if chosen is None else " within its group"
         raise ValueError(
-            f"kernel='precomputed': row {row} of Z adds up to {q[least]:.3g}, so that no row, "
-            "itself included, has a weight for it; put its likeness to itself on the diagonal"
+            f"kernel='precomputed': row {row} of Z adds up to {q[least]:.3g}{within}, so that no "
+            "row, itself included, has a weight for it; put its likeness to itself on the diagonal"
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from eigentropy._backends.rows import sample_rows
 from eigentropy._kernels.density import DensityMatrix
+from eigentropy._kernels.given import is_given
 from eigentropy._measures.kernel_results import KernelEntropy
 from eigentropy._spectra.functionals import renyi
 from eigentropy._spectra.plan import SpectrumPlan
@@ -25,6 +26,7 @@ def kernel_entropy(
     base: float = 2.0,
     method: str = "auto",
     tol: float = 1e-3,
+    kernel: str = "gaussian",
     max_points: int | None = None,
     dtype: Any = None,
     device: Any = None,
@@ -58,6 +60,10 @@ def kernel_entropy(
     tol : float
         Relative error of S that all methods but "exact" may make. An S below tol nats counts as
         tol.
+    kernel : {"gaussian", "precomputed", "distances"}
+        What Z is: rows, of which the Gaussian kernel is taken; a symmetric positive semidefinite
+        kernel (n, n) of constant diagonal, which is taken as it is and has no sigma; or distances
+        (n, n), of which the Gaussian kernel is taken. Of the last two all eigenvalues are computed.
     dtype : {"float64", "float32"}, optional
         Working precision; given, it is what is used, whatever `method` and `tol` say.
     seed : int
@@ -108,9 +114,15 @@ def kernel_entropy(
     """
     plan = SpectrumPlan.checked(method, tol, dtype)
     order, base = renyi_order(order), logarithm_base(base)
-    rows, _, n = sample_rows(Z, max_points, seed)
+    rows, _, n = sample_rows(Z, max_points, seed, square=is_given(kernel))
     matrix = DensityMatrix(
-        rows, sigma=sigma, dtype=dtype, device=device, seed=seed, progress=progress
+        rows,
+        sigma=sigma,
+        dtype=dtype,
+        device=device,
+        seed=seed,
+        progress=progress,
+        kernel=kernel,
     )
     which = renyi(order)
     spectrum = solve(matrix, [which], plan)

@@ -7,6 +7,7 @@ from typing import Any
 from eigentropy._backends.host_arrays import as_numpy
 from eigentropy._backends.rows import sample_rows
 from eigentropy._kernels.density import DensityMatrix
+from eigentropy._kernels.given import is_given
 from eigentropy._kernels.groups import (
     KINDS,
     group_codes,
@@ -46,6 +47,7 @@ def kernel_information(
     base: float = 2.0,
     method: str = "auto",
     tol: float = 1e-3,
+    kernel: str = "gaussian",
     max_points: int | None = None,
     dtype: Any = None,
     device: Any = None,
@@ -101,7 +103,7 @@ def kernel_information(
     sigma, sigma_y : float or str
         Kernel widths of Z and of a Y of scalars or vectors, or rules of `bandwidth`. That of a
         `given` of scalars or vectors is "auto".
-    base, method, tol, max_points, dtype, device, progress
+    base, method, tol, kernel, max_points, dtype, device, progress
         As in `kernel_entropy`; "lowrank" is not for groups.
     seed : int
         Of all random numbers: partitions, probes, `max_points`.
@@ -157,8 +159,8 @@ def kernel_information(
             f"clusters={clusters!r}: the information about vectors takes no clusters here; pass "
             "the groups themselves, or leave it out"
         )
-    rows, chosen, drawn_from = sample_rows(Z, max_points, seed)
-    matrix = DensityMatrix(rows, sigma=sigma, dtype=dtype, device=device, seed=seed)
+    rows, chosen, drawn_from = sample_rows(Z, max_points, seed, square=is_given(kernel))
+    matrix = DensityMatrix(rows, sigma=sigma, dtype=dtype, device=device, seed=seed, kernel=kernel)
     n = drawn_from or matrix.n
     kind = _kind(Y, kind, clusters)
     known: dict[str, Any] = {"estimator": estimator, "n_null": n_null, "base": base, "seed": seed}
