@@ -76,8 +76,10 @@ def of_information(result: InformationResult, adjusted: float | None = None) -> 
 
 def of_operator(operator: DiffusionMatrix) -> str:
     """Table of a diffusion operator, and its spectrum if that has been computed."""
+    n, samples = operator.n, operator.samples
+    of_rows = f"{n} rows of {samples.d} columns"
     rows = [
-        ("Z", f"{operator.n} rows, {operator.samples.described}"),
+        ("Z", of_rows if samples.holds == "rows" else f"{n} rows, {samples.described}"),
         _named({"sigma": operator.sigma, "alpha": operator.alpha}),
         ("precision", f"{operator.dtype} on {operator.device}"),
         ("eigenvalues", "computed" if operator.is_solved else "not computed yet"),
