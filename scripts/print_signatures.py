@@ -34,11 +34,15 @@ MODULES = (
 OWN_MEANING = {"title"}
 
 # What functions return: nobody calls these with options.
-RESULTS = ("Entropy", "MutualInformation", "Estimate", "Run", "Sweep", "Scale")
+RESULTS = (
+    "DiffusionEntropy", "DiffusionInformation", "Entropy", "Estimate", "KernelEntropy",
+    "KernelInformation", "MutualInformation", "Run", "Scale", "SnapshotRow", "Sweep",
+)  # fmt: skip
 
 # Where a default must differ from that of the other functions, and why.
 REASONS = {
     ("eigentropy.io.MeasurementSettings", "t"): "several times are measured from one spectrum",
+    ("eigentropy.io.MeasurementSettings", "order"): "several orders are measured from one spectrum",
     ("eigentropy.io.MeasurementSettings", "clusters"): "an algorithm has to be named, since the "
     "groups themselves cannot be given here",
     ("eigentropy.torch.InformationLoss", "estimator"): "random partitions at each step of the "
