@@ -35,9 +35,18 @@ OWN_MEANING = {"title"}
 
 # What functions return: nobody calls these with options.
 RESULTS = (
-    "DiffusionEntropy", "DiffusionInformation", "Entropy", "Estimate", "KernelEntropy",
-    "KernelInformation", "MutualInformation", "Run", "Scale", "SnapshotRow", "Sweep",
-)  # fmt: skip
+    "Entropy",
+    "DiffusionEntropy",
+    "KernelEntropy",
+    "MutualInformation",
+    "DiffusionInformation",
+    "KernelInformation",
+    "Estimate",
+    "Run",
+    "SnapshotRow",
+    "Sweep",
+    "Scale",
+)
 
 # Where a default must differ from that of the other functions, and why.
 REASONS = {

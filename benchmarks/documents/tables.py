@@ -495,6 +495,16 @@ def float32_margins(results: Results) -> str:
     return table(["t = 1, all n", ""], rows)
 
 
+def settings_of_others(results: Results) -> str:
+    """One line a setting, one column a data set."""
+    rows = results["settings_of_others"]["rows"]
+    lines = [
+        [row["project"], row["setting"], *(f"{value:.3g}" for value in row["values"].values())]
+        for row in rows
+    ]
+    return table(["project", "setting", *rows[0]["values"]], lines)
+
+
 # What a block needs, and who writes it.
 BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "float32": (("float32_accuracy",), float32),
@@ -519,6 +529,7 @@ BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "gradients": (("torch_gradient",), gradients),
     "figure": (("eigenvalues", "dse"), figure),  # drawn by plot.py
     "report page": (("report_page",), report_page),
+    "settings of others": (("settings_of_others",), settings_of_others),
     "speed": (("dse", "dsmi"), speed),
     **estimator_tables.BLOCKS,
 }

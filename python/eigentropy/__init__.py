@@ -35,7 +35,12 @@ if TYPE_CHECKING:
         MutualInformation,
     )
     from eigentropy._spectra.eigenvalues import eigvalsh, spectral_entropy
-    from eigentropy._support.warnings import PrecisionWarning, SaturationWarning, ShapeWarning
+    from eigentropy._support.warnings import (
+        GroupWarning,
+        PrecisionWarning,
+        SaturationWarning,
+        ShapeWarning,
+    )
 
     __version__: str
 
@@ -46,6 +51,7 @@ _HOMES = {
     "DiffusionInformation": "_measures.results",
     "DiffusionOperator": "_measures.operator",
     "Entropy": "_measures.results",
+    "GroupWarning": "_support.warnings",
     "KernelEntropy": "_measures.kernel_results",
     "KernelInformation": "_measures.kernel_results",
     "MutualInformation": "_measures.results",
@@ -89,6 +95,7 @@ __all__ = [
     "DiffusionInformation",
     "DiffusionOperator",
     "Entropy",
+    "GroupWarning",
     "KernelEntropy",
     "KernelInformation",
     "MutualInformation",

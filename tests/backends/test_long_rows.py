@@ -57,7 +57,7 @@ def test_entropy_and_information_of_a_mapped_file_are_those_of_the_definition(
     assert float(information) == pytest.approx(expected, rel=20 * tolerance)
 
 
-@pytest.mark.parametrize("rule", ["median", "knn", "max-slope"])
+@pytest.mark.parametrize("rule", ["median", "narrow", "knn", "max-slope"])
 def test_bandwidths_of_a_mapped_file_are_those_of_the_distances(mapped, rng, rule):
     """The same distances in 60 columns: those of Z rotated."""
     Z = rng.normal(size=(60, 3 * BLOCK))

@@ -17,7 +17,16 @@ import zarr
 import eigentropy as eg
 from data_sets import separated_blobs
 from eigentropy import baselines
-from eigentropy.baselines import BaselineEstimate, binning, ksg, mine, spectral
+from eigentropy.baselines import (
+    BaselineEstimate,
+    binning,
+    geometry,
+    ksg,
+    mine,
+    probes,
+    spectral,
+    transferability,
+)
 from messages import names, naming
 
 Z, LABELS = separated_blobs(30, 2)
@@ -36,6 +45,7 @@ ESTIMATES = {
         Z, LABELS, **options
     ),
     "spectral.matrix_renyi_entropy": lambda **options: spectral.matrix_renyi_entropy(Z, **options),
+    "transferability.transrate": lambda **options: transferability.transrate(Z, LABELS, **options),
 }
 
 
@@ -98,6 +108,9 @@ def test_arrays_of_every_library_are_taken(dtype, tmp_path):
         lambda rows: ksg.mutual_information(rows, torch.tensor(array[:, 0])),
         spectral.effective_rank,
         spectral.vendi_score,
+        lambda rows: transferability.h_score(rows, torch.tensor(LABELS)),
+        lambda rows: probes.knn_accuracy(rows, torch.tensor(LABELS)),
+        geometry.uniformity,
     ):
         expected = measure(array)
         assert [measure(rows) for rows in (torch.tensor(array), stored, mapped)] == [expected] * 3
@@ -145,8 +158,11 @@ def test_estimates_are_frozen_and_survive_pickling(estimate):
 
 
 def test_public_names_are_listed_and_documented():
-    assert dir(baselines) == ["BaselineEstimate", "binning", "ksg", "mine", "spectral"]
-    for module in (binning, ksg, mine, spectral):
+    modules = (binning, geometry, ksg, mine, probes, spectral, transferability)
+    assert dir(baselines) == [
+        "BaselineEstimate", *(module.__name__.rpartition(".")[2] for module in modules)
+    ]  # fmt: skip
+    for module in modules:
         functions = [
             function
             for name, function in vars(module).items()
@@ -162,7 +178,16 @@ def test_public_names_are_listed_and_documented():
 
 
 @pytest.mark.parametrize(
-    "function", [binning.entropy, ksg.entropy, spectral.rankme, mine.mutual_information]
+    "function",
+    [
+        binning.entropy,
+        ksg.entropy,
+        spectral.rankme,
+        mine.mutual_information,
+        transferability.h_score,
+        probes.linear_accuracy,
+        geometry.alpha_req,
+    ],
 )
 def test_an_unknown_option_names_the_nearest(function):
     option = list(inspect.signature(function).parameters)[-1]

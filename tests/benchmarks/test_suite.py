@@ -376,6 +376,7 @@ def test_a_document_gets_the_tables_that_there_are():
         "docs/explanations/performance.md",
         "docs/explanations/stochastic.md",
         "docs/how_to/many_rows.md",
+        "docs/explanations/baselines.md",
         "docs/explanations/estimators.md",
         "docs/explanations/mathematics.md",
         "docs/how_to/report.md",

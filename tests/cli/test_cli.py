@@ -574,6 +574,17 @@ def test_track_from_python_takes_arrays(snapshots):
         track([])
 
 
+@pytest.mark.parametrize("labels", [np.arange(120) % 30 + 0.0, np.eye(3)[np.arange(120) % 3], "y"])
+def test_what_labels_are_taken_for_is_said_of_one_snapshot(tmp_path, labels, rng):
+    """Also where each snapshot has labels of its own."""
+    for i in range(3):
+        Z = rng.normal(size=(120, 3))
+        np.savez(tmp_path / f"epoch{i}.npz", z=Z, y=np.arange(120) % 30 + 0.0)
+    with pytest.warns(eg.GroupWarning) as caught:
+        track(tmp_path, key="z", labels=labels, settings=MeasurementSettings(n_null=2))
+    assert len(caught) == 1
+
+
 def test_natural_order():
     names = ["epoch10", "epoch2", "epoch1", "10", "9", "b", "a1b10", "a1b9", "epoch"]
     assert sorted(names, key=natural_key) == [

@@ -6,13 +6,16 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import eigentropy as eg
 from data_sets import separated_blobs
 from eigentropy import _core, reference
+from eigentropy._kernels import bandwidth
 from messages import naming
 
-RULES = ["auto", "median", "knn", "max-slope", "sqrt-d"]
+RULES = ["auto", "median", "narrow", "knn", "max-slope", "sqrt-d"]
 
 
 def distances_of_pairs(Z):
@@ -74,6 +77,52 @@ def test_the_median_distance_refuses_what_is_not_finite(rng):
         _core.median_distance(Z)
 
 
+def counting_pairs(Z, sigma):
+    """(sum w)^2 / sum(w^2) of w = G_ij^2, i < j, by the definition."""
+    w = np.exp(-(distances_of_pairs(Z) ** 2) / (2 * sigma**2)) ** 2
+    return w.sum() ** 2 / (w**2).sum()
+
+
+def test_narrow_is_a_share_of_the_median_where_enough_pairs_count(rng):
+    Z = rng.normal(size=(300, 2))
+    median = np.median(distances_of_pairs(Z))
+    assert counting_pairs(Z, 0.2 * median) > 2 * 300
+    assert eg.bandwidth(Z, "narrow") == pytest.approx(0.2 * median, rel=1e-12)
+
+
+def test_narrow_is_wider_where_few_near_rows_would_decide(rng):
+    Z = rng.normal(size=(200, 60))
+    median, sigma = np.median(distances_of_pairs(Z)), eg.bandwidth(Z, "narrow")
+    assert counting_pairs(Z, 0.2 * median) < 0.5 * 2 * 200
+    assert sigma > 0.2 * median
+    assert counting_pairs(Z, sigma) == pytest.approx(2 * 200, rel=1e-3)
+
+
+@given(
+    n=st.integers(2, 60),
+    d=st.integers(1, 30),
+    tail=st.floats(0.0, 3.0),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_narrow_is_the_least_width_that_lets_enough_pairs_count(n, d, tail, seed):
+    generator = np.random.default_rng(seed)
+    Z = generator.normal(size=(n, d)) * np.exp(tail * generator.normal(size=(n, 1)))
+    least, sigma = 0.2 * np.median(distances_of_pairs(Z)), eg.bandwidth(Z, "narrow")
+    wanted = min(2 * n, n * (n - 1) / 4)
+    assert sigma >= least * (1 - 1e-12)
+    assert counting_pairs(Z, sigma) >= wanted * (1 - 1e-4)
+    if sigma > least * (1 + 1e-5):
+        assert counting_pairs(Z, sigma * (1 - 1e-5)) < wanted * (1 + 1e-4)
+
+
+def test_narrow_follows_distances_whose_kernel_is_0(rng):
+    """In many dimensions all pairs are far: only the ratios of the weights matter."""
+    squared = 1e6 + rng.normal(size=1000)
+    assert bandwidth.effective_pairs(squared, 1.0) == pytest.approx(
+        bandwidth.effective_pairs(squared - 1e6, 1.0), rel=1e-6
+    )
+
+
 def test_knn_is_the_median_distance_to_the_tenth_neighbour(rng):
     Z = rng.normal(size=(400, 3))
     distances = np.sort(np.sqrt(reference.squared_distances(Z)), axis=1)[:, 10]
@@ -99,7 +148,7 @@ def test_max_slope_is_where_the_log_log_slope_of_sum_g_is_largest(rng):
     assert slope(sigma) == pytest.approx(best, rel=1e-3)
 
 
-@pytest.mark.parametrize("rule", ["median", "knn", "max-slope"])
+@pytest.mark.parametrize("rule", ["median", "narrow", "knn", "max-slope"])
 @pytest.mark.parametrize("c", [1e-6, 1e6])
 def test_rules_of_distances_follow_the_scale(rule, c, rng):
     Z = rng.normal(size=(500, 5))
@@ -107,7 +156,7 @@ def test_rules_of_distances_follow_the_scale(rule, c, rng):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rule", ["median", "knn", "max-slope"])
+@pytest.mark.parametrize("rule", ["median", "narrow", "knn", "max-slope"])
 def test_a_sample_of_many_rows_is_near_the_whole_and_repeatable(rule):
     Z = np.random.default_rng(1).normal(size=(6000, 4))
     sampled, again, other = (eg.bandwidth(Z, rule, seed=seed) for seed in (1, 1, 2))
@@ -161,7 +210,7 @@ def test_a_few_distinct_rows_outside_the_sample_are_found():
     assert eg.bandwidth(Z, "knn") == pytest.approx(0.35 * math.sqrt(2))
 
 
-@pytest.mark.parametrize("rule", ["median", "knn", "max-slope"])
+@pytest.mark.parametrize("rule", ["median", "narrow", "knn", "max-slope"])
 @pytest.mark.parametrize("c", [1e-200, 1e200])
 def test_rules_follow_scales_whose_squares_are_not_numbers(rule, c, rng):
     Z = rng.normal(size=(100, 3))

@@ -40,7 +40,7 @@ def test_sizes_around_the_tiles_agree_with_the_oracle(n, rng):
     )
 
 
-@pytest.mark.parametrize("sigma_rule", ["median", "knn", "max-slope", "sqrt-d"])
+@pytest.mark.parametrize("sigma_rule", ["median", "narrow", "knn", "max-slope", "sqrt-d"])
 def test_a_rule_and_its_number_give_the_same_entropy(sigma_rule, rng):
     Z = rng.normal(size=(200, 5))
     result = eg.dse(Z, sigma=sigma_rule)

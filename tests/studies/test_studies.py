@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 import toy_study
 from eigentropy import studies
+from eigentropy.baselines.probes import cross_validated
 from eigentropy.cli import commands
 from eigentropy.io import FileError
 from eigentropy.studies import estimators, figures, networks, rows, study
@@ -455,7 +456,7 @@ def test_networks_learn_and_leave_global_state_alone(family):
     untrained = networks.hidden_layer(replace(recipe, epochs=0), X, y, X_heldout, 1)
     memorised = networks.hidden_layer(replace(recipe, label_noise=1.0), X, y, X_heldout, 1)
     accuracy = [
-        models.cross_validated(models.PROBE["kNN probe"](), part, y_heldout).mean()
+        cross_validated(models.PROBE["kNN probe"](), part, y_heldout).mean()
         for part in (Z, untrained, memorised)
     ]
     assert accuracy[0] > max(0.85, accuracy[2])
@@ -473,12 +474,12 @@ def test_a_network_that_diverges_is_left_out(path):
         assert list(models.measure(changed)) == []
 
 
-def test_the_zoo_measures_every_rule_and_probe(path):
-    from eigentropy.studies import models
+def test_the_zoo_measures_every_rule_score_and_probe(path):
+    from eigentropy.studies import models, scores
 
     small = replace(
         studies.STUDIES["models"],
-        measure=partial(models.measure, digits=100),
+        measure=partial(models.measure, digits=200),
         jobs=lambda plan: [
             replace(
                 job, cells=tuple(c.with_parameters(epochs=1, width=8, rows=50) for c in job.cells)
@@ -487,7 +488,59 @@ def test_the_zoo_measures_every_rule_and_probe(path):
         ],
     )
     outcome = studies.run(small, StudyPlan(repetitions=2), path, processes=1)
-    assert len(outcome.rows) == 2 * (2 + 4 * len(models.SETTINGS))
-    assert len(outcome.listing.lines) == 4 * len(models.SETTINGS)
+    by_rules, named = 4 * len(models.SETTINGS), len(scores.SCORES)
+    assert len(outcome.rows) == 2 * (2 * 2 + by_rules + len(scores.NAMES))
+    assert len(outcome.listing.lines) == by_rules + len(scores.NAMES)
     assert all(line[-1] == "2 of 2" for line in outcome.listing.lines if line[1] == "auto")
-    assert all(math.isfinite(r.value) for r in study.select(outcome.rows, estimator="kNN probe"))
+    for name in ("kNN probe", "linear probe half", *scores.NAMES):
+        found = study.select(outcome.rows, estimator=name)
+        assert len(found) == 2
+        assert all(math.isfinite(r.value) for r in found), name
+    assert named < len(scores.NAMES) - named
+
+
+def test_scores_of_half_of_the_rows_and_their_probes_share_no_row():
+    """Rows that only the other half has change nothing."""
+    from eigentropy.studies import models, scores
+
+    rng = np.random.default_rng(0)
+    y = np.arange(200) % 4
+    Z = rng.normal(size=(200, 6)) + np.eye(4, 6)[y]
+    cells = [Cell("digits", (), name, 0) for name in scores.NAMES if name.endswith(scores.HALF)]
+    probes = [Cell("digits", (), probe + scores.HALF, 0) for probe in models.PROBES]
+    first, second = Z.copy(), Z.copy()
+    first[:100], second[100:] = rng.normal(size=(2, 100, 6))
+
+    def measured(rows):
+        scored = [row.value for row in scores.measure(cells, rows, y)]
+        return scored, [row.value for row in models._probed(probes, rows, y)]
+
+    assert measured(second)[0] == measured(Z)[0]
+    assert measured(second)[1] != measured(Z)[1]
+    assert measured(first)[1] == measured(Z)[1]
+    assert all(a != b for a, b in zip(measured(first)[0], measured(Z)[0], strict=True))
+
+
+def test_the_scale_of_a_network_matters_to_transrate_as_published_only(rng):
+    from eigentropy.studies import scores
+
+    y = np.arange(60) % 3
+    Z = rng.normal(size=(60, 5)) + np.eye(3, 5)[y]
+    cells = [Cell("digits", (), name, 0) for name in scores.SCORES]
+    names = [cell.estimator for cell in cells]
+    found, large = ([row.value for row in scores.measure(cells, c * Z, y)] for c in (1.0, 100.0))
+    changed = [n for n, a, b in zip(names, found, large, strict=True) if not math.isclose(a, b)]
+    assert changed == ["TransRate"]
+
+
+def test_scores_of_a_network_that_has_collapsed_are_defined_or_nan():
+    from eigentropy.studies import scores
+
+    cells = [Cell("digits", (), name, 0) for name in scores.SCORES]
+    found = {
+        row.cell.estimator: row.value
+        for row in scores.measure(cells, np.zeros((40, 5)), np.arange(40) % 4)
+    }
+    assert set(found) == set(scores.SCORES)
+    assert math.isnan(found["self-clustering"])
+    assert found["H-score"] == found["TransRate"] == 0.0

@@ -39,7 +39,10 @@ class Cpu:
     name = "cpu"
     costs = CPU_COSTS
 
+    # What it computes with: rows, or what `_kernels/given.py` has in their place.
+    holds = "rows"
     has_low_rank = True
+    has_estimates = True
     # Whether distances that float32 does not resolve come from products in float64.
     widens_distances = True
     # True on a GPU: how much memory cuSOLVER needs is known only once it is asked.

@@ -46,7 +46,10 @@ class Cuda:
     source: Any = None
 
     costs = GPU_COSTS
+    # What it computes with: rows, or what `_kernels/given.py` has in their place.
+    holds = "rows"
     has_low_rank = False
+    has_estimates = True
     widens_distances = False
     solver_may_refuse = True
     keeps_half_precision = True

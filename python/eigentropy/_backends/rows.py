@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from eigentropy._backends.device_arrays import DeviceArray
 from eigentropy._backends.devices import HOST, Device, choose
 from eigentropy._backends.host_arrays import Matrix, chosen_rows, opened_array
 from eigentropy._support.options import integer, random_seed
@@ -57,6 +58,16 @@ class Rows:
         """Number of columns."""
         return int(self.array.shape[1])
 
+    @property
+    def holds(self) -> str:
+        """What the array has: "rows", or "distances" or a "precomputed" kernel of the caller's."""
+        return self.device.holds
+
+    @property
+    def described(self) -> str:
+        """The columns, or what Z has in their place, as a setting."""
+        return f"d={self.d}" if self.holds == "rows" else f"kernel={self.holds!r}"
+
     def reach(self, sigma: float) -> float:
         """Largest distance of a row from the centre, in units of sigma; infinite on overflow."""
         return self.device.reach(self.array, sigma)
@@ -87,15 +98,18 @@ class Sample(NamedTuple):
     drawn_from: int | None = None
 
 
-def sample_rows(Z: Any, max_points: int | None, seed: int) -> Sample:
-    """At most `max_points` rows of Z, chosen at random."""
+def sample_rows(Z: Any, max_points: int | None, seed: int, square: bool = False) -> Sample:
+    """At most `max_points` rows of Z, chosen at random; of a `square` Z the same columns, too."""
     if max_points is None:
         return Sample(Z)
     most = integer(max_points, "max_points", at_least=1)
     array = opened_array(Z)
     if len(array.shape) == 0 or array.shape[0] <= most:
         return Sample(array)
+    if square and (isinstance(array, DeviceArray) or array.shape != 2 * array.shape[:1]):
+        return Sample(array)  # which is refused later
     n = int(array.shape[0])
     generator = np.random.default_rng(random_seed(seed))
     numbers = np.sort(generator.permutation(n)[:most])
-    return Sample(chosen_rows(array, numbers), numbers, n)
+    rows = chosen_rows(array, numbers)
+    return Sample(rows[:, numbers] if square else rows, numbers, n)

@@ -11,18 +11,25 @@ import numpy.typing as npt
 from eigentropy import _core
 from eigentropy._backends.host_arrays import Matrix
 from eigentropy._backends.rows import Rows
+from eigentropy._kernels.given import samples_of
 from eigentropy._support.options import one_of, random_seed, sigma_or_rule
 from eigentropy._support.signatures import named_options
 
 Doubles = npt.NDArray[np.float64]
 
-RULES = ("auto", "median", "knn", "max-slope", "sqrt-d")
+RULES = ("auto", "median", "narrow", "knn", "max-slope", "sqrt-d")
 
 # The rule behind sigma="auto".
 DEFAULT_RULE = "median"
 
 # Where blobs and digits keep their known information at every dimension: docs/how_to/choosing.md.
 MEDIAN_FACTOR = 0.35
+
+# Where the adjusted information of the density matrix reads as a share of the label entropy, on
+# data sets of which some were kept out of choosing it: docs/explanations/bandwidth.md.
+NARROW_FACTOR = 0.2
+# The narrow rule wants this many pairs a row that count, or half of the pairs of few rows.
+PAIRS = 2.0
 
 # Rules that need distances look at all pairs of at most this many rows, which are 2 million pairs.
 # Of long rows they take fewer: the distances would take as long as everything else, and differ less
@@ -45,32 +52,44 @@ SLOPE_STEP = 1.0 / 3.0
 SLOPE_STEPS = 40
 BINS = 20
 
+# The narrow rule finds its width to this share of itself.
+WIDTH_TOLERANCE = 1e-6
+
 # Neighbour of the knn rule, the row itself not counted.
 NEIGHBOUR = 10
 
 
 @named_options()
-def bandwidth(Z: Any, rule: str = "median", *, seed: int = 0) -> float:
+def bandwidth(Z: Any, rule: str = "median", *, kernel: str = "gaussian", seed: int = 0) -> float:
     r"""Kernel width sigma of G = exp(-r^2 / (2 sigma^2)) for these rows.
 
     ============= ==========================================================================
     rule          sigma
     ============= ==========================================================================
     ``median``    0.35 times the median distance between two rows (also called ``auto``)
+    ``narrow``    0.2 times the median distance, or the least width above it at which 2 pairs of
+                  rows count for each row: see below
     ``knn``       median over the rows of the distance to the 10th nearest other row
     ``max-slope`` where d log(sum_ij G_ij) / d log(sigma) is largest
     ``sqrt-d``    sqrt(d), the paper's choice; the one rule that depends on the scale of Z
     ============= ==========================================================================
 
-    Above 2048 rows (1024 where they have more than 4096 columns), `median` and `max-slope` use the
-    pairs of a random sample of that many rows, and `knn` the neighbours, among all rows, of the
-    sampled ones. The sample is drawn from `seed`.
+    `narrow` is for `kernel_information`, of labels. Pairs i < j enter with the weight
+    w_ij = G_ij^2 (as in tr G^2), and (sum w)^2 / sum(w^2) of them count, the effective number of
+    terms of such a sum. Where it is smaller than the number of rows, a few near rows decide, and
+    their labels are noise. Of 5 rows or fewer, half of all pairs must count.
+
+    Above 2048 rows (1024 where they have more than 4096 columns), `median`, `narrow` and
+    `max-slope` use the pairs of a random sample of that many rows, and `knn` the neighbours, among
+    all rows, of the sampled ones. The sample is drawn from `seed`.
 
     Parameters
     ----------
     Z : array-like of shape (n, d)
         Of one that lies on a GPU, the sampled rows are brought to the host; all rows for `knn`.
     rule : str
+    kernel : {"gaussian", "distances"}
+        Whether Z is rows, or the distances (n, n) between them.
     seed : int
 
     Returns
@@ -90,18 +109,28 @@ def bandwidth(Z: Any, rule: str = "median", *, seed: int = 0) -> float:
     projections, IEEE Trans. Image Process. 17 (2008), for max-slope.
     """
     one_of(rule, "rule", RULES)
-    return sigma_of_rule(Rows.of(Z), rule, random_seed(seed))
+    one_of(kernel, "kernel", ("gaussian", "distances"))
+    return sigma_of_rule(samples_of(Z, kernel), rule, random_seed(seed))
 
 
 def resolve_sigma(sigma: Any, rows: Rows, seed: int) -> float:
     """The number behind the argument `sigma`: a number or the name of a rule."""
     checked = sigma_or_rule(sigma, RULES)
+    if rows.holds == "precomputed":
+        if checked != "auto":
+            raise ValueError(
+                f"sigma={sigma!r}: kernel='precomputed' has its width already; leave sigma out, or "
+                "pass distances as kernel='distances'"
+            )
+        return math.nan
     return sigma_of_rule(rows, checked, seed) if isinstance(checked, str) else checked
 
 
 def sigma_of_rule(rows: Rows, rule: str, seed: int) -> float:
     """The rule's width for these rows."""
     rule = DEFAULT_RULE if rule == "auto" else rule
+    if rows.holds == "distances":
+        return _sigma_of_distances(rows.on_host(), rule, seed)
     if rule == "sqrt-d":
         return math.sqrt(rows.d)
     if rows.n == 1:
@@ -113,7 +142,39 @@ def sigma_of_rule(rows: Rows, rule: str, seed: int) -> float:
     if rule == "max-slope":
         squared, scale = _core.squared_distances(Z, sample)
         return _in_units(_max_slope(squared), scale) if squared.any() else 1.0
+    if rule == "narrow":
+        return _narrow(Z, sample) or 1.0
     return _share_of_the_median(Z, sample) or 1.0
+
+
+def _sigma_of_distances(D: Matrix, rule: str, seed: int) -> float:
+    """The same from the distances between all rows."""
+    if rule == "sqrt-d":
+        raise ValueError(
+            "sigma='sqrt-d' takes the number of columns, and Z has distances (kernel='distances'): "
+            "use sigma='auto', another rule, or a number"
+        )
+    if len(D) == 1:
+        return 1.0
+    sample = sampled_rows(len(D), 1, seed)
+    own = D[np.ix_(sample, sample)].astype(np.float64)
+    pairs = own[np.triu_indices(len(own), k=1)]
+    if rule == "max-slope":
+        scale = float(pairs.max())
+        return _in_units(_max_slope((own / scale) ** 2), scale) if scale else 1.0
+    if rule == "knn":
+        neighbour = min(NEIGHBOUR, len(D) - 1)  # position 0 is the row itself
+        reach = np.array([np.partition(D[row], neighbour)[neighbour] for row in sample])
+        if reach.any():
+            return _middle(reach)
+    return MEDIAN_FACTOR * _middle(pairs) or 1.0
+
+
+def _middle(distances: npt.NDArray[Any]) -> float:
+    """The median; of the positive ones where most are 0, and 0.0 where all are."""
+    median = float(np.median(distances))
+    positive = distances[distances > 0.0]
+    return median or (float(np.median(positive)) if len(positive) else 0.0)
 
 
 def sampled_rows(n: int, d: int, seed: int) -> npt.NDArray[np.int64]:
@@ -139,6 +200,38 @@ def _share_of_the_median(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
     """Of the distances of all pairs, or of those that are not 0 where most are; 0.0 if all are."""
     median, scale = _core.median_distance(Z, rows)
     return _in_units(MEDIAN_FACTOR * median, scale)
+
+
+def _narrow(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
+    """0.2 medians, or more where fewer than PAIRS pairs a row would count; 0.0 if all are equal."""
+    median, scale = _core.median_distance(Z, rows)
+    if median == 0.0:
+        return 0.0
+    squared, _ = _core.squared_distances(Z, rows)
+    squared = squared[np.triu_indices(len(rows), k=1)]
+    wanted = min(PAIRS * len(rows), len(squared) / 2.0)
+    low = NARROW_FACTOR * median
+    if effective_pairs(squared, low) >= wanted:
+        return _in_units(low, scale)
+    # At the upper end all weights are above exp(-1/4), so that more than half of the pairs count;
+    # between the ends the number rises.
+    high = max(low, 2.0 * math.sqrt(float(squared.max())))
+    while high > low * (1.0 + WIDTH_TOLERANCE):
+        middle = math.sqrt(low * high)
+        if effective_pairs(squared, middle) >= wanted:
+            high = middle
+        else:
+            low = middle
+    return _in_units(high, scale)
+
+
+def effective_pairs(squared: Doubles, sigma: float) -> float:
+    """(sum w)^2 / sum(w^2) of the weights w = exp(-r^2 / sigma^2) = G^2; `squared` has r^2.
+
+    The factor exp(min r^2 / sigma^2) cancels, without which all weights may be 0.
+    """
+    w = np.exp((squared.min() - squared) / sigma**2)
+    return float(w.sum()) ** 2 / float(w @ w)
 
 
 def _knn(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -46,9 +47,18 @@ class DiffusionMatrix(KernelMatrix):
         device: Any = None,
         seed: int = 0,
         progress: bool | Callback = False,
+        kernel: str = "gaussian",
     ) -> None:
         self.alpha = nonnegative(alpha, "alpha", at_most=MAX_ALPHA)
-        super().__init__(Z, sigma=sigma, dtype=dtype, device=device, seed=seed, progress=progress)
+        super().__init__(
+            Z,
+            sigma=sigma,
+            dtype=dtype,
+            device=device,
+            seed=seed,
+            progress=progress,
+            kernel=kernel,
+        )
 
     def forget(self) -> None:
         """Forget what was computed, to free its memory."""
@@ -141,8 +151,9 @@ class DiffusionMatrix(KernelMatrix):
 
     def __repr__(self) -> str:
         return (
-            f"{type(self).__name__}(n={self.n}, d={self.samples.d}, sigma={self.sigma:.4g}, "
-            f"alpha={self.alpha:g}, dtype={self.dtype}"
+            f"{type(self).__name__}(n={self.n}, {self.samples.described}, "
+            + ("" if math.isnan(self.sigma) else f"sigma={self.sigma:.4g}, ")
+            + f"alpha={self.alpha:g}, dtype={self.dtype}"
             + (")" if self.device == "cpu" else f", device={self.device})")
         )
 

@@ -11,21 +11,42 @@ import numpy.typing as npt
 
 from eigentropy._backends.host_arrays import as_matrix, as_numpy
 from eigentropy._backends.shapes import check_present, is_missing
+from eigentropy._kernels.few_values import (
+    CLASSES_A_BIN,
+    ROWS_A_CLASS,
+    class_values,
+    distinct_codes,
+    one_hot_codes,
+)
 from eigentropy._support.interruption import interruptible
 from eigentropy._support.options import integer, one_of, random_seed
+from eigentropy._support.warnings import GroupWarning, warn
 
 KINDS = ("auto", "labels", "scalars", "vectors")
 CLUSTERINGS = ("spectral", "kmeans")
 
+# So few distinct values look like classes whatever they are: as many as bins by default.
+FEW = 10
+
 Codes = npt.NDArray[np.int64]
 
 
-def group_codes(Y: Any, n: int, kind: str, n_clusters: int, clusters: Any, seed: int = 0) -> Codes:
+def group_codes(
+    Y: Any, n: int, kind: str, n_clusters: int, clusters: Any, seed: int = 0, name: str = "Y"
+) -> Codes:
     """The group of each row, 0 .. number of groups - 1, in the order of the sorted labels.
 
-    Labels are used as they are; scalars are cut into `n_clusters` bins of equal width; vectors are
-    clustered, unless at most `n_clusters` of them are distinct, as of one-hot labels; or
-    `clusters`, an array, says to which cluster each row belongs. `seed` is that of the clustering.
+    Labels are used as they are, and rows of several numbers that are called labels are one label
+    each. Scalars are cut into `n_clusters` bins of equal width. Vectors are clustered, unless they
+    are one-hot or at most `n_clusters` of them are distinct: then equal rows are a group. Or
+    `clusters`, an array, says to which cluster each row belongs. `seed` is that of the clustering,
+    `name` what messages call Y.
+
+    Warns
+    -----
+    GroupWarning
+        Equal vectors are groups as they are; scalars or vectors look like classes, which bins and
+        clusters do not keep apart.
     """
     one_of(kind, "kind", KINDS)
     n_clusters = integer(n_clusters, "n_clusters", at_least=1)
@@ -37,21 +58,95 @@ def group_codes(Y: Any, n: int, kind: str, n_clusters: int, clusters: Any, seed:
         raise ValueError(
             "Y is missing: pass labels, scalars or vectors, or the groups as clusters="
         )
-    values = as_numpy(Y, "Y")
-    kind = infer_kind(values) if kind == "auto" else kind
-    _check_length(values, n, "Y")
-    if kind == "labels":
-        return _label_codes(values, n, "Y")
-    if kind == "scalars":
-        return _bin_codes(as_matrix(values.reshape(n, -1), "Y"), n_clusters)
-    vectors = as_matrix(values.reshape(n, -1), "Y")
-    if n_clusters > n:
+    values = as_numpy(Y, name)
+    inferred = infer_kind(values) if kind == "auto" else kind
+    _check_length(values, n, name)
+    if inferred == "labels" and (values.size == n or values.dtype.kind not in "iubf"):
+        return _label_codes(values, n, name)
+    vectors = as_matrix(values.reshape(n, -1), name)
+    if inferred == "scalars":
+        codes = _bin_codes(vectors, n_clusters, name)
+        if kind == "auto":
+            _warn_of_classes(vectors[:, 0], codes, n_clusters, name)
+        return codes
+    if inferred == "labels":
+        return _equal_rows(vectors, name)
+    return _vector_codes(vectors, kind, n_clusters, clusters or "spectral", seed, name)
+
+
+def _vector_codes(
+    vectors: npt.NDArray[Any], kind: str, n_clusters: int, clustering: str, seed: int, name: str
+) -> Codes:
+    n = len(vectors)
+    one_hot = one_hot_codes(vectors)
+    if one_hot is None and n_clusters > n:
         raise ValueError(f"n_clusters is {n_clusters}, but there are only {n} rows")
-    distinct = _distinct_codes(vectors, n_clusters)
-    if distinct is not None:
-        return distinct
-    found = _cluster(vectors, clusters or "spectral", n_clusters, seed)
-    return _label_codes(found, n, "clusters")
+    codes = distinct_codes(vectors, CLASSES_A_BIN * n_clusters) if one_hot is None else one_hot
+    count = n if codes is None else int(codes.max()) + 1
+    if codes is None or (one_hot is None and count > n_clusters):
+        if kind == "auto" and ROWS_A_CLASS * count <= n:
+            warn(
+                f"{name} has {count} distinct rows, in {n} rows, which are clustered into "
+                f"{n_clusters} groups (n_clusters). Where each distinct row is a class, pass "
+                "kind='labels'; kind='vectors' says that clusters are meant",
+                GroupWarning,
+            )
+        return _label_codes(_cluster(vectors, clustering, n_clusters, seed), n, "clusters")
+    if 1 < count < n:
+        what = "distinct rows" if one_hot is None else "distinct rows, which are one-hot labels"
+        warn(
+            f"{name} has {count} {what}, in {n} rows: equal rows are a group, and no "
+            f"{n_clusters} clusters (n_clusters) are looked for. Labels say that this is meant "
+            "(kind='labels', or one integer a row), and clusters= takes other groups",
+            GroupWarning,
+        )
+    return codes
+
+
+def _equal_rows(vectors: npt.NDArray[Any], name: str) -> Codes:
+    codes = one_hot_codes(vectors)
+    if codes is None:
+        codes = np.unique(vectors, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    if 1 < len(codes) == codes.max() + 1:
+        raise ValueError(
+            f"{name} as labels must be 1-d, or have rows that occur more than once: no two rows of "
+            f"this array of shape {vectors.shape} are equal"
+        )
+    return codes
+
+
+def _warn_of_classes(y: npt.NDArray[Any], codes: Codes, n_bins: int, name: str) -> None:
+    values = class_values(y, codes, n_bins)
+    if values is not None:
+        whole = "whole " if (values == np.rint(values)).all() else ""
+        warn(
+            f"{name} holds floats of {len(values)} distinct {whole}values, from {values[0]:g} to "
+            f"{values[-1]:g}, in {len(y)} rows, which {n_bins} bins of equal width "
+            f"merge to {int(codes.max()) + 1} groups. Where each value is a class, pass "
+            f"kind='labels', or {name} as integers or words; kind='scalars' says that bins are "
+            "meant",
+            GroupWarning,
+        )
+
+
+def warn_of_numbers(values: npt.NDArray[Any], name: str) -> None:
+    """Warn where a kernel takes for numbers what looks like classes."""
+    vectors = as_matrix(values.reshape(len(values), -1), name)
+    if values.size == len(values):
+        found = class_values(vectors[:, 0], np.zeros(len(values), dtype=np.int64), FEW)
+        count = 0 if found is None else len(found)
+    else:
+        codes = one_hot_codes(vectors)
+        codes = distinct_codes(vectors, FEW) if codes is None else codes
+        count = 0 if codes is None else int(codes.max()) + 1
+    if 1 < count <= len(values) / ROWS_A_CLASS:
+        kind = infer_kind(values)
+        warn(
+            f"{name} has {count} distinct {'values' if kind == 'scalars' else 'rows'} in "
+            f"{len(values)} rows, which are compared by their distances. Where each is a class, "
+            f"pass kind='labels'; kind={kind!r} says that distances are meant",
+            GroupWarning,
+        )
 
 
 def infer_kind(values: npt.NDArray[Any]) -> str:
@@ -99,29 +194,15 @@ def missing_labels(labels: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     return np.zeros(labels.shape, dtype=bool)
 
 
-def _bin_codes(values: npt.NDArray[Any], n_bins: int) -> Codes:
+def _bin_codes(values: npt.NDArray[Any], n_bins: int, name: str) -> Codes:
     if values.shape[1] != 1:
-        raise ValueError(f"Y as scalars must be 1-d, got {values.shape[1]} values a row")
+        raise ValueError(f"{name} as scalars must be 1-d, got {values.shape[1]} values a row")
     y = 0.5 * values[:, 0].astype(np.float64)  # so that no range of finite numbers is infinite
     low, width = y.min(), np.ptp(y)
     if width == 0.0:
         return np.zeros(len(y), dtype=np.int64)
     bins = np.minimum(np.floor((y - low) / width * n_bins), n_bins - 1)
     return np.unique(bins, return_inverse=True)[1].astype(np.int64)  # without the empty bins
-
-
-def _distinct_codes(vectors: npt.NDArray[Any], n_clusters: int) -> Codes | None:
-    """The groups of equal rows, in order of appearance; None if these are more than n_clusters.
-
-    Vectors such as one-hot labels are groups already, and no algorithm could find more clusters.
-    """
-    known: dict[bytes, int] = {}
-    codes = np.empty(len(vectors), dtype=np.int64)
-    for number, row in enumerate(vectors):
-        codes[number] = known.setdefault((row + 0.0).tobytes(), len(known))  # -0 becomes 0
-        if len(known) > n_clusters:
-            return None
-    return codes
 
 
 def _cluster(vectors: npt.NDArray[Any], name: str, n_clusters: int, seed: int) -> npt.NDArray[Any]:

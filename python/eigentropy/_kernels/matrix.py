@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy._backends.devices import HOST, Device
-from eigentropy._backends.rows import Rows
 from eigentropy._kernels.bandwidth import resolve_sigma
+from eigentropy._kernels.given import samples_of
 from eigentropy._support import memory
 from eigentropy._support.options import random_seed, working_dtype
 from eigentropy._support.progress import Callback, reporter
@@ -81,10 +81,11 @@ class KernelMatrix:
         device: Any = None,
         seed: int = 0,
         progress: bool | Callback = False,
+        kernel: str = "gaussian",
     ) -> None:
         self.dtype = working_dtype(dtype)
         self.seed = random_seed(seed)
-        self.samples = Rows.of(Z, device, progress)
+        self.samples = samples_of(Z, kernel, device, progress)
         self.n = self.samples.n
         self.sigma = resolve_sigma(sigma, self.samples, self.seed)
         self.progress = progress
@@ -194,11 +195,12 @@ def require_matrix_memory(n: int, d: int, dtype: str, rows: int = 0, device: Dev
     `rows` rows of d columns are copied besides, unless they are too long for that.
     """
     half = ", or dtype='float32' for half of it" if dtype == "float64" else ""
-    where = "" if device is HOST else f" on {device.name}"
+    where = "" if device.name == HOST.name else f" on {device.name}"
+    remedy = "method='stochastic' or 'auto', which need no matrix"
     memory.require(
         device.matrix_bytes(n, d, dtype, rows),
         f"the {n} x {n} matrix in {dtype}{where}",
-        f"use method='stochastic' or 'auto', which need no matrix{half}",
+        f"use {remedy if device.has_estimates else 'max_points'}{half}",
         free=device.available(),
     )
 

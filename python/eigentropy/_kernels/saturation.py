@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from eigentropy._support.warnings import SaturationWarning, warn
@@ -41,7 +42,7 @@ def warn_if_alone(
     auto : callable
         The sigma that "auto" takes. Called, as `share` is, only where it decides.
     """
-    if not LEAST_WEIGHT <= others < OWN_WEIGHT:
+    if math.isnan(sigma) or not LEAST_WEIGHT <= others < OWN_WEIGHT:
         return
     reached = share()
     if reached > 1.0 - AT_AN_END and sigma < SHARE_OF_AUTO * (suggested := auto()):
@@ -56,6 +57,8 @@ def warn_if_alone(
 def warn_if_saturated(n: int, kernel_sum: float, sigma: float, pairs: float | None = None) -> bool:
     """Warn where the kernel joins no rows or all of them alike, and say whether it does.
 
+    A kernel without a width, whose sigma is NaN, is not judged.
+
     Parameters
     ----------
     n : int
@@ -67,6 +70,8 @@ def warn_if_saturated(n: int, kernel_sum: float, sigma: float, pairs: float | No
         Number of entries beside the diagonal that were summed: n (n - 1), unless G is one of groups
         of rows.
     """
+    if math.isnan(sigma):
+        return False
     beside = kernel_sum - n
     pairs = float(n) * (n - 1) if pairs is None else pairs
     others = beside / n

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from eigentropy._backends.rows import sample_rows
+from eigentropy._kernels.given import is_given
 from eigentropy._measures.operator import DiffusionOperator
 from eigentropy._measures.results import DiffusionEntropy
 from eigentropy._spectra.functionals import Shannon
@@ -27,6 +28,7 @@ def diffusion_spectral_entropy(
     base: float = 2.0,
     method: str = "auto",
     tol: float = 1e-3,
+    kernel: str = "gaussian",
     max_points: int | None = None,
     dtype: Any = None,
     device: Any = None,
@@ -76,6 +78,11 @@ def diffusion_spectral_entropy(
     tol : float
         Relative error of S that all methods but "exact" may make. An S below tol nats counts as
         tol.
+    kernel : {"gaussian", "precomputed", "distances"}
+        What Z is: rows, of which the Gaussian kernel is taken; a symmetric kernel (n, n) with
+        entries >= 0, which is taken as it is and has no sigma; or distances (n, n), of which the
+        Gaussian kernel is taken. Of the last two all eigenvalues are computed, and an eigenvalue
+        below 0 counts by its magnitude.
     max_points : int, optional
         Measure at most this many rows, drawn at random where Z has more. S depends on the number of
         rows: nothing else ever leaves rows out.
@@ -136,9 +143,16 @@ def diffusion_spectral_entropy(
     """
     plan = SpectrumPlan.checked(method, tol, dtype)
     t, base = positive(t, "t"), logarithm_base(base)
-    rows, _, n = sample_rows(Z, max_points, seed)
+    rows, _, n = sample_rows(Z, max_points, seed, square=is_given(kernel))
     operator = DiffusionOperator(
-        rows, sigma=sigma, alpha=alpha, dtype=dtype, device=device, seed=seed, progress=progress
+        rows,
+        sigma=sigma,
+        alpha=alpha,
+        dtype=dtype,
+        device=device,
+        seed=seed,
+        progress=progress,
+        kernel=kernel,
     )
     result = entropies(operator, [t], base, plan)[0]
     return replace(result, sampled_from=n) if n is not None else result

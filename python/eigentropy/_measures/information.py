@@ -8,6 +8,7 @@ from typing import Any
 
 from eigentropy._backends.devices import parse
 from eigentropy._backends.rows import sample_rows
+from eigentropy._kernels.given import is_given
 from eigentropy._kernels.groups import Codes, group_codes, groups_of_rows
 from eigentropy._measures.operator import DiffusionOperator
 from eigentropy._measures.results import DiffusionInformation
@@ -35,6 +36,7 @@ def diffusion_spectral_mutual_information(
     base: float = 2.0,
     method: str = "auto",
     tol: float = 1e-3,
+    kernel: str = "gaussian",
     max_points: int | None = None,
     dtype: Any = None,
     device: Any = None,
@@ -67,9 +69,10 @@ def diffusion_spectral_mutual_information(
         form that Z may have, and as lists. May be left out where `clusters` gives the groups.
     kind : {"auto", "labels", "scalars", "vectors"}
         What Y is. "auto": several columns are vectors, one column of floats scalars, anything else
-        labels.
+        labels. Of several columns that are called labels, each distinct row is a class.
     n_clusters : int
-        Bins of equal width for scalars, clusters for vectors.
+        Bins of equal width for scalars, clusters for vectors. One-hot vectors are labels, and equal
+        vectors groups where at most `n_clusters` are distinct.
     clusters : array of int, {"spectral", "kmeans"}, optional
         The groups themselves, such as `clusters` of an earlier result (Y is then not looked at),
         or how to find them in vectors: spectral clustering on a nearest-neighbour graph with
@@ -77,7 +80,7 @@ def diffusion_spectral_mutual_information(
     estimator : {"matched", "plain"}
     n_null : int
         Number of random partitions; at least 2 for "matched", may be 0 for "plain".
-    t, sigma, alpha, base, device, progress
+    t, sigma, alpha, base, kernel, device, progress
         As in `diffusion_spectral_entropy`.
     method, tol, dtype
         As in `diffusion_spectral_entropy`, but for "lowrank", for the entropies of the groups: with
@@ -116,6 +119,9 @@ def diffusion_spectral_mutual_information(
         sigma is so small or so large that the result says nothing about Z.
     ShapeWarning
         As in `diffusion_spectral_entropy`.
+    GroupWarning
+        Y looks like classes: equal vectors are the groups, or bins and clusters merge what may be
+        classes. `kind` says what is meant.
 
     References
     ----------
@@ -138,8 +144,10 @@ def diffusion_spectral_mutual_information(
     one_of(estimator, "estimator", ESTIMATORS)
     n_null = integer(n_null, "n_null", at_least=2 if estimator == "matched" else 0)
     t, base, seed = positive(t, "t"), logarithm_base(base), random_seed(seed)
-    rows, chosen, drawn_from = sample_rows(Z, max_points, seed)
-    operator = _operator(rows, sigma=sigma, alpha=alpha, dtype=dtype, device=device, seed=seed)
+    rows, chosen, drawn_from = sample_rows(Z, max_points, seed, square=is_given(kernel))
+    operator = _operator(
+        rows, sigma=sigma, alpha=alpha, kernel=kernel, dtype=dtype, device=device, seed=seed
+    )
     if operator is Z:
         plan = replace(plan, dtype=operator.dtype)  # which the caller has chosen
     with reporter(progress, "mutual information") as report:
@@ -176,13 +184,13 @@ def informations(
     return group_informations(operator, codes, wanted, plan, result, **options)
 
 
-def _operator(Z: Any, *, sigma: Any, alpha: Any, **options: Any) -> DiffusionOperator:
+def _operator(Z: Any, *, sigma: Any, alpha: Any, kernel: str, **options: Any) -> DiffusionOperator:
     """The operator of all rows; nothing is computed yet, but the options are checked."""
     if not isinstance(Z, DiffusionOperator):
-        return DiffusionOperator(Z, sigma=sigma, alpha=alpha, **options)
-    if sigma != "auto" or alpha != 0.5 or options["dtype"] is not None:
+        return DiffusionOperator(Z, sigma=sigma, alpha=alpha, kernel=kernel, **options)
+    if (sigma, alpha, kernel) != ("auto", 0.5, "gaussian") or options["dtype"] is not None:
         raise ValueError(
-            "sigma, alpha and dtype are those of the DiffusionOperator: leave them out"
+            "sigma, alpha, kernel and dtype are those of the DiffusionOperator: leave them out"
         )
     parse(options["device"])
     if options["device"] is not None and str(options["device"]) != Z.device:

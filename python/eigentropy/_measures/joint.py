@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from eigentropy._backends.devices import HOST
 from eigentropy._backends.host_arrays import as_matrix
 from eigentropy._backends.rows import Rows
 from eigentropy._kernels.bandwidth import resolve_sigma
@@ -39,14 +40,15 @@ Doubles = npt.NDArray[np.float64]
 
 
 class Part(NamedTuple):
-    """A variable: its rows in units of sigma, or its groups."""
+    """A variable: its rows in units of sigma, its groups, or its kernel."""
 
     rows: Doubles | None
     codes: Codes | None
+    kernel: Doubles | None = None
 
     def of(self, order: npt.NDArray[np.intp]) -> Part:
         """The same with its values in another order."""
-        rows, codes = self
+        rows, codes, _ = self
         return Part(None if rows is None else rows[order], None if codes is None else codes[order])
 
 
@@ -257,8 +259,12 @@ class JointInformation:
 
     def _of_z(self) -> Part:
         if "z" not in self._kept:
-            rows = self.matrix.samples.device.host_rows(self.matrix.rows)
-            self._kept["z"] = Part(in_units(rows, self.matrix.sigma), None)
+            samples, sigma = self.matrix.samples, self.matrix.sigma
+            if samples.holds == "rows":
+                self._kept["z"] = Part(in_units(samples.on_host(), sigma), None)
+            else:
+                kernel, *_ = samples.device.matrix(samples.array, sigma, None, "float64", None)
+                self._kept["z"] = Part(None, None, kernel)
         z: Part = self._kept["z"]
         return z
 
@@ -266,21 +272,29 @@ class JointInformation:
         """The entropy of the joint density matrix of some variables; `number` gives the seed."""
         columns = [one.rows for one in parts if one.rows is not None]
         codes = _joint_codes([one.codes for one in parts if one.codes is not None])
-        if not columns:
+        kernels = [one.kernel for one in parts if one.kernel is not None]
+        if not columns and not kernels:
             assert codes is not None
             shares = np.bincount(codes) / len(codes)
             return Value(self.which.of_eigenvalues(shares) / math.log(self.base))
-        seed = np.random.SeedSequence([self.matrix.seed, number])
-        matrix = _JointMatrix(
-            np.hstack(columns),
-            sigma=1.0,
-            dtype=self.plan.dtype,
-            device=self.matrix.device,
-            seed=int(seed.generate_state(1)[0]),
-        )
+        matrix = self._joint_matrix(columns, kernels, number)
         if codes is not None:
             return self._in_blocks(matrix, codes, progress)
         return self._whole(matrix, progress)
+
+    def _joint_matrix(
+        self, columns: list[Doubles], kernels: list[Doubles], number: int
+    ) -> _JointMatrix:
+        """The density matrix of rows side by side, and of kernels that have no rows."""
+        seed = np.random.SeedSequence([self.matrix.seed, number]).generate_state(1)
+        known: dict[str, Any] = {"dtype": self.plan.dtype, "seed": int(seed[0])}
+        if not kernels:
+            rows = np.hstack(columns)
+            return _JointMatrix(rows, sigma=1.0, device=self.matrix.device, **known)
+        if columns:
+            rows = np.hstack(columns)
+            kernels = [*kernels, HOST.matrix(rows, 1.0, None, "float64", None)[0]]
+        return _JointMatrix(math.prod(kernels), kernel="precomputed", **known)
 
     def _whole(self, matrix: DensityMatrix, progress: Callback | None) -> Value:
         matrix.progress = progress or False

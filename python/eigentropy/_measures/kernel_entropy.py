@@ -8,6 +8,7 @@ from typing import Any
 
 from eigentropy._backends.rows import sample_rows
 from eigentropy._kernels.density import DensityMatrix
+from eigentropy._kernels.given import is_given
 from eigentropy._measures.kernel_results import KernelEntropy
 from eigentropy._spectra.functionals import renyi
 from eigentropy._spectra.plan import SpectrumPlan
@@ -26,6 +27,7 @@ def kernel_entropy(
     base: float = 2.0,
     method: str = "auto",
     tol: float = 1e-3,
+    kernel: str = "gaussian",
     max_points: int | None = None,
     dtype: Any = None,
     device: Any = None,
@@ -59,6 +61,10 @@ def kernel_entropy(
     tol : float
         Relative error of S that all methods but "exact" may make. An S below tol nats counts as
         tol.
+    kernel : {"gaussian", "precomputed", "distances"}
+        What Z is: rows, of which the Gaussian kernel is taken; a symmetric positive semidefinite
+        kernel (n, n) of constant diagonal, which is taken as it is and has no sigma; or distances
+        (n, n), of which the Gaussian kernel is taken. Of the last two all eigenvalues are computed.
     dtype : {"float64", "float32"}, optional
         Working precision; given, it is what is used, whatever `method` and `tol` say.
     seed : int
@@ -69,8 +75,8 @@ def kernel_entropy(
     -------
     KernelEntropy
         Works as a float; carries the error, the sigma, the method and the precision that were used,
-        the eigenvalues if they were computed, `vendi`, `.at(order)`, `.interval()` and
-        `.density(x)`.
+        the eigenvalues if they were computed, `vendi`, `.surprisals()`, `.at(order)`,
+        `.interval()` and `.density(x)`.
 
     Raises
     ------
@@ -109,9 +115,15 @@ def kernel_entropy(
     """
     plan = SpectrumPlan.checked(method, tol, dtype)
     order, base = renyi_order(order), logarithm_base(base)
-    rows, _, n = sample_rows(Z, max_points, seed)
+    rows, _, n = sample_rows(Z, max_points, seed, square=is_given(kernel))
     matrix = DensityMatrix(
-        rows, sigma=sigma, dtype=dtype, device=device, seed=seed, progress=progress
+        rows,
+        sigma=sigma,
+        dtype=dtype,
+        device=device,
+        seed=seed,
+        progress=progress,
+        kernel=kernel,
     )
     result = kernel_entropies(matrix, [order], base, plan)[0]
     return replace(result, sampled_from=n) if n is not None else result
@@ -123,4 +135,4 @@ def kernel_entropies(
     """The entropy of each order, from one spectrum; each as accurate as `plan` asks for."""
     spectrum = solve(matrix, [renyi(order) for order in orders], plan)
     warn_if_alone(matrix, spectrum, renyi(min(orders)))
-    return [KernelEntropy.of(spectrum, matrix, order, base) for order in orders]
+    return [KernelEntropy.of(spectrum, matrix, order, base, plan) for order in orders]

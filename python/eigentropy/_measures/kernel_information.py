@@ -8,7 +8,14 @@ from typing import Any
 from eigentropy._backends.host_arrays import as_numpy
 from eigentropy._backends.rows import sample_rows
 from eigentropy._kernels.density import DensityMatrix
-from eigentropy._kernels.groups import KINDS, group_codes, groups_of_rows, infer_kind
+from eigentropy._kernels.given import is_given
+from eigentropy._kernels.groups import (
+    KINDS,
+    group_codes,
+    groups_of_rows,
+    infer_kind,
+    warn_of_numbers,
+)
 from eigentropy._measures.joint import JointInformation, Part, rows_of
 from eigentropy._measures.kernel_results import KernelInformation
 from eigentropy._measures.statistics import ESTIMATORS, group_informations
@@ -41,6 +48,7 @@ def kernel_information(
     base: float = 2.0,
     method: str = "auto",
     tol: float = 1e-3,
+    kernel: str = "gaussian",
     max_points: int | None = None,
     dtype: Any = None,
     device: Any = None,
@@ -96,7 +104,7 @@ def kernel_information(
     sigma, sigma_y : float or str
         Kernel widths of Z and of a Y of scalars or vectors, or rules of `bandwidth`. That of a
         `given` of scalars or vectors is "auto".
-    base, method, tol, max_points, dtype, device, progress
+    base, method, tol, kernel, max_points, dtype, device, progress
         As in `kernel_entropy`; "lowrank" is not for groups.
     seed : int
         Of all random numbers: partitions, probes, `max_points`.
@@ -117,6 +125,8 @@ def kernel_information(
 
     Warns
     -----
+    GroupWarning
+        Y looks like classes and is taken for numbers. `kind` says what is meant.
     UserWarning
         Y has a single group (the information is 0), or groups of one row (entropy 0).
     SaturationWarning
@@ -150,8 +160,8 @@ def kernel_information(
             f"clusters={clusters!r}: the information about vectors takes no clusters here; pass "
             "the groups themselves, or leave it out"
         )
-    rows, chosen, drawn_from = sample_rows(Z, max_points, seed)
-    matrix = DensityMatrix(rows, sigma=sigma, dtype=dtype, device=device, seed=seed)
+    rows, chosen, drawn_from = sample_rows(Z, max_points, seed, square=is_given(kernel))
+    matrix = DensityMatrix(rows, sigma=sigma, dtype=dtype, device=device, seed=seed, kernel=kernel)
     n = drawn_from or matrix.n
     kind = _kind(Y, kind, clusters)
     known = {"estimator": estimator, "n_null": n_null, "base": base, "seed": seed}
@@ -214,7 +224,13 @@ def _kind(Y: Any, kind: str, clusters: Any) -> str:
         raise ValueError(
             "Y is missing: pass labels, scalars or vectors, or the groups as clusters="
         )
-    return infer_kind(as_numpy(Y, "Y")) if kind == "auto" else kind
+    if kind != "auto":
+        return kind
+    values = as_numpy(Y, "Y")
+    found = infer_kind(values)
+    if found != "labels" and values.ndim:
+        warn_of_numbers(values, "Y")
+    return found
 
 
 def _chosen(codes: Any, rows: Any) -> Any:

@@ -158,8 +158,8 @@ class Variable:
     ) -> Codes:
         """The group of each row, or of those with the numbers `chosen`."""
         clusters = settings.clusters if self.groups is None else self.groups
-        n, wanted = len(self.values), settings.n_clusters
-        self.groups = group_codes(self.values, n, self.kind, wanted, clusters, settings.seed)
+        n, k, seed = len(self.values), settings.n_clusters, settings.seed
+        self.groups = group_codes(self.values, n, self.kind, k, clusters, seed, self.source)
         return self.groups if chosen is None else groups_of_rows(self.groups, chosen)
 
     @property

@@ -51,6 +51,8 @@ class DiffusionOperator(DiffusionMatrix):
         Where to compute: by default where Z lies. An array on the host is uploaded once.
     seed : int
         Of the sample that a bandwidth rule uses when n is large.
+    kernel : {"gaussian", "precomputed", "distances"}
+        As in `diffusion_spectral_entropy`: what Z is.
     progress : bool or callable
         Show a bar on stderr, or call it with the fraction that is done.
 

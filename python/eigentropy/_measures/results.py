@@ -38,7 +38,8 @@ class Entropy(Number, ABC):
     n : int
         Number of rows.
     sigma, base : float
-        The settings that were used; `sigma` is a number also where a rule was asked for.
+        The settings that were used; `sigma` is a number also where a rule was asked for, and NaN
+        for a precomputed kernel.
     seed : int
         Of the random numbers.
     dtype : str
@@ -231,7 +232,7 @@ class DiffusionEntropy(Entropy):
 
 
 def _settings(result: Entropy | MutualInformation) -> str:
-    named = {"sigma": f"{result.sigma:.4g}"}
+    named = {} if math.isnan(result.sigma) else {"sigma": f"{result.sigma:.4g}"}
     named.update((name, f"{value:g}") for name, value in result.settings.items())
     return ", ".join(f"{name}={value}" for name, value in named.items())
 

@@ -56,6 +56,11 @@ class SpectrumPlan:
 
     def on(self, device: Device) -> SpectrumPlan:
         """The same on this device; ValueError for a method that the device does not have."""
+        if self.method in ("stochastic", "lowrank") and not device.has_estimates:
+            raise ValueError(
+                f"method={self.method!r}: with kernel={device.holds!r} all eigenvalues are "
+                "computed: use method='exact' or 'auto'"
+            )
         if self.method == "lowrank" and not device.has_low_rank:
             raise ValueError(
                 f"method='lowrank' is not there on {device.name}: use method='stochastic', or "
@@ -102,7 +107,8 @@ class SpectrumPlan:
         orders = [int(n) for n in sizes]
         if self.method == "stochastic":
             return [supports(n) for n in orders]
-        if self.method != "auto" or self.tol < FLOOR[self.product_dtype]:
+        possible = self.device.has_estimates and self.tol >= FLOOR[self.product_dtype]
+        if self.method != "auto" or not possible:
             return [False for _ in orders]
         # Exactly, "auto" may also compute in float32; that is not known yet.
         dtype, costs = self.dtype or "float32", self.known_costs

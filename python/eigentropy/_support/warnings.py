@@ -21,6 +21,10 @@ class ShapeWarning(UserWarning):
     """An array of three dimensions became one row a sample, which may not be what was meant."""
 
 
+class GroupWarning(UserWarning):
+    """Y looks like classes, and its type or its number of columns says something else."""
+
+
 _PACKAGE = str(Path(__file__).parents[1])
 
 

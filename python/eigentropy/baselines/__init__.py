@@ -1,4 +1,4 @@
-"""The estimators that DSE and DSMI are compared with, each with the same call shape.
+"""The estimators and scores that our measures are compared with, each with the same call shape.
 
 >>> import numpy as np
 >>> from eigentropy.baselines import binning
@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, Any
 from eigentropy._support.signatures import missing_name
 
 if TYPE_CHECKING:
-    from eigentropy.baselines import binning, ksg, mine, spectral
+    from eigentropy.baselines import binning, geometry, ksg, mine, probes, spectral, transferability
     from eigentropy.baselines._estimate import BaselineEstimate
 
-__all__ = ["BaselineEstimate", "binning", "ksg", "mine", "spectral"]
+__all__ = [
+    "BaselineEstimate", "binning", "geometry", "ksg", "mine", "probes", "spectral",
+    "transferability",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

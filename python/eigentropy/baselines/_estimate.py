@@ -13,7 +13,7 @@ from eigentropy._support.units import unit
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BaselineEstimate(Number):
-    """An entropy, an information or an effective number. Works as the float `value`.
+    """An entropy, information, effective number or score. Works as the float `value`.
 
     Attributes
     ----------
@@ -24,7 +24,7 @@ class BaselineEstimate(Number):
     n : int
         Number of rows.
     base : float or None
-        Of the logarithm; None for a number that has no unit, such as an effective rank.
+        Of the logarithm; None where there is none, such as an effective rank or an accuracy.
     standard_error : float
         NaN where the method has none. Of a matched information it is that of its baseline over the
         `n_null` random groupings, printed as `null se`, and says nothing of other samples.

@@ -60,8 +60,8 @@ Sigma = Annotated[
     typer.Option(
         "--sigma",
         metavar="NUMBER|RULE",
-        help="Width of the kernel exp(-r^2 / (2 sigma^2)), or a rule: auto, median, knn, "
-        "max-slope, sqrt-d.",
+        help="Width of the kernel exp(-r^2 / (2 sigma^2)), or a rule: auto, median, "
+        "narrow, knn, max-slope, sqrt-d.",
         rich_help_panel=KERNEL,
     ),
 ]

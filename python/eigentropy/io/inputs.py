@@ -10,7 +10,7 @@ import numpy as np
 
 from eigentropy._backends.host_arrays import Matrix, as_numpy
 from eigentropy._measures.measurement import MeasurementSettings, Variable
-from eigentropy._support.warnings import warn
+from eigentropy._support.warnings import GroupWarning, warn
 from eigentropy.io import files
 from eigentropy.io.paths import is_file_name, shown, split_key
 
@@ -64,6 +64,8 @@ def _labels(source: str, values: Any, settings: MeasurementSettings) -> Variable
         warn(
             f"{source}: the labels are whole numbers written as floats, which are cut into "
             f"{settings.n_clusters} bins; where they are classes, say so by --kind labels (in "
-            "Python kind='labels'), and --kind scalars asks for bins"
+            "Python kind='labels'), and --kind scalars asks for bins",
+            GroupWarning,
         )
+        return Variable(source, values, "scalars")  # of which nothing more is said
     return Variable(source, values, settings.kind)

@@ -12,6 +12,7 @@ from eigentropy._core import SolverError
 from eigentropy._measures.measurement import Measurement, MeasurementSettings, measure
 from eigentropy._measures.results import MutualInformation
 from eigentropy._support.progress import Callback, part, reporter
+from eigentropy._support.warnings import GroupWarning
 from eigentropy.io.files import Names, check_header
 from eigentropy.io.inputs import read_shared, read_with_labels
 from eigentropy.io.paths import FileError, shown
@@ -89,9 +90,10 @@ def track(
         check_header(path)  # now, rather than after hours of measuring
     shared, column = read_shared(labels, against, settings)
     rows: list[SnapshotRow] = []
+    said: set[type[Warning]] = set()
     with reporter(progress, f"{len(paths)} snapshots") as callback:
         for i, (path, name) in enumerate(zip(paths, snapshot_names(paths), strict=True)):
-            with _naming(path, rows, output):
+            with _naming(path, rows, output, said):
                 Z, variables = read_with_labels(
                     path, key, column, shared, settings, columns, without
                 )
@@ -148,14 +150,22 @@ _OF_A_SNAPSHOT = (FileError, ValueError, TypeError, MemoryError, SolverError)
 
 
 @contextmanager
-def _naming(path: Path, rows: Sequence[SnapshotRow], output: StrPath | None) -> Iterator[None]:
-    """Name the snapshot in errors and warnings, and say where the rows before it are."""
+def _naming(
+    path: Path, rows: Sequence[SnapshotRow], output: StrPath | None, said: set[type[Warning]]
+) -> Iterator[None]:
+    """Name the snapshot in errors and warnings, and say where the rows before it are.
+
+    What labels are taken for is said of one snapshot, since all have the same.
+    """
     name = shown(path)
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             yield
         for warning in caught:
+            if warning.category is GroupWarning and GroupWarning in said:
+                continue
+            said.add(warning.category)
             text = str(warning.message)
             named = text if name in text else f"{name}: {text}"
             warnings.warn(named, warning.category, stacklevel=4)

@@ -77,8 +77,8 @@ def of_information(result: InformationResult, adjusted: float | None = None) -> 
 def of_operator(operator: DiffusionMatrix) -> str:
     """Table of a diffusion operator, and its spectrum if that has been computed."""
     rows = [
-        ("Z", f"{operator.n} rows of {operator.samples.d} columns"),
-        ("settings", f"sigma = {operator.sigma:.4g}, alpha = {operator.alpha:g}"),
+        ("Z", f"{operator.n} rows, {operator.samples.described}"),
+        _named({"sigma": operator.sigma, "alpha": operator.alpha}),
         ("precision", f"{operator.dtype} on {operator.device}"),
         ("eigenvalues", "computed" if operator.is_solved else "not computed yet"),
     ]
@@ -117,8 +117,13 @@ def _method(result: Result) -> str:
 
 
 def _settings(result: Result) -> Row:
-    others = [f", {name} = {value:g}" for name, value in result.settings.items()]
-    return "settings", f"sigma = {result.sigma:.4g}" + "".join(others)
+    return _named({"sigma": result.sigma, **result.settings})
+
+
+def _named(settings: dict[str, float]) -> Row:
+    """Settings that are numbers: a precomputed kernel has no sigma."""
+    known = {name: value for name, value in settings.items() if not math.isnan(value)}
+    return "settings", ", ".join(f"{name} = {value:.4g}" for name, value in known.items())
 
 
 def _groups(result: InformationResult) -> list[Row]:

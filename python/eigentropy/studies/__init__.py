@@ -1,4 +1,4 @@
-"""The experiments of the paper, and a zoo of small networks, as `eigentropy study NAME`.
+"""The experiments of the paper, and others that judge measures, as `eigentropy study NAME`.
 
 One file a study. Each says which cells to measure, how to measure one, what the rows say about the
 paper's claims, and what to draw; `run` does the rest.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from eigentropy.studies import (
     bandwidth,
+    calibration,
     corruption,
     dimension,
     forgetting,
     initialization,
     intrinsic_dimension,
     intuition,
+    known_information,
     memorization,
     models,
     regularization,
@@ -36,7 +38,9 @@ STUDIES: dict[str, Study] = {
         subsampling,
         sigma_t,
         bandwidth,
+        calibration,
         models,
+        known_information,
         training,
         memorization,
         forgetting,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eigentropy.studies import models
+from eigentropy.studies import models, ranking
 from eigentropy.studies.estimators import spearman
 from eigentropy.studies.rows import StudyRow
 from eigentropy.studies.sets import SETS, SPREADS
@@ -131,7 +131,7 @@ def _ranking(kind: str, probe: str) -> Callable[[Sequence[StudyRow], str], float
     """Spearman correlation with a probe's accuracy; of DSE its absolute value."""
 
     def ranks(rows: Sequence[StudyRow], rule: str) -> float:
-        found = spearman(*models.paired(rows, f"{kind} {rule}", probe))
+        found = spearman(*ranking.paired(rows, f"{kind} {rule}", probe))
         return abs(found) if kind == "DSE" else found
 
     return ranks

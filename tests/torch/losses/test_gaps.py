@@ -46,7 +46,7 @@ def test_equal_rows_are_at_the_origin():
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-@pytest.mark.parametrize("sigma", [1.5, "auto", "median", "knn", "max-slope"])
+@pytest.mark.parametrize("sigma", [1.5, "auto", "median", "narrow", "knn", "max-slope"])
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.6])
 @pytest.mark.parametrize("fill", [1e5, 1e9, 1e20, 9.97e36])
 def test_the_kernel_beside_fill_values_is_that_of_exact_differences(fill, share, sigma, dtype):

@@ -66,7 +66,7 @@ def test_the_gradient_is_that_of_autograd_to_1e_8(alpha, t):
     torch.testing.assert_close(gradient(module, Z), slope, rtol=0.0, atol=1e-8 * slope.abs().max())
 
 
-@pytest.mark.parametrize("sigma", ["auto", "median", "knn", "max-slope", "sqrt-d", 1.3])
+@pytest.mark.parametrize("sigma", ["auto", "median", "narrow", "knn", "max-slope", "sqrt-d", 1.3])
 @pytest.mark.parametrize("t", TIMES)
 @pytest.mark.parametrize("n", [1, 2, 3, 50, 51])
 @pytest.mark.filterwarnings("ignore::eigentropy.SaturationWarning")

@@ -527,6 +527,41 @@ def test_a_layer_that_does_not_run_is_said_once():
     assert set(values) == {"dse/a"}
 
 
+def test_of_labels_that_look_like_classes_is_said_once():
+    """By a probe when it is made, and by the loop's own batches for the first layer alone."""
+    x, y = blobs()[0], torch.arange(120.0) % 20
+    net = nn.Sequential(nn.Linear(4, 6), nn.Tanh())
+    with pytest.warns(eg.GroupWarning, match=naming("labels", 20, 10, "integers")) as caught:
+        monitor = Monitor(net, "1", probe=(x, y))
+    monitor.step()
+    monitor.remove()
+    assert len(caught) == 1
+    one_hot = torch.eye(20)[y.long()]
+    with Monitor(net, ["0", "1"], Evaluation(120)) as monitor:
+        for expected in (1, 0):
+            net.eval()(x)
+            monitor.collect(one_hot)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                monitor.step()
+            assert [w.category for w in caught] == [eg.GroupWarning] * expected
+            assert all(re.match(naming("labels", 20, "step 1"), str(w.message)) for w in caught)
+
+
+def test_of_a_layer_before_with_few_distinct_rows_is_said_once():
+    class Signs(nn.Module):
+        def forward(self, x):
+            return (x[:, :2] > 0).float()
+
+    torch.manual_seed(0)
+    net = nn.Sequential(Signs(), nn.Linear(2, 4))
+    with Monitor(net, ["0", "1"], probe=blobs()[0], measures="dsmi_previous") as monitor:
+        with pytest.warns(eg.GroupWarning, match=naming("layer '1'", "layer before", 4)) as caught:
+            monitor.step()
+        monitor.step()
+    assert len(caught) == 1
+
+
 class Sometimes(nn.Module):
     """Its layer `late` runs for batches of more than 20."""
 

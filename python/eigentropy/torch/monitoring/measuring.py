@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -79,16 +78,14 @@ class Measuring:
         variables = dict(shared)
         of = about("previous", self.measures)
         if of and previous is not None:
-            variables["previous"] = self._before(previous, of)
+            with self._notices.caught(name):
+                variables["previous"] = self._before(previous, of)
         if not np.isfinite(rows).all():
             self._notices.about_layer(name, NOT_FINITE)
             return self._values(name, None, variables)
         self._notices.forget(name, NOT_FINITE)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        with self._notices.caught(name):
             measured = measure(rows, variables, self.settings, name=name, diffusion=self._diffusion)
-        for warning in caught:
-            self._notices.about_layer(name, str(warning.message), warning.category)
         labels = variables.get("y")
         groups = None if labels is None else labels.groups
         if measured.entropies:
@@ -97,13 +94,13 @@ class Measuring:
 
     def _before(self, previous: Array, of: Sequence[str]) -> Variable:
         """The layer before, and its clusters; a constant where it is not finite."""
-        n, k = len(previous), self.settings.n_clusters
-        groups = None
+        n, k, seed = len(previous), self.settings.n_clusters, self.settings.seed
+        groups, source = None, "the layer before"
         if not np.isfinite(previous).all():
             previous, groups = np.zeros((n, 1)), np.zeros(n, dtype=np.int64)
         elif "diffusion" in of:
-            groups = group_codes(previous, n, "vectors", k, "kmeans", self.settings.seed)
-        return Variable("the layer before", previous, "vectors", groups, of)
+            groups = group_codes(previous, n, "vectors", k, "kmeans", seed, source)
+        return Variable(source, previous, "vectors", groups, of)
 
     def _values(
         self, name: str, measured: Measurement | None, variables: Variables

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from eigentropy._support.warnings import warn
 
 
@@ -33,6 +37,15 @@ class Notices:
         if key not in self._said:
             self._said.add(key)
             warn(f"layer {name!r}, step {self.step}: {text}", category)
+
+    @contextmanager
+    def caught(self, name: str) -> Iterator[None]:
+        """Warn about a layer of what is warned about inside."""
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield
+        for warning in caught:
+            self.about_layer(name, str(warning.message), warning.category)
 
     def forget(self, name: str, text: str) -> None:
         """What was said of a layer is over: said again, it is news."""

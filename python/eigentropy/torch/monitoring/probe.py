@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from eigentropy._kernels.groups import group_codes
 from eigentropy._measures.measurement import MeasurementSettings, Variable
 from eigentropy._support import memory
 from eigentropy._support.options import integer
@@ -130,14 +129,7 @@ class ProbedModel(Collection):
         for variable in variables.values():
             if "diffusion" not in variable.of and variable.known_kind == "vectors":
                 continue  # the joint kernel needs no groups
-            variable.groups = group_codes(
-                variable.values,
-                self.most,
-                variable.kind,
-                settings.n_clusters,
-                settings.clusters,
-                settings.seed,
-            )
+            variable.grouped(settings)
         return variables
 
     def take(self, place: Place) -> Samples:
