@@ -52,6 +52,7 @@ RESULTS = (
 REASONS = {
     ("eigentropy.io.MeasurementSettings", "t"): "several times are measured from one spectrum",
     ("eigentropy.io.MeasurementSettings", "order"): "several orders are measured from one spectrum",
+    ("eigentropy.io.MeasurementSettings", "kernel"): "whether the density matrix is measured, too",
     ("eigentropy.io.MeasurementSettings", "clusters"): "an algorithm has to be named, since the "
     "groups themselves cannot be given here",
     ("eigentropy.torch.InformationLoss", "estimator"): "random partitions at each step of the "
