@@ -43,6 +43,7 @@ RESULTS = (
     "KernelInformation",
     "Estimate",
     "Run",
+    "SnapshotRow",
     "Sweep",
     "Scale",
 )
@@ -50,6 +51,8 @@ RESULTS = (
 # Where a default must differ from that of the other functions, and why.
 REASONS = {
     ("eigentropy.io.MeasurementSettings", "t"): "several times are measured from one spectrum",
+    ("eigentropy.io.MeasurementSettings", "order"): "several orders are measured from one spectrum",
+    ("eigentropy.io.MeasurementSettings", "kernel"): "whether the density matrix is measured, too",
     ("eigentropy.io.MeasurementSettings", "clusters"): "an algorithm has to be named, since the "
     "groups themselves cannot be given here",
     ("eigentropy.torch.InformationLoss", "estimator"): "random partitions at each step of the "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -128,6 +129,17 @@ def test_some_rows_are_compared_with_their_own_values(values, kind):
     alone = eg.kernel_information(Z, values, n_null=2, max_points=50, seed=3)
     assert float(result) == pytest.approx(float(alone), rel=1e-9)
     assert np.array_equal(result.rows, alone.rows)
+
+
+@pytest.mark.parametrize("kind", ["auto", "vectors"])
+def test_one_hot_rows_are_compared_by_distances_and_that_is_said_once(kind):
+    about = {"y": Variable("y", np.eye(3)[LABELS % 3], kind, of=("kernel",))}
+    settings = MeasurementSettings(kernel=True, n_null=2)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            measure(Z, about, settings, diffusion=False)
+    assert [one.category for one in caught] == ([eg.GroupWarning] if kind == "auto" else [])
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,8 @@ def test_a_run_without_an_information_has_no_plane(driver, tmp_path):
     assert count(ask, "#spectrum") == count(ask, "#views") == 1
 
 
-AXES = """[...document.querySelectorAll('%s figure')].map(f => [f.querySelector('figcaption').innerText,
+AXES = """[...document.querySelectorAll('%s figure')].map(f => [
+    f.querySelector('figcaption').innerText,
     ...[...f.querySelectorAll('text.label')].map(t => t.textContent)])"""
 
 

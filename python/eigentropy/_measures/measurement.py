@@ -25,6 +25,7 @@ from eigentropy._kernels.groups import (
     group_codes,
     groups_of_rows,
     infer_kind,
+    warn_of_numbers,
 )
 from eigentropy._kernels.matrix import KernelMatrix
 from eigentropy._measures.entropy import entropies
@@ -171,11 +172,14 @@ class Variable:
         """What the joint kernel takes of it: the groups of labels, the rows of anything else."""
         if self.known_kind == "labels":
             return Part(None, self.grouped(settings, chosen))
+        if self._rows is not None and chosen is None:
+            return Part(self._rows, None)
+        if self.kind == "auto":
+            warn_of_numbers(self.values, self.source)
         columns = self.values.reshape(len(self.values), -1)
         if chosen is not None:
             return Part(rows_of(columns[chosen], self.source, "auto", settings.seed), None)
-        if self._rows is None:
-            self._rows = rows_of(columns, self.source, "auto", settings.seed)
+        self._rows = rows_of(columns, self.source, "auto", settings.seed)
         return Part(self._rows, None)
 
 
