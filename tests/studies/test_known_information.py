@@ -208,9 +208,25 @@ def test_the_samples_are_part_of_the_package():
     assert known_tasks.FILE.stat().st_size < 1_500_000
 
 
-def test_p_values_are_of_the_benchmark_s_tasks_only():
+def test_the_setting_of_a_test_is_chosen_by_what_it_finds_elsewhere():
+    def rows(group, name, p):
+        at = {"number": "p", "pairs": study.TRUE, "draw": 0}
+        return [row(name, p, f"{group} {i}", group=group, **at) for i in range(3)]
+
+    chosen = rows(CHOOSING, "KSG k=3", 0.2) + rows(CHOOSING, "KSG k=10", 0.01)
+    judged = rows(BENCHMARK, "KSG k=3", 0.01) + rows(BENCHMARK, "KSG k=10", 0.2)
+    assert study.chosen_to_detect(chosen + judged, "KSG") == "KSG k=10"
+    (found,) = (
+        f for f in study.findings(chosen + judged) if f.kind == "detects" and "KSG" in f.claim
+    )
+    assert found.claim.startswith("KSG k=10")
+    assert found.holds is False
+
+
+def test_p_values_of_independent_pairs_are_of_the_benchmark_s_tasks_only():
     rows = [StudyRow(c, 0.0, 0.0, 0.0) for job in study.jobs(StudyPlan()) for c in job.cells]
-    assert {r["group"] for r in select(rows, number="p")} == {BENCHMARK}
+    assert {r["group"] for r in select(rows, number="p", pairs=study.PERMUTED)} == {BENCHMARK}
+    assert {r["group"] for r in select(rows, number="p")} == {BENCHMARK, CHOOSING}
     assert {r["group"] for r in select(rows, number="value")} > {BENCHMARK, CHOOSING}
 
 
