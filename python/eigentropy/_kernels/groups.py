@@ -32,16 +32,16 @@ def group_codes(Y: Any, n: int, kind: str, n_clusters: int, clusters: Any, seed:
     if isinstance(clusters, str):
         one_of(clusters, "clusters", CLUSTERINGS)
     elif clusters is not None:
-        return _label_codes(as_numpy(clusters, "clusters"), n, "clusters")
+        return label_codes(as_numpy(clusters, "clusters"), n, "clusters")
     if Y is None:
         raise ValueError(
             "Y is missing: pass labels, scalars or vectors, or the groups as clusters="
         )
     values = as_numpy(Y, "Y")
     kind = infer_kind(values) if kind == "auto" else kind
-    _check_length(values, n, "Y")
+    check_length(values, n, "Y")
     if kind == "labels":
-        return _label_codes(values, n, "Y")
+        return label_codes(values, n, "Y")
     if kind == "scalars":
         return _bin_codes(as_matrix(values.reshape(n, -1), "Y"), n_clusters)
     vectors = as_matrix(values.reshape(n, -1), "Y")
@@ -51,7 +51,7 @@ def group_codes(Y: Any, n: int, kind: str, n_clusters: int, clusters: Any, seed:
     if distinct is not None:
         return distinct
     found = _cluster(vectors, clusters or "spectral", n_clusters, seed)
-    return _label_codes(found, n, "clusters")
+    return label_codes(found, n, "clusters")
 
 
 def infer_kind(values: npt.NDArray[Any]) -> str:
@@ -61,15 +61,17 @@ def infer_kind(values: npt.NDArray[Any]) -> str:
     return "scalars" if values.dtype.kind in "fc" else "labels"  # complex ones are refused
 
 
-def _check_length(values: npt.NDArray[Any], n: int, name: str) -> None:
+def check_length(values: npt.NDArray[Any], n: int, name: str) -> None:
+    """ValueError unless there is one entry for each row of Z."""
     if values.ndim == 0:
         raise ValueError(f"{name} must have one entry for each row of Z, got the scalar {values}")
     if len(values) != n:
         raise ValueError(f"{name} has {len(values)} entries, Z has {n} rows")
 
 
-def _label_codes(labels: npt.NDArray[Any], n: int, name: str) -> Codes:
-    _check_length(labels, n, name)
+def label_codes(labels: npt.NDArray[Any], n: int, name: str) -> Codes:
+    """The group of each row by its label, in the order of the sorted labels."""
+    check_length(labels, n, name)
     if labels.size != n:
         raise ValueError(f"{name} as labels must be 1-d, got shape {labels.shape}")
     flat = labels.reshape(n)

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from eigentropy._backends.host_arrays import as_numpy
+from eigentropy._backends.host_arrays import as_matrix, as_numpy
 from eigentropy._backends.rows import sample_rows
+from eigentropy._kernels.bandwidth import RULES
 from eigentropy._kernels.density import DensityMatrix
-from eigentropy._kernels.groups import KINDS, group_codes, groups_of_rows, infer_kind
-from eigentropy._measures.joint import JointInformation, Part, rows_of
+from eigentropy._kernels.groups import (
+    KINDS,
+    check_length,
+    group_codes,
+    groups_of_rows,
+    infer_kind,
+    label_codes,
+)
+from eigentropy._measures.joint import JointInformation, Part
 from eigentropy._measures.kernel_results import KernelInformation
 from eigentropy._measures.statistics import ESTIMATORS, group_informations
 from eigentropy._spectra.functionals import Functional, renyi
@@ -19,9 +27,22 @@ from eigentropy._support.options import (
     one_of,
     random_seed,
     renyi_order,
+    sigma_or_rule,
 )
 from eigentropy._support.progress import Callback, reporter
 from eigentropy._support.signatures import named_options
+
+
+class _MatrixOfY(DensityMatrix):
+    """Of a Y of scalars or vectors."""
+
+    rows_name, sigma_name = "Y", "sigma_y"
+
+
+class _MatrixOfGiven(DensityMatrix):
+    """Of a `given` of scalars or vectors."""
+
+    rows_name, sigma_name = "given", "the sigma of given"
 
 
 @named_options()
@@ -149,6 +170,7 @@ def kernel_information(
             f"clusters={clusters!r}: the information about vectors takes no clusters here; pass "
             "the groups themselves, or leave it out"
         )
+    sigma_y = sigma_or_rule(sigma_y, RULES, "sigma_y")
     rows, chosen, drawn_from = sample_rows(Z, max_points, seed)
     matrix = DensityMatrix(rows, sigma=sigma, dtype=dtype, device=device, seed=seed)
     n = drawn_from or matrix.n
@@ -168,8 +190,19 @@ def kernel_information(
                 matrix, codes, [wanted], plan, result_of, progress=report, **known
             )[0]
             return result
-        of_y = Part(None, codes) if codes is not None else _part(Y, "Y", n, chosen, sigma_y, seed)
-        of_w = None if given is None else _given(given, n, chosen, seed)
+        known_of_rows: dict[str, Any] = {"dtype": dtype, "device": matrix.device, "seed": seed}
+        if codes is not None:
+            of_y = Part(None, codes)
+        else:
+            columns = _columns(Y, "Y", n, kind, chosen)
+            of_y = Part(_MatrixOfY(columns, sigma=sigma_y, **known_of_rows), None)
+        of_w = None
+        if given is not None and infer_kind(as_numpy(given, "given")) == "labels":
+            labels = label_codes(as_numpy(given, "given"), n, "given")
+            of_w = Part(None, _chosen(labels, chosen))
+        elif given is not None:
+            columns = _columns(given, "given", n, "vectors", chosen)
+            of_w = Part(_MatrixOfGiven(columns, **known_of_rows), None)
         source = JointInformation(matrix, of_y, of_w, wanted, plan, result_of, **known)
         found: KernelInformation = source.measured(report)
         return found
@@ -190,18 +223,14 @@ def _chosen(codes: Any, rows: Any) -> Any:
     return codes if rows is None else groups_of_rows(codes, rows)
 
 
-def _given(W: Any, n: int, chosen: Any, seed: int) -> Part:
-    """What is known beforehand: labels, or the rows of a kernel."""
-    if infer_kind(as_numpy(W, "given")) == "labels":
-        return Part(None, _chosen(group_codes(None, n, "labels", 1, W, seed), chosen))
-    return _part(W, "given", n, chosen, "auto", seed)
-
-
-def _part(values: Any, name: str, n: int, chosen: Any, sigma: float | str, seed: int) -> Part:
-    """The rows of a variable that is no label, in units of its sigma."""
+def _columns(values: Any, name: str, n: int, kind: str, chosen: Any) -> Any:
+    """The rows of a variable that is no label, checked."""
     array = as_numpy(values, name)
-    if array.ndim == 0 or len(array) != n:
-        found = "a scalar" if array.ndim == 0 else f"{len(array)} entries"
-        raise ValueError(f"{name} has {found}, Z has {n} rows")
-    columns = array.reshape(n, -1)
-    return Part(rows_of(columns if chosen is None else columns[chosen], name, sigma, seed), None)
+    check_length(array, n, name)
+    columns = as_matrix(array.reshape(n, -1), name)
+    if kind == "scalars" and columns.shape[1] != 1:
+        raise ValueError(
+            f"{name} as scalars must be 1-d, got {columns.shape[1]} values a row; pass "
+            "kind='vectors'"
+        )
+    return columns if chosen is None else columns[chosen]
