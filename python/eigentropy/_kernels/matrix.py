@@ -66,8 +66,9 @@ class KernelMatrix:
 
     # Whether 1 is an eigenvalue, with the square roots of the degrees as its eigenvector.
     has_unit_eigenvalue: ClassVar[bool]
-    # Whether the caller is told of a sigma that does not fit the rows.
-    judges_sigma: ClassVar[bool] = True
+    # What the caller calls the rows, and their sigma; None: no sigma is the caller's.
+    rows_name: ClassVar[str] = "Z"
+    sigma_name: ClassVar[str | None] = "sigma"
     # What the progress of its eigenvalues is called.
     spectrum_name: ClassVar[str]
     alpha: float | None

@@ -11,6 +11,7 @@ for the von Neumann entropy: the matrix falls into blocks.
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -19,9 +20,6 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy._backends.devices import HOST
-from eigentropy._backends.host_arrays import as_matrix
-from eigentropy._backends.rows import Rows
-from eigentropy._kernels.bandwidth import resolve_sigma
 from eigentropy._kernels.density import DensityMatrix
 from eigentropy._kernels.groups import Codes
 from eigentropy._kernels.partitions import Partitions
@@ -30,7 +28,7 @@ from eigentropy._spectra.functionals import Functional, MinEntropy, Shannon
 from eigentropy._spectra.groups import GroupSpectra, solve_groups
 from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._spectra.rounding import within
-from eigentropy._spectra.solve import solve
+from eigentropy._spectra.solve import judge, solve
 from eigentropy._spectra.spectrum import Spectrum
 from eigentropy._support import memory
 from eigentropy._support.interval import combined
@@ -40,31 +38,30 @@ Doubles = npt.NDArray[np.float64]
 
 
 class Part(NamedTuple):
-    """A variable: its rows in units of sigma, its groups, or its kernel."""
+    """A variable: its density matrix, or its groups."""
 
-    rows: Doubles | None
+    matrix: DensityMatrix | None
     codes: Codes | None
-    kernel: Doubles | None = None
-
-    def of(self, order: npt.NDArray[np.intp]) -> Part:
-        """The same with its values in another order."""
-        rows, codes, _ = self
-        return Part(None if rows is None else rows[order], None if codes is None else codes[order])
 
 
-def rows_of(values: Any, name: str, sigma: float | str, seed: int) -> Doubles:
-    """The rows of a variable in units of its kernel width."""
-    rows = as_matrix(values, name)
-    return in_units(rows, resolve_sigma(sigma, Rows(rows), seed))
+def in_units(rows: npt.NDArray[Any], sigma: float, name: str) -> Doubles:
+    """The rows over sigma; the first row is taken from all of them, which no distance sees.
 
-
-def in_units(rows: npt.NDArray[Any], sigma: float) -> Doubles:
-    """The rows over sigma; the same place is taken from all of them, which no distance sees."""
+    Before they are divided: differences of numbers that are far from 0 are exact. Of halves, so
+    that no difference is infinite.
+    """
     memory.require(
-        8.0 * rows.size, f"a copy of {rows.shape[0]} x {rows.shape[1]} numbers", "use fewer rows"
+        16.0 * rows.size, f"copies of {rows.shape[0]} x {rows.shape[1]} numbers", "use fewer rows"
     )
-    scaled: Doubles = rows / np.float64(sigma)
+    scaled: Doubles = np.multiply(rows, 0.5, dtype=np.float64)
     scaled -= scaled[0].copy()
+    with np.errstate(over="ignore"):
+        scaled /= np.float64(0.5 * sigma)
+    if not np.isfinite(scaled).all():
+        raise ValueError(
+            f"{name}={sigma:.4g} is so far below the differences between the rows that their "
+            "ratio is no float64; pass a larger one"
+        )
     return scaled
 
 
@@ -81,12 +78,16 @@ class Value(NamedTuple):
 
     def minus(self, other: Value) -> Value:
         """The difference; errors add up, those of random vectors in quadrature."""
+        return self.plus(other._replace(value=-other.value))
+
+    def plus(self, other: Value) -> Value:
+        """The sum, with the errors of a difference."""
         error, degrees = combined(
             [(self.standard_error, self.degrees), (other.standard_error, other.degrees)]
         )
         methods, dtypes = {self.method, other.method}, {self.dtype, other.dtype}
         return Value(
-            self.value - other.value,
+            self.value + other.value,
             error,
             degrees,
             self.bound + other.bound,
@@ -96,10 +97,22 @@ class Value(NamedTuple):
         )
 
 
+class MatrixOfY(DensityMatrix):
+    """Of a Y of scalars or vectors."""
+
+    rows_name, sigma_name = "Y", "sigma_y"
+
+
+class MatrixOfGiven(DensityMatrix):
+    """Of a `given` of scalars or vectors."""
+
+    rows_name, sigma_name = "given", "the sigma of given"
+
+
 class _JointMatrix(DensityMatrix):
     """Of several variables, each of which has been brought to its own unit."""
 
-    judges_sigma = False
+    sigma_name = None
 
 
 @dataclass(frozen=True)
@@ -131,7 +144,7 @@ class JointInformation:
     n_null: int
     base: float
     seed: int
-    _kept: dict[str, Any] = field(default_factory=dict)
+    _kept: dict[Any, Any] = field(default_factory=dict)
 
     def measured(self, progress: Callback | None) -> Any:
         """The information; everything is computed."""
@@ -141,6 +154,7 @@ class JointInformation:
                 "n_null=0, or labels"
             )
         observed, null = self._draws(progress)
+        conditional = observed.minus(self._known())
         values = np.array([draw.value for draw in null])
         baseline, of_baseline, bound = self._baseline(null)
         parts = of_baseline, (observed.standard_error, observed.degrees)
@@ -152,7 +166,7 @@ class JointInformation:
             "standard_error": math.hypot(*(error for error, _ in parts)),
             "error_parts": parts,
             "p_value": (1 + at_least) / (1 + len(values)) if len(values) else math.nan,
-            "conditional_entropy": observed.value,
+            "conditional_entropy": conditional.value,
             "null": baseline - values,
             "group_sizes": np.bincount(codes),
             "clusters": codes,
@@ -178,39 +192,51 @@ class JointInformation:
         observed, null = self._draws(None)
         if self.estimator == "matched":
             return observed.uncertainty + float(np.mean([draw.uncertainty for draw in null]))
-        return observed.uncertainty + self._of_rest().uncertainty
+        return observed.uncertainty + self._known().uncertainty + self._of_rest().uncertainty
 
     def adjusted(self, which: Functional) -> tuple[float, str]:
         """The ratio matched / (H(Y) - (S(Z) - mean null)), given W, and why it is NaN."""
         if self.Y.codes is None:
             return math.nan, "Y is no label: there is no H(Y)"
-        observed, null = self._draws(None)
-        values = np.array([draw.value for draw in null])
-        whole = self._of_rest()
-        known = whole.value, whole.standard_error
         if which != Shannon():
             return math.nan, ONLY_ORDER_1
+        observed, null = self._draws(None)
+        values = np.array([draw.value for draw in null])
+        whole = self._of_rest().plus(self._known())
+        known = whole.value, whole.standard_error
         return adjusted_information(observed.value, values, known, self._label_entropy())
 
     def _draws(self, progress: Callback | None) -> tuple[Value, list[Value]]:
-        """S(Z | Y, W) as observed, and with Y in random orders."""
+        """S(Z, Y, W) as observed, and with Y in random orders.
+
+        S(Y, W) is the same in all of these orders: Y stays within the groups of W.
+        """
         if "draws" not in self._kept:
             generator = np.random.default_rng(self.seed)
-            told = np.linspace(0.0, 1.0, self.n_null + 3)
+            told = np.linspace(0.0, 1.0, self.n_null + 4)
+            self._judge()
             self._of_rest(part(progress, told[0], told[1]))
+            self._known(part(progress, told[1], told[2]))
             draws = []
             for number in range(1 + self.n_null):
-                Y = self.Y.of(self._order(generator)) if number else self.Y
-                own = part(progress, told[number + 1], told[number + 2])
-                draws.append(self._conditional(Y, number, own))
+                order = self._order(generator) if number else None
+                own = part(progress, told[number + 2], told[number + 3])
+                draws.append(self._entropy([self._z, self.Y, *self._w], 3 + number, own, order))
             self._kept["draws"] = draws[0], draws[1:]
         kept: tuple[Value, list[Value]] = self._kept["draws"]
         return kept
 
+    def _judge(self) -> None:
+        """Warn of a sigma that does not fit its rows, where no entropy is of these alone."""
+        if self.W is not None:
+            for one in (self._z, self.Y, self.W):
+                if one.matrix is not None and one.matrix.samples.holds == "rows":
+                    judge(one.matrix)
+
     def _baseline(self, null: list[Value]) -> tuple[float, tuple[float, float], float]:
-        """What S(Z | Y, W) is subtracted from, its error with its degrees, and its bound."""
+        """What S(Z, Y, W) is subtracted from, its error with its degrees, and its bound."""
         if self.estimator == "plain":
-            whole = self._of_rest()
+            whole = self._of_rest().plus(self._known())
             return whole.value, (whole.standard_error, whole.degrees), whole.bound
         values = np.array([draw.value for draw in null])
         error = float(values.std(ddof=1)) / math.sqrt(len(values))
@@ -226,75 +252,109 @@ class JointInformation:
         within[np.argsort(codes, kind="stable")] = order[np.argsort(codes[order], kind="stable")]
         return within
 
+    @property
+    def _z(self) -> Part:
+        return Part(self.matrix, None)
+
+    @property
+    def _w(self) -> list[Part]:
+        return [] if self.W is None else [self.W]
+
     def _label_entropy(self) -> float:
         """S(Y | W) where Y is labels; otherwise NaN."""
         if self.Y.codes is None:
             return math.nan
-        if "label_entropy" not in self._kept:
-            of_y = self._entropy([self.Y] if self.W is None else [self.Y, self.W], 1)
-            of_w = 0.0 if self.W is None else self._entropy([self.W], 1).value
-            self._kept["label_entropy"] = of_y.value - of_w
-        return float(self._kept["label_entropy"])
+        return self._known().minus(self._of_given()).value
+
+    def _of_given(self) -> Value:
+        """S(W)."""
+        if "given" not in self._kept:
+            self._kept["given"] = self._entropy(self._w, 2) if self._w else Value(0.0)
+        given: Value = self._kept["given"]
+        return given
 
     def _of_rest(self, progress: Callback | None = None) -> Value:
         """S(Z | W)."""
         if "rest" not in self._kept:
-            if self.W is None:
-                self._kept["rest"] = self._whole(self.matrix, progress)
-            else:
-                joint = self._entropy([self._of_z(), self.W], 0, progress)
-                self._kept["rest"] = joint.minus(self._entropy([self.W], 1))
+            joint = self._entropy([self._z, *self._w], 0, progress)
+            self._kept["rest"] = joint.minus(self._of_given())
         rest: Value = self._kept["rest"]
         return rest
 
-    def _conditional(self, Y: Part, number: int, progress: Callback | None) -> Value:
-        """S(Z | Y, W)."""
-        known = [Y] if self.W is None else [Y, self.W]
-        joint = self._entropy([self._of_z(), *known], 2 + 2 * number, progress)
-        if (
-            "known" not in self._kept
-        ):  # in every order of Y the same, which stays in its groups of W
-            self._kept["known"] = self._entropy(known, 3)
-        return joint.minus(self._kept["known"])
+    def _known(self, progress: Callback | None = None) -> Value:
+        """S(Y, W)."""
+        if "known" not in self._kept:
+            self._kept["known"] = self._entropy([self.Y, *self._w], 1, progress)
+        known: Value = self._kept["known"]
+        return known
 
-    def _of_z(self) -> Part:
-        if "z" not in self._kept:
-            samples, sigma = self.matrix.samples, self.matrix.sigma
-            if samples.holds == "rows":
-                self._kept["z"] = Part(in_units(samples.on_host(), sigma), None)
-            else:
-                kernel, *_ = samples.device.matrix(samples.array, sigma, None, "float64", None)
-                self._kept["z"] = Part(None, None, kernel)
-        z: Part = self._kept["z"]
-        return z
+    def _entropy(
+        self,
+        parts: list[Part],
+        number: int,
+        progress: Callback | None = None,
+        order: npt.NDArray[np.intp] | None = None,
+    ) -> Value:
+        """The entropy of the joint density matrix of some variables, with Y in this order.
 
-    def _entropy(self, parts: list[Part], number: int, progress: Callback | None = None) -> Value:
-        """The entropy of the joint density matrix of some variables; `number` gives the seed."""
-        columns = [one.rows for one in parts if one.rows is not None]
-        codes = _joint_codes([one.codes for one in parts if one.codes is not None])
-        kernels = [one.kernel for one in parts if one.kernel is not None]
-        if not columns and not kernels:
+        `number` gives the seed.
+        """
+        rows, kernels, groups = [], [], []
+        for one in parts:
+            moved: Any = order if order is not None and one is self.Y else slice(None)
+            if one.codes is not None:
+                groups.append(one.codes[moved])
+            elif len(parts) > 1 and self._is_given(one):
+                kernels.append(self._kernel(one))
+            elif len(parts) > 1:
+                rows.append(self._in_units(one)[moved])
+        codes = _joint_codes(groups)
+        if len(groups) == len(parts):
             assert codes is not None
             shares = np.bincount(codes) / len(codes)
             return Value(self.which.of_eigenvalues(shares) / math.log(self.base))
-        matrix = self._joint_matrix(columns, kernels, number)
+        matrix: Any = copy.copy(parts[0].matrix)
+        if len(parts) > 1:
+            matrix = self._joint_matrix(rows, kernels)
+        seed = np.random.SeedSequence([self.matrix.seed, number])
+        matrix.seed = int(seed.generate_state(1)[0])
         if codes is not None:
             return self._in_blocks(matrix, codes, progress)
         return self._whole(matrix, progress)
 
-    def _joint_matrix(
-        self, columns: list[Doubles], kernels: list[Doubles], number: int
-    ) -> _JointMatrix:
+    def _joint_matrix(self, rows: list[Doubles], kernels: list[Doubles]) -> _JointMatrix:
         """The density matrix of rows side by side, and of kernels that have no rows."""
-        seed = np.random.SeedSequence([self.matrix.seed, number]).generate_state(1)
-        known: dict[str, Any] = {"dtype": self.plan.dtype, "seed": int(seed[0])}
         if not kernels:
-            rows = np.hstack(columns)
-            return _JointMatrix(rows, sigma=1.0, device=self.matrix.device, **known)
-        if columns:
-            rows = np.hstack(columns)
-            kernels = [*kernels, HOST.matrix(rows, 1.0, None, "float64", None)[0]]
-        return _JointMatrix(math.prod(kernels), kernel="precomputed", **known)
+            return _JointMatrix(
+                np.hstack(rows), sigma=1.0, dtype=self.plan.dtype, device=self.matrix.device
+            )
+        if rows:
+            kernels = [*kernels, HOST.matrix(np.hstack(rows), 1.0, None, "float64", None)[0]]
+        return _JointMatrix(math.prod(kernels), kernel="precomputed", dtype=self.plan.dtype)
+
+    def _is_given(self, one: Part) -> bool:
+        """Whether the caller has its kernel or its distances, and no rows."""
+        return one.matrix is not None and one.matrix.samples.holds != "rows"
+
+    def _kernel(self, one: Part) -> Doubles:
+        """The kernel of a variable that has no rows; found once."""
+        matrix: Any = one.matrix
+        if id(matrix) not in self._kept:
+            samples = matrix.samples
+            self._kept[id(matrix)] = samples.device.matrix(
+                samples.array, matrix.sigma, None, "float64", None
+            )[0]
+        found: Doubles = self._kept[id(matrix)]
+        return found
+
+    def _in_units(self, one: Part) -> Doubles:
+        """The rows of a variable in units of sigma; found once."""
+        matrix: Any = one.matrix
+        if id(matrix) not in self._kept:
+            rows = matrix.samples.on_host()
+            self._kept[id(matrix)] = in_units(rows, matrix.sigma, matrix.sigma_name)
+        found: Doubles = self._kept[id(matrix)]
+        return found
 
     def _whole(self, matrix: DensityMatrix, progress: Callback | None) -> Value:
         matrix.progress = progress or False

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from eigentropy._backends.host_arrays import as_numpy
+from eigentropy._backends.host_arrays import as_matrix, as_numpy
 from eigentropy._backends.rows import sample_rows
+from eigentropy._kernels.bandwidth import RULES
 from eigentropy._kernels.density import DensityMatrix
 from eigentropy._kernels.given import is_given
 from eigentropy._kernels.groups import (
     KINDS,
+    check_length,
     group_codes,
     groups_of_rows,
     infer_kind,
+    label_codes,
     warn_of_numbers,
 )
-from eigentropy._measures.joint import JointInformation, Part, rows_of
+from eigentropy._measures.joint import JointInformation, MatrixOfGiven, MatrixOfY, Part
 from eigentropy._measures.kernel_results import KernelInformation
 from eigentropy._measures.statistics import ESTIMATORS, group_informations
 from eigentropy._spectra.functionals import Functional, renyi
@@ -27,6 +30,7 @@ from eigentropy._support.options import (
     one_of,
     random_seed,
     renyi_order,
+    sigma_or_rule,
 )
 from eigentropy._support.progress import Callback, part, reporter
 from eigentropy._support.signatures import named_options
@@ -160,25 +164,27 @@ def kernel_information(
             f"clusters={clusters!r}: the information about vectors takes no clusters here; pass "
             "the groups themselves, or leave it out"
         )
+    sigma_y = sigma_or_rule(sigma_y, RULES, "sigma_y")
     rows, chosen, drawn_from = sample_rows(Z, max_points, seed, square=is_given(kernel))
     matrix = DensityMatrix(rows, sigma=sigma, dtype=dtype, device=device, seed=seed, kernel=kernel)
     n = drawn_from or matrix.n
     kind = _kind(Y, kind, clusters)
     known = {"estimator": estimator, "n_null": n_null, "base": base, "seed": seed}
+    of_rows: dict[str, Any] = {"dtype": dtype, "device": matrix.device, "seed": seed}
     with reporter(progress, "mutual information") as report:
         if kind == "labels":
-            codes = _chosen(group_codes(Y, n, kind, 1, clusters, seed), chosen)
-            of_y = Part(None, codes)
+            codes = group_codes(Y, n, kind, 1, clusters, seed)
+            of_y = Part(None, _chosen(codes, chosen))
         else:
-            of_y = _part(Y, "Y", n, chosen, sigma_y, seed)
-        of_w = None if given is None else _given(given, n, chosen, seed)
+            columns = columns_of(Y, "Y", n, kind, chosen)
+            of_y = Part(MatrixOfY(columns, sigma=sigma_y, **of_rows), None)
         found = kernel_informations(
             matrix,
             of_y,
             [order],
             plan,
             kind=kind,
-            given=of_w,
+            given=None if given is None else _given(given, n, chosen, of_rows),
             rows=chosen,
             progress=report,
             **known,
@@ -237,18 +243,23 @@ def _chosen(codes: Any, rows: Any) -> Any:
     return codes if rows is None else groups_of_rows(codes, rows)
 
 
-def _given(W: Any, n: int, chosen: Any, seed: int) -> Part:
+def _given(W: Any, n: int, chosen: Any, of_rows: dict[str, Any]) -> Part:
     """What is known beforehand: labels, or the rows of a kernel."""
-    if infer_kind(as_numpy(W, "given")) == "labels":
-        return Part(None, _chosen(group_codes(None, n, "labels", 1, W, seed), chosen))
-    return _part(W, "given", n, chosen, "auto", seed)
+    values = as_numpy(W, "given")
+    if infer_kind(values) == "labels":
+        return Part(None, _chosen(label_codes(values, n, "given"), chosen))
+    columns = columns_of(values, "given", n, "vectors", chosen)
+    return Part(MatrixOfGiven(columns, **of_rows), None)
 
 
-def _part(values: Any, name: str, n: int, chosen: Any, sigma: float | str, seed: int) -> Part:
-    """The rows of a variable that is no label, in units of its sigma."""
+def columns_of(values: Any, name: str, n: int, kind: str, chosen: Any = None) -> Any:
+    """The rows of a variable that is no label, checked."""
     array = as_numpy(values, name)
-    if array.ndim == 0 or len(array) != n:
-        found = "a scalar" if array.ndim == 0 else f"{len(array)} entries"
-        raise ValueError(f"{name} has {found}, Z has {n} rows")
-    columns = array.reshape(n, -1)
-    return Part(rows_of(columns if chosen is None else columns[chosen], name, sigma, seed), None)
+    check_length(array, n, name)
+    columns = as_matrix(array.reshape(n, -1), name)
+    if kind == "scalars" and columns.shape[1] != 1:
+        raise ValueError(
+            f"{name} as scalars must be 1-d, got {columns.shape[1]} values a row; pass "
+            "kind='vectors'"
+        )
+    return columns if chosen is None else columns[chosen]

@@ -30,9 +30,9 @@ from eigentropy._kernels.groups import (
 from eigentropy._kernels.matrix import KernelMatrix
 from eigentropy._measures.entropy import entropies
 from eigentropy._measures.information import informations
-from eigentropy._measures.joint import Part, rows_of
+from eigentropy._measures.joint import MatrixOfY, Part
 from eigentropy._measures.kernel_entropy import kernel_entropies
-from eigentropy._measures.kernel_information import kernel_informations
+from eigentropy._measures.kernel_information import columns_of, kernel_informations
 from eigentropy._measures.kernel_results import KernelEntropy, KernelInformation
 from eigentropy._measures.operator import DiffusionOperator
 from eigentropy._measures.results import DiffusionEntropy, DiffusionInformation
@@ -152,7 +152,7 @@ class Variable:
     kind: str
     groups: npt.NDArray[Any] | None = None
     of: Sequence[str] = FAMILIES
-    _rows: npt.NDArray[np.float64] | None = field(default=None, repr=False)
+    _matrix: MatrixOfY | None = field(default=None, repr=False)
 
     def grouped(
         self, settings: MeasurementSettings, chosen: npt.NDArray[Any] | None = None
@@ -172,15 +172,15 @@ class Variable:
         """What the joint kernel takes of it: the groups of labels, the rows of anything else."""
         if self.known_kind == "labels":
             return Part(None, self.grouped(settings, chosen))
-        if self._rows is not None and chosen is None:
-            return Part(self._rows, None)
+        if self._matrix is not None and chosen is None:
+            return Part(self._matrix, None)
         if self.kind == "auto":
             warn_of_numbers(self.values, self.source)
-        columns = self.values.reshape(len(self.values), -1)
-        if chosen is not None:
-            return Part(rows_of(columns[chosen], self.source, "auto", settings.seed), None)
-        self._rows = rows_of(columns, self.source, "auto", settings.seed)
-        return Part(self._rows, None)
+        columns = columns_of(self.values, self.source, len(self.values), self.known_kind, chosen)
+        matrix = MatrixOfY(columns, seed=settings.seed)
+        if chosen is None:
+            self._matrix = matrix
+        return Part(matrix, None)
 
 
 @dataclass(frozen=True)
@@ -326,9 +326,9 @@ class _Sample:
         """Of the groups of labels, or of the joint kernel of every order of Y."""
         if of_y.codes is not None:
             return self._cost(self._group_sizes(of_y.codes), None)
-        assert of_y.rows is not None
+        assert of_y.matrix is not None
         draws = len(self.settings.order) * (1 + self.settings.n_null)
-        return self._cost([self.samples.n] * draws, None, of_y.rows.shape[1])
+        return self._cost([self.samples.n] * draws, None, of_y.matrix.samples.d)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from eigentropy._spectra.eigenvalues import renyi_nats, spectral_entropy
+from eigentropy._spectra.eigenvalues import renyi_nats, renyi_of, spectral_entropy
 from eigentropy._support.options import positive
 
 
@@ -34,8 +34,8 @@ class Shannon:
         """How a message names the entropy."""
         return f"t={self.t:g}"
 
-    def of_traces(self, T: float, M: float) -> float:
-        """The entropy in nats."""
+    def of_traces(self, T: float, M: float, unit: float = 1.0) -> float:
+        """The entropy in nats; it is that of multiples of the eigenvalues, too."""
         return math.log(T) - self.t * M / T
 
     def slopes(self, T: float, M: float) -> tuple[float, float]:
@@ -66,9 +66,9 @@ class Renyi:
         """How a message names the entropy."""
         return f"order={self.order:g}"
 
-    def of_traces(self, T: float, M: float) -> float:
-        """The entropy in nats."""
-        return math.log(T) / (1.0 - self.order)
+    def of_traces(self, T: float, M: float, unit: float = 1.0) -> float:
+        """The entropy in nats, where T is of the eigenvalues over `unit`."""
+        return (math.log(T) + self.order * math.log(unit)) / (1.0 - self.order)
 
     def slopes(self, T: float, M: float) -> tuple[float, float]:
         """Its derivatives by T and by M."""
@@ -77,6 +77,10 @@ class Renyi:
     def of_eigenvalues(self, eigenvalues: Any) -> float:
         """The entropy in nats of all eigenvalues."""
         return renyi_nats(eigenvalues, self.order)
+
+    def of_all(self, eigenvalues: Any) -> float:
+        """The same, of eigenvalues of which none is rounding."""
+        return renyi_of(eigenvalues, self.order)
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,10 @@ class MinEntropy:
     def of_eigenvalues(self, eigenvalues: Any) -> float:
         """The entropy in nats of all eigenvalues."""
         return renyi_nats(eigenvalues, math.inf)
+
+    def of_all(self, eigenvalues: Any) -> float:
+        """The same, of eigenvalues of which none is rounding."""
+        return renyi_of(eigenvalues, math.inf)
 
 
 Functional: TypeAlias = Shannon | Renyi | MinEntropy

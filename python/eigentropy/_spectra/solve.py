@@ -85,8 +85,14 @@ def solve(matrix: KernelMatrix, wanted: Sequence[Functional], plan: SpectrumPlan
 
 def _judge(matrix: KernelMatrix, kernel_sum: float) -> None:
     """A `SaturationWarning` where the kernel joins no rows or all of them alike."""
-    if matrix.judges_sigma:
-        warn_if_saturated(matrix.n, kernel_sum, matrix.sigma)
+    if matrix.sigma_name is not None:
+        names = matrix.rows_name, matrix.sigma_name
+        warn_if_saturated(matrix.n, kernel_sum, matrix.sigma, names=names)
+
+
+def judge(matrix: KernelMatrix) -> None:
+    """The same by a pass over the kernel of rows that no spectrum is of."""
+    _judge(matrix, matrix.products("float32", False, None).kernel_sum)
 
 
 def warn_if_alone(matrix: KernelMatrix, spectrum: Spectrum, which: Functional) -> None:
