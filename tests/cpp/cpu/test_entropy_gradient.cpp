@@ -28,7 +28,7 @@ template <class T>
 Solved<T> solve(const Matrix<T>& Z, int threads, EntropyGradient<T>& batch) {
   Control control;
   const auto X = center_rows<T, T>(Z.input(), threads);
-  batch.build(X, 4.0, 0.5, threads, control);
+  batch.build(X, {4.0, 0.5}, threads, control);
   Solved<T> found{0.0, std::vector<T>(static_cast<std::size_t>(X.n * X.d))};
   found.nats = batch.solve(function, -1.0, MatrixView<T>{found.gradient.data(), X.n, X.d, X.d},
                            threads, control);
@@ -86,7 +86,7 @@ TYPED_TEST(EntropyGradients, ARequestToStopIsHeard) {
   EntropyGradient<TypeParam> batch;
   Control control;
   control.cancel();
-  EXPECT_THROW(batch.build(X, 4.0, 0.5, 2, control), Interrupted);
+  EXPECT_THROW(batch.build(X, {4.0, 0.5}, 2, control), Interrupted);
 }
 
 TEST(EntropyGradientIntervals, AreAPointWhereAllRowsAreEqual) {
@@ -94,7 +94,7 @@ TEST(EntropyGradientIntervals, AreAPointWhereAllRowsAreEqual) {
   std::fill_n(Z.data(), 120, 0.5);
   EntropyGradient<double> batch;
   Control control;
-  batch.build(center_rows<double, double>(Z.input(), 1), 1.0, 0.5, 1, control);
+  batch.build(center_rows<double, double>(Z.input(), 1), {1.0, 0.5}, 1, control);
   const Interval found = batch.bulk_interval(10, 1);
   EXPECT_LE(found.lower, 1e-12);
 }
@@ -111,8 +111,8 @@ TYPED_TEST(EntropyGradients, KernelsOfAllInstructionSetsAgree) {
     SCOPED_TRACE(simd::name_of(set));
     const auto& kernels = simd::kernels_of<simd::GradientKernels<T>>(set);
     double dot = 0.0, sum = 0.0;
-    std::vector<T> scaled(n), l(row(1), row(1) + n);
-    kernels.add_scaled(row(0), T(0.5), row(1), scaled.data(), n);
+    std::vector<T> scaled(row(0), row(0) + n), l(row(1), row(1) + n);
+    kernels.add_scaled(T(0.5), row(1), scaled.data(), n);
     const double found =
         kernels.slope_row(row(0), l.data(), 5, n, T(-2), {row(2), row(3), row(4), row(5)});
     for (index_t j = 0; j < n; ++j) {
