@@ -14,6 +14,7 @@ import eigentropy as eg
 from eigentropy import _core
 from eigentropy.torch import DiffusionSpectralEntropy
 from eigentropy.torch.losses import gradient, kernel, logarithm, resolvents
+from eigentropy.torch.losses.eigenpairs import EigenPairs
 from eigentropy.torch.losses.functional import WidthCheck, batch_entropy
 from eigentropy.torch.losses.options import EntropyOptions, Limits
 
@@ -336,7 +337,7 @@ def test_the_logarithm_is_that_of_the_eigenvalues_and_0_on_the_known_vector(dtyp
     limits = Limits(entries_at_a_time=at_a_time * N * N)
     eigenvalues = np.r_[np.linspace(0.05, 0.4, N - 1), 1.0]
     A, Q = with_spectrum(eigenvalues, dtype)
-    found = logarithm.logarithm(A, Q[:, -1].to(dtype), limits)
+    found = logarithm.logarithm(A, EigenPairs(torch.ones(1).double(), Q[:, -1:].to(dtype)), limits)
     expected = (Q * torch.from_numpy(np.log(eigenvalues))) @ Q.T
     assert found.dtype == dtype
     error = float(torch.linalg.matrix_norm(found.double() - expected, ord=2))

@@ -14,7 +14,7 @@ from eigentropy._kernels.saturation import warn_if_saturated
 from eigentropy._support.signatures import named_options
 from eigentropy.torch.losses.gradient import entropy_of_kernel
 from eigentropy.torch.losses.kernel import BatchKernel, flat_rows, kernel_of
-from eigentropy.torch.losses.options import Baseline, EntropyOptions
+from eigentropy.torch.losses.options import Baseline, BatchOptions, EntropyOptions
 from eigentropy.torch.uncompiled import uncompiled
 
 
@@ -55,7 +55,9 @@ def diffusion_spectral_entropy(
     >>> Z.grad.shape
     torch.Size([64, 8])
     """
-    options = EntropyOptions(sigma, alpha, t, base, method, tol, seed)
+    options = EntropyOptions(
+        sigma=sigma, alpha=alpha, t=t, base=base, method=method, tol=tol, seed=seed
+    )
     return batch_entropy(Z, options, WidthCheck())
 
 
@@ -92,7 +94,9 @@ def diffusion_spectral_mutual_information(
     tensor
         A scalar.
     """
-    options = EntropyOptions(sigma, alpha, t, base, method, tol, seed)
+    options = EntropyOptions(
+        sigma=sigma, alpha=alpha, t=t, base=base, method=method, tol=tol, seed=seed
+    )
     baseline = Baseline(estimator, n_null)
     return batch_information(Z, labels, options, baseline, WidthCheck())
 
@@ -104,7 +108,7 @@ class WidthCheck:
         self.sigma = math.nan
         self._warned = False
 
-    def kernel(self, rows: torch.Tensor, options: EntropyOptions) -> BatchKernel:
+    def kernel(self, rows: torch.Tensor, options: BatchOptions) -> BatchKernel:
         """The kernel of a batch."""
         kernel: BatchKernel = kernel_of(rows, options.sigma, options.dtype(rows))
         self.sigma = kernel.sigma
@@ -120,7 +124,7 @@ class WidthCheck:
 
 
 @uncompiled  # numbers go to the host
-def batch_entropy(Z: torch.Tensor, options: EntropyOptions, width: WidthCheck) -> torch.Tensor:
+def batch_entropy(Z: torch.Tensor, options: BatchOptions, width: WidthCheck) -> torch.Tensor:
     """S of the rows of Z."""
     rows = flat_rows(Z)
     return _entropy(rows, width.kernel(rows, options), options, width)
@@ -128,7 +132,7 @@ def batch_entropy(Z: torch.Tensor, options: EntropyOptions, width: WidthCheck) -
 
 @uncompiled  # numbers go to the host
 def batch_information(
-    Z: torch.Tensor, labels: Any, options: EntropyOptions, baseline: Baseline, width: WidthCheck
+    Z: torch.Tensor, labels: Any, options: BatchOptions, baseline: Baseline, width: WidthCheck
 ) -> torch.Tensor:
     """What the rows of Z share with their labels: S_0 - sum_y p_y S(Z | y)."""
     rows = flat_rows(Z)
@@ -153,7 +157,7 @@ def batch_information(
 
 
 def _entropy(
-    rows: torch.Tensor, kernel: BatchKernel, options: EntropyOptions, width: WidthCheck
+    rows: torch.Tensor, kernel: BatchKernel, options: BatchOptions, width: WidthCheck
 ) -> torch.Tensor:
     kernel_sums: list[float] = []
     value = entropy_of_kernel(rows, kernel, options, kernel_sums.append)
@@ -171,7 +175,7 @@ class _Conditional(NamedTuple):
 def _conditional_entropy(
     rows: torch.Tensor,
     kernel: BatchKernel,
-    options: EntropyOptions,
+    options: BatchOptions,
     groups: Sequence[torch.Tensor],
 ) -> _Conditional:
     kernel_sums: list[float] = []

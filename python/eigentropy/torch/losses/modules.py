@@ -91,7 +91,9 @@ class DiffusionSpectralEntropy(torch.nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.options = EntropyOptions(sigma, alpha, t, base, method, tol, seed)
+        self.options = EntropyOptions(
+            sigma=sigma, alpha=alpha, t=t, base=base, method=method, tol=tol, seed=seed
+        )
         self._width = WidthCheck()
 
     @property
@@ -186,7 +188,9 @@ class DiffusionSpectralMutualInformation(torch.nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.options = EntropyOptions(sigma, alpha, t, base, method, tol, seed)
+        self.options = EntropyOptions(
+            sigma=sigma, alpha=alpha, t=t, base=base, method=method, tol=tol, seed=seed
+        )
         self.baseline = Baseline(estimator, n_null)
         self._width = WidthCheck()
 
