@@ -6,15 +6,17 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
-from eigentropy._kernels.groups import group_codes
+from eigentropy._kernels.groups import KINDS, group_codes, infer_kind
 from eigentropy._kernels.partitions import Partitions
 from eigentropy._kernels.saturation import warn_if_saturated
+from eigentropy._support.options import one_of
 from eigentropy._support.signatures import named_options
-from eigentropy.torch.losses.gradient import entropy_of_kernel
+from eigentropy.torch.losses.gradient import entropy_of_kernel, kernel_sum
 from eigentropy.torch.losses.kernel import BatchKernel, flat_rows, kernel_of
-from eigentropy.torch.losses.options import Baseline, BatchOptions, EntropyOptions
+from eigentropy.torch.losses.options import Baseline, BatchOptions, EntropyOptions, KernelOptions
 from eigentropy.torch.uncompiled import uncompiled
 
 
@@ -101,6 +103,81 @@ def diffusion_spectral_mutual_information(
     return batch_information(Z, labels, options, baseline, WidthCheck())
 
 
+@named_options()
+def kernel_entropy(
+    Z: torch.Tensor,
+    *,
+    order: float = 1.0,
+    sigma: float | str = "auto",
+    base: float = 2.0,
+    method: str = "auto",
+    tol: float = 1e-3,
+    seed: int = 0,
+) -> torch.Tensor:
+    """Kernel entropy of the rows of Z, with a gradient.
+
+    `eigentropy.torch.KernelEntropy` describes the options, the gradient and the errors.
+
+    Parameters
+    ----------
+    Z : tensor of shape (n, d) or (n, ...)
+    order, sigma, base, method, tol, seed
+        As in `eigentropy.torch.KernelEntropy`.
+
+    Returns
+    -------
+    tensor
+        A scalar.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from eigentropy.torch import functional
+    >>> Z = torch.randn(64, 8, requires_grad=True)
+    >>> functional.kernel_entropy(Z, sigma=1.0).backward()
+    >>> Z.grad.shape
+    torch.Size([64, 8])
+    """
+    options = KernelOptions(order=order, sigma=sigma, base=base, method=method, tol=tol, seed=seed)
+    return batch_entropy(Z, options, WidthCheck())
+
+
+@named_options()
+def kernel_information(
+    Z: torch.Tensor,
+    Y: Any,
+    *,
+    kind: str = "auto",
+    estimator: str = "matched",
+    n_null: int = 20,
+    order: float = 1.0,
+    sigma: float | str = "auto",
+    base: float = 2.0,
+    method: str = "auto",
+    tol: float = 1e-3,
+    seed: int = 0,
+) -> torch.Tensor:
+    """What the rows of Z share with labels or with other rows Y, with a gradient.
+
+    `eigentropy.torch.KernelInformation` describes the options.
+
+    Parameters
+    ----------
+    Z : tensor of shape (n, d) or (n, ...)
+    Y : labels of shape (n,), or a tensor of shape (n,), (n, e) or (n, ...)
+    kind, estimator, n_null, order, sigma, base, method, tol, seed
+        As in `eigentropy.torch.KernelInformation`.
+
+    Returns
+    -------
+    tensor
+        A scalar.
+    """
+    options = KernelOptions(order=order, sigma=sigma, base=base, method=method, tol=tol, seed=seed)
+    baseline = Baseline(estimator, n_null)
+    return batch_shared(Z, Y, checked_kind(kind), options, baseline, WidthCheck(), WidthCheck())
+
+
 class WidthCheck:
     """Remembers the kernel width of the last batch; warns once if it says nothing about a batch."""
 
@@ -154,6 +231,79 @@ def batch_information(
     # By a random partition: the groups of the observed one may well be far apart.
     width.check(null[-1].kernel_sums, sizes)
     return torch.stack([one.value for one in null]).mean() - observed.value
+
+
+def checked_kind(kind: str) -> str:
+    """One of the kinds of Y."""
+    return one_of(kind, "kind", KINDS)
+
+
+@uncompiled  # numbers go to the host
+def batch_shared(
+    Z: torch.Tensor,
+    Y: Any,
+    kind: str,
+    options: KernelOptions,
+    baseline: Baseline,
+    width: WidthCheck,
+    width_y: WidthCheck,
+) -> torch.Tensor:
+    """What the rows of Z share with their labels, or with the rows Y."""
+    if kind == "auto":
+        kind = _kind_of(Y)
+    if kind == "labels":
+        return batch_information(Z, Y, options, baseline, width)
+    rows = Y[:, None] if isinstance(Y, torch.Tensor) and Y.ndim == 1 else Y
+    return _joint_information(Z, rows, options, baseline, width, width_y)
+
+
+def _kind_of(Y: Any) -> str:
+    """As `eigentropy.dsmi` decides; of a tensor, which may be a view of any memory, by a look."""
+    if not isinstance(Y, torch.Tensor):
+        return infer_kind(np.asarray(Y))
+    if Y.ndim >= 2 and Y.numel() != len(Y):
+        return "vectors"
+    return "scalars" if Y.is_floating_point() or Y.is_complex() else "labels"
+
+
+def _joint_information(
+    Z: torch.Tensor,
+    Y: torch.Tensor,
+    options: KernelOptions,
+    baseline: Baseline,
+    width: WidthCheck,
+    width_y: WidthCheck,
+) -> torch.Tensor:
+    """I = S(Z) + S(Y) - S(Z, Y): the kernel of both is the product of their kernels' entries."""
+    both = flat_rows(Z), flat_rows(Y, "Y")
+    if len(both[0]) != len(both[1]):
+        raise ValueError(f"Y has {len(both[1])} rows, Z has {len(both[0])} rows: they are pairs")
+    if both[0].device != both[1].device:
+        raise ValueError(
+            f"Y is on {both[1].device}, Z on {both[0].device}: move one of both to the other"
+        )
+    dtype = options.dtype(*both)
+    rows, others = (x.to(dtype) for x in both)
+    kernels = width.kernel(rows, options), width_y.kernel(others, options)
+    left, right = (x / kernel.sigma for x, kernel in zip((rows, others), kernels, strict=True))
+
+    def joint(order: torch.Tensor | slice) -> torch.Tensor:
+        pairs = torch.cat([left, right[order]], dim=1)
+        return entropy_of_kernel(pairs, kernel_of(pairs, 1.0, dtype), options)
+
+    observed = joint(slice(None))
+    if baseline.estimator == "plain":
+        alone = (
+            _entropy(x, kernel, options, check)
+            for x, kernel, check in zip((rows, others), kernels, (width, width_y), strict=True)
+        )
+        return sum(alone, start=-observed)
+    for x, kernel, check in zip((rows, others), kernels, (width, width_y), strict=True):
+        check.check([kernel_sum(x, kernel, options)], [len(x)])
+    one_group = np.zeros(len(rows), dtype=np.int64)
+    orders = Partitions.drawn(one_group, baseline.n_null, options.seed).rows[1:]
+    null = [joint(order) for order in torch.from_numpy(orders).to(rows.device)]
+    return torch.stack(null).mean() - observed
 
 
 def _entropy(

@@ -48,6 +48,14 @@ def entropy_of_kernel(
     return value
 
 
+def kernel_sum(rows: torch.Tensor, kernel: BatchKernel, options: BatchOptions) -> float:
+    """Sum_ij G_ij of the rows that have this kernel."""
+    if math.isnan(kernel.sigma):
+        return math.nan
+    with _Batch(rows.detach().to(options.dtype(rows)), kernel, options) as batch:
+        return batch.kernel_sum
+
+
 class _Entropy(torch.autograd.Function):
     """From rows to S. The kernel is passed along as a function of the rows, not as a variable.
 

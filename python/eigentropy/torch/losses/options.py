@@ -107,9 +107,9 @@ class BatchOptions(ABC):
         """Whether S and its gradient need only the logarithm of the operator."""
         return self.functional.needs_logarithm and self.method != "exact" and not self.estimates(n)
 
-    def dtype(self, Z: torch.Tensor) -> torch.dtype:
+    def dtype(self, *Z: torch.Tensor) -> torch.dtype:
         """The precision of the computation: never below float32."""
-        double = self.method == "exact" or Z.dtype == torch.float64
+        double = self.method == "exact" or any(x.dtype == torch.float64 for x in Z)
         return torch.float64 if double else torch.float32
 
     def shown(self) -> str:
