@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 # Steps of Lanczos. Each is a few small operations on a GPU, so their number is fixed.
-STEPS = 16
+STEPS = 24
 
 # The residual of a Ritz pair, relative to its value, up to which it counts as an eigenpair: a tenth
 # of the error of the logarithm.

@@ -95,15 +95,15 @@ class Renyi:
         if self.order == 1.0:
             return -math.log(share) - share * float(traces[0])
         excess = self.order - 1.0
-        return -math.log(share) - math.log(self._inner(traces, share)) / excess
+        return -math.log(share) - math.log1p(self._excess_sum(traces, share)) / excess
 
     def weights(self, traces: torch.Tensor, share: float) -> torch.Tensor:
         """Its derivative by F."""
-        return torch.full_like(traces, -share / self._inner(traces, share))
+        return torch.full_like(traces, -share / (1.0 + self._excess_sum(traces, share)))
 
     def slopes(self, x: torch.Tensor, traces: torch.Tensor, share: float) -> torch.Tensor:
         """Its derivative by x, up to a constant."""
-        return -share * self.order / self._inner(traces, share) * self._phi(x)
+        return -share * self.order / (1.0 + self._excess_sum(traces, share)) * self._phi(x)
 
     def _phi(self, x: torch.Tensor) -> torch.Tensor:
         logs = torch.log(x)
@@ -112,6 +112,6 @@ class Renyi:
         excess = self.order - 1.0
         return torch.expm1(excess * logs) / excess
 
-    def _inner(self, traces: torch.Tensor, share: float) -> float:
-        """1 + E = sum p x^(a - 1): at least the term of the largest p, but for probes' errors."""
-        return max(share, 1.0 + (self.order - 1.0) * share * float(traces[0]))
+    def _excess_sum(self, traces: torch.Tensor, share: float) -> float:
+        """E. 1 + E = sum p x^(a - 1) is at least the term of the largest p, but for probes."""
+        return max(share - 1.0, (self.order - 1.0) * share * float(traces[0]))

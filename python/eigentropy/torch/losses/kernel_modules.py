@@ -46,7 +46,8 @@ class KernelEntropy(torch.nn.Module):
     ----------
     order : float
         Finite and above 0. The larger, the less small eigenvalues count. Below 1 the slope at small
-        eigenvalues grows without limit, and the gradient is that of small distances.
+        eigenvalues has no limit: the computation is in float64, and far below 1/2 the gradient
+        hangs on eigenvalues that are rounding errors even there.
     sigma, base, tol, seed
         As in `DiffusionSpectralEntropy`.
     method : {"auto", "exact", "stochastic"}

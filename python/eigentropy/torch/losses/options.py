@@ -87,6 +87,10 @@ class BatchOptions(ABC):
         """The entropy as a function of eigenvalues."""
 
     @property
+    def _needs_double(self) -> bool:
+        return self.method == "exact"
+
+    @property
     def is_sum_of_squares(self) -> bool:
         """Whether the squares of the entries are all that the entropy needs."""
         return False
@@ -109,7 +113,7 @@ class BatchOptions(ABC):
 
     def dtype(self, *Z: torch.Tensor) -> torch.dtype:
         """The precision of the computation: never below float32."""
-        double = self.method == "exact" or any(x.dtype == torch.float64 for x in Z)
+        double = self._needs_double or any(x.dtype == torch.float64 for x in Z)
         return torch.float64 if double else torch.float32
 
     def shown(self) -> str:
@@ -152,9 +156,18 @@ class KernelOptions(BatchOptions):
         return {**super()._checked(), "order": positive(self.order, "order")}
 
     @property
+    def _needs_double(self) -> bool:
+        """Below order 1 most of the gradient may be that of eigenvalues which float32 has not."""
+        return self.method == "exact" or self.order < 1.0
+
+    @property
     def functional(self) -> Renyi:
         """The Renyi entropy of the order."""
         return Renyi(self.order)
+
+    @property
+    def _needs_double(self) -> bool:
+        return self.method == "exact"
 
     @property
     def is_sum_of_squares(self) -> bool:
