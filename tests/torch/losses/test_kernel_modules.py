@@ -489,6 +489,16 @@ def test_exact_computes_float32_rows_in_float64():
         assert float(value) == pytest.approx(expected, rel=1e-10)
 
 
+def test_orders_below_1_are_computed_in_float64():
+    """In float32 most of this gradient would be rounding: the spectrum falls to 0."""
+    Z = batch(100, 3).float()
+    value, slope = value_and_gradient(KernelEntropy(order=0.5, sigma=1.0), Z)
+    expected = value_and_gradient(KernelEntropy(order=0.5, sigma=1.0), Z.double())
+    assert (value.dtype, slope.dtype) == (torch.float64, torch.float32)
+    assert float(value) == pytest.approx(float(expected[0]), rel=1e-12)
+    assert float((slope - expected[1]).abs().max()) <= 1e-6 * float(expected[1].abs().max())
+
+
 @pytest.mark.parametrize("order", [1.0, 2.0, 3.0])
 @pytest.mark.parametrize("scale", [1e-20, 1e20])
 def test_squares_that_are_no_float32_leave_value_and_gradient(scale, order):

@@ -166,10 +166,6 @@ class KernelOptions(BatchOptions):
         return Renyi(self.order)
 
     @property
-    def _needs_double(self) -> bool:
-        return self.method == "exact"
-
-    @property
     def is_sum_of_squares(self) -> bool:
         """At order 2."""
         return self.order == 2.0
