@@ -133,7 +133,13 @@ def test_no_two_classes_have_one_name():
         for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     )
-    same = {"MonitorCallback", "DiffusionSpectralEntropy", "DiffusionSpectralMutualInformation"}
+    same = {
+        "MonitorCallback",
+        "DiffusionSpectralEntropy",
+        "DiffusionSpectralMutualInformation",
+        "KernelEntropy",
+        "KernelInformation",
+    }
     assert {name for name, count in classes.items() if count > 1} <= same
 
 

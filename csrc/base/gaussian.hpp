@@ -60,6 +60,12 @@ Buffer<T> density_weights(const Buffer<double>& q, double q_ref, double alpha) {
   return w;
 }
 
+// s with G / n = diag(s) G diag(s). Returns its trace, which is 1: G_ii = 1.
+inline double fill_density_scaling(Buffer<double>& s) {
+  std::fill(s.begin(), s.end(), 1.0 / std::sqrt(static_cast<double>(s.size())));
+  return 1.0;
+}
+
 // `sum` is finite if all entries of the operator are.
 template <class T>
 void require_finite_operator(double sum, index_t n, double alpha) {

@@ -28,6 +28,11 @@ struct KernelOperatorOptions {
   bool keeps_matrix = false;
   // Bytes that the rows may take.
   double memory_limit = std::numeric_limits<double>::infinity();
+  // false: the density matrix G / n, and alpha is not used.
+  bool normalized = true;
+
+  // How often the constructor passes over G: for q and, where d is another sum, for d.
+  index_t passes() const { return normalized && alpha != 0.0 ? 2 : 1; }
 };
 
 // Ten times the bound of the relative errors of a kernel's entries, which refinement_of_kernel

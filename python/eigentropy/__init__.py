@@ -24,8 +24,16 @@ if TYPE_CHECKING:
     from eigentropy._measures.entropy import diffusion_spectral_entropy as dse
     from eigentropy._measures.information import diffusion_spectral_mutual_information
     from eigentropy._measures.information import diffusion_spectral_mutual_information as dsmi
+    from eigentropy._measures.kernel_entropy import kernel_entropy
+    from eigentropy._measures.kernel_information import kernel_information
+    from eigentropy._measures.kernel_results import KernelEntropy, KernelInformation
     from eigentropy._measures.operator import DiffusionOperator
-    from eigentropy._measures.results import Entropy, MutualInformation
+    from eigentropy._measures.results import (
+        DiffusionEntropy,
+        DiffusionInformation,
+        Entropy,
+        MutualInformation,
+    )
     from eigentropy._spectra.eigenvalues import eigvalsh, spectral_entropy
     from eigentropy._support.warnings import PrecisionWarning, SaturationWarning, ShapeWarning
 
@@ -34,8 +42,12 @@ if TYPE_CHECKING:
 # The module of each public name.
 _HOMES = {
     "DeviceError": "_backends.plugin",
+    "DiffusionEntropy": "_measures.results",
+    "DiffusionInformation": "_measures.results",
     "DiffusionOperator": "_measures.operator",
     "Entropy": "_measures.results",
+    "KernelEntropy": "_measures.kernel_results",
+    "KernelInformation": "_measures.kernel_results",
     "MutualInformation": "_measures.results",
     "PrecisionWarning": "_support.warnings",
     "SaturationWarning": "_support.warnings",
@@ -47,6 +59,8 @@ _HOMES = {
     "diffusion_spectral_mutual_information": "_measures.information",
     "eigvalsh": "_spectra.eigenvalues",
     "gaussian_entropy": "_measures.closed_forms",
+    "kernel_entropy": "_measures.kernel_entropy",
+    "kernel_information": "_measures.kernel_information",
     "spectral_entropy": "_spectra.eigenvalues",
 }
 
@@ -71,8 +85,12 @@ _FORMER = {
 
 __all__ = [
     "DeviceError",
+    "DiffusionEntropy",
+    "DiffusionInformation",
     "DiffusionOperator",
     "Entropy",
+    "KernelEntropy",
+    "KernelInformation",
     "MutualInformation",
     "PrecisionWarning",
     "SaturationWarning",
@@ -87,6 +105,8 @@ __all__ = [
     "dsmi",
     "eigvalsh",
     "gaussian_entropy",
+    "kernel_entropy",
+    "kernel_information",
     "plot",
     "spectral_entropy",
 ]

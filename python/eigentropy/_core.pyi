@@ -83,7 +83,7 @@ class KernelOperator:
         self,
         Z: _Floats,
         sigma: float,
-        alpha: float,
+        alpha: float | None,
         dtype: str,
         explicit: bool = False,
         memory_limit: float = ...,

@@ -13,7 +13,7 @@ import pytest
 import eigentropy as eg
 from eigentropy import _core, reference
 from eigentropy._backends.devices import HOST
-from eigentropy._kernels.diffusion import require_matrix_memory
+from eigentropy._kernels.matrix import require_matrix_memory
 from eigentropy._support import memory
 from messages import naming
 

@@ -11,7 +11,7 @@ import pytest
 import eigentropy as eg
 from data_sets import digits, random_blobs, separated_blobs
 from eigentropy import _core, reference
-from eigentropy._spectra import exact
+from eigentropy._spectra import functionals
 from messages import names, naming
 
 
@@ -66,9 +66,9 @@ def test_adjusted_is_matched_over_what_h_of_y_allows(data):
 
 def test_adjusted_needs_one_entropy_more(data, monkeypatch):
     result = eg.dsmi(*data)
-    calls, entropy = [], exact.spectral_entropy
+    calls, entropy = [], functionals.spectral_entropy
     monkeypatch.setattr(
-        exact, "spectral_entropy", lambda *a, **o: calls.append(len(a[0])) or entropy(*a, **o)
+        functionals, "spectral_entropy", lambda *a, **o: calls.append(len(a[0])) or entropy(*a, **o)
     )
     assert math.isfinite(result.adjusted())
     assert calls == [240]  # of all rows: those of the groups are known

@@ -1,4 +1,7 @@
+#include <pybind11/stl.h>
+
 #include <memory>
+#include <optional>
 #include <variant>
 
 #include "base/gaussian.hpp"
@@ -94,10 +97,13 @@ class Operator {
   std::variant<Shared<double>, Shared<float>> A_;
 };
 
-std::unique_ptr<Operator> make_operator(const py::array& Z, double sigma, double alpha,
-                                        const std::string& dtype, bool keeps_matrix,
-                                        double memory_limit, const py::object& progress) {
-  const KernelOperatorOptions options{sigma, alpha, keeps_matrix, memory_limit};
+// alpha = None: the density matrix G / n.
+std::unique_ptr<Operator> make_operator(const py::array& Z, double sigma,
+                                        std::optional<double> alpha, const std::string& dtype,
+                                        bool keeps_matrix, double memory_limit,
+                                        const py::object& progress) {
+  const KernelOperatorOptions options{sigma, alpha.value_or(0.0), keeps_matrix, memory_limit,
+                                      alpha.has_value()};
   return std::make_unique<Operator>(Z, options, dtype, progress);
 }
 

@@ -137,28 +137,32 @@ KernelOperator<T>::KernelOperator(CenteredRows<T> X, const KernelOperatorOptions
     all_ = std::make_unique<RowStrips<T>>(X_.n, X_.d);
     all_->load(X_, 0, X_.n, threads, control);
   }
-  Stage stage(control, 0.0, 1.0, (options.alpha == 0.0 ? 1 : 2) * tiles());
+  Stage stage(control, 0.0, 1.0, options.passes() * tiles());
   Buffer<double> w(X_.n);
   std::fill(w.begin(), w.end(), 1.0);
-  Buffer<double> d = row_sums(w, threads, stage);
+  if (!options.normalized) trace_ = fill_density_scaling(s_);
+  // The scaling of G / n is known before q is, so that |G / n|_F^2 comes with the same pass.
+  Buffer<double> d = row_sums(w, !options.normalized, threads, stage);
   kernel_sum_ = std::accumulate(d.begin(), d.end(), 0.0);
   if (options.keeps_matrix) {
     stretch_ = 0;
     all_.reset();
   }
-  double unit = 1.0;
-  if (options.alpha != 0.0) {
-    const double q_ref = *std::min_element(d.begin(), d.end());
-    w = density_weights<double>(d, q_ref, options.alpha);
-    d = row_sums(w, threads, stage);
-    unit = std::pow(q_ref, -2.0 * options.alpha);
+  if (options.normalized) {
+    double unit = 1.0;
+    if (options.alpha != 0.0) {
+      const double q_ref = *std::min_element(d.begin(), d.end());
+      w = density_weights<double>(d, q_ref, options.alpha);
+      d = row_sums(w, false, threads, stage);
+      unit = std::pow(q_ref, -2.0 * options.alpha);
+    }
+    for (index_t i = 0; i < X_.n; ++i) {
+      s_[i] = w[i] / std::sqrt(d[i]);
+      trace_ += s_[i] * s_[i];
+      d[i] *= unit;
+    }
+    require_finite_operator<T>(trace_, X_.n, options.alpha);
   }
-  for (index_t i = 0; i < X_.n; ++i) {
-    s_[i] = w[i] / std::sqrt(d[i]);
-    trace_ += s_[i] * s_[i];
-    d[i] *= unit;
-  }
-  require_finite_operator<T>(trace_, X_.n, options.alpha);
   degrees_ = std::move(d);
 }
 
@@ -172,12 +176,12 @@ index_t KernelOperator<T>::tiles() const {
 
 // w_i sum_j G_ij w_j
 template <class T>
-Buffer<double> KernelOperator<T>::row_sums(const Buffer<double>& w, int threads,
+Buffer<double> KernelOperator<T>::row_sums(const Buffer<double>& w, bool frobenius2, int threads,
                                            Stage& stage) const {
   Buffer<double> ones(X_.n), sums(X_.n);
   std::fill(ones.begin(), ones.end(), 1.0);
   sweep(MatrixView<const double>{ones.data(), X_.n, 1, 1}, w.data(),
-        MatrixView<double>{sums.data(), X_.n, 1, 1}, false, threads, stage);
+        MatrixView<double>{sums.data(), X_.n, 1, 1}, frobenius2, threads, stage);
   return sums;
 }
 

@@ -16,9 +16,10 @@ template <class T>
 class RowStrips;
 
 // A = diag(s) G diag(s) with s_i = w_i / sqrt(d_i), w_i = q_i^-alpha: gaussian_kernel.hpp defines
-// G, q and d. The upper triangle of G is computed tile by tile in T. Each tile is used twice, for
-// its row block and for its column block; sums over tiles are in float64. For m vectors that takes
-// n^2 (d + 2 m) flops and n^2 / 2 exponentials, or 2 n^2 m flops if the matrix is kept.
+// G, q and d. Or G / n, the density matrix, with s_i = n^-1/2 and degrees q. The upper triangle of
+// G is computed tile by tile in T. Each tile is used twice, for its row block and for its column
+// block; sums over tiles are in float64. For m vectors that takes n^2 (d + 2 m) flops and n^2 / 2
+// exponentials, or 2 n^2 m flops if the matrix is kept.
 //
 // Memory: n d T for the packed rows or, if the matrix is kept, n^2 T / 2 for half of it. A product
 // takes n m (T + float64) more, and a few tiles for each thread. If the packed rows would take more
@@ -29,7 +30,7 @@ class RowStrips;
 template <class T>
 class KernelOperator {
  public:
-  // Passes over all tiles once for q and, if alpha is not 0, once more for d. Throws
+  // Passes over all tiles once for q and, if options.passes() is 2, once more for d. Throws
   // invalid_argument if a row or an entry of the operator is not finite.
   KernelOperator(CenteredRows<T> X, const KernelOperatorOptions& options, int threads,
                  Control& control);
@@ -59,7 +60,8 @@ class KernelOperator {
   template <class S>
   void sweep(MatrixView<const S> V, const double* factors, MatrixView<S> out, bool frobenius2,
              int threads, Stage& stage) const;
-  Buffer<double> row_sums(const Buffer<double>& w, int threads, Stage& stage) const;
+  Buffer<double> row_sums(const Buffer<double>& w, bool frobenius2, int threads,
+                          Stage& stage) const;
   index_t tiles() const;
   bool has_matrix() const { return stretch_ == 0; }
 

@@ -50,7 +50,7 @@ KernelOperator<T>::KernelOperator(const Queue& queue, DeviceRows<T> X,
     : n_(X.n), X_(pack_rows(queue, X, options.sigma)), s_(X.n), frobenius2_(not_known) {
   const Range range("KernelOperator");
   X = DeviceRows<T>();  // the packed rows replace them
-  const index_t passes = options.alpha == 0.0 ? 1 : 2;
+  const index_t passes = options.passes();
   const index_t launches = options.keeps_matrix ? sweep_launches(queue, X_, 0) + passes
                                                 : passes * sweep_launches(queue, X_, 1);
   Stage stage(control, 0.0, 1.0, launches);
@@ -63,19 +63,23 @@ KernelOperator<T>::KernelOperator(const Queue& queue, DeviceRows<T> X,
   std::fill(w.begin(), w.end(), 1.0);
   Buffer<double> d = row_sums(queue, Entries::plain, w, stage);
   kernel_sum_ = std::accumulate(d.begin(), d.end(), 0.0);
-  double unit = 1.0;
-  if (options.alpha != 0.0) {
-    const double q_ref = *std::min_element(d.begin(), d.end());
-    w = density_weights<double>(d, q_ref, options.alpha);
-    d = row_sums(queue, Entries::plain, w, stage);
-    unit = std::pow(q_ref, -2.0 * options.alpha);
+  if (options.normalized) {
+    double unit = 1.0;
+    if (options.alpha != 0.0) {
+      const double q_ref = *std::min_element(d.begin(), d.end());
+      w = density_weights<double>(d, q_ref, options.alpha);
+      d = row_sums(queue, Entries::plain, w, stage);
+      unit = std::pow(q_ref, -2.0 * options.alpha);
+    }
+    for (index_t i = 0; i < n_; ++i) {
+      s_[i] = w[i] / std::sqrt(d[i]);
+      trace_ += s_[i] * s_[i];
+      d[i] *= unit;
+    }
+    require_finite_operator<T>(trace_, n_, options.alpha);
+  } else {
+    trace_ = fill_density_scaling(s_);
   }
-  for (index_t i = 0; i < n_; ++i) {
-    s_[i] = w[i] / std::sqrt(d[i]);
-    trace_ += s_[i] * s_[i];
-    d[i] *= unit;
-  }
-  require_finite_operator<T>(trace_, n_, options.alpha);
   degrees_ = std::move(d);
   on_device_ = to_device(queue, s_.data(), n_);
   queue.synchronize();  // from now on other streams may use the operator

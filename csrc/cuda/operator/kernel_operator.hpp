@@ -41,7 +41,8 @@ namespace eigentropy::cuda {
 template <class T>
 class KernelOperator {
  public:
-  // Passes over G once for q and, if alpha is not 0, once more for d, and waits for the results.
+  // Passes over G once for q and, if options.passes() is 2, once more for d, and waits for the
+  // results.
   // `memory_limit` is not used: OutOfDeviceMemory is thrown if memory is short. Throws
   // invalid_argument if an entry of the operator is not finite, and Interrupted.
   KernelOperator(const Queue& queue, DeviceRows<T> X, const KernelOperatorOptions& options,

@@ -82,13 +82,16 @@ class Cpu:
         return float(_core.reach(rows, sigma))
 
     def spectrum(
-        self, rows: Any, sigma: float, alpha: float, dtype: str, progress: Callback | None
+        self, rows: Any, sigma: float, alpha: float | None, dtype: str, progress: Callback | None
     ) -> tuple[npt.NDArray[Any], float, float, float, float]:
-        """All eigenvalues, descending; tr A, |A|_F^2, the sum of the kernel, `reach`."""
+        """All eigenvalues, descending; tr A, |A|_F^2, the sum of the kernel, `reach`.
+
+        A is the kernel G itself where alpha is None.
+        """
         return _core.spectrum(rows, sigma, alpha, dtype, progress)
 
     def matrix(
-        self, rows: Any, sigma: float, alpha: float, dtype: str, progress: Callback | None
+        self, rows: Any, sigma: float, alpha: float | None, dtype: str, progress: Callback | None
     ) -> tuple[Any, float, float]:
         """A, tr A, |A|_F^2."""
         return _core.matrix(rows, sigma, alpha, dtype, progress)[:3]
@@ -105,12 +108,15 @@ class Cpu:
         offsets: npt.NDArray[np.int64],
         indices: npt.NDArray[np.int64],
         sigma: float,
-        alpha: float,
+        alpha: float | None,
         dtype: str,
         memory_limit: float,
         progress: Callback | None,
     ) -> tuple[npt.NDArray[Any], Doubles, Doubles]:
-        """The eigenvalues of each subset of the rows, the sums of their kernels, the traces."""
+        """The eigenvalues of each subset of the rows, the sums of their kernels, the traces.
+
+        They are those of G itself where alpha is None.
+        """
         return _core.subset_spectra(
             rows,
             offsets,
@@ -151,13 +157,16 @@ class Cpu:
         rows: Any,
         chosen: npt.NDArray[np.int64] | None,
         sigma: float,
-        alpha: float,
+        alpha: float | None,
         dtype: str,
         explicit: bool,
         memory_limit: float,
         progress: Callback | None,
     ) -> Any:
-        """A for products, of all rows or of some by themselves: with its matrix, or without."""
+        """A for products, of all rows or of some by themselves: with its matrix, or without.
+
+        A is the density matrix G / n where alpha is None.
+        """
         some = rows if chosen is None else rows[chosen]
         return _core.KernelOperator(some, sigma, alpha, dtype, explicit, memory_limit, progress)
 

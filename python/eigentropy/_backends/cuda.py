@@ -117,9 +117,12 @@ class Cuda:
         return float(self._core.reach(rows, sigma, self._stream()))
 
     def spectrum(
-        self, rows: Any, sigma: float, alpha: float, dtype: str, progress: Callback | None
+        self, rows: Any, sigma: float, alpha: float | None, dtype: str, progress: Callback | None
     ) -> tuple[npt.NDArray[Any], float, float, float, float]:
-        """All eigenvalues, descending; tr A, |A|_F^2, the sum of the kernel, `reach`."""
+        """All eigenvalues, descending; tr A, |A|_F^2, the sum of the kernel, `reach`.
+
+        A is the kernel G itself where alpha is None.
+        """
         with self._solver(rows.shape[0]):
             spectrum: tuple[npt.NDArray[Any], float, float, float, float] = self._core.spectrum(
                 rows, sigma, alpha, dtype, progress, self._stream()
@@ -127,7 +130,7 @@ class Cuda:
         return spectrum
 
     def matrix(
-        self, rows: Any, sigma: float, alpha: float, dtype: str, progress: Callback | None
+        self, rows: Any, sigma: float, alpha: float | None, dtype: str, progress: Callback | None
     ) -> tuple[Any, float, float]:
         """A, tr A, |A|_F^2."""
         A, trace, frobenius2, _ = self._core.matrix(
@@ -151,12 +154,15 @@ class Cuda:
         offsets: npt.NDArray[np.int64],
         indices: npt.NDArray[np.int64],
         sigma: float,
-        alpha: float,
+        alpha: float | None,
         dtype: str,
         memory_limit: float,
         progress: Callback | None,
     ) -> tuple[npt.NDArray[Any], Doubles, Doubles]:
-        """The eigenvalues of each subset of the rows, the sums of their kernels, the traces."""
+        """The eigenvalues of each subset of the rows, the sums of their kernels, the traces.
+
+        They are those of G itself where alpha is None.
+        """
         with self._solver(int(np.diff(offsets).max())):
             values, kernel_sums, traces = self._core.subset_spectra(
                 rows,
@@ -224,13 +230,16 @@ class Cuda:
         rows: Any,
         chosen: npt.NDArray[np.int64] | None,
         sigma: float,
-        alpha: float,
+        alpha: float | None,
         dtype: str,
         explicit: bool,
         memory_limit: float,
         progress: Callback | None,
     ) -> Any:
-        """A for products, of all rows or of some by themselves: with its matrix, or without."""
+        """A for products, of all rows or of some by themselves: with its matrix, or without.
+
+        A is the density matrix G / n where alpha is None.
+        """
         return self._core.KernelOperator(
             rows, sigma, alpha, dtype, explicit, memory_limit, progress, self._stream(), rows=chosen
         )

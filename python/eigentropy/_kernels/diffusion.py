@@ -2,58 +2,23 @@
 
 from __future__ import annotations
 
-import copy
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._backends.devices import HOST, Device
 from eigentropy._backends.host_arrays import opened_array
-from eigentropy._backends.rows import Rows
 from eigentropy._backends.shapes import check_numbers
-from eigentropy._kernels.bandwidth import resolve_sigma
-from eigentropy._support import memory
-from eigentropy._support.options import integer, nonnegative, positive, random_seed, working_dtype
+from eigentropy._kernels.matrix import Eigenvalues, KernelMatrix
+from eigentropy._support.options import integer, nonnegative, positive
 from eigentropy._support.progress import Callback, reporter
 from eigentropy._support.signatures import named_options
 
 # Beyond, (q_i q_j)^alpha leaves the range of float32; 0 to 1 is what has a meaning.
 MAX_ALPHA = 10.0
 
-# Where products compute the kernel anew each time, rows that would take more of the free memory are
-# read again whenever they are used.
-ROWS_SHARE = 0.25
 
-
-@dataclass(frozen=True)
-class Eigenvalues:
-    r"""All eigenvalues of a diffusion matrix, and what its solver says beside them.
-
-    Attributes
-    ----------
-    values : array of shape (n,)
-        Descending, clipped to [0, 1], on the host, read-only.
-    trace, frobenius2 : float
-        tr A and \|A\|_F^2.
-    kernel_sum : float
-        Sum of all entries of G.
-    outside : float
-        How far the computed eigenvalues were outside of [0, 1], where the exact ones lie.
-    reach : float
-        Largest distance of a row from the centre, in units of sigma.
-    """
-
-    values: npt.NDArray[Any]
-    trace: float
-    frobenius2: float
-    kernel_sum: float
-    outside: float
-    reach: float
-
-
-class DiffusionMatrix:
+class DiffusionMatrix(KernelMatrix):
     r"""The symmetric diffusion matrix A of the rows of Z, without its entropy.
 
     `eigentropy.DiffusionOperator`, which adds the entropy, documents the parameters and the public
@@ -61,13 +26,14 @@ class DiffusionMatrix:
 
     Attributes
     ----------
-    samples : Rows
-    n : int
-    sigma, alpha : float
-    dtype : str
-    seed : int
-    progress : bool or callable
+    alpha : float
+    samples, n, sigma, dtype, seed, progress
+        As in `KernelMatrix`.
     """
+
+    has_unit_eigenvalue = True
+    spectrum_name = "diffusion spectrum"
+    alpha: float
 
     @named_options()
     def __init__(
@@ -81,37 +47,14 @@ class DiffusionMatrix:
         seed: int = 0,
         progress: bool | Callback = False,
     ) -> None:
-        self.dtype = working_dtype(dtype)
         self.alpha = nonnegative(alpha, "alpha", at_most=MAX_ALPHA)
-        self.seed = random_seed(seed)
-        self.samples = Rows.of(Z, device, progress)
-        self.n = self.samples.n
-        self.sigma = resolve_sigma(sigma, self.samples, self.seed)
-        self.progress = progress
-        self._reach: float | None = None
-        self._single: Any = None
-        self.forget()
+        super().__init__(Z, sigma=sigma, dtype=dtype, device=device, seed=seed, progress=progress)
 
     def forget(self) -> None:
         """Forget what was computed, to free its memory."""
-        self._solution: Eigenvalues | None = None
+        super().forget()
         self._matrix: Any = None
         self._traces: tuple[float, float] | None = None
-
-    @property
-    def rows(self) -> Any:
-        """Z as it is read, shape (n, d)."""
-        return self.samples.array
-
-    @property
-    def device(self) -> str:
-        """Where it is computed: "cpu", "cuda:0"."""
-        return self.samples.device.name
-
-    @property
-    def is_solved(self) -> bool:
-        """Whether all eigenvalues are known."""
-        return self._solution is not None
 
     def eigenvalues(self) -> Any:
         """All eigenvalues, descending, shape (n,), in the working dtype.
@@ -134,57 +77,10 @@ class DiffusionMatrix:
     def solved(self) -> Eigenvalues:
         """All eigenvalues on the host; computed once."""
         if self._solution is None:
-            self._require_memory()
             self._matrix = None  # its memory is needed
-            with reporter(self.progress, "diffusion spectrum") as report:
-                values, trace, frobenius2, kernel_sum, reach = self.samples.device.spectrum(
-                    self.rows, self.sigma, self.alpha, self.dtype, report
-                )
-            outside = outside_of_range(values)
-            np.clip(values, 0.0, 1.0, out=values)
-            values.flags.writeable = False
-            self._solution = Eigenvalues(values, trace, frobenius2, kernel_sum, outside, reach)
-            self._traces = trace, frobenius2
-        return self._solution
-
-    def auto_sigma(self) -> float:
-        """The sigma that the rule "auto" takes for these rows."""
-        return resolve_sigma("auto", self.samples, self.seed)
-
-    def reach(self) -> float:
-        """Largest distance of a row from the centre, in units of sigma; computed once."""
-        if self._reach is None:
-            self._reach = self.samples.reach(self.sigma)
-        return self._reach
-
-    def in_single(self) -> Any:
-        """The same matrix in float32; it is made once."""
-        if self._single is None:
-            self._single = copy.copy(self)
-            self._single.dtype = "float32"
-            self._single.forget()
-        return self._single
-
-    def products(
-        self, dtype: str, explicit: bool, progress: Callback | None, chosen: Any = None
-    ) -> Any:
-        """A for products with blocks of vectors, as the core of the device makes it.
-
-        Parameters
-        ----------
-        dtype : {"float32", "float64"}
-            Of the vectors.
-        explicit : bool
-            Keep the matrix; otherwise each product computes the kernel anew.
-        progress : callable or None
-        chosen : array of int, optional
-            The diffusion matrix of these rows by themselves.
-        """
-        device = self.samples.device
-        limit = ROWS_SHARE * device.available()
-        return device.kernel_operator(
-            self.rows, chosen, self.sigma, self.alpha, dtype, explicit, limit, progress
-        )
+        solution = super().solved()
+        self._traces = solution.trace, solution.frobenius2
+        return solution
 
     def trace(self) -> float:
         """Tr A = sum of the eigenvalues, in O(n^2 d) without computing them."""
@@ -250,9 +146,6 @@ class DiffusionMatrix:
             + (")" if self.device == "cpu" else f", device={self.device})")
         )
 
-    def _require_memory(self) -> None:
-        require_matrix_memory(self.n, self.samples.d, self.dtype, device=self.samples.device)
-
     def _built_matrix(self) -> Any:
         if self._matrix is None:
             self._require_memory()
@@ -268,23 +161,3 @@ class DiffusionMatrix:
             self._built_matrix()
         assert self._traces is not None
         return self._traces
-
-
-def require_matrix_memory(n: int, d: int, dtype: str, rows: int = 0, device: Device = HOST) -> None:
-    """Refuse a matrix of n x n, with what is needed beside it, that does not fit.
-
-    `rows` rows of d columns are copied besides, unless they are too long for that.
-    """
-    half = ", or dtype='float32' for half of it" if dtype == "float64" else ""
-    where = "" if device is HOST else f" on {device.name}"
-    memory.require(
-        device.matrix_bytes(n, d, dtype, rows),
-        f"the {n} x {n} matrix in {dtype}{where}",
-        f"use method='stochastic' or 'auto', which need no matrix{half}",
-        free=device.available(),
-    )
-
-
-def outside_of_range(eigenvalues: npt.NDArray[Any]) -> float:
-    """How far the computed eigenvalues leave [0, 1], where the exact ones lie."""
-    return max(0.0, -float(eigenvalues.min()), float(eigenvalues.max()) - 1.0)

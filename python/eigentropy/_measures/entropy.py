@@ -8,7 +8,8 @@ from typing import Any
 
 from eigentropy._backends.rows import sample_rows
 from eigentropy._measures.operator import DiffusionOperator
-from eigentropy._measures.results import Entropy
+from eigentropy._measures.results import DiffusionEntropy
+from eigentropy._spectra.functionals import Shannon
 from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._spectra.solve import solve, warn_if_alone
 from eigentropy._support.options import logarithm_base, positive
@@ -31,7 +32,7 @@ def diffusion_spectral_entropy(
     device: Any = None,
     seed: int = 0,
     progress: bool | Callback = False,
-) -> Entropy:
+) -> DiffusionEntropy:
     r"""Diffusion spectral entropy (DSE) of the rows of Z.
 
     .. math::
@@ -93,7 +94,7 @@ def diffusion_spectral_entropy(
 
     Returns
     -------
-    Entropy
+    DiffusionEntropy
         Works as a float; carries the error, the sigma, the method and the precision that were
         used, the eigenvalues if they were computed, `.at(t)`, `.interval()` and `.density(x)`. One
         row has entropy 0.
@@ -145,8 +146,8 @@ def diffusion_spectral_entropy(
 
 def entropies(
     operator: DiffusionOperator, times: Sequence[float], base: float, plan: SpectrumPlan
-) -> list[Entropy]:
+) -> list[DiffusionEntropy]:
     """The entropy at each t, from one spectrum; each as accurate as `plan` asks for."""
-    spectrum = solve(operator, times, plan)
-    warn_if_alone(operator, spectrum, min(times))
-    return [Entropy.of(spectrum, operator, t, base) for t in times]
+    spectrum = solve(operator, [Shannon(t) for t in times], plan)
+    warn_if_alone(operator, spectrum, Shannon(min(times)))
+    return [DiffusionEntropy.of(spectrum, operator, t, base) for t in times]

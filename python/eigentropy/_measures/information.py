@@ -9,17 +9,14 @@ from typing import Any
 from eigentropy._backends.devices import parse
 from eigentropy._backends.rows import sample_rows
 from eigentropy._kernels.groups import Codes, group_codes, groups_of_rows
-from eigentropy._kernels.partitions import Partitions
 from eigentropy._measures.operator import DiffusionOperator
-from eigentropy._measures.results import MutualInformation
-from eigentropy._measures.statistics import GroupInformation
-from eigentropy._spectra.groups import GroupSpectra, solve_groups
+from eigentropy._measures.results import DiffusionInformation
+from eigentropy._measures.statistics import ESTIMATORS, group_informations
+from eigentropy._spectra.functionals import Functional, Shannon
 from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._support.options import integer, logarithm_base, one_of, positive, random_seed
-from eigentropy._support.progress import Callback, part, reporter
+from eigentropy._support.progress import Callback, reporter
 from eigentropy._support.signatures import named_options
-
-ESTIMATORS = ("matched", "plain")
 
 
 @named_options()
@@ -43,7 +40,7 @@ def diffusion_spectral_mutual_information(
     device: Any = None,
     seed: int = 0,
     progress: bool | Callback = False,
-) -> MutualInformation:
+) -> DiffusionInformation:
     r"""Diffusion spectral mutual information (DSMI) between the rows of Z and Y.
 
     Y divides the rows into groups of n_y rows, p_y = n_y / n, and
@@ -96,7 +93,7 @@ def diffusion_spectral_mutual_information(
 
     Returns
     -------
-    MutualInformation
+    DiffusionInformation
         Works as a float, in bits by default; carries `interval()` and `standard_error` (over random
         partitions, and not over other samples), `p_value` (for rows that are exchangeable if Y
         means nothing), `adjusted`, `clusters` and more. Negative estimates are reported as they
@@ -168,41 +165,15 @@ def informations(
     codes: Codes,
     times: Sequence[float],
     plan: SpectrumPlan,
-    *,
-    estimator: str,
-    n_null: int,
-    base: float,
-    seed: int,
-    progress: Callback | None,
-) -> list[MutualInformation]:
-    """The information at each t, from the same spectra."""
-    partitions = Partitions.drawn(codes, n_null, seed)
-    partitions.warn_about_groups()
-    plan = plan.on(operator.samples.device)
+    **options: Any,
+) -> list[DiffusionInformation]:
+    """The information at each t, from the same spectra; `options` of `group_informations`."""
 
-    def information(groups: GroupSpectra) -> GroupInformation:
-        return GroupInformation(operator, groups, estimator, base, seed, plan)
+    def result(known: dict[str, Any], which: Functional) -> DiffusionInformation:
+        return DiffusionInformation(alpha=operator.alpha, t=which.exponent, **known)
 
-    single: list[GroupInformation] = []  # of groups in float32, which keep what is found of them
-
-    def is_within(groups: GroupSpectra) -> bool:
-        single.append(information(groups))
-        return all(single[-1].is_within(t) for t in times)
-
-    of_groups = 1.0
-    if estimator == "plain":  # the entropy of all rows follows
-        d, alpha = operator.samples.d, operator.alpha
-        own, whole = plan.cost(partitions.orders, d, alpha), plan.cost([operator.n], d, alpha)
-        of_groups = own / (own + whole)
-    told = part(progress, 0.0, of_groups)
-    groups = solve_groups(operator, partitions, times, plan, is_within, told)
-    groups.warn_if_saturated(operator, min(times))
-    known = bool(single) and single[-1].groups is groups
-    source = single[-1] if known else information(groups)
-    results = [source.measured(t).result for t in times]
-    if progress is not None:
-        progress(1.0)
-    return results
+    wanted = [Shannon(t) for t in times]
+    return group_informations(operator, codes, wanted, plan, result, **options)
 
 
 def _operator(Z: Any, *, sigma: Any, alpha: Any, **options: Any) -> DiffusionOperator:

@@ -16,9 +16,10 @@ from eigentropy._kernels.bandwidth import RULES
 from eigentropy._kernels.diffusion import MAX_ALPHA
 from eigentropy._kernels.groups import CLUSTERINGS, KINDS, Codes, group_codes, groups_of_rows
 from eigentropy._measures.entropy import entropies
-from eigentropy._measures.information import ESTIMATORS, informations
+from eigentropy._measures.information import informations
 from eigentropy._measures.operator import DiffusionOperator
-from eigentropy._measures.results import Entropy, MutualInformation
+from eigentropy._measures.results import DiffusionEntropy, DiffusionInformation
+from eigentropy._measures.statistics import ESTIMATORS
 from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._support.options import (
     integer,
@@ -110,8 +111,8 @@ class Variable:
 class Measurement:
     """The results for one matrix: one entropy for each t, and one information for each variable."""
 
-    entropies: list[Entropy]
-    informations: dict[str, list[MutualInformation]]
+    entropies: list[DiffusionEntropy]
+    informations: dict[str, list[DiffusionInformation]]
 
 
 def measure(

@@ -6,8 +6,9 @@ from typing import Any
 
 from eigentropy._kernels.diffusion import DiffusionMatrix
 from eigentropy._kernels.saturation import warn_if_saturated
-from eigentropy._measures.results import Entropy
+from eigentropy._measures.results import DiffusionEntropy
 from eigentropy._spectra.exact import ExactSpectrum, exact_spectrum
+from eigentropy._spectra.functionals import Shannon
 from eigentropy._spectra.solve import warn_if_alone
 from eigentropy._support.options import logarithm_base, positive
 from eigentropy.plot import html, maps
@@ -70,14 +71,14 @@ class DiffusionOperator(DiffusionMatrix):
 
     _spectrum: ExactSpectrum | None
 
-    def entropy(self, t: float = 1.0, base: float = 2.0) -> Entropy:
+    def entropy(self, t: float = 1.0, base: float = 2.0) -> DiffusionEntropy:
         """The diffusion spectral entropy S(t), from all eigenvalues; see `spectral_entropy`."""
         t, base = positive(t, "t"), logarithm_base(base)
         if self._spectrum is None:
             self._spectrum = exact_spectrum(self)
         warn_if_saturated(self.n, self._spectrum.kernel_sum, self.sigma)
-        warn_if_alone(self, self._spectrum, t)
-        return Entropy.of(self._spectrum, self, t, base)
+        warn_if_alone(self, self._spectrum, Shannon(t))
+        return DiffusionEntropy.of(self._spectrum, self, t, base)
 
     def plot(self, labels: Any = None, **options: Any) -> Any:
         """Draw the rows in diffusion coordinates, by label, and return the axes.

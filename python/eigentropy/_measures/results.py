@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -10,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy._kernels.diffusion import DiffusionMatrix
+from eigentropy._kernels.matrix import KernelMatrix
+from eigentropy._spectra.functionals import Functional, Shannon
 from eigentropy._spectra.spectrum import Spectrum
 from eigentropy._support.interval import LEVEL, Interval, checked_level, student_quantile
 from eigentropy._support.number import Number
@@ -18,21 +21,23 @@ from eigentropy._support.units import unit
 from eigentropy.plot import html, partitions, spectra
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Entropy(Number):
-    """A diffusion spectral entropy. Works as the float `value`.
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Entropy(Number, ABC):
+    """An entropy of a spectrum. Works as the float `value`.
+
+    `DiffusionEntropy` and `KernelEntropy` say which.
 
     Attributes
     ----------
     value : float
-        S(t) in the unit of `base`.
+        In the unit of `base`.
     standard_error : float
         Of a stochastic estimate; 0 for the other methods.
     method : str
         How it was obtained: "exact", "stochastic" or "lowrank".
     n : int
         Number of rows.
-    sigma, alpha, t, base : float
+    sigma, base : float
         The settings that were used; `sigma` is a number also where a rule was asked for.
     seed : int
         Of the random numbers.
@@ -41,11 +46,11 @@ class Entropy(Number):
     error_bound : float
         Guaranteed bound of the error, in the unit of `base`: of "lowrank", and of the rounding of
         an exact result in float32. 0 for an exact one in float64, where the error is some 1e-13
-        for t >= 1: `interval` has it. NaN for an estimate, which has `standard_error`.
+        for powers from 1 on: `interval` has it. NaN for an estimate, which has `standard_error`.
     sampled_from : int or None
         How many rows Z has, if `max_points` chose n of them at random.
     spectrum : Spectrum
-        What is known of the eigenvalues of the diffusion operator.
+        What is known of the eigenvalues.
     eigenvalues : array of shape (n,), or None
         All of them, descending, where they were computed. A torch tensor or CuPy array on a GPU
         where Z is one.
@@ -58,8 +63,6 @@ class Entropy(Number):
     method: str
     n: int
     sigma: float
-    alpha: float
-    t: float
     base: float
     seed: int
     spectrum: Spectrum
@@ -67,24 +70,14 @@ class Entropy(Number):
     error_bound: float = 0.0
     sampled_from: int | None = None
 
-    @classmethod
-    def of(cls, spectrum: Spectrum, matrix: DiffusionMatrix, t: float, base: float) -> Entropy:
-        """S(t) of a spectrum of this matrix, with the warnings that belong to it."""
-        spectrum.warn_if_imprecise(t, base)
-        return cls(
-            value=spectrum.entropy(t, base),
-            standard_error=spectrum.standard_error(t, base),
-            method=spectrum.method,
-            n=matrix.n,
-            sigma=matrix.sigma,
-            alpha=matrix.alpha,
-            t=t,
-            base=base,
-            seed=matrix.seed,
-            spectrum=spectrum,
-            dtype=spectrum.dtype,
-            error_bound=spectrum.bound(t, base),
-        )
+    @property
+    @abstractmethod
+    def which(self) -> Functional:
+        """Which entropy of the spectrum it is."""
+
+    @abstractmethod
+    def which_at(self, power: float) -> Functional:
+        """The same with another power of the eigenvalues."""
 
     @property
     def eigenvalues(self) -> Any:
@@ -95,29 +88,6 @@ class Entropy(Number):
     def rank(self) -> int | None:
         """Rank of the factor, for "lowrank"; otherwise None."""
         return self.spectrum.rank
-
-    def at(self, t: float) -> Entropy:
-        """The entropy at another diffusion time, from the same spectrum.
-
-        Where that is less accurate than `tol`, because "auto" has chosen float32 for another t or
-        the probes of an estimate were too few, a `PrecisionWarning` says so; `error_bound` and
-        `standard_error` have the figure.
-
-        Raises
-        ------
-        ValueError
-            t <= 0; or a spectrum of low rank, which is for t = 1 only.
-        """
-        t = positive(t, "t")
-        value = self.spectrum.entropy(t, self.base)
-        self.spectrum.warn_if_imprecise(t, self.base)
-        return replace(
-            self,
-            value=value,
-            standard_error=self.spectrum.standard_error(t, self.base),
-            error_bound=self.spectrum.bound(t, self.base),
-            t=t,
-        )
 
     @property
     def bound(self) -> float:
@@ -143,7 +113,7 @@ class Entropy(Number):
         ValueError
             level not between 0 and 1.
         """
-        return self.spectrum.interval(self.t, self.base, checked_level(level))
+        return self.spectrum.interval(self.which, self.base, checked_level(level))
 
     def density(self, x: Any, width: float = 0.02) -> npt.NDArray[np.float64]:
         """Spectral density at x, smoothed: eigenvalues a unit of length, over n.
@@ -154,7 +124,7 @@ class Entropy(Number):
         return self.spectrum.density(x, width)
 
     def plot(self, kind: str = "spectrum", **options: Any) -> Any:
-        """Draw the spectrum, or S over t, and return the axes.
+        """Draw the spectrum, or the entropy over its power, and return the axes.
 
         Parameters
         ----------
@@ -165,15 +135,105 @@ class Entropy(Number):
         one_of(kind, "kind", ("spectrum", "entropy"))
         return (spectra.spectrum if kind == "spectrum" else spectra.entropy)(self, **options)
 
+    def _of(self, which: Functional) -> dict[str, Any]:
+        """What another entropy of the same spectrum has of its own."""
+        value = self.spectrum.entropy(which, self.base)
+        self.spectrum.warn_if_imprecise(which, self.base)
+        return {
+            "value": value,
+            "standard_error": self.spectrum.standard_error(which, self.base),
+            "error_bound": self.spectrum.bound(which, self.base),
+        }
+
     def _repr_html_(self) -> str:
         return html.of_entropy(self)
+
+    @property
+    @abstractmethod
+    def settings(self) -> dict[str, float]:
+        """What was chosen beside sigma, by name."""
 
     def __repr__(self) -> str:
         rows = f"n={self.n}" + (f" of {self.sampled_from} rows" if self.sampled_from else "")
         return (
-            f"Entropy({self.value:.6g} {unit(self.base)}, {_how(self)}, {rows}, "
-            f"sigma={self.sigma:.4g}, alpha={self.alpha:g}, t={self.t:g})"
+            f"{type(self).__name__}({self.value:.6g} {unit(self.base)}, {_how(self)}, {rows}, "
+            f"{_settings(self)})"
         )
+
+
+def known_of(spectrum: Spectrum, matrix: KernelMatrix, which: Functional, base: float) -> Any:
+    """What an `Entropy` takes of a spectrum of this matrix, with the warnings that belong to it."""
+    spectrum.warn_if_imprecise(which, base)
+    return {
+        "value": spectrum.entropy(which, base),
+        "standard_error": spectrum.standard_error(which, base),
+        "error_bound": spectrum.bound(which, base),
+        "method": spectrum.method,
+        "n": matrix.n,
+        "sigma": matrix.sigma,
+        "base": base,
+        "seed": matrix.seed,
+        "spectrum": spectrum,
+        "dtype": spectrum.dtype,
+    }
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class DiffusionEntropy(Entropy):
+    """A diffusion spectral entropy. Works as the float `value`, which is S(t).
+
+    Attributes
+    ----------
+    alpha, t : float
+        The settings that were used.
+    value, standard_error, error_bound, ...
+        As in `Entropy`, of the eigenvalues of the diffusion operator.
+    """
+
+    alpha: float
+    t: float
+
+    @classmethod
+    def of(
+        cls, spectrum: Spectrum, matrix: DiffusionMatrix, t: float, base: float
+    ) -> DiffusionEntropy:
+        """S(t) of a spectrum of this matrix, with the warnings that belong to it."""
+        return cls(alpha=matrix.alpha, t=t, **known_of(spectrum, matrix, Shannon(t), base))
+
+    @property
+    def which(self) -> Functional:
+        """Which entropy of the spectrum it is."""
+        return Shannon(self.t)
+
+    def which_at(self, power: float) -> Functional:
+        """The entropy at another diffusion time."""
+        return Shannon(power)
+
+    def at(self, t: float) -> DiffusionEntropy:
+        """The entropy at another diffusion time, from the same spectrum.
+
+        Where that is less accurate than `tol`, because "auto" has chosen float32 for another t or
+        the probes of an estimate were too few, a `PrecisionWarning` says so; `error_bound` and
+        `standard_error` have the figure.
+
+        Raises
+        ------
+        ValueError
+            t <= 0; or a spectrum of low rank, which is for t = 1 only.
+        """
+        t = positive(t, "t")
+        return replace(self, t=t, **self._of(Shannon(t)))
+
+    @property
+    def settings(self) -> dict[str, float]:
+        """What was chosen beside sigma, by name."""
+        return {"alpha": self.alpha, "t": self.t}
+
+
+def _settings(result: Entropy | MutualInformation) -> str:
+    named = {"sigma": f"{result.sigma:.4g}"}
+    named.update((name, f"{value:g}") for name, value in result.settings.items())
+    return ", ".join(f"{name}={value}" for name, value in named.items())
 
 
 def _how(result: Entropy | MutualInformation) -> str:
@@ -190,19 +250,21 @@ def _how(result: Entropy | MutualInformation) -> str:
 class InformationSource(Protocol):
     """What a mutual information was computed from: the spectra of its groups."""
 
-    def at(self, t: float) -> MutualInformation:
-        """The information at another t."""
+    def at(self, which: Functional) -> MutualInformation:
+        """The information by another entropy."""
 
-    def uncertainty(self, t: float) -> float:
-        """What rounding may have changed at this t."""
+    def uncertainty(self, which: Functional) -> float:
+        """What rounding may have changed of the information by this entropy."""
 
-    def adjusted(self, t: float) -> tuple[float, str]:
-        """`MutualInformation.adjusted` at this t, and its note."""
+    def adjusted(self, which: Functional) -> tuple[float, str]:
+        """`MutualInformation.adjusted` by this entropy, and its note."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class MutualInformation(Number):
-    """A diffusion spectral mutual information. Works as the float `value`.
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class MutualInformation(Number, ABC):
+    """A mutual information by entropies of spectra. Works as the float `value`.
+
+    `DiffusionInformation` and `KernelInformation` say which.
 
     Attributes
     ----------
@@ -244,7 +306,7 @@ class MutualInformation(Number):
     error_bound : float
         Bound of the rounding error of `value` in float32, in the unit of `base`; 0 in float64, as
         in `Entropy`.
-    n, sigma, alpha, t, base, seed
+    n, sigma, base, seed
         As in `Entropy`.
     rows : array of int, or None
         The rows of Z that `max_points` chose; `clusters` has their groups.
@@ -262,8 +324,6 @@ class MutualInformation(Number):
     estimator: str
     n: int
     sigma: float
-    alpha: float
-    t: float
     base: float
     seed: int
     dtype: str = "float64"
@@ -272,14 +332,10 @@ class MutualInformation(Number):
     rows: npt.NDArray[np.int64] | None = None
     _source: InformationSource | None = None
 
-    def at(self, t: float) -> MutualInformation:
-        """The information at another diffusion time, from the same spectra.
-
-        Where "auto" has chosen float32 and that is not enough for this t, a `PrecisionWarning`
-        says so.
-        """
-        found = self._known_source("another t").at(positive(t, "t"))
-        return replace(found, rows=self.rows)
+    @property
+    @abstractmethod
+    def which(self) -> Functional:
+        """Which entropy of the spectra it is made of."""
 
     @property
     def n_null(self) -> int:
@@ -312,7 +368,7 @@ class MutualInformation(Number):
         level = checked_level(level)
         half = math.hypot(*(student_quantile(level, v) * error for error, v in self.error_parts))
         # Left behind by pickling: the bound in float32 was kept.
-        rounding = self._source.uncertainty(self.t) if self._source else self.error_bound
+        rounding = self._source.uncertainty(self.which) if self._source else self.error_bound
         low, high = self.value - half - rounding, self.value + half + rounding
         drawn = self._random_parts()
         return Interval(low, high, level if drawn else 1.0, drawn or "rounding")
@@ -341,7 +397,7 @@ class MutualInformation(Number):
     def _adjusted(self) -> tuple[float, str]:
         cached: tuple[float, str] | None = self.__dict__.get("_adjusted_value")
         if cached is None:
-            cached = self._known_source("adjusted").adjusted(self.t)
+            cached = self._known_source("adjusted").adjusted(self.which)
             self.__dict__["_adjusted_value"] = cached
         return cached
 
@@ -364,16 +420,58 @@ class MutualInformation(Number):
         """
         return partitions.null(self, **options)
 
+    @property
+    @abstractmethod
+    def settings(self) -> dict[str, float]:
+        """What was chosen beside sigma, by name."""
+
     def _repr_html_(self) -> str:
         known: tuple[float, str] | None = self.__dict__.get("_adjusted_value")
         return html.of_information(self, None if known is None else known[0])
 
     def __repr__(self) -> str:
         name = "null se" if self.estimator == "matched" else "se"
+        groups = f"{len(self.group_sizes)} groups, " if len(self.group_sizes) else ""
         error = f"{name} {self.standard_error:.2g}, " if self.standard_error else ""
         return (
-            f"MutualInformation({self.value:.6g} {unit(self.base)}, {error}{self.estimator}, "
+            f"{type(self).__name__}({self.value:.6g} {unit(self.base)}, {error}{self.estimator}, "
             f"{self.n_null} partitions, {_how(self)}, p={self.p_value:.3g}, n={self.n}, "
-            f"{len(self.group_sizes)} groups, sigma={self.sigma:.4g}, alpha={self.alpha:g}, "
-            f"t={self.t:g})"
+            f"{groups}"
+            f"{_settings(self)})"
         )
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class DiffusionInformation(MutualInformation):
+    """A diffusion spectral mutual information. Works as the float `value`.
+
+    Attributes
+    ----------
+    alpha, t : float
+        The settings that were used.
+    value, standard_error, p_value, ...
+        As in `MutualInformation`.
+    """
+
+    alpha: float
+    t: float
+
+    @property
+    def which(self) -> Functional:
+        """Which entropy of the spectra it is made of."""
+        return Shannon(self.t)
+
+    def at(self, t: float) -> DiffusionInformation:
+        """The information at another diffusion time, from the same spectra.
+
+        Where "auto" has chosen float32 and that is not enough for this t, a `PrecisionWarning`
+        says so.
+        """
+        found: Any = self._known_source("another t").at(Shannon(positive(t, "t")))
+        result: DiffusionInformation = replace(found, rows=self.rows)
+        return result
+
+    @property
+    def settings(self) -> dict[str, float]:
+        """What was chosen beside sigma, by name."""
+        return {"alpha": self.alpha, "t": self.t}

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core
-from eigentropy._kernels.diffusion import DiffusionMatrix
+from eigentropy._kernels.groups import Codes
+from eigentropy._kernels.matrix import KernelMatrix
+from eigentropy._kernels.partitions import Partitions
 from eigentropy._measures.results import MutualInformation
 from eigentropy._spectra.exact import exact_spectrum, warn_if_rounded
-from eigentropy._spectra.groups import GroupSpectra
+from eigentropy._spectra.functionals import Functional, Shannon
+from eigentropy._spectra.groups import GroupSpectra, solve_groups
 from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._spectra.rounding import within
 from eigentropy._spectra.solve import estimated_spectrum
 from eigentropy._spectra.spectrum import Spectrum
+from eigentropy._support.progress import Callback, part
 
 # Less conditional entropy is more information; equal partitions may differ in the last bits.
 TIES = {"float64": 1e-12, "float32": 1e-6}
@@ -26,6 +31,15 @@ TIES = {"float64": 1e-12, "float32": 1e-6}
 # deviations of its noise, and than this share of H(Y).
 NOISES = 3.0
 SMALLEST_ROOM = 1e-9
+
+
+# How the baseline of an information is obtained.
+ESTIMATORS = ("matched", "plain")
+
+ONLY_ORDER_1 = "only at order=1 is H(Y) the most that there can be"
+
+# From what all informations have, and the entropy, to the result.
+ResultOf: TypeAlias = Callable[[dict[str, Any], Functional], MutualInformation]
 
 
 class Measured(NamedTuple):
@@ -37,11 +51,13 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True)
 class GroupInformation:
-    """What the spectra of the groups say of Y, at every t.
+    """What the spectra of the groups say of Y, by every entropy.
 
     Attributes
     ----------
-    matrix : DiffusionMatrix
+    result_of : callable
+        From what all informations have, and the entropy, to the result.
+    matrix : KernelMatrix
         Of all rows.
     groups : GroupSpectra
     estimator : {"matched", "plain"}
@@ -50,128 +66,194 @@ class GroupInformation:
     plan : SpectrumPlan
     """
 
-    matrix: DiffusionMatrix
+    result_of: ResultOf
+    matrix: KernelMatrix
     groups: GroupSpectra
     estimator: str
     base: float
     seed: int
     plan: SpectrumPlan
-    _measured: dict[float, Measured] = field(default_factory=dict)
-    _conditionals: dict[float, npt.NDArray[np.float64]] = field(default_factory=dict)
+    _measured: dict[Functional, Measured] = field(default_factory=dict)
+    _conditionals: dict[Functional, npt.NDArray[np.float64]] = field(default_factory=dict)
     _spectrum_of_all: list[Spectrum] = field(default_factory=list)
 
-    def at(self, t: float) -> MutualInformation:
-        """The information at diffusion time t, with a warning where the spectra do not give it."""
-        result, baseline = self.measured(t)
-        warn_if_rounded(result.error_bound, baseline, self.plan.rounding_tol, self.base, t)
+    def at(self, which: Functional) -> MutualInformation:
+        """The information by this entropy, with a warning where the spectra do not give it."""
+        result, baseline = self.measured(which)
+        warn_if_rounded(result.error_bound, baseline, self.plan.rounding_tol, self.base, which)
         return result
 
-    def is_within(self, t: float) -> bool:
-        """Whether rounding leaves the information at t within tol of the baseline."""
-        result, baseline = self.measured(t)
+    def is_within(self, which: Functional) -> bool:
+        """Whether rounding leaves the information within tol of the baseline."""
+        result, baseline = self.measured(which)
         return within(result.error_bound, baseline, self.plan.tol, self.base)
 
-    def measured(self, t: float) -> Measured:
-        """The information at diffusion time t; found once."""
-        if t not in self._measured:
-            self._measured[t] = self._measure(t)
-        return self._measured[t]
+    def measured(self, which: Functional) -> Measured:
+        """The information by this entropy; found once."""
+        if which not in self._measured:
+            self._measured[which] = self._measure(which)
+        return self._measured[which]
 
-    def _measure(self, t: float) -> Measured:
-        entropies, _, bounds = self._conditional(t)
+    def _measure(self, which: Functional) -> Measured:
+        entropies, _, bounds = self._conditional(which)
         observed, null = float(entropies[0]), entropies[1:]
-        of_observed = self.groups.error_of_observed(t, self.base)
+        of_observed = self.groups.error_of_observed(which, self.base)
         if self.estimator == "matched":
             # The spread of the null has the errors of its estimates in it.
             baseline, bound = float(null.mean()), float(bounds[1:].mean())
             of_baseline = float(null.std(ddof=1)) / math.sqrt(len(null)), len(null) - 1.0
         else:
-            whole = self._whole(t)
-            baseline, bound = whole.entropy(t, self.base), whole.bound(t, self.base)
+            whole = self._whole(which)
+            baseline, bound = whole.entropy(which, self.base), whole.bound(which, self.base)
             bound = 0.0 if math.isnan(bound) else bound
-            of_baseline = whole.standard_error(t, self.base), whole.degrees
+            of_baseline = whole.standard_error(which, self.base), whole.degrees
         parts = of_baseline, of_observed
         tie = TIES[self.groups.dtype] * max(1.0, abs(observed))
         at_least = int((null <= observed + tie).sum())
         bound += float(bounds[0])
         matrix, partitions = self.matrix, self.groups.partitions
-        result = MutualInformation(
-            value=baseline - observed,
-            standard_error=math.hypot(*(error for error, _ in parts)),
-            error_parts=parts,
-            p_value=(1 + at_least) / (1 + len(null)) if len(null) else math.nan,
-            conditional_entropy=observed,
-            null=baseline - null,
-            group_sizes=partitions.sizes,
-            clusters=partitions.codes,
-            label_entropy=self._label_entropy(),
-            method=self.groups.method,
-            estimator=self.estimator,
-            n=matrix.n,
-            sigma=matrix.sigma,
-            alpha=matrix.alpha,
-            t=t,
-            base=self.base,
-            seed=self.seed,
-            dtype="float32" if bound > 0.0 else self.groups.dtype,
-            error_bound=bound,
-            _source=self,
-        )
-        return Measured(result, baseline)
+        known = {
+            "value": baseline - observed,
+            "standard_error": math.hypot(*(error for error, _ in parts)),
+            "error_parts": parts,
+            "p_value": (1 + at_least) / (1 + len(null)) if len(null) else math.nan,
+            "conditional_entropy": observed,
+            "null": baseline - null,
+            "group_sizes": partitions.sizes,
+            "clusters": partitions.codes,
+            "label_entropy": self._label_entropy(),
+            "method": self.groups.method,
+            "estimator": self.estimator,
+            "n": matrix.n,
+            "sigma": matrix.sigma,
+            "base": self.base,
+            "seed": self.seed,
+            "dtype": "float32" if bound > 0.0 else self.groups.dtype,
+            "error_bound": bound,
+            "_source": self,
+        }
+        return Measured(self.result_of(known, which), baseline)
 
-    def uncertainty(self, t: float) -> float:
+    def uncertainty(self, which: Functional) -> float:
         """What rounding may have changed of the information, in float64, too."""
-        observed, *null = self.groups.uncertainties(t, self.base)
+        observed, *null = self.groups.uncertainties(which, self.base)
         if self.estimator == "matched":
             return float(observed + np.mean(null))
-        return float(observed + np.nan_to_num(self._whole(t).uncertainty(t, self.base)))
+        return float(observed + np.nan_to_num(self._whole(which).uncertainty(which, self.base)))
 
-    def adjusted(self, t: float) -> tuple[float, str]:
+    def adjusted(self, which: Functional) -> tuple[float, str]:
         """The ratio matched / (H(Y) - (S(Z) - mean null)), and why it is NaN where it is."""
-        entropies, _, _ = self._conditional(t)
+        if not self.matrix.has_unit_eigenvalue and which != Shannon():
+            return math.nan, ONLY_ORDER_1
+        entropies, _, _ = self._conditional(which)
+        whole = self._whole(which)
+        known = whole.entropy(which, self.base), whole.standard_error(which, self.base)
         observed, null = float(entropies[0]), entropies[1:]
-        label_entropy = self._label_entropy()
-        if len(null) < 2:
-            return math.nan, "n_null is below 2: there is no matched baseline"
-        if label_entropy == 0.0:
-            return math.nan, "Y has a single group: H(Y) is 0"
-        baseline, noise = float(null.mean()), float(null.std(ddof=1))
-        whole = self._whole(t)
-        room = label_entropy - (whole.entropy(t, self.base) - baseline)
-        noise = math.hypot(noise, whole.standard_error(t, self.base))
-        if room <= max(NOISES * noise, SMALLEST_ROOM * label_entropy):
-            return math.nan, (
-                f"H(Y) leaves {room:.3g} above what groups of these sizes lose at random, which "
-                f"is within the noise ({noise:.3g}): sigma is too small, or the groups are"
-            )
-        return (baseline - observed) / room, ""
+        return adjusted_information(observed, null, known, self._label_entropy())
 
-    def _conditional(self, t: float) -> npt.NDArray[np.float64]:
+    def _conditional(self, which: Functional) -> npt.NDArray[np.float64]:
         """Conditional entropies with their errors; kept, for `adjusted` needs them, too."""
-        if t not in self._conditionals:
-            self._conditionals[t] = self.groups.conditional_entropies(t, self.base)
-        return self._conditionals[t]
+        if which not in self._conditionals:
+            self._conditionals[which] = self.groups.conditional_entropies(which, self.base)
+        return self._conditionals[which]
 
     def _label_entropy(self) -> float:
         p = self.groups.partitions.shares
         return max(0.0, -float(p @ np.log(p))) / math.log(self.base)
 
-    def _whole(self, t: float) -> Spectrum:
-        """The spectrum of all rows; an estimate serves every t."""
+    def _whole(self, which: Functional) -> Spectrum:
+        """The spectrum of all rows; an estimate serves every which."""
         if self._spectrum_of_all:
             return self._spectrum_of_all[0]
         matrix, plan = self.matrix, self.plan
         if not matrix.is_solved and plan.estimates(matrix.n, matrix.samples.d, matrix.alpha):
-            return self._estimate_of_all(t)
+            return self._estimate_of_all(which)
         try:
-            return exact_spectrum(matrix, [t], plan.rounding_tol)
+            return exact_spectrum(matrix, [which], plan.rounding_tol)
         except (_core.SolverError, MemoryError):
             if not plan.may_replace_solver(matrix.n):
                 raise
-            return self._estimate_of_all(t)
+            return self._estimate_of_all(which)
 
-    def _estimate_of_all(self, t: float) -> Spectrum:
-        """The estimate for the first t that is asked for."""
-        found = estimated_spectrum(self.matrix, [t], self.plan, self.matrix.seed)
+    def _estimate_of_all(self, which: Functional) -> Spectrum:
+        """The estimate for the first entropy that is asked for."""
+        found = estimated_spectrum(self.matrix, [which], self.plan, self.matrix.seed)
         self._spectrum_of_all.append(found)
         return found
+
+
+def group_informations(
+    matrix: KernelMatrix,
+    codes: Codes,
+    wanted: Sequence[Functional],
+    plan: SpectrumPlan,
+    result_of: ResultOf,
+    *,
+    estimator: str,
+    n_null: int,
+    base: float,
+    seed: int,
+    progress: Callback | None,
+) -> list[Any]:
+    """The information between the rows and their groups by each entropy, from the same spectra."""
+    partitions = Partitions.drawn(codes, n_null, seed)
+    partitions.warn_about_groups()
+    plan = plan.on(matrix.samples.device)
+
+    def information(groups: GroupSpectra) -> GroupInformation:
+        return GroupInformation(result_of, matrix, groups, estimator, base, seed, plan)
+
+    single: list[GroupInformation] = []  # of groups in float32, which keep what is found of them
+
+    def is_within(groups: GroupSpectra) -> bool:
+        single.append(information(groups))
+        return all(single[-1].is_within(one) for one in wanted)
+
+    of_groups = 1.0
+    if estimator == "plain":  # the entropy of all rows follows
+        d, alpha = matrix.samples.d, matrix.alpha
+        own, whole = plan.cost(partitions.orders, d, alpha), plan.cost([matrix.n], d, alpha)
+        of_groups = own / (own + whole)
+    told = part(progress, 0.0, of_groups)
+    groups = solve_groups(matrix, partitions, wanted, plan, is_within, told)
+    groups.warn_if_saturated(matrix, min(wanted, key=lambda one: one.exponent))
+    known = bool(single) and single[-1].groups is groups
+    source = single[-1] if known else information(groups)
+    results = [source.measured(one).result for one in wanted]
+    if progress is not None:
+        progress(1.0)
+    return results
+
+
+def adjusted_information(
+    observed: float,
+    null: npt.NDArray[np.float64],
+    whole: tuple[float, float],
+    label_entropy: float,
+) -> tuple[float, str]:
+    """(mean null - observed) / (H(Y) - (whole - mean null)), and why it is NaN where it is.
+
+    Parameters
+    ----------
+    observed : float
+        Entropy of Z given Y.
+    null : array of shape (n_null,)
+        The same for random partitions.
+    whole : (float, float)
+        Entropy of Z, and its standard error.
+    label_entropy : float
+        H(Y).
+    """
+    if len(null) < 2:
+        return math.nan, "n_null is below 2: there is no matched baseline"
+    if label_entropy == 0.0:
+        return math.nan, "Y has a single group: H(Y) is 0"
+    baseline, noise = float(null.mean()), float(null.std(ddof=1))
+    room = label_entropy - (whole[0] - baseline)
+    noise = math.hypot(noise, whole[1])
+    if room <= max(NOISES * noise, SMALLEST_ROOM * label_entropy):
+        return math.nan, (
+            f"H(Y) leaves {room:.3g} above what groups of these sizes lose at random, which "
+            f"is within the noise ({noise:.3g}): sigma is too small, or the groups are"
+        )
+    return (baseline - observed) / room, ""

@@ -109,16 +109,46 @@ def spectral_entropy(eigenvalues: Any, t: float = 1.0, base: float = 2.0) -> flo
     """
     t = positive(t, "t")
     base = logarithm_base(base)
-    magnitudes, largest = _magnitudes(eigenvalues)
-    kept = magnitudes[magnitudes > NOISE_FLOOR_EPS * EPS[magnitudes.dtype] * largest]
+    kept = _above_noise(eigenvalues)
 
     # The largest power is 1: nothing overflows, and what underflows to 0 could not be seen.
-    log_powers = t * np.log(kept.astype(np.float64))
+    log_powers = t * np.log(kept)
     log_powers -= log_powers.max()
     powers = np.exp(log_powers)
     total = float(powers.sum())
     entropy = math.log(total) - float(powers @ log_powers) / total
     return max(0.0, entropy) / math.log(base)  # the rounding of a single eigenvalue may be < 0
+
+
+def renyi_nats(eigenvalues: Any, order: float) -> float:
+    """The Renyi entropy in nats of a spectrum over its sum; the order > 0 may be infinite."""
+    kept = np.sort(_above_noise(eigenvalues))[::-1]
+    return max(0.0, _renyi_of_ratios(kept / kept[0], order))
+
+
+def _renyi_of_ratios(ratios: npt.NDArray[np.float64], order: float) -> float:
+    """Of eigenvalues over the largest, which is the first: sums of the others keep their digits."""
+    log_total = math.log1p(ratios[1:].sum())
+    if order == math.inf:
+        return log_total
+    logs = np.log(ratios)
+    shares = np.exp(logs - log_total)
+    if order == 1.0:
+        return float(shares @ (log_total - logs))
+    if abs(order - 1.0) < 0.5:  # sum a^q = 1 + sum a (a^(q - 1) - 1), whose terms are small
+        excess = shares @ np.expm1((order - 1.0) * (logs - log_total))
+        return -math.log1p(excess) / (order - 1.0)
+    with np.errstate(over="ignore"):  # to -inf: no power of a ratio is above 1
+        log_trace = math.log1p(np.exp(order * logs[1:]).sum())
+    return log_total * (order / (order - 1.0)) - log_trace / (order - 1.0)
+
+
+def _above_noise(eigenvalues: Any) -> npt.NDArray[np.float64]:
+    """The magnitudes that are more than rounding."""
+    magnitudes, largest = _magnitudes(eigenvalues)
+    kept = magnitudes[magnitudes > NOISE_FLOOR_EPS * EPS[magnitudes.dtype] * largest]
+    doubles: npt.NDArray[np.float64] = kept.astype(np.float64)
+    return doubles
 
 
 def _magnitudes(eigenvalues: Any) -> tuple[npt.NDArray[np.floating[Any]], Any]:

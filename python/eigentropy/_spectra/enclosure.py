@@ -1,4 +1,4 @@
-"""Bounds of S(1) by what a factor of low rank says, and the rank that the bounds will take.
+"""Bounds of entropies by what a factor of low rank says, and the rank that the bounds will take.
 
 docs/explanations/lowrank.md proves the bounds.
 """
@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eigentropy._spectra.functionals import Functional, Shannon
+
 # Bound of what rounding in kernel and factor does to an eigenvalue of A - F^T F, beside that of the
 # coordinates: benchmarks/accuracy/lowrank_ranks.py measures it.
 ROUNDING = 1e-12
@@ -19,15 +21,35 @@ EPS = float(np.finfo(np.float64).eps)
 
 Doubles = npt.NDArray[np.float64]
 
+# S(1), and the von Neumann entropy.
+FIRST = Shannon(1.0)
+
+
+def low_rank_gives(which: Functional, has_unit: bool) -> bool:
+    """Whether a factor of low rank bounds this entropy.
+
+    Where the sum of the eigenvalues is known, that is every function that grows whenever
+    eigenvalues come closer to each other. Powers of a diffusion operator have no known sum.
+    """
+    return which == FIRST or not has_unit
+
 
 def entropy_interval(
-    eigenvalues: Doubles, n: int, trace: float, diagonal: Doubles, rounding: float = ROUNDING
+    eigenvalues: Doubles,
+    n: int,
+    trace: float,
+    diagonal: Doubles,
+    rounding: float = ROUNDING,
+    *,
+    which: Functional = FIRST,
+    has_unit: bool = True,
 ) -> tuple[float, float]:
-    r"""Smallest and largest S(1) in nats of an A whose largest eigenvalue is 1, A >= F^T F.
+    r"""Smallest and largest entropy in nats of an A >= F^T F with eigenvalues up to 1.
 
     The eigenvalues of A add up to its trace, and each is between that of F^T F and 1. Among such
     spectra, S is smallest where all that is missing goes to the largest eigenvalues, and largest
-    where it raises the smallest to one level. Besides,
+    where it raises the smallest to one level: these two majorise, and are majorised by, all others.
+    Besides, for t = 1,
 
     .. math:: -\operatorname{tr} A \log A \le
         -\operatorname{tr} \hat A \log \hat A - \sum_i R_{ii} \log R_{ii},
@@ -45,14 +67,20 @@ def entropy_interval(
         Of R.
     rounding : float
         By how much an eigenvalue of R may be below 0.
+    which : Functional
+        One that `low_rank_gives`.
+    has_unit : bool
+        Whether the largest eigenvalue of A is 1.
     """
     lower = np.zeros(n)
     lower[: len(eigenvalues)] = np.maximum(eigenvalues - rounding, 0.0)
-    lower[0] = 1.0
+    if has_unit:
+        lower[0] = 1.0
     missing = max(0.0, trace - float(lower.sum()))
-    low = _entropy(_concentrated(lower, missing))
-    level = _entropy(_levelled(lower, missing))
-    high = min(level, _sum_entropy(eigenvalues, diagonal, trace, rounding))
+    low = _entropy(_concentrated(lower, missing), which)
+    high = _entropy(_levelled(lower, missing), which)
+    if which == FIRST:
+        high = min(high, _sum_entropy(eigenvalues, diagonal, trace, rounding))
     # The sums themselves, and the relative error of the trace.
     own = (n * EPS + rounding) * (1.0 + math.log(n))
     return max(0.0, low - own), min(math.log(n), high + own)
@@ -123,8 +151,10 @@ def _sum_entropy(eigenvalues: Doubles, diagonal: Doubles, trace: float, rounding
     return math.log(trace) + total / trace
 
 
-def _entropy(values: Doubles) -> float:
+def _entropy(values: Doubles, which: Functional) -> float:
     """Of numbers that are divided by their sum."""
+    if which != FIRST:
+        return which.of_eigenvalues(values)
     total = float(values.sum())
     return math.log(total) + float(_eta(values).sum()) / total
 

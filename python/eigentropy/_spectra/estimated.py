@@ -9,11 +9,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from eigentropy._spectra.functionals import Functional, MinEntropy, Renyi, Shannon, functional
 from eigentropy._spectra.lanczos import Doubles
 from eigentropy._spectra.quadrature import Rule, power_and_moment, traces_by_probe
-from eigentropy._spectra.spectrum import Spectrum, smoothed_density
+from eigentropy._spectra.spectrum import Spectrum, Which, smoothed_density
 from eigentropy._support.interval import LEVEL, Interval, student_quantile
-from eigentropy._support.options import logarithm_base, positive
+from eigentropy._support.options import logarithm_base
 from eigentropy._support.units import unit
 from eigentropy._support.warnings import PrecisionWarning, warn
 
@@ -39,7 +40,7 @@ REMEMBERED = 4
 
 
 class EstimatedSpectrum(Spectrum):
-    """What products of A with random vectors say of its spectrum: S(t) for every t, with its error.
+    """What products of A with random vectors say of its spectrum: each entropy, with its error.
 
     Attributes
     ----------
@@ -66,34 +67,42 @@ class EstimatedSpectrum(Spectrum):
         tol: float,
         rounding: float,
         dtype: str,
+        units: int = 1,
     ) -> None:
-        self._exact = exact  # traces of 1, A, A^2, without the known eigenvalue
+        self._exact = exact  # traces of 1, A, A^2, without the known eigenvalues
+        self._units = units  # known eigenvalues 1
         self._sketch = sketch
         self._batches = list(batches)
-        self.n, self.tol, self.dtype = round(exact[0]) + 1, tol, dtype
+        self.n, self.tol, self.dtype = round(exact[0]) + units, tol, dtype
         self._rounding = rounding
         self.probes = sum(len(batch[-1][0].weights) for batch in batches)
         self.steps = self.columns = 0
-        self._points: dict[float, Point] = {}
+        self._points: dict[Functional, Point] = {}
 
     def with_probes(self, batch: History) -> EstimatedSpectrum:
         """The same with more probes."""
         batches = [*self._batches, batch]
         more = EstimatedSpectrum(
-            self._exact, self._sketch, batches, self.tol, self._rounding, self.dtype
+            self._exact,
+            self._sketch,
+            batches,
+            self.tol,
+            self._rounding,
+            self.dtype,
+            self._units,
         )
         more.steps = self.steps
         return more
 
-    def entropy(self, t: float = 1.0, base: float = 2.0) -> float:
+    def entropy(self, t: Which = 1.0, base: float = 2.0) -> float:
         """S(t) in the unit of `base`."""
         return max(0.0, self.at(t).value) / math.log(logarithm_base(base))
 
-    def standard_error(self, t: float = 1.0, base: float = 2.0) -> float:
+    def standard_error(self, t: Which = 1.0, base: float = 2.0) -> float:
         """Standard error of S(t), of probes and quadrature together."""
         return self.at(t).error / math.log(logarithm_base(base))
 
-    def bound(self, t: float = 1.0, base: float = 2.0) -> float:
+    def bound(self, t: Which = 1.0, base: float = 2.0) -> float:
         """NaN: an estimate guarantees nothing."""
         return math.nan
 
@@ -102,20 +111,21 @@ class EstimatedSpectrum(Spectrum):
         """Degrees of freedom of the standard error."""
         return self.probes - 1.0
 
-    def interval(self, t: float = 1.0, base: float = 2.0, level: float = LEVEL) -> Interval:
+    def interval(self, t: Which = 1.0, base: float = 2.0, level: float = LEVEL) -> Interval:
         """Confidence interval of S(t), by Student's t with `probes` - 1 degrees of freedom."""
         half = self.quantile(level) * self.standard_error(t, base)
         return self._possible(t, base, half, level, f"{self.probes} random vectors")
 
-    def warn_if_imprecise(self, t: float, base: float) -> None:
+    def warn_if_imprecise(self, t: Which, base: float) -> None:
         """A `PrecisionWarning` where the probes do not give S(t) within `tol`."""
         if self.meets(t):
             return
         value, error = self.entropy(t, base), self.standard_error(t, base)
+        label = functional(t).label
         warn(
-            f"{self.probes} probes leave a standard error of {error:.2g} {unit(base)} at t={t:g}, "
+            f"{self.probes} probes leave a standard error of {error:.2g} {unit(base)} at {label}, "
             f"whose 95 % interval is wider than tol={self.tol:g} of {value:.4g}; pass a larger "
-            "tol, this t to the function itself, or method='exact'",
+            f"tol, {label} to the function itself, or method='exact'",
             PrecisionWarning,
         )
 
@@ -123,31 +133,33 @@ class EstimatedSpectrum(Spectrum):
         """Half-width of an interval in standard errors."""
         return student_quantile(level, self.degrees)
 
-    def meets(self, t: float = 1.0) -> bool:
+    def meets(self, t: Which = 1.0) -> bool:
         """Whether the 95 % interval of S(t) is within the relative tolerance."""
         return self.excess(t) <= 1.0
 
-    def excess(self, t: float) -> float:
+    def excess(self, t: Which) -> float:
         """Half-width of the 95 % interval of S(t), in units of what `tol` allows."""
         point = self.at(t)
         return self.quantile() * point.error / self.allowed(point)
 
-    def is_converged(self, t: float) -> bool:
+    def is_converged(self, t: Which) -> bool:
         """Whether what more steps could change is small beside the other errors."""
         point = self.at(t)
         small = max(BRACKET_ERRORS * point.statistical, BRACKET_SHARE * self.allowed(point))
         return point.unresolved <= small
 
-    def at(self, t: float) -> Point:
-        """S(t) in nats; found once for each t."""
-        t = positive(t, "t")
-        if t not in self._points:
-            self._points[t] = self._point(t)
-        return self._points[t]
+    def at(self, t: Which) -> Point:
+        """S(t), or another entropy, in nats; found once for each."""
+        which = functional(t)
+        if which not in self._points:
+            self._points[which] = self._point(which)
+        return self._points[which]
 
-    def _point(self, t: float) -> Point:
+    def _point(self, which: Functional) -> Point:
+        if isinstance(which, MinEntropy):
+            return self._largest()
         gauss, radau = (
-            [self._by_rule(step, which, t) for step in range(REMEMBERED)] for which in (0, 1)
+            [self._by_rule(step, rule, which) for step in range(REMEMBERED)] for rule in (0, 1)
         )
         ends = np.array([[value for value, _ in rule] for rule in (gauss, radau)])
         share, before = _where_they_meet(ends[:, 1:]), _where_they_meet(ends[:, :-1])
@@ -161,30 +173,43 @@ class EstimatedSpectrum(Spectrum):
             shift=abs(share - before),
         )
 
+    def _largest(self) -> Point:
+        """Of the largest eigenvalue. The largest node only grows, and ever less, to reach it."""
+        before, last = (
+            -math.log(max(rules[step][0].nodes.max() for rules in (self._sketch, *self._batches)))
+            for step in (-2, -1)
+        )
+        return Point(last, 0.0, (last, last), abs(before - last), 0.0)
+
     @property
     def nodes(self) -> Doubles:
-        """Quadrature nodes, shape (D,), the known eigenvalue 1 first."""
+        """Quadrature nodes, shape (D,), a known eigenvalue 1 first."""
         parts = [self._sketch[-1][0].nodes, *(batch[-1][0].nodes for batch in self._batches)]
-        return np.concatenate([[1.0], *parts])
+        return np.concatenate([np.ones(self._units), *parts])
 
     @property
     def weights(self) -> Doubles:
         """Their weights, about n in all: the sum of weights * f(nodes) estimates tr f(A)."""
         parts = [batch[-1][0].weights.sum(axis=0) / self.probes for batch in self._batches]
-        return np.concatenate([[1.0], self._sketch[-1][0].weights[0], *parts])
+        return np.concatenate([np.ones(self._units), self._sketch[-1][0].weights[0], *parts])
 
     def density(self, x: Any, width: float = 0.02) -> Doubles:
         """Eigenvalues a unit of length at x, over n: Gaussians around the quadrature nodes."""
         return smoothed_density(self.nodes, self.weights, x, width)
 
-    def influence(self, t: float, x: Doubles) -> Doubles:
+    def influence(self, t: Which, x: Doubles) -> Doubles:
         """By how much S(t) grows, to first order, with an eigenvalue more at x."""
-        T, M = (float(trace.mean()) for trace in self._traces(-1, 0, t))
-        powers, moments = power_and_moment(x, t).T
-        growth: Doubles = -t * moments / T
-        return growth if t in T_IS_KNOWN else growth + powers * (1.0 + t * M / T) / T
+        which = functional(t)
+        if isinstance(which, MinEntropy):
+            return np.zeros_like(x)
+        power = which.exponent
+        T, M = (float(trace.mean()) for trace in self._traces(-1, 0, power))
+        by_power, by_moment = which.slopes(T, M)
+        powers, moments = power_and_moment(x, power).T
+        growth: Doubles = by_moment * moments
+        return growth if power in T_IS_KNOWN else growth + by_power * powers
 
-    def blurred(self, t: float, width: float) -> float:
+    def blurred(self, t: Which, width: float) -> float:
         """By how much S(t) may change, in nats, when noise of this width blurs the nodes.
 
         Each node is moved to both sides, but not below 0, and the sizes of all changes are added.
@@ -202,20 +227,21 @@ class EstimatedSpectrum(Spectrum):
             changes.append(total)
         return max(changes)
 
-    def _by_rule(self, step: int, which: int, t: float) -> tuple[float, Doubles]:
-        """S(t) by one rule, and what each probe adds to it, to first order."""
-        powers, moments = self._traces(step, which, t)
+    def _by_rule(self, step: int, rule: int, which: Shannon | Renyi) -> tuple[float, Doubles]:
+        """An entropy by one rule, and what each probe adds to it, to first order."""
+        powers, moments = self._traces(step, rule, which.exponent)
         T, M = float(powers.mean()), float(moments.mean())
-        terms: Doubles = powers / T - t * moments / T + t * M * powers / T**2
-        return math.log(T) - t * M / T, terms
+        by_power, by_moment = which.slopes(T, M)
+        terms: Doubles = by_power * powers + by_moment * moments
+        return which.of_traces(T, M), terms
 
-    def _traces(self, step: int, which: int, t: float) -> tuple[Doubles, Doubles]:
+    def _traces(self, step: int, rule: int, power: float) -> tuple[Doubles, Doubles]:
         """T and M by one rule, from each probe."""
-        batches = [batch[step][which] for batch in self._batches]
-        powers, moments = traces_by_probe(self._sketch[step][which], batches, t, self._exact).T
-        if t in T_IS_KNOWN:
-            return np.full_like(powers, 1.0 + self._exact[int(t)]), moments
-        return powers + 1.0, moments  # the known eigenvalue is 1, its logarithm 0
+        batches = [batch[step][rule] for batch in self._batches]
+        powers, moments = traces_by_probe(self._sketch[step][rule], batches, power, self._exact).T
+        if power in T_IS_KNOWN:
+            return np.full_like(powers, self._units + self._exact[int(power)]), moments
+        return powers + self._units, moments  # a known eigenvalue is 1, its logarithm 0
 
     def allowed(self, point: Point) -> float:
         """The error in nats that `tol` allows, or that no number of probes takes away."""

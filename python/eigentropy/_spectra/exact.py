@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from eigentropy import _core
 from eigentropy._backends.devices import HOST
-from eigentropy._kernels.diffusion import DiffusionMatrix
-from eigentropy._spectra.eigenvalues import spectral_entropy
+from eigentropy._kernels.matrix import KernelMatrix
+from eigentropy._spectra.functionals import Functional, functional
 from eigentropy._spectra.rounding import (
     Rounding,
     eigenvalue_error,
@@ -21,7 +21,7 @@ from eigentropy._spectra.rounding import (
     may_use_single,
     within,
 )
-from eigentropy._spectra.spectrum import Spectrum, smoothed_density
+from eigentropy._spectra.spectrum import Spectrum, Which, smoothed_density
 from eigentropy._support.units import unit
 from eigentropy._support.warnings import PrecisionWarning, warn
 
@@ -55,7 +55,7 @@ class ExactSpectrum(Spectrum):
     double: Rounding | None = None
     tol: float | None = None
     kernel_sum: float = math.nan
-    _nats: dict[float, tuple[float, float]] = field(default_factory=dict, repr=False)
+    _nats: dict[Functional, tuple[float, float]] = field(default_factory=dict, repr=False)
 
     method: ClassVar[str] = "exact"
 
@@ -74,45 +74,46 @@ class ExactSpectrum(Spectrum):
         """Precision of the computation."""
         return "float64" if self.rounding is None else "float32"
 
-    def entropy(self, t: float = 1.0, base: float = 2.0) -> float:
+    def entropy(self, t: Which = 1.0, base: float = 2.0) -> float:
         """S(t) in the unit of `base`."""
         return self._known(t)[0] / math.log(base)
 
-    def bound(self, t: float = 1.0, base: float = 2.0) -> float:
+    def bound(self, t: Which = 1.0, base: float = 2.0) -> float:
         """Bound of the rounding error of S(t); 0 in float64."""
         return self._known(t)[1] / math.log(base)
 
-    def uncertainty(self, t: float = 1.0, base: float = 2.0) -> float:
+    def uncertainty(self, t: Which = 1.0, base: float = 2.0) -> float:
         """Bound of the rounding error of S(t), in float64, too."""
         known = self.rounding or self.double
-        return known.entropy_error(self.values, t, base) if known else 0.0
+        return known.entropy_error(self.values, functional(t), base) if known else 0.0
 
     def density(self, x: Any, width: float = 0.02) -> npt.NDArray[np.float64]:
         """Eigenvalues a unit of length at x, over n."""
         return smoothed_density(self.values, np.ones(self.n), x, width)
 
-    def is_within(self, tol: float, t: float) -> bool:
+    def is_within(self, tol: float, t: Which) -> bool:
         """Whether rounding leaves S(t) within the relative error tol."""
         value, error = self._known(t)
         return within(error, value, tol)
 
-    def warn_if_imprecise(self, t: float, base: float) -> None:
+    def warn_if_imprecise(self, t: Which, base: float) -> None:
         """A `PrecisionWarning` where float32 may cost more of S(t) than `tol`."""
-        warn_if_rounded(self.bound(t, base), self.entropy(t, base), self.tol, base, t)
+        warn_if_rounded(self.bound(t, base), self.entropy(t, base), self.tol, base, functional(t))
 
-    def _known(self, t: float) -> tuple[float, float]:
+    def _known(self, t: Which) -> tuple[float, float]:
         """S(t) and the bound of its rounding error in nats; the bound takes the longer of both."""
-        if t not in self._nats:
-            values = self.values
-            error = 0.0 if self.rounding is None else self.rounding.entropy_error(values, t, math.e)
-            self._nats[t] = spectral_entropy(values, t=t, base=math.e), error
-        return self._nats[t]
+        which = functional(t)
+        if which not in self._nats:
+            values, rounding = self.values, self.rounding
+            error = 0.0 if rounding is None else rounding.entropy_error(values, which, math.e)
+            self._nats[which] = which.of_eigenvalues(values), error
+        return self._nats[which]
 
 
 def exact_spectrum(
-    matrix: DiffusionMatrix, times: Sequence[float] = (), tol: float | None = None
+    matrix: KernelMatrix, wanted: Sequence[Functional] = (), tol: float | None = None
 ) -> ExactSpectrum:
-    """All eigenvalues of the matrix, in float32 where S(t) is then within tol for each of `times`.
+    """All eigenvalues of the matrix, in float32 where each of the entropies is then within tol.
 
     With tol = None, or where the eigenvalues are known already, in the precision of the matrix.
     docs/explanations/mathematics.md has the rule.
@@ -120,19 +121,19 @@ def exact_spectrum(
     if tol is None or matrix.is_solved:
         return _solved(matrix, tol)
     worth_trying = may_use_single(
-        matrix.n, matrix.samples.d, matrix.reach, times, tol, matrix.samples.device
+        matrix.n, matrix.samples.d, matrix.reach, wanted, tol, matrix.samples.device
     )
     if worth_trying:
         try:
             single = _solved(matrix.in_single(), tol)
         except _core.SolverError:
             return _solved(matrix, tol)
-        if all(single.is_within(tol, t) for t in times):
+        if all(single.is_within(tol, which) for which in wanted):
             return single
     return _solved(matrix, tol)
 
 
-def _solved(matrix: DiffusionMatrix, tol: float | None) -> ExactSpectrum:
+def _solved(matrix: KernelMatrix, tol: float | None) -> ExactSpectrum:
     solution = matrix.solved()
     known = solution.reach, solution.outside, solution.trace, solution.kernel_sum
     found = spectrum_of(matrix, solution.values, *known, matrix.dtype)
@@ -141,7 +142,7 @@ def _solved(matrix: DiffusionMatrix, tol: float | None) -> ExactSpectrum:
 
 
 def spectrum_of(
-    matrix: DiffusionMatrix,
+    matrix: KernelMatrix,
     values: npt.NDArray[Any],
     reach: float,
     outside: float,
@@ -154,22 +155,25 @@ def spectrum_of(
     `reach` is the largest distance of a row from the centre, in units of sigma. The solver's
     eigenvalues were outside of [0, 1] by up to `outside`.
     """
-    n = len(values)
+    n, unit = len(values), matrix.has_unit_eigenvalue
+    norm = 1.0 if unit else float(values[0])
     rounding = double = None
     if dtype == "float32":
-        rounding = Rounding(eigenvalue_error(n, reach, outside), trace)
+        rounding = Rounding(eigenvalue_error(n, reach, outside, norm=norm), trace, unit)
     else:
-        error = eigenvalue_error_in_double(n, matrix.samples.d, reach, outside)
-        double = Rounding(error, trace)
+        error = eigenvalue_error_in_double(n, matrix.samples.d, reach, outside, norm)
+        double = Rounding(error, trace, unit)
     return ExactSpectrum(values, rounding=rounding, double=double, kernel_sum=kernel_sum)
 
 
-def warn_if_rounded(error: float, entropy: float, tol: float | None, base: float, t: float) -> None:
-    """Warn where the rounding error of something at t may be more than tol of an entropy."""
+def warn_if_rounded(
+    error: float, entropy: float, tol: float | None, base: float, which: Functional
+) -> None:
+    """Warn where the rounding error of something may be more than tol of an entropy."""
     if tol is not None and not within(error, entropy, tol, base):
         warn(
-            f"t={t:g} needs more than the float32 that 'auto' has chosen for another t: the error "
-            f"may be {error:.2g} {unit(base)}, more than tol={tol:g} of the entropy; pass "
-            "dtype='float64', or this t to the function itself",
+            f"{which.label} needs more than the float32 that 'auto' has chosen for another: the "
+            f"error may be {error:.2g} {unit(base)}, more than tol={tol:g} of the entropy; pass "
+            f"dtype='float64', or {which.label} to the function itself",
             PrecisionWarning,
         )

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core
-from eigentropy._kernels.diffusion import (
-    DiffusionMatrix,
+from eigentropy._kernels.matrix import (
+    KernelMatrix,
     outside_of_range,
     require_matrix_memory,
 )
@@ -19,10 +19,11 @@ from eigentropy._kernels.partitions import Partitions
 from eigentropy._kernels.saturation import warn_if_alone, warn_if_saturated
 from eigentropy._spectra.estimated import EstimatedSpectrum
 from eigentropy._spectra.exact import ExactSpectrum, spectrum_of
+from eigentropy._spectra.functionals import Functional, least_flattering
 from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._spectra.rounding import may_use_single
 from eigentropy._spectra.solve import estimated_spectrum
-from eigentropy._spectra.spectrum import Spectrum
+from eigentropy._spectra.spectrum import Spectrum, Which
 from eigentropy._support.interval import combined
 from eigentropy._support.progress import Callback, part
 from eigentropy._support.warnings import PrecisionWarning, warn
@@ -54,7 +55,7 @@ class GroupSpectra:
         estimated = any(spectrum.method == "stochastic" for spectrum in self.spectra)
         return "stochastic" if estimated else "exact"
 
-    def conditional_entropies(self, t: float, base: float) -> npt.NDArray[np.float64]:
+    def conditional_entropies(self, t: Which, base: float) -> npt.NDArray[np.float64]:
         """sum_y p_y S(Z | y), its standard error and the bound of its rounding error.
 
         Shape (3, partitions). The standard error of an estimate includes its rounding.
@@ -73,18 +74,18 @@ class GroupSpectra:
             ]
         )
 
-    def error_of_observed(self, t: float, base: float) -> tuple[float, float]:
+    def error_of_observed(self, t: Which, base: float) -> tuple[float, float]:
         """Standard error of the first partition's conditional entropy, and its degrees."""
         observed = zip(self.partitions.shares, self.spectra, strict=False)
         return combined((p * s.standard_error(t, base), s.degrees) for p, s in observed)
 
-    def uncertainties(self, t: float, base: float) -> npt.NDArray[np.float64]:
+    def uncertainties(self, t: Which, base: float) -> npt.NDArray[np.float64]:
         """What rounding may have changed of each conditional entropy, shape (partitions,)."""
         known = [spectrum.uncertainty(t, base) for spectrum in self.spectra]
         by_partition = np.reshape(np.nan_to_num(known), (len(self.partitions), -1))
         return np.asarray(by_partition @ self.partitions.shares)
 
-    def warn_if_saturated(self, matrix: DiffusionMatrix, t: float) -> None:
+    def warn_if_saturated(self, matrix: KernelMatrix, which: Functional) -> None:
         """Judge sigma by a random partition: the observed groups may well be far apart.
 
         Where only the entropies say that sigma is too small, those of all partitions have to.
@@ -97,7 +98,8 @@ class GroupSpectra:
         if pairs:
             total = sum(spectrum.kernel_sum for spectrum in self.spectra[-len(sizes) :])
             warn_if_saturated(matrix.n, float(total), matrix.sigma, pairs)
-            most, at = float(partitions.shares @ np.log(sizes)), max(1.0, t)
+            most = float(partitions.shares @ np.log(sizes))
+            at = least_flattering(which)
             warn_if_alone(
                 float(total) / matrix.n - 1.0,
                 lambda: float(self.conditional_entropies(at, math.e)[0].min()) / most,
@@ -107,9 +109,9 @@ class GroupSpectra:
 
 
 def solve_groups(
-    matrix: DiffusionMatrix,
+    matrix: KernelMatrix,
     partitions: Partitions,
-    times: Sequence[float],
+    wanted: Sequence[Functional],
     plan: SpectrumPlan,
     is_within: Callable[[GroupSpectra], bool],
     progress: Callback | None,
@@ -120,17 +122,17 @@ def solve_groups(
     """
     plan = plan.on(matrix.samples.device)
     try:
-        return _solved_by(matrix, partitions, times, plan, is_within, progress)
+        return _solved_by(matrix, partitions, wanted, plan, is_within, progress)
     except (_core.SolverError, MemoryError):
         if not plan.may_replace_solver(int(partitions.sizes.max())):
             raise
-        return _solved_by(matrix, partitions, times, plan.only_estimates(), is_within, progress)
+        return _solved_by(matrix, partitions, wanted, plan.only_estimates(), is_within, progress)
 
 
 def _solved_by(
-    matrix: DiffusionMatrix,
+    matrix: KernelMatrix,
     partitions: Partitions,
-    times: Sequence[float],
+    wanted: Sequence[Functional],
     plan: SpectrumPlan,
     is_within: Callable[[GroupSpectra], bool],
     progress: Callback | None,
@@ -139,14 +141,14 @@ def _solved_by(
     orders, d = partitions.orders, matrix.samples.d
     large = np.array(plan.estimated_groups(orders, d, matrix.alpha))
     of_large = plan.cost(orders[large], d, matrix.alpha) / plan.cost(orders, d, matrix.alpha)
-    estimated = _estimate_large(matrix, partitions, times, plan, part(progress, 0.0, of_large))
+    estimated = _estimate_large(matrix, partitions, wanted, plan, part(progress, 0.0, of_large))
     progress = part(progress, of_large, 1.0)
     orders = orders[[spectrum is None for spectrum in estimated]]
     tol, samples = plan.rounding_tol, matrix.samples
     if (
         tol is not None
         and len(orders) > 0
-        and may_use_single(orders, samples.d, matrix.reach, times, tol, samples.device)
+        and may_use_single(orders, samples.d, matrix.reach, wanted, tol, samples.device)
     ):
         try:
             single = _solve_small(matrix, "float32", partitions, estimated, progress)
@@ -158,9 +160,9 @@ def _solved_by(
 
 
 def _estimate_large(
-    matrix: DiffusionMatrix,
+    matrix: KernelMatrix,
     partitions: Partitions,
-    times: Sequence[float],
+    wanted: Sequence[Functional],
     plan: SpectrumPlan,
     progress: Callback | None,
 ) -> list[EstimatedSpectrum | None]:
@@ -178,13 +180,13 @@ def _estimate_large(
         seed = np.random.SeedSequence([matrix.seed, int(number)])
         found = estimated_spectrum(
             matrix,
-            times,
+            wanted,
             plan,
             int(seed.generate_state(1)[0]),
             np.sort(subsets[number]),
             part(progress, start, stop),
         )
-        if all(found.meets(t) for t in times):
+        if all(found.meets(one) for one in wanted):
             groups[number] = found
         elif plan.method == "stochastic" or not plan.fits_exactly(int(orders[number])):
             groups[number] = found
@@ -199,7 +201,7 @@ def _estimate_large(
 
 
 def _solve_small(
-    matrix: DiffusionMatrix,
+    matrix: KernelMatrix,
     dtype: str,
     partitions: Partitions,
     estimated: Sequence[EstimatedSpectrum | None],
@@ -216,7 +218,7 @@ def _solve_small(
 
 
 def _solved_subsets(
-    matrix: DiffusionMatrix,
+    matrix: KernelMatrix,
     dtype: str,
     partitions: Partitions,
     numbers: npt.NDArray[np.intp],
@@ -231,12 +233,9 @@ def _solved_subsets(
     largest = int(orders.max())
     require_matrix_memory(largest, matrix.samples.d, dtype, rows=matrix.n, device=device)
     ends = np.cumsum(orders)
-    eigenvalues, kernel_sums, traces = device.subset_spectra(
-        matrix.rows,
+    eigenvalues, kernel_sums, traces = matrix.subset_spectra(
         np.concatenate([[0], ends]),
         np.concatenate([subsets[number] for number in numbers]),
-        matrix.sigma,
-        matrix.alpha,
         dtype,
         SHARED_KERNEL_SHARE * device.available(),
         progress,

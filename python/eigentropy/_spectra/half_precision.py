@@ -12,7 +12,8 @@ from typing import Protocol
 import numpy as np
 
 from eigentropy._spectra.estimated import EstimatedSpectrum
-from eigentropy._spectra.lanczos import Doubles, Products
+from eigentropy._spectra.functionals import Functional
+from eigentropy._spectra.lanczos import Doubles, Products, norm_bound
 
 # Rounding to half precision changes a number by at most 2^-11 of itself. The root mean square is
 # smaller by two factors: sqrt(1 / 3), as of a uniform error, and sqrt(3 / (8 log 2)), the root mean
@@ -26,8 +27,8 @@ SHARE = 0.1
 # For a smaller tolerance the rounding of the vectors and of the tensor cores' sums matters, too.
 SMALLEST_TOL = 5e-4
 
-# With a smaller trace of A nearly all eigenvalues are near 0, where rounding matters most: half
-# precision would be tried in vain.
+# With a smaller trace of A, in units of its norm, nearly all eigenvalues are near 0, where rounding
+# matters most: half precision would be tried in vain.
 SMALLEST_TRACE = 6.0
 
 
@@ -53,13 +54,14 @@ def noise(A: Scaled) -> float:
 
 def may_be_tried(A: Scaled) -> bool:
     """Whether an estimate with G in half precision is likely to be good enough."""
-    return A.trace >= SMALLEST_TRACE
+    return A.trace >= SMALLEST_TRACE * norm_bound(A)
 
 
 def is_good_enough(
-    spectrum: EstimatedSpectrum, times: Sequence[float], width: float, tol: float
+    spectrum: EstimatedSpectrum, wanted: Sequence[Functional], width: float, tol: float
 ) -> bool:
-    """Whether such noise changes each S(t) by no more than a share of `tol`."""
+    """Whether such noise changes each entropy by no more than a share of `tol`."""
     return all(
-        spectrum.blurred(t, width) <= SHARE * tol * max(spectrum.at(t).value, tol) for t in times
+        spectrum.blurred(one, width) <= SHARE * tol * max(spectrum.at(one).value, tol)
+        for one in wanted
     )

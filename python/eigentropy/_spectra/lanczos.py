@@ -41,14 +41,19 @@ class Products(Protocol):
 
     @property
     def degrees(self) -> Doubles:
-        """Row sums of the kernel, shape (n,): A sqrt(degrees) = sqrt(degrees)."""
+        """Row sums of the kernel, shape (n,): A sqrt(degrees) = sqrt(degrees) where A has a 1."""
 
     def matmul(self, V: Block, progress: Callback | None = None) -> Block:
         """A @ V for V of shape (n, m), in the dtype of V: a new array."""
 
 
+def norm_bound(A: Products) -> float:
+    """A bound of the largest eigenvalue of a matrix whose eigenvalues are in [0, 1]."""
+    return min(1.0, math.sqrt(A.frobenius2))
+
+
 class BlockLanczos:
-    r"""The Krylov space of a block of vectors, on the complement of one eigenvector of A.
+    r"""The Krylov space of a block of vectors, on the complement of a known eigenvector of A.
 
     .. math:: K_k = \mathrm{span}\{\Omega, A\Omega, \ldots, A^{k-1}\Omega\}, \qquad
         T = V^T A V
@@ -65,8 +70,10 @@ class BlockLanczos:
     products : Products
     start : array of shape (n, m)
         Omega; its part along `excluded` is removed.
-    excluded : array of shape (n,)
+    excluded : array of shape (n,) or None
         An eigenvector of A of unit length.
+    norm : float
+        About the largest eigenvalue of A: what rounding is relative to.
     dtype : {"float32", "float64"}
         Of the basis and the products. T is float64.
     device : Device
@@ -85,13 +92,16 @@ class BlockLanczos:
         self,
         products: Products,
         start: Block,
-        excluded: Doubles,
+        excluded: Doubles | None,
         dtype: str,
         device: Device = HOST,
+        norm: float = 1.0,
     ) -> None:
         self._products, self._device = products, device
         self._eps = float(np.finfo(dtype).eps)
-        self._excluded = device.block(excluded[:, None], dtype)
+        self._norm = norm
+        known = [] if excluded is None else [excluded[:, None]]
+        self._excluded = [device.block(vector, dtype) for vector in known]
         self.basis: list[Block] = []
         self._diagonal: list[Doubles] = []
         self._below: list[Doubles] = []
@@ -111,7 +121,7 @@ class BlockLanczos:
         product = self._device.product(self._products, last, progress)
         diagonal = self._device.inner(last, product)
         self._diagonal.append((diagonal + diagonal.T) / 2.0)
-        scale = self._device.largest_column(product) + 1.0 / math.sqrt(product.shape[0])
+        scale = self._device.largest_column(product) + self._norm / math.sqrt(product.shape[0])
         block, below = self._orthonormal(product, scale)
         self._below.append(below)
         if block.shape[1] == 0:
@@ -135,7 +145,7 @@ class BlockLanczos:
         values, vectors = _core.symmetric_eigenpairs(T)
         couplings = below @ vectors[-below.shape[1] :]
         # Not 1 / 0: an eigenvalue of A that is 0 has converged, and its coupling is rounding.
-        corner = (couplings / np.maximum(values, SMALLEST)) @ couplings.T
+        corner = (couplings / np.maximum(values, SMALLEST * self._norm)) @ couplings.T
         return _block_tridiagonal([*self._diagonal, corner], self._below)
 
     def blocks(self, size: int) -> list[Block]:
@@ -150,7 +160,7 @@ class BlockLanczos:
     def _orthonormal(self, W: Block, scale: float) -> tuple[Block, Doubles]:
         """Q, R with W = (its part in the earlier blocks) + Q R, up to noise. Overwrites W."""
         tol = NOISE * self._eps * scale
-        earlier = [self._excluded, *self.basis]
+        earlier = [*self._excluded, *self.basis]
         self._device.project_out(earlier, W)
         Q, R = self._orthonormal_columns(W, tol)
         if Q.shape[1] == 0:

@@ -1,4 +1,4 @@
-"""The entropy of a smooth kernel at t = 1 from a factor of low rank, with guaranteed bounds.
+"""The entropy of a smooth kernel from a factor of low rank, with guaranteed bounds.
 
 A randomly pivoted Cholesky factorisation gives F with A - F^T F positive semidefinite and of known
 trace. docs/explanations/lowrank.md proves what that says about S(1); for no other t is enough known
@@ -8,7 +8,7 @@ of the powers of A. benchmarks/accuracy/lowrank_ranks.py measures which ranks it
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,13 +18,16 @@ from eigentropy._backends.rows import Rows
 from eigentropy._spectra.cholesky import BLOCK, Doubles, PartialCholesky
 from eigentropy._spectra.enclosure import (
     EPS,
+    FIRST,
     ROUNDING,
     entropy_interval,
+    low_rank_gives,
     next_residual,
     predicted_rank,
 )
+from eigentropy._spectra.functionals import Functional, functional
 from eigentropy._spectra.rounding import within
-from eigentropy._spectra.spectrum import Spectrum
+from eigentropy._spectra.spectrum import Spectrum, Which
 from eigentropy._support import memory
 from eigentropy._support.interval import Interval
 from eigentropy._support.progress import Callback
@@ -39,7 +42,7 @@ RANK_SHARE = 0.5
 
 @dataclass(frozen=True, eq=False)
 class LowRankSpectrum(Spectrum):
-    """What a factorisation of rank k says about the spectrum of A: bounds of S(1).
+    """What a factorisation of rank k says about the spectrum of A: bounds of an entropy.
 
     Attributes
     ----------
@@ -50,11 +53,14 @@ class LowRankSpectrum(Spectrum):
         Of A.
     residuals : array of shape (k + 1,)
         Trace of A - F^T F after 0, 1, ..., k pivots.
-    low, high : float
-        S(1) in nats is between them.
-    converged : bool
-        Half of their distance is within the tolerance. False says that it did not pay: the rank
-        that it takes is beyond the limit and may be near n. The bounds hold nevertheless.
+    which : Functional
+        The entropy that was asked for first: S(1), or one of order a of a density matrix.
+    has_unit : bool
+        Whether the largest eigenvalue of A is 1.
+    diagonal : array of shape (n,)
+        Of A - F^T F.
+    rounding : float
+        By how much an eigenvalue of A - F^T F may be below 0.
     tol : float
         The relative error of S that was asked for.
     """
@@ -63,10 +69,12 @@ class LowRankSpectrum(Spectrum):
     n: int
     trace: float
     residuals: Doubles
-    low: float
-    high: float
-    converged: bool
+    which: Functional
+    has_unit: bool
+    diagonal: Doubles = field(repr=False)
+    rounding: float = ROUNDING
     tol: float = 1e-3
+    _known: dict[Functional, tuple[float, float]] = field(default_factory=dict, repr=False)
 
     method: ClassVar[str] = "lowrank"
     dtype = "float64"
@@ -81,23 +89,54 @@ class LowRankSpectrum(Spectrum):
         """Trace of A - F^T F: what the eigenvalues of F^T F lack."""
         return float(self.residuals[-1])
 
-    def entropy(self, t: float = 1.0, base: float = 2.0) -> float:
-        """The middle of the interval of S(1), in the unit of `base`.
+    def entropy(self, t: Which = 1.0, base: float = 2.0) -> float:
+        """The middle of the interval, in the unit of `base`.
 
         Raises
         ------
         ValueError
             Another t than 1: only at t = 1 does the trace say enough about what is missing.
         """
-        if t != 1.0:
-            raise ValueError(f"method='lowrank' gives S at t = 1 only, got t={t:g}")
-        return 0.5 * (self.low + self.high) / math.log(base)
+        low, high = self.ends(t)
+        return 0.5 * (low + high) / math.log(base)
 
-    def bound(self, t: float = 1.0, base: float = 2.0) -> float:
+    def bound(self, t: Which = 1.0, base: float = 2.0) -> float:
         """Half of the width of the interval."""
-        return 0.5 * (self.high - self.low) / math.log(base)
+        low, high = self.ends(t)
+        return 0.5 * (high - low) / math.log(base)
 
-    def interval(self, t: float, base: float, level: float) -> Interval:
+    def ends(self, t: Which = 1.0) -> tuple[float, float]:
+        """The two numbers in nats that the entropy is between."""
+        which = functional(t)
+        if not low_rank_gives(which, self.has_unit):
+            raise ValueError(f"method='lowrank' gives S at t = 1 only, got {which.label}")
+        if which not in self._known:
+            self._known[which] = entropy_interval(
+                self.values,
+                self.n,
+                self.trace,
+                self.diagonal,
+                self.rounding,
+                which=which,
+                has_unit=self.has_unit,
+            )
+        return self._known[which]
+
+    def is_within(self, t: Which) -> bool:
+        """Whether half of their distance is within the tolerance."""
+        low, high = self.ends(t)
+        return within(0.5 * (high - low), 0.5 * (high + low), self.tol)
+
+    @property
+    def converged(self) -> bool:
+        """Whether the entropy that was asked for is known within the tolerance.
+
+        If not, that did not pay: the rank that it takes is beyond the limit and may be near n. The
+        bounds hold nevertheless.
+        """
+        return self.is_within(self.which)
+
+    def interval(self, t: Which, base: float, level: float) -> Interval:
         """Between the two bounds, certainly."""
         return self._possible(t, base, self.bound(t, base), 1.0, "what the factor leaves out")
 
@@ -105,9 +144,9 @@ class LowRankSpectrum(Spectrum):
         """Not known: ValueError."""
         raise ValueError("a factor of low rank says nothing about the density of the spectrum")
 
-    def warn_if_imprecise(self, t: float, base: float) -> None:
+    def warn_if_imprecise(self, t: Which, base: float) -> None:
         """A `PrecisionWarning` where the bounds are further apart than `tol` allows."""
-        if self.converged:
+        if self.is_within(t):
             return
         warn(
             f"a factor of rank {self.rank} leaves S between bounds that are "
@@ -124,12 +163,14 @@ def low_rank_spectrum(
     scaling: Doubles,
     tol: float,
     *,
+    which: Functional = FIRST,
+    has_unit: bool = True,
     max_rank: int | None = None,
     give_up: bool = False,
     seed: int = 0,
     progress: Callback | None = None,
 ) -> LowRankSpectrum:
-    r"""Factorise A = diag(s) G diag(s) until S(1) is known to the relative error tol.
+    r"""Factorise A = diag(s) G diag(s) until an entropy is known to the relative error tol.
 
     Accelerated randomly pivoted Cholesky. Time O(n k (d + k) + k^3) for rank k, memory 8 n k bytes.
 
@@ -140,9 +181,13 @@ def low_rank_spectrum(
     sigma : float
         Kernel width.
     scaling : float64 array of shape (n,)
-        s_i = q_i^-alpha / sqrt(d_i), computed in float64, as `_core.KernelOperator` has it.
+        s_i = q_i^-alpha / sqrt(d_i), or n^-1/2, in float64, as `_core.KernelOperator` has it.
     tol : float
         Relative to S; an S below tol nats counts as tol nats.
+    which : Functional
+        The entropy.
+    has_unit : bool
+        Whether the largest eigenvalue of A is 1.
     max_rank : int, optional
         By default n / 2, or what fits into half of the free memory.
     give_up : bool
@@ -175,7 +220,7 @@ def low_rank_spectrum(
         if give_up and predicted_rank(factor.residuals, target) > limit:
             last = True
         if last or factor.residual <= target:
-            found = _examined(factor, tol, rounding)
+            found = _examined(factor, which, has_unit, tol, rounding)
             if last or found.converged:
                 break
             target = _next_target(found, tol)
@@ -187,20 +232,26 @@ def low_rank_spectrum(
     return found
 
 
-def _examined(factor: PartialCholesky, tol: float, rounding: float) -> LowRankSpectrum:
+def _examined(
+    factor: PartialCholesky, which: Functional, has_unit: bool, tol: float, rounding: float
+) -> LowRankSpectrum:
     """What the factor says by now."""
-    eigenvalues = factor.eigenvalues()
-    n = len(factor.diagonal)
-    low, high = entropy_interval(eigenvalues, n, factor.trace, factor.diagonal, rounding)
-    converged = within(0.5 * (high - low), 0.5 * (high + low), tol)
     return LowRankSpectrum(
-        eigenvalues, n, factor.trace, factor.residuals, low, high, converged, tol
+        factor.eigenvalues(),
+        len(factor.diagonal),
+        factor.trace,
+        factor.residuals,
+        which,
+        has_unit,
+        factor.diagonal.copy(),
+        rounding,
+        tol,
     )
 
 
 def _next_target(found: LowRankSpectrum, tol: float) -> float:
     """The residual trace at which the tolerance is likely to be met."""
-    value, bound = found.entropy(base=math.e), found.bound(base=math.e)
+    value, bound = found.entropy(found.which, math.e), found.bound(found.which, math.e)
     return next_residual(found.residual, bound, tol * max(value, tol), found.n)
 
 

@@ -13,6 +13,9 @@ from typing import Any
 from eigentropy._backends.costs import CPU_COSTS, Costs
 from eigentropy._backends.devices import HOST, Device
 from eigentropy._spectra import half_precision
+from eigentropy._spectra.enclosure import low_rank_gives
+from eigentropy._spectra.functionals import Functional
+from eigentropy._spectra.lanczos import Products, norm_bound
 from eigentropy._spectra.stochastic import FLOOR, PROBES, SKETCHED, supports
 from eigentropy._support.options import METHODS, one_of, positive, working_dtype
 
@@ -77,20 +80,24 @@ class SpectrumPlan:
             return self.dtype
         return "float32" if self.tol >= FLOOR["float32"] else "float64"
 
-    def tries_low_rank(self, times: Iterable[float], trace: float) -> bool:
-        """Whether "auto" tries a factor of low rank before an estimate, for this tr A."""
-        smooth = trace < self.known_costs.smooth_trace
-        return self.method == "auto" and self.device.has_low_rank and set(times) == {1.0} and smooth
+    def may_try_low_rank(self, wanted: Iterable[Functional], has_unit: bool) -> bool:
+        """Whether "auto" may try a factor of low rank before an estimate of these entropies."""
+        possible = all(low_rank_gives(one, has_unit) for one in wanted)
+        return self.method == "auto" and self.device.has_low_rank and possible
+
+    def is_smooth(self, A: Products) -> bool:
+        """Whether so few eigenvalues count that a factor of low rank is worth trying."""
+        return A.trace < self.known_costs.smooth_trace * norm_bound(A)
 
     def most_rank(self, n: int) -> int:
         """The rank up to which a factor of n rows is quicker than an estimate."""
         return max(1, int(self.known_costs.low_rank * n))
 
-    def estimates(self, n: int, d: int, alpha: float) -> bool:
+    def estimates(self, n: int, d: int, alpha: float | None) -> bool:
         """Whether the spectrum of n rows is estimated."""
         return bool(self.estimated_groups([n], d, alpha)[0])
 
-    def estimated_groups(self, sizes: Iterable[int], d: int, alpha: float) -> list[bool]:
+    def estimated_groups(self, sizes: Iterable[int], d: int, alpha: float | None) -> list[bool]:
         """Which of some groups of rows have their spectra estimated, as one computation."""
         orders = [int(n) for n in sizes]
         if self.method == "stochastic":
@@ -107,7 +114,7 @@ class SpectrumPlan:
         }
         return [wanted[n] for n in orders]
 
-    def cost(self, sizes: Iterable[int], d: int, alpha: float) -> float:
+    def cost(self, sizes: Iterable[int], d: int, alpha: float | None) -> float:
         """What the spectra of these groups of rows are predicted to cost, in all."""
         orders, costs = [int(n) for n in sizes], self.known_costs
         return sum(
@@ -117,14 +124,14 @@ class SpectrumPlan:
             for n, estimated in zip(orders, self.estimated_groups(orders, d, alpha), strict=True)
         )
 
-    def share_of_kernel(self, n: int, d: int, alpha: float) -> float:
+    def share_of_kernel(self, n: int, d: int, alpha: float | None) -> float:
         """How much of an estimate's cost is over when its kernel, or the degrees, are known."""
         dtype, costs, explicit = self.product_dtype, self.known_costs, self.explicit(n)
-        passes = 1 if explicit or alpha == 0.0 else 2
+        passes = 1 if explicit or not alpha else 2
         kernels = passes * _slowness(dtype) * _kernel_cost(n, d, costs)
         return kernels / estimate_cost(n, d, alpha, dtype, explicit, costs)
 
-    def _is_faster(self, n: int, d: int, alpha: float, dtype: str) -> bool:
+    def _is_faster(self, n: int, d: int, alpha: float | None, dtype: str) -> bool:
         costs = self.known_costs
         estimate = estimate_cost(n, d, alpha, self.product_dtype, self.explicit(n), costs)
         return exact_cost(n, d, dtype, costs) > costs.preference * estimate
@@ -172,11 +179,11 @@ def exact_cost(n: int, d: int, dtype: str, costs: Costs = CPU_COSTS) -> float:
 
 
 def estimate_cost(
-    n: int, d: int, alpha: float, dtype: str, explicit: bool, costs: Costs = CPU_COSTS
+    n: int, d: int, alpha: float | None, dtype: str, explicit: bool, costs: Costs = CPU_COSTS
 ) -> float:
     """Of an estimate with one block of vectors, which most kernels need."""
     product = 2.0 * costs.narrow * float(n) ** 2 * (SKETCHED + PROBES)
-    passes = 1 if explicit else costs.steps + (1 if alpha == 0.0 else 2)
+    passes = 1 if explicit else costs.steps + (2 if alpha else 1)
     work = passes * _kernel_cost(n, d, costs) + costs.steps * product
     return costs.start + _slowness(dtype) * work
 

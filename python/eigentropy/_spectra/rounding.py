@@ -18,6 +18,7 @@ from eigentropy import _core
 from eigentropy._backends.devices import HOST, Device
 from eigentropy._backends.host_arrays import as_numpy
 from eigentropy._spectra.eigenvalues import NOISE_FLOOR_EPS, spectral_entropy
+from eigentropy._spectra.functionals import Functional, MinEntropy, Renyi, Shannon
 
 EPS = float(np.finfo(np.float32).eps)
 DOUBLE_EPS = float(np.finfo(np.float64).eps)
@@ -52,54 +53,67 @@ class Rounding:
         No eigenvalue is further than this from the exact one.
     trace : float
         The sum of the exact eigenvalues, to a relative error of 2 `delta`.
+    has_unit : bool
+        Whether the largest eigenvalue is 1.
     """
 
     delta: float
     trace: float
+    has_unit: bool = True
 
-    def entropy_error(self, eigenvalues: Any, t: float, base: float) -> float:
-        """Bound of the error of S(t), in the unit of `base`."""
-        return entropy_error(eigenvalues, t, self.delta, self.trace) / math.log(base)
+    def entropy_error(self, eigenvalues: Any, which: Functional, base: float) -> float:
+        """Bound of the error of an entropy, in the unit of `base`."""
+        known = self.delta, self.trace
+        if isinstance(which, Shannon):
+            nats = entropy_error(eigenvalues, which.t, *known, has_unit=self.has_unit)
+        else:
+            nats = renyi_error(eigenvalues, which, *known)
+        return nats / math.log(base)
 
 
-def eigenvalue_error(n: int, reach: float, outside: float = 0.0, eps: float = EPS) -> float:
+def eigenvalue_error(
+    n: int, reach: float, outside: float = 0.0, eps: float = EPS, norm: float = 1.0
+) -> float:
     """Bound of the error of each of n eigenvalues in float32, or with another eps.
 
     eps (10 + sqrt(n)/5) is above the measured errors of kernel and solver for n rows
     (benchmarks/accuracy/float32_accuracy.py: they are at most 0.69 of the whole bound). Rounding
-    the coordinates changes the kernel by up to eps * reach. `outside` is how far computed
+    the coordinates changes the kernel by up to eps * reach. Both are relative to the norm of the
+    matrix: entries of the kernel are positive. `outside` is how far computed
     eigenvalues lie outside of [0, 1], which is an error that is seen; it is larger where many rows
     coincide.
     """
-    return min(1.0, max(eps * (10.0 + 0.2 * math.sqrt(n) + reach), 2.0 * outside))
+    return min(1.0, max(norm * eps * (10.0 + 0.2 * math.sqrt(n) + reach), 2.0 * outside))
 
 
-def eigenvalue_error_in_double(n: int, d: int, reach: float, outside: float = 0.0) -> float:
+def eigenvalue_error_in_double(
+    n: int, d: int, reach: float, outside: float = 0.0, norm: float = 1.0
+) -> float:
     """The same in float64, for rows of d columns.
 
     Beside eps of float64 in place of float32's, there are the distances: where float32 computes
     them again in float64, float64 has nothing better, but for differences from `REFINED_ABOVE` on.
     """
     of_distances = min(REFINED_ABOVE, distance_error(d) * DOUBLE_EPS * 0.5 * reach**2)
-    return min(1.0, eigenvalue_error(n, reach, outside, DOUBLE_EPS) + of_distances)
+    return min(1.0, eigenvalue_error(n, reach, outside, DOUBLE_EPS, norm) + norm * of_distances)
 
 
 def may_use_single(
     sizes: npt.ArrayLike,
     d: int,
     reach: Callable[[], float],
-    times: Sequence[float],
+    wanted: Sequence[Functional],
     tol: float,
     device: Device = HOST,
 ) -> bool:
     """Whether float32 is worth trying, as far as can be told before solving.
 
-    `sizes` are the numbers of rows of all matrices, d that of columns. t < 1 magnifies the smallest
-    eigenvalues, which float32 does not resolve. `reach` is called only where it decides.
+    `sizes` are the numbers of rows of all matrices, d that of columns. Powers below 1 magnify the
+    smallest eigenvalues, which float32 does not resolve. `reach` is called only where it decides.
     """
     orders = np.atleast_1d(np.asarray(sizes, dtype=np.float64))
     largest = int(orders.max())
-    if float((orders**3).sum()) < SINGLE_FROM**3 or min(times) < 1.0:
+    if float((orders**3).sum()) < SINGLE_FROM**3 or min(one.exponent for one in wanted) < 1.0:
         return False
     if eigenvalue_error(largest, reach()) >= tol:
         return False
@@ -121,24 +135,47 @@ def within(error: float, entropy: float, tol: float, base: float = math.e) -> bo
     return error <= tol * max(entropy - error, tol / math.log(base))
 
 
-def entropy_error(eigenvalues: Any, t: float, delta: float, trace: float) -> float:
+def entropy_error(
+    eigenvalues: Any, t: float, delta: float, trace: float, has_unit: bool = True
+) -> float:
     r"""Bound of \|S(t) - exact S(t)\| in nats; see `entropy_range`."""
     values = as_numpy(eigenvalues, "eigenvalues")
     computed = spectral_entropy(values, t, math.e)
-    low, high = entropy_range(values, t, delta, trace)
+    low, high = entropy_range(values, t, delta, trace, has_unit)
     # All three are sums in float64, which matters where they are nearly 0.
     n = len(values)
     own_rounding = n * DOUBLE_EPS * (1.0 + math.log(n))
     return max(high - computed, computed - low) + own_rounding
 
 
-def entropy_range(eigenvalues: Any, t: float, delta: float, trace: float) -> tuple[float, float]:
+def renyi_error(eigenvalues: Any, which: Renyi | MinEntropy, delta: float, trace: float) -> float:
+    r"""Bound of \|S - exact S\| in nats for eigenvalues within delta of these, whose sum is 1.
+
+    Each power is monotone, so that the sum of the powers is largest, and smallest, where all
+    eigenvalues are. The computed S is of the eigenvalues over their sum, which changes it by at
+    most the a / (a - 1) of the logarithm of that sum.
+    """
+    values = np.sort(as_numpy(eigenvalues, "eigenvalues").astype(np.float64))[::-1]
+    computed = which.of_eigenvalues(values)
+    low, high = np.clip(values - delta, 0.0, 1.0), np.clip(values + delta, 0.0, 1.0)
+    if isinstance(which, MinEntropy):
+        ends = [-math.log(max(float(end[0]), DOUBLE_EPS)) for end in (low, high)]
+    else:
+        sums = [max(float((end**which.order).sum()), DOUBLE_EPS) for end in (low, high)]
+        ends = [which.of_traces(total, 0.0) for total in sums]
+    own_rounding = len(values) * DOUBLE_EPS * (1.0 + math.log(len(values)))
+    return max(abs(end - computed) for end in ends) + own_rounding
+
+
+def entropy_range(
+    eigenvalues: Any, t: float, delta: float, trace: float, has_unit: bool = True
+) -> tuple[float, float]:
     r"""Smallest and largest S(t) in nats of spectra within delta of these eigenvalues.
 
-    The largest eigenvalue is 1. S grows with :math:`x_i = \lambda_i^t` while x_i is below the level
-    :math:`X e^{-S}`, :math:`X = \sum x_i`, and falls above it. So it is largest where every x_i
-    goes as far towards the level as its interval allows, and smallest where every x_i goes away
-    from it.
+    The largest eigenvalue is 1 where `has_unit`. S grows with :math:`x_i = \lambda_i^t` while it is
+    below the level :math:`X e^{-S}`, :math:`X = \sum x_i`, and falls above it. So it is largest
+    where every x_i goes as far towards the level as its interval allows, and smallest where every
+    x_i goes away from it.
 
     Eigenvalues below 2 delta cannot be told from 0 one by one. Together they are what the trace
     leaves beside the others; S is largest where they share it equally, and smallest without them.
@@ -147,12 +184,14 @@ def entropy_range(eigenvalues: Any, t: float, delta: float, trace: float) -> tup
     given = np.asarray(eigenvalues)
     eps = DOUBLE_EPS if given.dtype == np.float64 else EPS
     values = np.sort(given.astype(np.float64))[::-1]
-    values[0] = 1.0
-    cut = max(2.0 * delta, NOISE_FLOOR_EPS * eps)
+    if has_unit:
+        values[0] = 1.0
+    cut = max(2.0 * delta, NOISE_FLOOR_EPS * eps * float(values[0]))
     resolved = values[: max(1, int((values > cut).sum()))]
     low = np.clip(resolved - delta, 0.0, 1.0) ** t
     high = np.clip(resolved + delta, 0.0, 1.0) ** t
-    low[0] = high[0] = 1.0
+    if has_unit:
+        low[0] = high[0] = 1.0
 
     unresolved = len(values) - len(resolved)
     hidden = max(0.0, trace - float(resolved.sum())) + (len(resolved) + 2.0 * trace) * delta
@@ -163,11 +202,13 @@ def entropy_range(eigenvalues: Any, t: float, delta: float, trace: float) -> tup
     largest = _largest_entropy(low, high, rest, unresolved)
     if t != 1.0:
         return smallest, largest
-    of_sum = _range_of_sum(values, delta, trace)
+    of_sum = _range_of_sum(values, delta, trace, has_unit)
     return max(smallest, of_sum[0]), min(largest, of_sum[1])
 
 
-def _range_of_sum(values: Doubles, delta: float, trace: float) -> tuple[float, float]:
+def _range_of_sum(
+    values: Doubles, delta: float, trace: float, has_unit: bool
+) -> tuple[float, float]:
     r"""Smallest and largest S(1) of spectra within delta whose sum T is the trace.
 
     :math:`S = \log T + F / T` with :math:`F = -\sum \lambda_i \log \lambda_i`. Where the sum is
@@ -175,7 +216,8 @@ def _range_of_sum(values: Doubles, delta: float, trace: float) -> tuple[float, f
     equally large, so that the entropy of a flat spectrum changes only to second order in delta.
     """
     low, high = np.clip(values - delta, 0.0, 1.0), np.clip(values + delta, 0.0, 1.0)
-    low[0] = high[0] = 1.0
+    if has_unit:
+        low[0] = high[0] = 1.0
     totals = max(float(low.sum()), trace * (1.0 - 2.0 * delta)), trace * (1.0 + 2.0 * delta)
     least, most = totals[0], min(float(high.sum()), totals[1])
     if least > most:  # of no such spectrum

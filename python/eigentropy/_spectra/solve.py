@@ -1,4 +1,4 @@
-"""The spectrum of a diffusion matrix by the method that a plan asks for."""
+"""The spectrum of a matrix by the method that a plan asks for."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from typing import Any, Protocol
 
 from eigentropy import _core
 from eigentropy._kernels import saturation
-from eigentropy._kernels.diffusion import DiffusionMatrix
+from eigentropy._kernels.matrix import KernelMatrix
 from eigentropy._kernels.saturation import warn_if_saturated
 from eigentropy._spectra import half_precision
+from eigentropy._spectra.enclosure import low_rank_gives
 from eigentropy._spectra.estimated import EstimatedSpectrum
 from eigentropy._spectra.exact import exact_spectrum
+from eigentropy._spectra.functionals import Functional, least_flattering
 from eigentropy._spectra.lanczos import Doubles, Products
 from eigentropy._spectra.low_rank import LowRankSpectrum, low_rank_spectrum
 from eigentropy._spectra.plan import SpectrumPlan
+from eigentropy._spectra.purity import COLLISION, purity_spectrum
 from eigentropy._spectra.spectrum import Spectrum
 from eigentropy._spectra.stochastic import SMALLEST_N, estimate_spectrum
 from eigentropy._support.progress import Callback, part, reporter
@@ -37,8 +40,8 @@ class KernelProducts(Products, Protocol):
         """Keep G in half precision for products in float32; only a GPU does so."""
 
 
-def solve(matrix: DiffusionMatrix, times: Sequence[float], plan: SpectrumPlan) -> Spectrum:
-    """The spectrum of all rows, good enough for S(t) at each of `times`.
+def solve(matrix: KernelMatrix, wanted: Sequence[Functional], plan: SpectrumPlan) -> Spectrum:
+    """The spectrum of all rows, good enough for each of the entropies.
 
     Warns
     -----
@@ -48,14 +51,18 @@ def solve(matrix: DiffusionMatrix, times: Sequence[float], plan: SpectrumPlan) -
         Too few rows for an estimate: all eigenvalues were computed.
     """
     n, plan = matrix.n, plan.on(matrix.samples.device)
+    if not matrix.has_unit_eigenvalue and not matrix.is_solved and set(wanted) == {COLLISION}:
+        purity = purity_spectrum(matrix)
+        _judge(matrix, purity.kernel_sum)
+        return purity
     if plan.method == "lowrank":
-        if set(times) != {1.0}:
-            given = ", ".join(f"{t:g}" for t in times)
-            raise ValueError(f"method='lowrank' gives S at t = 1 only, got t={given}")
+        for one in wanted:
+            if not low_rank_gives(one, matrix.has_unit_eigenvalue):
+                raise ValueError(f"method='lowrank' gives S at t = 1 only, got {one.label}")
         with reporter(matrix.progress, "factor of low rank") as report:
-            return _low_rank_from_rows(matrix, plan.tol, None, report)
+            return _low_rank_from_rows(matrix, wanted, plan.tol, None, report)
     if not matrix.is_solved and plan.estimates(n, matrix.samples.d, matrix.alpha):
-        found = _estimated_or_low_rank(matrix, times, plan)
+        found = _estimated_or_low_rank(matrix, wanted, plan)
         if found is not None:
             return found
     elif plan.method == "stochastic":
@@ -64,21 +71,27 @@ def solve(matrix: DiffusionMatrix, times: Sequence[float], plan: SpectrumPlan) -
             "computed instead"
         )
     try:
-        spectrum = exact_spectrum(matrix, times, plan.rounding_tol)
+        spectrum = exact_spectrum(matrix, wanted, plan.rounding_tol)
     except (_core.SolverError, MemoryError):
         found = None
         if plan.may_replace_solver(n):
-            found = _estimated_or_low_rank(matrix, times, plan.only_estimates())
+            found = _estimated_or_low_rank(matrix, wanted, plan.only_estimates())
         if found is None:
             raise
         return found
-    warn_if_saturated(n, spectrum.kernel_sum, matrix.sigma)
+    _judge(matrix, spectrum.kernel_sum)
     return spectrum
 
 
-def warn_if_alone(matrix: DiffusionMatrix, spectrum: Spectrum, t: float) -> None:
-    """A `SaturationWarning` where sigma is so small that S(t) counts all rows."""
-    at, log_n = max(1.0, t), math.log(matrix.n)
+def _judge(matrix: KernelMatrix, kernel_sum: float) -> None:
+    """A `SaturationWarning` where the kernel joins no rows or all of them alike."""
+    if matrix.judges_sigma:
+        warn_if_saturated(matrix.n, kernel_sum, matrix.sigma)
+
+
+def warn_if_alone(matrix: KernelMatrix, spectrum: Spectrum, which: Functional) -> None:
+    """A `SaturationWarning` where sigma is so small that the entropy counts all rows."""
+    at, log_n = least_flattering(which), math.log(matrix.n)
     saturation.warn_if_alone(
         spectrum.kernel_sum / matrix.n - 1.0,
         lambda: spectrum.entropy(at, math.e) / log_n,
@@ -88,22 +101,22 @@ def warn_if_alone(matrix: DiffusionMatrix, spectrum: Spectrum, t: float) -> None
 
 
 def estimated_spectrum(
-    matrix: DiffusionMatrix,
-    times: Sequence[float],
+    matrix: KernelMatrix,
+    wanted: Sequence[Functional],
     plan: SpectrumPlan,
     seed: int,
     chosen: Any = None,
     progress: Callback | None = None,
 ) -> EstimatedSpectrum:
-    """The estimate for all rows, or for the diffusion matrix of some of the rows by themselves."""
+    """The estimate for all rows, or for the matrix of some of the rows by themselves."""
     n = matrix.n if chosen is None else len(chosen)
     known = plan.share_of_kernel(n, matrix.samples.d, matrix.alpha)
     A = matrix.products(plan.product_dtype, plan.explicit(n), part(progress, 0.0, known), chosen)
-    return _estimated(matrix, A, times, plan, seed, chosen, part(progress, known, 1.0))
+    return _estimated(matrix, A, wanted, plan, seed, chosen, part(progress, known, 1.0))
 
 
 def _estimated_or_low_rank(
-    matrix: DiffusionMatrix, times: Sequence[float], plan: SpectrumPlan
+    matrix: KernelMatrix, wanted: Sequence[Functional], plan: SpectrumPlan
 ) -> Spectrum | None:
     """An estimate, or a factor of low rank where that is quicker.
 
@@ -112,40 +125,53 @@ def _estimated_or_low_rank(
     known = plan.share_of_kernel(matrix.n, matrix.samples.d, matrix.alpha)
     with reporter(matrix.progress, "estimate") as report:
         A = matrix.products(plan.product_dtype, plan.explicit(matrix.n), part(report, 0.0, known))
-        warn_if_saturated(matrix.n, A.kernel_sum, matrix.sigma)
-        if plan.tries_low_rank(times, A.trace):
+        _judge(matrix, A.kernel_sum)
+        if plan.may_try_low_rank(wanted, matrix.has_unit_eigenvalue) and plan.is_smooth(A):
             most = plan.most_rank(matrix.n)
-            if _low_rank(matrix, A.scaling, plan.tol, most).converged:
+            if _low_rank(matrix, A.scaling, wanted, plan.tol, most).converged:
                 del A
-                return _low_rank_from_rows(matrix, plan.tol, most, part(report, known, 1.0))
+                return _low_rank_from_rows(matrix, wanted, plan.tol, most, part(report, known, 1.0))
         rest = part(report, known, 1.0)
-        spectrum = _estimated(matrix, A, times, plan, matrix.seed, None, rest)
-    has_met = all(spectrum.meets(t) for t in times)
+        spectrum = _estimated(matrix, A, wanted, plan, matrix.seed, None, rest)
+    has_met = all(spectrum.meets(one) for one in wanted)
     if not has_met and plan.method == "auto" and plan.fits_exactly(matrix.n):
         return None
     return spectrum
 
 
 def _estimated(
-    matrix: DiffusionMatrix,
+    matrix: KernelMatrix,
     A: KernelProducts,
-    times: Sequence[float],
+    wanted: Sequence[Functional],
     plan: SpectrumPlan,
     seed: int,
     chosen: Any,
     progress: Callback | None = None,
 ) -> EstimatedSpectrum:
     """The estimate by products with A, which keeps G in half precision if that is good enough."""
-    dtype, tol, device = plan.product_dtype, plan.tol, matrix.samples.device
+    dtype, tol = plan.product_dtype, plan.tol
+
+    def estimate() -> EstimatedSpectrum:
+        return estimate_spectrum(
+            A,
+            wanted,
+            tol,
+            seed,
+            progress,
+            dtype=dtype,
+            device=matrix.samples.device,
+            has_unit_eigenvalue=matrix.has_unit_eigenvalue,
+        )
+
     if plan.in_half(A.n) and half_precision.may_be_tried(A):
         width = half_precision.noise(A)
         if _keeps_in_half(A):
-            spectrum = estimate_spectrum(A, times, tol, seed, progress, dtype=dtype, device=device)
-            if half_precision.is_good_enough(spectrum, times, width, tol):
+            spectrum = estimate()
+            if half_precision.is_good_enough(spectrum, wanted, width, tol):
                 spectrum.kernel_sum = A.kernel_sum
                 return spectrum
             A = matrix.products(dtype, False, None, chosen)
-    spectrum = estimate_spectrum(A, times, tol, seed, progress, dtype=dtype, device=device)
+    spectrum = estimate()
     spectrum.kernel_sum = A.kernel_sum
     return spectrum
 
@@ -160,18 +186,23 @@ def _keeps_in_half(A: KernelProducts) -> bool:
 
 
 def _low_rank_from_rows(
-    matrix: DiffusionMatrix, tol: float, max_rank: int | None, progress: Callback | None
+    matrix: KernelMatrix,
+    wanted: Sequence[Functional],
+    tol: float,
+    max_rank: int | None,
+    progress: Callback | None,
 ) -> LowRankSpectrum:
-    """S(1) with a guaranteed bound, by degrees that are computed in float64."""
+    """Entropies with a guaranteed bound, by degrees that are computed in float64."""
     A = matrix.products("float64", False, part(progress, 0.0, 0.5))  # the rank is not known yet
     if max_rank is None:  # otherwise the caller has looked at sigma
-        warn_if_saturated(matrix.n, A.kernel_sum, matrix.sigma)
-    return _low_rank(matrix, A.scaling, tol, max_rank, part(progress, 0.5, 1.0))
+        _judge(matrix, A.kernel_sum)
+    return _low_rank(matrix, A.scaling, wanted, tol, max_rank, part(progress, 0.5, 1.0))
 
 
 def _low_rank(
-    matrix: DiffusionMatrix,
+    matrix: KernelMatrix,
     scaling: Any,
+    wanted: Sequence[Functional],
     tol: float,
     max_rank: int | None,
     progress: Callback | None = None,
@@ -182,6 +213,8 @@ def _low_rank(
         matrix.sigma,
         scaling,
         tol,
+        which=wanted[0],
+        has_unit=matrix.has_unit_eigenvalue,
         max_rank=max_rank,
         give_up=max_rank is not None,
         seed=matrix.seed,

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from eigentropy._spectra.functionals import Functional
 from eigentropy._support.interval import Interval
 from eigentropy._support.options import positive
+
+# A diffusion time, or another entropy.
+Which: TypeAlias = float | Functional
 
 
 class Spectrum(ABC):
@@ -46,26 +50,26 @@ class Spectrum(ABC):
     kernel_sum: float = math.nan
 
     @abstractmethod
-    def entropy(self, t: float = 1.0, base: float = 2.0) -> float:
-        """S(t) in the unit of `base`."""
+    def entropy(self, t: Which = 1.0, base: float = 2.0) -> float:
+        """S(t) in the unit of `base`; or another entropy, where t is a `Functional`."""
 
-    def standard_error(self, t: float = 1.0, base: float = 2.0) -> float:
+    def standard_error(self, t: Which = 1.0, base: float = 2.0) -> float:
         """Standard error of `entropy`; 0 where no random number is involved."""
         return 0.0
 
-    def bound(self, t: float = 1.0, base: float = 2.0) -> float:
+    def bound(self, t: Which = 1.0, base: float = 2.0) -> float:
         """Guaranteed bound of the error of `entropy`; NaN where there is no guarantee."""
         return 0.0
 
-    def uncertainty(self, t: float = 1.0, base: float = 2.0) -> float:
+    def uncertainty(self, t: Which = 1.0, base: float = 2.0) -> float:
         """What rounding may have changed of `entropy`, where `bound` leaves float64 out, too."""
         return self.bound(t, base)
 
-    def interval(self, t: float, base: float, level: float) -> Interval:
+    def interval(self, t: Which, base: float, level: float) -> Interval:
         """Where S(t) is: with this probability, or certainly where `bound` is a number."""
         return self._possible(t, base, self.uncertainty(t, base), 1.0, "rounding")
 
-    def _possible(self, t: float, base: float, half: float, level: float, over: str) -> Interval:
+    def _possible(self, t: Which, base: float, half: float, level: float, over: str) -> Interval:
         """The interval of this half width around S(t), between 0 and log n."""
         value, most = self.entropy(t, base), math.log(self.n) / math.log(base)
         return Interval(max(0.0, value - half), max(value, min(most, value + half)), level, over)
@@ -78,7 +82,7 @@ class Spectrum(ABC):
         """
 
     @abstractmethod
-    def warn_if_imprecise(self, t: float, base: float) -> None:
+    def warn_if_imprecise(self, t: Which, base: float) -> None:
         """A `PrecisionWarning` where S(t) is known less accurately than was asked for."""
 
 

@@ -1,4 +1,4 @@
-"""Diffusion spectral entropy from products of the operator with blocks of random vectors.
+"""The entropies of a spectrum from products of the matrix with blocks of random vectors.
 
 docs/explanations/stochastic.md derives the estimator and its variance.
 benchmarks/accuracy/stochastic_variants.py compares it with simpler ones.
@@ -15,8 +15,10 @@ from eigentropy import _core
 from eigentropy._backends.cpu import Block
 from eigentropy._backends.devices import HOST, Device
 from eigentropy._spectra.estimated import REMEMBERED, EstimatedSpectrum, History
-from eigentropy._spectra.lanczos import BlockLanczos, Doubles, Products
+from eigentropy._spectra.functionals import Functional, functionals
+from eigentropy._spectra.lanczos import BlockLanczos, Doubles, Products, norm_bound
 from eigentropy._spectra.quadrature import Rule, rules
+from eigentropy._spectra.spectrum import Which
 from eigentropy._support import memory
 from eigentropy._support.options import one_of, positive, random_seed
 from eigentropy._support.progress import Callback
@@ -69,13 +71,14 @@ def supports(n: int) -> bool:
 
 def estimate_spectrum(
     products: Products,
-    times: Sequence[float] = (1.0,),
+    wanted: Sequence[Which] = (1.0,),
     tol: float = 1e-3,
     seed: int = 0,
     progress: Callback | None = None,
     *,
     dtype: str = "float32",
     device: Device = HOST,
+    has_unit_eigenvalue: bool = True,
 ) -> EstimatedSpectrum:
     r"""The entropies of the spectrum of A, from its products with random vectors.
 
@@ -93,8 +96,9 @@ def estimate_spectrum(
     ----------
     products : Products
         A: n, trace, frobenius2, degrees, matmul.
-    times : sequence of float
-        The t, > 0, for which `tol` holds. Others can be asked for later, at no cost.
+    wanted : sequence of float or Functional
+        The diffusion times, > 0, or other entropies, for which `tol` holds. Others can be asked for
+        later, at no cost.
     tol : float
         Relative half-width of the 95 % interval. An S below tol nats counts as tol.
     seed : int
@@ -105,6 +109,8 @@ def estimate_spectrum(
         Of the vectors that A is multiplied with. The basis takes 32 n numbers of them a step.
     device : Device
         Where A is, and the vectors are. The probes are the same on all.
+    has_unit_eigenvalue : bool
+        Whether A has the eigenvalue 1 with the eigenvector sqrt(degrees).
 
     Returns
     -------
@@ -113,7 +119,7 @@ def estimate_spectrum(
     Raises
     ------
     ValueError
-        tol <= 0 or below what rounding in `dtype` allows; n < 256; times empty or not positive.
+        tol <= 0 or below what rounding in `dtype` allows; n < 256; wanted empty or not positive.
     MemoryError
         Not even the basis of four steps fits.
 
@@ -122,9 +128,9 @@ def estimate_spectrum(
     Meyer, Musco, Musco, Woodruff: Hutch++. SOSA 2021, arXiv:2010.09649.
     Chen, Hallman: Krylov-aware stochastic trace estimation. SIMAX 2023, arXiv:2205.01736.
     """
-    times = [positive(t, "t") for t in times]
-    if not times:
-        raise ValueError("times must have at least one t, got none")
+    entropies = functionals(wanted)
+    if not entropies:
+        raise ValueError("wanted must have at least one entropy, got none")
     tol = _reachable(tol, one_of(dtype, "dtype", ("float32", "float64")))
     if not supports(products.n):
         raise ValueError(
@@ -132,7 +138,8 @@ def estimate_spectrum(
             "use method='exact', which takes no longer for so few"
         )
     seed = random_seed(seed)
-    return _Run(products, times, tol, seed, dtype, progress, device).result()
+    units = 1 if has_unit_eigenvalue else 0
+    return _Run(products, entropies, tol, seed, dtype, progress, device, units).result()
 
 
 def _reachable(tol: float, dtype: str) -> float:
@@ -167,19 +174,21 @@ class _Run:
     def __init__(
         self,
         products: Products,
-        times: Sequence[float],
+        wanted: Sequence[Functional],
         tol: float,
         seed: int,
         dtype: str,
         progress: Callback | None,
         device: Device,
+        units: int,
     ) -> None:
-        self._device = device
-        self._products, self._times, self._tol, self._dtype = products, times, tol, dtype
+        self._device, self._units = device, units
+        self._products, self._wanted, self._tol, self._dtype = products, wanted, tol, dtype
         self._random = np.random.default_rng(seed)
-        roots = np.sqrt(np.asarray(products.degrees, dtype=np.float64))
-        self._top = roots / np.linalg.norm(roots)
-        self._exact = np.array([products.n, products.trace, products.frobenius2]) - 1.0
+        self._known = _unit_eigenvector(products) if units else None
+        traces = np.array([products.n, products.trace, products.frobenius2])
+        self._exact = traces - units
+        self._norm = norm_bound(products)
         self._max_steps = max_steps(products.n, dtype, device)
         self._work = _Work(progress, self._max_steps * (SKETCHED + PROBES))
 
@@ -234,7 +243,7 @@ class _Run:
                 T = space.matrix()
                 Y = _core.symmetric_eigenpairs(T)[1][:, : -MAX_SKETCH - 1 : -1]
                 (gauss,), (radau,) = rules(T, Y), rules(space.matrix_with_zero(), Y)
-                kept = min(self._accurate(gauss, radau, result, t) for t in self._times)
+                kept = min(self._accurate(gauss, radau, result, one) for one in self._wanted)
                 if kept >= MIN_SKETCH:
                     kept_rules = (gauss.first(kept).total(), radau.first(kept).total())
                     return _last([kept_rules]), Y[:, :kept]
@@ -242,11 +251,13 @@ class _Run:
                     return None
             self._step(space)
 
-    def _accurate(self, gauss: Rule, radau: Rule, result: EstimatedSpectrum, t: float) -> int:
+    def _accurate(
+        self, gauss: Rule, radau: Rule, result: EstimatedSpectrum, which: Functional
+    ) -> int:
         """How many of the first vectors have quadrature errors that are small beside `tol`."""
-        by_gauss, by_radau = (r.weights @ result.influence(t, r.nodes) for r in (gauss, radau))
+        by_gauss, by_radau = (r.weights @ result.influence(which, r.nodes) for r in (gauss, radau))
         width = np.cumsum(np.abs(by_gauss - by_radau))
-        return int(np.searchsorted(width, SKETCH_SHARE * result.allowed(result.at(t))))
+        return int(np.searchsorted(width, SKETCH_SHARE * result.allowed(result.at(which))))
 
     def _more(self, so_far: EstimatedSpectrum, Q: Block, count: int) -> EstimatedSpectrum:
         """The estimate with `count` more probes, outside the span of Q."""
@@ -267,23 +278,27 @@ class _Run:
 
     def _estimate(self, sketch: History, batches: Sequence[History]) -> EstimatedSpectrum:
         rounding = ROUNDING[self._dtype]
-        return EstimatedSpectrum(self._exact, sketch, batches, self._tol, rounding, self._dtype)
+        return EstimatedSpectrum(
+            self._exact, sketch, batches, self._tol, rounding, self._dtype, self._units
+        )
 
     def _is_enough(self, space: BlockLanczos, estimate: EstimatedSpectrum, count: int) -> bool:
         if space.exhausted or space.steps >= self._max_steps:
             return True
-        return count > 1 and all(estimate.is_converged(t) for t in self._times)
+        return count > 1 and all(estimate.is_converged(one) for one in self._wanted)
 
     def _missing(self, estimate: EstimatedSpectrum) -> int:
         """How many more probes the tolerance needs, at most one block; 0 if no more are allowed."""
-        excess = max(estimate.excess(t) for t in self._times)
+        excess = max(estimate.excess(one) for one in self._wanted)
         if excess <= 1.0 or estimate.probes >= MAX_PROBES:
             return 0
         wanted = math.ceil(RESERVE * estimate.probes * (excess**2 - 1.0))
         return min(max(wanted, PROBES), BLOCK_PROBES)
 
     def _space(self, start: Block) -> BlockLanczos:
-        return BlockLanczos(self._products, start, self._top, self._dtype, self._device)
+        return BlockLanczos(
+            self._products, start, self._known, self._dtype, self._device, self._norm
+        )
 
     def _step(self, space: BlockLanczos) -> None:
         columns = space.basis[-1].shape[1]
@@ -294,6 +309,13 @@ class _Run:
         """Rademacher vectors, shape (n, count)."""
         bits = self._random.integers(0, 2, size=(self._products.n, count), dtype=np.int8)
         return self._device.block(2 * bits - 1, self._dtype)
+
+
+def _unit_eigenvector(products: Products) -> Doubles:
+    """The eigenvector of the eigenvalue 1."""
+    roots = np.sqrt(np.asarray(products.degrees, dtype=np.float64))
+    unit: Doubles = roots / np.linalg.norm(roots)
+    return unit
 
 
 def _split(T: Doubles, space: BlockLanczos, sketched: int) -> tuple[Doubles, Doubles]:

@@ -23,6 +23,11 @@ def positive(value: Any, name: str) -> float:
     return number
 
 
+def renyi_order(value: Any) -> float:
+    """The order of a Renyi entropy: > 0, and infinity is one."""
+    return math.inf if _real(value, "order") == math.inf else positive(value, "order")
+
+
 def nonnegative(value: Any, name: str, at_most: float = math.inf) -> float:
     """`value` as a finite float >= 0."""
     number = _real(value, name)

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from eigentropy._backends.host_arrays import as_matrix, as_numpy
-from eigentropy._spectra.eigenvalues import spectral_entropy
-from eigentropy._support.options import logarithm_base, nonnegative, positive
+from eigentropy._backends.host_arrays import as_matrix
+from eigentropy._spectra.eigenvalues import renyi_nats, spectral_entropy
+from eigentropy._support.options import logarithm_base, nonnegative, renyi_order
 from eigentropy._support.signatures import named_options
 from eigentropy.baselines._estimate import BaselineEstimate
 from eigentropy.baselines._kernel_spectra import kernel_eigenvalues
-from eigentropy.baselines._singular_values import Spectrum, squared_singular_values
+from eigentropy.baselines._singular_values import squared_singular_values
 
 
 @named_options()
@@ -176,7 +176,7 @@ def vendi_score(
     >>> round(float(vendi_score(Z, sigma=1.0)), 6)
     3.0
     """
-    order = _order(order)
+    order = renyi_order(order)
     eigenvalues, n, settings = kernel_eigenvalues(Z, kernel, sigma, seed)
     value = math.exp(renyi_entropy(eigenvalues, order=order, base=math.e))
     return BaselineEstimate(value, "Vendi score", n, None, settings={"order": order, **settings})
@@ -246,7 +246,7 @@ def matrix_renyi_entropy(
     >>> round(float(matrix_renyi_entropy(np.eye(4), kernel="precomputed")), 6)
     2.0
     """
-    order, base = _order(order), logarithm_base(base)
+    order, base = renyi_order(order), logarithm_base(base)
     eigenvalues, n, settings = kernel_eigenvalues(Z, kernel, sigma, seed)
     value = renyi_entropy(eigenvalues, order=order, base=base)
     settings = {"order": order, **settings}
@@ -282,31 +282,5 @@ def renyi_entropy(eigenvalues: Any, *, order: float = 2.0, base: float = 2.0) ->
     >>> round(renyi_entropy([1, 1, 1, 1], order=3), 6)
     2.0
     """
-    order, base = _order(order), logarithm_base(base)
-    spectral_entropy(eigenvalues)  # which checks them
-    values = np.abs(as_numpy(eigenvalues, "eigenvalues"))
-    eps = float(np.finfo(values.dtype).eps) if values.dtype.kind == "f" else 0.0
-    a = values[values > 10 * eps * values.max()].astype(np.float64)
-    return max(0.0, _renyi_nats(np.sort(a / a.max())[::-1], order)) / math.log(base)
-
-
-def _renyi_nats(ratios: Spectrum, order: float) -> float:
-    """Of eigenvalues over the largest, which is the first: sums of the others keep their digits."""
-    log_total = math.log1p(ratios[1:].sum())
-    if order == math.inf:
-        return log_total
-    logs = np.log(ratios)
-    shares = np.exp(logs - log_total)
-    if order == 1.0:
-        return float(shares @ (log_total - logs))
-    if abs(order - 1.0) < 0.5:  # sum a^q = 1 + sum a (a^(q - 1) - 1), whose terms are small
-        excess = shares @ np.expm1((order - 1.0) * (logs - log_total))
-        return -math.log1p(excess) / (order - 1.0)
-    with np.errstate(over="ignore"):  # to -inf: no power of a ratio is above 1
-        log_trace = math.log1p(np.exp(order * logs[1:]).sum())
-    return log_total * (order / (order - 1.0)) - log_trace / (order - 1.0)
-
-
-def _order(value: Any) -> float:
-    """The order of a Renyi entropy: > 0, and infinity is one."""
-    return math.inf if value == math.inf else positive(value, "order")
+    order, base = renyi_order(order), logarithm_base(base)
+    return renyi_nats(eigenvalues, order) / math.log(base)

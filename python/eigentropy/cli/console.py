@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from eigentropy._measures.measurement import Measurement, MeasurementSettings, Variable
-from eigentropy._measures.results import Entropy, MutualInformation
+from eigentropy._measures.results import DiffusionEntropy, DiffusionInformation
 from eigentropy._support.interval import LEVEL, student_quantile
 from eigentropy._support.units import unit
 from eigentropy.cli.documents import largest_entropy, plain
@@ -68,7 +68,7 @@ def print_measurement(
     print_lines(_notes(first, measured, variables, settings))
 
 
-def _information_cells(result: MutualInformation) -> list[str]:
+def _information_cells(result: DiffusionInformation) -> list[str]:
     error = f"{result.standard_error:.4f}" if result.estimator == "matched" else ""
     return [
         f"{result.t:g}",
@@ -81,7 +81,7 @@ def _information_cells(result: MutualInformation) -> list[str]:
 
 
 def _notes(
-    first: Entropy,
+    first: DiffusionEntropy,
     measured: Measurement,
     variables: dict[str, Variable],
     settings: MeasurementSettings,
@@ -114,7 +114,7 @@ def _notes(
     return lines
 
 
-def _where(entropy: Entropy) -> str:
+def _where(entropy: DiffusionEntropy) -> str:
     """Say where an entropy is that is not computed from all eigenvalues."""
     found = entropy.interval()
     return (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eigentropy._measures.measurement import Measurement, MeasurementSettings, Variable
-from eigentropy._measures.results import Entropy, MutualInformation
+from eigentropy._measures.results import DiffusionEntropy, DiffusionInformation
 from eigentropy._support.lifetime import version
 from eigentropy._support.printable import encodable
 from eigentropy.io.paths import shown
@@ -45,7 +45,7 @@ def of_measurement(measured: Measurement, variables: dict[str, Variable]) -> dic
     return {"dse": [*map(_entropy, measured.entropies)], "dsmi": dsmi}
 
 
-def _entropy(result: Entropy) -> dict[str, Any]:
+def _entropy(result: DiffusionEntropy) -> dict[str, Any]:
     """List all fields but the eigenvalues, and the largest value that n rows can have."""
     how = ("method", "rank", "dtype", "n", "sampled_from")
     settings = ("sigma", "alpha", "t", "base", "seed")
@@ -55,7 +55,7 @@ def _entropy(result: Entropy) -> dict[str, Any]:
     return {**fields, "maximum": largest_entropy(result)}
 
 
-def _information(result: MutualInformation) -> dict[str, Any]:
+def _information(result: DiffusionInformation) -> dict[str, Any]:
     """List all fields but the group of each row."""
     values = ("value", "standard_error", "error_bound", "p_value")
     parts = ("conditional_entropy", "label_entropy", "null", "group_sizes")
@@ -65,7 +65,7 @@ def _information(result: MutualInformation) -> dict[str, Any]:
     return {**fields, "adjusted": result.adjusted(), "adjusted_note": result.adjusted_note()}
 
 
-def _interval(result: Entropy | MutualInformation) -> dict[str, Any]:
+def _interval(result: DiffusionEntropy | DiffusionInformation) -> dict[str, Any]:
     """List the ends of the 95 % interval, and what it is over: never other samples."""
     found = result.interval()
     return {"low": found.low, "high": found.high, "level": found.level, "over": found.over}
@@ -110,6 +110,6 @@ def of_report(
     }
 
 
-def largest_entropy(result: Entropy) -> float:
+def largest_entropy(result: DiffusionEntropy) -> float:
     """Compute log n, the largest entropy that n rows can have."""
     return math.log(result.n) / math.log(result.base)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from eigentropy import _core
 from eigentropy._backends.host_arrays import Matrix
-from eigentropy._kernels.diffusion import require_matrix_memory
+from eigentropy._kernels.matrix import require_matrix_memory
 from eigentropy._spectra.groups import SHARED_KERNEL_SHARE
 from eigentropy._support import memory
 from eigentropy._support.interruption import interruptible

@@ -31,14 +31,14 @@ def of_entropy(result: EntropyResult) -> str:
     bits = unit(result.base)
     rank = result.spectrum.rank
     rows = [
-        (f"S({result.t:g})", f"{result.value:.6g} {bits}"),
+        (f"S({result.which.exponent:g})", f"{result.value:.6g} {bits}"),
         *_error(result),
         ("effective rank", f"{result.base**result.value:.4g}"),
         ("method", _method(result) + (f", rank {rank}" if rank is not None else "")),
         ("rows", f"{result.n}" + (f" of {result.sampled_from}" if result.sampled_from else "")),
         _settings(result),
     ]
-    return _shown("Entropy", rows, sketches.of_spectrum(result.spectrum))
+    return _shown(type(result).__name__, rows, sketches.of_spectrum(result.spectrum))
 
 
 def of_information(result: InformationResult, adjusted: float | None = None) -> str:
@@ -66,13 +66,12 @@ def of_information(result: InformationResult, adjusted: float | None = None) -> 
     if adjusted is not None:
         rows.append(("adjusted", f"{adjusted:.4g}"))
     rows += [
-        ("H(Y)", f"{result.label_entropy:.6g} {bits}"),
-        ("groups", _sizes(result.group_sizes)),
+        *_groups(result),
         ("estimator", f"{result.estimator}, {_method(result)}"),
         ("rows", f"{result.n}"),
         _settings(result),
     ]
-    return _shown("MutualInformation", rows, sketches.of_null(null, result.value))
+    return _shown(type(result).__name__, rows, sketches.of_null(null, result.value))
 
 
 def of_operator(operator: DiffusionMatrix) -> str:
@@ -118,7 +117,16 @@ def _method(result: Result) -> str:
 
 
 def _settings(result: Result) -> Row:
-    return "settings", f"sigma = {result.sigma:.4g}, alpha = {result.alpha:g}, t = {result.t:g}"
+    others = [f", {name} = {value:g}" for name, value in result.settings.items()]
+    return "settings", f"sigma = {result.sigma:.4g}" + "".join(others)
+
+
+def _groups(result: InformationResult) -> list[Row]:
+    """H(Y) and the sizes; nothing where Y has no groups."""
+    if len(result.group_sizes) == 0:
+        return []
+    label_entropy = f"{result.label_entropy:.6g} {unit(result.base)}"
+    return [("H(Y)", label_entropy), ("groups", _sizes(result.group_sizes))]
 
 
 def _sizes(sizes: Iterable[int]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy._backends.host_arrays import as_numpy
+from eigentropy._spectra.functionals import Functional
 from eigentropy._spectra.spectrum import Spectrum
 from eigentropy._support.interval import Interval
 
@@ -45,12 +46,12 @@ class Result(Protocol):
         """Kernel width."""
 
     @property
-    def alpha(self) -> float:
-        """Exponent of the density normalisation."""
+    def settings(self) -> dict[str, float]:
+        """What was chosen beside sigma, by name."""
 
     @property
-    def t(self) -> float:
-        """Diffusion time."""
+    def which(self) -> Functional:
+        """Which entropy of the spectrum."""
 
     @property
     def base(self) -> float:
@@ -71,6 +72,9 @@ class EntropyResult(Result, Protocol):
     @property
     def sampled_from(self) -> int | None:
         """How many rows there were, if some were chosen at random."""
+
+    def which_at(self, power: float) -> Functional:
+        """The same with another power of the eigenvalues."""
 
     def interval(self, level: float = ...) -> Interval:
         """Where the entropy is."""

@@ -177,9 +177,11 @@ def entropy(
         raise ValueError(
             "method='lowrank' gives S at t = 1 only: use 'exact' or 'stochastic' for S over t"
         )
-    times = result.t * TIMES if t is None else _checked_times(t)
-    values = np.array([result.spectrum.entropy(at, result.base) for at in times])
-    ends = np.array([result.spectrum.interval(at, result.base, level) for at in times])
+    own = result.which.exponent
+    times = own * TIMES if t is None else _checked_times(t)
+    several = [result.which_at(at) for at in times]
+    values = np.array([result.spectrum.entropy(one, result.base) for one in several])
+    ends = np.array([result.spectrum.interval(one, result.base, level) for one in several])
     axes = style.axes_or_new(ax)
     style.dress(axes)
     drawn = style.draw_curve(
@@ -187,14 +189,15 @@ def entropy(
     )
     style.draw_band(axes, times, ends[:, 0], ends[:, 1], drawn.get_color())
     axes.scatter(
-        [result.t], [result.value], s=70, facecolors="none", edgecolors=drawn.get_color(),
+        [own], [result.value], s=70, facecolors="none", edgecolors=drawn.get_color(),
         linewidths=1.4, zorder=3,
     )  # fmt: skip
     axes.annotate(
-        f"S({result.t:g}) = {result.value:.4g}", (result.t, result.value), xytext=(8, 6),
+        f"S({own:g}) = {result.value:.4g}", (own, result.value), xytext=(8, 6),
         textcoords="offset points", fontsize="small",
     )  # fmt: skip
-    axes.set(xlabel="diffusion time t", ylabel=f"entropy S(t) ({unit(result.base)})")
+    name, symbol = ("diffusion time t", "t") if "t" in result.settings else ("order a", "a")
+    axes.set(xlabel=name, ylabel=f"entropy S({symbol}) ({unit(result.base)})")
     if len(times) > 1 and times.max() >= 10.0 * times.min():
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter("{x:g}")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy.typing as npt
 
 from eigentropy._backends.host_arrays import as_numpy
-from eigentropy._measures.results import Entropy
+from eigentropy._measures.results import DiffusionEntropy
 from eigentropy._spectra.eigenvalues import spectral_entropy
 from eigentropy._support.lifetime import version
 from eigentropy._support.options import integer
@@ -144,7 +144,9 @@ class Recorder:
         wants_view = self._measured % self._stride() == 0
         self._view = {"step": step, "layers": {}} if wants_view else None
 
-    def layer(self, name: str, rows: Array, entropy: Entropy, groups: Array | None) -> None:
+    def layer(
+        self, name: str, rows: Array, entropy: DiffusionEntropy, groups: Array | None
+    ) -> None:
         """What is kept of a layer's rows (n, d), beside its values: spectrum and view."""
         self._spectra[name] = self._spectrum(entropy)
         if self._view is not None and len(rows) >= 3:
@@ -163,7 +165,7 @@ class Recorder:
         self._measured += 1
         self._thin()
 
-    def _spectrum(self, entropy: Entropy) -> dict[str, Any]:
+    def _spectrum(self, entropy: DiffusionEntropy) -> dict[str, Any]:
         """S(t) from all eigenvalues, and some of these. An estimate has none of them."""
         known: dict[str, Any] = {"n": entropy.n, "sigma": _short(entropy.sigma)}
         if entropy.eigenvalues is None:

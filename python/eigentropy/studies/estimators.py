@@ -144,7 +144,7 @@ def _informations(
         yield StudyRow(cell, value, error, seconds)
 
 
-def _part(found: eg.MutualInformation, cell: Cell, Z: Any) -> tuple[float, float]:
+def _part(found: eg.DiffusionInformation, cell: Cell, Z: Any) -> tuple[float, float]:
     kind = cell.estimator.split()[0]
     if kind == "DSMI":
         return found.value, found.standard_error
@@ -176,7 +176,7 @@ def _of_kernel(cells: Sequence[Cell], Z: Any, labels: Any, setting: str) -> Iter
         yield StudyRow(cell, value, error, seconds)
 
 
-def _part_of_kernel(found: kernels.KernelInformation, cell: Cell) -> tuple[float, float]:
+def _part_of_kernel(found: kernels.GivenKernelInformation, cell: Cell) -> tuple[float, float]:
     return {
         "DSMI": (found.value, found.standard_error),
         "adjusted": (found.adjusted, float("nan")),

@@ -121,7 +121,7 @@ def eigenvalues(G: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class KernelInformation:
+class GivenKernelInformation:
     """What `eigentropy.MutualInformation` has under the same names; `plain` is equation 8."""
 
     value: float
@@ -133,7 +133,7 @@ class KernelInformation:
 
 def information(
     G: Array, labels: Any, *, n_null: int = N_NULL, t: float = 1.0, seed: int = 0
-) -> KernelInformation:
+) -> GivenKernelInformation:
     """DSMI of labels and the rows that have this kernel, in bits.
 
     The definitions of `diffusion_spectral_mutual_information`, for a kernel that is given.
@@ -158,7 +158,7 @@ def information(
     room = label_entropy - (whole - baseline)
     defined = room > max(3.0 * noise, 1e-9 * label_entropy)
     at_least = int((null <= observed + 1e-12 * max(1.0, abs(observed))).sum())
-    return KernelInformation(
+    return GivenKernelInformation(
         value=baseline - observed,
         standard_error=noise / math.sqrt(n_null),
         adjusted=(baseline - observed) / room if defined else math.nan,

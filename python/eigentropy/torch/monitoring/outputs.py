@@ -10,7 +10,7 @@ import numpy as np
 
 from eigentropy._kernels.groups import infer_kind
 from eigentropy._measures.measurement import MeasurementSettings, Variable
-from eigentropy._measures.results import Entropy
+from eigentropy._measures.results import DiffusionEntropy
 from eigentropy._support.printable import encodable
 from eigentropy.report.recording import Recorder, as_recorder
 from eigentropy.torch.monitoring.loggers import as_list, as_log, files_of
@@ -82,7 +82,9 @@ class Outputs:
             and self._attempt(recorder, recorder.begin, self._notices.step)
         )
 
-    def layer(self, name: str, rows: Array, entropy: Entropy, groups: Array | None) -> None:
+    def layer(
+        self, name: str, rows: Array, entropy: DiffusionEntropy, groups: Array | None
+    ) -> None:
         """A layer has been measured."""
         if self._recorder is not None and self._recording:
             self._attempt(self._recorder, self._recorder.layer, name, rows, entropy, groups)

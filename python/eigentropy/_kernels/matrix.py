@@ -1,0 +1,208 @@
+"""What every matrix of a kernel has: its rows, its eigenvalues, its products with vectors."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from eigentropy._backends.devices import HOST, Device
+from eigentropy._backends.rows import Rows
+from eigentropy._kernels.bandwidth import resolve_sigma
+from eigentropy._support import memory
+from eigentropy._support.options import random_seed, working_dtype
+from eigentropy._support.progress import Callback, reporter
+
+# Where products compute the kernel anew each time, rows that would take more of the free memory are
+# read again whenever they are used.
+ROWS_SHARE = 0.25
+
+
+@dataclass(frozen=True)
+class Eigenvalues:
+    r"""All eigenvalues of a matrix, and what its solver says beside them.
+
+    Attributes
+    ----------
+    values : array of shape (n,)
+        Descending, clipped to where the exact ones lie, on the host, read-only.
+    trace, frobenius2 : float
+        tr A and \|A\|_F^2.
+    kernel_sum : float
+        Sum of all entries of G.
+    outside : float
+        How far the computed eigenvalues were outside of [0, 1], where the exact ones lie.
+    reach : float
+        Largest distance of a row from the centre, in units of sigma.
+    """
+
+    values: npt.NDArray[Any]
+    trace: float
+    frobenius2: float
+    kernel_sum: float
+    outside: float
+    reach: float
+
+
+class KernelMatrix:
+    r"""A symmetric positive semidefinite matrix that the Gaussian kernel G of the rows of Z makes.
+
+    Its eigenvalues are in [0, 1]. Which matrix it is, a subclass says.
+
+    Attributes
+    ----------
+    samples : Rows
+    n : int
+    sigma : float
+    alpha : float or None
+        Exponent of the density normalisation; None for a matrix that has no normalisation.
+    dtype : str
+    seed : int
+    progress : bool or callable
+    """
+
+    # Whether 1 is an eigenvalue, with the square roots of the degrees as its eigenvector.
+    has_unit_eigenvalue: ClassVar[bool]
+    # Whether the caller is told of a sigma that does not fit the rows.
+    judges_sigma: ClassVar[bool] = True
+    # What the progress of its eigenvalues is called.
+    spectrum_name: ClassVar[str]
+    alpha: float | None
+
+    def __init__(
+        self,
+        Z: Any,
+        *,
+        sigma: float | str = "auto",
+        dtype: Any = None,
+        device: Any = None,
+        seed: int = 0,
+        progress: bool | Callback = False,
+    ) -> None:
+        self.dtype = working_dtype(dtype)
+        self.seed = random_seed(seed)
+        self.samples = Rows.of(Z, device, progress)
+        self.n = self.samples.n
+        self.sigma = resolve_sigma(sigma, self.samples, self.seed)
+        self.progress = progress
+        self._reach: float | None = None
+        self._single: Any = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget what was computed, to free its memory."""
+        self._solution: Eigenvalues | None = None
+
+    @property
+    def rows(self) -> Any:
+        """Z as it is read, shape (n, d)."""
+        return self.samples.array
+
+    @property
+    def device(self) -> str:
+        """Where it is computed: "cpu", "cuda:0"."""
+        return self.samples.device.name
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether all eigenvalues are known."""
+        return self._solution is not None
+
+    def solved(self) -> Eigenvalues:
+        """All eigenvalues on the host; computed once."""
+        if self._solution is None:
+            self._require_memory()
+            with reporter(self.progress, self.spectrum_name) as report:
+                values, trace, frobenius2, kernel_sum, reach = self._computed_spectrum(report)
+            outside = outside_of_range(values)
+            np.clip(values, 0.0, 1.0, out=values)
+            values.flags.writeable = False
+            self._solution = Eigenvalues(values, trace, frobenius2, kernel_sum, outside, reach)
+        return self._solution
+
+    def subset_spectra(
+        self,
+        offsets: npt.NDArray[np.int64],
+        indices: npt.NDArray[np.int64],
+        dtype: str,
+        memory_limit: float,
+        progress: Callback | None,
+    ) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """The eigenvalues, sums of the kernel and traces of the matrices of subsets of the rows.
+
+        Each subset, indices[offsets[s]:offsets[s + 1]], is taken by itself.
+        """
+        return self.samples.device.subset_spectra(
+            self.rows, offsets, indices, self.sigma, self.alpha, dtype, memory_limit, progress
+        )
+
+    def auto_sigma(self) -> float:
+        """The sigma that the rule "auto" takes for these rows."""
+        return resolve_sigma("auto", self.samples, self.seed)
+
+    def reach(self) -> float:
+        """Largest distance of a row from the centre, in units of sigma; computed once."""
+        if self._reach is None:
+            self._reach = self.samples.reach(self.sigma)
+        return self._reach
+
+    def in_single(self) -> Any:
+        """The same matrix in float32; it is made once."""
+        if self._single is None:
+            self._single = copy.copy(self)
+            self._single.dtype = "float32"
+            self._single.forget()
+        return self._single
+
+    def products(
+        self, dtype: str, explicit: bool, progress: Callback | None, chosen: Any = None
+    ) -> Any:
+        """The matrix for products with blocks of vectors, as the core of the device makes it.
+
+        Parameters
+        ----------
+        dtype : {"float32", "float64"}
+            Of the vectors.
+        explicit : bool
+            Keep the matrix; otherwise each product computes the kernel anew.
+        progress : callable or None
+        chosen : array of int, optional
+            The matrix of these rows by themselves.
+        """
+        device = self.samples.device
+        limit = ROWS_SHARE * device.available()
+        return device.kernel_operator(
+            self.rows, chosen, self.sigma, self.alpha, dtype, explicit, limit, progress
+        )
+
+    def _computed_spectrum(
+        self, progress: Callback | None
+    ) -> tuple[npt.NDArray[Any], float, float, float, float]:
+        """All eigenvalues, descending; the trace, |.|_F^2, the sum of the kernel, `reach`."""
+        return self.samples.device.spectrum(self.rows, self.sigma, self.alpha, self.dtype, progress)
+
+    def _require_memory(self) -> None:
+        require_matrix_memory(self.n, self.samples.d, self.dtype, device=self.samples.device)
+
+
+def require_matrix_memory(n: int, d: int, dtype: str, rows: int = 0, device: Device = HOST) -> None:
+    """Refuse a matrix of n x n, with what is needed beside it, that does not fit.
+
+    `rows` rows of d columns are copied besides, unless they are too long for that.
+    """
+    half = ", or dtype='float32' for half of it" if dtype == "float64" else ""
+    where = "" if device is HOST else f" on {device.name}"
+    memory.require(
+        device.matrix_bytes(n, d, dtype, rows),
+        f"the {n} x {n} matrix in {dtype}{where}",
+        f"use method='stochastic' or 'auto', which need no matrix{half}",
+        free=device.available(),
+    )
+
+
+def outside_of_range(eigenvalues: npt.NDArray[Any]) -> float:
+    """How far the computed eigenvalues leave [0, 1], where the exact ones lie."""
+    return max(0.0, -float(eigenvalues.min()), float(eigenvalues.max()) - 1.0)

@@ -1,0 +1,352 @@
+r"""Mutual information by joint density matrices.
+
+The joint kernel of variables is the product of their kernels, entry by entry. For Gaussian kernels
+that is the Gaussian kernel of all columns side by side, each in units of its width; for labels it
+is 1 within a group and 0 otherwise, so that
+
+.. math:: S(Z, Y) = H(Y) + \sum_y p_y S(\rho_y)
+
+for the von Neumann entropy: the matrix falls into blocks.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from eigentropy._backends.host_arrays import as_matrix
+from eigentropy._backends.rows import Rows
+from eigentropy._kernels.bandwidth import resolve_sigma
+from eigentropy._kernels.density import DensityMatrix
+from eigentropy._kernels.groups import Codes
+from eigentropy._kernels.partitions import Partitions
+from eigentropy._measures.statistics import ONLY_ORDER_1, TIES, ResultOf, adjusted_information
+from eigentropy._spectra.functionals import Functional, MinEntropy, Shannon
+from eigentropy._spectra.groups import GroupSpectra, solve_groups
+from eigentropy._spectra.plan import SpectrumPlan
+from eigentropy._spectra.rounding import within
+from eigentropy._spectra.solve import solve
+from eigentropy._spectra.spectrum import Spectrum
+from eigentropy._support import memory
+from eigentropy._support.interval import combined
+from eigentropy._support.progress import Callback, part
+
+Doubles = npt.NDArray[np.float64]
+
+
+class Part(NamedTuple):
+    """A variable: its rows in units of sigma, or its groups."""
+
+    rows: Doubles | None
+    codes: Codes | None
+
+    def of(self, order: npt.NDArray[np.intp]) -> Part:
+        """The same with its values in another order."""
+        rows, codes = self
+        return Part(None if rows is None else rows[order], None if codes is None else codes[order])
+
+
+def rows_of(values: Any, name: str, sigma: float | str, seed: int) -> Doubles:
+    """The rows of a variable in units of its kernel width."""
+    rows = as_matrix(values, name)
+    return in_units(rows, resolve_sigma(sigma, Rows(rows), seed))
+
+
+def in_units(rows: npt.NDArray[Any], sigma: float) -> Doubles:
+    """The rows over sigma; the same place is taken from all of them, which no distance sees."""
+    memory.require(
+        8.0 * rows.size, f"a copy of {rows.shape[0]} x {rows.shape[1]} numbers", "use fewer rows"
+    )
+    scaled: Doubles = rows / np.float64(sigma)
+    scaled -= scaled[0].copy()
+    return scaled
+
+
+class Value(NamedTuple):
+    """An entropy in the unit of the base, and its errors."""
+
+    value: float
+    standard_error: float = 0.0
+    degrees: float = math.inf
+    bound: float = 0.0
+    uncertainty: float = 0.0
+    method: str = "exact"
+    dtype: str = "float64"
+
+    def minus(self, other: Value) -> Value:
+        """The difference; errors add up, those of random vectors in quadrature."""
+        error, degrees = combined(
+            [(self.standard_error, self.degrees), (other.standard_error, other.degrees)]
+        )
+        methods, dtypes = {self.method, other.method}, {self.dtype, other.dtype}
+        return Value(
+            self.value - other.value,
+            error,
+            degrees,
+            self.bound + other.bound,
+            self.uncertainty + other.uncertainty,
+            "stochastic" if "stochastic" in methods else self.method,
+            "float32" if "float32" in dtypes else "float64",
+        )
+
+
+class _JointMatrix(DensityMatrix):
+    """Of several variables, each of which has been brought to its own unit."""
+
+    judges_sigma = False
+
+
+@dataclass(frozen=True)
+class JointInformation:
+    """The information that Z has of Y, where Y is no label or something is given.
+
+    Attributes
+    ----------
+    matrix : DensityMatrix
+        Of Z.
+    Y : Part
+    W : Part or None
+        What is given.
+    which : Functional
+    plan : SpectrumPlan
+    result_of : callable
+        From what all informations have, and the entropy, to the result.
+    estimator, n_null, base, seed
+        As in `kernel_information`.
+    """
+
+    matrix: DensityMatrix
+    Y: Part
+    W: Part | None
+    which: Functional
+    plan: SpectrumPlan
+    result_of: ResultOf
+    estimator: str
+    n_null: int
+    base: float
+    seed: int
+    _kept: dict[str, Any] = field(default_factory=dict)
+
+    def measured(self, progress: Callback | None) -> Any:
+        """The information; everything is computed."""
+        if self.n_null and self.W is not None and self.W.codes is None:
+            raise ValueError(
+                "given has no groups within which Y could be permuted: pass estimator='plain' and "
+                "n_null=0, or labels"
+            )
+        observed, null = self._draws(progress)
+        values = np.array([draw.value for draw in null])
+        baseline, of_baseline, bound = self._baseline(null)
+        parts = of_baseline, (observed.standard_error, observed.degrees)
+        tie = TIES[observed.dtype] * max(1.0, abs(observed.value))
+        at_least = int((values <= observed.value + tie).sum())
+        codes = np.zeros(0, dtype=np.int64) if self.Y.codes is None else self.Y.codes
+        found = {
+            "value": baseline - observed.value,
+            "standard_error": math.hypot(*(error for error, _ in parts)),
+            "error_parts": parts,
+            "p_value": (1 + at_least) / (1 + len(values)) if len(values) else math.nan,
+            "conditional_entropy": observed.value,
+            "null": baseline - values,
+            "group_sizes": np.bincount(codes),
+            "clusters": codes,
+            "label_entropy": self._label_entropy(),
+            "method": observed.method,
+            "estimator": self.estimator,
+            "n": self.matrix.n,
+            "sigma": self.matrix.sigma,
+            "base": self.base,
+            "seed": self.seed,
+            "dtype": observed.dtype,
+            "error_bound": bound + observed.bound,
+            "_source": self,
+        }
+        return self.result_of(found, self.which)
+
+    def at(self, which: Functional) -> Any:
+        """Another entropy takes other spectra."""
+        raise ValueError(f"pass {which.label} to kernel_information")
+
+    def uncertainty(self, which: Functional) -> float:
+        """What rounding may have changed of the information."""
+        observed, null = self._draws(None)
+        if self.estimator == "matched":
+            return observed.uncertainty + float(np.mean([draw.uncertainty for draw in null]))
+        return observed.uncertainty + self._of_rest().uncertainty
+
+    def adjusted(self, which: Functional) -> tuple[float, str]:
+        """The ratio matched / (H(Y) - (S(Z) - mean null)), given W, and why it is NaN."""
+        if self.Y.codes is None:
+            return math.nan, "Y is no label: there is no H(Y)"
+        observed, null = self._draws(None)
+        values = np.array([draw.value for draw in null])
+        whole = self._of_rest()
+        known = whole.value, whole.standard_error
+        if which != Shannon():
+            return math.nan, ONLY_ORDER_1
+        return adjusted_information(observed.value, values, known, self._label_entropy())
+
+    def _draws(self, progress: Callback | None) -> tuple[Value, list[Value]]:
+        """S(Z | Y, W) as observed, and with Y in random orders."""
+        if "draws" not in self._kept:
+            generator = np.random.default_rng(self.seed)
+            told = np.linspace(0.0, 1.0, self.n_null + 3)
+            self._of_rest(part(progress, told[0], told[1]))
+            draws = []
+            for number in range(1 + self.n_null):
+                Y = self.Y.of(self._order(generator)) if number else self.Y
+                own = part(progress, told[number + 1], told[number + 2])
+                draws.append(self._conditional(Y, number, own))
+            self._kept["draws"] = draws[0], draws[1:]
+        kept: tuple[Value, list[Value]] = self._kept["draws"]
+        return kept
+
+    def _baseline(self, null: list[Value]) -> tuple[float, tuple[float, float], float]:
+        """What S(Z | Y, W) is subtracted from, its error with its degrees, and its bound."""
+        if self.estimator == "plain":
+            whole = self._of_rest()
+            return whole.value, (whole.standard_error, whole.degrees), whole.bound
+        values = np.array([draw.value for draw in null])
+        error = float(values.std(ddof=1)) / math.sqrt(len(values))
+        bound = float(np.mean([draw.bound for draw in null]))
+        return float(values.mean()), (error, len(values) - 1.0), bound
+
+    def _order(self, generator: np.random.Generator) -> npt.NDArray[np.intp]:
+        """A random order of the rows; within the groups of W where there are some."""
+        order = generator.permutation(self.matrix.n)
+        if self.W is None or self.W.codes is None:
+            return order
+        codes, within = self.W.codes, np.empty_like(order)
+        within[np.argsort(codes, kind="stable")] = order[np.argsort(codes[order], kind="stable")]
+        return within
+
+    def _label_entropy(self) -> float:
+        """S(Y | W) where Y is labels; otherwise NaN."""
+        if self.Y.codes is None:
+            return math.nan
+        if "label_entropy" not in self._kept:
+            of_y = self._entropy([self.Y] if self.W is None else [self.Y, self.W], 1)
+            of_w = 0.0 if self.W is None else self._entropy([self.W], 1).value
+            self._kept["label_entropy"] = of_y.value - of_w
+        return float(self._kept["label_entropy"])
+
+    def _of_rest(self, progress: Callback | None = None) -> Value:
+        """S(Z | W)."""
+        if "rest" not in self._kept:
+            if self.W is None:
+                self._kept["rest"] = self._whole(self.matrix, progress)
+            else:
+                joint = self._entropy([self._of_z(), self.W], 0, progress)
+                self._kept["rest"] = joint.minus(self._entropy([self.W], 1))
+        rest: Value = self._kept["rest"]
+        return rest
+
+    def _conditional(self, Y: Part, number: int, progress: Callback | None) -> Value:
+        """S(Z | Y, W)."""
+        known = [Y] if self.W is None else [Y, self.W]
+        joint = self._entropy([self._of_z(), *known], 2 + 2 * number, progress)
+        return joint.minus(self._entropy(known, 3 + 2 * number))
+
+    def _of_z(self) -> Part:
+        if "z" not in self._kept:
+            rows = self.matrix.samples.device.host_rows(self.matrix.rows)
+            self._kept["z"] = Part(in_units(rows, self.matrix.sigma), None)
+        z: Part = self._kept["z"]
+        return z
+
+    def _entropy(self, parts: list[Part], number: int, progress: Callback | None = None) -> Value:
+        """The entropy of the joint density matrix of some variables; `number` gives the seed."""
+        columns = [one.rows for one in parts if one.rows is not None]
+        codes = _joint_codes([one.codes for one in parts if one.codes is not None])
+        if not columns:
+            assert codes is not None
+            shares = np.bincount(codes) / len(codes)
+            return Value(self.which.of_eigenvalues(shares) / math.log(self.base))
+        seed = np.random.SeedSequence([self.matrix.seed, number])
+        matrix = _JointMatrix(
+            np.hstack(columns),
+            sigma=1.0,
+            dtype=self.plan.dtype,
+            device=self.matrix.device,
+            seed=int(seed.generate_state(1)[0]),
+        )
+        if codes is not None:
+            return self._in_blocks(matrix, codes, progress)
+        return self._whole(matrix, progress)
+
+    def _whole(self, matrix: DensityMatrix, progress: Callback | None) -> Value:
+        matrix.progress = progress or False
+        return self._value(solve(matrix, [self.which], self.plan))
+
+    def _in_blocks(self, matrix: DensityMatrix, codes: Codes, progress: Callback | None) -> Value:
+        """Of a matrix whose entries between groups are 0: each group's is weighed by its rows."""
+        partitions, plan = Partitions.drawn(codes, 0, 0), self.plan.on(matrix.samples.device)
+
+        def joined(groups: GroupSpectra) -> Value:
+            values = [self._value(spectrum) for spectrum in groups.spectra]
+            return _of_blocks(partitions.shares, values, self.which, self.base)
+
+        def is_within(groups: GroupSpectra) -> bool:
+            found = joined(groups)
+            return within(found.bound, found.value, plan.tol, self.base)
+
+        wanted = [self.which]
+        return joined(solve_groups(matrix, partitions, wanted, plan, is_within, progress))
+
+    def _value(self, spectrum: Spectrum) -> Value:
+        which, base = self.which, self.base
+        bound, uncertainty = (
+            float(np.nan_to_num(error))
+            for error in (spectrum.bound(which, base), spectrum.uncertainty(which, base))
+        )
+        return Value(
+            spectrum.entropy(which, base),
+            spectrum.standard_error(which, base),
+            spectrum.degrees,
+            bound,
+            uncertainty,
+            spectrum.method,
+            spectrum.dtype,
+        )
+
+
+def _joint_codes(several: list[Codes]) -> Codes | None:
+    """The groups of rows that agree in all of them."""
+    if not several:
+        return None
+    joint: Codes = np.unique(np.stack(several), axis=1, return_inverse=True)[1]
+    return joint.reshape(-1)
+
+
+def _of_blocks(shares: Doubles, values: list[Value], which: Functional, base: float) -> Value:
+    """The entropy of diagonal blocks whose traces are `shares`, from those of the blocks."""
+    nats = np.array([one.value for one in values]) * math.log(base)
+    if isinstance(which, Shannon):
+        total, weights = float(shares @ (nats - np.log(shares))), shares
+    elif isinstance(which, MinEntropy):
+        each = nats - np.log(shares)
+        total, weights = float(each.min()), (np.arange(len(each)) == each.argmin()).astype(float)
+    else:
+        a = which.order
+        logs = a * np.log(shares) + (1.0 - a) * nats
+        log_sum = float(np.logaddexp.reduce(logs))
+        total, weights = log_sum / (1.0 - a), np.exp(logs - log_sum)
+    error, degrees = combined(
+        (weight * one.standard_error, one.degrees)
+        for weight, one in zip(weights, values, strict=True)
+    )
+    estimated = any(one.method == "stochastic" for one in values)
+    single = any(one.dtype == "float32" for one in values)
+    return Value(
+        total / math.log(base),
+        error,
+        degrees,
+        float(weights @ [one.bound for one in values]),
+        float(weights @ [one.uncertainty for one in values]),
+        "stochastic" if estimated else values[0].method,
+        "float32" if single else "float64",
+    )

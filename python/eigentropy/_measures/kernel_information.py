@@ -1,0 +1,207 @@
+"""Mutual information by the entropies of density matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eigentropy._backends.host_arrays import as_numpy
+from eigentropy._backends.rows import sample_rows
+from eigentropy._kernels.density import DensityMatrix
+from eigentropy._kernels.groups import KINDS, group_codes, groups_of_rows, infer_kind
+from eigentropy._measures.joint import JointInformation, Part, rows_of
+from eigentropy._measures.kernel_results import KernelInformation
+from eigentropy._measures.statistics import ESTIMATORS, group_informations
+from eigentropy._spectra.functionals import Functional, renyi
+from eigentropy._spectra.plan import SpectrumPlan
+from eigentropy._support.options import (
+    integer,
+    logarithm_base,
+    one_of,
+    random_seed,
+    renyi_order,
+)
+from eigentropy._support.progress import Callback, reporter
+from eigentropy._support.signatures import named_options
+
+
+@named_options()
+def kernel_information(
+    Z: Any,
+    Y: Any = None,
+    *,
+    given: Any = None,
+    kind: str = "auto",
+    clusters: Any = None,
+    estimator: str = "matched",
+    n_null: int = 20,
+    order: float = 1.0,
+    sigma: float | str = "auto",
+    sigma_y: float | str = "auto",
+    base: float = 2.0,
+    method: str = "auto",
+    tol: float = 1e-3,
+    max_points: int | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    seed: int = 0,
+    progress: bool | Callback = False,
+) -> KernelInformation:
+    r"""Mutual information between the rows of Z and Y by entropies of density matrices.
+
+    With the density matrix :math:`\rho = G / n` of `kernel_entropy` and :math:`\rho_y` that of the
+    rows of group y alone, the information about **labels** is Holevo's,
+
+    .. math:: I(Z; Y) = S(\rho) - \sum_y p_y S(\rho_y), \qquad 0 \le I \le H(Y)
+
+    About **scalars and vectors** it is that of the joint kernel, without clusters or bins,
+
+    .. math:: I(Z; Y) = S(G_Z / n) + S(G_Y / n) - S(G_Z \circ G_Y / n)
+
+    and with `given`, :math:`I(Z; Y \mid W) = S(Z, W) + S(Y, W) - S(Z, Y, W) - S(W)`. The chain rule
+    holds exactly: labels are a kernel that is 1 within a group and 0 otherwise.
+
+    The estimator says from what the remaining entropy :math:`S(Z \mid Y)` is subtracted:
+
+    - "matched" (default): its mean over random partitions into groups of the same sizes, or over
+      random orders of Y. So the value is 0 on average where Y means nothing, and the same draws
+      give the standard error and a permutation test.
+    - "plain": the entropy of all rows: the formulas above.
+
+    `.bits()` of labels is the matched information, scaled so that 0 stays 0 and the most that it
+    can be is H(Y). Where sigma resolves the groups, it is the Shannon information of corrupted
+    labels to a few hundredths of H(Y) (docs/explanations/studies.md); for scalars and vectors the
+    value says more or less, and not how many bits.
+
+    Parameters
+    ----------
+    Z : array-like of shape (n, d)
+        As in `diffusion_spectral_entropy`.
+    Y : array-like of length n
+        Labels (integers, booleans, strings, categoricals), real scalars, or vectors (n, m). May be
+        left out where `clusters` gives the groups.
+    given : array-like of length n, optional
+        W: labels, scalars or vectors. The null partitions permute Y among the rows of one label of
+        W. Scalars and vectors have no such rows: they take estimator="plain" and n_null=0.
+    kind : {"auto", "labels", "scalars", "vectors"}
+        What Y is. "auto": several columns are vectors, one column of floats scalars, anything else
+        labels.
+    clusters : array of int, optional
+        The groups themselves, such as `clusters` of an earlier result: Y is then not looked at.
+    estimator : {"matched", "plain"}
+    n_null : int
+        Number of random partitions; at least 2 for "matched", may be 0 for "plain".
+    order : float
+        Of the Renyi entropies, as in `kernel_entropy`. `adjusted` and `bits` are for order 1.
+    sigma, sigma_y : float or str
+        Kernel widths of Z and of a Y of scalars or vectors, or rules of `bandwidth`. That of a
+        `given` of scalars or vectors is "auto".
+    base, method, tol, max_points, dtype, device, progress
+        As in `kernel_entropy`; "lowrank" is not for groups.
+    seed : int
+        Of all random numbers: partitions, probes, `max_points`.
+
+    Returns
+    -------
+    KernelInformation
+        Works as a float, in bits by default; carries `bits()`, `adjusted()`, `interval()`,
+        `standard_error` (over random partitions, and not over other samples), `p_value` (for rows
+        that are exchangeable if Y means nothing) and more.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument of the wrong value or type; Y or W of another length than Z; missing labels.
+    MemoryError
+        A group's matrix does not fit; raised before it is allocated.
+
+    Warns
+    -----
+    UserWarning
+        Y has a single group (the information is 0), or groups of one row (entropy 0).
+    SaturationWarning
+        sigma is so small or so large that the result says nothing about Z.
+    ShapeWarning
+        As in `diffusion_spectral_entropy`.
+
+    References
+    ----------
+    Holevo: Bounds for the quantity of information transmitted by a quantum communication channel.
+    Probl. Inf. Transm. 9 (1973). Bach: Information theory with kernel methods, arXiv:2202.08545.
+    Sanchez Giraldo, Rao, Principe: arXiv:1211.2459.
+
+    Examples
+    --------
+    >>> import numpy as np, eigentropy as eg
+    >>> labels = np.repeat([0, 1], 100)
+    >>> Z = np.random.default_rng(0).normal(size=(200, 5)) + 20 * labels[:, None]
+    >>> round(eg.kernel_information(Z, labels).bits(), 1)
+    1.0
+    """
+    plan = SpectrumPlan.checked(method, tol, dtype)
+    if plan.method == "lowrank":
+        raise ValueError("method='lowrank' is for the entropy of one set of rows, not for groups")
+    one_of(estimator, "estimator", ESTIMATORS)
+    one_of(kind, "kind", KINDS)
+    n_null = integer(n_null, "n_null", at_least=2 if estimator == "matched" else 0)
+    order, base, seed = renyi_order(order), logarithm_base(base), random_seed(seed)
+    if isinstance(clusters, str):
+        raise ValueError(
+            f"clusters={clusters!r}: the information about vectors takes no clusters here; pass "
+            "the groups themselves, or leave it out"
+        )
+    rows, chosen, drawn_from = sample_rows(Z, max_points, seed)
+    matrix = DensityMatrix(rows, sigma=sigma, dtype=dtype, device=device, seed=seed)
+    n = drawn_from or matrix.n
+    kind = _kind(Y, kind, clusters)
+    known: dict[str, Any] = {"estimator": estimator, "n_null": n_null, "base": base, "seed": seed}
+    wanted = renyi(order)
+
+    def result_of(found: dict[str, Any], which: Functional) -> KernelInformation:
+        return KernelInformation(order=which.exponent, kind=kind, rows=chosen, **found)
+
+    with reporter(progress, "mutual information") as report:
+        codes = None
+        if kind == "labels":
+            codes = _chosen(group_codes(Y, n, kind, 1, clusters, seed), chosen)
+        if codes is not None and given is None:
+            result: KernelInformation = group_informations(
+                matrix, codes, [wanted], plan, result_of, progress=report, **known
+            )[0]
+            return result
+        of_y = Part(None, codes) if codes is not None else _part(Y, "Y", n, chosen, sigma_y, seed)
+        of_w = None if given is None else _given(given, n, chosen, seed)
+        source = JointInformation(matrix, of_y, of_w, wanted, plan, result_of, **known)
+        found: KernelInformation = source.measured(report)
+        return found
+
+
+def _kind(Y: Any, kind: str, clusters: Any) -> str:
+    """What Y is, once "auto" is resolved."""
+    if clusters is not None:
+        return "labels"
+    if Y is None:
+        raise ValueError(
+            "Y is missing: pass labels, scalars or vectors, or the groups as clusters="
+        )
+    return infer_kind(as_numpy(Y, "Y")) if kind == "auto" else kind
+
+
+def _chosen(codes: Any, rows: Any) -> Any:
+    return codes if rows is None else groups_of_rows(codes, rows)
+
+
+def _given(W: Any, n: int, chosen: Any, seed: int) -> Part:
+    """What is known beforehand: labels, or the rows of a kernel."""
+    if infer_kind(as_numpy(W, "given")) == "labels":
+        return Part(None, _chosen(group_codes(None, n, "labels", 1, W, seed), chosen))
+    return _part(W, "given", n, chosen, "auto", seed)
+
+
+def _part(values: Any, name: str, n: int, chosen: Any, sigma: float | str, seed: int) -> Part:
+    """The rows of a variable that is no label, in units of its sigma."""
+    array = as_numpy(values, name)
+    if array.ndim == 0 or len(array) != n:
+        found = "a scalar" if array.ndim == 0 else f"{len(array)} entries"
+        raise ValueError(f"{name} has {found}, Z has {n} rows")
+    columns = array.reshape(n, -1)
+    return Part(rows_of(columns if chosen is None else columns[chosen], name, sigma, seed), None)

@@ -1,0 +1,105 @@
+"""What the measures of the density matrix return."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from eigentropy._kernels.density import DensityMatrix
+from eigentropy._measures.results import Entropy, MutualInformation, known_of
+from eigentropy._spectra.functionals import Functional, renyi
+from eigentropy._spectra.spectrum import Spectrum
+from eigentropy._support.options import renyi_order
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class KernelEntropy(Entropy):
+    r"""An entropy of the density matrix. Works as the float `value`.
+
+    Attributes
+    ----------
+    order : float
+        Of the Renyi entropy; 1 is the von Neumann entropy.
+    vendi : float
+        base**value: the Vendi score of this order, an effective number of different rows.
+    value, standard_error, error_bound, ...
+        As in `Entropy`, of the eigenvalues of :math:`\rho = G / n`.
+    """
+
+    order: float
+
+    @classmethod
+    def of(
+        cls, spectrum: Spectrum, matrix: DensityMatrix, order: float, base: float
+    ) -> KernelEntropy:
+        """The entropy by a spectrum of this matrix, with the warnings that belong to it."""
+        return cls(order=order, **known_of(spectrum, matrix, renyi(order), base))
+
+    @property
+    def which(self) -> Functional:
+        """Which entropy of the spectrum it is."""
+        return renyi(self.order)
+
+    def which_at(self, power: float) -> Functional:
+        """The entropy of another order."""
+        return renyi(power)
+
+    @property
+    def settings(self) -> dict[str, float]:
+        """What was chosen beside sigma, by name."""
+        return {"order": self.order}
+
+    @property
+    def vendi(self) -> float:
+        """base**value: the effective number of different rows."""
+        return float(self.base**self.value)
+
+    def at(self, order: float) -> KernelEntropy:
+        """The entropy of another order, from the same spectrum.
+
+        Where that is less accurate than `tol`, a `PrecisionWarning` says so; `error_bound` and
+        `standard_error` have the figure.
+
+        Raises
+        ------
+        ValueError
+            order <= 0; or a result that was computed from no eigenvalues, as for order 2.
+        """
+        order = renyi_order(order)
+        return replace(self, order=order, **self._of(renyi(order)))
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class KernelInformation(MutualInformation):
+    r"""A mutual information by entropies of density matrices. Works as the float `value`.
+
+    Attributes
+    ----------
+    order : float
+        Of the Renyi entropies; 1 is the von Neumann entropy.
+    kind : {"labels", "scalars", "vectors"}
+        What Y is.
+    value, standard_error, p_value, ...
+        As in `MutualInformation`.
+    """
+
+    order: float
+    kind: str
+
+    @property
+    def which(self) -> Functional:
+        """Which entropy of the spectra it is made of."""
+        return renyi(self.order)
+
+    @property
+    def settings(self) -> dict[str, float]:
+        """What was chosen beside sigma, by name."""
+        return {"order": self.order}
+
+    def bits(self) -> float:
+        """`adjusted` times H(Y): the information that Z has of the labels Y, in bits.
+
+        0 for independence and H(Y) where Z tells all labels, whatever the size of the groups. NaN
+        where `adjusted` is; `adjusted_note` says why.
+        """
+        return self.adjusted() * self.label_entropy * math.log2(self.base)

@@ -1,0 +1,120 @@
+r"""The entropies of a spectrum: which function of two of its traces each one is.
+
+With :math:`T = \sum_i \lambda_i^p` and :math:`M = \sum_i \lambda_i^p \log \lambda_i`, p the
+`exponent`, every entropy of this package is a function of T and M.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from eigentropy._spectra.eigenvalues import renyi_nats, spectral_entropy
+from eigentropy._support.options import positive
+
+
+@dataclass(frozen=True)
+class Shannon:
+    r"""The Shannon entropy of :math:`\lambda_i^t / T`: that of diffusion at time t.
+
+    For eigenvalues that add up to 1, t = 1 is the von Neumann entropy.
+    """
+
+    t: float = 1.0
+
+    @property
+    def exponent(self) -> float:
+        """The power of the eigenvalues."""
+        return self.t
+
+    @property
+    def label(self) -> str:
+        """How a message names the entropy."""
+        return f"t={self.t:g}"
+
+    def of_traces(self, T: float, M: float) -> float:
+        """The entropy in nats."""
+        return math.log(T) - self.t * M / T
+
+    def slopes(self, T: float, M: float) -> tuple[float, float]:
+        """Its derivatives by T and by M."""
+        return 1.0 / T + self.t * M / T**2, -self.t / T
+
+    def of_eigenvalues(self, eigenvalues: Any) -> float:
+        """The entropy in nats of all eigenvalues."""
+        return spectral_entropy(eigenvalues, t=self.t, base=math.e)
+
+
+@dataclass(frozen=True)
+class Renyi:
+    r"""The Renyi entropy :math:`\log T / (1 - a)` of order a of eigenvalues that add up to 1.
+
+    The order is neither 1, where it is `Shannon`, nor infinite.
+    """
+
+    order: float
+
+    @property
+    def exponent(self) -> float:
+        """The power of the eigenvalues."""
+        return self.order
+
+    @property
+    def label(self) -> str:
+        """How a message names the entropy."""
+        return f"order={self.order:g}"
+
+    def of_traces(self, T: float, M: float) -> float:
+        """The entropy in nats."""
+        return math.log(T) / (1.0 - self.order)
+
+    def slopes(self, T: float, M: float) -> tuple[float, float]:
+        """Its derivatives by T and by M."""
+        return 1.0 / ((1.0 - self.order) * T), 0.0
+
+    def of_eigenvalues(self, eigenvalues: Any) -> float:
+        """The entropy in nats of all eigenvalues."""
+        return renyi_nats(eigenvalues, self.order)
+
+
+@dataclass(frozen=True)
+class MinEntropy:
+    r"""Minus the logarithm of the largest eigenvalue: the Renyi entropy of infinite order."""
+
+    exponent = math.inf
+    label = "order=inf"
+
+    def of_eigenvalues(self, eigenvalues: Any) -> float:
+        """The entropy in nats of all eigenvalues."""
+        return renyi_nats(eigenvalues, math.inf)
+
+
+Functional: TypeAlias = Shannon | Renyi | MinEntropy
+
+
+def renyi(order: float) -> Functional:
+    """The Renyi entropy of an order > 0, 1 and infinity included."""
+    if order == 1.0:
+        return Shannon()
+    return MinEntropy() if math.isinf(order) else Renyi(order)
+
+
+def functional(which: float | Functional) -> Functional:
+    """A number is a diffusion time."""
+    if isinstance(which, Shannon | Renyi | MinEntropy):
+        return which
+    return Shannon(positive(which, "t"))
+
+
+def functionals(which: Sequence[float | Functional]) -> list[Functional]:
+    """The same for several."""
+    return [functional(one) for one in which]
+
+
+def least_flattering(which: Functional) -> Functional:
+    """The entropy by which a kernel is judged: small powers make every spectrum look flat."""
+    if isinstance(which, Shannon):
+        return Shannon(max(1.0, which.t))
+    return which if which.exponent > 1.0 else Shannon()
