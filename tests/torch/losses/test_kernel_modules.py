@@ -341,6 +341,29 @@ def test_auto_estimates_large_batches():
 # ---- Information ---------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("order", [0.5, 1.0, 2.0, 3.0])
+def test_the_entropy_is_that_of_the_package(order):
+    Z = batch(60, 4)
+    for options in ({}, {"sigma": 1.3, "base": 3.0, "method": "exact", "seed": 4}):
+        found = functional.kernel_entropy(Z, order=order, **options)
+        expected = eg.kernel_entropy(Z, order=order, **options)
+        assert float(found) == pytest.approx(float(expected), rel=1e-9)
+
+
+@pytest.mark.parametrize("estimator", ["matched", "plain"])
+@pytest.mark.parametrize("kind", ["labels", "scalars", "vectors"])
+@pytest.mark.parametrize("order", [1.0, 2.0])
+def test_the_information_is_that_of_the_package(order, kind, estimator):
+    Z = batch(60, 4)
+    Y = {"labels": torch.arange(60) % 3, "scalars": Z[:, 0].tanh(), "vectors": Z[:, :3].tanh()}
+    for options in ({}, {"sigma": 1.3, "sigma_y": 0.8, "base": 3.0, "seed": 4, "n_null": 5}):
+        known = {"order": order, "estimator": estimator, **options}
+        found = functional.kernel_information(Z, Y[kind], **known)
+        expected = eg.kernel_information(Z, Y[kind], **known)
+        assert expected.kind == kind
+        assert float(found) == pytest.approx(float(expected), rel=1e-8, abs=1e-9)
+
+
 @pytest.mark.parametrize("order", [1.0, 2.0, 3.0])
 @pytest.mark.parametrize("kinds", [2, 3, 40])
 def test_of_labels_it_is_the_holevo_information(kinds, order):
@@ -370,7 +393,7 @@ def test_labels_that_are_clouds_are_known_but_for_chance():
     Z = 1e3 * torch.eye(3).double()[labels] + 0.0 * batch(60, 3)
     plain = KernelInformation(estimator="plain", sigma=1.0)(Z, labels)
     assert float(plain) == pytest.approx(math.log2(3), abs=1e-9)
-    vectors = KernelInformation(estimator="plain", sigma=1.0)(Z, Z)
+    vectors = KernelInformation(estimator="plain", sigma=1.0, sigma_y=1.0)(Z, Z)
     assert float(vectors) == pytest.approx(math.log2(3), abs=1e-9)
     matched = KernelInformation(sigma=1.0)(Z, labels)
     assert 1.3 < float(matched) < math.log2(3)
@@ -389,7 +412,7 @@ def test_independent_variables_share_nothing_but_for_chance(kind):
 @pytest.mark.parametrize("kind", ["labels", "vectors"])
 def test_the_gradient_of_the_information_is_that_of_finite_differences(kind, estimator):
     Z = batch(15, 3).requires_grad_()
-    module = KernelInformation(estimator=estimator, n_null=3, sigma=1.5)
+    module = KernelInformation(estimator=estimator, n_null=3, sigma=1.5, sigma_y=1.2)
     if kind == "labels":
         labels = torch.arange(15) % 3
         assert torch.autograd.gradcheck(lambda Z: module(Z, labels), (Z,), atol=1e-6, rtol=1e-6)
@@ -406,7 +429,7 @@ def test_the_gradient_of_the_information_of_vectors_is_that_of_autograd():
         alone = by_autograd(Z, 4.0, 1.0) + by_autograd(Y, 4.0, 1.0)
         return alone - by_autograd(joint, 1.0, 1.0)
 
-    module = KernelInformation(estimator="plain", sigma=4.0)
+    module = KernelInformation(estimator="plain", sigma=4.0, sigma_y=4.0)
     for found, known in zip(
         value_and_gradient(module, Z, Y), value_and_gradient(expected, Z, Y), strict=True
     ):
@@ -534,7 +557,7 @@ def test_saturation_is_warned_about_once(estimator):
     with pytest.warns(eg.SaturationWarning, match="^sigma=1e-06 "):
         module(Z)
     module(Z)  # a second warning would be an error here
-    information = KernelInformation(estimator=estimator, sigma=1e-6, n_null=2)
+    information = KernelInformation(estimator=estimator, sigma=1e-6, sigma_y=1e-6, n_null=2)
     with pytest.warns(eg.SaturationWarning, match="^sigma=1e-06 ") as found:
         information(Z, Y)
     assert len(found) == 2  # of Z and of Y
@@ -568,7 +591,7 @@ def test_training_moves_the_measure_towards_the_goal(goal, sign, loss):
 def test_a_loss_pulls_two_batches_together():
     """The gradient of the information of vectors goes to both."""
     Z, Y = batch(50, 3).requires_grad_(), batch(50, 3, seed=1).requires_grad_()
-    term = KernelInformationLoss(sigma=1.0)
+    term = KernelInformationLoss(sigma=1.0, sigma_y=1.0)
     optimizer = torch.optim.SGD([Z, Y], lr=5.0)
     values = []
     for _ in range(8):
@@ -599,7 +622,7 @@ def test_a_compiled_loss_is_the_same():
     "make", [KernelEntropy, KernelInformation, KernelEntropyLoss, KernelInformationLoss]
 )
 def test_an_order_that_has_no_gradient_is_refused(make, order):
-    with pytest.raises(ValueError, match=rf"^order .* > 0, .*{order}"):
+    with pytest.raises(ValueError, match=rf"^order .* > 0.*, got .*{order}"):
         make(order=order)
 
 
@@ -630,6 +653,7 @@ def test_bad_options_are_named(options, error, message):
         (np.zeros((24, 2)), {}, TypeError, "^Y .* ndarray"),
         ([0, 1, 2], {}, ValueError, "^Y .* 3 .* 24 "),
         (torch.zeros(24), {"kind": "numbers"}, ValueError, "^kind .*'labels'.*'numbers'"),
+        (torch.zeros(24), {"sigma_y": 0}, ValueError, "^sigma_y .* 0$"),
         (torch.zeros(24), {"estimator": "best"}, ValueError, "^estimator .*'best'"),
         (torch.zeros(24), {"n_null": 1}, ValueError, "^n_null .* 2, .* 1"),
     ],

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from eigentropy._kernels.groups import KINDS, group_codes, infer_kind
+from eigentropy._kernels.groups import group_codes, infer_kind
 from eigentropy._kernels.partitions import Partitions
 from eigentropy._kernels.saturation import warn_if_saturated
-from eigentropy._support.options import one_of
 from eigentropy._support.signatures import named_options
 from eigentropy.torch.losses.gradient import entropy_of_kernel, kernel_sum
 from eigentropy.torch.losses.kernel import BatchKernel, flat_rows, kernel_of
-from eigentropy.torch.losses.options import Baseline, BatchOptions, EntropyOptions, KernelOptions
+from eigentropy.torch.losses.options import (
+    Baseline,
+    BatchOptions,
+    EntropyOptions,
+    KernelOptions,
+    SecondVariable,
+)
 from eigentropy.torch.uncompiled import uncompiled
 
 
@@ -152,6 +158,7 @@ def kernel_information(
     n_null: int = 20,
     order: float = 1.0,
     sigma: float | str = "auto",
+    sigma_y: float | str = "auto",
     base: float = 2.0,
     method: str = "auto",
     tol: float = 1e-3,
@@ -165,7 +172,7 @@ def kernel_information(
     ----------
     Z : tensor of shape (n, d) or (n, ...)
     Y : labels of shape (n,), or a tensor of shape (n,), (n, e) or (n, ...)
-    kind, estimator, n_null, order, sigma, base, method, tol, seed
+    kind, estimator, n_null, order, sigma, sigma_y, base, method, tol, seed
         As in `eigentropy.torch.KernelInformation`.
 
     Returns
@@ -175,7 +182,9 @@ def kernel_information(
     """
     options = KernelOptions(order=order, sigma=sigma, base=base, method=method, tol=tol, seed=seed)
     baseline = Baseline(estimator, n_null)
-    return batch_shared(Z, Y, checked_kind(kind), options, baseline, WidthCheck(), WidthCheck())
+    return batch_shared(
+        Z, Y, SecondVariable(kind, sigma_y), options, baseline, WidthCheck(), WidthCheck()
+    )
 
 
 class WidthCheck:
@@ -233,28 +242,23 @@ def batch_information(
     return torch.stack([one.value for one in null]).mean() - observed.value
 
 
-def checked_kind(kind: str) -> str:
-    """One of the kinds of Y."""
-    return one_of(kind, "kind", KINDS)
-
-
 @uncompiled  # numbers go to the host
 def batch_shared(
     Z: torch.Tensor,
     Y: Any,
-    kind: str,
+    variable: SecondVariable,
     options: KernelOptions,
     baseline: Baseline,
     width: WidthCheck,
     width_y: WidthCheck,
 ) -> torch.Tensor:
     """What the rows of Z share with their labels, or with the rows Y."""
-    if kind == "auto":
-        kind = _kind_of(Y)
+    kind = _kind_of(Y) if variable.kind == "auto" else variable.kind
     if kind == "labels":
         return batch_information(Z, Y, options, baseline, width)
     rows = Y[:, None] if isinstance(Y, torch.Tensor) and Y.ndim == 1 else Y
-    return _joint_information(Z, rows, options, baseline, width, width_y)
+    options_y = replace(options, sigma=variable.sigma)
+    return _joint_information(Z, rows, (options, options_y), baseline, (width, width_y))
 
 
 def _kind_of(Y: Any) -> str:
@@ -269,10 +273,9 @@ def _kind_of(Y: Any) -> str:
 def _joint_information(
     Z: torch.Tensor,
     Y: torch.Tensor,
-    options: KernelOptions,
+    each: tuple[KernelOptions, KernelOptions],
     baseline: Baseline,
-    width: WidthCheck,
-    width_y: WidthCheck,
+    widths: tuple[WidthCheck, WidthCheck],
 ) -> torch.Tensor:
     """I = S(Z) + S(Y) - S(Z, Y): the kernel of both is the product of their kernels' entries."""
     both = flat_rows(Z), flat_rows(Y, "Y")
@@ -282,10 +285,11 @@ def _joint_information(
         raise ValueError(
             f"Y is on {both[1].device}, Z on {both[0].device}: move one of both to the other"
         )
+    options = each[0]
     dtype = options.dtype(*both)
-    rows, others = (x.to(dtype) for x in both)
-    kernels = width.kernel(rows, options), width_y.kernel(others, options)
-    left, right = (x / kernel.sigma for x, kernel in zip((rows, others), kernels, strict=True))
+    rows = [x.to(dtype) for x in both]
+    kernels = [w.kernel(x, o) for w, x, o in zip(widths, rows, each, strict=True)]
+    left, right = (x / kernel.sigma for x, kernel in zip(rows, kernels, strict=True))
 
     def joint(order: torch.Tensor | slice) -> torch.Tensor:
         pairs = torch.cat([left, right[order]], dim=1)
@@ -294,15 +298,15 @@ def _joint_information(
     observed = joint(slice(None))
     if baseline.estimator == "plain":
         alone = (
-            _entropy(x, kernel, options, check)
-            for x, kernel, check in zip((rows, others), kernels, (width, width_y), strict=True)
+            _entropy(x, kernel, options, width)
+            for x, kernel, width in zip(rows, kernels, widths, strict=True)
         )
         return sum(alone, start=-observed)
-    for x, kernel, check in zip((rows, others), kernels, (width, width_y), strict=True):
-        check.check([kernel_sum(x, kernel, options)], [len(x)])
-    one_group = np.zeros(len(rows), dtype=np.int64)
+    for x, kernel, width in zip(rows, kernels, widths, strict=True):
+        width.check([kernel_sum(x, kernel, options)], [len(x)])
+    one_group = np.zeros(len(left), dtype=np.int64)
     orders = Partitions.drawn(one_group, baseline.n_null, options.seed).rows[1:]
-    null = [joint(order) for order in torch.from_numpy(orders).to(rows.device)]
+    null = [joint(order) for order in torch.from_numpy(orders).to(left.device)]
     return torch.stack(null).mean() - observed
 
 

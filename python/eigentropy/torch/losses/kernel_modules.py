@@ -11,17 +11,17 @@ from eigentropy.torch.losses.functional import (
     WidthCheck,
     batch_entropy,
     batch_shared,
-    checked_kind,
 )
 from eigentropy.torch.losses.modules import EntropyLoss, InformationLoss
-from eigentropy.torch.losses.options import Baseline, KernelOptions
+from eigentropy.torch.losses.options import Baseline, KernelOptions, SecondVariable
 
 
 class KernelEntropy(torch.nn.Module):
     r"""Kernel entropy of a batch, with its gradient in closed form.
 
-    The Renyi entropy of the eigenvalues p of the density matrix :math:`\rho = G / n`, with the
-    Gaussian kernel G of the batch; at order 1 the von Neumann entropy:
+    The value is that of `eigentropy.kernel_entropy`: the Renyi entropy of the eigenvalues p of the
+    density matrix :math:`\rho = G / n`, with the Gaussian kernel G of the batch; at order 1 the von
+    Neumann entropy.
 
     .. math::
 
@@ -125,8 +125,9 @@ class KernelEntropy(torch.nn.Module):
 class KernelInformation(torch.nn.Module):
     r"""What a batch shares with its labels or with another batch, with a gradient.
 
-    Of labels this is the Holevo information, with one sigma, from all rows, for all groups; of
-    scalars and vectors it is the information of both kernels, of which each has its own sigma:
+    The value is that of `eigentropy.kernel_information`. Of labels this is the Holevo information,
+    with one sigma, from all rows, for all groups; of scalars and vectors it is the information of
+    both kernels, of which each has its own sigma:
 
     .. math::
 
@@ -149,14 +150,16 @@ class KernelInformation(torch.nn.Module):
         For "matched": the number of random partitions or pairings, at least 2. Each takes as long
         as the observed one, with its gradient.
     order, sigma, base, method, tol
-        As in `KernelEntropy`. A rule for sigma chooses one for Z and one for Y; a number is that of
-        both.
+        As in `KernelEntropy`.
+    sigma_y : float or str
+        The sigma of scalars and vectors Y.
     seed : int
         Of the random partitions or pairings and of "stochastic". Each call draws the same.
 
     Attributes
     ----------
     options : KernelOptions
+    variable : SecondVariable
     baseline : Baseline
     sigma_used, sigma_y_used : float
         The widths for the last Z and for the last Y that was no label; NaN before the first.
@@ -179,13 +182,14 @@ class KernelInformation(torch.nn.Module):
         n_null: int = 20,
         order: float = 1.0,
         sigma: float | str = "auto",
+        sigma_y: float | str = "auto",
         base: float = 2.0,
         method: str = "auto",
         tol: float = 1e-3,
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.kind = checked_kind(kind)
+        self.variable = SecondVariable(kind, sigma_y)
         self.options = KernelOptions(
             order=order, sigma=sigma, base=base, method=method, tol=tol, seed=seed
         )
@@ -223,14 +227,14 @@ class KernelInformation(torch.nn.Module):
             As for `KernelEntropy`; a Y of another length than Z, or missing labels.
         """
         return batch_shared(
-            Z, Y, self.kind, self.options, self.baseline, self._width, self._width_y
+            Z, Y, self.variable, self.options, self.baseline, self._width, self._width_y
         )
 
     def extra_repr(self) -> str:
         """The options, as PyTorch shows them."""
-        b = self.baseline
-        given = f"kind={self.kind!r}, estimator={b.estimator!r}, n_null={b.n_null}"
-        return f"{given}, {self.options.shown()}"
+        b, y = self.baseline, self.variable
+        given = f"kind={y.kind!r}, estimator={b.estimator!r}, n_null={b.n_null}"
+        return f"{given}, sigma_y={y.sigma!r}, {self.options.shown()}"
 
 
 class KernelEntropyLoss(EntropyLoss):

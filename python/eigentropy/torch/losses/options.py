@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import torch
 
 from eigentropy._kernels.bandwidth import RULES
 from eigentropy._kernels.diffusion import MAX_ALPHA
+from eigentropy._kernels.groups import KINDS
 from eigentropy._measures.statistics import ESTIMATORS
 from eigentropy._support.options import (
     integer,
@@ -16,6 +18,7 @@ from eigentropy._support.options import (
     nonnegative,
     one_of,
     positive,
+    renyi_order,
     sigma_or_rule,
 )
 from eigentropy.torch.losses.functionals import Functional, Renyi, Shannon
@@ -146,6 +149,16 @@ class EntropyOptions(BatchOptions):
         return f"alpha={self.alpha:g}, t={self.t:g}"
 
 
+def _finite_order(value: object) -> float:
+    order = renyi_order(value)
+    if order == math.inf:
+        raise ValueError(
+            "order must be a finite number > 0 here, got inf: the largest eigenvalue has no "
+            "gradient where it is repeated; pass a large order, such as 100"
+        )
+    return order
+
+
 @dataclass(frozen=True, kw_only=True)
 class KernelOptions(BatchOptions):
     """Those of `eigentropy.torch.KernelEntropy`."""
@@ -153,7 +166,7 @@ class KernelOptions(BatchOptions):
     order: float = 1.0
 
     def _checked(self) -> dict[str, object]:
-        return {**super()._checked(), "order": positive(self.order, "order")}
+        return {**super()._checked(), "order": _finite_order(self.order)}
 
     @property
     def _needs_double(self) -> bool:
@@ -172,6 +185,19 @@ class KernelOptions(BatchOptions):
 
     def _shown_measure(self) -> str:
         return f"order={self.order:g}"
+
+
+@dataclass(frozen=True)
+class SecondVariable:
+    """What Y is, and the width of its kernel where it is no label, as in `KernelInformation`."""
+
+    kind: str = "auto"
+    sigma: float | str = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be used, naming the option."""
+        one_of(self.kind, "kind", KINDS)
+        object.__setattr__(self, "sigma", sigma_or_rule(self.sigma, RULES, "sigma_y"))
 
 
 @dataclass(frozen=True)
