@@ -614,6 +614,24 @@ def test_a_compiled_loss_is_the_same():
     torch._dynamo.reset()
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+@pytest.mark.parametrize("order", [1.0, 1.5, 2.0])
+@pytest.mark.parametrize("method", ["auto", "exact", "stochastic"])
+def test_cuda_agrees_with_the_cpu(method, order):
+    Z, Y = batch(300, 40), batch(300, 20, seed=1)
+    module = KernelEntropy(order=order, method=method)
+    information = KernelInformation(order=order, method=method, n_null=2)
+    for found, expected in (
+        (value_and_gradient(module, Z.cuda()), value_and_gradient(module, Z)),
+        (
+            value_and_gradient(information, Z.cuda(), Y.cuda()),
+            value_and_gradient(information, Z, Y),
+        ),
+    ):
+        for a, b in zip(found, expected, strict=True):
+            torch.testing.assert_close(a.cpu(), b, rtol=1e-8, atol=1e-8 * float(b.abs().max()))
+
+
 # ---- What is refused -----------------------------------------------------------------------------
 
 
