@@ -33,7 +33,7 @@ class Functional(Protocol):
 
 
 @dataclass(frozen=True)
-class Shannon:
+class ShannonFunctional:
     """S = log T - (t / T) M of the powers x^t: T = sum x^t, M = sum x^t log x."""
 
     t: float
@@ -68,7 +68,7 @@ class Shannon:
 
 
 @dataclass(frozen=True)
-class Renyi:
+class RenyiFunctional:
     r"""Renyi entropy of p = share x, whose sum is 1; at order 1 the von Neumann entropy.
 
     .. math:: S = -\log p_1 - \frac{\log(1 + E)}{a - 1}, \qquad E = (a - 1)\, p_1 F, \quad

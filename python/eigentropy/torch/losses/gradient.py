@@ -19,7 +19,7 @@ from eigentropy.torch.losses.kernel import BatchKernel, full_precision
 from eigentropy.torch.losses.logarithm import logarithm
 from eigentropy.torch.losses.operators import (
     DensityOperator,
-    DiffusionOperator,
+    NormalizedOperator,
     Operator,
     operator_of_kernel,
 )
@@ -161,7 +161,7 @@ class _Batch:
         A, q, d = (torch.from_numpy(array) for array in self.core.matrices())
         if alpha is None:
             return DensityOperator(A)
-        return DiffusionOperator(A, q.to(A.dtype), d.to(A.dtype), alpha)
+        return NormalizedOperator(A, q.to(A.dtype), d.to(A.dtype), alpha)
 
 
 class _Kept(threading.local):

@@ -31,7 +31,7 @@ class Operator(ABC):
 
 
 @dataclass(frozen=True)
-class DiffusionOperator(Operator):
+class NormalizedOperator(Operator):
     """A = D^-1/2 K D^-1/2, with the densities q and degrees d of K = G / (q q^T)^alpha."""
 
     q: torch.Tensor
@@ -86,4 +86,4 @@ def operator_of_kernel(G: torch.Tensor, alpha: float | None) -> Operator:
     scale = q**-alpha
     d = scale * (G @ scale)
     scale = scale / torch.sqrt(d)
-    return DiffusionOperator(G * scale[:, None] * scale, q, d, alpha)
+    return NormalizedOperator(G * scale[:, None] * scale, q, d, alpha)

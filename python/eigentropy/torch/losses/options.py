@@ -21,7 +21,7 @@ from eigentropy._support.options import (
     renyi_order,
     sigma_or_rule,
 )
-from eigentropy.torch.losses.functionals import Functional, Renyi, Shannon
+from eigentropy.torch.losses.functionals import Functional, RenyiFunctional, ShannonFunctional
 
 METHODS = ("auto", "exact", "stochastic")
 
@@ -141,9 +141,9 @@ class EntropyOptions(BatchOptions):
         return {**super()._checked(), "alpha": alpha, "t": positive(self.t, "t")}
 
     @property
-    def functional(self) -> Shannon:
+    def functional(self) -> ShannonFunctional:
         """S(t)."""
-        return Shannon(self.t)
+        return ShannonFunctional(self.t)
 
     def _shown_measure(self) -> str:
         return f"alpha={self.alpha:g}, t={self.t:g}"
@@ -174,9 +174,9 @@ class KernelOptions(BatchOptions):
         return self.method == "exact" or self.order < 1.0
 
     @property
-    def functional(self) -> Renyi:
+    def functional(self) -> RenyiFunctional:
         """The Renyi entropy of the order."""
-        return Renyi(self.order)
+        return RenyiFunctional(self.order)
 
     @property
     def is_sum_of_squares(self) -> bool:
