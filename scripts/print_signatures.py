@@ -57,6 +57,7 @@ REASONS = {
     "groups themselves cannot be given here",
     ("eigentropy.torch.InformationLoss", "estimator"): "random partitions at each step of the "
     "training would cost n_null times as much",
+    ("eigentropy.torch.KernelInformationLoss", "estimator"): "as in InformationLoss",
     ("eigentropy.torch.Monitor", "n_null"): "a measurement is repeated all through the training",
     ("eigentropy.torch.Probe", "max_points"): "a probe is measured again and again",
     ("eigentropy.plot.entropy", "t"): "None draws S over a grid of times",
@@ -71,6 +72,8 @@ ADAPTERS = (
     ("eigentropy.torch.integrations.transformers", "MonitorCallback"),
     ("eigentropy.torch.integrations.torchmetrics", "DiffusionSpectralEntropy"),
     ("eigentropy.torch.integrations.torchmetrics", "DiffusionSpectralMutualInformation"),
+    ("eigentropy.torch.integrations.torchmetrics", "KernelEntropy"),
+    ("eigentropy.torch.integrations.torchmetrics", "KernelInformation"),
 )
 
 

@@ -14,7 +14,7 @@ struct Batch {
 
   void build() {
     Control control;
-    gradient.build(X, bandwidth(d), 0.5, thread_count(), control);
+    gradient.build(X, {bandwidth(d), 0.5}, thread_count(), control);
   }
 
   CenteredRows<T> X;
@@ -37,7 +37,7 @@ void gradient_interval(benchmark::State& state) {
   constexpr int steps = 10;
   const index_t n = state.range(0);
   const Threads threads(static_cast<int>(state.range(1)));
-  const Batch<T> batch(n);
+  Batch<T> batch(n);
   Interval found{};
   for (auto _ : state) found = batch.gradient.bulk_interval(steps, thread_count());
   if (!(found.lower < found.upper && found.upper < 1.0)) state.SkipWithError("wrong result");

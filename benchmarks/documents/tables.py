@@ -14,7 +14,7 @@ import json
 import math
 import re
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -420,10 +420,23 @@ def added(case: dict[str, Any]) -> list[str]:
 
 def gradients(results: Results) -> str:
     """Differences to autograd's gradient in float64, beside its largest entry."""
-    result = results["torch_gradient"]
+    return _gradients(results["torch_gradient"]["cases"])
+
+
+def kernel_gradients(results: Results) -> str:
+    """The same of the kernel entropy of some orders."""
+    cases = results["kernel_gradient"]["cases"]
+    orders = dict.fromkeys(case["measure"] for case in cases)
+    tables = (_gradients([c for c in cases if c["measure"] == order], [order]) for order in orders)
+    first, *others = (found.splitlines() for found in tables)
+    return "\n".join([*first, *(line for lines in others for line in lines[2:])])
+
+
+def _gradients(cases: list[Any], leading: Sequence[str] = ()) -> str:
     header = ["n", "d", "precision", "how", "time", "over autograd", "differs by", "cosine"]
     rows = [
         [
+            *leading,
             str(case["n"]),
             str(case["d"]),
             case["dtype"],
@@ -433,10 +446,10 @@ def gradients(results: Results) -> str:
             f"{case['errors'][name]['difference']:.0e}",
             f"{case['errors'][name]['cosine']:.4f}",
         ]
-        for case in result["cases"]
+        for case in cases
         for name, seconds in case["median_seconds"].items()
     ]
-    return table(header, rows)
+    return table([*(["entropy"] if leading else []), *header], rows)
 
 
 # Of the rows of float32_accuracy.json; docs/explanations/mathematics.md shows these.

@@ -57,3 +57,44 @@ def plain_information(Z: Any, labels: Any, sigma: float, **options: float) -> fl
     """S(Z) - sum_y p_y S(Z | y)."""
     whole = diffusion_spectral_entropy(Z, sigma, **options)
     return whole - conditional_entropy(Z, labels, sigma, **options)
+
+
+def density_matrix(Z: Any, sigma: float) -> Array:
+    """The density matrix rho = G / n, of trace 1."""
+    G: Array = np.exp(-squared_distances(Z) / (2 * sigma**2))
+    return G / len(G)
+
+
+def renyi_entropy(eigenvalues: Any, order: float = 1.0, base: float = 2.0) -> float:
+    """log(sum p^a) / (1 - a), at a = 1 -sum p log p, at infinity -log max p; noise is 0."""
+    values = np.asarray(eigenvalues, dtype=np.float64)
+    p = values[values > 10 * np.finfo(float).eps * values.max()]
+    if order == 1:
+        nats = -(p * np.log(p)).sum()
+    elif order == np.inf:
+        nats = -np.log(p.max())
+    else:
+        nats = np.log((p**order).sum()) / (1 - order)
+    return float(nats / np.log(base))
+
+
+def kernel_entropy(Z: Any, sigma: float, order: float = 1.0, base: float = 2.0) -> float:
+    """Renyi entropy of the eigenvalues of rho; von Neumann entropy at order 1."""
+    return renyi_entropy(np.linalg.eigvalsh(density_matrix(Z, sigma)), order, base)
+
+
+def holevo_information(Z: Any, labels: Any, sigma: float, **options: float) -> float:
+    """The Holevo information S(rho) - sum_y p_y S(rho_y)."""
+    Z, labels = np.asarray(Z), np.asarray(labels)
+    within = sum(
+        float(np.mean(labels == y)) * kernel_entropy(Z[labels == y], sigma, **options)
+        for y in np.unique(labels)
+    )
+    return kernel_entropy(Z, sigma, **options) - within
+
+
+def joint_information(X: Any, Y: Any, sigma_x: float, sigma_y: float, **options: float) -> float:
+    """I = S(G_X / n) + S(G_Y / n) - S(G_X o G_Y / n): the joint kernel is a product of entries."""
+    joint = np.column_stack([np.asarray(X) / sigma_x, np.asarray(Y) / sigma_y])
+    apart = kernel_entropy(X, sigma_x, **options) + kernel_entropy(Y, sigma_y, **options)
+    return apart - kernel_entropy(joint, 1.0, **options)

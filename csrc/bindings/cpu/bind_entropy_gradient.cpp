@@ -1,3 +1,4 @@
+#include <optional>
 #include <variant>
 
 #include "base/gaussian.hpp"
@@ -26,17 +27,19 @@ class Gradients {
     with_dtype(dtype, [&](auto type) { batch_.emplace<EntropyGradient<decltype(type)>>(); });
   }
 
-  // Returns sum_ij G_ij. The rows are needed until the gradient has been computed.
-  double build(py::array Z, double sigma, double alpha, int threads) {
+  // Without alpha of the kernel itself. Returns sum_ij G_ij. The rows are needed until the gradient
+  // has been computed.
+  double build(py::array Z, double sigma, std::optional<double> alpha, int threads) {
     Z_ = py::none();
+    const OperatorOptions options{sigma, alpha.value_or(0.0), alpha.has_value()};
     const double sum = std::visit(
         [&](auto& batch) {
           using T = std::decay_t<decltype(*batch.A().data)>;
           return with_input(Z, [&](auto view) {
-            const auto compute = [&batch, view, sigma, alpha, threads](Control& control) {
+            const auto compute = [&batch, view, options, threads](Control& control) {
               const auto X = center_rows<decltype(view(0, 0)), T>(
-                  view, centering_for_kernel<T>(sigma), threads, control);
-              batch.build(X, sigma, alpha, threads, control);
+                  view, centering_for_kernel<T>(options.sigma), threads, control);
+              batch.build(X, options, threads, control);
               return batch.kernel_sum();
             };
             return run_interruptible(compute, py::none(), spectrum_flops(view.rows, view.cols));
@@ -85,23 +88,41 @@ class Gradients {
       throw std::invalid_argument("there must be as many weights as shifts");
     }
     const RationalFunction log{constant, linear, shifts.data(), weights.data(), shifts.size()};
+    return solved(static_cast<double>(log.poles),
+                  [log, lowest, threads](auto& batch, auto gradient, Control& control) {
+                    return batch.solve(log, lowest, gradient, threads, control);
+                  });
+  }
+
+  // (the entropy of order 2 in nats, its gradient (n, d))
+  py::tuple solve_order_two(int threads) {
+    require_built();
+    return solved(0.0, [threads](auto& batch, auto gradient, Control& control) {
+      return batch.solve_order_two(gradient, threads, control);
+    });
+  }
+
+ private:
+  // What solve(batch, gradient, control) returns, and the gradient that it writes. `inverses`: how
+  // many inverse matrices it computes.
+  template <class Solve>
+  py::tuple solved(double inverses, const Solve& solve) {
     return std::visit(
         [&](auto& batch) -> py::tuple {
           using T = std::decay_t<decltype(*batch.A().data)>;
           const index_t n = batch.n(), d = batch.d();
           py::array_t<T> gradient({n, d});
           const MatrixView<T> out{gradient.mutable_data(), n, d, d};
-          const auto compute = [&batch, log, lowest, out, threads](Control& control) {
-            return batch.solve(log, lowest, out, threads, control);
+          const auto compute = [&batch, &solve, out](Control& control) {
+            return solve(batch, out, control);
           };
-          const double flops = static_cast<double>(log.poles) * spectrum_flops(n, d);
+          const double flops = std::max(1.0, inverses) * spectrum_flops(n, d);
           const double nats = run_interruptible(compute, py::none(), flops);
           return py::make_tuple(nats, std::move(gradient));
         },
         batch_);
   }
 
- private:
   void require_built() const {
     if (Z_.is_none()) throw std::invalid_argument("the operator has not been built");
   }
@@ -121,7 +142,8 @@ void bind_entropy_gradient(py::module_& module) {
       .def("matrices", &Gradients::matrices)
       .def("bulk_interval", &Gradients::bulk_interval, py::arg("steps"), py::arg("threads"))
       .def("solve", &Gradients::solve, py::arg("constant"), py::arg("linear"), py::arg("shifts"),
-           py::arg("weights"), py::arg("lowest"), py::arg("threads"));
+           py::arg("weights"), py::arg("lowest"), py::arg("threads"))
+      .def("solve_order_two", &Gradients::solve_order_two, py::arg("threads"));
 }
 
 }  // namespace eigentropy::bindings

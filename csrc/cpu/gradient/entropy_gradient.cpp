@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 #include <random>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -32,6 +33,16 @@ void require_room(Buffer<T>& buffer, index_t size) {
 
 double sum_of(const Buffer<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
+}
+
+Buffer<double> copy_of(const Buffer<double>& values) {
+  Buffer<double> copied(values.size());
+  std::copy(values.begin(), values.end(), copied.begin());
+  return copied;
+}
+
+double length_of(const Buffer<double>& y) {
+  return std::sqrt(std::inner_product(y.begin(), y.end(), y.begin(), 0.0));
 }
 
 template <class T>
@@ -95,45 +106,117 @@ Buffer<T> start_vector(MatrixView<const T> A, int threads) {
   return q;
 }
 
-// The interval of a tridiagonal matrix's eigenvalues, widened at both ends by the residual of the
-// extreme one.
-Interval extreme_ritz_values(const std::vector<double>& a, const std::vector<double>& b) {
-  const auto k = static_cast<index_t>(a.size());
-  Buffer<double> V(k * k), values(k);
-  std::fill(V.begin(), V.end(), 0.0);
-  for (index_t i = 0; i < k; ++i) {
-    V[i * k + i] = a[static_cast<std::size_t>(i)];
-    if (i + 1 < k) V[i * k + i + 1] = V[(i + 1) * k + i] = b[static_cast<std::size_t>(i)];
+// The eigenpairs of the tridiagonal matrix that Lanczos has made, with the diagonal a. The last
+// entry of b leads out of the space.
+struct RitzPairs {
+  RitzPairs(const std::vector<double>& a, const std::vector<double>& b)
+      : k(static_cast<index_t>(a.size())), values(k), vectors(k * k), outward(b.back()) {
+    std::fill(vectors.begin(), vectors.end(), 0.0);
+    for (index_t i = 0; i < k; ++i) {
+      vectors[i * k + i] = a[static_cast<std::size_t>(i)];
+      if (i + 1 == k) continue;
+      vectors[i * k + i + 1] = vectors[(i + 1) * k + i] = b[static_cast<std::size_t>(i)];
+    }
+    small_eigenpairs({vectors.data(), k, k}, values.data());
   }
-  small_eigenpairs({V.data(), k, k}, values.data());
-  // Row i of V is eigenvector i. Its last entry gives the residual of the Ritz vector.
-  const auto residual = [&](index_t i) { return b.back() * std::abs(V[i * k + k - 1]); };
-  return {values[0] - residual(0), values[k - 1] + residual(k - 1)};
+
+  const double* vector(index_t i) const { return vectors.data() + i * k; }
+  double residual(index_t i) const { return outward * std::abs(vector(i)[k - 1]); }
+
+  index_t k;
+  Buffer<double> values, vectors;  // ascending; vector i is row i
+  double outward;
+};
+
+// The residual of a Ritz pair, relative to its value, up to which it counts as an eigenpair: a
+// tenth of the error of the logarithm.
+template <class T>
+constexpr double eigenpair_accuracy = sizeof(T) == sizeof(double) ? 1e-10 : 2e-6;
+
+// y <- y - (y . q) q
+template <class T>
+void project_out(const T* q, Buffer<double>& y) {
+  double along = 0.0;
+  for (index_t i = 0; i < y.size(); ++i) along += y[i] * static_cast<double>(q[i]);
+  for (index_t i = 0; i < y.size(); ++i) y[i] -= along * static_cast<double>(q[i]);
 }
 
 }  // namespace
 
 template <class T>
-void EntropyGradient<T>::build(const CenteredRows<T>& X, double sigma, double alpha, int threads,
-                               Control& control) {
+void EntropyGradient<T>::build(const CenteredRows<T>& X, const OperatorOptions& options,
+                               int threads, Control& control) {
   X_ = X;
-  sigma_ = sigma;
-  alpha_ = alpha;
-  const index_t n = X.n;
-  require_room(A_, n * n);
-  const SymmetricView<T> A{A_.data(), n, n};
+  options_ = options;
+  require_room(A_, n() * n());
+  const SymmetricView<T> A{A_.data(), n(), n()};
   Stage stage(control, 0.0, 1.0, upper_tile_visits(X));
-  q_ = gaussian_kernel(X, sigma, A, threads, stage);
+  q_ = gaussian_kernel(X, options.sigma, A, threads, stage);
   kernel_sum_ = sum_of(q_);
-  DiffusionScaling scaling = diffusion_operator(A, q_, alpha, threads);
-  require_finite_operator<T>(scaling.frobenius2, n, alpha);
+  if (options.normalized) {
+    DiffusionScaling scaling = diffusion_operator(A, q_, options.alpha, threads);
+    require_finite_operator<T>(scaling.frobenius2, n(), options.alpha);
+    d_ = std::move(scaling.degrees);
+    trace_ = scaling.trace;
+  } else {
+    d_ = copy_of(q_);
+    trace_ = static_cast<double>(n());
+  }
   mirror(A, threads);
-  d_ = std::move(scaling.degrees);
-  trace_ = scaling.trace;
-  inside_ = (trace_ - 1.0) / static_cast<double>(std::max<index_t>(1, n - 1));
+  known_ = options.normalized ? known_eigenpair() : EigenPairs{};
+}
+
+// Of the eigenvalue 1 of the diffusion operator.
+template <class T>
+typename EntropyGradient<T>::EigenPairs EntropyGradient<T>::known_eigenpair() const {
   const double volume = sum_of(d_);
-  v_ = Buffer<T>(n);
-  for (index_t i = 0; i < n; ++i) v_[i] = static_cast<T>(std::sqrt(d_[i] / volume));
+  EigenPairs known{{1.0}, Buffer<T>(n())};
+  for (index_t i = 0; i < n(); ++i) known.vectors[i] = static_cast<T>(std::sqrt(d_[i] / volume));
+  return known;
+}
+
+// The largest eigenvalues of A, with their vectors, as far as `steps` steps of Lanczos find them.
+// They start at the row sums, which are near the eigenvector of the largest one.
+template <class T>
+typename EntropyGradient<T>::EigenPairs EntropyGradient<T>::largest_eigenpairs(int steps,
+                                                                               int threads) const {
+  Buffer<T> basis(n() * steps);
+  const auto direction = [&](index_t j) { return basis.data() + j * n(); };
+  std::vector<double> a, b;
+  Buffer<double> y = copy_of(q_);
+  double length = length_of(y);
+  for (int step = 0; step < steps; ++step) {
+    T* const q = direction(step);
+    for (index_t i = 0; i < n(); ++i) q[i] = static_cast<T>(y[i] / length);
+    y = multiply(A(), q, threads);
+    double product = 0.0;
+    for (index_t i = 0; i < n(); ++i) product += y[i] * static_cast<double>(q[i]);
+    for (int twice = 0; twice < 2; ++twice) {  // else copies of converged eigenvalues appear
+      for (index_t j = step; j >= 0; --j) project_out(direction(j), y);
+    }
+    length = length_of(y);
+    a.push_back(product);
+    b.push_back(length);
+    if (!(length > 0.01 * eigenpair_accuracy<T> * a.front())) break;  // the space is invariant
+  }
+  const RitzPairs ritz(a, b);
+  EigenPairs found;
+  for (index_t i = ritz.k; i-- > 0;) {
+    if (!(ritz.residual(i) <= eigenpair_accuracy<T> * ritz.values[i])) break;
+    found.values.push_back(ritz.values[i]);
+  }
+  found.vectors = Buffer<T>(found.count() * n());
+  for (index_t k = 0; k < found.count(); ++k) {
+    Buffer<double> sum(n());
+    std::fill(sum.begin(), sum.end(), 0.0);
+    for (index_t j = 0; j < ritz.k; ++j) {
+      const double share = ritz.vector(ritz.k - 1 - k)[j];
+      for (index_t i = 0; i < n(); ++i) sum[i] += share * static_cast<double>(direction(j)[i]);
+    }
+    std::transform(sum.begin(), sum.end(), found.vectors.data() + k * n(),
+                   [](double value) { return static_cast<T>(value); });
+  }
+  return found;
 }
 
 template <class T>
@@ -166,26 +249,28 @@ double EntropyGradient<T>::smallest_eigenvalue(MatrixView<const T> inverse, doub
   double growth = 0.0;
   for (int step = 0; step < steps; ++step) {
     const Buffer<double> y = multiply(inverse, q.data(), threads);
-    growth = std::sqrt(std::inner_product(y.begin(), y.end(), y.begin(), 0.0));
+    growth = length_of(y);
     for (index_t i = 0; i < n; ++i) q[i] = static_cast<T>(y[i] / growth);
   }
   return 1.0 / growth - shift;
 }
 
 template <class T>
-Interval EntropyGradient<T>::bulk_interval(int steps, int threads) const {
+Interval EntropyGradient<T>::bulk_interval(int steps, int threads) {
   const auto& kernels = simd::gradient_kernels<T>();
+  if (!options_.normalized) known_ = largest_eigenpairs(steps, threads);
   Buffer<T> q = start_vector<T>(A(), n() < several_threads_from ? 1 : threads), before(n());
   std::fill(before.begin(), before.end(), T(0));
   std::vector<double> a, b;
   for (int step = 0; step < steps; ++step) {
     Buffer<double> y = multiply(A(), q.data(), threads);
-    const double along = (inside_ - 1.0) * kernels.dot(v_.data(), q.data(), n());
-    double product = 0.0, squares = 0.0;
-    for (index_t i = 0; i < n(); ++i) {
-      y[i] += along * static_cast<double>(v_[i]);
-      product += y[i] * static_cast<double>(q[i]);
+    for (index_t k = 0; k < known_.count(); ++k) {
+      const T* const v = known(k);
+      const double along = (inside() - known_.value(k)) * kernels.dot(v, q.data(), n());
+      for (index_t i = 0; i < n(); ++i) y[i] += along * static_cast<double>(v[i]);
     }
+    double product = 0.0, squares = 0.0;
+    for (index_t i = 0; i < n(); ++i) product += y[i] * static_cast<double>(q[i]);
     const double last = b.empty() ? 0.0 : b.back();
     for (index_t i = 0; i < n(); ++i) {
       y[i] -= product * static_cast<double>(q[i]) + last * static_cast<double>(before[i]);
@@ -199,7 +284,14 @@ Interval EntropyGradient<T>::bulk_interval(int steps, int threads) const {
       q[i] = static_cast<T>(y[i] / b.back());
     }
   }
-  return extreme_ritz_values(a, b);
+  const RitzPairs ritz(a, b);
+  return {ritz.values[0] - ritz.residual(0), ritz.values[ritz.k - 1] + ritz.residual(ritz.k - 1)};
+}
+
+template <class T>
+double EntropyGradient<T>::inside() const {
+  const double known = std::accumulate(known_.values.begin(), known_.values.end(), 0.0);
+  return (trace_ - known) / static_cast<double>(std::max<index_t>(1, n() - known_.count()));
 }
 
 template <class T>
@@ -207,53 +299,80 @@ void EntropyGradient<T>::fill_bulk(int threads) {
   const auto& kernels = simd::gradient_kernels<T>();
   for_each_row_block(n(), threads, [&](index_t begin, index_t end, index_t) {
     for (index_t i = begin; i < end; ++i) {
-      kernels.add_scaled(A().row(i), static_cast<T>(inside_ - 1.0) * v_[i], v_.data(),
-                         bulk_.data() + i * n(), n());
+      T* const row = bulk_.data() + i * n();
+      std::copy_n(A().row(i), n(), row);
+      for (index_t k = 0; k < known_.count(); ++k) {
+        const auto factor = static_cast<T>(inside() - known_.value(k)) * known(k)[i];
+        kernels.add_scaled(factor, known(k), row, n());
+      }
     }
   });
 }
 
-// sum_j A_ij L_ij for each row, in float64, because n^2 numbers of one sign are added up.
+// W <- log A from the logarithm of the bulk. Returns sum_j A_ij (log A)_ij for each row, in
+// float64, because n^2 numbers of one sign are added up.
 template <class T>
-Buffer<double> EntropyGradient<T>::products_with_log(int threads) const {
+Buffer<double> EntropyGradient<T>::complete_log(double at_inside, int threads) {
   const auto& kernels = simd::gradient_kernels<T>();
   Buffer<double> p(n());
   for_each_row_block(n(), threads, [&](index_t begin, index_t end, index_t) {
     for (index_t i = begin; i < end; ++i) {
-      p[i] = kernels.dot(A().row(i), W_.data() + i * n(), n());
+      T* const row = W_.data() + i * n();
+      for (index_t k = 0; k < known_.count(); ++k) {
+        const auto factor = static_cast<T>(std::log(known_.value(k)) - at_inside) * known(k)[i];
+        kernels.add_scaled(factor, known(k), row, n());
+      }
+      p[i] = kernels.dot(A().row(i), row, n());
     }
   });
   return p;
 }
 
-// W <- 2 B_ij A_ij + (u_i + u_j) K_ij + (w_i + w_j) G_ij off the diagonal; diagonal entries have no
-// effect. docs/explanations/gradient.md derives the formula. u is the part of the degrees d, w that
-// of the densities q, both in the units of A: K_ij = A_ij r_i r_j, G_ij = A_ij s_i s_j.
+// The vectors through which the degrees d and the densities q act: dS/dr2_ij has
+// (u_i + u_j) K_ij + (w_i + w_j) G_ij, where K_ij = A_ij r_i r_j, G_ij = A_ij s_i s_j, and u and w
+// are in the units of A. b_i = sum_j B_ij A_ij. All are 0 where A is the kernel itself.
 template <class T>
-void EntropyGradient<T>::slopes_by_distance(const Buffer<double>& b, double trace, double at_inside,
-                                            int threads) {
-  const double volume = sum_of(d_);
-  Buffer<T> u(n()), roots(n()), w(n()), scale(n());
+struct EntropyGradient<T>::Normalization {
+  explicit Normalization(index_t n) : u(n), roots(n), w(n), scale(n) {
+    for (const Buffer<T>* vector : {&u, &roots, &w, &scale}) {
+      std::fill(vector->begin(), vector->end(), T(0));
+    }
+  }
+  simd::SlopeVectors<T> vectors() const { return {u.data(), roots.data(), w.data(), scale.data()}; }
+  Buffer<T> u, roots, w, scale;
+};
+
+template <class T>
+typename EntropyGradient<T>::Normalization EntropyGradient<T>::through_normalization(
+    const Buffer<double>& b, int threads) const {
+  Normalization through(n());
+  if (!options_.normalized) return through;
   for (index_t i = 0; i < n(); ++i) {
     const double root = std::sqrt(d_[i]);
-    roots[i] = static_cast<T>(root);
-    scale[i] = static_cast<T>(root * std::pow(q_[i], alpha_));
-    u[i] = static_cast<T>(-b[i] / root);
+    through.roots[i] = static_cast<T>(root);
+    through.scale[i] = static_cast<T>(root * std::pow(q_[i], options_.alpha));
+    through.u[i] = static_cast<T>(-b[i] / root);
   }
-  const Buffer<double> y = multiply(A(), u.data(), threads);
+  const Buffer<double> y = multiply(A(), through.u.data(), threads);
   for (index_t i = 0; i < n(); ++i) {
-    const double through = b[i] + static_cast<double>(roots[i]) * y[i];
-    w[i] = static_cast<T>(-alpha_ / q_[i] * through * static_cast<double>(scale[i]));
-    // The known eigenvector, v_i v_j = r_i r_j / volume, is in log of the bulk but not in log A.
-    u[i] += static_cast<T>(at_inside / (trace * volume)) * roots[i];
+    const double densities = b[i] + static_cast<double>(through.roots[i]) * y[i];
+    through.w[i] =
+        static_cast<T>(-options_.alpha / q_[i] * densities * static_cast<double>(through.scale[i]));
   }
+  return through;
+}
+
+// W <- A o (factor W + ...) off the diagonal; diagonal entries have no effect.
+// docs/explanations/gradient.md derives the formula.
+template <class T>
+void EntropyGradient<T>::slopes_by_distance(double factor, const Normalization& through,
+                                            int threads) {
   const auto& kernels = simd::gradient_kernels<T>();
-  const auto factor = static_cast<T>(-2.0 / trace);
   row_sums_ = Buffer<double>(n());
   for_each_row_block(n(), threads, [&](index_t begin, index_t end, index_t) {
     for (index_t i = begin; i < end; ++i) {
-      row_sums_[i] = kernels.slope_row(A().row(i), W_.data() + i * n(), i, n(), factor,
-                                       {u.data(), roots.data(), w.data(), scale.data()});
+      row_sums_[i] = kernels.slope_row(A().row(i), W_.data() + i * n(), i, n(),
+                                       static_cast<T>(factor), through.vectors());
     }
   });
 }
@@ -264,7 +383,7 @@ template <class T>
 void EntropyGradient<T>::gradient_by_rows(MatrixView<T> gradient, int threads,
                                           Control& control) const {
   const SingleThreadedBlas one_thread;
-  const auto factor = static_cast<T>(-X_.scale / sigma_ / sigma_);
+  const auto factor = static_cast<T>(-X_.scale / options_.sigma / options_.sigma);
   for (index_t b = 0; b < X_.blocks(); ++b) {
     const Columns columns = X_.block(b);
     const index_t width = columns.count();
@@ -304,19 +423,34 @@ double EntropyGradient<T>::solve(const RationalFunction& log, double lowest, Mat
       smallest_eigenvalue({R.data, n(), n(), n()}, log.shifts[log.poles - 1], threads);
   if (smallest < lowest) throw SolverError("an eigenvalue is below those that were expected");
 
-  double at_inside = log.constant + log.linear * inside_;
-  for (index_t k = 0; k < log.poles; ++k) at_inside += log.weights[k] / (inside_ + log.shifts[k]);
-  Buffer<double> b = products_with_log(threads);
-  for (index_t i = 0; i < n(); ++i) {
-    b[i] -= at_inside * static_cast<double>(v_[i]) * static_cast<double>(v_[i]);
-  }
+  double at_inside = log.constant + log.linear * inside();
+  for (index_t k = 0; k < log.poles; ++k) at_inside += log.weights[k] / (inside() + log.shifts[k]);
+  Buffer<double> b = complete_log(at_inside, threads);
   const double T0 = trace_, M = sum_of(b);
   for (index_t i = 0; i < n(); ++i) {
     b[i] = -(b[i] - M / T0 * static_cast<double>(A().row(i)[i])) / T0;  // sum_j B_ij A_ij
   }
-  slopes_by_distance(b, T0, at_inside, threads);
+  slopes_by_distance(-2.0 / T0, through_normalization(b, threads), threads);
   gradient_by_rows(gradient, threads, control);
   return std::log(T0) - M / T0;
+}
+
+template <class T>
+double EntropyGradient<T>::solve_order_two(MatrixView<T> gradient, int threads, Control& control) {
+  if (options_.normalized) throw std::invalid_argument("order 2 is of the kernel itself");
+  require_room(W_, n() * n());
+  const auto& kernels = simd::gradient_kernels<T>();
+  Buffer<double> squares(n());
+  for_each_row_block(n(), threads, [&](index_t begin, index_t end, index_t) {
+    for (index_t i = begin; i < end; ++i) {
+      std::copy_n(A().row(i), n(), W_.data() + i * n());
+      squares[i] = kernels.dot(A().row(i), A().row(i), n());
+    }
+  });
+  const double frobenius2 = sum_of(squares);
+  slopes_by_distance(-4.0 / frobenius2, Normalization(n()), threads);
+  gradient_by_rows(gradient, threads, control);
+  return 2.0 * std::log(trace_) - std::log(frobenius2);
 }
 
 template class EntropyGradient<float>;

@@ -14,8 +14,12 @@ namespace {
 // products are faster.
 constexpr index_t eliminated_until = 32;
 
-// Blocks of a symmetric product are computed whole up to this order.
+// Blocks of a symmetric product are computed whole up to this order. Other products are computed in
+// bands of as many rows, by whatever number of threads: the result does not depend on it.
 constexpr index_t whole_until = 128;
+
+// Where fewer multiplications are to be done, a second thread starts too late.
+constexpr index_t several_threads_from = index_t{1} << 22;
 
 // The order of the first of two blocks is a multiple of this, the height of BLAS's register block.
 index_t first_half(index_t n) { return (n / 2 + 15) / 16 * 16; }
@@ -27,10 +31,14 @@ MatrixView<T> block(MatrixView<T> A, index_t row, index_t rows, index_t col, ind
 
 // C <- beta C + alpha A B. BLAS is column-major: C^T = B^T A^T.
 template <class T>
-void multiply(T alpha, MatrixView<T> A, MatrixView<T> B, T beta, MatrixView<T> C) {
-  blas::gemm('N', 'N', blas::to_blas(C.cols), blas::to_blas(C.rows), blas::to_blas(A.cols), alpha,
-             B.data, blas::to_blas(B.stride), A.data, blas::to_blas(A.stride), beta, C.data,
-             blas::to_blas(C.stride));
+void multiply(T alpha, MatrixView<T> A, MatrixView<T> B, T beta, MatrixView<T> C, int threads) {
+  if (C.rows * C.cols * A.cols < several_threads_from) threads = 1;
+  parallel_for((C.rows + whole_until - 1) / whole_until, threads, [&](index_t band, int) {
+    const index_t first = band * whole_until, rows = std::min(whole_until, C.rows - first);
+    blas::gemm('N', 'N', blas::to_blas(C.cols), blas::to_blas(rows), blas::to_blas(A.cols), alpha,
+               B.data, blas::to_blas(B.stride), A.row(first), blas::to_blas(A.stride), beta,
+               C.row(first), blas::to_blas(C.stride));
+  });
 }
 
 // to <- from^T, in tiles whose rows and columns fit the first-level cache together.
@@ -48,14 +56,18 @@ void transpose(MatrixView<T> from, MatrixView<T> to) {
 
 // C <- C - A B for symmetric C and A B: one triangle of the blocks is computed and mirrored.
 template <class T>
-void subtract_symmetric(MatrixView<T> A, MatrixView<T> B, MatrixView<T> C) {
+void subtract_symmetric(MatrixView<T> A, MatrixView<T> B, MatrixView<T> C, int threads) {
   const index_t n = C.rows;
-  if (n <= whole_until) return multiply(T(-1), A, B, T(1), C);
+  if (n <= whole_until) return multiply(T(-1), A, B, T(1), C, 1);
   const index_t k = A.cols, m = first_half(n), rest = n - m;
-  subtract_symmetric(block(A, 0, m, 0, k), block(B, 0, k, 0, m), block(C, 0, m, 0, m));
-  subtract_symmetric(block(A, m, rest, 0, k), block(B, 0, k, m, rest), block(C, m, rest, m, rest));
+  if (n * n * k < several_threads_from) threads = 1;
+  parallel_for(2, threads, [&](index_t half, int) {
+    const index_t first = half * m, size = half == 0 ? m : rest;
+    subtract_symmetric(block(A, first, size, 0, k), block(B, 0, k, first, size),
+                       block(C, first, size, first, size), 1);
+  });
   const MatrixView<T> below = block(C, m, rest, 0, m);
-  multiply(T(-1), block(A, m, rest, 0, k), block(B, 0, k, 0, m), T(1), below);
+  multiply(T(-1), block(A, m, rest, 0, k), block(B, 0, k, 0, m), T(1), below, threads);
   transpose(below, block(C, 0, m, m, rest));
 }
 
@@ -71,20 +83,20 @@ void invert_by_elimination(MatrixView<T> A) {
 //   [     -Q A21 P       Q]
 // `room` has n^2 elements.
 template <class T>
-void invert(MatrixView<T> A, T* room) {
+void invert(MatrixView<T> A, T* room, int threads) {
   const index_t n = A.rows;
   if (n <= eliminated_until) return invert_by_elimination(A);
   const index_t m = first_half(n), rest = n - m;
   const MatrixView<T> A11 = block(A, 0, m, 0, m), A12 = block(A, 0, m, m, rest),
                       A21 = block(A, m, rest, 0, m), A22 = block(A, m, rest, m, rest);
   const MatrixView<T> W{room, rest, m, m}, transposed{room + rest * m, m, rest, rest};
-  invert(A11, room);
-  multiply(T(1), A21, A11, T(0), W);
-  subtract_symmetric(W, A12, A22);
-  invert(A22, room + rest * m);
-  multiply(T(-1), A22, W, T(0), A21);
+  invert(A11, room, threads);
+  multiply(T(1), A21, A11, T(0), W, threads);
+  subtract_symmetric(W, A12, A22, threads);
+  invert(A22, room + rest * m, threads);
+  multiply(T(-1), A22, W, T(0), A21, threads);
   transpose(W, transposed);
-  subtract_symmetric(transposed, A21, A11);
+  subtract_symmetric(transposed, A21, A11, threads);
   transpose(A21, A12);
 }
 
@@ -122,11 +134,16 @@ MatrixView<T> function_of_matrix(MatrixView<const T> A, const RationalFunction& 
   const auto inverse = [&](index_t k) { return MatrixView<T>{room + 2 * k * n * n, n, n, n}; };
   for (index_t first = 0; first < r.poles; first += together) {
     const index_t count = std::min(together, r.poles - first);
-    parallel_for(count, threads, [&](index_t k, int) {
+    const auto invert_shifted = [&](index_t k, int threads_within) {
       control.check();
       copy_shifted(A, r.shifts[first + k], inverse(k));
-      invert(inverse(k), inverse(k).data + n * n);
-    });
+      invert(inverse(k), inverse(k).data + n * n, threads_within);
+    };
+    if (count == 1) {
+      invert_shifted(0, threads);
+    } else {
+      parallel_for(count, threads, [&](index_t k, int) { invert_shifted(k, 1); });
+    }
     for_each_row_block(n, threads, [&](index_t begin, index_t end, index_t) {
       for (index_t i = begin; i < end; ++i) {
         if (first == 0) start_row(A, r, i, out.row(i));

@@ -17,7 +17,8 @@ struct RationalFunction {
   index_t poles;
 };
 
-// How many inverses are computed at the same time: one on each thread.
+// How many inverses are computed at the same time: one on each thread. One that is left over, or
+// the only one, is computed by all threads.
 inline index_t poles_together(index_t poles, int threads) {
   return std::min<index_t>(poles, threads);
 }

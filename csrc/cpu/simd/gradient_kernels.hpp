@@ -17,8 +17,8 @@ struct GradientKernels {
   // sum_j a_j b_j in float64
   double (*dot)(const T* a, const T* b, index_t n);
 
-  // out_j = a_j + factor b_j
-  void (*add_scaled)(const T* a, T factor, const T* b, T* out, index_t n);
+  // out_j <- out_j + factor a_j
+  void (*add_scaled)(T factor, const T* a, T* out, index_t n);
 
   // row i of W in place of that of L, and its sum in float64:
   // l_j <- a_j (factor l_j + u_i roots_j + roots_i u_j + w_i scale_j + scale_i w_j)

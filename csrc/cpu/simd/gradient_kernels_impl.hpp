@@ -13,9 +13,9 @@ double dot(const T* a, const T* b, index_t n) {
 }
 
 template <class T>
-void add_scaled(const T* a, T factor, const T* b, T* __restrict out, index_t n) {
+void add_scaled(T factor, const T* a, T* __restrict out, index_t n) {
 #pragma omp simd
-  for (index_t j = 0; j < n; ++j) out[j] = a[j] + factor * b[j];
+  for (index_t j = 0; j < n; ++j) out[j] += factor * a[j];
 }
 
 template <class T>

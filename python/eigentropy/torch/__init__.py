@@ -13,6 +13,12 @@ except ImportError as error:
 from eigentropy._support.signatures import missing_name as _missing_name
 from eigentropy.torch import functional, initialization
 from eigentropy.torch.losses import threads as _threads
+from eigentropy.torch.losses.kernel_modules import (
+    KernelEntropy,
+    KernelEntropyLoss,
+    KernelInformation,
+    KernelInformationLoss,
+)
 from eigentropy.torch.losses.modules import (
     DiffusionSpectralEntropy,
     DiffusionSpectralMutualInformation,
@@ -40,6 +46,10 @@ __all__ = [
     "Evaluation",
     "InformationLoss",
     "JSONLinesLogger",
+    "KernelEntropy",
+    "KernelEntropyLoss",
+    "KernelInformation",
+    "KernelInformationLoss",
     "Monitor",
     "Probe",
     "Reservoir",

@@ -3,6 +3,13 @@
 from eigentropy.torch.losses.functional import (
     diffusion_spectral_entropy,
     diffusion_spectral_mutual_information,
+    kernel_entropy,
+    kernel_information,
 )
 
-__all__ = ["diffusion_spectral_entropy", "diffusion_spectral_mutual_information"]
+__all__ = [
+    "diffusion_spectral_entropy",
+    "diffusion_spectral_mutual_information",
+    "kernel_entropy",
+    "kernel_information",
+]

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <stdexcept>
 #include <vector>
 
 #include "checkers.hpp"
@@ -24,14 +26,22 @@ struct Solved {
   std::vector<T> gradient;
 };
 
+enum class Entropy { diffusion, von_neumann, order_two };
+
+constexpr Entropy entropies[] = {Entropy::diffusion, Entropy::von_neumann, Entropy::order_two};
+
 template <class T>
-Solved<T> solve(const Matrix<T>& Z, int threads, EntropyGradient<T>& batch) {
+Solved<T> solve(const Matrix<T>& Z, int threads, EntropyGradient<T>& batch,
+                Entropy entropy = Entropy::diffusion) {
   Control control;
   const auto X = center_rows<T, T>(Z.input(), threads);
-  batch.build(X, 4.0, 0.5, threads, control);
+  batch.build(X, {4.0, 0.5, entropy == Entropy::diffusion}, threads, control);
+  if (entropy == Entropy::von_neumann) batch.bulk_interval(10, threads);
   Solved<T> found{0.0, std::vector<T>(static_cast<std::size_t>(X.n * X.d))};
-  found.nats = batch.solve(function, -1.0, MatrixView<T>{found.gradient.data(), X.n, X.d, X.d},
-                           threads, control);
+  const MatrixView<T> gradient{found.gradient.data(), X.n, X.d, X.d};
+  found.nats = entropy == Entropy::order_two
+                   ? batch.solve_order_two(gradient, threads, control)
+                   : batch.solve(function, -1.0, gradient, threads, control);
   return found;
 }
 
@@ -58,26 +68,72 @@ TYPED_TEST(EntropyGradients, ThreadsAndEarlierBatchesChangeNothing) {
   for (const index_t n : {70, 33, 130, 1, 2, 70}) {
     SCOPED_TRACE(n);
     const auto Z = gaussian_rows<TypeParam>(n, 20, 1);
-    EntropyGradient<TypeParam> fresh;
-    const auto expected = solve(Z, 1, fresh);
-    for (const int threads : {2, 5}) {
-      const auto found = solve(Z, threads, kept);
-      EXPECT_EQ(found.nats, expected.nats);
-      EXPECT_EQ(found.gradient, expected.gradient);
+    for (const Entropy entropy : entropies) {
+      SCOPED_TRACE(static_cast<int>(entropy));
+      EntropyGradient<TypeParam> fresh;
+      const auto expected = solve(Z, 1, fresh, entropy);
+      for (const int threads : {2, 5}) {
+        const auto found = solve(Z, threads, kept, entropy);
+        EXPECT_EQ(found.nats, expected.nats);
+        EXPECT_EQ(found.gradient, expected.gradient);
+      }
     }
   }
 }
 
 TYPED_TEST(EntropyGradients, AMovedSetOfRowsHasTheSameGradientAndItsSumIsZero) {
   const auto Z = gaussian_rows<TypeParam>(70, 20, 1);
-  EntropyGradient<TypeParam> batch;
-  const auto found = solve(Z, 2, batch);
-  const TypeParam largest = *std::max_element(found.gradient.begin(), found.gradient.end());
-  for (std::size_t c = 0; c < 20; ++c) {
-    double sum = 0.0;
-    for (std::size_t i = 0; i < 70; ++i) sum += static_cast<double>(found.gradient[i * 20 + c]);
-    EXPECT_NEAR(sum, 0.0, 1e-4 * static_cast<double>(largest));
+  for (const Entropy entropy : entropies) {
+    SCOPED_TRACE(static_cast<int>(entropy));
+    EntropyGradient<TypeParam> batch;
+    const auto found = solve(Z, 2, batch, entropy);
+    const TypeParam largest = *std::max_element(found.gradient.begin(), found.gradient.end());
+    for (std::size_t c = 0; c < 20; ++c) {
+      double sum = 0.0;
+      for (std::size_t i = 0; i < 70; ++i) sum += static_cast<double>(found.gradient[i * 20 + c]);
+      EXPECT_NEAR(sum, 0.0, 1e-4 * static_cast<double>(largest));
+    }
   }
+}
+
+// The eigenvalues of rho are (1 +- g) / 2. With g = exp(-x^2 / 32) of rows 0 and x,
+//   S_2 = 2 log 2 - log(2 + 2 g^2),  dS_2/dx = 2 g^2 / (1 + g^2) x / 16.
+TYPED_TEST(EntropyGradients, OrderTwoOfTwoRowsIsTheClosedForm) {
+  using T = TypeParam;
+  const double x = 3.0, g2 = std::exp(-x * x / 16.0);
+  Matrix<T> Z(2, 1);
+  Z.data()[0] = T(0);
+  Z.data()[1] = static_cast<T>(x);
+  EntropyGradient<T> batch;
+  const auto found = solve(Z, 1, batch, Entropy::order_two);
+  const double tolerance = 8.0 * static_cast<double>(std::numeric_limits<T>::epsilon());
+  EXPECT_NEAR(found.nats, 2.0 * std::log(2.0) - std::log(2.0 + 2.0 * g2), tolerance);
+  const double slope = 2.0 * g2 / (1.0 + g2) * x / 16.0;
+  EXPECT_NEAR(static_cast<double>(found.gradient[1]), slope, tolerance);
+  EXPECT_NEAR(static_cast<double>(found.gradient[0]), -slope, tolerance);
+}
+
+// All eigenvalues are 1. One of them is set aside and has the right logarithm, 0; the others have
+// what the function is at 1.
+TYPED_TEST(EntropyGradients, FarRowsHaveOneEigenvalueAndNoGradient) {
+  using T = TypeParam;
+  Matrix<T> Z(40, 40);
+  std::fill_n(Z.data(), 1600, T(0));
+  for (index_t i = 0; i < 40; ++i) Z.data()[41 * i] = T(1e4);
+  EntropyGradient<T> batch;
+  const auto found = solve(Z, 2, batch, Entropy::von_neumann);
+  const double at_one = function.constant + function.linear + weights[0] / (1.0 + shifts[0]);
+  EXPECT_NEAR(found.nats, std::log(40.0) - at_one * 39.0 / 40.0, 1e-5);
+  for (const T slope : found.gradient) EXPECT_EQ(slope, T(0));
+}
+
+TYPED_TEST(EntropyGradients, OrderTwoIsOfTheKernelItself) {
+  const auto Z = gaussian_rows<TypeParam>(40, 5, 1);
+  EntropyGradient<TypeParam> batch;
+  auto found = solve(Z, 1, batch);
+  Control control;
+  const MatrixView<TypeParam> gradient{found.gradient.data(), 40, 5, 5};
+  EXPECT_THROW(batch.solve_order_two(gradient, 1, control), std::invalid_argument);
 }
 
 TYPED_TEST(EntropyGradients, ARequestToStopIsHeard) {
@@ -86,7 +142,7 @@ TYPED_TEST(EntropyGradients, ARequestToStopIsHeard) {
   EntropyGradient<TypeParam> batch;
   Control control;
   control.cancel();
-  EXPECT_THROW(batch.build(X, 4.0, 0.5, 2, control), Interrupted);
+  EXPECT_THROW(batch.build(X, {4.0, 0.5}, 2, control), Interrupted);
 }
 
 TEST(EntropyGradientIntervals, AreAPointWhereAllRowsAreEqual) {
@@ -94,9 +150,11 @@ TEST(EntropyGradientIntervals, AreAPointWhereAllRowsAreEqual) {
   std::fill_n(Z.data(), 120, 0.5);
   EntropyGradient<double> batch;
   Control control;
-  batch.build(center_rows<double, double>(Z.input(), 1), 1.0, 0.5, 1, control);
-  const Interval found = batch.bulk_interval(10, 1);
-  EXPECT_LE(found.lower, 1e-12);
+  for (const bool normalized : {true, false}) {
+    batch.build(center_rows<double, double>(Z.input(), 1), {1.0, 0.5, normalized}, 1, control);
+    const Interval found = batch.bulk_interval(10, 1);
+    EXPECT_LE(found.lower, 1e-12);
+  }
 }
 
 // By every instruction set that this machine has.
@@ -111,8 +169,8 @@ TYPED_TEST(EntropyGradients, KernelsOfAllInstructionSetsAgree) {
     SCOPED_TRACE(simd::name_of(set));
     const auto& kernels = simd::kernels_of<simd::GradientKernels<T>>(set);
     double dot = 0.0, sum = 0.0;
-    std::vector<T> scaled(n), l(row(1), row(1) + n);
-    kernels.add_scaled(row(0), T(0.5), row(1), scaled.data(), n);
+    std::vector<T> scaled(row(0), row(0) + n), l(row(1), row(1) + n);
+    kernels.add_scaled(T(0.5), row(1), scaled.data(), n);
     const double found =
         kernels.slope_row(row(0), l.data(), 5, n, T(-2), {row(2), row(3), row(4), row(5)});
     for (index_t j = 0; j < n; ++j) {

@@ -606,6 +606,33 @@ def test_metrics_are_those_of_all_batches():
         DiffusionSpectralEntropy(compute_on_cpu=3)
 
 
+def test_metrics_of_the_kernel_are_those_of_all_batches():
+    library("torchmetrics")
+    from eigentropy.torch.integrations.torchmetrics import KernelEntropy, KernelInformation
+
+    x, y = blobs()
+    known = {"n_null": 5, "order": 2.0}
+    entropy, of_labels, of_vectors = KernelEntropy(), *(KernelInformation(**known) for _ in "ab")
+    for start in range(0, 60, 20):
+        part = slice(start, start + 20)
+        entropy.update(x[part])
+        of_labels.update(x[part], y[part])
+        of_vectors.update(x[part], x[part].tanh())
+    for metric, expected in (
+        (entropy, eg.kernel_entropy(x)),
+        (of_labels, eg.kernel_information(x, y, **known)),
+        (of_vectors, eg.kernel_information(x, x.tanh(), **known)),
+    ):
+        assert float(metric.compute()) == pytest.approx(float(expected), rel=1e-5)
+    with pytest.raises(ValueError, match=r"^Y .* 3 .* 60 "):
+        of_labels.update(x, y[:3])
+    with pytest.raises(ValueError, match=r"^order .* -1"):
+        KernelEntropy(order=-1).forward(x)
+    for other in ("alpha", "given"):
+        with pytest.raises(TypeError, match=f"'{other}'"):
+            KernelInformation(**{other: 1.0})
+
+
 def test_metrics_draw_themselves():
     library("torchmetrics")
     plt = library("matplotlib.pyplot")

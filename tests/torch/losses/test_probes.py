@@ -11,8 +11,9 @@ torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 from eigentropy.torch import DiffusionSpectralEntropy, EntropyLoss
 from eigentropy.torch.losses import probes
 from eigentropy.torch.losses.functional import WidthCheck, batch_entropy
-from eigentropy.torch.losses.gradient import operator_of_kernel
+from eigentropy.torch.losses.functionals import ShannonFunctional
 from eigentropy.torch.losses.kernel import gaussian_kernel
+from eigentropy.torch.losses.operators import operator_of_kernel
 from eigentropy.torch.losses.options import EntropyOptions, Limits
 
 N = 300
@@ -25,8 +26,7 @@ def rows(n=N, d=20, dtype=torch.float64, seed=0):
 
 def operator_of(Z, sigma="auto"):
     kernel = gaussian_kernel(Z, sigma, Z.dtype)
-    operator = operator_of_kernel(kernel.G, 0.5)
-    return operator.A, operator.top
+    return operator_of_kernel(kernel.G, 0.5)
 
 
 def exact(A, t):
@@ -50,9 +50,11 @@ def cosine(a, b):
 
 @pytest.mark.parametrize("t", [1.0, 2.0])
 def test_over_many_seeds_the_slope_and_the_value_average_to_the_exact_ones(t):
-    A, top = operator_of(rows(150))
-    S, B = exact(A, t)
-    runs = [probes.slope_from_probes(A, top, t, 1.0, seed) for seed in range(40)]
+    operator = operator_of(rows(150))
+    S, B = exact(operator.A, t)
+    runs = [
+        probes.slope_from_probes(operator, ShannonFunctional(t), 1.0, seed) for seed in range(40)
+    ]
     slopes = torch.stack([run.B for run in runs])
     spread = slopes.std(dim=0).norm() / math.sqrt(len(runs))
     assert float((slopes[0] - B).norm()) > 3.0 * float(spread)  # there is something to average
@@ -64,9 +66,11 @@ def test_over_many_seeds_the_slope_and_the_value_average_to_the_exact_ones(t):
 @pytest.mark.parametrize("t", [0.5, 1.0, 2.0, 3.5])
 @pytest.mark.parametrize("d", [4, 20, 200])
 def test_the_value_is_within_its_standard_errors(d, t):
-    A, top = operator_of(rows(d=d))
-    S, _ = exact(A, t)
-    runs = [probes.slope_from_probes(A, top, t, 1.0, seed) for seed in range(8)]
+    operator = operator_of(rows(d=d))
+    S, _ = exact(operator.A, t)
+    runs = [
+        probes.slope_from_probes(operator, ShannonFunctional(t), 1.0, seed) for seed in range(8)
+    ]
     assert {run.probes for run in runs} == {probes.PROBES}
     quadrature = 5e-3 if d == 4 else 1e-4  # twenty steps, of a spectrum that falls to 0
     within = [abs(run.value - S) <= 3.0 * run.standard_error + quadrature * S for run in runs]
@@ -74,16 +78,19 @@ def test_the_value_is_within_its_standard_errors(d, t):
 
 
 def test_a_small_tolerance_takes_more_probes_and_has_a_smaller_error():
-    A, top = operator_of(rows(d=4))
-    few, many = (probes.slope_from_probes(A, top, 1.0, tol, 0) for tol in (1.0, 1e-9))
+    operator = operator_of(rows(d=4))
+    few, many = (
+        probes.slope_from_probes(operator, ShannonFunctional(1.0), tol, 0) for tol in (1.0, 1e-9)
+    )
     assert (few.probes, many.probes) == (probes.PROBES, probes.MOST_PROBES)
     assert many.standard_error < 0.6 * few.standard_error
 
 
 def test_the_slope_is_symmetric_and_right_on_the_known_vector():
-    A, top = operator_of(rows())
-    found = probes.slope_from_probes(A, top, 1.0, 1.0, 0).B
-    _, B = exact(A, 1.0)
+    operator = operator_of(rows())
+    found = probes.slope_from_probes(operator, ShannonFunctional(1.0), 1.0, 0).B
+    _, B = exact(operator.A, 1.0)
+    top = operator.known().vectors
     torch.testing.assert_close(found, found.T, rtol=0.0, atol=1e-14)
     torch.testing.assert_close(found @ top, B @ top, rtol=1e-3, atol=1e-5)
 

@@ -14,6 +14,7 @@ import eigentropy as eg
 from eigentropy import _core
 from eigentropy.torch import DiffusionSpectralEntropy
 from eigentropy.torch.losses import gradient, kernel, logarithm, resolvents
+from eigentropy.torch.losses.eigenpairs import EigenPairs
 from eigentropy.torch.losses.functional import WidthCheck, batch_entropy
 from eigentropy.torch.losses.options import EntropyOptions, Limits
 
@@ -257,6 +258,22 @@ def test_threads_change_nothing(n, d):
         np.testing.assert_array_equal(slope, found[0][1])
 
 
+@pytest.mark.parametrize("poles", [1, 2, 3, 4])
+def test_threads_change_nothing_whatever_the_number_of_poles(poles):
+    """The inverse of one that is left over is computed by all threads."""
+    generator = torch.Generator().manual_seed(0)
+    Z = torch.randn(523, 200, generator=generator, dtype=torch.float64)
+    lower, upper = built(Z, 8.0).bulk_interval(10, 1)
+    function = resolvents.approximation(upper / (0.9 * lower), poles)
+    found = [
+        resolvents.solved_by(built(Z, 8.0, 0.5, threads), function, upper, threads)
+        for threads in (1, 2, 5)
+    ]
+    for nats, slope in found[1:]:
+        assert nats == found[0][0]
+        assert torch.equal(slope, found[0][1])
+
+
 @pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("d", [200, 1100])
 def test_the_core_gives_the_exact_gradient(d, alpha):
@@ -336,7 +353,7 @@ def test_the_logarithm_is_that_of_the_eigenvalues_and_0_on_the_known_vector(dtyp
     limits = Limits(entries_at_a_time=at_a_time * N * N)
     eigenvalues = np.r_[np.linspace(0.05, 0.4, N - 1), 1.0]
     A, Q = with_spectrum(eigenvalues, dtype)
-    found = logarithm.logarithm(A, Q[:, -1].to(dtype), limits)
+    found = logarithm.logarithm(A, EigenPairs(torch.ones(1).double(), Q[:, -1:].to(dtype)), limits)
     expected = (Q * torch.from_numpy(np.log(eigenvalues))) @ Q.T
     assert found.dtype == dtype
     error = float(torch.linalg.matrix_norm(found.double() - expected, ord=2))

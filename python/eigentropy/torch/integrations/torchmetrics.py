@@ -9,6 +9,8 @@ import torch
 
 from eigentropy._measures.entropy import diffusion_spectral_entropy
 from eigentropy._measures.information import diffusion_spectral_mutual_information
+from eigentropy._measures.kernel_entropy import kernel_entropy
+from eigentropy._measures.kernel_information import kernel_information
 from eigentropy._support.signatures import check_options, missing_name, option_names
 from eigentropy.torch.losses.kernel import flat_rows
 
@@ -21,7 +23,7 @@ except ImportError as error:
     ) from error
 
 # Rows and labels come by `update`; what is gathered is measured on the CPU, without a bar.
-_NOT_OF_A_METRIC = frozenset({"Z", "Y", "device", "progress"})
+_NOT_OF_A_METRIC = frozenset({"Z", "Y", "given", "device", "progress"})
 
 # Options of every metric, for the message about an option that none has.
 _OF_METRICS = frozenset(
@@ -119,14 +121,47 @@ class DiffusionSpectralMutualInformation(DiffusionSpectralEntropy):
 
     def update(self, Z: torch.Tensor, labels: torch.Tensor) -> None:  # type: ignore[override]
         """Add the rows of a batch and their labels."""
-        if len(Z) != len(labels):
-            raise ValueError(f"labels has {len(labels)} entries, Z has {len(Z)} rows")
+        self._add_pairs(Z, labels, "labels")
+
+    def _add_pairs(self, Z: torch.Tensor, Y: torch.Tensor, name: str) -> None:
+        if len(Z) != len(Y):
+            raise ValueError(f"{name} has {len(Y)} entries, Z has {len(Z)} rows")
         super().update(Z)
-        self.labels.append(labels)
+        self.labels.append(Y.detach())
 
     def compute(self) -> torch.Tensor:
         """The information of all rows about their labels."""
         return self._measured(dim_zero_cat(self.rows), dim_zero_cat(self.labels))
+
+
+class KernelEntropy(DiffusionSpectralEntropy):
+    """The kernel entropy of all rows since the last reset, gathered from all processes.
+
+    Parameters
+    ----------
+    **options
+        As in `eigentropy.kernel_entropy`, but no device or progress; or those of
+        `torchmetrics.Metric`.
+    """
+
+    measure: ClassVar[Callable[..., Any]] = staticmethod(kernel_entropy)
+
+
+class KernelInformation(DiffusionSpectralMutualInformation):
+    """What all rows since the last reset share with their labels or with other rows.
+
+    Parameters
+    ----------
+    **options
+        As in `eigentropy.kernel_information`, but no given, device or progress; or those of
+        `torchmetrics.Metric`.
+    """
+
+    measure: ClassVar[Callable[..., Any]] = staticmethod(kernel_information)
+
+    def update(self, Z: torch.Tensor, Y: torch.Tensor) -> None:  # type: ignore[override]
+        """Add the rows of a batch, and their labels, scalars or vectors."""
+        self._add_pairs(Z, Y, "Y")
 
 
 def __getattr__(name: str) -> object:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,10 +13,17 @@ from eigentropy import _core
 from eigentropy._spectra.eigenvalues import NOISE_FLOOR_EPS
 from eigentropy._support.interruption import interruptible
 from eigentropy.torch.losses import resolvents
+from eigentropy.torch.losses.functionals import Functional
 from eigentropy.torch.losses.gaps import near_rows
 from eigentropy.torch.losses.kernel import BatchKernel, full_precision
 from eigentropy.torch.losses.logarithm import logarithm
-from eigentropy.torch.losses.options import EntropyOptions, Limits
+from eigentropy.torch.losses.operators import (
+    DensityOperator,
+    NormalizedOperator,
+    Operator,
+    operator_of_kernel,
+)
+from eigentropy.torch.losses.options import BatchOptions, Limits
 from eigentropy.torch.losses.probes import slope_from_probes
 
 # Eigenvalues of a batch below this take less than a second.
@@ -30,7 +36,7 @@ WithKernelSum = Callable[[float], None]
 def entropy_of_kernel(
     rows: torch.Tensor,
     kernel: BatchKernel,
-    options: EntropyOptions,
+    options: BatchOptions,
     tell: WithKernelSum | None = None,
 ) -> torch.Tensor:
     """S of the rows that have this kernel, with a gradient to the rows."""
@@ -40,6 +46,14 @@ def entropy_of_kernel(
         variable, kernel, options, tell or (lambda _: None)
     )
     return value
+
+
+def kernel_sum(rows: torch.Tensor, kernel: BatchKernel, options: BatchOptions) -> float:
+    """Sum_ij G_ij of the rows that have this kernel."""
+    if math.isnan(kernel.sigma):
+        return math.nan
+    with _Batch(rows.detach().to(options.dtype(rows)), kernel, options) as batch:
+        return batch.kernel_sum
 
 
 class _Entropy(torch.autograd.Function):
@@ -53,7 +67,7 @@ class _Entropy(torch.autograd.Function):
         ctx: Any,
         rows: torch.Tensor,
         kernel: BatchKernel,
-        options: EntropyOptions,
+        options: BatchOptions,
         tell: WithKernelSum,
     ) -> torch.Tensor:
         """S in the precision of the computation."""
@@ -61,14 +75,14 @@ class _Entropy(torch.autograd.Function):
         with full_precision(rows.device):
             if math.isnan(kernel.sigma):
                 nats, slope = math.nan, torch.full_like(rows, math.nan, dtype=dtype)
-            elif ctx.needs_input_grad[0] or options.estimates(len(rows)):
+            elif ctx.needs_input_grad[0] or options.needs_no_spectrum(len(rows)):
                 with _Batch(rows.detach().to(dtype), kernel, options) as batch:
                     tell(batch.kernel_sum)
                     nats, slope = batch.solved()
             else:
-                eigenvalues, kernel_sum = _eigenvalues(rows.detach().to(dtype), kernel, options)
+                found, kernel_sum = _spectrum(rows.detach().to(dtype), kernel, options)
                 tell(kernel_sum)
-                nats, slope = _EntropyOfEigenvalues(eigenvalues, options.t).entropy(), None
+                nats, slope = found.entropy(), None
         if slope is not None:
             ctx.save_for_backward(slope)
         unit = math.log(options.base)
@@ -86,27 +100,13 @@ class _Entropy(torch.autograd.Function):
         return (slope * (upstream / ctx.unit)).to(ctx.rows_dtype), None, None, None
 
 
-@dataclass(frozen=True)
-class _Operator:
-    """A = D^-1/2 K D^-1/2 (n, n), and the densities q and degrees d of K = G / (q q^T)^alpha."""
-
-    A: torch.Tensor
-    q: torch.Tensor
-    d: torch.Tensor
-
-    @property
-    def top(self) -> torch.Tensor:
-        """The eigenvector of the eigenvalue 1."""
-        return torch.sqrt(self.d / self.d.sum())
-
-
 class _Batch:
     """A batch in the precision of the computation, with its operator.
 
     On the CPU the core builds the operator; elsewhere PyTorch's operations do.
     """
 
-    def __init__(self, rows: torch.Tensor, kernel: BatchKernel, options: EntropyOptions) -> None:
+    def __init__(self, rows: torch.Tensor, kernel: BatchKernel, options: BatchOptions) -> None:
         self.rows, self.kernel, self.options = rows, kernel, options
         self.core: _core.EntropyGradient | None = None
         if kernel.G is None:
@@ -130,30 +130,38 @@ class _Batch:
             found = resolvents.solved(self.core, self.rows, self.threads, self.options.limits)
             if found is not None:
                 return found
+        if self.core is not None and self.options.is_sum_of_squares:
+            nats, array = self.core.solve_order_two(self.threads)
+            return nats, torch.from_numpy(array)
         operator = self._operator()
         nats, B = self._entropy_and_slope(operator)
-        return nats, _slope_by_rows(self.rows, operator, B, self.kernel.sigma, self.options.alpha)
+        return nats, _slope_by_rows(self.rows, operator.slopes_by_distance(B), self.kernel.sigma)
 
-    def _entropy_and_slope(self, operator: _Operator) -> tuple[float, torch.Tensor]:
-        """S in nats, and B = dS/dA: by probes, by the logarithm, or V g(Lambda) V^T."""
+    def _entropy_and_slope(self, operator: Operator) -> tuple[float, torch.Tensor]:
+        """S in nats, and B = dS/dA: by A itself, probes, the logarithm, or V g(Lambda) V^T."""
         A, s = operator.A, self.options
+        if s.is_sum_of_squares:
+            return _by_squares(A, operator.trace)
         if s.estimates(len(A)):
-            found = slope_from_probes(A, operator.top, s.t, s.tol, s.seed)
+            found = slope_from_probes(operator, s.functional, s.tol, s.seed)
             return found.value, found.B
         if self.core is None and s.may_do_without_eigenvectors(len(A)):
-            L = logarithm(A, operator.top, s.limits)
+            L = logarithm(A, operator.known(), s.limits)
             if L is not None:
                 return _by_logarithm(A, L)
         eigenvalues, V = _eigenpairs(A)
-        spectrum = _EntropyOfEigenvalues(eigenvalues, s.t)
+        spectrum = _EntropyOfEigenvalues(eigenvalues, s.functional, operator.trace)
         return spectrum.entropy(), (V * spectrum.slopes().to(A.dtype)) @ V.T
 
-    def _operator(self) -> _Operator:
+    def _operator(self) -> Operator:
+        alpha = self.options.alpha
         if self.core is None:
             assert self.kernel.G is not None
-            return operator_of_kernel(self.kernel.G, self.options.alpha)
+            return operator_of_kernel(self.kernel.G, alpha)
         A, q, d = (torch.from_numpy(array) for array in self.core.matrices())
-        return _Operator(A, q.to(A.dtype), d.to(A.dtype))
+        if alpha is None:
+            return DensityOperator(A)
+        return NormalizedOperator(A, q.to(A.dtype), d.to(A.dtype), alpha)
 
 
 class _Kept(threading.local):
@@ -177,15 +185,6 @@ def _core_gradient(rows: torch.Tensor, limits: Limits) -> _core.EntropyGradient:
     return kept.by_dtype[rows.dtype]
 
 
-def operator_of_kernel(G: torch.Tensor, alpha: float) -> _Operator:
-    """The operator by PyTorch's operations."""
-    q = G.sum(dim=1)
-    scale = q**-alpha
-    d = scale * (G @ scale)
-    scale = scale / torch.sqrt(d)
-    return _Operator(G * scale[:, None] * scale, q, d)
-
-
 def _by_logarithm(A: torch.Tensor, L: torch.Tensor) -> tuple[float, torch.Tensor]:
     """S(1) = log T - M / T and B = -(log A - M / T) / T, with T = tr A, M = tr A log A."""
     T = float(A.diagonal().sum(dtype=torch.float64))
@@ -195,35 +194,32 @@ def _by_logarithm(A: torch.Tensor, L: torch.Tensor) -> tuple[float, torch.Tensor
     return math.log(T) - M / T, B
 
 
-def _slope_by_rows(
-    rows: torch.Tensor, operator: _Operator, B: torch.Tensor, sigma: float, alpha: float
-) -> torch.Tensor:
-    """dS/dZ from B = dS/dA."""
-    A, q, d = operator.A, operator.q, operator.d
-    b = (B * A).sum(dim=1)
-    roots = torch.sqrt(d)
-    u = -b / d * roots  # through the degrees d: K_ij = A_ij roots_i roots_j
-    scale = roots * q**alpha  # G_ij = A_ij scale_i scale_j
-    w = -alpha / q * (b + roots * (A @ u)) * scale  # through the densities q
-    left, right = torch.stack([u, roots, w, scale], 1), torch.stack([roots, u, scale, w])
-    W = torch.addmm(B, left, right, beta=2.0).mul_(A)
-    # dS/dr2 = -W / (2 sigma^2), r2_ij = |z_i - z_j|^2, and W is 0 where G is.
+def _by_squares(A: torch.Tensor, trace: float) -> tuple[float, torch.Tensor]:
+    """S_2 = 2 log tr A - log |A|_F^2, and B = -2 A / |A|_F^2 where the trace is constant."""
+    squares = float(torch.linalg.matrix_norm(A, dtype=torch.float64)) ** 2
+    return 2.0 * math.log(trace) - math.log(squares), A * (-2.0 / squares)
+
+
+def _slope_by_rows(rows: torch.Tensor, W: torch.Tensor, sigma: float) -> torch.Tensor:
+    """dS/dZ from W: dS/dr2 = -W / (2 sigma^2), r2_ij = |z_i - z_j|^2, and W is 0 where G is."""
     Z = near_rows(rows, sigma)
     slope = torch.addmm(Z * W.sum(dim=1)[:, None], W, Z, alpha=-1.0)
     return slope.mul_(-1.0 / sigma).div_(sigma)  # sigma^2 may overflow or underflow in float32
 
 
-def _eigenvalues(
-    rows: torch.Tensor, kernel: BatchKernel, options: EntropyOptions
-) -> tuple[torch.Tensor, float]:
-    """The eigenvalues without vectors, and the sum of the kernel; on the CPU by the core."""
+def _spectrum(
+    rows: torch.Tensor, kernel: BatchKernel, options: BatchOptions
+) -> tuple[_EntropyOfEigenvalues, float]:
+    """The entropy without its slopes, and the sum of the kernel; on the CPU by the core."""
     if kernel.G is not None:
-        A = operator_of_kernel(kernel.G, options.alpha).A
-        return _eigvalsh(A), float(kernel.G.sum(dtype=torch.float64))
+        operator = operator_of_kernel(kernel.G, options.alpha)
+        found = _EntropyOfEigenvalues(_eigvalsh(operator.A), options.functional, operator.trace)
+        return found, float(kernel.G.sum(dtype=torch.float64))
     Z = rows.resolve_neg().contiguous().numpy()
     name = str(rows.dtype).removeprefix("torch.")
-    eigenvalues, _, _, kernel_sum, _ = _core.spectrum(Z, kernel.sigma, options.alpha, name)
-    return torch.from_numpy(eigenvalues), kernel_sum
+    eigenvalues, trace, _, kernel_sum, _ = _core.spectrum(Z, kernel.sigma, options.alpha, name)
+    found = _EntropyOfEigenvalues(torch.from_numpy(eigenvalues), options.functional, trace)
+    return found, kernel_sum
 
 
 def _eigvalsh(A: torch.Tensor) -> torch.Tensor:
@@ -252,23 +248,22 @@ def _solved(solve: Callable[[torch.Tensor], Any], A: torch.Tensor) -> Any:
 class _EntropyOfEigenvalues:
     """S and its slopes by the eigenvalues, in float64: these are n numbers."""
 
-    def __init__(self, eigenvalues: torch.Tensor, t: float) -> None:
+    def __init__(self, eigenvalues: torch.Tensor, functional: Functional, trace: float) -> None:
         # Eigenvalues up to this are the solver's noise, as in `eigentropy.spectral_entropy`.
         self.floor = NOISE_FLOOR_EPS * torch.finfo(eigenvalues.dtype).eps
-        self.t = t
-        self.values = eigenvalues.double().clamp(max=1.0)
-        self.values[self.values.argmax()] = 1.0  # which it is but for rounding, or no power is left
+        self.functional = functional
+        values = eigenvalues.double()
+        self.largest = float(values.max())
+        self.share = self.largest / trace
+        self.values = values / self.largest
         kept = torch.where(self.values > self.floor, self.values, 0.0)
-        powers = kept**self.t
-        self.T = powers.sum()
-        self.M = torch.xlogy(powers, kept).sum()
+        self.traces = functional.terms(kept).sum(dim=1)
 
     def entropy(self) -> float:
-        """S = log T - (t / T) M in nats."""
-        return float(torch.log(self.T) - self.t / self.T * self.M)
+        """S in nats."""
+        return self.functional.value(self.traces, self.share)
 
     def slopes(self) -> torch.Tensor:
-        """g(lambda) = dS/dlambda in nats; eigenvalues below the noise level count as that level."""
+        """dS/dlambda in nats; eigenvalues below the noise level count as that level."""
         values = self.values.clamp(min=self.floor)
-        logs = torch.log(values) - self.M / self.T
-        return -self.t / self.T * (self.t * values ** (self.t - 1.0) * logs)  # t^2 may overflow
+        return self.functional.slopes(values, self.traces, self.share) / self.largest

@@ -48,21 +48,23 @@ class BatchKernel:
         return BatchKernel(self.sigma, None if self.G is None else self.G[rows][:, rows])
 
 
-def flat_rows(Z: torch.Tensor) -> torch.Tensor:
+def flat_rows(Z: torch.Tensor, name: str = "Z") -> torch.Tensor:
     """(n, ...) as (n, d); refuses what is not a batch of real features."""
     if not isinstance(Z, torch.Tensor):
-        raise TypeError(f"Z must be a torch.Tensor, got {type(Z).__name__}")
+        raise TypeError(f"{name} must be a torch.Tensor, got {type(Z).__name__}")
     if Z.is_complex():
         raise TypeError(
-            f"Z is complex ({Z.dtype}): pass real features, such as "
-            "torch.view_as_real(Z).flatten(1)"
+            f"{name} is complex ({Z.dtype}): pass real features, such as "
+            f"torch.view_as_real({name}).flatten(1)"
         )
     if not Z.is_floating_point():
-        raise TypeError(f"Z must have a floating-point dtype, got {Z.dtype}: pass Z.float()")
-    Z = dense_tensor(Z, "Z")
+        raise TypeError(
+            f"{name} must have a floating-point dtype, got {Z.dtype}: pass {name}.float()"
+        )
+    Z = dense_tensor(Z, name)
     if Z.ndim < 2 or Z.numel() == 0:
-        raise ValueError(f"Z must have shape (n, d), one row a sample, got {tuple(Z.shape)}")
-    warn_if_flattened(tuple(Z.shape), True, "Z")
+        raise ValueError(f"{name} must have shape (n, d), one row a sample, got {tuple(Z.shape)}")
+    warn_if_flattened(tuple(Z.shape), True, name)
     return Z.flatten(1)
 
 

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import torch
 
+from eigentropy.torch.losses.eigenpairs import EigenPairs
 from eigentropy.torch.losses.options import Limits
 from eigentropy.torch.losses.resolvents import (
     SLACK,
@@ -23,29 +24,30 @@ LANCZOS_STEPS = 16
 INVERSE_ITERATIONS = 3
 
 
-def logarithm(A: torch.Tensor, top: torch.Tensor, limits: Limits) -> torch.Tensor | None:
-    """Log A but for its eigenvector `top` of the eigenvalue 1; None where eigenvectors are faster.
+def logarithm(A: torch.Tensor, known: EigenPairs, limits: Limits) -> torch.Tensor | None:
+    """Log A; None where eigenvectors are faster.
 
     Parameters
     ----------
     A : tensor of shape (n, n)
         Symmetric and positive semidefinite.
-    top : tensor of shape (n,)
-        Of unit length.
+    known : EigenPairs
+        Set aside.
     """
     n = len(A)
     if n < SMALLEST_N:
         return None
-    # The eigenvalue 1 is moved among the others, so that it does not widen their interval.
-    inside = (float(A.trace()) - 1.0) / (n - 1)
-    bulk = torch.addr(A, top, top, alpha=inside - 1.0)
+    # Known eigenvalues are moved among the others, so that they do not widen their interval.
+    inside = float(A.trace() - known.values.sum()) / max(1, n - len(known.values))
+    bulk = known.moved(A, inside)
     lower, upper = spectral_interval(bulk)
     r = sufficient(SLACK * lower, upper, TOLERANCE[A.dtype])
     L = None if r is None else logarithm_by(bulk, r, upper, limits)
     if r is None or L is None:
         return None
     at_inside = r(np.array([inside / upper]))[0] + math.log(upper)
-    return L.addr_(top, top, alpha=-at_inside)
+    factors = (known.values.log() - at_inside).to(A.dtype)
+    return L.addmm_(known.vectors * factors, known.vectors.T)
 
 
 def spectral_interval(A: torch.Tensor) -> tuple[float, float]:

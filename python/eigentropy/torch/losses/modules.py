@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -91,7 +91,9 @@ class DiffusionSpectralEntropy(torch.nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.options = EntropyOptions(sigma, alpha, t, base, method, tol, seed)
+        self.options = EntropyOptions(
+            sigma=sigma, alpha=alpha, t=t, base=base, method=method, tol=tol, seed=seed
+        )
         self._width = WidthCheck()
 
     @property
@@ -186,7 +188,9 @@ class DiffusionSpectralMutualInformation(torch.nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.options = EntropyOptions(sigma, alpha, t, base, method, tol, seed)
+        self.options = EntropyOptions(
+            sigma=sigma, alpha=alpha, t=t, base=base, method=method, tol=tol, seed=seed
+        )
         self.baseline = Baseline(estimator, n_null)
         self._width = WidthCheck()
 
@@ -276,6 +280,8 @@ class EntropyLoss(_Weighted):
         The entropy of the last batch, without weight and graph.
     """
 
+    measure: ClassVar[type[torch.nn.Module]] = DiffusionSpectralEntropy
+
     def __init__(
         self,
         weight: float = 1.0,
@@ -283,9 +289,9 @@ class EntropyLoss(_Weighted):
         schedule: Schedule | None = None,
         **options: Any,
     ) -> None:
-        _check("EntropyLoss", options, DiffusionSpectralEntropy)
+        _check(type(self).__name__, options, self.measure)
         super().__init__(weight, goal, schedule)
-        self.entropy = DiffusionSpectralEntropy(**options)
+        self.entropy = self.measure(**options)
 
     def forward(self, Z: torch.Tensor) -> torch.Tensor:
         """The term for the rows of Z; see `DiffusionSpectralEntropy`."""
@@ -316,6 +322,8 @@ class InformationLoss(_Weighted):
         The information of the last batch, without weight and graph.
     """
 
+    measure: ClassVar[type[torch.nn.Module]] = DiffusionSpectralMutualInformation
+
     def __init__(
         self,
         weight: float = 1.0,
@@ -324,9 +332,9 @@ class InformationLoss(_Weighted):
         estimator: str = "plain",
         **options: Any,
     ) -> None:
-        _check("InformationLoss", options, DiffusionSpectralMutualInformation)
+        _check(type(self).__name__, options, self.measure)
         super().__init__(weight, goal, schedule)
-        self.information = DiffusionSpectralMutualInformation(estimator, **options)
+        self.information = self.measure(estimator=estimator, **options)
 
     def forward(self, Z: torch.Tensor, labels: Any) -> torch.Tensor:
         """The term for the rows of Z and their labels; see `DiffusionSpectralMutualInformation`."""

@@ -1,6 +1,6 @@
 r"""The entropy of a large batch and its gradient from the same random probes.
 
-The probes z are random signs, projected off the known eigenvector. Then :math:`E[z z^T]` is a
+The probes z are random signs, projected off the known eigenvectors. Then :math:`E[z z^T]` is a
 projection, so that
 
 .. math:: \mathrm{tr}\, f(A) = E[z^T f(A) z], \qquad g(A) = E\big[\tfrac12 (g(A) z\, z^T
@@ -17,15 +17,16 @@ from dataclasses import dataclass
 
 import torch
 
+from eigentropy.torch.losses.eigenpairs import NOISE, EigenPairs
+from eigentropy.torch.losses.functionals import Functional
+from eigentropy.torch.losses.operators import Operator
+
 # Number of probes in a batch, the most of all batches together, and Lanczos steps for each.
 PROBES, MOST_PROBES = 32, 256
 STEPS = 20
 
 # Half-width of a 95 % interval in standard errors.
 QUANTILE = 1.96
-
-# A direction that is shorter than this, in eps, is what rounding has left.
-NOISE = 64.0
 
 
 @dataclass(frozen=True)
@@ -58,40 +59,42 @@ class _Probes:
 
 
 def slope_from_probes(
-    A: torch.Tensor, top: torch.Tensor, t: float, tol: float, seed: int
+    operator: Operator, functional: Functional, tol: float, seed: int
 ) -> ProbedSlope:
-    """S(t) of the eigenvalues of A, and its slope, by as many probes as S needs to reach `tol`.
+    """S of the eigenvalues of A, and its slope, by as many probes as S needs to reach `tol`.
 
     Parameters
     ----------
-    A : tensor of shape (n, n)
-        Symmetric, eigenvalues in [0, 1].
-    top : tensor of shape (n,)
-        Of unit length, A top = top.
+    operator : Operator
+        With A.
+    functional : Functional
+        S.
     tol : float
         Probes are added until the half-width of the 95 % interval is this share of S, or until
         there are 256.
     """
+    A, known = operator.A, operator.known()
     generator = torch.Generator("cpu").manual_seed(seed)
     batches: list[_Probes] = []
     while True:
-        batches.append(_probes(A, top, generator))
-        found = _Moments(A, batches, t)
+        batches.append(_probes(A, known, generator))
+        found = _Moments(operator, known, batches, functional)
         reached = QUANTILE * found.standard_error <= tol * max(found.value, tol)
         if reached or len(batches) * PROBES >= MOST_PROBES:
-            return ProbedSlope(found.value, found.standard_error, found.slope(A, top), found.count)
+            return ProbedSlope(found.value, found.standard_error, found.slope(A), found.count)
 
 
-def _probes(A: torch.Tensor, top: torch.Tensor, generator: torch.Generator) -> _Probes:
+def _probes(A: torch.Tensor, known: EigenPairs, generator: torch.Generator) -> _Probes:
     """Lanczos from new signs: one space for each probe, but one product with A for all."""
     n = len(A)
     signs = torch.randint(0, 2, (n, PROBES), generator=generator, dtype=torch.int8, device="cpu")
     z = (2 * signs - 1).to(A.device, A.dtype)
-    z -= torch.outer(top, top @ z)
+    z -= known.vectors @ (known.vectors.T @ z)
     steps = min(STEPS, n - 1)
     basis = A.new_zeros(n, PROBES, steps)
     diagonal, below = A.new_zeros(PROBES, steps), A.new_zeros(PROBES, steps)
     lengths = z.norm(dim=0)
+    rounding = NOISE * torch.finfo(A.dtype).eps * max([1.0, *known.values.tolist()])
     q = z / lengths
     for j in range(steps):
         basis[:, :, j] = q
@@ -100,9 +103,9 @@ def _probes(A: torch.Tensor, top: torch.Tensor, generator: torch.Generator) -> _
         for _ in range(2):  # without this, copies of converged eigenvalues appear
             inner = torch.einsum("nmj,nm->mj", basis[:, :, : j + 1], product)
             product = product - torch.einsum("nmj,mj->nm", basis[:, :, : j + 1], inner)
-            product -= torch.outer(top, top @ product)
+            product -= known.vectors @ (known.vectors.T @ product)
         below[:, j] = product.norm(dim=0)
-        noise = below[:, j] <= NOISE * torch.finfo(A.dtype).eps  # the space is invariant
+        noise = below[:, j] <= rounding  # the space is invariant
         below[:, j] = below[:, j].masked_fill(noise, 0.0)
         q = torch.where(noise, 0.0, product / below[:, j])
     off = below[:, :-1].double()
@@ -113,36 +116,49 @@ def _probes(A: torch.Tensor, top: torch.Tensor, generator: torch.Generator) -> _
 
 
 class _Moments:
-    """T, M, S and its slope from some batches of probes, in float64 but for the slope."""
+    """S and its slope from some batches of probes, in float64 but for the slope.
 
-    def __init__(self, A: torch.Tensor, batches: list[_Probes], t: float) -> None:
-        self.batches, self.t = batches, t
+    Eigenvalues are in units of the largest one.
+    """
+
+    def __init__(
+        self,
+        operator: Operator,
+        known: EigenPairs,
+        batches: list[_Probes],
+        functional: Functional,
+    ) -> None:
+        A, trace = operator.A, operator.trace
+        self.batches, self.functional = batches, functional
         self.count = PROBES * len(batches)
+        nodes = torch.cat([batch.nodes for batch in batches])
+        self.unit = float(known.values[0] if len(known.values) else nodes.max())
+        self.share = self.unit / trace
         # Eigenvalues below it are rounding, as in `eigentropy.spectral_entropy`.
         self.floor = 10.0 * torch.finfo(A.dtype).eps
-        self.nodes = torch.cat([batch.nodes for batch in batches]).clamp(max=1.0)
+        self.nodes = (nodes / self.unit).clamp(max=1.0)
+        self.known, self.vectors = known.values / self.unit, known.vectors
         self.weights = torch.cat([batch.first for batch in batches]) ** 2
-        x = self.nodes.clamp(min=0.0)
-        kept = torch.where(x > self.floor, x, 0.0)
-        powers = torch.where(kept > 0.0, kept**t, 0.0)
-        squares = torch.linalg.matrix_norm(A, dtype=torch.float64) ** 2
-        trace = A.diagonal().sum(dtype=torch.float64)
-        self.known = torch.stack([trace.new_tensor(len(A)), trace, squares]) - 1.0
-        T, by_probe_T = self._trace(powers)
-        M, by_probe_M = self._trace(torch.xlogy(powers, kept))
-        self.T, self.M = 1.0 + float(T), float(M)
-        terms = by_probe_T * (1.0 / self.T + t * self.M / self.T**2) - by_probe_M * t / self.T
-        self.value = max(0.0, math.log(self.T) - t / self.T * self.M)
-        self.standard_error = float(terms.std()) / math.sqrt(self.count)
+        squares = (torch.linalg.matrix_norm(A, dtype=torch.float64) / self.unit) ** 2
+        whole = torch.stack(
+            [squares.new_tensor(len(A)), squares.new_tensor(trace / self.unit), squares]
+        )
+        self.rest = whole - _powers(self.known).sum(dim=0)  # the traces of 1, A, A^2
+        x = torch.where(self.nodes > self.floor, self.nodes, 0.0)
+        found = [self._trace(values) for values in functional.terms(x)]
+        known_terms = functional.terms(self.known).sum(dim=1)
+        self.traces = known_terms + torch.stack([by_probe.mean() for by_probe in found])
+        self.value = max(0.0, functional.value(self.traces, self.share))
+        weights = functional.weights(self.traces, self.share)
+        by_probe = torch.stack(found, dim=1) @ weights
+        self.standard_error = float(by_probe.std()) / math.sqrt(self.count)
 
-    def _trace(self, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Tr f(A) without the known eigenvalue, and from each probe; 1, A, A^2 are known."""
-        x = self.nodes
-        powers = torch.stack([torch.ones_like(x), x, x**2], dim=-1)
+    def _trace(self, values: torch.Tensor) -> torch.Tensor:
+        """Tr f(A) without the known eigenvalues from each probe; 1, A, A^2 are known."""
+        powers = _powers(self.nodes)
         fitted = self._fit(powers, values)
         rest = ((values - powers @ fitted) * self.weights).sum(dim=1)
-        by_probe = rest + fitted @ self.known
-        return by_probe.mean(), by_probe
+        return rest + fitted @ self.rest
 
     def _fit(self, columns: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         """Coefficients of least squares on the nodes and weights of all probes."""
@@ -153,22 +169,25 @@ class _Moments:
         solution: torch.Tensor = (Q @ (values.flatten() * roots)) / scale
         return solution
 
-    def slope(self, A: torch.Tensor, top: torch.Tensor) -> torch.Tensor:
-        """B: c0 + c1 A, the rest of g from the probes, and g(1) for the known eigenvector."""
+    def slope(self, A: torch.Tensor) -> torch.Tensor:
+        """B: c0 + c1 A, the rest of g from the probes, and g of the known eigenvalues."""
         g = self._g(self.nodes)
         line = torch.stack([torch.ones_like(g), self.nodes], dim=-1)
         c0, c1 = (float(c) for c in self._fit(line, g))
         rest = torch.split(g - c0 - c1 * self.nodes, PROBES)
-        B = c1 * A
+        B = c1 / self.unit * A
         for batch, values in zip(self.batches, rest, strict=True):
             B.addmm_(batch.product(values), batch.z.T, alpha=1.0 / self.count)
         B = 0.5 * (B + B.T)
         B.diagonal().add_(c0)
-        known = float(self._g(self.nodes.new_ones(1))[0]) - c0 - c1
-        return B.addr_(top, top, alpha=known)
+        known = (self._g(self.known) - c0 - c1 * self.known).to(A.dtype)
+        return B.addmm_(self.vectors * known, self.vectors.T).div_(self.unit)
 
     def _g(self, x: torch.Tensor) -> torch.Tensor:
-        """dS/dlambda, as from all eigenvalues."""
-        x = x.clamp(min=self.floor)
-        logs = torch.log(x) - self.M / self.T
-        return -self.t / self.T * (self.t * x ** (self.t - 1.0) * logs)  # t^2 may overflow
+        """dS/dx, as from all eigenvalues."""
+        return self.functional.slopes(x.clamp(min=self.floor), self.traces, self.share)
+
+
+def _powers(x: torch.Tensor) -> torch.Tensor:
+    """1, x, x^2, shape (..., 3)."""
+    return torch.stack([torch.ones_like(x), x, x**2], dim=-1)
