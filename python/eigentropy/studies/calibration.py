@@ -249,7 +249,8 @@ def findings(rows: Sequence[StudyRow]) -> list[Finding]:
 
 
 def _read(rows: Sequence[StudyRow]) -> list[str]:
-    return [n for n in distinct(rows, "estimator") if _kind(n) not in ("known", "width")]
+    measured = distinct(rows, "estimator")
+    return [name for name in (*HOLEVO, *OTHERS) if name in measured]
 
 
 def _blobs(rows: Sequence[StudyRow], name: str) -> Finding:
@@ -312,13 +313,15 @@ def listing(rows: Sequence[StudyRow]) -> Listing:
     for name in present:
         widths = [row.value for row in select(rows, data=name, estimator=WIDTH)]
         off = [worst(rows, name, estimator) for estimator in names]
-        counted = worst(rows, name, f"Holevo {RULE}", "counted", "counted")
-        channel = worst(rows, name, f"Holevo {RULE}", "channel", "channel")
+        if SETS[name].told:
+            off += [worst(rows, name, f"Holevo {RULE}", k, k) for k in ("counted", "channel")]
+        else:
+            off += [None, None]  # Z does not tell what Y tells
         lines.append(
             [
                 name + ("" if SETS[name].chosen_on else " (kept out)"),
                 f"{np.mean(widths):.2f}" if widths else "-",
-                *(f"{each[0]:+.3f}" if each else "-" for each in (*off, counted, channel)),
+                *(f"{each[0]:+.3f}" if each else "-" for each in off),
             ]
         )
     others = [f"Holevo {RULE}, {known}" for known in ("counted", "channel")]
@@ -330,6 +333,7 @@ def listing(rows: Sequence[StudyRow]) -> Listing:
 
 
 _DRAWN = ("blobs d=20", "blobs d=2000", "wine", "digits", "breast cancer", "mixtures")
+_CALLED = {"all": "known: all of Y", "classifier": "known: a classifier"}
 _CURVES = ("all", "classifier", f"Holevo {RULE}", "Holevo 0.5 medians", *OTHERS[1:])
 
 
@@ -341,7 +345,10 @@ def panels(rows: Sequence[StudyRow]) -> list[Panel]:
             "share of redrawn labels",
             "share of H(Y')",
             [
-                Curve(estimator, repeated(select(some, estimator=estimator), "share"))
+                Curve(
+                    _CALLED.get(estimator, estimator),
+                    repeated(select(some, estimator=estimator), "share"),
+                )
                 for estimator in _CURVES
                 if estimator != "classifier" or not SETS[name].told
             ],

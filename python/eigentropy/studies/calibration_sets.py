@@ -103,6 +103,11 @@ def noisy_tree(n: int, seed: int) -> tuple[Array, Labels]:
     return data.noisy(Z, 0.5, seed=seed), labels
 
 
+def few_digits(n: int, seed: int) -> tuple[Array, Labels]:
+    """At most 150 of the digits, 15 of each on average: few rows in many dimensions."""
+    return _labelled("digits")(min(n, 150), seed)
+
+
 def mixture(n: int, seed: int) -> tuple[Array, Labels]:
     """A mixture of two to ten Gaussian clouds of unequal shares, drawn anew for each seed.
 
@@ -192,6 +197,7 @@ SETS = {
         LabelledSet("sticks", sticks, chosen_on=True),
         LabelledSet("tree", noisy_tree, chosen_on=True),
         LabelledSet("wine", _labelled("wine"), chosen_on=True),
+        LabelledSet("150 digits", few_digits, chosen_on=True),
         LabelledSet("blobs d=2000", blobs(2000, 5)),
         LabelledSet("digits", _labelled("digits")),
         LabelledSet("breast cancer", _labelled("breast cancer"), told=False),
