@@ -34,7 +34,18 @@ MODULES = (
 OWN_MEANING = {"title"}
 
 # What functions return: nobody calls these with options.
-RESULTS = ("Entropy", "MutualInformation", "Estimate", "Run", "Sweep", "Scale")
+RESULTS = (
+    "Entropy",
+    "DiffusionEntropy",
+    "KernelEntropy",
+    "MutualInformation",
+    "DiffusionInformation",
+    "KernelInformation",
+    "Estimate",
+    "Run",
+    "Sweep",
+    "Scale",
+)
 
 # Where a default must differ from that of the other functions, and why.
 REASONS = {

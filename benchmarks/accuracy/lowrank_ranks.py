@@ -87,7 +87,7 @@ def measure(case: Case, sigma: float | str) -> Iterator[dict[str, object]]:
             "relative_bound": bound / S,
             "relative_error": abs(value - S) / S,
             "relative_fannes": fannes(found) / S,
-            "within": bool(found.low <= S <= found.high),
+            "within": bool(found.ends()[0] <= S <= found.ends()[1]),
             "time_over_exact": seconds / exact_seconds,
             "lowest_over_rounding": lowest / allowed,
         }

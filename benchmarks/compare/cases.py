@@ -182,6 +182,23 @@ def stochastic(sizes: list[int]) -> Iterator[Case]:
         yield Case({"n": n, "d": 512, "tol": 1e-3}, contenders, _save_rows(n, 512))
 
 
+def vendi(sizes: list[int]) -> Iterator[Case]:
+    """The entropy of the density matrix beside the Vendi score, of which it is the logarithm."""
+
+    def contender(package: str, library: str, tolerance: float) -> Contender:
+        spec = {"task": "vendi", "package": package}
+        return Contender(package, (library,), spec, tolerance=tolerance, relative=True)
+
+    contenders = [
+        contender("eigentropy exact", "eigentropy", 1e-10),
+        contender("eigentropy", "eigentropy", 1e-3),
+        contender("vendi-score", "vendi-score", 1e-10),
+        contender("vendi-score float32", "vendi-score", 1e-4),
+    ]
+    for n in sizes:
+        yield Case({"n": n, "d": 512, "tol": 1e-3}, contenders, _save_rows(n, 512))
+
+
 def dimensions(sizes: list[int]) -> Iterator[Case]:
     for n in sizes:
         for d in (2, 20, 200, 2000, 20000):
@@ -280,6 +297,7 @@ SUITES = {
     "eigenvalues": Suite(eigenvalues, (500, 1000, 2000), (500, 1000, 2000, 5000, 10000), 7.0),
     "dse": Suite(dse, (500, 1000, 2000), (500, 1000, 2000, 5000, 10000), 2.0),
     "stochastic": Suite(stochastic, (2000,), (2000, 5000, 10000), 2.0),
+    "vendi": Suite(vendi, (1000, 2000), (1000, 2000, 5000, 10000), 2.0),
     "dimensions": Suite(dimensions, (2000,), (2000,), 2.0),
     "stages": Suite(stages, (1000, 2000), (1000, 2000, 5000)),
     "dsmi": Suite(dsmi, (2000,), (2000, 5000)),

@@ -166,6 +166,34 @@ def information(spec: dict[str, Any]) -> Ready:
     )[0]
 
 
+# Of the Vendi score.
+_KERNEL_ENTROPIES = {"eigentropy": {}, "eigentropy exact": {"method": "exact"}}
+
+
+def vendi(spec: dict[str, Any]) -> Ready:
+    """The Vendi score of the Gaussian kernel of rows, as its logarithm: the entropy in bits.
+
+    The peer takes a kernel matrix, which scikit-learn computes for it in the same call.
+    """
+    Z, name = np.load(spec["input"]), spec["package"]
+    sigma = float(np.sqrt(0.5 * Z.shape[1]))
+    if name in _KERNEL_ENTROPIES:
+        import eigentropy as eg
+
+        options = _KERNEL_ENTROPIES[name]
+        return lambda: Z, lambda rows: float(eg.kernel_entropy(rows, sigma=sigma, **options))
+    import scipy.sparse  # which the peer takes to be imported
+    from sklearn.metrics.pairwise import rbf_kernel
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from vendi_score import vendi as peer
+    Z = Z.astype("float32") if name.endswith("float32") else Z
+    gamma = 0.5 / sigma**2
+    assert scipy.sparse
+    return lambda: Z, lambda rows: float(np.log2(peer.score_K(rbf_kernel(rows, gamma=gamma))))
+
+
 def _package(name: str) -> Any:
     with warnings.catch_warnings():  # the peer's import changes the process's filters
         if name == "eigentropy compat":
@@ -238,5 +266,6 @@ READY: dict[str, Callable[[dict[str, Any]], Ready]] = {
     "product": product,
     "entropy": entropy,
     "information": information,
+    "vendi": vendi,
     "stage": stage,
 }

@@ -225,7 +225,7 @@ def test_the_bound_of_the_rounding_is_computed_once(gaussian, monkeypatch):
     monkeypatch.setattr(
         rounding.Rounding,
         "entropy_error",
-        lambda self, values, t, base: calls.append(t) or bound(self, values, t, base),
+        lambda self, values, which, base: calls.append(which.t) or bound(self, values, which, base),
     )
     operator = eg.DiffusionOperator(gaussian, dtype="float32")
     entropies = [operator.entropy(t, base) for t in (1.0, 2.0) for base in (2.0, math.e)]

@@ -332,8 +332,8 @@ def test_few_rows_are_refused():
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"times": []}, ["t"]),
-        ({"times": [0.0]}, ["t", 0.0]),
+        ({"wanted": []}, ["wanted"]),
+        ({"wanted": [0.0]}, ["t", 0.0]),
         ({"seed": -1}, ["seed", -1]),
         ({"dtype": "float16"}, ["dtype", "float16"]),
     ],

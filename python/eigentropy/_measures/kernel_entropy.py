@@ -68,8 +68,8 @@ def kernel_entropy(
     -------
     KernelEntropy
         Works as a float; carries the error, the sigma, the method and the precision that were used,
-        the eigenvalues if they were computed, `vendi`, `.at(order)`, `.interval()` and
-        `.density(x)`.
+        the eigenvalues if they were computed, `vendi`, `.surprisals()`, `.at(order)`,
+        `.interval()` and `.density(x)`.
 
     Raises
     ------
@@ -115,5 +115,5 @@ def kernel_entropy(
     which = renyi(order)
     spectrum = solve(matrix, [which], plan)
     warn_if_alone(matrix, spectrum, which)
-    result = KernelEntropy.of(spectrum, matrix, order, base)
+    result = KernelEntropy.of(spectrum, matrix, order, base, plan)
     return replace(result, sampled_from=n) if n is not None else result

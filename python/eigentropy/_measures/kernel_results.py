@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 from eigentropy._kernels.density import DensityMatrix
 from eigentropy._measures.results import Entropy, MutualInformation, known_of
+from eigentropy._measures.surprisals import Surprisals, surprisals_of
 from eigentropy._spectra.functionals import Functional, renyi
+from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._spectra.spectrum import Spectrum
 from eigentropy._support.options import renyi_order
 
@@ -27,13 +30,20 @@ class KernelEntropy(Entropy):
     """
 
     order: float
+    _source: tuple[DensityMatrix, SpectrumPlan] | None = None
 
     @classmethod
     def of(
-        cls, spectrum: Spectrum, matrix: DensityMatrix, order: float, base: float
+        cls,
+        spectrum: Spectrum,
+        matrix: DensityMatrix,
+        order: float,
+        base: float,
+        plan: SpectrumPlan,
     ) -> KernelEntropy:
         """The entropy by a spectrum of this matrix, with the warnings that belong to it."""
-        return cls(order=order, **known_of(spectrum, matrix, renyi(order), base))
+        known = known_of(spectrum, matrix, renyi(order), base)
+        return cls(order=order, _source=(matrix, plan), **known)
 
     @property
     def which(self) -> Functional:
@@ -67,6 +77,54 @@ class KernelEntropy(Entropy):
         """
         order = renyi_order(order)
         return replace(self, order=order, **self._of(renyi(order)))
+
+    def surprisals(self, method: str = "auto") -> Surprisals:
+        r"""What each row contributes: n numbers whose mean is the von Neumann entropy.
+
+        .. math:: s_i = n\,(-\rho \log \rho)_{ii}
+
+        Small for rows that many others resemble, up to log n for a row like no other one: which
+        rows are redundant, and which are new.
+
+        Parameters
+        ----------
+        method : {"auto", "exact", "stochastic"}
+            "exact" takes all eigenvectors, O(n^3) time and three matrices (n, n). "stochastic"
+            takes eight products with 64 random vectors and gives each row a standard error.
+            "auto": exact up to 2000 rows.
+
+        Returns
+        -------
+        Surprisals
+            Works as an array (n,), in the unit of `base`, with `standard_errors`.
+
+        Raises
+        ------
+        ValueError
+            Another order than 1; too few rows for an estimate; a result that was pickled, which
+            leaves the data behind.
+        MemoryError
+            The eigenvectors do not fit.
+
+        Examples
+        --------
+        >>> import numpy as np, eigentropy as eg
+        >>> Z = np.zeros((8, 1)); Z[-1] = 9.0  # seven equal rows and another one
+        >>> eg.kernel_entropy(Z, sigma=1.0).surprisals().values.round(4)[[0, -1]]
+        array([0.1926, 3.    ])
+        """
+        if self.order != 1.0:
+            raise ValueError(f"surprisals are of order=1: this entropy is of order={self.order:g}")
+        if self._source is None:
+            raise ValueError(
+                "surprisals needs the data, which were left behind when this result was pickled"
+            )
+        matrix, plan = self._source
+        return surprisals_of(matrix, plan, method, self.base)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the data."""
+        return {**self.__dict__, "_source": None}
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)

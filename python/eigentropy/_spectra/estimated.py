@@ -30,6 +30,9 @@ BRACKET_PART = 0.4
 BRACKET_ERRORS = 0.6
 BRACKET_SHARE = 0.02
 
+# What rounding leaves of a standard error where probes and quadrature leave nothing.
+ROUNDING_PART = 0.25
+
 # An end of the bracket that has not moved in the last steps may still move. So the entropy is never
 # taken to be in the outer quarters of the bracket.
 OUTER = 0.25
@@ -99,8 +102,9 @@ class EstimatedSpectrum(Spectrum):
         return max(0.0, self.at(t).value) / math.log(logarithm_base(base))
 
     def standard_error(self, t: Which = 1.0, base: float = 2.0) -> float:
-        """Standard error of S(t), of probes and quadrature together."""
-        return self.at(t).error / math.log(logarithm_base(base))
+        """Standard error of S(t), of probes, quadrature and rounding together."""
+        error = math.hypot(self.at(t).error, ROUNDING_PART * self._rounding)
+        return error / math.log(logarithm_base(base))
 
     def bound(self, t: Which = 1.0, base: float = 2.0) -> float:
         """NaN: an estimate guarantees nothing."""

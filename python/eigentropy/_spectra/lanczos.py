@@ -148,6 +148,14 @@ class BlockLanczos:
         corner = (couplings / np.maximum(values, SMALLEST * self._norm)) @ couplings.T
         return _block_tridiagonal([*self._diagonal, corner], self._below)
 
+    def residuals(self, vectors: Doubles) -> Doubles:
+        """Lengths of A v - lambda v for eigenvectors of T, which are the columns of `vectors`."""
+        if self.exhausted:
+            return np.zeros(vectors.shape[1])
+        below = self._below[-1]
+        lengths: Doubles = np.linalg.norm(below @ vectors[-below.shape[1] :], axis=0)
+        return lengths
+
     def blocks(self, size: int) -> list[Block]:
         """The first blocks that together have at least `size` vectors."""
         ends = np.cumsum([block.shape[1] for block in self.basis])

@@ -18,7 +18,7 @@ from eigentropy import _core
 from eigentropy._backends.devices import HOST, Device
 from eigentropy._backends.host_arrays import as_numpy
 from eigentropy._spectra.eigenvalues import NOISE_FLOOR_EPS, spectral_entropy
-from eigentropy._spectra.functionals import Functional, MinEntropy, Renyi, Shannon
+from eigentropy._spectra.functionals import Functional, MinEntropy, Renyi, Shannon, functional
 
 EPS = float(np.finfo(np.float32).eps)
 DOUBLE_EPS = float(np.finfo(np.float64).eps)
@@ -102,7 +102,7 @@ def may_use_single(
     sizes: npt.ArrayLike,
     d: int,
     reach: Callable[[], float],
-    wanted: Sequence[Functional],
+    wanted: Sequence[float | Functional],
     tol: float,
     device: Device = HOST,
 ) -> bool:
@@ -113,7 +113,10 @@ def may_use_single(
     """
     orders = np.atleast_1d(np.asarray(sizes, dtype=np.float64))
     largest = int(orders.max())
-    if float((orders**3).sum()) < SINGLE_FROM**3 or min(one.exponent for one in wanted) < 1.0:
+    if (
+        float((orders**3).sum()) < SINGLE_FROM**3
+        or min(functional(one).exponent for one in wanted) < 1.0
+    ):
         return False
     if eigenvalue_error(largest, reach()) >= tol:
         return False
