@@ -116,6 +116,13 @@ def bandwidth(Z: Any, rule: str = "median", *, kernel: str = "gaussian", seed: i
 def resolve_sigma(sigma: Any, rows: Rows, seed: int) -> float:
     """The number behind the argument `sigma`: a number or the name of a rule."""
     checked = sigma_or_rule(sigma, RULES)
+    if rows.holds == "knn":
+        if checked != "auto":
+            raise ValueError(
+                f"sigma={sigma!r}: the widths of kernel='knn' are the distances of the rows to "
+                "their neighbours number n_neighbors; leave sigma out and choose n_neighbors"
+            )
+        return math.nan
     if rows.holds == "precomputed":
         if checked != "auto":
             raise ValueError(
