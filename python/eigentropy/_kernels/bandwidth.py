@@ -162,24 +162,30 @@ def _share_of_the_median(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
 def _narrow(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
     """0.2 medians, or more where fewer than PAIRS pairs a row would count; 0.0 if all are equal."""
     median, scale = _core.median_distance(Z, rows)
-    if median == 0.0:
+    least = NARROW_FACTOR * median
+    if _in_units(least, scale) == 0.0:
         return 0.0
     squared, _ = _core.squared_distances(Z, rows)
-    squared = squared[np.triu_indices(len(rows), k=1)]
-    wanted = min(PAIRS * len(rows), len(squared) / 2.0)
-    low = NARROW_FACTOR * median
-    if effective_pairs(squared, low) >= wanted:
-        return _in_units(low, scale)
+    return _in_units(_with_enough_pairs(squared, least), scale)
+
+
+def _with_enough_pairs(matrix: Doubles, least: float) -> float:
+    """The least width from `least` on at which enough pairs count; `matrix` has r^2, (n, n)."""
+    n = len(matrix)
+    squared = matrix[np.triu_indices(n, k=1)]
+    wanted = min(PAIRS * n, len(squared) / 2.0)
+    if effective_pairs(squared, least) >= wanted:
+        return least
     # At the upper end all weights are above exp(-1/4), so that more than half of the pairs count;
     # between the ends the number rises.
-    high = max(low, 2.0 * math.sqrt(float(squared.max())))
+    low, high = least, max(least, 2.0 * math.sqrt(float(squared.max())))
     while high > low * (1.0 + WIDTH_TOLERANCE):
         middle = math.sqrt(low * high)
         if effective_pairs(squared, middle) >= wanted:
             high = middle
         else:
             low = middle
-    return _in_units(high, scale)
+    return high
 
 
 def effective_pairs(squared: Doubles, sigma: float) -> float:
