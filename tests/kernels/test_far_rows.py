@@ -186,7 +186,7 @@ def test_the_largest_slope_is_found_however_far_from_the_largest_distance(Z):
     assert slope(eg.bandwidth(Z, "max-slope")) >= 0.97 * best
 
 
-@pytest.mark.parametrize("rule", ["median", "knn", "max-slope"])
+@pytest.mark.parametrize("rule", ["median", "narrow", "knn", "max-slope"])
 def test_a_width_that_squares_cannot_hold_is_refused_by_name(rng, rule):
     with pytest.raises(ValueError, match=naming("Z", "sigma", "fill value")):
         eg.bandwidth(filled(rng, 80, 3, 0.1, 1e200), rule)

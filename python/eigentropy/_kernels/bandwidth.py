@@ -178,7 +178,7 @@ def _sigma_of_distances(D: Matrix, rule: str, seed: int) -> float:
         scale = float(pairs.max())
         if scale == 0.0:
             return 1.0
-        width = _narrow_width((pairs / scale) ** 2, len(own), _middle(pairs) / scale)
+        width = _with_enough_pairs((own / scale) ** 2, NARROW_FACTOR * _middle(pairs) / scale)
         return _in_units(width, scale)
     return MEDIAN_FACTOR * _middle(pairs) or 1.0
 
@@ -218,22 +218,23 @@ def _share_of_the_median(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
 def _narrow(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
     """0.2 medians, or more where fewer than PAIRS pairs a row would count; 0.0 if all are equal."""
     median, scale = _core.median_distance(Z, rows)
-    if median == 0.0:
+    least = NARROW_FACTOR * median
+    if _in_units(least, scale) == 0.0:
         return 0.0
     squared, _ = _core.squared_distances(Z, rows)
-    squared = squared[np.triu_indices(len(rows), k=1)]
-    return _in_units(_narrow_width(squared, len(rows), median), scale)
+    return _in_units(_with_enough_pairs(squared, least), scale)
 
 
-def _narrow_width(squared: Doubles, n: int, median: float) -> float:
-    """The width by the squared distances of all pairs of n rows, and their median distance > 0."""
+def _with_enough_pairs(matrix: Doubles, least: float) -> float:
+    """The least width from `least` on at which enough pairs count; `matrix` has r^2, (n, n)."""
+    n = len(matrix)
+    squared = matrix[np.triu_indices(n, k=1)]
     wanted = min(PAIRS * n, len(squared) / 2.0)
-    low = NARROW_FACTOR * median
-    if effective_pairs(squared, low) >= wanted:
-        return low
+    if effective_pairs(squared, least) >= wanted:
+        return least
     # At the upper end all weights are above exp(-1/4), so that more than half of the pairs count;
     # between the ends the number rises.
-    high = max(low, 2.0 * math.sqrt(float(squared.max())))
+    low, high = least, max(least, 2.0 * math.sqrt(float(squared.max())))
     while high > low * (1.0 + WIDTH_TOLERANCE):
         middle = math.sqrt(low * high)
         if effective_pairs(squared, middle) >= wanted:
