@@ -31,6 +31,7 @@ HEAVY = (
     "torch",
     "sklearn",
     "scipy",
+    "faiss",
     "matplotlib",
     "pyarrow",
     "pandas",

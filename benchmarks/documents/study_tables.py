@@ -32,6 +32,8 @@ RESULTS = results.RESULTS / "studies"
 BLOCK = re.compile(
     r"(<!-- study: (?P<name>[\w-]+) -->\n)(?P<table>.*?)(<!-- end of study -->)", re.DOTALL
 )
+# Studies that are stored at their full size.
+FULL = ("calibration",)
 VERDICTS = {True: "yes", False: "**no**", None: "-"}
 
 
@@ -111,7 +113,7 @@ def draw(folder: Path, directory: Path = RESULTS) -> None:
         path = folder / f"study_{study.name}.png"
         rows = stored(study.name, directory)
         if path.exists() and rows:
-            below = figures.caption(study, StudyPlan())
+            below = figures.caption(study, StudyPlan(full=study.name in FULL))
             path.write_bytes(figures.figure_png(study.panels(rows), below))
 
 

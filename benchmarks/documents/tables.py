@@ -540,6 +540,7 @@ BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "memory": (("memory",), memory),
     "monitor": (("monitor_cost",), monitor),
     "gradients": (("torch_gradient",), gradients),
+    "kernel gradients": (("kernel_gradient",), kernel_gradients),
     "figure": (("eigenvalues", "dse"), figure),  # drawn by plot.py
     "report page": (("report_page",), report_page),
     "settings of others": (("settings_of_others",), settings_of_others),

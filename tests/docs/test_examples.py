@@ -18,6 +18,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
+import eigentropy as eg
 from eigentropy.report import page, read_run
 from eigentropy.torch.losses import functional, modules
 from eigentropy.torch.monitoring import monitor, probe
@@ -81,6 +82,19 @@ def test_inputs(given, capsys):
 def test_choosing(given):
     curve = run("choosing.md", given)["curve"]
     assert list(curve.values()) == sorted(curve.values(), reverse=True)
+
+
+def test_knn(given):
+    pytest.importorskip("scipy", reason="SciPy is not installed")
+    names = run("knn.md", given)
+    assert names["curve"] == {1: 11.05, 10: 4.90, 100: 2.32, 1000: 2.32}
+    assert names["clusters"] == 5
+    assert names["counts"] == {100: 5, 500: 5}
+    assert (round(names["early"].value, 2), round(names["late"].value, 2)) == (-0.08, 2.30)
+    assert round(names["late"].label_entropy, 2) == 1.48
+    others = {rule: eg.dse(names["Z"], sigma=rule, dtype="float64") for rule in ("auto", "knn")}
+    late = {rule: round(float(S.at(1000)), 2) for rule, S in others.items()}
+    assert late == {"auto": 0.0, "knn": 9.56}
 
 
 def test_many_rows(given):

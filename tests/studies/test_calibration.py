@@ -69,7 +69,7 @@ def test_a_classifier_finds_blobs_and_nothing_of_noise():
     assert calibration.less_chance(found, labels, 0) < 0.1
 
 
-MADE = [name for name, each in SETS.items() if each.package is None]
+MADE = [name for name, each in SETS.items() if not each.packages]
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -99,10 +99,54 @@ def test_a_set_of_a_package_that_is_missing_is_left_out_by_name(monkeypatch):
         jobs = calibration.jobs(StudyPlan(full=True, repetitions=1))
     told = " ".join(str(each.message) for each in caught)
     for name, each in SETS.items():
-        assert (name in {job.data for job in jobs}) == (each.package is None)
-        assert each.package is None or (name in told and each.package in told)
+        assert (name in {job.data for job in jobs}) == (not each.packages)
+        assert all(word in told for word in (name, *each.packages)) or not each.packages
     with pytest.raises(ImportError, match="aeon"):
         SETS["Japanese vowels"].make(10, 0)
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch):
+    """A folder for the files of a package that only has files."""
+
+    def make(package, *folders):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").touch()
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.delitem(sys.modules, package, raising=False)
+        path = (tmp_path / package).joinpath(*folders)
+        path.mkdir(parents=True)
+        return path
+
+    return make
+
+
+def test_the_vowels_are_read_from_the_files_of_a_package(stand_in):
+    folder = stand_in("aeon", "datasets", "data", "JapaneseVowels")
+    series = [f"{i},{i + 2}:{-i},{-i}:{i % 3 + 1}" for i in range(6)]
+    for part, lines in (("TRAIN", series[:4]), ("TEST", series[4:])):
+        text = "\n".join(["#about", "@classLabel true 1 2 3", "@data", *lines])
+        (folder / f"JapaneseVowels_{part}.ts").write_text(text + "\n")
+    Z, labels = SETS["Japanese vowels"].make(6, 0)
+    assert sorted(labels) == [1, 1, 2, 2, 3, 3]
+    means = np.sort(Z[:, 0])
+    assert means == pytest.approx((np.arange(6) - 2.5) / np.arange(6).std())
+    assert (Z[:, 2] == 0).all()  # the deviation of the first channel is 1 in all
+    assert len(SETS["Japanese vowels"].make(3, 0)[0]) == 3
+
+
+def test_the_cells_are_read_from_the_files_of_a_package(stand_in):
+    h5py = pytest.importorskip("h5py")
+    rows, types = np.arange(12.0).reshape(6, 2), np.arange(6) // 2
+    path = stand_in("scanpy", "datasets") / "10x_pbmc68k_reduced.h5ad"
+    named = np.zeros(6, dtype=[("X_pca", "f4", 2), ("bulk_labels", "i1")])
+    named["X_pca"], named["bulk_labels"] = rows, types
+    with h5py.File(path, "w") as file:
+        file["obsm"], file["obs"] = named, named
+    Z, labels = SETS["blood cells"].make(6, 0)
+    assert (rows == Z).all()
+    assert (labels == types).all()
+    assert len(SETS["blood cells"].make(4, 0)[0]) == 4
 
 
 def test_without_scikit_learn_the_extra_is_named(monkeypatch):

@@ -13,6 +13,7 @@
 #include "cpu/rows/distances.hpp"
 #include "cpu/rows/max_norm.hpp"
 #include "cpu/rows/median_distance.hpp"
+#include "cpu/rows/nearest_rows.hpp"
 
 namespace eigentropy::bindings {
 namespace {
@@ -117,6 +118,28 @@ py::tuple distances_from(const py::array& Z, const Indices& query) {
   });
 }
 
+// The k nearest other rows of each of the chosen rows among the chosen ones: their positions
+// (n, k), and r2 (n, k) in units of scale^2; scale
+py::tuple nearest(const py::array& Z, index_t k, const std::optional<Indices>& rows,
+                  const py::object& progress) {
+  return with_input(Z, [&](auto view) -> py::tuple {
+    if (rows.has_value()) {
+      view.chosen = rows->data();
+      view.rows = rows->size();
+    }
+    const index_t n = view.rows;
+    if (k < 1 || k >= n) throw std::invalid_argument("k must be at least 1 and below the rows");
+    const auto compute = [view, k](Control& control) {
+      const auto X = center_rows<decltype(view(0, 0)), double>(view, centering_for_distances(),
+                                                               thread_count(), control);
+      return std::pair(nearest_rows(X, k, thread_count(), control), X.scale);
+    };
+    auto found = run_interruptible(compute, progress, distances_flops(n, n, view.cols));
+    return py::make_tuple(to_array(std::move(found.first.rows), {n, k}),
+                          to_array(std::move(found.first.r2), {n, k}), found.second);
+  });
+}
+
 // Binary adjacency matrix, (n, n)
 py::array knn_matrix(const py::array& Z, index_t k, const py::object& progress) {
   return with_input(Z, [&](auto view) -> py::array {
@@ -161,6 +184,8 @@ void bind_distances(py::module_& module) {
   module.def("squared_distances_from", &distances_from, py::arg("Z"), py::arg("query"));
   module.def("raise_to_max_distances", &raise_to_max_distances, py::arg("D").noconvert(),
              py::arg("X").noconvert(), py::arg("first"));
+  module.def("nearest_rows", &nearest, py::arg("Z"), py::arg("k"), py::arg("rows") = py::none(),
+             py::arg("progress") = py::none());
   module.def("knn_adjacency", &knn_matrix, py::arg("Z"), py::arg("k"),
              py::arg("progress") = py::none());
 }

@@ -41,6 +41,8 @@ class Cpu:
 
     # What it computes with: rows, or what `_kernels/given.py` has in their place.
     holds = "rows"
+    # Whether the matrix is sparse, and an estimate is of its square.
+    is_sparse = False
     has_low_rank = True
     has_estimates = True
     # Whether distances that float32 does not resolve come from products in float64.

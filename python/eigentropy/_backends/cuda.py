@@ -48,6 +48,7 @@ class Cuda:
     costs = GPU_COSTS
     # What it computes with: rows, or what `_kernels/given.py` has in their place.
     holds = "rows"
+    is_sparse = False
     has_low_rank = False
     has_estimates = True
     widens_distances = False

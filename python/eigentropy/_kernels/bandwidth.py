@@ -28,8 +28,8 @@ MEDIAN_FACTOR = 0.35
 # Where the adjusted information of the density matrix reads as a share of the label entropy, on
 # data sets of which some were kept out of choosing it: docs/explanations/bandwidth.md.
 NARROW_FACTOR = 0.2
-# The narrow rule wants this many pairs a row that count, or half of the pairs of few rows.
-PAIRS = 2.0
+# The narrow rule wants this many pairs a row that count; of four rows or fewer, half of all pairs.
+PAIRS = 1.0
 
 # Rules that need distances look at all pairs of at most this many rows, which are 2 million pairs.
 # Of long rows they take fewer: the distances would take as long as everything else, and differ less
@@ -67,8 +67,8 @@ def bandwidth(Z: Any, rule: str = "median", *, kernel: str = "gaussian", seed: i
     rule          sigma
     ============= ==========================================================================
     ``median``    0.35 times the median distance between two rows (also called ``auto``)
-    ``narrow``    0.2 times the median distance, or the least width above it at which 2 pairs of
-                  rows count for each row: see below
+    ``narrow``    0.2 times the median distance, or the least width above it at which as many
+                  pairs of rows count as there are rows: see below
     ``knn``       median over the rows of the distance to the 10th nearest other row
     ``max-slope`` where d log(sum_ij G_ij) / d log(sigma) is largest
     ``sqrt-d``    sqrt(d), the paper's choice; the one rule that depends on the scale of Z
@@ -77,7 +77,7 @@ def bandwidth(Z: Any, rule: str = "median", *, kernel: str = "gaussian", seed: i
     `narrow` is for `kernel_information`, of labels. Pairs i < j enter with the weight
     w_ij = G_ij^2 (as in tr G^2), and (sum w)^2 / sum(w^2) of them count, the effective number of
     terms of such a sum. Where it is smaller than the number of rows, a few near rows decide, and
-    their labels are noise. Of 5 rows or fewer, half of all pairs must count.
+    their labels are noise. Of four rows or fewer, half of all pairs must count.
 
     Above 2048 rows (1024 where they have more than 4096 columns), `median`, `narrow` and
     `max-slope` use the pairs of a random sample of that many rows, and `knn` the neighbours, among
@@ -116,6 +116,13 @@ def bandwidth(Z: Any, rule: str = "median", *, kernel: str = "gaussian", seed: i
 def resolve_sigma(sigma: Any, rows: Rows, seed: int) -> float:
     """The number behind the argument `sigma`: a number or the name of a rule."""
     checked = sigma_or_rule(sigma, RULES)
+    if rows.holds == "knn":
+        if checked != "auto":
+            raise ValueError(
+                f"sigma={sigma!r}: the widths of kernel='knn' are the distances of the rows to "
+                "their neighbours number n_neighbors; leave sigma out and choose n_neighbors"
+            )
+        return math.nan
     if rows.holds == "precomputed":
         if checked != "auto":
             raise ValueError(

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from eigentropy._backends.host_arrays import opened_array
 from eigentropy._backends.shapes import check_numbers
+from eigentropy._kernels.knn import Knn, knn_rows, uses_neighbours
 from eigentropy._kernels.matrix import Eigenvalues, KernelMatrix
-from eigentropy._support.options import integer, nonnegative, positive
+from eigentropy._support.options import integer, nonnegative, positive, random_seed
 from eigentropy._support.progress import Callback, reporter
 from eigentropy._support.signatures import named_options
 
@@ -48,8 +49,11 @@ class DiffusionMatrix(KernelMatrix):
         seed: int = 0,
         progress: bool | Callback = False,
         kernel: str = "gaussian",
+        n_neighbors: int | None = None,
     ) -> None:
         self.alpha = nonnegative(alpha, "alpha", at_most=MAX_ALPHA)
+        if uses_neighbours(kernel, n_neighbors):
+            Z, kernel = knn_rows(Z, n_neighbors, device, random_seed(seed), progress), "gaussian"
         super().__init__(
             Z,
             sigma=sigma,
@@ -59,6 +63,12 @@ class DiffusionMatrix(KernelMatrix):
             progress=progress,
             kernel=kernel,
         )
+
+    @property
+    def n_neighbors(self) -> int | None:
+        """How many neighbours kernel="knn" joins each row with; None for another kernel."""
+        device = self.samples.device
+        return device.n_neighbors if isinstance(device, Knn) else None
 
     def forget(self) -> None:
         """Forget what was computed, to free its memory."""
@@ -89,7 +99,8 @@ class DiffusionMatrix(KernelMatrix):
         if self._solution is None:
             self._matrix = None  # its memory is needed
         solution = super().solved()
-        self._traces = solution.trace, solution.frobenius2
+        if self.samples.holds == "rows":  # otherwise they may be of magnitudes
+            self._traces = solution.trace, solution.frobenius2
         return solution
 
     def trace(self) -> float:
@@ -132,7 +143,7 @@ class DiffusionMatrix(KernelMatrix):
         k, t = integer(k, "k", at_least=1), positive(t, "t")
         if k > self.n - 1:
             raise ValueError(f"k must be at most n - 1 = {self.n - 1}, got {k}")
-        self._require_memory()
+        self._require_matrix()
         self._matrix = None  # its memory is needed
         with reporter(self.progress, "diffusion map") as report:
             values, vectors, degrees = self.samples.device.eigenpairs(
@@ -157,9 +168,13 @@ class DiffusionMatrix(KernelMatrix):
             + (")" if self.device == "cpu" else f", device={self.device})")
         )
 
+    def _require_matrix(self) -> None:
+        if not self.samples.device.is_sparse:
+            self._require_memory()
+
     def _built_matrix(self) -> Any:
         if self._matrix is None:
-            self._require_memory()
+            self._require_matrix()
             with reporter(self.progress, "diffusion operator") as report:
                 self._matrix, trace, frobenius2 = self.samples.device.matrix(
                     self.rows, self.sigma, self.alpha, self.dtype, report

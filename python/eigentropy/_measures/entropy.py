@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from eigentropy._backends.rows import sample_rows
-from eigentropy._kernels.given import is_given
+from eigentropy._kernels.knn import is_square
 from eigentropy._measures.operator import DiffusionOperator
 from eigentropy._measures.results import DiffusionEntropy
 from eigentropy._spectra.functionals import Shannon
@@ -29,6 +29,7 @@ def diffusion_spectral_entropy(
     method: str = "auto",
     tol: float = 1e-3,
     kernel: str = "gaussian",
+    n_neighbors: int | None = None,
     max_points: int | None = None,
     dtype: Any = None,
     device: Any = None,
@@ -78,11 +79,15 @@ def diffusion_spectral_entropy(
     tol : float
         Relative error of S that all methods but "exact" may make. An S below tol nats counts as
         tol.
-    kernel : {"gaussian", "precomputed", "distances"}
-        What Z is: rows, of which the Gaussian kernel is taken; a symmetric kernel (n, n) with
-        entries >= 0, which is taken as it is and has no sigma; or distances (n, n), of which the
-        Gaussian kernel is taken. Of the last two all eigenvalues are computed, and an eigenvalue
+    kernel : {"gaussian", "knn", "precomputed", "distances"}
+        "gaussian" and "knn" take rows: the second one joins each row with its nearest neighbours,
+        with weights exp(-r_ij^2 / (sigma_i sigma_j)), sigma_i being the distance to the last of
+        them, and takes no sigma (docs/how_to/knn.md). "precomputed" takes a symmetric kernel (n, n)
+        with entries >= 0 as it is, and no sigma; "distances" takes distances (n, n), of which the
+        Gaussian kernel is taken. Of the last two all eigenvalues are computed. An eigenvalue
         below 0 counts by its magnitude.
+    n_neighbors : int, optional
+        For kernel="knn", 15 by default: from 1 to n - 1.
     max_points : int, optional
         Measure at most this many rows, drawn at random where Z has more. S depends on the number of
         rows: nothing else ever leaves rows out.
@@ -143,7 +148,7 @@ def diffusion_spectral_entropy(
     """
     plan = SpectrumPlan.checked(method, tol, dtype)
     t, base = positive(t, "t"), logarithm_base(base)
-    rows, _, n = sample_rows(Z, max_points, seed, square=is_given(kernel))
+    rows, _, n = sample_rows(Z, max_points, seed, square=is_square(kernel))
     operator = DiffusionOperator(
         rows,
         sigma=sigma,
@@ -153,6 +158,7 @@ def diffusion_spectral_entropy(
         seed=seed,
         progress=progress,
         kernel=kernel,
+        n_neighbors=n_neighbors,
     )
     result = entropies(operator, [t], base, plan)[0]
     return replace(result, sampled_from=n) if n is not None else result

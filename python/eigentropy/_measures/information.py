@@ -8,8 +8,8 @@ from typing import Any
 
 from eigentropy._backends.devices import parse
 from eigentropy._backends.rows import sample_rows
-from eigentropy._kernels.given import is_given
 from eigentropy._kernels.groups import Codes, group_codes, groups_of_rows
+from eigentropy._kernels.knn import is_square
 from eigentropy._measures.operator import DiffusionOperator
 from eigentropy._measures.results import DiffusionInformation
 from eigentropy._measures.statistics import ESTIMATORS, group_informations
@@ -37,6 +37,7 @@ def diffusion_spectral_mutual_information(
     method: str = "auto",
     tol: float = 1e-3,
     kernel: str = "gaussian",
+    n_neighbors: int | None = None,
     max_points: int | None = None,
     dtype: Any = None,
     device: Any = None,
@@ -80,8 +81,9 @@ def diffusion_spectral_mutual_information(
     estimator : {"matched", "plain"}
     n_null : int
         Number of random partitions; at least 2 for "matched", may be 0 for "plain".
-    t, sigma, alpha, base, kernel, device, progress
-        As in `diffusion_spectral_entropy`.
+    t, sigma, alpha, base, kernel, n_neighbors, device, progress
+        As in `diffusion_spectral_entropy`. With kernel="knn", the neighbours of a row are those in
+        its own group: all other rows of a group that has `n_neighbors` or fewer.
     method, tol, dtype
         As in `diffusion_spectral_entropy`, but for "lowrank", for the entropies of the groups: with
         "auto" and "stochastic" those of large groups are estimated, and those of small ones exact.
@@ -144,9 +146,16 @@ def diffusion_spectral_mutual_information(
     one_of(estimator, "estimator", ESTIMATORS)
     n_null = integer(n_null, "n_null", at_least=2 if estimator == "matched" else 0)
     t, base, seed = positive(t, "t"), logarithm_base(base), random_seed(seed)
-    rows, chosen, drawn_from = sample_rows(Z, max_points, seed, square=is_given(kernel))
+    rows, chosen, drawn_from = sample_rows(Z, max_points, seed, square=is_square(kernel))
     operator = _operator(
-        rows, sigma=sigma, alpha=alpha, kernel=kernel, dtype=dtype, device=device, seed=seed
+        rows,
+        sigma=sigma,
+        alpha=alpha,
+        kernel=kernel,
+        n_neighbors=n_neighbors,
+        dtype=dtype,
+        device=device,
+        seed=seed,
     )
     if operator is Z:
         plan = replace(plan, dtype=operator.dtype)  # which the caller has chosen
@@ -178,19 +187,27 @@ def informations(
     """The information at each t, from the same spectra; `options` of `group_informations`."""
 
     def result(known: dict[str, Any], which: Functional) -> DiffusionInformation:
-        return DiffusionInformation(alpha=operator.alpha, t=which.exponent, **known)
+        return DiffusionInformation(
+            alpha=operator.alpha, t=which.exponent, n_neighbors=operator.n_neighbors, **known
+        )
 
     wanted = [Shannon(t) for t in times]
     return group_informations(operator, codes, wanted, plan, result, **options)
 
 
-def _operator(Z: Any, *, sigma: Any, alpha: Any, kernel: str, **options: Any) -> DiffusionOperator:
+def _operator(
+    Z: Any, *, sigma: Any, alpha: Any, kernel: str, n_neighbors: Any, **options: Any
+) -> DiffusionOperator:
     """The operator of all rows; nothing is computed yet, but the options are checked."""
     if not isinstance(Z, DiffusionOperator):
-        return DiffusionOperator(Z, sigma=sigma, alpha=alpha, kernel=kernel, **options)
-    if (sigma, alpha, kernel) != ("auto", 0.5, "gaussian") or options["dtype"] is not None:
+        return DiffusionOperator(
+            Z, sigma=sigma, alpha=alpha, kernel=kernel, n_neighbors=n_neighbors, **options
+        )
+    given = sigma, alpha, kernel, n_neighbors, options["dtype"]
+    if given != ("auto", 0.5, "gaussian", None, None):
         raise ValueError(
-            "sigma, alpha, kernel and dtype are those of the DiffusionOperator: leave them out"
+            "sigma, alpha, kernel, n_neighbors and dtype are those of the DiffusionOperator: leave "
+            "them out"
         )
     parse(options["device"])
     if options["device"] is not None and str(options["device"]) != Z.device:

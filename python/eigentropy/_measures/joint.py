@@ -78,7 +78,7 @@ class Value(NamedTuple):
 
     def minus(self, other: Value) -> Value:
         """The difference; errors add up, those of random vectors in quadrature."""
-        return self.plus(other._replace(value=-other.value))
+        return self.plus(Value(-other.value, *other[1:]))
 
     def plus(self, other: Value) -> Value:
         """The sum, with the errors of a difference."""

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from eigentropy._kernels.diffusion import DiffusionMatrix
+from eigentropy._kernels.knn import Knn
 from eigentropy._kernels.saturation import warn_if_saturated
 from eigentropy._measures.results import DiffusionEntropy
 from eigentropy._spectra.exact import ExactSpectrum, exact_spectrum
 from eigentropy._spectra.functionals import Shannon
 from eigentropy._spectra.solve import warn_if_alone
+from eigentropy._spectra.spectrum import level_of
 from eigentropy._support.options import logarithm_base, positive
+from eigentropy._support.progress import reporter
 from eigentropy.plot import html, maps
+
+# Of a sparse matrix of more rows, a count does not compute all eigenvalues.
+COUNTED_EXACTLY = 5000
 
 # Attributes that the package needs of an operator, and a user does not.
 _INTERNAL = frozenset(
@@ -51,8 +59,11 @@ class DiffusionOperator(DiffusionMatrix):
         Where to compute: by default where Z lies. An array on the host is uploaded once.
     seed : int
         Of the sample that a bandwidth rule uses when n is large.
-    kernel : {"gaussian", "precomputed", "distances"}
-        As in `diffusion_spectral_entropy`: what Z is.
+    kernel : {"gaussian", "knn", "precomputed", "distances"}
+        As in `diffusion_spectral_entropy`. With "knn" the matrix is sparse, products and
+        `diffusion_map` need no other, and `eigenvalues` are magnitudes.
+    n_neighbors : int, optional
+        For kernel="knn", 15 by default.
     progress : bool or callable
         Show a bar on stderr, or call it with the fraction that is done.
 
@@ -81,6 +92,24 @@ class DiffusionOperator(DiffusionMatrix):
         warn_if_saturated(self.n, self._spectrum.kernel_sum, self.sigma)
         warn_if_alone(self, self._spectrum, Shannon(t))
         return DiffusionEntropy.of(self._spectrum, self, t, base)
+
+    def count(self, threshold: float = 0.5, t: float = 1.0) -> int:
+        r"""How many eigenvalues have :math:`|\lambda|^t` above the threshold.
+
+        From all eigenvalues; with kernel="knn" and more than 5000 rows by Lanczos from the largest
+        one down, until none above the threshold is left.
+
+        Raises
+        ------
+        ValueError
+            threshold not between 0 and 1; t <= 0; or Lanczos has found more than 256 beside those
+            that are 1.
+        """
+        level, device = level_of(threshold, t), self.samples.device
+        if isinstance(device, Knn) and not self.is_solved and self.n > COUNTED_EXACTLY:
+            with reporter(self.progress, "neighbours") as report:
+                return device.count_above(self.rows, self.alpha, level, report)
+        return int(np.count_nonzero(self.solved().values > level))
 
     def plot(self, labels: Any = None, **options: Any) -> Any:
         """Draw the rows in diffusion coordinates, by label, and return the axes.

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from eigentropy._kernels.diffusion import DiffusionMatrix
 from eigentropy._kernels.matrix import KernelMatrix
 from eigentropy._spectra.functionals import Functional, Shannon
-from eigentropy._spectra.spectrum import Spectrum
+from eigentropy._spectra.spectrum import Spectrum, level_of
 from eigentropy._support.interval import LEVEL, Interval, checked_level, student_quantile
 from eigentropy._support.number import Number
 from eigentropy._support.options import one_of, positive
@@ -187,19 +187,23 @@ class DiffusionEntropy(Entropy):
     ----------
     alpha, t : float
         The settings that were used.
+    n_neighbors : int or None
+        Of kernel="knn".
     value, standard_error, error_bound, ...
         As in `Entropy`, of the eigenvalues of the diffusion operator.
     """
 
     alpha: float
     t: float
+    n_neighbors: int | None = None
 
     @classmethod
     def of(
         cls, spectrum: Spectrum, matrix: DiffusionMatrix, t: float, base: float
     ) -> DiffusionEntropy:
         """S(t) of a spectrum of this matrix, with the warnings that belong to it."""
-        return cls(alpha=matrix.alpha, t=t, **known_of(spectrum, matrix, Shannon(t), base))
+        known = known_of(spectrum, matrix, Shannon(t), base)
+        return cls(alpha=matrix.alpha, t=t, n_neighbors=matrix.n_neighbors, **known)
 
     @property
     def which(self) -> Functional:
@@ -225,10 +229,29 @@ class DiffusionEntropy(Entropy):
         t = positive(t, "t")
         return replace(self, t=t, **self._of(Shannon(t)))
 
+    def count(self, threshold: float = 0.5, t: float = 1.0) -> int:
+        r"""How many eigenvalues have :math:`|\lambda|^t` above the threshold.
+
+        With k clusters between which diffusion does not pass, k eigenvalues are 1, and the others
+        fall below any threshold as t grows.
+
+        Raises
+        ------
+        ValueError
+            threshold not between 0 and 1; t <= 0; or an entropy without eigenvalues: an estimate,
+            or bounds. `DiffusionOperator.count` counts them.
+        """
+        return self.spectrum.count(level_of(threshold, t))
+
     @property
     def settings(self) -> dict[str, float]:
         """What was chosen beside sigma, by name."""
-        return {"alpha": self.alpha, "t": self.t}
+        return _diffusion_settings(self)
+
+
+def _diffusion_settings(result: DiffusionEntropy | DiffusionInformation) -> dict[str, float]:
+    neighbours = {} if result.n_neighbors is None else {"n_neighbors": result.n_neighbors}
+    return {**neighbours, "alpha": result.alpha, "t": result.t}
 
 
 def _settings(result: Entropy | MutualInformation) -> str:
@@ -450,12 +473,15 @@ class DiffusionInformation(MutualInformation):
     ----------
     alpha, t : float
         The settings that were used.
+    n_neighbors : int or None
+        Of kernel="knn".
     value, standard_error, p_value, ...
         As in `MutualInformation`.
     """
 
     alpha: float
     t: float
+    n_neighbors: int | None = None
 
     @property
     def which(self) -> Functional:
@@ -475,4 +501,4 @@ class DiffusionInformation(MutualInformation):
     @property
     def settings(self) -> dict[str, float]:
         """What was chosen beside sigma, by name."""
-        return {"alpha": self.alpha, "t": self.t}
+        return _diffusion_settings(self)

@@ -123,12 +123,15 @@ class EstimatedSpectrum(Spectrum):
         half = self.quantile(level) * self.standard_error(t, base)
         return self._possible(t, base, half, level, f"{self.probes} random vectors")
 
-    def warn_if_imprecise(self, t: Which, base: float) -> None:
-        """A `PrecisionWarning` where the probes do not give S(t) within `tol`."""
+    def warn_if_imprecise(self, t: Which, base: float, label: str = "") -> None:
+        """A `PrecisionWarning` where the probes do not give S(t) within `tol`.
+
+        `label` names what the caller has asked for.
+        """
         if self.meets(t):
             return
         value, error = self.entropy(t, base), self.standard_error(t, base)
-        label = functional(t).label
+        label = label or functional(t).label
         warn(
             f"{self.probes} probes leave a standard error of {error:.2g} {unit(base)} at {label}, "
             f"whose 95 % interval is wider than tol={self.tol:g} of {value:.4g}; pass a larger "

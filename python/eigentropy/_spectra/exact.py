@@ -87,6 +87,10 @@ class ExactSpectrum(Spectrum):
         known = self.rounding or self.double
         return known.entropy_error(self.values, functional(t), base) if known else 0.0
 
+    def count(self, level: float) -> int:
+        """How many eigenvalues are above this level."""
+        return int(np.count_nonzero(self.values > level))
+
     def density(self, x: Any, width: float = 0.02) -> npt.NDArray[np.float64]:
         """Eigenvalues a unit of length at x, over n."""
         return smoothed_density(self.values, np.ones(self.n), x, width)

@@ -17,13 +17,13 @@ from eigentropy._kernels.matrix import (
 )
 from eigentropy._kernels.partitions import Partitions
 from eigentropy._kernels.saturation import warn_if_alone, warn_if_saturated
-from eigentropy._spectra.estimated import EstimatedSpectrum
 from eigentropy._spectra.exact import ExactSpectrum, spectrum_of
 from eigentropy._spectra.functionals import Functional, least_flattering
 from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._spectra.rounding import may_use_single
 from eigentropy._spectra.solve import estimated_spectrum
 from eigentropy._spectra.spectrum import Spectrum, Which
+from eigentropy._spectra.squares import Estimate
 from eigentropy._support.interval import combined
 from eigentropy._support.progress import Callback, part
 from eigentropy._support.warnings import PrecisionWarning, warn
@@ -165,11 +165,11 @@ def _estimate_large(
     wanted: Sequence[Functional],
     plan: SpectrumPlan,
     progress: Callback | None,
-) -> list[EstimatedSpectrum | None]:
+) -> list[Estimate | None]:
     """Estimates of the spectra of large groups; None for each group that is to be solved."""
     orders = partitions.orders
     large = plan.estimated_groups(orders, matrix.samples.d, matrix.alpha)
-    groups: list[EstimatedSpectrum | None] = [None] * len(orders)
+    groups: list[Estimate | None] = [None] * len(orders)
     if not any(large):
         return groups
     subsets, numbers = partitions.subsets(), np.flatnonzero(large)
@@ -204,7 +204,7 @@ def _solve_small(
     matrix: KernelMatrix,
     dtype: str,
     partitions: Partitions,
-    estimated: Sequence[EstimatedSpectrum | None],
+    estimated: Sequence[Estimate | None],
     progress: Callback | None,
 ) -> GroupSpectra:
     """All groups of all partitions that are not estimated, solved as one batch."""

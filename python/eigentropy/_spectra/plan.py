@@ -61,6 +61,11 @@ class SpectrumPlan:
                 f"method={self.method!r}: with kernel={device.holds!r} all eigenvalues are "
                 "computed: use method='exact' or 'auto'"
             )
+        if self.method == "lowrank" and device.is_sparse:
+            raise ValueError(
+                "method='lowrank' is for smooth kernels, and kernel='knn' is none: use "
+                "method='stochastic', 'exact' or 'auto'"
+            )
         if self.method == "lowrank" and not device.has_low_rank:
             raise ValueError(
                 f"method='lowrank' is not there on {device.name}: use method='stochastic', or "

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from eigentropy import _core
 from eigentropy._kernels import saturation
+from eigentropy._kernels.graph import SparseOperator
 from eigentropy._kernels.matrix import KernelMatrix
 from eigentropy._kernels.saturation import warn_if_saturated
 from eigentropy._spectra import half_precision
@@ -20,6 +21,7 @@ from eigentropy._spectra.low_rank import LowRankSpectrum, low_rank_spectrum
 from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._spectra.purity import COLLISION, purity_spectrum
 from eigentropy._spectra.spectrum import Spectrum
+from eigentropy._spectra.squares import Estimate, estimate_by_square
 from eigentropy._spectra.stochastic import SMALLEST_N, estimate_spectrum
 from eigentropy._support.progress import Callback, part, reporter
 from eigentropy._support.warnings import warn
@@ -113,7 +115,7 @@ def estimated_spectrum(
     seed: int,
     chosen: Any = None,
     progress: Callback | None = None,
-) -> EstimatedSpectrum:
+) -> Estimate:
     """The estimate for all rows, or for the matrix of some of the rows by themselves."""
     n = matrix.n if chosen is None else len(chosen)
     known = plan.share_of_kernel(n, matrix.samples.d, matrix.alpha)
@@ -147,15 +149,17 @@ def _estimated_or_low_rank(
 
 def _estimated(
     matrix: KernelMatrix,
-    A: KernelProducts,
+    A: KernelProducts | SparseOperator,
     wanted: Sequence[Functional],
     plan: SpectrumPlan,
     seed: int,
     chosen: Any,
     progress: Callback | None = None,
-) -> EstimatedSpectrum:
+) -> Estimate:
     """The estimate by products with A, which keeps G in half precision if that is good enough."""
     dtype, tol = plan.product_dtype, plan.tol
+    if isinstance(A, SparseOperator):
+        return estimate_by_square(A, wanted, tol, seed, progress, dtype=dtype)
 
     def estimate() -> EstimatedSpectrum:
         return estimate_spectrum(

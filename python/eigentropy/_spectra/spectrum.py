@@ -74,6 +74,13 @@ class Spectrum(ABC):
         value, most = self.entropy(t, base), math.log(self.n) / math.log(base)
         return Interval(max(0.0, value - half), max(value, min(most, value + half)), level, over)
 
+    def count(self, level: float) -> int:
+        """How many eigenvalues have a magnitude above this level; ValueError if none is known."""
+        raise ValueError(
+            f"count needs the eigenvalues, and method={self.method!r} finds none of them one by "
+            "one: pass method='exact', or call DiffusionOperator(Z, ...).count"
+        )
+
     @abstractmethod
     def density(self, x: Any, width: float = 0.02) -> npt.NDArray[np.float64]:
         """Eigenvalues a unit of length at x, over n: Gaussians of this width around them.
@@ -84,6 +91,14 @@ class Spectrum(ABC):
     @abstractmethod
     def warn_if_imprecise(self, t: Which, base: float) -> None:
         """A `PrecisionWarning` where S(t) is known less accurately than was asked for."""
+
+
+def level_of(threshold: float, t: float) -> float:
+    """The magnitude of an eigenvalue whose power t is the threshold, between 0 and 1."""
+    number = positive(threshold, "threshold")
+    if number >= 1.0:
+        raise ValueError(f"threshold must be below 1, the largest eigenvalue, got {threshold!r}")
+    return float(number ** (1.0 / positive(t, "t")))
 
 
 def smoothed_density(

@@ -12,6 +12,8 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -55,7 +57,7 @@ KNOWN = ("all", "classifier", "counted", "channel")
 WIDTH = "sigma in medians"
 HOLEVO = tuple(f"Holevo {s}" for s in (RULE, *(f"{w} medians" for w in WIDTHS)))
 OTHERS = (f"adjusted {RULE}", "adjusted auto", "KSG", "MINE", "plug-in 10 bins")
-MINE = {"epochs": 30, "batch_size": 100, "learning_rate": 2e-3, "hidden": (64,)}
+MINE: dict[str, Any] = {"epochs": 30, "batch_size": 100, "learning_rate": 2e-3, "hidden": (64,)}
 
 # How far a reading may be off, and should be: on the blobs, and on sets kept out of choosing.
 BLOBS_MUST, BLOBS_AIM = 0.05, 0.03
@@ -71,7 +73,7 @@ def jobs(plan: StudyPlan) -> list[Job]:
     return [
         make_job(each.name, {"n": 600 if plan.full else 300, "share": share}, names, seed)
         for each in _available(plan.full)
-        for seed in plan.seeds(quick=2, full=4)
+        for seed in plan.seeds(quick=2, full=3)
         for share in (SHARES if plan.full else QUICK_SHARES)
     ]
 
@@ -83,8 +85,9 @@ def _available(full: bool) -> list[LabelledSet]:
     for each in SETS.values():
         if not full and each.name not in QUICK_SETS:
             continue
-        if each.package and importlib.util.find_spec(each.package) is None:
-            warn(f"{each.name} is left out: it is a file of {each.package}: pip install it")
+        missing = [name for name in each.packages if importlib.util.find_spec(name) is None]
+        if missing:
+            warn(f"{each.name} is left out: it needs pip install {' '.join(missing)}")
         else:
             found.append(each)
     return found
@@ -99,13 +102,13 @@ def measure(job: Job) -> Iterator[StudyRow]:
     for cell in job.cells:
         cells.setdefault(_kind(cell.estimator), []).append(cell)
     for cell in cells.get("known", []):
-        yield _timed(cell, lambda cell=cell: _known(cell, Z, labels, told) / entropy)
+        yield _timed(cell, partial(_known, cell, Z, labels, told, entropy))
     for cell in cells.get("width", []):
         yield _timed(cell, lambda: MEDIAN_FACTOR * eg.bandwidth(Z, RULE) / eg.bandwidth(Z))
     for cell in cells.get("Holevo", []):
-        yield _timed(cell, lambda cell=cell: _holevo(cell, Z, told))
+        yield _timed(cell, partial(_adjusted, cell, Z, told, eg.kernel_information))
     for cell in cells.get("adjusted", []):
-        yield _timed(cell, lambda cell=cell: _dsmi(cell, Z, told))
+        yield _timed(cell, partial(_adjusted, cell, Z, told, eg.dsmi))
     others = cells.get("bits", [])
     if others:
         for row in estimators.measure(replace(job, cells=tuple(others)), Z, told, **MINE):
@@ -129,26 +132,21 @@ def _timed(cell: Cell, measured: Callable[[], float]) -> StudyRow:
     return StudyRow(cell, value, math.nan, time.perf_counter() - start)
 
 
-def _holevo(cell: Cell, Z: Array, told: Labels) -> float:
+def _adjusted(
+    cell: Cell, Z: Array, told: Labels, information: Callable[..., eg.MutualInformation]
+) -> float:
     sigma = estimators.sigma_of(cell.estimator.partition(" ")[2], None, Z)
-    return eg.kernel_information(Z, told, sigma=sigma, seed=cell.seed).adjusted()
+    return information(Z, told, sigma=sigma, seed=cell.seed).adjusted()
 
 
-def _dsmi(cell: Cell, Z: Array, told: Labels) -> float:
-    sigma = estimators.sigma_of(cell.estimator.partition(" ")[2], None, Z)
-    return eg.dsmi(Z, told, sigma=sigma, seed=cell.seed).adjusted()
-
-
-def _known(cell: Cell, Z: Array, labels: Labels, told: Labels) -> float:
-    """In bits."""
-    share = float(cell.settings["share"])
+def _known(cell: Cell, Z: Array, labels: Labels, told: Labels, entropy: float) -> float:
     if cell.estimator == "counted":
-        return table_information(labels, told)
+        return table_information(labels, told) / entropy
     if cell.estimator == "channel":
-        return channel_information(labels, share)
+        return channel_information(labels, float(cell.settings["share"])) / entropy
     if cell.estimator == "classifier":
         labels = predictions(Z, labels, cell.seed)
-    return less_chance(labels, told, cell.seed)
+    return less_chance(labels, told, cell.seed) / entropy
 
 
 def table_information(a: Labels, b: Labels) -> float:
@@ -251,7 +249,8 @@ def findings(rows: Sequence[StudyRow]) -> list[Finding]:
 
 
 def _read(rows: Sequence[StudyRow]) -> list[str]:
-    return [n for n in distinct(rows, "estimator") if _kind(n) not in ("known", "width")]
+    measured = distinct(rows, "estimator")
+    return [name for name in (*HOLEVO, *OTHERS) if name in measured]
 
 
 def _blobs(rows: Sequence[StudyRow], name: str) -> Finding:
@@ -314,13 +313,15 @@ def listing(rows: Sequence[StudyRow]) -> Listing:
     for name in present:
         widths = [row.value for row in select(rows, data=name, estimator=WIDTH)]
         off = [worst(rows, name, estimator) for estimator in names]
-        counted = worst(rows, name, f"Holevo {RULE}", "counted", "counted")
-        channel = worst(rows, name, f"Holevo {RULE}", "channel", "channel")
+        if SETS[name].told:
+            off += [worst(rows, name, f"Holevo {RULE}", k, k) for k in ("counted", "channel")]
+        else:
+            off += [None, None]  # Z does not tell what Y tells
         lines.append(
             [
                 name + ("" if SETS[name].chosen_on else " (kept out)"),
                 f"{np.mean(widths):.2f}" if widths else "-",
-                *(f"{each[0]:+.3f}" if each else "-" for each in (*off, counted, channel)),
+                *(f"{each[0]:+.3f}" if each else "-" for each in off),
             ]
         )
     others = [f"Holevo {RULE}, {known}" for known in ("counted", "channel")]
@@ -332,6 +333,7 @@ def listing(rows: Sequence[StudyRow]) -> Listing:
 
 
 _DRAWN = ("blobs d=20", "blobs d=2000", "wine", "digits", "breast cancer", "mixtures")
+_CALLED = {"all": "known: all of Y", "classifier": "known: a classifier"}
 _CURVES = ("all", "classifier", f"Holevo {RULE}", "Holevo 0.5 medians", *OTHERS[1:])
 
 
@@ -343,7 +345,10 @@ def panels(rows: Sequence[StudyRow]) -> list[Panel]:
             "share of redrawn labels",
             "share of H(Y')",
             [
-                Curve(estimator, repeated(select(some, estimator=estimator), "share"))
+                Curve(
+                    _CALLED.get(estimator, estimator),
+                    repeated(select(some, estimator=estimator), "share"),
+                )
                 for estimator in _CURVES
                 if estimator != "classifier" or not SETS[name].told
             ],

@@ -5,6 +5,7 @@ On the first ones the rule `narrow` was chosen; the others were kept out of that
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import math
 from collections.abc import Callable
@@ -30,15 +31,15 @@ class LabelledSet:
         lies between what a classifier finds and all.
     chosen_on : bool
         The rule for sigma was chosen on it.
-    package : str, optional
-        Whose files have it.
+    packages : tuple of str
+        That it takes; a file of the first one has the rows.
     """
 
     name: str
     make: Made
     told: bool = True
     chosen_on: bool = False
-    package: str | None = None
+    packages: tuple[str, ...] = ()
 
 
 def _labelled(name: str) -> Made:
@@ -102,6 +103,11 @@ def noisy_tree(n: int, seed: int) -> tuple[Array, Labels]:
     return data.noisy(Z, 0.5, seed=seed), labels
 
 
+def few_digits(n: int, seed: int) -> tuple[Array, Labels]:
+    """At most 150 of the digits, 15 of each on average: few rows in many dimensions."""
+    return _labelled("digits")(min(n, 150), seed)
+
+
 def mixture(n: int, seed: int) -> tuple[Array, Labels]:
     """A mixture of two to ten Gaussian clouds of unequal shares, drawn anew for each seed.
 
@@ -153,8 +159,7 @@ def japanese_vowels(n: int, seed: int) -> tuple[Array, Labels]:
 
 def blood_cells(n: int, seed: int) -> tuple[Array, Labels]:
     """700 blood cells of ten types: 50 principal components of their expression."""
-    import h5py  # type: ignore[import-untyped]
-
+    h5py = importlib.import_module("h5py")
     path = _folder("scanpy") / "datasets" / "10x_pbmc68k_reduced.h5ad"
     with h5py.File(path) as file:
         Z = np.asarray(file["obsm"]["X_pca"], dtype=np.float64)
@@ -166,7 +171,9 @@ def blood_cells(n: int, seed: int) -> tuple[Array, Labels]:
 def _drawn(X: Array, labels: Labels, n: int, seed: int) -> tuple[Array, Labels]:
     """At most n rows, drawn at random, columns standardised."""
     chosen = data.subset(len(X), min(1.0, n / len(X)), seed=seed)
-    return ((X - X.mean(axis=0)) / X.std(axis=0))[chosen], labels[chosen]
+    spread = X.std(axis=0)
+    Z: Array = (X - X.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    return Z[chosen], labels[chosen]
 
 
 def _folder(package: str) -> Path:
@@ -190,11 +197,12 @@ SETS = {
         LabelledSet("sticks", sticks, chosen_on=True),
         LabelledSet("tree", noisy_tree, chosen_on=True),
         LabelledSet("wine", _labelled("wine"), chosen_on=True),
+        LabelledSet("150 digits", few_digits, chosen_on=True),
         LabelledSet("blobs d=2000", blobs(2000, 5)),
         LabelledSet("digits", _labelled("digits")),
         LabelledSet("breast cancer", _labelled("breast cancer"), told=False),
         LabelledSet("mixtures", mixture),
-        LabelledSet("Japanese vowels", japanese_vowels, told=False, package="aeon"),
-        LabelledSet("blood cells", blood_cells, told=False, package="scanpy"),
+        LabelledSet("Japanese vowels", japanese_vowels, told=False, packages=("aeon",)),
+        LabelledSet("blood cells", blood_cells, told=False, packages=("scanpy", "h5py")),
     )
 }

@@ -38,7 +38,7 @@ def band(values: Sequence[float]) -> tuple[float, float]:
 
 def caption(study: Study, plan: StudyPlan) -> str:
     """What is written below a figure: the study, its size, and what the bands are."""
-    size = "the paper's size" if plan.full else "quick size"
+    size = "full size" if plan.full else "quick size"
     return (
         f"{study.name}, {size}; shaded: 95 % confidence of the mean over repetitions (seeds), "
         "within what is possible"

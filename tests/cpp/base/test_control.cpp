@@ -11,6 +11,7 @@
 #include "cpu/operator/diffusion.hpp"
 #include "cpu/operator/subsets.hpp"
 #include "cpu/rows/distances.hpp"
+#include "cpu/rows/nearest_rows.hpp"
 #include "matrices.hpp"
 
 namespace eigentropy::testing {
@@ -93,6 +94,8 @@ const std::vector<LongCall>& long_calls() {
          Matrix<double> adjacency(X.n, X.n);
          knn_adjacency(X, 3, adjacency.view(), 2, control);
        }},
+      {"nearest_rows",
+       [](const CenteredRows<double>& X, Control& control) { nearest_rows(X, 3, 2, control); }},
       {"build_matrix",
        [](const CenteredRows<double>& X, Control& control) {
          build_matrix(X, {1.0, 0.5, true}, 2, control, 0.0, 1.0);
