@@ -13,7 +13,8 @@ from data_sets import separated_blobs
 from eigentropy._kernels import bandwidth
 from eigentropy._kernels.density import DensityMatrix
 from eigentropy._kernels.diffusion import DiffusionMatrix
-from eigentropy._measures import joint, measurement
+from eigentropy._measures import joint
+from eigentropy._measures.joint import MatrixOfY
 from eigentropy._measures.measurement import MeasurementSettings, Variable, measure
 from messages import naming
 
@@ -99,14 +100,26 @@ def test_sigma_is_resolved_once_and_the_density_matrix_solved_once(monkeypatch):
     assert solved == [len(Z)]
 
 
-def test_the_rows_of_a_variable_are_brought_to_their_unit_once(monkeypatch):
-    seen = []
-    rows_of = joint.rows_of
-    monkeypatch.setattr(measurement, "rows_of", lambda *args: seen.append(args) or rows_of(*args))
+def test_the_density_matrix_of_a_variable_is_made_once(monkeypatch):
+    made = []
+    make = MatrixOfY.__init__
+    monkeypatch.setattr(
+        MatrixOfY, "__init__", lambda *args, **options: made.append(1) or make(*args, **options)
+    )
     about = {"against": Variable("x", OTHER, "vectors", of=("kernel",))}
     for layer in (Z, 2.0 * Z):
         measure(layer, about, MeasurementSettings(kernel=True, n_null=2), diffusion=False)
-    assert len(seen) == 1
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_density_matrix_of_a_variable_has_the_precision_that_is_asked_for(dtype):
+    about = {"y": Variable("x", OTHER, "vectors", of=("kernel",))}
+    settings = MeasurementSettings(kernel=True, n_null=2, dtype=dtype)
+    (found,) = measure(Z, about, settings, diffusion=False).kernel_informations["y"]
+    alone = eg.kernel_information(Z, OTHER, n_null=2, dtype=dtype)
+    assert found.dtype == alone.dtype == dtype
+    assert found.conditional_entropy == alone.conditional_entropy
 
 
 def test_the_entropy_of_y_is_computed_once_for_all_orders_of_its_rows(monkeypatch):

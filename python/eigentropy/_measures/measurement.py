@@ -177,7 +177,8 @@ class Variable:
         if self.kind == "auto":
             warn_of_numbers(self.values, self.source)
         columns = columns_of(self.values, self.source, len(self.values), self.known_kind, chosen)
-        matrix = MatrixOfY(columns, seed=settings.seed)
+        options = {name: getattr(settings, name) for name in ("dtype", "device", "seed")}
+        matrix = MatrixOfY(columns, **options)
         if chosen is None:
             self._matrix = matrix
         return Part(matrix, None)

@@ -136,9 +136,24 @@ def test_after_a_layer_that_is_not_finite_the_next_one_knows_nothing_of_it():
     with torch.no_grad():
         net[0].weight.fill_(math.inf)
     monitor = Monitor(net, ["0", "1"], probe=samples()[0], measures="kernel_previous")
-    with pytest.warns(UserWarning, match=naming("layer '0'")):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         values = monitor.measure()
+    assert values.keys() == {"kernel_previous/1", "kernel_previous_null_se/1"}
     assert values["kernel_previous/1"] == pytest.approx(0.0, abs=1e-9)
+    assert [one.category for one in caught] == [UserWarning] * 2  # NaN, and a single group
+
+
+def test_of_a_single_class_there_is_nothing_to_know(net):
+    x, _ = samples()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        values = Monitor(net, "1", Probe(x, torch.zeros(60)), measures="kernel_y").measure()
+        labels = torch.zeros(60, dtype=torch.int64)
+        of_classes = Monitor(net, "1", Probe(x, labels), measures="kernel_y").measure()
+    assert values["kernel_y/1"] == pytest.approx(0.0, abs=1e-9)
+    assert math.isnan(of_classes["kernel_y/1"])
+    assert math.isnan(of_classes["kernel_y_null_se/1"])
 
 
 # ---- What is computed ---------------------------------------------------------------------------

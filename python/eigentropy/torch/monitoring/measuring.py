@@ -93,12 +93,12 @@ class Measuring:
         return self._values(name, measured, variables)
 
     def _before(self, previous: Array, of: Sequence[str]) -> Variable:
-        """The layer before, and its clusters; a constant where it is not finite."""
+        """The layer before, and its clusters; a single group where it is not finite."""
         n, k, seed = len(previous), self.settings.n_clusters, self.settings.seed
         groups, source = None, "the layer before"
         if not np.isfinite(previous).all():
-            previous, groups = np.zeros((n, 1)), np.zeros(n, dtype=np.int64)
-        elif "diffusion" in of:
+            return Variable(source, np.zeros(n, dtype=np.int64), "labels", of=of)
+        if "diffusion" in of:
             groups = group_codes(previous, n, "vectors", k, "kmeans", seed, source)
         return Variable(source, previous, "vectors", groups, of)
 
@@ -114,9 +114,10 @@ class Measuring:
                 if family in variable.of:
                     key = f"{information}_{role}"
                     result = found[role][0] if found else None
-                    value, error, adjusted = _numbers(result, entropies, in_bits=key == "kernel_y")
+                    is_of_y, is_label = key == "kernel_y", variable.known_kind == "labels"
+                    value, error, adjusted = _numbers(result, entropies, in_bits=is_of_y)
                     values[f"{key}/{name}"], values[f"{key}_null_se/{name}"] = value, error
-                    if family == "diffusion" or variable.known_kind == "labels":
+                    if family == "diffusion" or (is_of_y and is_label):
                         values[f"{key}_adjusted/{name}"] = adjusted
         return values
 
@@ -139,7 +140,7 @@ def _numbers(
     if result is None:
         return math.nan, math.nan, math.nan
     adjusted = result.adjusted()
-    if isinstance(result, KernelInformation) and result.kind == "labels":
+    if in_bits and isinstance(result, KernelInformation) and result.kind == "labels":
         return result.bits(), error_of_bits(result, entropies[0].standard_error), adjusted
     factor = math.log2(result.base) if in_bits else 1.0
     return factor * float(result), factor * result.standard_error, adjusted
@@ -160,7 +161,7 @@ def error_of_bits(result: KernelInformation, error_of_all: float) -> float:
         Standard error of the entropy of all rows.
     """
     if not result.standard_error:
-        return 0.0
+        return 0.0 * result.bits()  # which may be NaN
     adjusted = result.adjusted()
     of_mean, of_observed = (error for error, _ in result.error_parts)
     change = math.hypot((1.0 - adjusted) * of_mean, of_observed, adjusted * error_of_all)
