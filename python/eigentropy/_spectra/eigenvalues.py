@@ -122,7 +122,12 @@ def spectral_entropy(eigenvalues: Any, t: float = 1.0, base: float = 2.0) -> flo
 
 def renyi_nats(eigenvalues: Any, order: float) -> float:
     """The Renyi entropy in nats of a spectrum over its sum; the order > 0 may be infinite."""
-    kept = np.sort(_above_noise(eigenvalues))[::-1]
+    return renyi_of(_above_noise(eigenvalues), order)
+
+
+def renyi_of(eigenvalues: npt.NDArray[np.float64], order: float) -> float:
+    """The same where no eigenvalue is rounding, however small; those that are 0 do not count."""
+    kept = np.sort(eigenvalues[eigenvalues > 0.0])[::-1]
     return max(0.0, _renyi_of_ratios(kept / kept[0], order))
 
 

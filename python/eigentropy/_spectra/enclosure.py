@@ -153,6 +153,8 @@ def _sum_entropy(eigenvalues: Doubles, diagonal: Doubles, trace: float, rounding
 
 def _entropy(values: Doubles, which: Functional) -> float:
     """Of numbers that are divided by their sum."""
+    if not isinstance(which, Shannon):
+        return which.of_all(values)  # however small: in a sum of small powers, many of these count
     if which != FIRST:
         return which.of_eigenvalues(values)
     total = float(values.sum())

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from eigentropy._spectra.eigenvalues import renyi_nats, spectral_entropy
+from eigentropy._spectra.eigenvalues import renyi_nats, renyi_of, spectral_entropy
 from eigentropy._support.options import positive
 
 
@@ -78,6 +78,10 @@ class Renyi:
         """The entropy in nats of all eigenvalues."""
         return renyi_nats(eigenvalues, self.order)
 
+    def of_all(self, eigenvalues: Any) -> float:
+        """The same, of eigenvalues of which none is rounding."""
+        return renyi_of(eigenvalues, self.order)
+
 
 @dataclass(frozen=True)
 class MinEntropy:
@@ -89,6 +93,10 @@ class MinEntropy:
     def of_eigenvalues(self, eigenvalues: Any) -> float:
         """The entropy in nats of all eigenvalues."""
         return renyi_nats(eigenvalues, math.inf)
+
+    def of_all(self, eigenvalues: Any) -> float:
+        """The same, of eigenvalues of which none is rounding."""
+        return renyi_of(eigenvalues, math.inf)
 
 
 Functional: TypeAlias = Shannon | Renyi | MinEntropy

@@ -67,7 +67,7 @@ class Rounding:
         if isinstance(which, Shannon):
             nats = entropy_error(eigenvalues, which.t, *known, has_unit=self.has_unit)
         else:
-            nats = renyi_error(eigenvalues, which, *known)
+            nats = renyi_error(eigenvalues, which, self.delta)
         return nats / math.log(base)
 
 
@@ -151,23 +151,19 @@ def entropy_error(
     return max(high - computed, computed - low) + own_rounding
 
 
-def renyi_error(eigenvalues: Any, which: Renyi | MinEntropy, delta: float, trace: float) -> float:
-    r"""Bound of \|S - exact S\| in nats for eigenvalues within delta of these, whose sum is 1.
+def renyi_error(eigenvalues: Any, which: Renyi | MinEntropy, delta: float) -> float:
+    r"""Bound of \|S - exact S\| in nats for a spectrum within delta of these, whose sum is 1.
 
-    Each power is monotone, so that the sum of the powers is largest, and smallest, where all
-    eigenvalues are. The computed S is of the eigenvalues over their sum, which changes it by at
-    most the a / (a - 1) of the logarithm of that sum.
+    Every Renyi entropy shrinks where one spectrum majorises another. Of all spectra with this sum
+    within these intervals, one majorises all others, and one is majorised by all others.
     """
-    values = np.sort(as_numpy(eigenvalues, "eigenvalues").astype(np.float64))[::-1]
+    values = as_numpy(eigenvalues, "eigenvalues")
     computed = which.of_eigenvalues(values)
-    low, high = np.clip(values - delta, 0.0, 1.0), np.clip(values + delta, 0.0, 1.0)
-    if isinstance(which, MinEntropy):
-        ends = [-math.log(max(float(end[0]), DOUBLE_EPS)) for end in (low, high)]
-    else:
-        sums = [max(float((end**which.order).sum()), DOUBLE_EPS) for end in (low, high)]
-        ends = [which.of_traces(total, 0.0) for total in sums]
+    ordered = np.sort(values.astype(np.float64))[::-1]
+    low, high = np.clip(ordered - delta, 0.0, 1.0), np.clip(ordered + delta, 0.0, 1.0)
+    ends = [_farthest_apart(low, high, 1.0), np.clip(_level(low, high, 1.0), low, high)]
     own_rounding = len(values) * DOUBLE_EPS * (1.0 + math.log(len(values)))
-    return max(abs(end - computed) for end in ends) + own_rounding
+    return max(abs(which.of_all(end) - computed) for end in ends) + own_rounding
 
 
 def entropy_range(
@@ -248,15 +244,28 @@ def _largest_moment(low: Doubles, high: Doubles, least: float, most: float) -> f
     For a given sum all are as near to one level as they may be. F is concave in the sum, with the
     slope -(1 + log(level)).
     """
+    level = _level(low, high, most)
+    slope = 1.0 + math.log(max(level, np.finfo(np.float64).tiny))
+    return -float(_x_log_x(np.clip(level, low, high)).sum()) + max(0.0, slope) * (most - least)
+
+
+def _level(low: Doubles, high: Doubles, total: float) -> float:
+    """The level at which numbers in descending intervals, as near to it as can be, have a sum."""
     low, high = low[::-1], high[::-1]
     levels = np.sort(np.concatenate([low, high]))
     below, above = np.searchsorted(high, levels), np.searchsorted(low, levels, side="right")
     sums_high = np.append(0.0, np.cumsum(high))
     sums_low = np.append(0.0, np.cumsum(low))
     sums = sums_high[below] + (sums_low[-1] - sums_low[above]) + levels * (above - below)
-    level = float(np.interp(most, sums, levels))
-    slope = 1.0 + math.log(max(level, np.finfo(np.float64).tiny))
-    return -float(_x_log_x(np.clip(level, low, high)).sum()) + max(0.0, slope) * (most - least)
+    return float(np.interp(total, sums, levels))
+
+
+def _farthest_apart(low: Doubles, high: Doubles, total: float) -> Doubles:
+    """Numbers in descending intervals with this sum, of which the first are at their upper ends."""
+    missing = max(0.0, total - float(low.sum()))
+    filled = np.minimum(np.cumsum(high - low), missing)
+    apart: Doubles = low + np.diff(filled, prepend=0.0)
+    return apart
 
 
 def _power_sum(total: float, count: int, t: float, at_most: float) -> float:
