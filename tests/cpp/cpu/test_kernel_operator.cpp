@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <thread>
 
 #include "base/threads.hpp"
@@ -22,13 +23,19 @@ struct Product {
   std::vector<double> degrees;
 };
 
+// Of an operator without normalisation: the density matrix.
+constexpr std::nullopt_t density = std::nullopt;
+
 // A V and all that comes with it.
 template <class T>
-Product<T> product(const Matrix<T>& Z, double sigma, double alpha, const Matrix<T>& V,
-                   int threads = 2, double memory_limit = unlimited, bool keeps_matrix = false) {
+Product<T> product(const Matrix<T>& Z, double sigma, std::optional<double> alpha,
+                   const Matrix<T>& V, int threads = 2, double memory_limit = unlimited,
+                   bool keeps_matrix = false) {
   Control control;
-  const KernelOperator<T> A(center_rows<T, T>(Z.input(), threads),
-                            {sigma, alpha, keeps_matrix, memory_limit}, threads, control);
+  const KernelOperator<T> A(
+      center_rows<T, T>(Z.input(), threads),
+      {sigma, alpha.value_or(0.0), keeps_matrix, memory_limit, alpha.has_value()}, threads,
+      control);
   Product<T> result{Matrix<T>(Z.rows(), V.cols(), V.cols() + 2, T(-9)),
                     A.trace(),
                     0.0,
@@ -72,9 +79,27 @@ void expect_same(const Product<T>& actual, const Product<T>& expected) {
   EXPECT_EQ(actual.kernel_sum, expected.kernel_sum);
 }
 
+// A by its definition, in double.
+template <class T>
+Oracle definition(const Matrix<T>& Z, double sigma, std::optional<double> alpha) {
+  Oracle result(Z, sigma, alpha.value_or(0.0));
+  if (alpha) return result;
+  const auto n = static_cast<double>(Z.rows());
+  result.d = result.q;
+  result.trace = 1.0;
+  result.frobenius2 = 0.0;
+  for (index_t i = 0; i < Z.rows(); ++i) {
+    for (index_t j = 0; j < Z.rows(); ++j) {
+      result.A(i, j) = result.G(i, j) / n;
+      result.frobenius2 += result.A(i, j) * result.A(i, j);
+    }
+  }
+  return result;
+}
+
 // Compares with the definition, and the two ways to have the matrix with each other.
 template <class T>
-void expect_product(const Matrix<T>& Z, double sigma, double alpha, index_t m,
+void expect_product(const Matrix<T>& Z, double sigma, std::optional<double> alpha, index_t m,
                     double memory_limit = unlimited) {
   const auto V = gaussian_rows<T>(Z.rows(), m, 5);
   const auto actual = product(Z, sigma, alpha, V, 2, memory_limit);
@@ -83,7 +108,7 @@ void expect_product(const Matrix<T>& Z, double sigma, double alpha, index_t m,
   } else {
     EXPECT_EQ(product(Z, sigma, alpha, V, 2, memory_limit, true).kernel_sum, actual.kernel_sum);
   }
-  const Oracle expected(Z, sigma, alpha);
+  const Oracle expected = definition(Z, sigma, alpha);
   const double tolerance = by_precision<T>(1e-11, 1e-4);
   EXPECT_TRUE(is_product(actual.values, expected.A, V, tolerance));
   for (std::size_t i = 0; i < expected.d.size(); ++i) {
@@ -109,6 +134,67 @@ TYPED_TEST(KernelOperatorOf, RowsIsTheDefinitionForEverySize) {
 TYPED_TEST(KernelOperatorOf, RowsIsTheDefinitionForEveryAlpha) {
   for (const double alpha : {0.0, 0.5, 1.0, 3.0}) {
     expect_product(gaussian_rows<TypeParam>(205, 6, 1), 1.5, alpha, 3);
+  }
+}
+
+TYPED_TEST(KernelOperatorOf, RowsIsTheDensityMatrixForEverySize) {
+  for (const index_t n : {1, 2, 47, 48, 49, 61, 191, 192, 193, 400}) {
+    expect_product(gaussian_rows<TypeParam>(n, 6, 1), 1.5, density, 5);
+  }
+}
+
+TYPED_TEST(KernelOperatorOf, DensityOfRowsThatAreReadInStretchesIsTheSame) {
+  constexpr index_t d = 7, row = d * static_cast<index_t>(sizeof(TypeParam));
+  const auto Z = gaussian_rows<TypeParam>(3 * sweep_tile + 5, d, 1);
+  for (const index_t stretch : {index_t{0}, sweep_tile, 2 * sweep_tile}) {
+    expect_product(Z, 1.5, density, 9, static_cast<double>(2 * stretch * row));
+  }
+}
+
+// Its trace is 1 and its scaling known, whatever the rows: nothing is divided by a degree.
+TYPED_TEST(KernelOperatorOf, DensityOfRowsThatNoOtherIsNearIsTheIdentityOverN) {
+  Matrix<TypeParam> Z(400, 1);
+  for (index_t i = 0; i < 400; ++i) Z(i, 0) = static_cast<TypeParam>(i * i);
+  const auto V = gaussian_rows<TypeParam>(400, 6, 2);
+  const auto actual = product(Z, 0.01, density, V);
+  for (index_t i = 0; i < 400; ++i) {
+    for (index_t c = 0; c < 6; ++c) {
+      const auto v = static_cast<double>(V(i, c)) / 400.0;
+      ASSERT_TRUE(near(static_cast<double>(actual.values(i, c)), v,
+                       4.0 * epsilon<TypeParam> * std::abs(v)));
+    }
+    EXPECT_EQ(actual.degrees[static_cast<std::size_t>(i)], 1.0);
+  }
+  EXPECT_EQ(actual.trace, 1.0);
+  EXPECT_TRUE(near(actual.frobenius2, 1.0 / 400.0, epsilon<TypeParam> / 100.0));
+  EXPECT_EQ(actual.kernel_sum, 400.0);
+}
+
+TYPED_TEST(KernelOperatorOf, DensityPassesOverTheKernelOnceForEverythingThatIsKnown) {
+  const auto Z = gaussian_rows<TypeParam>(500, 5, 1);
+  for (const bool keeps_matrix : {false, true}) {
+    Control control;
+    const KernelOperator<TypeParam> A(centered(Z), {1.0, 0.0, keeps_matrix, unlimited, false}, 2,
+                                      control);
+    EXPECT_EQ(control.progress(), 1.0);
+    // Another pass would be interrupted.
+    Control cancelled;
+    cancelled.cancel();
+    const double frobenius2 = A.frobenius2(2, cancelled);
+    const auto expected = definition(Z, 1.0, density).frobenius2;
+    EXPECT_TRUE(near(frobenius2, expected, by_precision<TypeParam>(1e-11, 1e-4) * expected));
+    for (const double s : A.scaling()) ASSERT_TRUE(near(s, 1.0 / std::sqrt(500.0), 1e-16));
+  }
+}
+
+TYPED_TEST(KernelOperatorOf, DensityIsBitwiseTheSameForEveryNumberOfThreads) {
+  const auto Z = gaussian_rows<TypeParam>(7 * sweep_tile + 11, 5, 1);
+  const auto V = gaussian_rows<TypeParam>(Z.rows(), 70, 2);
+  for (const double limit : {unlimited, 1.0}) {
+    const auto expected = product(Z, 1.0, density, V, 1, limit);
+    for (const int threads : {2, 3, 8}) {
+      expect_same(product(Z, 1.0, density, V, threads, limit), expected);
+    }
   }
 }
 
@@ -254,13 +340,15 @@ TYPED_TEST(KernelOperatorOf, RowsThatAreNotFiniteNamesTheFirst) {
   Z(333, 4) = std::numeric_limits<TypeParam>::infinity();
   Control control;
   for (const double limit : {unlimited, 1.0}) {
-    try {
-      const KernelOperator<TypeParam> A(center_rows<TypeParam, TypeParam>(Z.input(), 1),
-                                        {1.0, 0.5, false, limit}, 1, control);
-      FAIL() << "no exception";
-    } catch (const std::invalid_argument& error) {
-      EXPECT_NE(std::string(error.what()).find("row 333 of 500"), std::string::npos)
-          << error.what();
+    for (const bool normalized : {true, false}) {
+      try {
+        const KernelOperator<TypeParam> A(center_rows<TypeParam, TypeParam>(Z.input(), 1),
+                                          {1.0, 0.5, false, limit, normalized}, 1, control);
+        FAIL() << "no exception";
+      } catch (const std::invalid_argument& error) {
+        EXPECT_NE(std::string(error.what()).find("row 333 of 500"), std::string::npos)
+            << error.what();
+      }
     }
   }
 }

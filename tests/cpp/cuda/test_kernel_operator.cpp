@@ -24,7 +24,16 @@ using testing::near;
 struct Options {
   double sigma = 1.5, alpha = 0.5;
   bool keeps_matrix = false;
+  bool normalized = true;
+  double memory_limit = std::numeric_limits<double>::infinity();
+
+  KernelOperatorOptions of(double own_sigma) const {
+    return {own_sigma, alpha, keeps_matrix, memory_limit, normalized};
+  }
 };
+
+// The density matrix.
+constexpr Options density{1.5, 0.0, false, false};
 
 // A V and all that comes with it.
 template <class T>
@@ -38,8 +47,7 @@ template <class T>
 Product<T> product(const Matrix<T>& Z, const Options& options, const Matrix<T>& V) {
   const Queue queue(0, nullptr);
   Control control;
-  const KernelOperator<T> A(queue, rows_on_device(queue, Z),
-                            {options.sigma, options.alpha, options.keeps_matrix}, control);
+  const KernelOperator<T> A(queue, rows_on_device(queue, Z), options.of(options.sigma), control);
   EXPECT_EQ(A.n(), Z.rows());
   EXPECT_EQ(control.progress(), 1.0);
   const auto v = to_device(queue, V.data(), static_cast<index_t>(V.size()));
@@ -62,8 +70,10 @@ Product<double> expected_product(const Matrix<T>& Z, const Options& options, con
   std::copy(rounded.begin(), rounded.end(), rows.data());
   std::copy(V.begin(), V.end(), vectors.data());
   Control control;
+  Options plain = options;
+  plain.keeps_matrix = false;
   const eigentropy::KernelOperator<double> A(testing::centered(rows),
-                                             {options.sigma / X.scale, options.alpha}, 2, control);
+                                             plain.of(options.sigma / X.scale), 2, control);
   Product<double> result{Matrix<double>(V.rows(), V.cols()),
                          A.trace(),
                          A.frobenius2(2, control),
@@ -150,6 +160,23 @@ TYPED_TEST(DeviceOperator, IsThatOfTheHostForEverySize) {
     SCOPED_TRACE(n);
     expect_as_on_the_host(gaussian_rows<TypeParam>(n, 6, 1), {}, 5);
   }
+}
+
+TYPED_TEST(DeviceOperator, IsTheDensityMatrixOfTheHost) {
+  for (const index_t n : {1, 2, 63, 64, 65, 127, 128, 129, 300}) {
+    SCOPED_TRACE(n);
+    expect_as_on_the_host(gaussian_rows<TypeParam>(n, 6, 1), density, 5);
+  }
+}
+
+TYPED_TEST(DeviceOperator, IsTheDensityMatrixWithTraceOne) {
+  Matrix<TypeParam> Z(130, 1);
+  for (index_t i = 0; i < 130; ++i) Z(i, 0) = static_cast<TypeParam>(i * i * 100);
+  const auto actual = product(Z, density, gaussian_rows<TypeParam>(130, 2, 2));
+  EXPECT_EQ(actual.trace, 1.0);
+  EXPECT_EQ(actual.kernel_sum, 130.0);
+  EXPECT_TRUE(near(actual.frobenius2, 1.0 / 130.0, 1e-9));
+  for (const double q : actual.degrees) EXPECT_EQ(q, 1.0);
 }
 
 // Both sides of a slice, and of what is summed in registers.
