@@ -37,6 +37,9 @@ ROUNDING_PART = 0.25
 # taken to be in the outer quarters of the bracket.
 OUTER = 0.25
 
+# What rounding of the products may change of a Renyi entropy, as a share of what the caller says.
+ROUNDING_PART = 0.25
+
 # Gauss and Gauss-Radau after each of the last four steps, the last one at the end.
 History = Sequence[tuple[Rule, Rule]]
 REMEMBERED = 4
@@ -175,15 +178,22 @@ class EstimatedSpectrum(Spectrum):
             ends=(float(ends[0, -1]), float(ends[1, -1])),
             drift=abs(float(value - _between(ends[:, -2], before))) * _narrowing(ends),
             shift=abs(share - before),
+            rounding=self._of_products(which),
         )
 
     def _largest(self) -> Point:
         """Of the largest eigenvalue. The largest node only grows, and ever less, to reach it."""
-        before, last = (
-            -math.log(max(rules[step][0].nodes.max() for rules in (self._sketch, *self._batches)))
-            for step in (-2, -1)
-        )
-        return Point(last, 0.0, (last, last), abs(before - last), 0.0)
+        before, last = (-math.log(self._top(step)) for step in (-2, -1))
+        rounding = self._of_products(MinEntropy())
+        return Point(last, 0.0, (last, last), abs(before - last), 0.0, rounding)
+
+    def _top(self, step: int) -> float:
+        """The largest node."""
+        return float(max(rules[step][0].nodes.max() for rules in (self._sketch, *self._batches)))
+
+    def _of_products(self, which: Functional) -> float:
+        """What rounding of the products may change: all that is left of an entropy of few rows."""
+        return 0.0 if isinstance(which, Shannon) else ROUNDING_PART * self._rounding
 
     @property
     def nodes(self) -> Doubles:
@@ -206,10 +216,10 @@ class EstimatedSpectrum(Spectrum):
         which = functional(t)
         if isinstance(which, MinEntropy):
             return np.zeros_like(x)
-        power = which.exponent
-        T, M = (float(trace.mean()) for trace in self._traces(-1, 0, power))
+        power, unit = which.exponent, self._unit(-1, which)
+        T, M, _ = self._traces(-1, 0, which)
         by_power, by_moment = which.slopes(T, M)
-        powers, moments = power_and_moment(x, power).T
+        powers, moments = power_and_moment(x / unit, power).T
         growth: Doubles = by_moment * moments
         return growth if power in T_IS_KNOWN else growth + by_power * powers
 
@@ -233,19 +243,31 @@ class EstimatedSpectrum(Spectrum):
 
     def _by_rule(self, step: int, rule: int, which: Shannon | Renyi) -> tuple[float, Doubles]:
         """An entropy by one rule, and what each probe adds to it, to first order."""
-        powers, moments = self._traces(step, rule, which.exponent)
-        T, M = float(powers.mean()), float(moments.mean())
+        T, M, by_probe = self._traces(step, rule, which)
         by_power, by_moment = which.slopes(T, M)
-        terms: Doubles = by_power * powers + by_moment * moments
-        return which.of_traces(T, M), terms
+        terms: Doubles = by_power * by_probe[0] + by_moment * by_probe[1]
+        return which.of_traces(T, M, self._unit(step, which)), terms
 
-    def _traces(self, step: int, rule: int, power: float) -> tuple[Doubles, Doubles]:
-        """T and M by one rule, from each probe."""
+    def _unit(self, step: int, which: Shannon | Renyi) -> float:
+        """Of the eigenvalues: large powers of them are all 0 without it."""
+        return self._top(step) if isinstance(which, Renyi) else 1.0
+
+    def _traces(
+        self, step: int, rule: int, which: Shannon | Renyi
+    ) -> tuple[float, float, tuple[Doubles, Doubles]]:
+        """T and M by one rule, and those from each probe.
+
+        No T is below 1, which is the power of a known eigenvalue or of the unit.
+        """
+        power, unit = which.exponent, self._unit(step, which)
         batches = [batch[step][rule] for batch in self._batches]
-        powers, moments = traces_by_probe(self._sketch[step][rule], batches, power, self._exact).T
+        powers, moments = traces_by_probe(
+            self._sketch[step][rule], batches, power, self._exact, unit
+        ).T
         if power in T_IS_KNOWN:
-            return np.full_like(powers, self._units + self._exact[int(power)]), moments
-        return powers + self._units, moments  # a known eigenvalue is 1, its logarithm 0
+            powers = np.full_like(powers, self._exact[int(power)] / unit**power)
+        powers = powers + self._units  # a known eigenvalue is 1, its logarithm 0
+        return max(1.0, float(powers.mean())), float(moments.mean()), (powers, moments)
 
     def allowed(self, point: Point) -> float:
         """The error in nats that `tol` allows, or that no number of probes takes away."""
@@ -268,6 +290,8 @@ class Point:
         narrowed in it.
     shift : float
         By what part of the bracket the estimated place in it changed in the last step.
+    rounding : float
+        What rounding may change, where that is known.
     """
 
     value: float
@@ -275,6 +299,7 @@ class Point:
     ends: tuple[float, float]
     drift: float
     shift: float
+    rounding: float = 0.0
 
     @property
     def unresolved(self) -> float:
@@ -284,8 +309,8 @@ class Point:
 
     @property
     def error(self) -> float:
-        """Standard error of probes and quadrature together."""
-        return math.hypot(self.statistical, self.unresolved)
+        """Standard error of probes, quadrature and rounding together."""
+        return math.hypot(self.statistical, self.unresolved, self.rounding)
 
 
 def _where_they_meet(ends: Doubles) -> float:

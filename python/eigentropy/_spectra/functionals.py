@@ -34,8 +34,8 @@ class Shannon:
         """How a message names the entropy."""
         return f"t={self.t:g}"
 
-    def of_traces(self, T: float, M: float) -> float:
-        """The entropy in nats."""
+    def of_traces(self, T: float, M: float, unit: float = 1.0) -> float:
+        """The entropy in nats; it is that of multiples of the eigenvalues, too."""
         return math.log(T) - self.t * M / T
 
     def slopes(self, T: float, M: float) -> tuple[float, float]:
@@ -66,9 +66,9 @@ class Renyi:
         """How a message names the entropy."""
         return f"order={self.order:g}"
 
-    def of_traces(self, T: float, M: float) -> float:
-        """The entropy in nats."""
-        return math.log(T) / (1.0 - self.order)
+    def of_traces(self, T: float, M: float, unit: float = 1.0) -> float:
+        """The entropy in nats, where T is of the eigenvalues over `unit`."""
+        return (math.log(T) + self.order * math.log(unit)) / (1.0 - self.order)
 
     def slopes(self, T: float, M: float) -> tuple[float, float]:
         """Its derivatives by T and by M."""

@@ -49,6 +49,10 @@ def rules(T: Doubles, *blocks: Doubles) -> list[Rule]:
     return [Rule(nodes, (block.T @ vectors[: len(block)]) ** 2) for block in blocks]
 
 
+# Powers between 1 - NEAR_ONE and 1 + NEAR_ONE are estimated by what they differ from x.
+NEAR_ONE = 0.5
+
+
 def power_and_moment(x: Doubles, t: float) -> Doubles:
     """x^t and x^t log x, shape (len(x), 2); 0 at 0."""
     logarithms = np.log(x, out=np.zeros_like(x), where=x > 0.0)
@@ -56,22 +60,34 @@ def power_and_moment(x: Doubles, t: float) -> Doubles:
     return np.stack([powers, powers * logarithms], axis=1)
 
 
-def traces_by_probe(sketch: Rule, batches: Sequence[Rule], t: float, exact: Doubles) -> Doubles:
+def traces_by_probe(
+    sketch: Rule, batches: Sequence[Rule], t: float, exact: Doubles, unit: float = 1.0
+) -> Doubles:
     r"""Estimates of tr A^t and tr A^t log A, one of each probe: shape (probes, 2).
+
+    Of A / `unit`, if that is given: large powers of small eigenvalues would be 0.
 
     .. math:: \mathrm{tr}\,Q^T f(A) Q + z_i^T r_i(A) z_i + \mathrm{tr}\,(1 - QQ^T) (f - r_i)(A)
 
     with r_i = f - a_i - b_i x - c_i x^2, fitted to f on the quadrature rules of all other probes:
     a_i, b_i, c_i do not depend on z_i, so that the expectation is the trace. The last term is known
-    from `exact`, the traces of 1, A and A^2.
+    from `exact`, the traces of 1, A and A^2. Near t = 1, f is x^t - x: what the fit leaves of x
+    would be large beside the logarithm of the trace.
     """
+    linear = 1.0 / unit if abs(t - 1.0) < NEAR_ONE else 0.0
+
+    def function(x: Doubles) -> Doubles:
+        values = power_and_moment(x / unit, t)
+        values[:, 0] -= linear * x
+        return values
+
     basis = _control_variates(batches)
     known = exact @ basis - (sketch.weights @ _polynomials(sketch.nodes, basis))[0]
-    sketched = sketch.weights @ power_and_moment(sketch.nodes, t)
+    sketched = sketch.weights @ function(sketch.nodes)
 
     forms, variates, gram, products = [], [], [], []
     for rule in batches:
-        f, phi = power_and_moment(rule.nodes, t), _polynomials(rule.nodes, basis)
+        f, phi = function(rule.nodes), _polynomials(rule.nodes, basis)
         forms.append(rule.weights @ f)
         variates.append(rule.weights @ phi)
         gram.append(np.einsum("id,dj,dk->ijk", rule.weights, phi, phi, optimize=True))
@@ -82,6 +98,7 @@ def traces_by_probe(sketch: Rule, batches: Sequence[Rule], t: float, exact: Doub
     beyond = known - np.concatenate(variates)
     corrections = np.einsum("ij,ijk->ik", beyond, coefficients)
     total: Doubles = sketched + np.concatenate(forms) + corrections
+    total[:, 0] += linear * exact[1]
     return total
 
 
