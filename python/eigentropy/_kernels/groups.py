@@ -53,16 +53,16 @@ def group_codes(
     if isinstance(clusters, str):
         one_of(clusters, "clusters", CLUSTERINGS)
     elif clusters is not None:
-        return _label_codes(as_numpy(clusters, "clusters"), n, "clusters")
+        return label_codes(as_numpy(clusters, "clusters"), n, "clusters")
     if Y is None:
         raise ValueError(
             "Y is missing: pass labels, scalars or vectors, or the groups as clusters="
         )
     values = as_numpy(Y, name)
     inferred = infer_kind(values) if kind == "auto" else kind
-    _check_length(values, n, name)
+    check_length(values, n, name)
     if inferred == "labels" and (values.size == n or values.dtype.kind not in "iubf"):
-        return _label_codes(values, n, name)
+        return label_codes(values, n, name)
     vectors = as_matrix(values.reshape(n, -1), name)
     if inferred == "scalars":
         codes = _bin_codes(vectors, n_clusters, name)
@@ -91,7 +91,7 @@ def _vector_codes(
                 "kind='labels'; kind='vectors' says that clusters are meant",
                 GroupWarning,
             )
-        return _label_codes(_cluster(vectors, clustering, n_clusters, seed), n, "clusters")
+        return label_codes(_cluster(vectors, clustering, n_clusters, seed), n, "clusters")
     if 1 < count < n:
         what = "distinct rows" if one_hot is None else "distinct rows, which are one-hot labels"
         warn(
@@ -156,15 +156,17 @@ def infer_kind(values: npt.NDArray[Any]) -> str:
     return "scalars" if values.dtype.kind in "fc" else "labels"  # complex ones are refused
 
 
-def _check_length(values: npt.NDArray[Any], n: int, name: str) -> None:
+def check_length(values: npt.NDArray[Any], n: int, name: str) -> None:
+    """ValueError unless there is one entry for each row of Z."""
     if values.ndim == 0:
         raise ValueError(f"{name} must have one entry for each row of Z, got the scalar {values}")
     if len(values) != n:
         raise ValueError(f"{name} has {len(values)} entries, Z has {n} rows")
 
 
-def _label_codes(labels: npt.NDArray[Any], n: int, name: str) -> Codes:
-    _check_length(labels, n, name)
+def label_codes(labels: npt.NDArray[Any], n: int, name: str) -> Codes:
+    """The group of each row by its label, in the order of the sorted labels."""
+    check_length(labels, n, name)
     if labels.size != n:
         raise ValueError(f"{name} as labels must be 1-d, got shape {labels.shape}")
     flat = labels.reshape(n)

@@ -54,7 +54,13 @@ def warn_if_alone(
         )
 
 
-def warn_if_saturated(n: int, kernel_sum: float, sigma: float, pairs: float | None = None) -> bool:
+def warn_if_saturated(
+    n: int,
+    kernel_sum: float,
+    sigma: float,
+    pairs: float | None = None,
+    names: tuple[str, str] = ("Z", "sigma"),
+) -> bool:
     """Warn where the kernel joins no rows or all of them alike, and say whether it does.
 
     A kernel without a width, whose sigma is NaN, is not judged.
@@ -69,7 +75,10 @@ def warn_if_saturated(n: int, kernel_sum: float, sigma: float, pairs: float | No
     pairs : float, optional
         Number of entries beside the diagonal that were summed: n (n - 1), unless G is one of groups
         of rows.
+    names : (str, str)
+        What the caller calls the rows, and their sigma.
     """
+    rows, own = names
     if math.isnan(sigma):
         return False
     beside = kernel_sum - n
@@ -77,23 +86,23 @@ def warn_if_saturated(n: int, kernel_sum: float, sigma: float, pairs: float | No
     others = beside / n
     likeness = beside / pairs if pairs else 0.0
     if n == 1:
-        message = "Z has one row: its entropy is 0 by definition"
+        message = f"{rows} has one row: its entropy is 0 by definition"
     elif likeness >= EQUAL:
         message = (
-            f"all {n} rows are equal as far as the kernel with sigma={sigma:.4g} can tell, so the "
-            "entropy is 0; if the rows do differ, use sigma='auto' or a smaller one"
+            f"all {n} rows of {rows} are equal as far as the kernel with {own}={sigma:.4g} can "
+            f"tell, so the entropy is 0; if the rows do differ, use {own}='auto' or a smaller one"
         )
     elif others < LEAST_WEIGHT:
         message = (
-            f"sigma={sigma:.4g} is far below the distances between the rows (a row gives all "
-            f"others a total weight of {others:.2g}), so the entropy is at its maximum log n "
-            "whatever the data are; use sigma='auto' or a larger one"
+            f"{own}={sigma:.4g} is far below the distances between the rows of {rows} (a row "
+            f"gives all others a total weight of {others:.2g}), so the entropy is at its maximum "
+            f"log n whatever the data are; use {own}='auto' or a larger one"
         )
     elif likeness > MOST_LIKENESS:
         message = (
-            f"sigma={sigma:.4g} is far above the distances between the rows (the mean kernel "
-            f"entry is {likeness:.4f}), so the entropy is near 0 whatever the data are; use "
-            "sigma='auto' or a smaller one"
+            f"{own}={sigma:.4g} is far above the distances between the rows of {rows} (the mean "
+            f"kernel entry is {likeness:.4f}), so the entropy is near 0 whatever the data are; "
+            f"use {own}='auto' or a smaller one"
         )
     else:
         return False

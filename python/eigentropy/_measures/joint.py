@@ -21,50 +21,81 @@ import numpy.typing as npt
 from eigentropy._backends.devices import HOST
 from eigentropy._backends.host_arrays import as_matrix
 from eigentropy._backends.rows import Rows
-from eigentropy._kernels.bandwidth import resolve_sigma
+from eigentropy._kernels.bandwidth import RULES, resolve_sigma
 from eigentropy._kernels.density import DensityMatrix
 from eigentropy._kernels.groups import Codes
 from eigentropy._kernels.partitions import Partitions
+from eigentropy._kernels.saturation import warn_if_saturated
 from eigentropy._measures.statistics import ONLY_ORDER_1, TIES, ResultOf, adjusted_information
 from eigentropy._spectra.functionals import Functional, MinEntropy, Shannon
 from eigentropy._spectra.groups import GroupSpectra, solve_groups
 from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._spectra.rounding import within
-from eigentropy._spectra.solve import solve
+from eigentropy._spectra.solve import judge, solve
 from eigentropy._spectra.spectrum import Spectrum
 from eigentropy._support import memory
 from eigentropy._support.interval import combined
+from eigentropy._support.options import sigma_or_rule
 from eigentropy._support.progress import Callback, part
 
 Doubles = npt.NDArray[np.float64]
 
 
 class Part(NamedTuple):
-    """A variable: its rows in units of sigma, its groups, or its kernel."""
+    """A variable: its rows in units of sigma, its groups, or its kernel.
+
+    Attributes
+    ----------
+    rows, codes, kernel : array or None
+    sigma : float
+        Of rows.
+    name : str
+        Of rows, to the caller.
+    """
 
     rows: Doubles | None
     codes: Codes | None
     kernel: Doubles | None = None
+    sigma: float = math.nan
+    name: str = ""
 
     def of(self, order: npt.NDArray[np.intp]) -> Part:
         """The same with its values in another order."""
-        rows, codes, _ = self
-        return Part(None if rows is None else rows[order], None if codes is None else codes[order])
+        rows, codes = (None if one is None else one[order] for one in (self.rows, self.codes))
+        return self._replace(rows=rows, codes=codes)
 
 
-def rows_of(values: Any, name: str, sigma: float | str, seed: int) -> Doubles:
-    """The rows of a variable in units of its kernel width."""
+def sigma_of(name: str) -> str:
+    """What the kernel width of a variable is called."""
+    return "sigma_y" if name == "Y" else f"the sigma of {name}"
+
+
+def part_of(values: Any, name: str, sigma: float | str, seed: int) -> Part:
+    """A variable that is no label, by its rows."""
     rows = as_matrix(values, name)
-    return in_units(rows, resolve_sigma(sigma, Rows(rows), seed))
+    checked = sigma_or_rule(sigma, RULES, sigma_of(name))
+    width = resolve_sigma(checked, Rows(rows), seed)
+    return Part(in_units(rows, width, sigma_of(name)), None, sigma=width, name=name)
 
 
-def in_units(rows: npt.NDArray[Any], sigma: float) -> Doubles:
-    """The rows over sigma; the same place is taken from all of them, which no distance sees."""
+def in_units(rows: npt.NDArray[Any], sigma: float, name: str = "sigma") -> Doubles:
+    """The rows over sigma; the first row is taken from all of them, which no distance sees.
+
+    Before they are divided: differences of numbers that are far from 0 are exact. Of halves, so
+    that no difference is infinite.
+    """
     memory.require(
         8.0 * rows.size, f"a copy of {rows.shape[0]} x {rows.shape[1]} numbers", "use fewer rows"
     )
-    scaled: Doubles = rows / np.float64(sigma)
+    scaled: Doubles = np.multiply(rows, 0.5, dtype=np.float64)
     scaled -= scaled[0].copy()
+    with np.errstate(over="ignore"):
+        scaled /= np.float64(0.5 * sigma)
+    if not np.isfinite(scaled).all():
+        raise ValueError(
+            f"{name}={sigma:.4g} is so far below the differences between the rows that their "
+            "ratio is no float64; pass a larger one"
+        )
     return scaled
 
 
@@ -81,12 +112,16 @@ class Value(NamedTuple):
 
     def minus(self, other: Value) -> Value:
         """The difference; errors add up, those of random vectors in quadrature."""
+        return self.plus(other._replace(value=-other.value))
+
+    def plus(self, other: Value) -> Value:
+        """The sum, with the errors of a difference."""
         error, degrees = combined(
             [(self.standard_error, self.degrees), (other.standard_error, other.degrees)]
         )
         methods, dtypes = {self.method, other.method}, {self.dtype, other.dtype}
         return Value(
-            self.value - other.value,
+            self.value + other.value,
             error,
             degrees,
             self.bound + other.bound,
@@ -100,6 +135,20 @@ class _JointMatrix(DensityMatrix):
     """Of several variables, each of which has been brought to its own unit."""
 
     judges_sigma = False
+
+
+def judge_parts(matrix: DensityMatrix, of_y: Part, given: Part | None) -> None:
+    """Warn of a sigma of Y or of what is given that does not fit its rows.
+
+    And of that of Z where something is given: then no entropy is of Z alone.
+    """
+    if given is not None:
+        judge(matrix)
+    for one in (of_y, given):
+        if one is not None and one.rows is not None and matrix.n > 1:
+            own = _JointMatrix(one.rows, sigma=1.0, device=matrix.device)
+            total = own.products("float32", False, None).kernel_sum
+            warn_if_saturated(matrix.n, total, one.sigma, names=(one.name, sigma_of(one.name)))
 
 
 @dataclass(frozen=True)
@@ -141,6 +190,7 @@ class JointInformation:
                 "n_null=0, or labels"
             )
         observed, null = self._draws(progress)
+        conditional = observed.minus(self._known())
         values = np.array([draw.value for draw in null])
         baseline, of_baseline, bound = self._baseline(null)
         parts = of_baseline, (observed.standard_error, observed.degrees)
@@ -152,7 +202,7 @@ class JointInformation:
             "standard_error": math.hypot(*(error for error, _ in parts)),
             "error_parts": parts,
             "p_value": (1 + at_least) / (1 + len(values)) if len(values) else math.nan,
-            "conditional_entropy": observed.value,
+            "conditional_entropy": conditional.value,
             "null": baseline - values,
             "group_sizes": np.bincount(codes),
             "clusters": codes,
@@ -178,39 +228,43 @@ class JointInformation:
         observed, null = self._draws(None)
         if self.estimator == "matched":
             return observed.uncertainty + float(np.mean([draw.uncertainty for draw in null]))
-        return observed.uncertainty + self._of_rest().uncertainty
+        return observed.uncertainty + self._known().uncertainty + self._of_rest().uncertainty
 
     def adjusted(self, which: Functional) -> tuple[float, str]:
         """The ratio matched / (H(Y) - (S(Z) - mean null)), given W, and why it is NaN."""
         if self.Y.codes is None:
             return math.nan, "Y is no label: there is no H(Y)"
-        observed, null = self._draws(None)
-        values = np.array([draw.value for draw in null])
-        whole = self._of_rest()
-        known = whole.value, whole.standard_error
         if which != Shannon():
             return math.nan, ONLY_ORDER_1
+        observed, null = self._draws(None)
+        values = np.array([draw.value for draw in null])
+        whole = self._of_rest().plus(self._known())
+        known = whole.value, whole.standard_error
         return adjusted_information(observed.value, values, known, self._label_entropy())
 
     def _draws(self, progress: Callback | None) -> tuple[Value, list[Value]]:
-        """S(Z | Y, W) as observed, and with Y in random orders."""
+        """S(Z, Y, W) as observed, and with Y in random orders.
+
+        S(Y, W) is the same in all of these orders: Y stays within the groups of W.
+        """
         if "draws" not in self._kept:
             generator = np.random.default_rng(self.seed)
-            told = np.linspace(0.0, 1.0, self.n_null + 3)
+            told = np.linspace(0.0, 1.0, self.n_null + 4)
             self._of_rest(part(progress, told[0], told[1]))
+            self._known(part(progress, told[1], told[2]))
             draws = []
             for number in range(1 + self.n_null):
                 Y = self.Y.of(self._order(generator)) if number else self.Y
-                own = part(progress, told[number + 1], told[number + 2])
-                draws.append(self._conditional(Y, number, own))
+                own = part(progress, told[number + 2], told[number + 3])
+                draws.append(self._entropy([self._of_z(), Y, *self._given()], 3 + number, own))
             self._kept["draws"] = draws[0], draws[1:]
         kept: tuple[Value, list[Value]] = self._kept["draws"]
         return kept
 
     def _baseline(self, null: list[Value]) -> tuple[float, tuple[float, float], float]:
-        """What S(Z | Y, W) is subtracted from, its error with its degrees, and its bound."""
+        """What S(Z, Y, W) is subtracted from, its error with its degrees, and its bound."""
         if self.estimator == "plain":
-            whole = self._of_rest()
+            whole = self._of_rest().plus(self._known())
             return whole.value, (whole.standard_error, whole.degrees), whole.bound
         values = np.array([draw.value for draw in null])
         error = float(values.std(ddof=1)) / math.sqrt(len(values))
@@ -226,15 +280,21 @@ class JointInformation:
         within[np.argsort(codes, kind="stable")] = order[np.argsort(codes[order], kind="stable")]
         return within
 
+    def _given(self) -> list[Part]:
+        return [] if self.W is None else [self.W]
+
     def _label_entropy(self) -> float:
         """S(Y | W) where Y is labels; otherwise NaN."""
         if self.Y.codes is None:
             return math.nan
-        if "label_entropy" not in self._kept:
-            of_y = self._entropy([self.Y] if self.W is None else [self.Y, self.W], 1)
-            of_w = 0.0 if self.W is None else self._entropy([self.W], 1).value
-            self._kept["label_entropy"] = of_y.value - of_w
-        return float(self._kept["label_entropy"])
+        return self._known().minus(self._of_given()).value
+
+    def _of_given(self) -> Value:
+        """S(W)."""
+        if "given" not in self._kept:
+            self._kept["given"] = Value(0.0) if self.W is None else self._entropy([self.W], 2)
+        given: Value = self._kept["given"]
+        return given
 
     def _of_rest(self, progress: Callback | None = None) -> Value:
         """S(Z | W)."""
@@ -243,19 +303,16 @@ class JointInformation:
                 self._kept["rest"] = self._whole(self.matrix, progress)
             else:
                 joint = self._entropy([self._of_z(), self.W], 0, progress)
-                self._kept["rest"] = joint.minus(self._entropy([self.W], 1))
+                self._kept["rest"] = joint.minus(self._of_given())
         rest: Value = self._kept["rest"]
         return rest
 
-    def _conditional(self, Y: Part, number: int, progress: Callback | None) -> Value:
-        """S(Z | Y, W)."""
-        known = [Y] if self.W is None else [Y, self.W]
-        joint = self._entropy([self._of_z(), *known], 2 + 2 * number, progress)
-        if (
-            "known" not in self._kept
-        ):  # in every order of Y the same, which stays in its groups of W
-            self._kept["known"] = self._entropy(known, 3)
-        return joint.minus(self._kept["known"])
+    def _known(self, progress: Callback | None = None) -> Value:
+        """S(Y, W)."""
+        if "known" not in self._kept:
+            self._kept["known"] = self._entropy([self.Y, *self._given()], 1, progress)
+        known: Value = self._kept["known"]
+        return known
 
     def _of_z(self) -> Part:
         if "z" not in self._kept:

@@ -11,12 +11,14 @@ from eigentropy._kernels.density import DensityMatrix
 from eigentropy._kernels.given import is_given
 from eigentropy._kernels.groups import (
     KINDS,
+    check_length,
     group_codes,
     groups_of_rows,
     infer_kind,
+    label_codes,
     warn_of_numbers,
 )
-from eigentropy._measures.joint import JointInformation, Part, rows_of
+from eigentropy._measures.joint import JointInformation, Part, judge_parts, part_of
 from eigentropy._measures.kernel_results import KernelInformation
 from eigentropy._measures.statistics import ESTIMATORS, group_informations
 from eigentropy._spectra.functionals import Functional, renyi
@@ -170,7 +172,7 @@ def kernel_information(
             codes = _chosen(group_codes(Y, n, kind, 1, clusters, seed), chosen)
             of_y = Part(None, codes)
         else:
-            of_y = _part(Y, "Y", n, chosen, sigma_y, seed)
+            of_y = _part(Y, "Y", n, kind, chosen, sigma_y, seed)
         of_w = None if given is None else _given(given, n, chosen, seed)
         found = kernel_informations(
             matrix,
@@ -208,6 +210,7 @@ def kernel_informations(
         return group_informations(
             matrix, of_y.codes, wanted, plan, result_of, progress=progress, **known
         )
+    judge_parts(matrix, of_y, given)
     results = []
     for number, which in enumerate(wanted):
         own = part(progress, number / len(wanted), (number + 1) / len(wanted))
@@ -239,16 +242,22 @@ def _chosen(codes: Any, rows: Any) -> Any:
 
 def _given(W: Any, n: int, chosen: Any, seed: int) -> Part:
     """What is known beforehand: labels, or the rows of a kernel."""
-    if infer_kind(as_numpy(W, "given")) == "labels":
-        return Part(None, _chosen(group_codes(None, n, "labels", 1, W, seed), chosen))
-    return _part(W, "given", n, chosen, "auto", seed)
+    values = as_numpy(W, "given")
+    if infer_kind(values) == "labels":
+        return Part(None, _chosen(label_codes(values, n, "given"), chosen))
+    return _part(values, "given", n, "vectors", chosen, "auto", seed)
 
 
-def _part(values: Any, name: str, n: int, chosen: Any, sigma: float | str, seed: int) -> Part:
-    """The rows of a variable that is no label, in units of its sigma."""
+def _part(
+    values: Any, name: str, n: int, kind: str, chosen: Any, sigma: float | str, seed: int
+) -> Part:
+    """A variable that is no label, in units of its sigma."""
     array = as_numpy(values, name)
-    if array.ndim == 0 or len(array) != n:
-        found = "a scalar" if array.ndim == 0 else f"{len(array)} entries"
-        raise ValueError(f"{name} has {found}, Z has {n} rows")
+    check_length(array, n, name)
     columns = array.reshape(n, -1)
-    return Part(rows_of(columns if chosen is None else columns[chosen], name, sigma, seed), None)
+    if kind == "scalars" and columns.shape[1] != 1:
+        raise ValueError(
+            f"{name} as scalars must be 1-d, got {columns.shape[1]} values a row; pass "
+            "kind='vectors'"
+        )
+    return part_of(columns if chosen is None else columns[chosen], name, sigma, seed)

@@ -29,7 +29,7 @@ from eigentropy._kernels.groups import (
 from eigentropy._kernels.matrix import KernelMatrix
 from eigentropy._measures.entropy import entropies
 from eigentropy._measures.information import informations
-from eigentropy._measures.joint import Part, rows_of
+from eigentropy._measures.joint import Part, part_of
 from eigentropy._measures.kernel_entropy import kernel_entropies
 from eigentropy._measures.kernel_information import kernel_informations
 from eigentropy._measures.kernel_results import KernelEntropy, KernelInformation
@@ -151,7 +151,7 @@ class Variable:
     kind: str
     groups: npt.NDArray[Any] | None = None
     of: Sequence[str] = FAMILIES
-    _rows: npt.NDArray[np.float64] | None = field(default=None, repr=False)
+    _part: Part | None = field(default=None, repr=False)
 
     def grouped(
         self, settings: MeasurementSettings, chosen: npt.NDArray[Any] | None = None
@@ -173,10 +173,10 @@ class Variable:
             return Part(None, self.grouped(settings, chosen))
         columns = self.values.reshape(len(self.values), -1)
         if chosen is not None:
-            return Part(rows_of(columns[chosen], self.source, "auto", settings.seed), None)
-        if self._rows is None:
-            self._rows = rows_of(columns, self.source, "auto", settings.seed)
-        return Part(self._rows, None)
+            return part_of(columns[chosen], self.source, "auto", settings.seed)
+        if self._part is None:
+            self._part = part_of(columns, self.source, "auto", settings.seed)
+        return self._part
 
 
 @dataclass(frozen=True)

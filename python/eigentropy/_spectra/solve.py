@@ -89,6 +89,12 @@ def _judge(matrix: KernelMatrix, kernel_sum: float) -> None:
         warn_if_saturated(matrix.n, kernel_sum, matrix.sigma)
 
 
+def judge(matrix: KernelMatrix) -> None:
+    """The same by a pass over the kernel of rows that no spectrum is of."""
+    if not math.isnan(matrix.sigma):
+        _judge(matrix, matrix.products("float32", False, None).kernel_sum)
+
+
 def warn_if_alone(matrix: KernelMatrix, spectrum: Spectrum, which: Functional) -> None:
     """A `SaturationWarning` where sigma is so small that the entropy counts all rows."""
     at, log_n = least_flattering(which), math.log(matrix.n)

@@ -73,12 +73,12 @@ def logarithm_base(value: Any) -> float:
     return number
 
 
-def sigma_or_rule(value: Any, rules: tuple[str, ...]) -> float | str:
+def sigma_or_rule(value: Any, rules: tuple[str, ...], name: str = "sigma") -> float | str:
     """`value` as a kernel width: a finite float > 0, or the name of a rule."""
     if isinstance(value, str) and value not in rules:
         names = ", ".join(repr(rule) for rule in rules)
-        raise ValueError(f"sigma must be a number > 0 or one of {names}, got {value!r}")
-    return value if isinstance(value, str) else positive(value, "sigma")
+        raise ValueError(f"{name} must be a number > 0 or one of {names}, got {value!r}")
+    return value if isinstance(value, str) else positive(value, name)
 
 
 def working_dtype(dtype: Any) -> str:
