@@ -78,9 +78,9 @@ def warn_if_saturated(
     names : (str, str)
         What the caller calls the rows, and their sigma.
     """
+    rows, own = names
     if math.isnan(sigma):
         return False
-    rows, own = names
     beside = kernel_sum - n
     pairs = float(n) * (n - 1) if pairs is None else pairs
     others = beside / n

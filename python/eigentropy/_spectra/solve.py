@@ -94,7 +94,8 @@ def _judge(matrix: KernelMatrix, kernel_sum: float) -> None:
 
 def judge(matrix: KernelMatrix) -> None:
     """The same by a pass over the kernel of rows that no spectrum is of."""
-    _judge(matrix, matrix.products("float32", False, None).kernel_sum)
+    if not math.isnan(matrix.sigma):
+        _judge(matrix, matrix.products("float32", False, None).kernel_sum)
 
 
 def warn_if_alone(matrix: KernelMatrix, spectrum: Spectrum, which: Functional) -> None:
