@@ -88,7 +88,9 @@ class GroupSpectra:
     def warn_if_saturated(self, matrix: KernelMatrix, which: Functional) -> None:
         """Judge sigma by a random partition: the observed groups may well be far apart.
 
-        Where only the entropies say that sigma is too small, those of all partitions have to.
+        Where only the entropies say that sigma is too small, those of all partitions have to. Not of
+        density matrices: their information is right where every row of a group is nearly alone, as
+        long as it is above its noise.
         """
         partitions = self.partitions
         if len(partitions) == 1:
@@ -98,6 +100,8 @@ class GroupSpectra:
         if pairs:
             total = sum(spectrum.kernel_sum for spectrum in self.spectra[-len(sizes) :])
             warn_if_saturated(matrix.n, float(total), matrix.sigma, pairs)
+            if not matrix.has_unit_eigenvalue:
+                return
             most = float(partitions.shares @ np.log(sizes))
             at = least_flattering(which)
             warn_if_alone(

@@ -25,7 +25,10 @@ def positive(value: Any, name: str) -> float:
 
 def renyi_order(value: Any) -> float:
     """The order of a Renyi entropy: > 0, and infinity is one."""
-    return math.inf if _real(value, "order") == math.inf else positive(value, "order")
+    order = _real(value, "order")
+    if not order > 0.0:
+        raise ValueError(f"order must be a number > 0, infinity included, got {_shown(value)}")
+    return order
 
 
 def nonnegative(value: Any, name: str, at_most: float = math.inf) -> float:
