@@ -146,6 +146,26 @@ def stochastic(results: Results) -> str:
     return table(header, rows)
 
 
+def vendi(results: Results) -> str:
+    """Differences are relative, to all eigenvalues in float64."""
+    peers = ("vendi-score", "vendi-score float32")
+    names = (OURS, f"{OURS} exact", *peers)
+    header = ["n", "d", *names, *[f"times as fast as {peer}" for peer in peers]]
+    header += [*[f"MiB, {name}" for name in (OURS, peers[0])], f"{OURS} differs by"]
+    rows = [
+        [
+            str(case["n"]),
+            str(case["d"]),
+            *[seconds_of(case, name) for name in names],
+            *[times_of(case, peer, OURS) for peer in peers],
+            *[megabytes(case, name) for name in (OURS, peers[0])],
+            difference(case, OURS),
+        ]
+        for case in results["vendi"]["cases"]
+    ]
+    return table(header, rows)
+
+
 def megabytes(case: dict[str, Any], name: str) -> str:
     """What a call takes beyond its input."""
     return f"{median(case, name, 'extra_bytes') / MEGABYTE:.0f}" if name in case["runs"] else ""
@@ -526,6 +546,7 @@ BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "dse": (("dse",), entropies("dse")),
     "dimensions": (("dimensions",), entropies("dimensions")),
     "stochastic": (("stochastic",), stochastic),
+    "vendi": (("vendi",), vendi),
     "variants": (("stochastic_variants",), variants),
     "growth with n": (("large",), growth("sizes", "n")),
     "growth with d": (("large",), growth("dimensions", "d")),

@@ -22,7 +22,7 @@ def numbers(text):
 
 
 def test_the_eight_lines_print_what_is_shown(capsys):
-    (shown,) = fenced("text")
+    shown = fenced("text")[0]
     example = fenced("python")[0]
     assert len(example.strip().splitlines()) == 8
     exec(example, {})
@@ -31,6 +31,14 @@ def test_the_eight_lines_print_what_is_shown(capsys):
     assert numbers(printed) == pytest.approx(numbers(shown), rel=1e-5)
     # The words around the numbers, which a result prints about itself.
     assert NUMBER.sub("", printed).split() == NUMBER.sub("", shown).split()
+
+
+def test_the_kernel_family_prints_what_is_shown(capsys):
+    names = {}
+    for example in fenced("python")[:2]:
+        capsys.readouterr()
+        exec(example, names)
+    assert capsys.readouterr().out.split() == fenced("text")[1].split()
 
 
 def test_the_monitor_of_the_readme_runs(tmp_path, monkeypatch):
@@ -43,7 +51,7 @@ def test_the_monitor_of_the_readme_runs(tmp_path, monkeypatch):
         "model": model, "x": torch.randn(120, 8), "y": torch.arange(120) % 3,
         "epochs": 2, "train": lambda model: None,
     }  # fmt: skip
-    exec(fenced("python")[1], names)
+    exec(fenced("python")[2], names)
     run = read_run("run.csv")
     assert run.steps == [1, 2]
     assert {"dse/encoder.0", "dsmi_y/head"} <= run.values.keys()
