@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from device_arrays import Foreign, OnAnotherDevice, on_host
 from eigentropy import _core, reference
 from eigentropy._backends import plugin
 from eigentropy._backends.costs import GPU_COSTS
+from eigentropy._kernels.density import DensityMatrix
 from eigentropy._measures.entropy import entropies
 from eigentropy._measures.information import informations
 from eigentropy._measures.measurement import MeasurementSettings, measure
@@ -168,6 +170,89 @@ def test_the_information_of_estimated_groups_is_that_of_the_cpu(rng):
     assert found.method == "stochastic"
     assert float(found) == pytest.approx(float(expected), abs=1e-9)
     same(found.adjusted(), expected.adjusted())
+
+
+# ---- The density matrix ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("order", [0.5, 1.0, 2.0, 3.0, math.inf])
+def test_the_kernel_entropy_is_that_of_the_cpu(Z, dtype, order):
+    if dtype == "float32" and order < 1:
+        order = 1.5  # below, the noise of float32 counts, and differs
+    options = {"dtype": dtype, "order": order, "sigma": 1.0}
+    found = eg.kernel_entropy(Z, device="cuda", **options)
+    same(found, eg.kernel_entropy(Z, **options), dtype)
+    assert (found.method, found.dtype) == ("exact", dtype)
+    same(eg.kernel_entropy(Foreign(Z), **options), found, dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("order", [1.0, 3.0, math.inf])
+def test_an_estimate_of_the_kernel_entropy_has_the_same_probes(rng, dtype, order):
+    Z = rng.normal(size=(400, 3))
+    options = {"method": "stochastic", "order": order, "dtype": dtype, "sigma": 0.6, "seed": 5}
+    found = eg.kernel_entropy(Z, device="cuda", **options)
+    same(found, eg.kernel_entropy(Z, **options), dtype)
+    assert found.method == "stochastic"
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("estimator", ["matched", "plain"])
+@pytest.mark.parametrize("of", ["labels", "vectors", "given"])
+def test_the_kernel_information_is_that_of_the_cpu(blobs, of, estimator, dtype):
+    Z, labels = blobs
+    Y = Z[:, 2:] if of == "vectors" else labels
+    given = labels % 2 if of == "given" else None
+    options = {"estimator": estimator, "dtype": dtype, "n_null": 4, "sigma": 2.0, "given": given}
+    found = eg.kernel_information(Z, Y, device="cuda", **options)
+    expected = eg.kernel_information(Z, Y, **options)
+    assert float(found) == pytest.approx(float(expected), abs=10 * TOLERANCE[dtype])
+    np.testing.assert_allclose(found.null, expected.null, rtol=0, atol=10 * TOLERANCE[dtype])
+    assert found.p_value == expected.p_value
+    if of == "labels":
+        same(found.bits(), expected.bits(), dtype)
+    there = eg.kernel_information(Foreign(Z), Y, **options)
+    assert float(there) == pytest.approx(float(expected), abs=10 * TOLERANCE[dtype])
+
+
+def test_large_groups_of_a_kernel_information_are_estimated_as_on_the_cpu(rng):
+    Z, labels = rng.normal(size=(700, 3)), np.repeat([0, 1], [300, 400])
+    options = {"method": "stochastic", "tol": 1e-2, "n_null": 2, "sigma": 1.0, "dtype": "float64"}
+    found = eg.kernel_information(Z, labels, device="cuda", **options)
+    expected = eg.kernel_information(Z, labels, **options)
+    assert found.method == "stochastic"
+    assert float(found) == pytest.approx(float(expected), abs=1e-9)
+
+
+def test_a_density_matrix_of_some_rows_is_that_of_the_cpu(rng):
+    Z, rows = rng.normal(size=(90, 4)), np.array([3, 5, 8, 40, 41, 88])
+    V = rng.normal(size=(6, 3))
+    there, here = (DensityMatrix(Z, sigma=1.2, device=device) for device in ("cuda", None))
+    for explicit in (False, True):
+        A = there.products("float64", explicit, None, rows)
+        B = here.products("float64", explicit, None, rows)
+        for name in ("trace", "frobenius2", "kernel_sum"):
+            same(getattr(A, name), getattr(B, name))
+        assert A.trace == 1.0
+        np.testing.assert_allclose(np.asarray(A.degrees), np.asarray(B.degrees), rtol=1e-12)
+        block = there.samples.device.block(V, "float64")
+        product = there.samples.device.product(A, block, None)
+        np.testing.assert_allclose(on_host(product), B.matmul(V), rtol=1e-10, atol=1e-12)
+    squared = ((Z[rows][:, None] - Z[rows]) ** 2).sum(-1)
+    G = np.exp(-squared / (2 * 1.2**2)) / 6
+    np.testing.assert_allclose(B.matmul(V), G @ V, atol=1e-12)
+    offsets, dtype = np.array([0, 2, 6]), "float64"
+    found, expected = (
+        matrix.subset_spectra(offsets, rows, dtype, 2.0**30, None) for matrix in (there, here)
+    )
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-12)
+    np.testing.assert_allclose(
+        expected[0][2:],
+        np.linalg.eigvalsh(np.exp(-squared[2:, 2:] / (2 * 1.2**2)) / 4)[::-1],
+        atol=1e-12,
+    )
 
 
 @pytest.mark.parametrize(

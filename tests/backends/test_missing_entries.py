@@ -21,6 +21,9 @@ ROWS = {
     "dse": eg.dse,
     "dsmi": lambda Z: eg.dsmi(Z, LABELS, n_null=2),
     "dsmi of a sample": lambda Z: eg.dsmi(Z, LABELS, n_null=2, max_points=8),
+    "kernel_entropy": eg.kernel_entropy,
+    "kernel_information": lambda Z: eg.kernel_information(Z, LABELS, n_null=2),
+    "kernel_information of vectors": lambda Z: eg.kernel_information(Z, np.eye(12), n_null=2),
     "bandwidth": eg.bandwidth,
     "DiffusionOperator": lambda Z: eg.DiffusionOperator(Z).entropy(),
     "effective_rank": spectral.effective_rank,
@@ -106,6 +109,9 @@ MISSING = [None, float("nan"), np.float64("nan"), np.ma.masked, np.datetime64("N
 LABEL_DOORS = {
     "Y": lambda Y: eg.dsmi(np.eye(len(Y)), Y, n_null=2),
     "clusters": lambda Y: eg.dsmi(np.eye(len(Y)), clusters=Y, n_null=2),
+    "kernel Y": lambda Y: eg.kernel_information(np.eye(len(Y)), Y, n_null=2),
+    "kernel clusters": lambda Y: eg.kernel_information(np.eye(len(Y)), clusters=Y, n_null=2),
+    "given": lambda Y: eg.kernel_information(np.eye(len(Y)), np.arange(len(Y)), given=Y, n_null=2),
     "binning": lambda Y: binning.mutual_information(np.eye(len(Y)), Y, n_null=2),
 }
 
@@ -127,7 +133,7 @@ def test_a_missing_label_among_strings_is_refused_and_the_string_nan_is_none(
     if objects:
         given = np.empty(len(labels), dtype=object)
         given[:] = labels
-    name = "clusters" if door == "clusters" else "Y"
+    name = next((name for name in ("clusters", "given") if name in door), "Y")
     if bad:
         words = [name, f"{len(bad)} of its {len(labels)}", f"row {bad[0]}"]
         with pytest.raises(ValueError, match=naming(*words)):

@@ -220,12 +220,18 @@ def fake_plugin(device_count=2):
             assert memory_limit > 0
             assert rows is None or rows.dtype == np.int64
             X = host(Z, rows)
-            self._A, self._dtype, self._stream = operator(X, sigma, alpha), dtype, stream
             self.n, self.kernel_sum = len(X), kernel_sum(X, sigma)
-            self.trace, self.frobenius2 = float(np.trace(self._A)), float((self._A**2).sum())
-            q, self.degrees = degrees_of(X, sigma, alpha)
-            self.scaling = q**-alpha / np.sqrt(self.degrees)
-
+            if alpha is None:  # the density matrix
+                self.degrees = operator(X, sigma, None).sum(axis=1)
+                self.scaling = np.full(self.n, self.n**-0.5)
+                self._A = operator(X, sigma, None) / self.n
+            else:
+                q, self.degrees = degrees_of(X, sigma, alpha)
+                self.scaling = q**-alpha / np.sqrt(self.degrees)
+                self._A = operator(X, sigma, alpha)
+            self._dtype, self._stream = dtype, stream
+            self.trace = 1.0 if alpha is None else float(np.trace(self._A))
+            self.frobenius2 = float((self._A**2).sum())
             self._X, self._sigma = X, sigma
 
         def keep_in_half(self, progress=None):
@@ -249,8 +255,9 @@ def fake_plugin(device_count=2):
 
     def project_out(V, W, stream):
         enter("project_out", stream)
-        basis = np.hstack([block(one, W.dtype) for one in V]).astype(np.float64)
         w = block(W)
+        none = np.zeros((len(w), 0))
+        basis = np.hstack([none, *(block(one, W.dtype) for one in V)]).astype(np.float64)
         w -= (basis @ (basis.T @ w.astype(np.float64))).astype(W.dtype)
 
     def combine(V, C, stream):

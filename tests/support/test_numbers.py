@@ -48,6 +48,17 @@ DOORS = {
     "dse": of(lambda **o: eg.dse(Z, **o), *REALS, *INTEGERS),
     "dsmi": of(lambda **o: eg.dsmi(Z, LABELS, **o), *REALS, *INTEGERS, "n_null", n_null=2),
     "scalars": of(lambda **o: eg.dsmi(Z, SCALARS, n_null=2, **o), "n_clusters"),
+    "kernel_entropy": of(
+        lambda **o: eg.kernel_entropy(Z, **o), "order", "sigma", "base", "tol", *INTEGERS
+    ),
+    "kernel_information": of(
+        lambda **o: eg.kernel_information(Z, LABELS, **{"n_null": 2, **o}),
+        "order", "sigma", "base", "tol", *INTEGERS, "n_null",
+    ),
+    "kernel_information of scalars": of(
+        lambda **o: eg.kernel_information(Z, SCALARS, n_null=2, **o), "order", "sigma", "sigma_y"
+    ),
+    "kernel_entropy.at": of(lambda **o: eg.kernel_entropy(Z).at(**o), "order"),
     "operator": of(lambda **o: eg.DiffusionOperator(Z, **o), "sigma", "alpha", "seed"),
     "map": of(lambda **o: eg.DiffusionOperator(Z).diffusion_map(**o), "k", "t"),
     "at": of(lambda **o: eg.dse(Z).at(**o), "t"),
