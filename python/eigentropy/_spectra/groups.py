@@ -88,9 +88,9 @@ class GroupSpectra:
     def warn_if_saturated(self, matrix: KernelMatrix, which: Functional) -> None:
         """Judge sigma by a random partition: the observed groups may well be far apart.
 
-        Where only the entropies say that sigma is too small, those of all partitions have to. Not of
-        density matrices: their information is right where every row of a group is nearly alone, as
-        long as it is above its noise.
+        Where only the entropies say that sigma is too small, those of all partitions have to. Not
+        those of density matrices: their information is right where every row of a group is nearly
+        alone, as long as it is above its noise.
         """
         partitions = self.partitions
         if len(partitions) == 1:
