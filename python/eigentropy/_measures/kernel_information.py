@@ -135,7 +135,7 @@ def kernel_information(
     UserWarning
         Y has a single group (the information is 0), or groups of one row (entropy 0).
     SaturationWarning
-        sigma is so small or so large that the result says nothing about Z.
+        A sigma is so small or so large that the result says nothing about Z, Y or `given`.
     ShapeWarning
         As in `diffusion_spectral_entropy`.
 
