@@ -350,3 +350,15 @@ def test_a_basis_that_does_not_fit_is_refused(monkeypatch):
     monkeypatch.setattr("eigentropy._support.memory.available", lambda: 1e4)
     with pytest.raises(MemoryError, match=naming("Krylov", "300")):
         estimate_spectrum(matrix)
+
+
+@pytest.mark.parametrize(("dtype", "t"), [("float32", 0.3), ("float32", 0.6), ("float64", 0.3)])
+def test_powers_below_1_state_the_rounding_that_they_magnify(dtype, t):
+    """The kernel is so smooth that most eigenvalues are 0, or rounding."""
+    Z = np.random.default_rng(0).normal(size=(400, 2))
+    exact = float(eg.dse(Z, t=t, sigma=5.0, method="exact"))
+    with pytest.warns(eg.PrecisionWarning):
+        found = eg.dse(Z, t=t, sigma=5.0, method="stochastic", dtype=dtype)
+    low, high = found.interval()
+    assert low <= exact <= high
+    assert eg.dse(Z, t=t, sigma=5.0).method == "exact"

@@ -33,6 +33,9 @@ BRACKET_SHARE = 0.02
 # What rounding leaves of a standard error where probes and quadrature leave nothing.
 ROUNDING_PART = 0.25
 
+# Rounding of a node in eps of the largest eigenvalue.
+NODE_ROUNDING = 4.0
+
 # An end of the bracket that has not moved in the last steps may still move. So the entropy is never
 # taken to be in the outer quarters of the bracket.
 OUTER = 0.25
@@ -106,8 +109,18 @@ class EstimatedSpectrum(Spectrum):
 
     def standard_error(self, t: Which = 1.0, base: float = 2.0) -> float:
         """Standard error of S(t), of probes, quadrature and rounding together."""
-        error = math.hypot(self.at(t).error, ROUNDING_PART * self._rounding)
-        return error / math.log(logarithm_base(base))
+        return self._stated(t) / math.log(logarithm_base(base))
+
+    def _stated(self, t: Which) -> float:
+        """The standard error in nats.
+
+        Powers below 1 magnify the rounding of eigenvalues that are 0: more probes do not help.
+        """
+        rounding = ROUNDING_PART * self._rounding
+        if functional(t).exponent < 1.0:
+            norm = 1.0 if self._units else float(self.nodes.max())
+            rounding += self.blurred(t, NODE_ROUNDING * float(np.finfo(self.dtype).eps) * norm)
+        return math.hypot(self.at(t).error, rounding)
 
     def bound(self, t: Which = 1.0, base: float = 2.0) -> float:
         """NaN: an estimate guarantees nothing."""
@@ -145,6 +158,8 @@ class EstimatedSpectrum(Spectrum):
 
     def meets(self, t: Which = 1.0) -> bool:
         """Whether the 95 % interval of S(t) is within the relative tolerance."""
+        if functional(t).exponent < 1.0:
+            return self.quantile() * self._stated(t) <= self.allowed(self.at(t))
         return self.excess(t) <= 1.0
 
     def excess(self, t: Which) -> float:
