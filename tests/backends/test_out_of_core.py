@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 import eigentropy as eg
 from eigentropy._backends.costs import Costs
 from eigentropy._backends.host_arrays import as_matrix
-from eigentropy._kernels import bandwidth, diffusion
+from eigentropy._kernels import bandwidth, matrix
 from eigentropy._measures.entropy import entropies
 from eigentropy._measures.information import informations
 from eigentropy._spectra.plan import SpectrumPlan
@@ -261,7 +261,7 @@ def test_estimates_do_not_depend_on_how_many_rows_are_in_memory(monkeypatch, rng
     labels = np.arange(900) % 2
     results = []
     for share in (1.0, 0.0):  # of one tile at least
-        monkeypatch.setattr(diffusion, "ROWS_SHARE", share)
+        monkeypatch.setattr(matrix, "ROWS_SHARE", share)
         operator = eg.DiffusionOperator(Z)
         (entropy,) = entropies(operator, [1.0], 2.0, plan)
         (information,) = informations(

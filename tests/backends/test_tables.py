@@ -63,7 +63,7 @@ def test_a_table_of_numbers_has_the_value_of_its_array(Z, table, dtype):
     assert float(spectral.effective_rank(frame)) == float(spectral.effective_rank(Z))
     labels = np.arange(30) % 3
     assert float(eg.dsmi(frame, labels, n_null=3)) == float(eg.dsmi(Z, labels, n_null=3))
-    vectors = {"n_null": 3, "clusters": "kmeans", "n_clusters": 2}
+    vectors = {"n_null": 3, "clusters": "kmeans", "n_clusters": 2, "kind": "vectors"}
     assert float(eg.dsmi(Z, frame, **vectors)) == float(eg.dsmi(Z, Z, **vectors))
 
 

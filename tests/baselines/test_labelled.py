@@ -26,7 +26,7 @@ ROWS = np.arange(24.0).reshape(12, 2) % 7
         (np.zeros(12, int), ValueError, ["Y", 12]),
         (np.arange(12), ValueError, ["Y", 12]),
         (np.arange(11) % 2, ValueError, ["Y", 11, 12]),
-        (np.zeros((12, 3)), ValueError, ["Y", "(12, 3)"]),
+        (np.zeros((12, 3)), ValueError, ["Y", 12]),
         (np.float64(1.0), ValueError, ["Y"]),
         ([0.0, 1.0] * 5 + [0.0, np.nan], ValueError, ["Y", "NaN", 1]),
         (["a", "b"] * 5 + ["a", None], ValueError, ["Y", "None", 1]),

@@ -60,3 +60,15 @@ def assert_bounds_hold(Z, times, **options):
         for t in times:
             result = single.entropy(t)
             assert abs(float(result) - float(exact.entropy(t))) <= result.error_bound, t
+
+
+def distances_of_pairs(Z):
+    """By differences, pair by pair."""
+    first, second = np.triu_indices(len(Z), k=1)
+    return np.sqrt(((Z[first] - Z[second]) ** 2).sum(axis=1))
+
+
+def counting_pairs(Z, sigma):
+    """(sum w)^2 / sum(w^2) of w = G_ij^2, i < j, by the definition."""
+    w = np.exp(-(distances_of_pairs(Z) ** 2) / (2 * sigma**2)) ** 2
+    return w.sum() ** 2 / (w**2).sum()

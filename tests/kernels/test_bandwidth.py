@@ -6,22 +6,15 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import eigentropy as eg
+from checks import counting_pairs, distances_of_pairs
 from data_sets import separated_blobs
 from eigentropy import _core, reference
 from eigentropy._kernels import bandwidth
 from messages import naming
 
 RULES = ["auto", "median", "narrow", "knn", "max-slope", "sqrt-d"]
-
-
-def distances_of_pairs(Z):
-    """By differences, pair by pair."""
-    first, second = np.triu_indices(len(Z), k=1)
-    return np.sqrt(((Z[first] - Z[second]) ** 2).sum(axis=1))
 
 
 def test_median_is_a_share_of_the_median_distance(rng):
@@ -77,12 +70,6 @@ def test_the_median_distance_refuses_what_is_not_finite(rng):
         _core.median_distance(Z)
 
 
-def counting_pairs(Z, sigma):
-    """(sum w)^2 / sum(w^2) of w = G_ij^2, i < j, by the definition."""
-    w = np.exp(-(distances_of_pairs(Z) ** 2) / (2 * sigma**2)) ** 2
-    return w.sum() ** 2 / (w**2).sum()
-
-
 def test_narrow_is_a_share_of_the_median_where_enough_pairs_count(rng):
     Z = rng.normal(size=(300, 2))
     median = np.median(distances_of_pairs(Z))
@@ -96,23 +83,6 @@ def test_narrow_is_wider_where_few_near_rows_would_decide(rng):
     assert counting_pairs(Z, 0.2 * median) < 0.5 * 200
     assert sigma > 0.2 * median
     assert counting_pairs(Z, sigma) == pytest.approx(200, rel=1e-3)
-
-
-@given(
-    n=st.integers(2, 60),
-    d=st.integers(1, 30),
-    tail=st.floats(0.0, 3.0),
-    seed=st.integers(0, 2**32 - 1),
-)
-def test_narrow_is_the_least_width_that_lets_enough_pairs_count(n, d, tail, seed):
-    generator = np.random.default_rng(seed)
-    Z = generator.normal(size=(n, d)) * np.exp(tail * generator.normal(size=(n, 1)))
-    least, sigma = 0.2 * np.median(distances_of_pairs(Z)), eg.bandwidth(Z, "narrow")
-    wanted = min(n, n * (n - 1) / 4)
-    assert sigma >= least * (1 - 1e-12)
-    assert counting_pairs(Z, sigma) >= wanted * (1 - 1e-4)
-    if sigma > least * (1 + 1e-5):
-        assert counting_pairs(Z, sigma * (1 - 1e-5)) < wanted * (1 + 1e-4)
 
 
 def test_narrow_follows_distances_whose_kernel_is_0(rng):

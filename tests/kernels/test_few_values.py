@@ -217,7 +217,6 @@ def test_values_fewer_than_the_bins_that_merge_them_are_told_of(values):
 AS_NUMBERS = {
     "class numbers": (np.arange(120.0) % 20, 20, "scalars"),
     "two values": (np.arange(120) % 2 - 0.5, 2, "scalars"),
-    "one-hot": (np.eye(15)[np.arange(120) % 15], 15, "vectors"),
     "few rows": (np.arange(6.0).reshape(3, 2)[np.arange(120) % 3], 3, "vectors"),
 }
 

@@ -323,3 +323,16 @@ def test_a_density_matrix_has_no_eigenvector_that_is_known():
     assert spectrum.weights.sum() == pytest.approx(300, rel=0.05)
     exact = solve.solve(matrix, [renyi(1.0)], SpectrumPlan("exact"))
     assert spectrum.entropy(1.0) == pytest.approx(exact.entropy(1.0), rel=0.02)
+
+
+def test_a_printed_bound_is_not_below_the_bound():
+    Z = np.random.default_rng(0).normal(size=(200, 6))
+    with pytest.warns(eg.PrecisionWarning):
+        found = eg.kernel_entropy(Z, method="lowrank", order=math.inf)
+    printed = float(repr(found).split("within ")[1].split(",")[0])
+    assert printed >= found.error_bound
+
+
+def test_order_2_names_the_order_that_it_does_not_know():
+    with pytest.raises(ValueError, match=naming("order=1")):
+        eg.kernel_entropy(np.eye(5), order=2).at(1)

@@ -385,3 +385,22 @@ def test_a_y_that_cannot_be_used_is_named(Z, Y, words):
 def test_the_order_is_a_number(Z, labels):
     with pytest.raises(TypeError, match=naming("order")):
         eg.kernel_information(Z, labels, order="1")
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float32", "bool"])
+def test_one_hot_rows_are_labels(dtype):
+    labels = np.repeat([0, 1, 2], [20, 30, 40])
+    Z = np.random.default_rng(0).normal(size=(90, 4)) + 5.0 * np.eye(4)[labels]
+    expected = eg.kernel_information(Z, labels)
+    with pytest.warns(eg.GroupWarning):
+        found = eg.kernel_information(Z, np.eye(3, dtype=dtype)[labels])
+    assert (found.kind, found.value, found.bits()) == ("labels", expected.value, expected.bits())
+
+
+def test_the_width_of_y_is_kept_and_printed():
+    rng = np.random.default_rng(0)
+    Z, Y = rng.normal(size=(2, 60, 3))
+    found = eg.kernel_information(Z, Y, sigma_y=1.25)
+    assert found.sigma_y == 1.25
+    assert "sigma_y=1.25" in repr(found)
+    assert math.isnan(eg.kernel_information(Z, np.arange(60) % 3).sigma_y)

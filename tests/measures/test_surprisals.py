@@ -81,3 +81,17 @@ def test_what_cannot_be_had_is_refused_by_name():
         entropy.surprisals("stochastic")
     with pytest.raises(ValueError, match=naming("pickled")):
         pickle.loads(pickle.dumps(entropy)).surprisals()
+
+
+def test_they_work_as_an_array():
+    own = eg.kernel_entropy(rows(40)).surprisals()
+    values = own.values
+    assert np.array_equal(own - 1.0, values - 1.0)
+    assert np.array_equal(-own, -values)
+    assert np.array_equal(own > values.mean(), values > values.mean())
+    assert np.array_equal(np.argsort(-own), np.argsort(-values))
+    assert (own.mean(), own.shape, own.dtype) == (values.mean(), (40,), values.dtype)
+    assert np.array_equal(own[:3], values[:3])
+    assert np.array_equal(pickle.loads(pickle.dumps(own)), values)
+    with pytest.raises(AttributeError, match=naming("no_such_thing")):
+        _ = own.no_such_thing

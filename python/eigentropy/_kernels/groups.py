@@ -95,9 +95,9 @@ def _vector_codes(
     if 1 < count < n:
         what = "distinct rows" if one_hot is None else "distinct rows, which are one-hot labels"
         warn(
-            f"{name} has {count} {what}, in {n} rows: equal rows are a group, and no "
-            f"{n_clusters} clusters (n_clusters) are looked for. Labels say that this is meant "
-            "(kind='labels', or one integer a row), and clusters= takes other groups",
+            f"{name} has {count} {what}, in {n} rows: equal rows are one group each, instead of "
+            f"n_clusters={n_clusters} clusters. Labels say that this is meant (kind='labels', or "
+            "one integer a row), and clusters= takes other groups",
             GroupWarning,
         )
     return codes
@@ -127,6 +127,15 @@ def _warn_of_classes(y: npt.NDArray[Any], codes: Codes, n_bins: int, name: str) 
             "meant",
             GroupWarning,
         )
+
+
+def known_kind(values: npt.NDArray[Any], name: str) -> str:
+    """What "auto" takes Y for where vectors need no groups: one-hot rows are labels."""
+    kind = infer_kind(values)
+    if kind == "vectors" and values.dtype.kind in "iubf":
+        vectors = as_matrix(values.reshape(len(values), -1), name)
+        return kind if one_hot_codes(vectors) is None else "labels"
+    return kind
 
 
 def warn_of_numbers(values: npt.NDArray[Any], name: str) -> None:

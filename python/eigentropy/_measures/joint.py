@@ -150,8 +150,9 @@ class JointInformation:
         """The information; everything is computed."""
         if self.n_null and self.W is not None and self.W.codes is None:
             raise ValueError(
-                "given has no groups within which Y could be permuted: pass estimator='plain' and "
-                "n_null=0, or labels"
+                "given is no label, so that there are no groups of rows within which Y could be "
+                "permuted: pass bins or clusters of it as integers, or estimator='plain' together "
+                "with n_null=0"
             )
         observed, null = self._draws(progress)
         conditional = observed.minus(self._known())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from eigentropy._kernels.groups import (
     group_codes,
     groups_of_rows,
     infer_kind,
+    known_kind,
     label_codes,
     warn_of_numbers,
 )
@@ -34,6 +36,9 @@ from eigentropy._support.options import (
 )
 from eigentropy._support.progress import Callback, part, reporter
 from eigentropy._support.signatures import named_options
+
+# Of vectors that are labels, which have as many groups as they have.
+N_CLUSTERS = 10
 
 
 @named_options()
@@ -95,7 +100,9 @@ def kernel_information(
         left out where `clusters` gives the groups.
     given : array-like of length n, optional
         W: labels, scalars or vectors. The null partitions permute Y among the rows of one label of
-        W. Scalars and vectors have no such rows: they take estimator="plain" and n_null=0.
+        W. Scalars and vectors have no such rows: they take estimator="plain" and n_null=0, whose
+        value is far above 0 also where nothing is shared. Better pass bins or clusters of them, as
+        integers.
     kind : {"auto", "labels", "scalars", "vectors"}
         What Y is. "auto": several columns are vectors, one column of floats scalars, anything else
         labels.
@@ -169,12 +176,12 @@ def kernel_information(
     rows, chosen, drawn_from = sample_rows(Z, max_points, seed, square=is_given(kernel))
     matrix = DensityMatrix(rows, sigma=sigma, dtype=dtype, device=device, seed=seed, kernel=kernel)
     n = drawn_from or matrix.n
-    kind = _kind(Y, kind, clusters)
+    asked, kind = kind, _kind(Y, kind, clusters)
     known = {"estimator": estimator, "n_null": n_null, "base": base, "seed": seed}
     of_rows: dict[str, Any] = {"dtype": dtype, "device": matrix.device, "seed": seed}
     with reporter(progress, "mutual information") as report:
         if kind == "labels":
-            codes = group_codes(Y, n, kind, 1, clusters, seed)
+            codes = group_codes(Y, n, asked, N_CLUSTERS, clusters, seed)
             of_y = Part(None, _chosen(codes, chosen))
         else:
             columns = columns_of(Y, "Y", n, kind, chosen)
@@ -206,9 +213,12 @@ def kernel_informations(
     **known: Any,
 ) -> list[KernelInformation]:
     """The information of each order; `known` are options of `group_informations`."""
+    sigma_y = math.nan if of_y.matrix is None else of_y.matrix.sigma
 
     def result_of(found: dict[str, Any], which: Functional) -> KernelInformation:
-        return KernelInformation(order=which.exponent, kind=kind, rows=rows, **found)
+        return KernelInformation(
+            order=which.exponent, kind=kind, sigma_y=sigma_y, rows=rows, **found
+        )
 
     wanted = [renyi(order) for order in orders]
     if of_y.codes is not None and given is None:
@@ -234,7 +244,7 @@ def _kind(Y: Any, kind: str, clusters: Any) -> str:
     if kind != "auto":
         return kind
     values = as_numpy(Y, "Y")
-    found = infer_kind(values)
+    found = known_kind(values, "Y")
     if found != "labels" and values.ndim:
         warn_of_numbers(values, "Y")
     return found

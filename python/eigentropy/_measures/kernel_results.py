@@ -137,12 +137,15 @@ class KernelInformation(MutualInformation):
         Of the Renyi entropies; 1 is the von Neumann entropy.
     kind : {"labels", "scalars", "vectors"}
         What Y is.
+    sigma_y : float
+        Kernel width of Y; NaN for labels.
     value, standard_error, p_value, ...
         As in `MutualInformation`.
     """
 
     order: float
     kind: str
+    sigma_y: float = math.nan
 
     @property
     def which(self) -> Functional:
@@ -152,7 +155,8 @@ class KernelInformation(MutualInformation):
     @property
     def settings(self) -> dict[str, float]:
         """What was chosen beside sigma, by name."""
-        return {"order": self.order}
+        own = {} if math.isnan(self.sigma_y) else {"sigma_y": self.sigma_y}
+        return {**own, "order": self.order}
 
     def bits(self) -> float:
         """`adjusted` times H(Y): the information that Z has of the labels Y, in bits.

@@ -24,7 +24,7 @@ from eigentropy._kernels.groups import (
     Codes,
     group_codes,
     groups_of_rows,
-    infer_kind,
+    known_kind,
     warn_of_numbers,
 )
 from eigentropy._kernels.matrix import KernelMatrix
@@ -166,7 +166,7 @@ class Variable:
     @property
     def known_kind(self) -> str:
         """The kind, once "auto" is resolved."""
-        return infer_kind(self.values) if self.kind == "auto" else self.kind
+        return known_kind(self.values, self.source) if self.kind == "auto" else self.kind
 
     def joined(self, settings: MeasurementSettings, chosen: npt.NDArray[Any] | None = None) -> Part:
         """What the joint kernel takes of it: the groups of labels, the rows of anything else."""

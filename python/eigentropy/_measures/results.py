@@ -17,7 +17,7 @@ from eigentropy._spectra.spectrum import Spectrum, level_of
 from eigentropy._support.interval import LEVEL, Interval, checked_level, student_quantile
 from eigentropy._support.number import Number
 from eigentropy._support.options import one_of, positive
-from eigentropy._support.units import unit
+from eigentropy._support.units import rounded_up, unit
 from eigentropy.plot import html, partitions, spectra
 
 
@@ -265,10 +265,10 @@ def _how(result: Entropy | MutualInformation) -> str:
     if isinstance(result, Entropy) and result.method == "stochastic":
         return f"+- {result.standard_error:.1g}, stochastic"
     if result.method == "lowrank":
-        return f"within {result.error_bound:.1g}, lowrank"
+        return f"within {rounded_up(result.error_bound)}, lowrank"
     if result.dtype == "float64" or math.isnan(result.error_bound):
         return result.method
-    return f"{result.method} in {result.dtype} +- {result.error_bound:.1g}"
+    return f"{result.method} in {result.dtype} +- {rounded_up(result.error_bound)}"
 
 
 class InformationSource(Protocol):

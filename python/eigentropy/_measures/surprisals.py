@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from eigentropy._kernels.density import DensityMatrix
 from eigentropy._kernels.matrix import require_matrix_memory
@@ -27,7 +28,7 @@ EXACT_UP_TO = 2000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Surprisals:
+class Surprisals(NDArrayOperatorsMixin):
     r"""The surprisal of each row, whose mean is the von Neumann entropy. Works as an array (n,).
 
     .. math:: s_i = n\,(-\rho \log \rho)_{ii}
@@ -52,6 +53,17 @@ class Surprisals:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         return np.array(self.values, dtype=dtype)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """NumPy's functions see the values, and return arrays."""
+        values = [one.values if isinstance(one, Surprisals) else one for one in inputs]
+        return getattr(ufunc, method)(*values, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        """What an array has beside: shape, mean, argsort, ..."""
+        if name.startswith("_") or name == "values":
+            raise AttributeError(name)
+        return getattr(self.values, name)
 
     def __len__(self) -> int:
         return len(self.values)

@@ -116,10 +116,16 @@ class EstimatedSpectrum(Spectrum):
 
         Powers below 1 magnify the rounding of eigenvalues that are 0: more probes do not help.
         """
-        rounding = ROUNDING_PART * self._rounding
-        if functional(t).exponent < 1.0:
+        rounding, which = ROUNDING_PART * self._rounding, functional(t)
+        if which.exponent < 1.0:
             norm = 1.0 if self._units else float(self.nodes.max())
-            rounding += self.blurred(t, NODE_ROUNDING * float(np.finfo(self.dtype).eps) * norm)
+            width = NODE_ROUNDING * float(np.finfo(self.dtype).eps) * norm
+            # What the nodes gain at first order the others lose: the sum of all is known to be 1.
+            slope = 0.0
+            if isinstance(which, Renyi):
+                T, M, _ = self._traces(-1, 0, which)
+                slope = which.slopes(T, M)[0] / self._unit(-1, which)
+            rounding += self.blurred(which, width, slope)
         return math.hypot(self.at(t).error, rounding)
 
     def bound(self, t: Which = 1.0, base: float = 2.0) -> float:
@@ -241,21 +247,25 @@ class EstimatedSpectrum(Spectrum):
         growth: Doubles = by_moment * moments
         return growth if power in T_IS_KNOWN else growth + by_power * powers
 
-    def blurred(self, t: Which, width: float) -> float:
+    def blurred(self, t: Which, width: float, slope: float = 0.0) -> float:
         """By how much S(t) may change, in nats, when noise of this width blurs the nodes.
 
         Each node is moved to both sides, but not below 0, and the sizes of all changes are added.
         Of the two rules the larger change counts: the rule with a node at 0 has as many
-        eigenvalues there as there can be.
+        eigenvalues there as there can be. What grows with a node as `slope` x does not count.
         """
+
+        def influence(x: Doubles) -> Doubles:
+            return self.influence(t, x) - slope * x
+
         changes = []
         for which in (0, 1):
             by_probe = [(batch[-1][which], 1.0 / self.probes) for batch in self._batches]
             total = 0.0
             for rule, share in [(self._sketch[-1][which], 1.0), *by_probe]:
                 x, weights = rule.nodes, share * rule.weights.sum(axis=0)
-                sides = self.influence(t, x + width) + self.influence(t, np.maximum(x - width, 0.0))
-                total += float(np.abs(0.5 * sides - self.influence(t, x)) @ weights)
+                sides = influence(x + width) + influence(np.maximum(x - width, 0.0))
+                total += float(np.abs(0.5 * sides - influence(x)) @ weights)
             changes.append(total)
         return max(changes)
 

@@ -60,7 +60,8 @@ class PuritySpectrum(Spectrum):
     def _require(self, which: Functional) -> None:
         if which != COLLISION:
             raise ValueError(
-                f"order=2 is computed without eigenvalues: pass {which.label} to kernel_entropy"
+                "order=2 is computed without eigenvalues: pass "
+                f"order={which.exponent:g} to kernel_entropy"
             )
 
 
