@@ -317,6 +317,7 @@ def test_a_matrix_that_is_not_square_is_refused_before_its_columns_are_drawn(Z):
         (UNEVEN, "kernel_entropy", {}, ["diagonal", 1, 6]),
         (GRAPH, "kernel_entropy", {}, ["diagonal", 0]),
         (INDEFINITE, "kernel_entropy", {}, ["positive semidefinite", -0.622, 2.62]),
+        (INDEFINITE, "kernel_entropy", {"order": 2.0}, ["positive semidefinite", -0.622, 2.62]),
         (-INDEFINITE, "dse", {}, ["negative", -1, "kernel_entropy"]),
         (isolated(), "dse", {}, ["row 2", 0, "diagonal"]),
         (np.zeros((6, 6)), "dse", {}, ["row 0", 0]),

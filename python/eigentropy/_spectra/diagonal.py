@@ -27,8 +27,8 @@ STEPS = 8
 # error of what it adds to the diagonal is of the second order.
 FOUND = 1e-2
 
-# The signs see no more eigenvectors of one eigenvalue than they are, and which ones depends on them.
-# So none counts as found where as many Ritz values are equal, to FOUND.
+# The signs see no more eigenvectors of one eigenvalue than they are, and which ones depends on the
+# signs. So none counts as found where as many Ritz values are equal, to FOUND.
 MOST_NEAR = PROBES
 
 # The line follows the Ritz vectors that are not found, if they stand for this part of the rest of
