@@ -155,6 +155,16 @@ def test_vectors_tell_of_each_other_alike_wherever_they_are(seed, offset):
     assert float(moved) == pytest.approx(float(expected), abs=1e-9)
 
 
+@pytest.mark.parametrize("far", [1e6, 1e12])
+def test_a_row_far_from_all_others_takes_no_digits_from_them(Z, V, far):
+    Z = Z.copy()
+    Z[0] = far
+    options = {"sigma": 1.0, "sigma_y": 1.0, "estimator": "plain", "n_null": 0}
+    order = np.roll(np.arange(len(Z)), -1)
+    first, last = (eg.kernel_information(Z[o], V[o], **options) for o in (slice(None), order))
+    assert float(first) == pytest.approx(float(last), abs=1e-11)
+
+
 def test_rows_of_any_size_tell_the_same(Z, V):
     expected = eg.kernel_information(Z, V, n_null=3)
     for scale in (1e-300, 1e300):
