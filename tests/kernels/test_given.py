@@ -321,6 +321,7 @@ def test_a_matrix_that_is_not_square_is_refused_before_its_columns_are_drawn(Z):
         (-INDEFINITE, "dse", {}, ["negative", -1, "kernel_entropy"]),
         (isolated(), "dse", {}, ["row 2", 0, "diagonal"]),
         (np.zeros((6, 6)), "dse", {}, ["row 0", 0]),
+        (np.diag([1.0, 1e200, 1.0]), "dse", {"alpha": 2.0}, ["'precomputed'", "Z", "alpha=2"]),
         (K, "dse", {"sigma": 1.0}, ["sigma", 1.0, "'precomputed'", "'distances'"]),
         (K, "dse", {"sigma": "knn"}, ["sigma", "'knn'", "'precomputed'"]),
         (K, "dse", {"method": "stochastic"}, ["'stochastic'", "'precomputed'", "'exact'"]),
