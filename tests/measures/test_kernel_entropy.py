@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import eigentropy as eg
 from data_sets import separated_blobs
 from eigentropy._kernels.density import DensityMatrix
+from eigentropy._measures.kernel_entropy import kernel_entropies
 from eigentropy._spectra import solve, stochastic
 from eigentropy._spectra.functionals import Shannon, renyi
 from eigentropy._spectra.plan import SpectrumPlan
@@ -228,6 +229,16 @@ def test_a_factor_of_low_rank_encloses_every_order(rng, order, sigma):
     assert float(found) - found.error_bound - 1e-9 <= high
     assert low <= float(found) + found.error_bound + 1e-9
     assert found.method == ("exact" if order == 2.0 else "lowrank")
+
+
+@pytest.mark.filterwarnings("ignore::eigentropy.PrecisionWarning")
+@pytest.mark.parametrize("orders", [(3.0, 0.5), (0.5, 3.0), (3.0, 1.0, 0.7)])
+def test_a_factor_of_low_rank_serves_the_order_that_takes_the_highest_rank(rng, orders):
+    Z, plan = rng.normal(size=(600, 1)), SpectrumPlan("lowrank", 1e-3)
+    together = kernel_entropies(DensityMatrix(Z, sigma=1.0), orders, 2.0, plan)
+    for found in together:
+        alone = kernel_entropies(DensityMatrix(Z, sigma=1.0), [found.order], 2.0, plan)[0]
+        assert found.error_bound <= max(alone.error_bound, 1e-3 * float(found))
 
 
 @pytest.mark.parametrize("order", ORDERS)

@@ -230,7 +230,7 @@ def _low_rank(
         matrix.sigma,
         scaling,
         tol,
-        which=wanted[0],
+        which=min(wanted, key=lambda one: one.exponent),  # small powers take the highest rank
         has_unit=matrix.has_unit_eigenvalue,
         max_rank=max_rank,
         give_up=max_rank is not None,
