@@ -241,6 +241,13 @@ def test_estimated_entropies_say_how_far_off_they_are(rng, of, estimator):
     assert found.standard_error > 0.0
 
 
+def test_an_estimate_does_not_print_a_bound_that_it_has_not(rng):
+    Z = rng.normal(size=(400, 3))
+    found = eg.kernel_information(Z, Z[:, :1], method="stochastic", n_null=2)
+    assert found.dtype == "float32"
+    assert "+- 0" not in repr(found)
+
+
 def test_what_no_order_of_y_changes_is_no_error_of_the_matched_information(rng, monkeypatch):
     """S(Y) is part of the entropies of all of them, and computed once."""
     from eigentropy._measures import joint
