@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import eigentropy as eg
 from data_sets import separated_blobs
 from eigentropy._kernels.density import DensityMatrix
+from eigentropy._measures.kernel_entropy import kernel_entropies
 from eigentropy._spectra import solve, stochastic
 from eigentropy._spectra.functionals import Shannon, renyi
 from eigentropy._spectra.plan import SpectrumPlan
@@ -76,6 +77,29 @@ def test_order_2_is_found_without_eigenvalues_and_says_so(Z):
     for ask in (lambda: found.at(1.0), lambda: found.density(0.5)):
         with pytest.raises(ValueError, match=naming("order=2", "eigenvalues")):
             ask()
+
+
+@given(seed=st.integers(0, 999), place=st.sampled_from([0.0, 1e3, 1e6]))
+@settings(max_examples=20, deadline=None)
+def test_the_interval_of_order_2_is_that_of_rounding(seed, place):
+    """Of whole numbers all exponents are exact."""
+    rng = np.random.default_rng(seed)
+    Z = rng.integers(-4, 5, size=(60, 3)) + place
+    squared = ((Z[:, None] - Z[None]) ** 2).sum(axis=-1)
+    purity = math.fsum(math.exp(-r2 / 4.0) for r2 in squared.ravel()) / 60**2
+    interval = eg.kernel_entropy(Z, sigma=2.0, order=2.0).interval()
+    assert interval.low <= -math.log2(purity) <= interval.high
+    assert 0.0 < interval.high - interval.low < 1e-7
+
+
+def test_a_message_calls_an_order_an_order(Z):
+    with pytest.raises(ValueError, match=naming("order=1")):
+        eg.kernel_entropy(Z, sigma=0.8, order=2.0).at(1)
+    rows = np.random.default_rng(0).normal(size=(400, 4))
+    options = {"order": math.inf, "method": "stochastic", "tol": 6e-5}
+    estimated = eg.kernel_entropy(rows, sigma=0.5, **options)
+    with pytest.warns(eg.PrecisionWarning, match=naming("order=1")):
+        estimated.at(1)
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -176,7 +200,7 @@ def test_an_estimate_near_order_1_is_that_of_order_1(rng):
     Z = rng.normal(size=(400, 4))
     options = {"sigma": 0.8, "method": "stochastic", "tol": 3e-3}
     expected = eg.kernel_entropy(Z, **options)
-    for order in (1 - 1e-6, 1 + 1e-9, 1 + 1e-6):
+    for order in (1 - 1e-6, 1 - 1e-15, 1 + 1e-15, 1 + 1e-12, 1 + 1e-9, 1 + 1e-6):
         found = eg.kernel_entropy(Z, order=order, **options)
         assert float(found) == pytest.approx(float(expected), abs=1e-4)
         assert found.standard_error == pytest.approx(expected.standard_error, rel=0.5)
@@ -205,6 +229,16 @@ def test_a_factor_of_low_rank_encloses_every_order(rng, order, sigma):
     assert float(found) - found.error_bound - 1e-9 <= high
     assert low <= float(found) + found.error_bound + 1e-9
     assert found.method == ("exact" if order == 2.0 else "lowrank")
+
+
+@pytest.mark.filterwarnings("ignore::eigentropy.PrecisionWarning")
+@pytest.mark.parametrize("orders", [(3.0, 0.5), (0.5, 3.0), (3.0, 1.0, 0.7)])
+def test_a_factor_of_low_rank_serves_the_order_that_takes_the_highest_rank(rng, orders):
+    Z, plan = rng.normal(size=(600, 1)), SpectrumPlan("lowrank", 1e-3)
+    together = kernel_entropies(DensityMatrix(Z, sigma=1.0), orders, 2.0, plan)
+    for found in together:
+        alone = kernel_entropies(DensityMatrix(Z, sigma=1.0), [found.order], 2.0, plan)[0]
+        assert found.error_bound <= max(alone.error_bound, 1e-3 * float(found))
 
 
 @pytest.mark.parametrize("order", ORDERS)

@@ -155,6 +155,16 @@ def test_vectors_tell_of_each_other_alike_wherever_they_are(seed, offset):
     assert float(moved) == pytest.approx(float(expected), abs=1e-9)
 
 
+@pytest.mark.parametrize("far", [1e6, 1e12])
+def test_a_row_far_from_all_others_takes_no_digits_from_them(Z, V, far):
+    Z = Z.copy()
+    Z[0] = far
+    options = {"sigma": 1.0, "sigma_y": 1.0, "estimator": "plain", "n_null": 0}
+    order = np.roll(np.arange(len(Z)), -1)
+    first, last = (eg.kernel_information(Z[o], V[o], **options) for o in (slice(None), order))
+    assert float(first) == pytest.approx(float(last), abs=1e-11)
+
+
 def test_rows_of_any_size_tell_the_same(Z, V):
     expected = eg.kernel_information(Z, V, n_null=3)
     for scale in (1e-300, 1e300):
@@ -229,6 +239,13 @@ def test_estimated_entropies_say_how_far_off_they_are(rng, of, estimator):
     assert found.method == "stochastic"
     assert abs(float(found) - float(exact)) <= 5.0 * max(found.standard_error, 1e-3)
     assert found.standard_error > 0.0
+
+
+def test_an_estimate_does_not_print_a_bound_that_it_has_not(rng):
+    Z = rng.normal(size=(400, 3))
+    found = eg.kernel_information(Z, Z[:, :1], method="stochastic", n_null=2)
+    assert found.dtype == "float32"
+    assert "+- 0" not in repr(found)
 
 
 def test_what_no_order_of_y_changes_is_no_error_of_the_matched_information(rng, monkeypatch):

@@ -52,6 +52,26 @@ def test_found_eigenvectors_leave_nothing_to_chance(rng):
     assert matrix.n * found.standard_errors.max() < 1e-8
 
 
+@pytest.mark.parametrize(
+    "Z",
+    [
+        20.0 * np.eye(300),
+        np.repeat(1e3 * np.eye(70), 10, axis=0),
+        np.vstack(
+            [np.repeat(1e3 * np.eye(80), 5, axis=0), -1e3 - np.arange(200.0)[:, None] * np.ones(80)]
+        ),
+    ],
+    ids=["no two rows alike", "70 equal clusters", "80 equal clusters and 200 rows alone"],
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_eigenvalue_with_more_eigenvectors_than_signs_is_not_taken_for_found(Z, dtype):
+    matrix = DensityMatrix(Z, sigma=1.0)
+    exact = exact_diagonal(_core.matrix(matrix.rows, 1.0, None, "float64")[0] / matrix.n).values
+    found = estimated_diagonal(matrix.products(dtype, True, None), dtype=dtype)
+    np.testing.assert_allclose(found.values, exact, rtol=2e-3)
+    assert (np.abs(found.values - exact) <= 5.0 * found.standard_errors + 1e-12).all()
+
+
 def test_the_seed_decides_and_progress_ends_at_1(rng):
     matrix, _ = density(SETS["flat"](rng))
     A, told = matrix.products("float32", True, None), []

@@ -195,6 +195,7 @@ class Precomputed(Cpu):
             kernel_sum, w = float(q.sum()), (q / q.min()) ** -alpha
             for some, G in kernel():
                 degrees[some] = w[some] * (G @ w)
+            _require_degrees(degrees, alpha)
             s = w / np.sqrt(degrees)
         for some, G in kernel():
             A[some] = G * s * s[some, None]
@@ -349,6 +350,14 @@ def _require_joined(q: Doubles, chosen: npt.NDArray[np.int64] | None) -> None:
         raise ValueError(
             f"kernel='precomputed': row {row} of Z adds up to {q[least]:.3g}{within}, so that no "
             "row, itself included, has a weight for it; put its likeness to itself on the diagonal"
+        )
+
+
+def _require_degrees(degrees: Doubles, alpha: float) -> None:
+    if not degrees.min() > 0.0:
+        raise ValueError(
+            f"kernel='precomputed': the sums of the rows of Z to the power alpha={alpha:g} lie "
+            "further apart than float64 holds; pass a smaller alpha, or another kernel"
         )
 
 

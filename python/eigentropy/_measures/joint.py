@@ -45,16 +45,16 @@ class Part(NamedTuple):
 
 
 def in_units(rows: npt.NDArray[Any], sigma: float, name: str) -> Doubles:
-    """The rows over sigma; the first row is taken from all of them, which no distance sees.
+    """The rows over sigma; a median of each column is taken from it, which no distance sees.
 
-    Before they are divided: differences of numbers that are far from 0 are exact. Of halves, so
-    that no difference is infinite.
+    Before they are divided: differences of numbers that are far from 0 are exact. Few rows that are
+    far from all others move no median. Of halves, so that no difference is infinite.
     """
     memory.require(
         16.0 * rows.size, f"copies of {rows.shape[0]} x {rows.shape[1]} numbers", "use fewer rows"
     )
     scaled: Doubles = np.multiply(rows, 0.5, dtype=np.float64)
-    scaled -= scaled[0].copy()
+    scaled -= np.quantile(scaled, 0.5, axis=0, method="lower")
     with np.errstate(over="ignore"):
         scaled /= np.float64(0.5 * sigma)
     if not np.isfinite(scaled).all():

@@ -90,7 +90,7 @@ class KernelEntropy(Entropy):
         ----------
         method : {"auto", "exact", "stochastic"}
             "exact" takes all eigenvectors, O(n^3) time and three matrices (n, n). "stochastic"
-            takes eight products with 64 random vectors and gives each row a standard error.
+            takes 16 products with 64 random vectors and gives each row a standard error.
             "auto": exact up to 2000 rows.
 
         Returns

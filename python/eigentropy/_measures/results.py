@@ -266,7 +266,7 @@ def _how(result: Entropy | MutualInformation) -> str:
         return f"+- {result.standard_error:.1g}, stochastic"
     if result.method == "lowrank":
         return f"within {rounded_up(result.error_bound)}, lowrank"
-    if result.dtype == "float64" or math.isnan(result.error_bound):
+    if result.dtype == "float64" or not result.error_bound > 0.0:  # an estimate has no bound
         return result.method
     return f"{result.method} in {result.dtype} +- {rounded_up(result.error_bound)}"
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from eigentropy import _core
 from eigentropy._backends.devices import HOST, Device
-from eigentropy._spectra.lanczos import BlockLanczos, Doubles, Products, norm_bound
+from eigentropy._spectra.lanczos import NOISE, BlockLanczos, Doubles, Products, norm_bound
 from eigentropy._spectra.stochastic import max_steps
 from eigentropy._support.interruption import interruptible
 from eigentropy._support.options import random_seed
@@ -21,11 +21,19 @@ from eigentropy._support.progress import Callback, part
 
 # Random signs in the block, and products with the block.
 PROBES = 64
-STEPS = 8
+STEPS = 16
 
 # An eigenvector counts as found where its residual is at most this share of its eigenvalue. The
 # error of what it adds to the diagonal is of the second order.
 FOUND = 1e-2
+
+# The signs see no more eigenvectors of one eigenvalue than they are, and which ones depends on the
+# signs. So none counts as found where as many Ritz values are equal, to FOUND.
+MOST_NEAR = PROBES
+
+# The line follows the Ritz vectors that are not found, if they stand for this part of the rest of
+# the space at least; where equal eigenvalues hide it, the mean of its eigenvalues.
+HALF = 0.5
 
 
 class Diagonal(NamedTuple):
@@ -75,24 +83,39 @@ def estimated_diagonal(
     residuals = np.maximum(
         space.residuals(vectors), 4.0 * float(np.finfo(dtype).eps) * norm_bound(A)
     )
-    found = residuals <= FOUND * nodes
+    coordinates = vectors[: len(space.start)].T @ space.start  # of the signs
+    shares = (coordinates**2).sum(axis=1)  # about PROBES for each eigenvector
+    found = (residuals <= FOUND * nodes) & (_near(nodes) < MOST_NEAR)
     blocks = space.blocks(len(vectors))
     Q = device.as_host(device.combine(blocks, vectors[:, found])).astype(np.float64) ** 2
-    coordinates = vectors[: len(space.start), ~found].T @ space.start  # of the signs
-    a, b = _straight_line(nodes[~found], (coordinates**2).sum(axis=1))
+    count, trace = A.n - float(Q.sum()), A.trace - float(nodes[found].sum())
+    if shares[~found].sum() < HALF * PROBES * count:
+        a, b = _tangent(trace / count)
+    else:
+        a, b = _straight_line(nodes[~found], shares[~found])
     g = _entropy_function(nodes[~found]) - a - b * nodes[~found]
-    products = device.combine(blocks, vectors[:, ~found] @ (g[:, None] * coordinates))
+    products = device.combine(blocks, vectors[:, ~found] @ (g[:, None] * coordinates[~found]))
     terms = signs * device.as_host(products).astype(np.float64)
     if progress is not None:
         progress(1.0)
     of_line = a * (1.0 - Q.sum(axis=1)) + b * (A.trace / A.n - Q @ nodes[found])
     values: Doubles = Q @ _entropy_function(nodes[found]) + of_line + terms.mean(axis=1)
-    # A found eigenvalue is known to its residual.
+    # A found eigenvalue is known to its residual, and everything to the rounding of the products.
     slopes = 1.0 - np.log(nodes[found])
-    errors: Doubles = np.hypot(
-        terms.std(axis=1, ddof=1) / math.sqrt(PROBES), Q @ (slopes * residuals[found])
-    )
+    of_found = np.hypot(Q @ (slopes * residuals[found]), NOISE * np.finfo(dtype).eps * values)
+    errors: Doubles = np.hypot(terms.std(axis=1, ddof=1) / math.sqrt(PROBES), of_found)
     return Diagonal(values, errors)
+
+
+def _near(nodes: Doubles) -> npt.NDArray[np.intp]:
+    """How many nodes, in ascending order, are equal to each one."""
+    above = np.searchsorted(nodes, (1.0 + FOUND) * nodes, side="right")
+    return above - np.searchsorted(nodes, (1.0 - FOUND) * nodes)
+
+
+def _tangent(x: float) -> tuple[float, float]:
+    """A and b of the line a + b x that touches -x log x here."""
+    return (x, -1.0 - math.log(x)) if x > 0.0 else (0.0, 0.0)
 
 
 def _straight_line(nodes: Doubles, weights: Doubles) -> tuple[float, float]:

@@ -30,7 +30,8 @@ BRACKET_PART = 0.4
 BRACKET_ERRORS = 0.6
 BRACKET_SHARE = 0.02
 
-# What rounding leaves of a standard error where probes and quadrature leave nothing.
+# The standard error that rounding of the products leaves where probes and quadrature leave none, as
+# a share of what the caller says.
 ROUNDING_PART = 0.25
 
 # Rounding of a node in eps of the largest eigenvalue.
@@ -40,8 +41,8 @@ NODE_ROUNDING = 4.0
 # taken to be in the outer quarters of the bracket.
 OUTER = 0.25
 
-# What rounding of the products may change of a Renyi entropy, as a share of what the caller says.
-ROUNDING_PART = 0.25
+# A Renyi entropy divides the rounding of log T by 1 - order. An order this near to 1 counts as 1.
+NEAR_ONE = 1e-8
 
 # Gauss and Gauss-Radau after each of the last four steps, the last one at the end.
 History = Sequence[tuple[Rule, Rule]]
@@ -189,6 +190,8 @@ class EstimatedSpectrum(Spectrum):
     def _point(self, which: Functional) -> Point:
         if isinstance(which, MinEntropy):
             return self._largest()
+        if isinstance(which, Renyi) and abs(which.order - 1.0) < NEAR_ONE:
+            return self.at(Shannon())
         gauss, radau = (
             [self._by_rule(step, rule, which) for step in range(REMEMBERED)] for rule in (0, 1)
         )

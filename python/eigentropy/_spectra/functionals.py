@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from eigentropy._spectra.eigenvalues import renyi_nats, renyi_of, spectral_entropy
@@ -23,6 +23,7 @@ class Shannon:
     """
 
     t: float = 1.0
+    power_name: str = field(default="t", compare=False, repr=False)
 
     @property
     def exponent(self) -> float:
@@ -32,7 +33,7 @@ class Shannon:
     @property
     def label(self) -> str:
         """How a message names the entropy."""
-        return f"t={self.t:g}"
+        return f"{self.power_name}={self.t:g}"
 
     def of_traces(self, T: float, M: float, unit: float = 1.0) -> float:
         """The entropy in nats; it is that of multiples of the eigenvalues, too."""
@@ -105,7 +106,7 @@ Functional: TypeAlias = Shannon | Renyi | MinEntropy
 def renyi(order: float) -> Functional:
     """The Renyi entropy of an order > 0, 1 and infinity included."""
     if order == 1.0:
-        return Shannon()
+        return Shannon(power_name="order")
     return MinEntropy() if math.isinf(order) else Renyi(order)
 
 

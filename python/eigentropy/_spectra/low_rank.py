@@ -54,7 +54,7 @@ class LowRankSpectrum(Spectrum):
     residuals : array of shape (k + 1,)
         Trace of A - F^T F after 0, 1, ..., k pivots.
     which : Functional
-        The entropy that was asked for first: S(1), or one of order a of a density matrix.
+        The entropy that `tol` is for: S(1), or one of order a of a density matrix.
     has_unit : bool
         Whether the largest eigenvalue of A is 1.
     diagonal : array of shape (n,)

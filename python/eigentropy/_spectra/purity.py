@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from eigentropy._kernels.matrix import KernelMatrix
 from eigentropy._spectra.functionals import Functional, Renyi, functional
-from eigentropy._spectra.rounding import EPS, eigenvalue_error
+from eigentropy._spectra.rounding import EPS, eigenvalue_error, eigenvalue_error_in_double
 from eigentropy._spectra.spectrum import Spectrum, Which
 from eigentropy._support.progress import reporter
 
@@ -31,6 +31,8 @@ class PuritySpectrum(Spectrum):
     purity : float
     rounding : float
         Bound of its relative error in float32; 0 in float64.
+    double : float
+        The same in float64, for `interval`.
     """
 
     n: int
@@ -38,6 +40,7 @@ class PuritySpectrum(Spectrum):
     kernel_sum: float
     purity: float
     rounding: float
+    double: float
 
     method: ClassVar[str] = "exact"
 
@@ -49,6 +52,10 @@ class PuritySpectrum(Spectrum):
     def bound(self, t: Which = COLLISION, base: float = 2.0) -> float:
         """Bound of the rounding error; 0 in float64."""
         return self.rounding / math.log(base)
+
+    def uncertainty(self, t: Which = COLLISION, base: float = 2.0) -> float:
+        """Bound of the rounding error, in float64, too."""
+        return max(self.rounding, self.double) / math.log(base)
 
     def density(self, x: Any, width: float = 0.02) -> npt.NDArray[np.float64]:
         """Not known: ValueError."""
@@ -72,10 +79,12 @@ def purity_spectrum(matrix: KernelMatrix) -> PuritySpectrum:
         rounding = 0.0
         if matrix.dtype == "float32":
             rounding = 2.0 * eigenvalue_error(1, matrix.reach(), eps=EPS)
+        double = 2.0 * eigenvalue_error_in_double(matrix.n, matrix.samples.d, matrix.reach())
         return PuritySpectrum(
             n=matrix.n,
             dtype=matrix.dtype,
             kernel_sum=A.kernel_sum,
             purity=A.frobenius2,
             rounding=rounding,
+            double=double,
         )

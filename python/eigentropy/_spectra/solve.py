@@ -53,7 +53,7 @@ def solve(matrix: KernelMatrix, wanted: Sequence[Functional], plan: SpectrumPlan
         Too few rows for an estimate: all eigenvalues were computed.
     """
     n, plan = matrix.n, plan.on(matrix.samples.device)
-    if not matrix.has_unit_eigenvalue and not matrix.is_solved and set(wanted) == {COLLISION}:
+    if _takes_one_pass(matrix, wanted):
         purity = purity_spectrum(matrix)
         _judge(matrix, purity.kernel_sum)
         return purity
@@ -83,6 +83,12 @@ def solve(matrix: KernelMatrix, wanted: Sequence[Functional], plan: SpectrumPlan
         return found
     _judge(matrix, spectrum.kernel_sum)
     return spectrum
+
+
+def _takes_one_pass(matrix: KernelMatrix, wanted: Sequence[Functional]) -> bool:
+    """Whether no eigenvalue is needed; they alone say whether a kernel of the caller's is valid."""
+    is_density = not matrix.has_unit_eigenvalue and matrix.samples.holds == "rows"
+    return is_density and not matrix.is_solved and set(wanted) == {COLLISION}
 
 
 def _judge(matrix: KernelMatrix, kernel_sum: float) -> None:
@@ -224,7 +230,7 @@ def _low_rank(
         matrix.sigma,
         scaling,
         tol,
-        which=wanted[0],
+        which=min(wanted, key=lambda one: one.exponent),  # small powers take the highest rank
         has_unit=matrix.has_unit_eigenvalue,
         max_rank=max_rank,
         give_up=max_rank is not None,

@@ -183,15 +183,22 @@ def kernel_information(
     options = KernelOptions(order=order, sigma=sigma, base=base, method=method, tol=tol, seed=seed)
     baseline = Baseline(estimator, n_null)
     return batch_shared(
-        Z, Y, SecondVariable(kind, sigma_y), options, baseline, WidthCheck(), WidthCheck()
+        Z, Y, SecondVariable(kind, sigma_y), options, baseline, WidthCheck(), WidthCheck(WIDTH_OF_Y)
     )
 
 
-class WidthCheck:
-    """Remembers the kernel width of the last batch; warns once if it says nothing about a batch."""
+# What a message calls a Y that is no label, and its width.
+WIDTH_OF_Y = ("Y", "sigma_y")
 
-    def __init__(self) -> None:
-        self.sigma = math.nan
+
+class WidthCheck:
+    """Remembers the kernel width of the last batch; warns once if it says nothing about a batch.
+
+    `names` are what the caller calls the rows, and their width.
+    """
+
+    def __init__(self, names: tuple[str, str] = ("Z", "sigma")) -> None:
+        self.sigma, self._names = math.nan, names
         self._warned = False
 
     def kernel(self, rows: torch.Tensor, options: BatchOptions) -> BatchKernel:
@@ -206,7 +213,7 @@ class WidthCheck:
             return
         n, pairs = sum(sizes), sum(size * (size - 1) for size in sizes)
         if n == 1 or pairs > 0:  # not if each row is a group
-            self._warned = warn_if_saturated(n, sum(kernel_sums), self.sigma, pairs)
+            self._warned = warn_if_saturated(n, sum(kernel_sums), self.sigma, pairs, self._names)
 
 
 @uncompiled  # numbers go to the host

@@ -8,6 +8,7 @@ import torch
 
 from eigentropy._support.signatures import named_options
 from eigentropy.torch.losses.functional import (
+    WIDTH_OF_Y,
     WidthCheck,
     batch_entropy,
     batch_shared,
@@ -194,7 +195,7 @@ class KernelInformation(torch.nn.Module):
             order=order, sigma=sigma, base=base, method=method, tol=tol, seed=seed
         )
         self.baseline = Baseline(estimator, n_null)
-        self._width, self._width_y = WidthCheck(), WidthCheck()
+        self._width, self._width_y = WidthCheck(), WidthCheck(WIDTH_OF_Y)
 
     @property
     def sigma_used(self) -> float:
