@@ -118,7 +118,7 @@ class EstimatedSpectrum(Spectrum):
         Powers below 1 magnify the rounding of eigenvalues that are 0: more probes do not help.
         """
         rounding, which = ROUNDING_PART * self._rounding, functional(t)
-        if which.exponent < 1.0:
+        if which.exponent < 1.0 - NEAR_ONE:
             norm = 1.0 if self._units else float(self.nodes.max())
             width = NODE_ROUNDING * float(np.finfo(self.dtype).eps) * norm
             # What the nodes gain at first order the others lose: the sum of all is known to be 1.
@@ -165,7 +165,7 @@ class EstimatedSpectrum(Spectrum):
 
     def meets(self, t: Which = 1.0) -> bool:
         """Whether the 95 % interval of S(t) is within the relative tolerance."""
-        if functional(t).exponent < 1.0:
+        if functional(t).exponent < 1.0 - NEAR_ONE:
             return self.quantile() * self._stated(t) <= self.allowed(self.at(t))
         return self.excess(t) <= 1.0
 

@@ -124,7 +124,7 @@ def solve_groups(
 
     `is_within` says whether spectra in float32 are good enough.
     """
-    plan = plan.on(matrix.samples.device)
+    plan = plan.on(matrix.samples.device).giving(wanted)
     try:
         return _solved_by(matrix, partitions, wanted, plan, is_within, progress)
     except (_core.SolverError, MemoryError):

@@ -73,6 +73,11 @@ class SpectrumPlan:
             )
         return replace(self, device=device)
 
+    def giving(self, wanted: Iterable[Functional]) -> SpectrumPlan:
+        """The same in float64 where a power below 1 magnifies the rounding of small eigenvalues."""
+        magnifies = any(one.exponent < 1.0 for one in wanted)
+        return replace(self, dtype="float64") if magnifies and self.dtype is None else self
+
     @property
     def known_costs(self) -> Costs:
         """The costs that "auto" decides by."""

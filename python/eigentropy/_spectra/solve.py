@@ -52,7 +52,7 @@ def solve(matrix: KernelMatrix, wanted: Sequence[Functional], plan: SpectrumPlan
     UserWarning
         Too few rows for an estimate: all eigenvalues were computed.
     """
-    n, plan = matrix.n, plan.on(matrix.samples.device)
+    n, plan = matrix.n, plan.on(matrix.samples.device).giving(wanted)
     if _takes_one_pass(matrix, wanted):
         purity = purity_spectrum(matrix)
         _judge(matrix, purity.kernel_sum)
