@@ -30,6 +30,7 @@ def variables(of=("diffusion", "kernel")):
 
 
 def test_the_kernel_family_has_the_numbers_of_its_functions():
+    pytest.importorskip("sklearn", reason="DSMI clusters vectors by scikit-learn")
     orders = (1.0, 2.0, math.inf)
     settings = MeasurementSettings(kernel=True, order=orders, n_null=3, base=math.e, seed=5)
     found = measure(Z, variables(), settings)
@@ -47,6 +48,7 @@ def test_the_kernel_family_has_the_numbers_of_its_functions():
 
 
 def test_the_diffusion_family_does_not_notice_the_other():
+    pytest.importorskip("sklearn", reason="DSMI clusters vectors by scikit-learn")
     known = {"t": (1.0, 3.0), "n_null": 3, "n_clusters": 3}
     alone = measure(Z, variables(), MeasurementSettings(**known))
     both = measure(Z, variables(), MeasurementSettings(**known, kernel=True))
@@ -134,6 +136,7 @@ def test_the_entropy_of_y_is_computed_once_for_all_orders_of_its_rows(monkeypatc
 
 @pytest.mark.parametrize(("values", "kind"), [(LABELS, "labels"), (OTHER, "vectors")])
 def test_some_rows_are_compared_with_their_own_values(values, kind):
+    pytest.importorskip("sklearn", reason="DSMI clusters vectors by scikit-learn")
     settings = MeasurementSettings(kernel=True, n_null=2, max_points=50, seed=3, n_clusters=3)
     found = measure(Z, {"y": Variable("y", values, kind)}, settings)
     assert found.kernel_entropies[0].sampled_from == len(Z)
