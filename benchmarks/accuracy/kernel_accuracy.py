@@ -4,11 +4,12 @@
         --output benchmarks/results/kernel_accuracy.json
 
 Coverage: the share of many seeds whose 95 % interval contains the entropy from all eigenvalues in
-float64, for several orders from the same estimates, which are made for order 1. Surprisals: the
+float64, for several orders from the same estimates, which are made for order 1: the intervals of
+the other orders are not judged. Surprisals: the
 root mean square of their errors over the standard errors that they state; 1 is right. Largest: one
 estimate in a process of its own on normal rows in float32. Fails where a share of at least 100
-seeds is not within 90 to 99 %, or the largest case takes more than two minutes or 1 GB beside the
-interpreter and its rows.
+seeds at order 1 is not within 90 to 99 %, or the largest case takes more than two minutes or 1 GB
+beside the interpreter and its rows.
 """
 
 from __future__ import annotations
