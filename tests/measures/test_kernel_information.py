@@ -421,3 +421,10 @@ def test_the_width_of_y_is_kept_and_printed():
     assert found.sigma_y == 1.25
     assert "sigma_y=1.25" in repr(found)
     assert math.isnan(eg.kernel_information(Z, np.arange(60) % 3).sigma_y)
+
+
+@pytest.mark.parametrize("function", [eg.kernel_information, eg.dsmi])
+@pytest.mark.parametrize("base", [0.5, 1.0])
+def test_a_base_that_turns_the_order_of_values_around_is_refused(function, base):
+    with pytest.raises(ValueError, match=naming("base", base)):
+        function(np.eye(6), np.arange(6) % 2, base=base)

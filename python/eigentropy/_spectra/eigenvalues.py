@@ -100,7 +100,7 @@ def spectral_entropy(eigenvalues: Any, t: float = 1.0, base: float = 2.0) -> flo
     Raises
     ------
     ValueError
-        No eigenvalues, all of them 0, NaN or infinity among them; t <= 0; base <= 0 or 1.
+        No eigenvalues, all of them 0, NaN or infinity among them; t <= 0; base <= 1.
 
     Examples
     --------

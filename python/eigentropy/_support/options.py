@@ -69,10 +69,10 @@ def one_of(value: Any, name: str, allowed: tuple[str, ...]) -> str:
 
 
 def logarithm_base(value: Any) -> float:
-    """`value` as the base of a logarithm: > 0 and not 1."""
+    """`value` as the base of a logarithm: above 1, since below 1 it turns every order around."""
     number = positive(value, "base")
-    if number == 1.0:
-        raise ValueError("base must not be 1; 2 gives bits, math.e nats")
+    if number <= 1.0:
+        raise ValueError(f"base must be above 1, got {number!r}; 2 gives bits, math.e nats")
     return number
 
 
