@@ -134,7 +134,7 @@ def test_more_layers_than_colours_are_a_sequence(ax):
         (ROWS, {"layers": ["c"]}, ValueError, "'c' has no dse; there are 'a.0', 'b'"),
         (ROWS, {"layers": []}, ValueError, "layers is empty"),
         ([{"step": 1, "dse/a": "x"}], {}, TypeError, "dse/a: a number is needed, got 'x'"),
-        (ROWS, {"base": 1.0}, ValueError, "base must not be 1"),
+        (ROWS, {"base": 1.0}, ValueError, "base must be above 1"),
     ],
 )
 def test_bad_rows_are_refused(rows, options, error, words, ax):
