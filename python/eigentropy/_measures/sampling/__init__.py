@@ -1,0 +1,1 @@
+"""How a value would vary over other samples of the data."""

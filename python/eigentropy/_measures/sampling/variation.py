@@ -1,0 +1,49 @@
+"""How a value moves with the rows that it is computed from, whichever way that is found out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from eigentropy._support.interval import combined
+
+OVER = "other samples of the data"
+
+
+class Variation(ABC):
+    """How a value moves with its rows: enough for its sampling error, and for a difference.
+
+    Attributes
+    ----------
+    n : int
+        Rows of the sample.
+    value : float
+        Of all of them.
+    """
+
+    n: int
+    value: float
+
+    @property
+    @abstractmethod
+    def standard_error(self) -> float:
+        """Standard deviation of the value over other samples of as many rows."""
+
+    @property
+    @abstractmethod
+    def degrees(self) -> float:
+        """Degrees of freedom of `standard_error`, for Student's t."""
+
+    @abstractmethod
+    def minus(self, other: Variation) -> Variation:
+        """The variation of the difference from another value of the same rows.
+
+        Raises
+        ------
+        ValueError
+            `other` was found from other rows, or another way.
+        """
+
+
+def unpaired(a: Variation, b: Variation) -> tuple[float, float]:
+    """Standard error of a difference between independent samples, and its degrees of freedom."""
+    return combined([(a.standard_error, a.degrees), (b.standard_error, b.degrees)])
