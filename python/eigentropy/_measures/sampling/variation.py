@@ -8,6 +8,9 @@ from eigentropy._support.interval import combined
 
 OVER = "other samples of the data"
 
+# Fewer rows say nothing about others.
+LEAST_ROWS = 16
+
 
 class Variation(ABC):
     """How a value moves with its rows: enough for its sampling error, and for a difference.
@@ -47,3 +50,12 @@ class Variation(ABC):
 def unpaired(a: Variation, b: Variation) -> tuple[float, float]:
     """Standard error of a difference between independent samples, and its degrees of freedom."""
     return combined([(a.standard_error, a.degrees), (b.standard_error, b.degrees)])
+
+
+def check_rows(n: int) -> None:
+    """Refuse too few rows."""
+    if n < LEAST_ROWS:
+        raise ValueError(
+            f"{n} rows are too few for a sampling error, which needs at least {LEAST_ROWS}: there "
+            "is none"
+        )

@@ -1,0 +1,262 @@
+r"""The sampling error of an entropy from what leaving out each row, and each pair, changes.
+
+By Efron and Stein, the changes :math:`D_i = S_{-i} - S` of the jackknife,
+
+.. math:: \sum_i (D_i - \bar D)^2 \approx \sigma_1^2 + 2 \sigma_2^2 + \dots
+
+count what rows contribute by pairs twice, and the variance is :math:`\sigma_1^2 + \sigma_2^2`. What
+leaving out two rows changes beyond both of them has :math:`\sigma_2^2`. So the variance is the
+jackknife's less :math:`\sigma_2^2`.
+
+Beyond some 1000 rows, random rows of that number stand for all, and halves of these say how the
+variance falls with the number of rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from eigentropy import _core
+from eigentropy._backends.rows import Rows
+from eigentropy._kernels.bandwidth import sampled_rows
+from eigentropy._measures.sampling.families import density, diffusion
+from eigentropy._measures.sampling.left_out import Eigensystem, removals, without_each
+from eigentropy._measures.sampling.variation import Variation, check_rows
+from eigentropy._measures.sampling.width_influence import width_changes
+
+Doubles = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.int64]
+
+# Of the rows that stand for all. The numbers of rows alone choose them, so that every
+# representation of the same rows has the same ones.
+SEED = 0x5EED
+
+# Pairs are looked at of each row with this many others.
+COLUMNS = 32
+
+# What is left of the jackknife's variance where the pairs seem to take all of it, and the range of
+# exponents with which a variance falls with the number of rows.
+LEAST_REST = 0.1
+EXPONENTS = (0.0, 1.5)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """The rows that an entropy was measured of, and the settings of its kernel.
+
+    Attributes
+    ----------
+    samples : Rows
+    sigma : float
+        NaN for a precomputed kernel.
+    rule : str or None
+        That chose sigma.
+    alpha : float or None
+        None for the density matrix.
+    """
+
+    samples: Rows
+    sigma: float
+    rule: str | None
+    alpha: float | None
+
+
+@dataclass(frozen=True)
+class Level:
+    """What leaving out rows changes, among some of the rows.
+
+    Attributes
+    ----------
+    own : array of shape (m,)
+        S without each row, less S, at the same sigma.
+    by_width : array of shape (m,)
+        What the sigma of a rule adds to that.
+    pairs : array of shape (m, k)
+        What leaving out two rows changes beyond both, with row and column means taken out.
+    """
+
+    own: Doubles
+    by_width: Doubles
+    pairs: Doubles
+
+    def minus(self, other: Level) -> Level:
+        """Of the difference of two entropies of the same rows."""
+        return Level(self.own - other.own, self.by_width - other.by_width, self.pairs - other.pairs)
+
+    def variances(self) -> Parts:
+        """Of S at these numbers of rows."""
+        m, k = self.pairs.shape
+        share = (m - 1.0) / m
+        own, by_width = self.own - self.own.mean(), self.by_width - self.by_width.mean()
+        twice = 0.5 * m / k * float((self.pairs**2).sum())
+        jackknife = share * float(own @ own)
+        return Parts(
+            max(jackknife - twice, LEAST_REST * jackknife),
+            share * float(by_width @ by_width),
+            share * float(own @ by_width),
+        )
+
+
+class Parts(NamedTuple):
+    """Variances of what the rows and of what sigma contribute, and their covariance."""
+
+    own: float
+    by_width: float
+    both: float
+
+
+@dataclass(frozen=True)
+class Influences(Variation):
+    """The variation of an entropy, or of a difference of two, by leaving out rows.
+
+    Attributes
+    ----------
+    n : int
+    value : float
+    numbers : array of int, shape (m,)
+        The rows that stand for all.
+    level : Level
+        Of these.
+    halves : tuple of Level
+        Of two halves of them; empty where m is n.
+    """
+
+    n: int
+    value: float
+    numbers: Numbers
+    level: Level
+    halves: tuple[Level, ...] = ()
+
+    @property
+    def standard_error(self) -> float:
+        """Standard deviation of the value over other samples of as many rows."""
+        return math.sqrt(max(self._variance(), 0.0))
+
+    @property
+    def degrees(self) -> float:
+        """Of `standard_error`: as uncertain as a variance of m numbers of this kurtosis."""
+        total = self.level.own + self.level.by_width
+        total = total - total.mean()
+        m, square = len(total), float((total**2).mean())
+        if square == 0.0:
+            return m - 1.0
+        excess = float((total**4).mean()) / square**2 - 1.0
+        return max(1.0, min(m - 1.0, 2.0 * m / excess if excess > 0.0 else math.inf))
+
+    def minus(self, other: Variation) -> Influences:
+        """The variation of the difference from another entropy of the same rows."""
+        same = isinstance(other, Influences) and np.array_equal(self.numbers, other.numbers)
+        if not isinstance(other, Influences) or self.n != other.n or not same:
+            raise ValueError("only values of the same measure and of the same rows can be paired")
+        halves = tuple(a.minus(b) for a, b in zip(self.halves, other.halves, strict=True))
+        level, value = self.level.minus(other.level), self.value - other.value
+        return replace(self, value=value, level=level, halves=halves)
+
+    def _variance(self) -> float:
+        parts = self.level.variances()
+        if not self.halves:
+            return parts.own + parts.by_width + 2.0 * parts.both
+        of_halves = [half.variances() for half in self.halves]
+        ratio = self.n / len(self.numbers)
+        # A rule of many rows looks at some of them, whose number says how sigma varies.
+        looked_at = len(sampled_rows(self.n, 1, 0))
+        of_rule = looked_at / len(self.numbers)
+        own = parts.own * _growth([h.own for h in of_halves], parts.own, ratio)
+        by_width = parts.by_width * _growth(
+            [h.by_width for h in of_halves], parts.by_width, of_rule
+        )
+        if parts.own * parts.by_width == 0.0:
+            return own + by_width
+        both = parts.both / math.sqrt(parts.own * parts.by_width)
+        return own + by_width + 2.0 * both * math.sqrt(own * by_width * looked_at / self.n)
+
+
+def _growth(of_halves: Sequence[float], of_all: float, ratio: float) -> float:
+    """The factor to a variance at `ratio` times as many rows, as from the halves to all."""
+    mean = float(np.mean(of_halves))
+    if of_all <= 0.0 or mean <= 0.0:
+        return 1.0 / ratio
+    exponent = float(np.clip(math.log2(mean / of_all), *EXPONENTS))
+    return ratio**-exponent
+
+
+def influences(kernel: Kernel, value: float, base: float, most: int) -> Influences:
+    """The variation of the entropy of these rows, whose value is known.
+
+    Parameters
+    ----------
+    kernel : Kernel
+    value : float
+        In the unit of `base`.
+    base : float
+    most : int
+        Rows to look at.
+    """
+    n = kernel.samples.n
+    check_rows(n)
+    if n <= most:
+        numbers = np.arange(n)
+        return Influences(n, value, numbers, _level(kernel, numbers, base))
+    generator = np.random.default_rng([SEED, n])
+    chosen = generator.permutation(n)[:most]
+    numbers, two = np.sort(chosen), np.array_split(chosen, 2)
+    halves = tuple(_level(kernel, np.sort(half), base) for half in two)
+    return Influences(n, value, numbers, _level(kernel, numbers, base), halves)
+
+
+def _level(kernel: Kernel, numbers: Numbers, base: float) -> Level:
+    G, widths = _kernel_and_widths(kernel, numbers)
+    growth = None if widths is None else widths.squared / widths.sigma**2
+    found = density(G, growth) if kernel.alpha is None else diffusion(G, kernel.alpha, growth)
+    system = Eigensystem.of(found.A)
+    m = len(numbers)
+    columns = np.linspace(0, m - 1, min(COLUMNS, m)).astype(np.intp)
+    lost, pairs = removals(system, columns)
+    own, by_width = without_each(system, lost, found.scale), np.zeros(m)
+    if widths is not None and found.change is not None:
+        changes = width_changes(widths.squared, widths.sigma, widths.rule)
+        by_width = system.slope(found.change) * changes
+    unit = math.log(base)
+    return Level(own / unit, by_width / unit, _centred(pairs, columns) / (system.trace * unit))
+
+
+class _Widths(NamedTuple):
+    """What the width of a rule follows: r^2 of all pairs and sigma, in one unit, and the rule."""
+
+    squared: Doubles
+    sigma: float
+    rule: str
+
+
+def _kernel_and_widths(kernel: Kernel, numbers: Numbers) -> tuple[Doubles, _Widths | None]:
+    """G of these rows; and the widths where a rule has chosen sigma."""
+    samples = kernel.samples
+    rows, places = samples.host_sample(numbers)
+    if samples.holds == "precomputed":
+        G = np.array(rows[np.ix_(places, places)], dtype=np.float64)
+        return G / np.diag(G).max(), None
+    if samples.holds == "distances":
+        squared, scale = np.array(rows[np.ix_(places, places)], dtype=np.float64) ** 2, 1.0
+    else:
+        squared, scale = _core.squared_distances(rows, places)
+    sigma = kernel.sigma / scale
+    G = np.exp(squared / (-2.0 * sigma**2))
+    return G, None if kernel.rule is None else _Widths(squared, sigma, kernel.rule)
+
+
+def _centred(pairs: Doubles, columns: npt.NDArray[np.intp]) -> Doubles:
+    """Without the means of rows and columns, which belong to single rows; 0 where i is j."""
+    m, k = pairs.shape
+    counted = np.full(m, float(k))
+    counted[columns] -= 1.0
+    rows = pairs.sum(axis=1) / np.maximum(counted, 1.0)
+    mean = pairs.sum(axis=0) / (m - 1.0)
+    found = pairs - rows[:, None] - mean + mean.mean()
+    found[columns, np.arange(k)] = 0.0
+    return found

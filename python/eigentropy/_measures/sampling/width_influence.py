@@ -1,0 +1,129 @@
+"""How the sigma of a rule changes with each row that is left out.
+
+The rules are those of `_kernels/bandwidth.py`. Each one solves F(sigma) = 0 for a sum F over pairs
+of rows, so that leaving out row i changes log(sigma) by -(F_{-i} - F) / F'.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from eigentropy._kernels.bandwidth import DEFAULT_RULE, NARROW_FACTOR, NEIGHBOUR, PAIRS
+
+Doubles = npt.NDArray[np.float64]
+
+# The step in log(sigma) of a derivative.
+STEP = 0.05
+
+
+def width_changes(squared: Doubles, sigma: float, rule: str) -> Doubles:
+    """The change of log(sigma) by leaving out each row.
+
+    Parameters
+    ----------
+    squared : array of shape (m, m)
+        r^2 of all pairs.
+    sigma : float
+        What the rule takes for these rows.
+    rule : str
+        Of `bandwidth`.
+    """
+    distances = np.sqrt(squared)
+    rule = DEFAULT_RULE if rule == "auto" else rule
+    if rule == "sqrt-d" or not distances.any():
+        return np.zeros(len(squared))
+    if rule == "knn":
+        return _of_neighbours(distances)
+    if rule == "max-slope":
+        return _implicit(lambda log_sigma: _slopes(squared, log_sigma), math.log(sigma))
+    pairs = distances[np.triu_indices(len(distances), k=1)]
+    if rule == "narrow" and sigma > (1.0 + STEP) * NARROW_FACTOR * float(np.median(pairs)):
+        return _implicit(lambda log_sigma: _counted_pairs(squared, log_sigma), math.log(sigma))
+    return _of_median(distances, pairs)
+
+
+def _of_median(distances: Doubles, pairs: Doubles) -> Doubles:
+    """Of the median of all pairs, or of those that are not 0 where most are."""
+    m = len(distances)
+    counts = distances > 0.0
+    if np.median(pairs) == 0.0:
+        pairs = pairs[pairs > 0.0]
+    else:
+        counts = ~np.eye(m, dtype=bool)
+    median = float(np.median(pairs))
+    own = counts.sum(axis=1)
+    below = (counts & (distances <= median)).sum(axis=1)
+    left = np.maximum(len(pairs) - own, 1)
+    change = (0.5 * len(pairs) - below) / left - 0.5
+    return -change / _density(np.log(pairs[pairs > 0.0]), m)
+
+
+def _density(values: Doubles, m: int) -> float:
+    """Of the median: over as wide a range as the share below it varies with m rows."""
+    half = min(0.25, 1.0 / math.sqrt(m))
+    low, high = np.quantile(values, [0.5 - half, 0.5 + half])
+    return 2.0 * half / max(float(high - low), 1e-12)
+
+
+def _of_neighbours(distances: Doubles) -> Doubles:
+    """Of the median over the rows of the distance to a near neighbour."""
+    m = len(distances)
+    k = min(NEIGHBOUR, m - 2)
+    order = np.argpartition(distances, [k, k + 1], axis=1)
+    reach = np.take_along_axis(distances, order[:, [k, k + 1]], axis=1)
+    median = float(np.median(reach[:, 0]))
+    if median == 0.0:
+        return np.zeros(m)
+    below = reach[:, 0] <= median
+    # Rows that have i among their neighbours, and are above the median without it.
+    leaves = below & (reach[:, 1] > median)
+    near = distances <= reach[:, :1]
+    np.fill_diagonal(near, False)
+    count = below.sum() - below - (near & leaves[:, None]).sum(axis=0)
+    change = count / (m - 1.0) - below.mean()
+    return -change / _density(np.log(np.maximum(reach[:, 0], 1e-3 * median)), m)
+
+
+def _implicit(function: Callable[[float], tuple[float, Doubles]], log_sigma: float) -> Doubles:
+    """-(F_{-i} - F) / F' where `function` has F and all F_{-i} of a logarithm of sigma."""
+    value, without = function(log_sigma)
+    up, down = function(log_sigma + STEP)[0], function(log_sigma - STEP)[0]
+    slope = (up - down) / (2.0 * STEP)
+    return np.zeros(len(without)) if slope == 0.0 else -(without - value) / slope
+
+
+def _counted_pairs(squared: Doubles, log_sigma: float) -> tuple[float, Doubles]:
+    """Log of the effective pairs over what "narrow" wants of them."""
+    w = np.exp(-squared * math.exp(-2.0 * log_sigma))
+    np.fill_diagonal(w, 0.0)
+    first, second, m = w.sum(axis=1), (w**2).sum(axis=1), len(w)
+    total, square = 0.5 * first.sum(), 0.5 * second.sum()
+
+    def excess(total: Doubles, square: Doubles, m: int) -> Doubles:
+        wanted = min(PAIRS * m, m * (m - 1) / 4.0)
+        found: Doubles = np.log(total**2 / square / wanted)
+        return found
+
+    return float(excess(total, square, m)), excess(total - first, square - second, m - 1)
+
+
+def _slopes(squared: Doubles, log_sigma: float) -> tuple[float, Doubles]:
+    """The derivative, by log(sigma), of the slope that "max-slope" makes as large as possible."""
+    e = squared * (0.5 * math.exp(-2.0 * log_sigma))
+    G = np.exp(-e)
+    np.fill_diagonal(G, 0.0)
+    sums = [term.sum(axis=1) for term in (G, e * G, (2.0 * e**2 - 2.0 * e) * G)]
+    m = len(G)
+
+    def derivative(c: Doubles, b: Doubles, of_b: Doubles, m: int) -> Doubles:
+        c = 0.5 * m + c
+        found: Doubles = (of_b * c - 2.0 * b**2) / c**2
+        return found
+
+    whole = [0.5 * total.sum() for total in sums]
+    without = [half - one for half, one in zip(whole, sums, strict=True)]
+    return float(derivative(*whole, m)), derivative(*without, m - 1)
