@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -79,6 +80,11 @@ class Rows:
     def host_sample(self, numbers: npt.NDArray[np.int64]) -> tuple[Matrix, npt.NDArray[np.int64]]:
         """A matrix on the host that has the rows of these numbers, and where in it they stand."""
         return self.device.host_sample(self.array, numbers)
+
+    def chosen(self, numbers: npt.NDArray[np.int64]) -> Rows:
+        """The rows of these numbers, by themselves."""
+        sample, places = self.host_sample(numbers)
+        return replace(self, array=self.device.rows(sample[places]), device=copy(self.device))
 
 
 class Sample(NamedTuple):

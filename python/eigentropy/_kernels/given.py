@@ -256,6 +256,10 @@ class GivenRows(Rows):
         """1: an entry of the kernel takes one number."""
         return 1
 
+    def chosen(self, numbers: npt.NDArray[np.int64]) -> GivenRows:
+        """The entries between the rows of these numbers."""
+        return GivenRows(self.array[np.ix_(numbers, numbers)], self.device)
+
 
 @dataclass(frozen=True)
 class GivenProducts:

@@ -56,6 +56,10 @@ class Knn(Cpu):
         self.n_neighbors, self.seed = n_neighbors, seed
         self._known: tuple[float, SparseOperator] | None = None
 
+    def __copy__(self) -> Knn:
+        """For other rows: it knows no graph."""
+        return Knn(self.n_neighbors, self.seed)
+
     def reach(self, rows: Any, sigma: float) -> float:
         """What stands for the reach of a Gaussian kernel in bounds of rounding."""
         return REACH

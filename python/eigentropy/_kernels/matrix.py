@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy._backends.devices import HOST, Device
+from eigentropy._backends.rows import Rows
 from eigentropy._kernels.bandwidth import resolve_sigma
 from eigentropy._kernels.given import samples_of
 from eigentropy._support import memory
@@ -57,6 +59,8 @@ class KernelMatrix:
     samples : Rows
     n : int
     sigma : float
+    rule : str or None
+        What chose sigma; None where the caller has, or where there is none.
     alpha : float or None
         Exponent of the density normalisation; None for a matrix that has no normalisation.
     dtype : str
@@ -89,6 +93,7 @@ class KernelMatrix:
         self.samples = samples_of(Z, kernel, device, progress)
         self.n = self.samples.n
         self.sigma = resolve_sigma(sigma, self.samples, self.seed)
+        self.rule = sigma if isinstance(sigma, str) and not math.isnan(self.sigma) else None
         self.progress = progress
         self._reach: float | None = None
         self._single: Any = None
@@ -150,6 +155,23 @@ class KernelMatrix:
         if self._reach is None:
             self._reach = self.samples.reach(self.sigma)
         return self._reach
+
+    def of_rows(self, numbers: npt.NDArray[np.int64]) -> Any:
+        """The matrix of some rows by themselves, with a sigma of their own where a rule chose it.
+
+        Nothing is known of it yet.
+        """
+        own = copy.copy(self)
+        own.take(self.samples.chosen(numbers))
+        return own
+
+    def take(self, samples: Rows) -> None:
+        """Become the matrix of other rows."""
+        self.samples, self.n = samples, samples.n
+        if self.rule is not None:
+            self.sigma = resolve_sigma(self.rule, samples, self.seed)
+        self.progress, self._reach, self._single = False, None, None
+        self.forget()
 
     def in_single(self) -> Any:
         """The same matrix in float32; it is made once."""

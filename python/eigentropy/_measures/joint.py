@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,9 +21,18 @@ import numpy.typing as npt
 
 from eigentropy._backends.devices import HOST
 from eigentropy._kernels.density import DensityMatrix
-from eigentropy._kernels.groups import Codes
+from eigentropy._kernels.groups import Codes, groups_of_rows
 from eigentropy._kernels.partitions import Partitions
-from eigentropy._measures.statistics import ONLY_ORDER_1, TIES, ResultOf, adjusted_information
+from eigentropy._measures.sampling.halves import Halves, halves_of
+from eigentropy._measures.statistics import (
+    NULLS_OF_HALF,
+    ONLY_ORDER_1,
+    TIES,
+    ResultOf,
+    adjusted_information,
+    scaled_information,
+    seed_of_half,
+)
 from eigentropy._spectra.functionals import Functional, MinEntropy, Shannon
 from eigentropy._spectra.groups import GroupSpectra, solve_groups
 from eigentropy._spectra.plan import SpectrumPlan
@@ -42,6 +51,13 @@ class Part(NamedTuple):
 
     matrix: DensityMatrix | None
     codes: Codes | None
+
+    def of_rows(self, chosen: npt.NDArray[np.int64]) -> Part:
+        """The variable of some rows by themselves."""
+        return Part(
+            None if self.matrix is None else self.matrix.of_rows(chosen),
+            None if self.codes is None else groups_of_rows(self.codes, chosen),
+        )
 
 
 def in_units(rows: npt.NDArray[Any], sigma: float, name: str) -> Doubles:
@@ -145,6 +161,31 @@ class JointInformation:
     base: float
     seed: int
     _kept: dict[Any, Any] = field(default_factory=dict)
+
+    def halves(self, which: Functional, what: str) -> Halves:
+        """How the information, or a scale of it, moves with the rows."""
+
+        def on_rows(chosen: npt.NDArray[np.int64], number: int) -> float:
+            return self._of_rows(chosen, number).scaled(what)
+
+        return halves_of(self.scaled(what), on_rows, self.matrix.n, self.seed)
+
+    def scaled(self, what: str) -> float:
+        """The information, or `adjusted` or `bits` of it."""
+        result = self.measured(None)
+        return scaled_information(result, what, lambda: self.adjusted(self.which)[0])
+
+    def _of_rows(self, chosen: npt.NDArray[np.int64], number: int) -> JointInformation:
+        """The same of some rows by themselves, from fewer random orders."""
+        return replace(
+            self,
+            matrix=self.matrix.of_rows(chosen),
+            Y=self.Y.of_rows(chosen),
+            W=None if self.W is None else self.W.of_rows(chosen),
+            n_null=min(self.n_null, NULLS_OF_HALF),
+            seed=seed_of_half(self.seed, number),
+            _kept={},
+        )
 
     def measured(self, progress: Callback | None) -> Any:
         """The information; everything is computed."""

@@ -147,6 +147,8 @@ class KernelInformation(MutualInformation):
     kind: str
     sigma_y: float = math.nan
 
+    _forms = ("value", "adjusted", "bits")
+
     @property
     def which(self) -> Functional:
         """Which entropy of the spectra it is made of."""

@@ -273,6 +273,7 @@ class _Sample:
         """What is measured of the diffusion operator."""
         settings, plan = self.settings, self.plan
         operator = DiffusionOperator(self.samples, alpha=settings.alpha, **self._of_matrix())
+        operator.rule = self._rule
 
         def of_all(progress: Callback | None) -> list[DiffusionEntropy]:
             with _told(operator, progress):
@@ -292,6 +293,7 @@ class _Sample:
         """What is measured of the density matrix."""
         settings, plan = self.settings, self.plan
         matrix = DensityMatrix(self.samples, **self._of_matrix())
+        matrix.rule = self._rule
 
         def of_all(progress: Callback | None) -> list[KernelEntropy]:
             with _told(matrix, progress):
@@ -307,6 +309,11 @@ class _Sample:
                 )  # fmt: skip
                 cost = self._cost_about(of_y)
                 yield _Step("kernel", role, cost, about)
+
+    @property
+    def _rule(self) -> str | None:
+        """What chose sigma, once for all matrices."""
+        return self.settings.sigma if isinstance(self.settings.sigma, str) else None
 
     def _of_matrix(self) -> dict[str, Any]:
         return {"sigma": self.sigma, "dtype": self.settings.dtype, "seed": self.settings.seed}

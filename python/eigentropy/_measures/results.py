@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from eigentropy._kernels.diffusion import DiffusionMatrix
 from eigentropy._kernels.matrix import KernelMatrix
+from eigentropy._measures.sampling.halves import Halves
+from eigentropy._measures.sampling.variation import OVER
 from eigentropy._spectra.functionals import Functional, Shannon
 from eigentropy._spectra.spectrum import Spectrum, level_of
 from eigentropy._support.interval import LEVEL, Interval, checked_level, student_quantile
@@ -19,6 +21,9 @@ from eigentropy._support.number import Number
 from eigentropy._support.options import one_of, positive
 from eigentropy._support.units import rounded_up, unit
 from eigentropy.plot import html, partitions, spectra
+
+# What an interval may be over.
+INTERVALS = ("computation", "sample")
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -283,6 +288,9 @@ class InformationSource(Protocol):
     def adjusted(self, which: Functional) -> tuple[float, str]:
         """`MutualInformation.adjusted` by this entropy, and its note."""
 
+    def halves(self, which: Functional, what: str) -> Halves:
+        """`MutualInformation._variation` by this entropy."""
+
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class MutualInformation(Number, ABC):
@@ -356,6 +364,9 @@ class MutualInformation(Number, ABC):
     rows: npt.NDArray[np.int64] | None = None
     _source: InformationSource | None = None
 
+    # What has a sampling error.
+    _forms: ClassVar[tuple[str, ...]] = ("value", "adjusted")
+
     @property
     @abstractmethod
     def which(self) -> Functional:
@@ -366,7 +377,41 @@ class MutualInformation(Number, ABC):
         """Number of null partitions behind the baseline, its error and the p-value."""
         return len(self.null)
 
-    def interval(self, level: float = LEVEL) -> Interval:
+    @property
+    def sampling_error(self) -> float:
+        """Standard deviation of the information over other samples of as many rows.
+
+        Of the value, in the unit of `base`, found from random halves of the rows. Computed at the
+        first use, which takes about as long as the information, and kept.
+        """
+        return self.sampling_error_of("value")
+
+    def sampling_error_of(self, what: str) -> float:
+        """The same of a form of the information: "adjusted" or, of `KernelInformation`, "bits".
+
+        NaN where too many halves have no such form: `sampling_note` says so.
+
+        Raises
+        ------
+        ValueError
+            Fewer than 8 rows; a result that was pickled before.
+        """
+        return self._variation(what).standard_error
+
+    def sampling_note(self, what: str = "value") -> str:
+        """Which halves have no value, such as an `adjusted` within the noise; mostly empty."""
+        return self._variation(what).note
+
+    def _variation(self, of: str = "value") -> Halves:
+        """How the information, or a form of it, moves with the rows; found once."""
+        one_of(of, "of", self._forms)
+        known: dict[str, Halves] = self.__dict__.setdefault("_variations", {})
+        if of not in known:
+            name = "sampling_error" if of == "value" else f"sampling_error_of({of!r})"
+            known[of] = self._known_source(name).halves(self.which, of)
+        return known[of]
+
+    def interval(self, level: float = LEVEL, of: str = "computation") -> Interval:
         """Where the information of these rows is, as far as the computation tells.
 
         With the probability `level`, it covers the value that infinitely many null partitions (and,
@@ -377,7 +422,14 @@ class MutualInformation(Number, ABC):
         added in quadrature; the interval then covers at least with this probability. The plain
         estimator with exact entropies has no random part: its interval is of rounding, and certain.
 
-        **It is not over other samples of the data**, nor does it measure significance.
+        **It is not over other samples of the data**, nor does it measure significance. With
+        ``of="sample"`` it is over other samples: `sampling_error` times its own quantile is added
+        in quadrature.
+
+        Parameters
+        ----------
+        level : float
+        of : {"computation", "sample"}
 
         Returns
         -------
@@ -387,15 +439,25 @@ class MutualInformation(Number, ABC):
         Raises
         ------
         ValueError
-            level not between 0 and 1.
+            level not between 0 and 1; of="sample" where there is no `sampling_error`.
         """
         level = checked_level(level)
+        if one_of(of, "of", INTERVALS) == "sample":
+            return self._interval_over_samples(level)
         half = math.hypot(*(student_quantile(level, v) * error for error, v in self.error_parts))
         # Left behind by pickling: the bound in float32 was kept.
         rounding = self._source.uncertainty(self.which) if self._source else self.error_bound
         low, high = self.value - half - rounding, self.value + half + rounding
         drawn = self._random_parts()
         return Interval(low, high, level if drawn else 1.0, drawn or "rounding")
+
+    def _interval_over_samples(self, level: float) -> Interval:
+        computed, moved = self.interval(level), self._variation()
+        half = math.hypot(
+            0.5 * (computed.high - computed.low),
+            student_quantile(level, moved.degrees) * moved.standard_error,
+        )
+        return Interval(self.value - half, self.value + half, level, OVER)
 
     def _random_parts(self) -> str:
         """What another seed would draw anew; empty where that is nothing."""

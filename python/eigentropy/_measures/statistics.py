@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core
-from eigentropy._kernels.groups import Codes
+from eigentropy._kernels.groups import Codes, groups_of_rows
 from eigentropy._kernels.matrix import KernelMatrix
 from eigentropy._kernels.partitions import Partitions
 from eigentropy._measures.results import MutualInformation
+from eigentropy._measures.sampling.halves import Halves, halves_of
 from eigentropy._spectra.exact import exact_spectrum, warn_if_rounded
 from eigentropy._spectra.functionals import Functional, Shannon
 from eigentropy._spectra.groups import GroupSpectra, solve_groups
@@ -32,6 +33,9 @@ TIES = {"float64": 1e-12, "float32": 1e-6}
 NOISES = 3.0
 SMALLEST_ROOM = 1e-9
 
+
+# Null partitions of a half. Their noise does not enter the sampling error, see `Halves`.
+NULLS_OF_HALF = 4
 
 # How the baseline of an information is obtained.
 ESTIMATORS = ("matched", "plain")
@@ -151,6 +155,37 @@ class GroupInformation:
         observed, null = float(entropies[0]), entropies[1:]
         return adjusted_information(observed, null, known, self._label_entropy())
 
+    def halves(self, which: Functional, what: str) -> Halves:
+        """How the information, or a scale of it, moves with the rows."""
+
+        def on_rows(chosen: npt.NDArray[np.int64], number: int) -> float:
+            return self._of_rows(chosen, which, number).scaled(which, what)
+
+        return halves_of(self.scaled(which, what), on_rows, self.matrix.n, self.seed)
+
+    def scaled(self, which: Functional, what: str) -> float:
+        """The information, or `adjusted` or `bits` of it."""
+        result = self.measured(which).result
+        return scaled_information(result, what, lambda: self.adjusted(which)[0])
+
+    def _of_rows(
+        self, chosen: npt.NDArray[np.int64], which: Functional, number: int
+    ) -> GroupInformation:
+        """The same of some rows by themselves, from fewer null partitions."""
+        matrix: KernelMatrix = self.matrix.of_rows(chosen)
+        codes = groups_of_rows(self.groups.partitions.codes, chosen)
+        n_null = min(len(self.groups.partitions) - 1, NULLS_OF_HALF)
+        return group_information(
+            matrix,
+            Partitions.drawn(codes, n_null, seed_of_half(self.seed, number)),
+            [which],
+            self.plan,
+            self.result_of,
+            estimator=self.estimator,
+            base=self.base,
+            seed=self.seed,
+        )
+
     def _conditional(self, which: Functional) -> npt.NDArray[np.float64]:
         """Conditional entropies with their errors; kept, for `adjusted` needs them, too."""
         if which not in self._conditionals:
@@ -199,6 +234,42 @@ def group_informations(
     partitions = Partitions.drawn(codes, n_null, seed)
     partitions.warn_about_groups()
     plan = plan.on(matrix.samples.device)
+    of_groups = 1.0
+    if estimator == "plain":  # the entropy of all rows follows
+        d, alpha = matrix.samples.d, matrix.alpha
+        own, whole = plan.cost(partitions.orders, d, alpha), plan.cost([matrix.n], d, alpha)
+        of_groups = own / (own + whole)
+    source = group_information(
+        matrix,
+        partitions,
+        wanted,
+        plan,
+        result_of,
+        estimator=estimator,
+        base=base,
+        seed=seed,
+        progress=part(progress, 0.0, of_groups),
+    )
+    source.groups.warn_if_saturated(matrix, min(wanted, key=lambda one: one.exponent))
+    results = [source.measured(one).result for one in wanted]
+    if progress is not None:
+        progress(1.0)
+    return results
+
+
+def group_information(
+    matrix: KernelMatrix,
+    partitions: Partitions,
+    wanted: Sequence[Functional],
+    plan: SpectrumPlan,
+    result_of: ResultOf,
+    *,
+    estimator: str,
+    base: float,
+    seed: int,
+    progress: Callback | None = None,
+) -> GroupInformation:
+    """What the spectra of these groups say, which are solved here."""
 
     def information(groups: GroupSpectra) -> GroupInformation:
         return GroupInformation(result_of, matrix, groups, estimator, base, seed, plan)
@@ -209,20 +280,23 @@ def group_informations(
         single.append(information(groups))
         return all(single[-1].is_within(one) for one in wanted)
 
-    of_groups = 1.0
-    if estimator == "plain":  # the entropy of all rows follows
-        d, alpha = matrix.samples.d, matrix.alpha
-        own, whole = plan.cost(partitions.orders, d, alpha), plan.cost([matrix.n], d, alpha)
-        of_groups = own / (own + whole)
-    told = part(progress, 0.0, of_groups)
-    groups = solve_groups(matrix, partitions, wanted, plan, is_within, told)
-    groups.warn_if_saturated(matrix, min(wanted, key=lambda one: one.exponent))
+    groups = solve_groups(matrix, partitions, wanted, plan, is_within, progress)
     known = bool(single) and single[-1].groups is groups
-    source = single[-1] if known else information(groups)
-    results = [source.measured(one).result for one in wanted]
-    if progress is not None:
-        progress(1.0)
-    return results
+    return single[-1] if known else information(groups)
+
+
+def scaled_information(
+    result: MutualInformation, what: str, adjusted: Callable[[], float]
+) -> float:
+    """The information, or `adjusted` or `bits` of it; `adjusted` is called where it is needed."""
+    if what == "value":
+        return result.value
+    return adjusted() * (result.label_entropy * math.log2(result.base) if what == "bits" else 1.0)
+
+
+def seed_of_half(seed: int, number: int) -> int:
+    """Of the null partitions of a half: other ones for each, the same for every representation."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
 
 
 def adjusted_information(
