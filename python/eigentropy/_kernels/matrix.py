@@ -165,6 +165,13 @@ class KernelMatrix:
         own.take(self.samples.chosen(numbers))
         return own
 
+    def without_results(self) -> Any:
+        """The matrix of the same rows, of which nothing is known yet."""
+        own = copy.copy(self)
+        own.progress, own._single = False, None
+        own.forget()
+        return own
+
     def take(self, samples: Rows) -> None:
         """Become the matrix of other rows."""
         self.samples, self.n = samples, samples.n
