@@ -8,7 +8,7 @@ count what rows contribute by pairs twice, and the variance is :math:`\sigma_1^2
 leaving out two rows changes beyond both of them has :math:`\sigma_2^2`. So the variance is the
 jackknife's less :math:`\sigma_2^2`.
 
-Beyond some 1000 rows, random rows of that number stand for all, and halves of these say how the
+Of more than some hundreds of rows, random ones stand for all, and halves of these say how the
 variance falls with the number of rows.
 """
 
@@ -37,13 +37,15 @@ Numbers = npt.NDArray[np.int64]
 # representation of the same rows has the same ones.
 SEED = 0x5EED
 
-# So many rows stand for all. The eigenvectors of the diffusion matrix of 1000 rows take less time
-# than its entropy of 2000. Those of the kernel are to take a fraction of that.
-MOST_ROWS = 1024
-FEW_ROWS = 512
+# Up to so many rows are all looked at. The eigenvectors of the diffusion matrix of so many take
+# about as long as the entropy of 2000. Of more rows, some stand for all; fewer of those of the
+# density matrix, whose sampling error is to take a third of the time of its entropy.
+MOST_ROWS = 768
+FEW_ROWS = 320
+SHARE = 6
 
 # Pairs are looked at of each row with this many others.
-COLUMNS = 32
+COLUMNS = 24
 
 # What is left of the jackknife's variance where the pairs seem to take all of it, and the range of
 # exponents with which a variance falls with the number of rows.
@@ -181,12 +183,12 @@ def influences(matrix: KernelMatrix, value: float, base: float) -> Influences:
     """The variation of S of this matrix, at t = 1 or order 1, whose value is known."""
     n = matrix.n
     check_rows(n)
-    most = MOST_ROWS if matrix.has_unit_eigenvalue else max(FEW_ROWS, min(n // 4, MOST_ROWS))
-    if n <= most:
+    if n <= MOST_ROWS:
         numbers = np.arange(n)
         return Influences(n, value, numbers, _level(matrix, numbers, base))
     generator = np.random.default_rng([SEED, n])
-    chosen = generator.permutation(n)[:most]
+    few = max(FEW_ROWS, min(n // SHARE, MOST_ROWS))
+    chosen = generator.permutation(n)[: MOST_ROWS if matrix.has_unit_eigenvalue else few]
     numbers, two = np.sort(chosen), np.array_split(chosen, 2)
     halves = tuple(_level(matrix, np.sort(half), base) for half in two)
     return Influences(n, value, numbers, _level(matrix, numbers, base), halves)
