@@ -34,8 +34,8 @@ NOISES = 3.0
 SMALLEST_ROOM = 1e-9
 
 
-# Null partitions of a half. Their noise does not enter the sampling error, see `Halves`.
-NULLS_OF_HALF = 4
+# Null partitions of a subset of the rows, for a sampling error.
+NULLS_OF_SUBSET = 4
 
 # How the baseline of an information is obtained.
 ESTIMATORS = ("matched", "plain")
@@ -150,34 +150,34 @@ class GroupInformation:
         if not self.matrix.has_unit_eigenvalue and which != Shannon():
             return math.nan, ONLY_ORDER_1
         entropies, _, _ = self._conditional(which)
-        whole = self._whole(which)
-        known = whole.entropy(which, self.base), whole.standard_error(which, self.base)
         observed, null = float(entropies[0]), entropies[1:]
-        return adjusted_information(observed, null, known, self._label_entropy())
+        return adjusted_information(
+            observed, null, self._whole_entropy(which), self._label_entropy()
+        )
 
-    def halves(self, which: Functional, what: str) -> Halves:
-        """How the information, or a scale of it, moves with the rows."""
+    def halves(self, which: Functional, what: str, value: float) -> Halves:
+        """How the information, or a form of it, moves with the rows."""
 
-        def on_rows(chosen: npt.NDArray[np.int64], number: int) -> float:
-            return self._of_rows(chosen, which, number).scaled(which, what)
+        def on_rows(chosen: npt.NDArray[np.int64], number: int) -> tuple[float, float]:
+            return self._of_rows(chosen, which, what, number).twice(which, what)
 
-        return halves_of(self.scaled(which, what), on_rows, self.matrix.n, self.seed)
+        return halves_of(value, on_rows, self.matrix.n, self.seed)
 
-    def scaled(self, which: Functional, what: str) -> float:
-        """The information, or `adjusted` or `bits` of it."""
-        result = self.measured(which).result
-        return scaled_information(result, what, lambda: self.adjusted(which)[0])
+    def twice(self, which: Functional, what: str) -> tuple[float, float]:
+        """The information, or a form of it, from each half of the null partitions alone."""
+        entropies, _, _ = self._conditional(which)
+        known = float(entropies[0]), entropies[1:], lambda: self._whole_entropy(which)
+        return twice(what, self.estimator, *known, self._label_entropy(), self.base)
 
     def _of_rows(
-        self, chosen: npt.NDArray[np.int64], which: Functional, number: int
+        self, chosen: npt.NDArray[np.int64], which: Functional, what: str, number: int
     ) -> GroupInformation:
-        """The same of some rows by themselves, from fewer null partitions."""
-        matrix: KernelMatrix = self.matrix.of_rows(chosen)
+        """The same of some rows by themselves."""
         codes = groups_of_rows(self.groups.partitions.codes, chosen)
-        n_null = min(len(self.groups.partitions) - 1, NULLS_OF_HALF)
+        n_null = nulls_of_subset(what, self.estimator)
         return group_information(
-            matrix,
-            Partitions.drawn(codes, n_null, seed_of_half(self.seed, number)),
+            self.matrix.of_rows(chosen),
+            Partitions.drawn(codes, n_null, seed_of_subset(self.seed, number)),
             [which],
             self.plan,
             self.result_of,
@@ -195,6 +195,11 @@ class GroupInformation:
     def _label_entropy(self) -> float:
         p = self.groups.partitions.shares
         return max(0.0, -float(p @ np.log(p))) / math.log(self.base)
+
+    def _whole_entropy(self, which: Functional) -> tuple[float, float]:
+        """The entropy of all rows and its standard error."""
+        whole = self._whole(which)
+        return whole.entropy(which, self.base), whole.standard_error(which, self.base)
 
     def _whole(self, which: Functional) -> Spectrum:
         """The spectrum of all rows; an estimate serves every which."""
@@ -285,18 +290,44 @@ def group_information(
     return single[-1] if known else information(groups)
 
 
-def scaled_information(
-    result: MutualInformation, what: str, adjusted: Callable[[], float]
-) -> float:
-    """The information, or `adjusted` or `bits` of it; `adjusted` is called where it is needed."""
-    if what == "value":
-        return result.value
-    return adjusted() * (result.label_entropy * math.log2(result.base) if what == "bits" else 1.0)
+def nulls_of_subset(what: str, estimator: str) -> int:
+    """Null partitions of a subset of the rows."""
+    return 0 if (what, estimator) == ("value", "plain") else NULLS_OF_SUBSET
 
 
-def seed_of_half(seed: int, number: int) -> int:
-    """Of the null partitions of a half: other ones for each, the same for every representation."""
+def seed_of_subset(seed: int, number: int) -> int:
+    """Of the null partitions of a subset: the same for every representation of the same rows."""
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+
+
+def twice(
+    what: str,
+    estimator: str,
+    observed: float,
+    null: npt.NDArray[np.float64],
+    whole: Callable[[], tuple[float, float]],
+    label_entropy: float,
+    base: float,
+) -> tuple[float, float]:
+    """An information, or its form `what`, from each half of the null partitions alone.
+
+    `whole` gives the entropy that is left of Z without Y, with its standard error; it is called
+    where it is needed.
+    """
+    if (what, estimator) == ("value", "plain"):
+        value = whole()[0] - observed
+        return value, value
+    first, second = float(null[::2].mean()), float(null[1::2].mean())
+    if what == "value":
+        return first - observed, second - observed
+    if adjusted_information(observed, null, whole(), label_entropy)[1]:
+        return math.nan, math.nan
+    unit = label_entropy * math.log2(base) if what == "bits" else 1.0
+    most = label_entropy - whole()[0]
+    return (
+        unit * (first - observed) / (most + first),
+        unit * (second - observed) / (most + second),
+    )
 
 
 def adjusted_information(
