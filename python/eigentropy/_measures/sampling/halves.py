@@ -189,11 +189,13 @@ def _parts(values: Doubles) -> tuple[float, float]:
     )
 
 
-def halves_of(value: float, on_rows: ValueOfRows, n: int, seed: int) -> Halves:
+def halves_of(
+    value: float, on_rows: ValueOfRows, n: int, seed: int, count: int = DIVISIONS
+) -> Halves:
     """The value of n rows, and those of subsets of them, whose warnings are kept back."""
-    sets = [rows for one in divisions(n, seed) for pair in one for rows in pair]
+    sets = [rows for one in divisions(n, seed, count) for pair in one for rows in pair]
     if math.isnan(value):
-        nothing = np.full((DIVISIONS, 2, 2), math.nan)
+        nothing = np.full((count, 2, 2), math.nan)
         return Halves(n, value, nothing, nothing, seed)
     with recorded_warnings():
         values = np.array([on_rows(rows, number) for number, rows in enumerate(sets)])
