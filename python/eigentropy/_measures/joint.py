@@ -23,16 +23,15 @@ from eigentropy._backends.devices import HOST
 from eigentropy._kernels.density import DensityMatrix
 from eigentropy._kernels.groups import Codes, groups_of_rows
 from eigentropy._kernels.partitions import Partitions
-from eigentropy._measures.sampling.halves import Halves, halves_of
-from eigentropy._measures.statistics import (
+from eigentropy._measures.forms import (
     ONLY_ORDER_1,
-    TIES,
-    ResultOf,
     adjusted_information,
     nulls_of_subset,
     seed_of_subset,
     twice,
 )
+from eigentropy._measures.sampling.halves import MOST_ROWS, Halves, halves_of, one_by_one
+from eigentropy._measures.statistics import TIES, ResultOf
 from eigentropy._spectra.functionals import Functional, MinEntropy, Shannon
 from eigentropy._spectra.groups import GroupSpectra, solve_groups
 from eigentropy._spectra.plan import SpectrumPlan
@@ -168,14 +167,16 @@ class JointInformation:
         def on_rows(chosen: npt.NDArray[np.int64], number: int) -> tuple[float, float]:
             return self._of_rows(chosen, what, number).twice(what)
 
-        return halves_of(value, on_rows, self.matrix.n, self.seed)
+        return halves_of(value, one_by_one(on_rows), self.matrix.n, self.seed, most=MOST_ROWS)
 
     def twice(self, what: str) -> tuple[float, float]:
         """The information, or a form of it, from each half of the random orders alone."""
         observed, null = self._draws(None)
         values = np.array([draw.value for draw in null])
-        known = observed.value, values, self._left_without_y
-        return twice(what, self.estimator, *known, self._label_entropy(), self.base)
+        is_matched = (what, self.estimator) == ("value", "matched")
+        whole = (math.nan, math.nan) if is_matched else self._left_without_y()
+        known = observed.value, values, whole, self._label_entropy(), self.base
+        return twice(what, self.estimator, *known)
 
     def _of_rows(self, chosen: npt.NDArray[np.int64], what: str, number: int) -> JointInformation:
         """The same of some rows by themselves."""
@@ -184,7 +185,7 @@ class JointInformation:
             matrix=self.matrix.of_rows(chosen),
             Y=self.Y.of_rows(chosen),
             W=None if self.W is None else self.W.of_rows(chosen),
-            n_null=nulls_of_subset(what, self.estimator),
+            n_null=nulls_of_subset(what, self.estimator, self.matrix.n),
             seed=seed_of_subset(self.seed, number),
             _kept={},
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -11,8 +12,8 @@ import pytest
 
 import eigentropy as eg
 from eigentropy._kernels.groups import groups_of_rows
-from eigentropy._measures.sampling.halves import Halves, divisions, halves_of, variation_of
-from eigentropy._measures.statistics import NULLS_OF_SUBSET, seed_of_subset
+from eigentropy._measures.forms import nulls_of_subset, seed_of_subset
+from eigentropy._measures.sampling.halves import divisions, halves_of, one_by_one, variation_of
 from messages import naming
 
 
@@ -34,7 +35,15 @@ def pairs_of_rows(rows):
 
 
 def of_many(function, Z, count):
-    return halves_of(function(Z), lambda rows, _: (function(Z[rows]),) * 2, len(Z), 0, count)
+    on_sets = one_by_one(lambda rows, _: (function(Z[rows]),) * 2)
+    return halves_of(function(Z), on_sets, len(Z), 0, count=count)
+
+
+def subsets_of(found):
+    """Some of the subsets: their number, rows and values."""
+    sets = [rows for one in divisions(found.n, found.seed) for pair in one for rows in pair]
+    values = np.stack([found.of_halves, found.of_rests], axis=1).reshape(-1, 2)
+    return [(number, sets[number], values[number]) for number in range(0, len(sets), 5)]
 
 
 # The subsets
@@ -99,13 +108,11 @@ def test_what_is_drawn_anew_each_time_does_not_count():
     def quiet(rows, number):
         return (x[rows].mean(),) * 2
 
-    noise = [halves_of(x.mean(), noisy, 400, seed) for seed in range(400)]
-    level = halves_of(x.mean(), quiet, 400, 0)
-    # Without the second draw, the variance over three quarters would be 3 and more.
-    products = [float((one.of_rests[:, 0, 0] - one.of_rests[:, 1, 0]) @ (
-        one.of_rests[:, 0, 1] - one.of_rests[:, 1, 1])) for one in noise]
-    assert abs(np.mean(products)) < 4.0 * np.std(products) / math.sqrt(len(noise))
-    assert level.standard_error < 0.1
+    noise = [halves_of(x.mean(), one_by_one(noisy), 400, seed, count=200) for seed in range(30)]
+    level = halves_of(x.mean(), one_by_one(quiet), 400, 0, count=200)
+    # Were each drawn once, it would be 3 of them in quadrature.
+    assert np.mean([one.standard_error for one in noise]) < 0.5
+    assert np.mean([one.degrees for one in noise]) < 0.1 * level.degrees
 
 
 def test_the_degrees_are_fewer_than_the_values():
@@ -149,11 +156,11 @@ def test_divisions_without_a_value_are_left_out_and_counted():
     of_halves = found.of_halves.copy()
     assert found.note == ""
     of_halves[2, 0] = math.nan
-    some = Halves(found.n, found.value, of_halves, found.of_rests, found.seed)
+    some = replace(found, of_halves=of_halves)
     assert some.note.startswith("1 of 8")
     assert some.standard_error == pytest.approx(found.standard_error, rel=0.7)
     of_halves[:4] = math.nan
-    few = Halves(found.n, found.value, of_halves, found.of_rests, found.seed)
+    few = replace(found, of_halves=of_halves)
     assert few.note.startswith("4 of 8")
     assert math.isnan(few.standard_error)
     assert math.isnan(few.degrees)
@@ -170,22 +177,41 @@ def test_what_has_no_value_has_no_sampling_error_either():
 # Informations
 
 
-@pytest.mark.parametrize("sigma", ["auto", 1.5])
-def test_each_subset_is_measured_as_its_rows_would_be(sigma):
-    Z, labels = classes()
-    found = eg.dsmi(Z, labels, sigma=sigma)._variation()
-    subsets = [rows for one in divisions(len(Z), 0) for pair in one for rows in pair]
-    values = np.stack([found.of_halves, found.of_rests], axis=1).reshape(-1, 2).mean(axis=1)
-    for number in (0, 3, 17):
-        rows = subsets[number]
-        alone = eg.dsmi(
+@pytest.mark.parametrize("estimator", ["matched", "plain"])
+@pytest.mark.parametrize("form", ["value", "adjusted", "bits"])
+def test_the_batch_measures_each_subset_as_its_rows_would_be(estimator, form):
+    Z, labels = classes(200)
+    found = eg.kernel_information(Z, labels, sigma=1.5, estimator=estimator)._variation(form)
+    for number, rows, values in subsets_of(found):
+        alone = eg.kernel_information(
             Z[rows],
             groups_of_rows(labels, rows),
-            sigma=sigma,
-            n_null=NULLS_OF_SUBSET,
+            sigma=1.5,
+            estimator=estimator,
+            n_null=nulls_of_subset("value", "matched", len(Z)),
             seed=seed_of_subset(0, number),
         )
-        assert values[number] == pytest.approx(float(alone), rel=1e-9)
+        wanted = alone.value if form == "value" else getattr(alone, form)()
+        assert values.mean() == pytest.approx(wanted, rel=1e-9 if form == "value" else 1e-3)
+
+
+def test_each_subset_has_its_own_sigma_as_far_as_a_slope_tells():
+    Z, labels = classes(200)
+    rule, number = (eg.dsmi(Z, labels, sigma=s)._variation() for s in ("auto", eg.bandwidth(Z)))
+    wanted = [
+        eg.dsmi(
+            Z[rows],
+            groups_of_rows(labels, rows),
+            n_null=nulls_of_subset("value", "matched", len(Z)),
+            seed=seed_of_subset(0, place),
+        ).value
+        for place, rows, _ in subsets_of(rule)
+    ]
+    moved, fixed = (
+        np.array([values.mean() for _, _, values in subsets_of(found)]) - wanted
+        for found in (rule, number)
+    )
+    assert np.linalg.norm(moved) < 0.3 * np.linalg.norm(fixed)
 
 
 def test_a_rule_gives_each_subset_a_sigma_of_its_own():
@@ -230,7 +256,9 @@ def _spread(of):
 
 def test_the_interval_over_samples_covers_the_mean():
     rng = np.random.default_rng(0)
-    results = [eg.kernel_information(*classes(seed=s), n_null=4) for s in rng.integers(10**6, size=60)]
+    results = [
+        eg.kernel_information(*classes(seed=s), n_null=4) for s in rng.integers(10**6, size=60)
+    ]
     center = np.mean([float(one) for one in results])
     covered = [one.interval(of="sample") for one in results]
     covered = np.mean([one.low <= center <= one.high for one in covered])
@@ -296,8 +324,9 @@ def test_the_interval_over_samples_has_the_computation_in_it():
     found = eg.dsmi(*classes(), n_null=2)
     computed, sample = found.interval(), found.interval(of="sample")
     half = 0.5 * (sample.high - sample.low)
-    assert sample.low < computed.low and computed.high < sample.high
-    assert half > eg.dsmi(*classes(), n_null=2)._variation().standard_error
+    assert sample.low < computed.low
+    assert computed.high < sample.high
+    assert half > found.sampling_error
     assert sample.over == "other samples of the data"
     assert computed.over != sample.over
     with pytest.raises(ValueError, match=naming("of", "'rows'", "computation", "sample")):

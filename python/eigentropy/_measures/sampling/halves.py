@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -27,9 +27,15 @@ Numbers = npt.NDArray[np.int64]
 # twice, where something is random in it, so that the two agree in the rows only.
 ValueOfRows: TypeAlias = Callable[[Numbers, int], tuple[float, float]]
 
+# The same of several subsets, as an array of shape (subsets, 2).
+ValuesOfSets: TypeAlias = Callable[[Sequence[Numbers]], Doubles]
+
 # Random divisions of the rows, of each of which two halves and two sets of three quarters are
 # measured: together some 9 times the work of all rows where that is cubic.
 DIVISIONS = 8
+
+# Of more rows, so many at random stand for all, where a value takes a matrix.
+MOST_ROWS = 2048
 
 # Divisions that have to have all four values.
 LEAST_DIVISIONS = 5
@@ -50,8 +56,8 @@ class Division(NamedTuple):
     rests: Numbers
 
 
-def divisions(n: int, seed: int, count: int = DIVISIONS) -> list[Division]:
-    """Random divisions of n rows.
+def divisions(n: int, seed: int, count: int = DIVISIONS, most: int | None = None) -> list[Division]:
+    """Random divisions of n rows, or of `most` of them.
 
     A function of the arguments alone, so that representations of the same rows have the same ones.
 
@@ -62,9 +68,10 @@ def divisions(n: int, seed: int, count: int = DIVISIONS) -> list[Division]:
     """
     check_rows(n)
     generator = np.random.default_rng(np.random.SeedSequence([random_seed(seed), n]))
-    half, quarter, found = n // 2, n // 4, []
+    used = generator.permutation(n)[:most]
+    half, quarter, found = len(used) // 2, len(used) // 4, []
     for _ in range(count):
-        order = generator.permutation(n)
+        order = generator.permutation(used)
         halves = np.sort(order[: 2 * half].reshape(2, half), axis=1)
         rests = np.stack([order[quarter:], np.concatenate([order[:quarter], order[2 * quarter :]])])
         found.append(Division(halves, np.sort(rests, axis=1)))
@@ -96,6 +103,9 @@ class Halves(Variation):
         products of one time with the other are used, which no random part of the value is in.
     seed : int
         Of the subsets.
+    used : int
+        Of how many rows they are subsets: n or, where `MOST_ROWS` stand for all, these. A variance
+        is then said to fall as 1 / n.
     """
 
     n: int
@@ -103,6 +113,7 @@ class Halves(Variation):
     of_halves: Doubles
     of_rests: Doubles
     seed: int
+    used: int
 
     @property
     def standard_error(self) -> float:
@@ -134,17 +145,16 @@ class Halves(Variation):
                 "difference: compare values of one measure"
             )
         mine, its = (self.n, self.seed), (other.n, other.seed)
-        if mine != its or len(self.of_halves) != len(other.of_halves):
+        if mine != its or self.used != other.used:
             raise ValueError(
                 f"paired values are of the same rows and the same seed, got n={mine[0]} with "
                 f"seed={mine[1]} and n={its[0]} with seed={its[1]}"
             )
-        return Halves(
-            self.n,
-            self.value - other.value,
-            self.of_halves - other.of_halves,
-            self.of_rests - other.of_rests,
-            self.seed,
+        return replace(
+            self,
+            value=self.value - other.value,
+            of_halves=self.of_halves - other.of_halves,
+            of_rests=self.of_rests - other.of_rests,
         )
 
     def _known(self) -> npt.NDArray[np.bool_]:
@@ -158,15 +168,16 @@ class Halves(Variation):
         count = int(known.sum())
         if count < LEAST_DIVISIONS:
             return _Variances(math.nan, math.nan)
-        m = self.n - self.n // 4
-        times = m / (self.n - m)
-        between, within = (times * part for part in _parts(self.of_rests[known]))
-        pairs = self.n / m * max(_parts(self.of_halves[known])[1], 0.0)
+        n = self.used
+        m = n - n // 4
+        rests = [part.times(m / (n - m)) for part in _parts(self.of_rests[known])]
+        pairs = _parts(self.of_halves[known])[1].times(n / m)
+        total = rests[0].variance + rests[1].variance
         # Pairs of rows alone leave this share of the first term.
-        least = (between + within) * m / (self.n + m)
-        variance = max(between + within - pairs, least, 0.0)
-        noise = between**2 / count + (within**2 + pairs**2) / (count - 1)
-        return _Variances(variance, max(1.0, variance**2 / noise) if noise > 0.0 else math.inf)
+        variance = max(total - max(pairs.variance, 0.0), total * m / (n + m), 0.0)
+        noise = sum(part.noise for part in (*rests, pairs))
+        degrees = max(1.0, 2.0 * variance**2 / noise) if noise > 0.0 else math.inf
+        return _Variances(variance * n / self.n, degrees)
 
 
 class _Variances(NamedTuple):
@@ -174,33 +185,63 @@ class _Variances(NamedTuple):
     degrees: float
 
 
-def _parts(values: Doubles) -> tuple[float, float]:
+class _Part(NamedTuple):
+    """An estimate of a variance, and the variance of the estimate."""
+
+    variance: float
+    noise: float
+
+    def times(self, factor: float) -> _Part:
+        return _Part(factor * self.variance, factor**2 * self.noise)
+
+    @classmethod
+    def of(cls, values: Doubles, degrees: int) -> _Part:
+        """From values of mean 0, each of which was found twice: shape (values, 2).
+
+        The mean product is free of what the two times do not have in common, and varies by it.
+        """
+        first, second = values[:, 0], values[:, 1]
+        product = float(first @ second) / degrees
+        squares = float(first @ first) * float(second @ second) / degrees**2
+        return cls(product, (product**2 + squares) / degrees)
+
+
+def _parts(values: Doubles) -> tuple[_Part, _Part]:
     """Variance of half the difference of two subsets of a division, and that of their mean.
 
-    `values` has the shape (divisions, 2, 2). From products of values that were measured apart.
+    `values` has the shape (divisions, 2, 2).
     """
-    apart = 0.5 * (values[:, 0] - values[:, 1])
     means = values.mean(axis=1)
-    means = means - means.mean(axis=0)
-    count = len(values)
-    return (
-        float(apart[:, 0] @ apart[:, 1]) / count,
-        float(means[:, 0] @ means[:, 1]) / (count - 1),
-    )
+    apart = 0.5 * (values[:, 0] - values[:, 1])
+    return _Part.of(apart, len(values)), _Part.of(means - means.mean(axis=0), len(values) - 1)
 
 
 def halves_of(
-    value: float, on_rows: ValueOfRows, n: int, seed: int, count: int = DIVISIONS
+    value: float,
+    on_sets: ValuesOfSets,
+    n: int,
+    seed: int,
+    *,
+    count: int = DIVISIONS,
+    most: int | None = None,
 ) -> Halves:
     """The value of n rows, and those of subsets of them, whose warnings are kept back."""
-    sets = [rows for one in divisions(n, seed, count) for pair in one for rows in pair]
-    if math.isnan(value):
-        nothing = np.full((count, 2, 2), math.nan)
-        return Halves(n, value, nothing, nothing, seed)
-    with recorded_warnings():
-        values = np.array([on_rows(rows, number) for number, rows in enumerate(sets)])
+    sets = [rows for one in divisions(n, seed, count, most) for pair in one for rows in pair]
+    values = np.full((len(sets), 2), math.nan)
+    if not math.isnan(value):
+        with recorded_warnings():
+            values = np.asarray(on_sets(sets), dtype=np.float64)
     halves, rests = values.reshape(-1, 2, 2, 2).transpose(1, 0, 2, 3)
-    return Halves(n, float(value), halves, rests, seed)
+    return Halves(n, float(value), halves, rests, seed, n if most is None else min(n, most))
+
+
+def one_by_one(on_rows: ValueOfRows) -> ValuesOfSets:
+    """The values of subsets that are measured one after the other."""
+
+    def on_sets(sets: Sequence[Numbers]) -> Doubles:
+        return np.array([on_rows(rows, number) for number, rows in enumerate(sets)])
+
+    return on_sets
 
 
 def variation_of(
@@ -241,7 +282,8 @@ def variation_of(
         value = float(function(*(column[chosen] for column in columns), **options))
         return value, value
 
-    return halves_of(float(function(*columns, **options)), on_rows, n, seed)
+    value = float(function(*columns, **options))
+    return halves_of(value, one_by_one(on_rows), n, seed)
 
 
 def entropy_halves(
@@ -253,4 +295,4 @@ def entropy_halves(
         entropy = float(solve(matrix.of_rows(chosen), [which], plan).entropy(which, base))
         return entropy, entropy
 
-    return halves_of(value, on_rows, matrix.n, matrix.seed)
+    return halves_of(value, one_by_one(on_rows), matrix.n, matrix.seed, most=MOST_ROWS)
