@@ -157,12 +157,11 @@ class KernelMatrix:
         return self._reach
 
     def of_rows(self, numbers: npt.NDArray[np.int64]) -> Any:
-        """The matrix of some rows by themselves, with a sigma of their own where a rule chose it.
-
-        Nothing is known of it yet.
-        """
+        """The matrix of some rows by themselves, with their own sigma where a rule chose it."""
         own = copy.copy(self)
         own.take(self.samples.chosen(numbers))
+        if self.rule is not None:
+            own.sigma = resolve_sigma(self.rule, own.samples, self.seed)
         return own
 
     def without_results(self) -> Any:
@@ -172,13 +171,24 @@ class KernelMatrix:
         own.forget()
         return own
 
+    def at_width(self, sigma: float) -> Any:
+        """The matrix of the same rows with another sigma."""
+        other = copy.copy(self)
+        other.take(self.samples)
+        other.sigma, other.rule = sigma, None
+        return other
+
     def take(self, samples: Rows) -> None:
-        """Become the matrix of other rows."""
+        """Become the matrix of these rows, of which nothing is known yet."""
         self.samples, self.n = samples, samples.n
-        if self.rule is not None:
-            self.sigma = resolve_sigma(self.rule, samples, self.seed)
         self.progress, self._reach, self._single = False, None, None
         self.forget()
+
+    def sigma_of(self, numbers: npt.NDArray[np.int64]) -> float:
+        """The sigma of some rows by themselves."""
+        if self.rule is None:
+            return self.sigma
+        return resolve_sigma(self.rule, self.samples.chosen(numbers), self.seed)
 
     def in_single(self) -> Any:
         """The same matrix in float32; it is made once."""

@@ -10,9 +10,10 @@ from eigentropy._backends.devices import parse
 from eigentropy._backends.rows import sample_rows
 from eigentropy._kernels.groups import Codes, group_codes, groups_of_rows
 from eigentropy._kernels.knn import is_square
+from eigentropy._measures.forms import ESTIMATORS
 from eigentropy._measures.operator import DiffusionOperator
 from eigentropy._measures.results import DiffusionInformation
-from eigentropy._measures.statistics import ESTIMATORS, group_informations
+from eigentropy._measures.statistics import group_informations
 from eigentropy._spectra.functionals import Functional, Shannon
 from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._support.options import integer, logarithm_base, one_of, positive, random_seed

@@ -23,16 +23,15 @@ from eigentropy._backends.devices import HOST
 from eigentropy._kernels.density import DensityMatrix
 from eigentropy._kernels.groups import Codes, groups_of_rows
 from eigentropy._kernels.partitions import Partitions
-from eigentropy._measures.sampling.halves import Halves, halves_of
-from eigentropy._measures.statistics import (
-    NULLS_OF_HALF,
+from eigentropy._measures.forms import (
     ONLY_ORDER_1,
-    TIES,
-    ResultOf,
     adjusted_information,
-    scaled_information,
-    seed_of_half,
+    nulls_of_subset,
+    seed_of_subset,
+    twice,
 )
+from eigentropy._measures.sampling.halves import MOST_ROWS, Halves, halves_of, one_by_one
+from eigentropy._measures.statistics import TIES, ResultOf
 from eigentropy._spectra.functionals import Functional, MinEntropy, Shannon
 from eigentropy._spectra.groups import GroupSpectra, solve_groups
 from eigentropy._spectra.plan import SpectrumPlan
@@ -162,28 +161,32 @@ class JointInformation:
     seed: int
     _kept: dict[Any, Any] = field(default_factory=dict)
 
-    def halves(self, which: Functional, what: str) -> Halves:
-        """How the information, or a scale of it, moves with the rows."""
+    def halves(self, which: Functional, what: str, value: float) -> Halves:
+        """How the information, or a form of it, moves with the rows."""
 
-        def on_rows(chosen: npt.NDArray[np.int64], number: int) -> float:
-            return self._of_rows(chosen, number).scaled(what)
+        def on_rows(chosen: npt.NDArray[np.int64], number: int) -> tuple[float, float]:
+            return self._of_rows(chosen, what, number).twice(what)
 
-        return halves_of(self.scaled(what), on_rows, self.matrix.n, self.seed)
+        return halves_of(value, one_by_one(on_rows), self.matrix.n, self.seed, most=MOST_ROWS)
 
-    def scaled(self, what: str) -> float:
-        """The information, or `adjusted` or `bits` of it."""
-        result = self.measured(None)
-        return scaled_information(result, what, lambda: self.adjusted(self.which)[0])
+    def twice(self, what: str) -> tuple[float, float]:
+        """The information, or a form of it, from each half of the random orders alone."""
+        observed, null = self._draws(None)
+        values = np.array([draw.value for draw in null])
+        is_matched = (what, self.estimator) == ("value", "matched")
+        whole = (math.nan, math.nan) if is_matched else self._left_without_y()
+        known = observed.value, values, whole, self._label_entropy(), self.base
+        return twice(what, self.estimator, *known)
 
-    def _of_rows(self, chosen: npt.NDArray[np.int64], number: int) -> JointInformation:
-        """The same of some rows by themselves, from fewer random orders."""
+    def _of_rows(self, chosen: npt.NDArray[np.int64], what: str, number: int) -> JointInformation:
+        """The same of some rows by themselves."""
         return replace(
             self,
             matrix=self.matrix.of_rows(chosen),
             Y=self.Y.of_rows(chosen),
             W=None if self.W is None else self.W.of_rows(chosen),
-            n_null=min(self.n_null, NULLS_OF_HALF),
-            seed=seed_of_half(self.seed, number),
+            n_null=nulls_of_subset(what, self.estimator, self.matrix.n),
+            seed=seed_of_subset(self.seed, number),
             _kept={},
         )
 
@@ -244,9 +247,13 @@ class JointInformation:
             return math.nan, ONLY_ORDER_1
         observed, null = self._draws(None)
         values = np.array([draw.value for draw in null])
+        whole = self._left_without_y()
+        return adjusted_information(observed.value, values, whole, self._label_entropy())
+
+    def _left_without_y(self) -> tuple[float, float]:
+        """S(Z | W) + S(Y, W), and its standard error."""
         whole = self._of_rest().plus(self._known())
-        known = whole.value, whole.standard_error
-        return adjusted_information(observed.value, values, known, self._label_entropy())
+        return whole.value, whole.standard_error
 
     def _draws(self, progress: Callback | None) -> tuple[Value, list[Value]]:
         """S(Z, Y, W) as observed, and with Y in random orders.

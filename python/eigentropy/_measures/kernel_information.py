@@ -21,9 +21,10 @@ from eigentropy._kernels.groups import (
     label_codes,
     warn_of_numbers,
 )
+from eigentropy._measures.forms import ESTIMATORS
 from eigentropy._measures.joint import JointInformation, MatrixOfGiven, MatrixOfY, Part
 from eigentropy._measures.kernel_results import KernelInformation
-from eigentropy._measures.statistics import ESTIMATORS, group_informations
+from eigentropy._measures.statistics import group_informations
 from eigentropy._spectra.functionals import Functional, renyi
 from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._support.options import (

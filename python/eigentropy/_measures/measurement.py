@@ -29,6 +29,7 @@ from eigentropy._kernels.groups import (
 )
 from eigentropy._kernels.matrix import KernelMatrix
 from eigentropy._measures.entropy import entropies
+from eigentropy._measures.forms import ESTIMATORS
 from eigentropy._measures.information import informations
 from eigentropy._measures.joint import MatrixOfY, Part
 from eigentropy._measures.kernel_entropy import kernel_entropies
@@ -36,7 +37,6 @@ from eigentropy._measures.kernel_information import columns_of, kernel_informati
 from eigentropy._measures.kernel_results import KernelEntropy, KernelInformation
 from eigentropy._measures.operator import DiffusionOperator
 from eigentropy._measures.results import DiffusionEntropy, DiffusionInformation
-from eigentropy._measures.statistics import ESTIMATORS
 from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._support.options import (
     integer,

@@ -344,7 +344,7 @@ class InformationSource(Protocol):
     def adjusted(self, which: Functional) -> tuple[float, str]:
         """`MutualInformation.adjusted` by this entropy, and its note."""
 
-    def halves(self, which: Functional, what: str) -> Halves:
+    def halves(self, which: Functional, what: str, value: float) -> Halves:
         """`MutualInformation._variation` by this entropy."""
 
 
@@ -464,7 +464,9 @@ class MutualInformation(Number, ABC):
         known: dict[str, Halves] = self.__dict__.setdefault("_variations", {})
         if of not in known:
             name = "sampling_error" if of == "value" else f"sampling_error_of({of!r})"
-            known[of] = self._known_source(name).halves(self.which, of)
+            source = self._known_source(name)
+            value = self.value if of == "value" else float(getattr(self, of)())
+            known[of] = source.halves(self.which, of, value)
         return known[of]
 
     def interval(self, level: float = LEVEL, of: str = "computation") -> Interval:

@@ -11,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core
-from eigentropy._kernels.groups import Codes, groups_of_rows
+from eigentropy._kernels.groups import Codes
 from eigentropy._kernels.matrix import KernelMatrix
 from eigentropy._kernels.partitions import Partitions
+from eigentropy._measures.forms import ONLY_ORDER_1, adjusted_information
 from eigentropy._measures.results import MutualInformation
-from eigentropy._measures.sampling.halves import Halves, halves_of
+from eigentropy._measures.sampling.halves import MOST_ROWS, Halves, halves_of
+from eigentropy._measures.sampling.subsets import Asked, informations_of_sets
 from eigentropy._spectra.exact import exact_spectrum, warn_if_rounded
 from eigentropy._spectra.functionals import Functional, Shannon
 from eigentropy._spectra.groups import GroupSpectra, solve_groups
@@ -27,20 +29,6 @@ from eigentropy._support.progress import Callback, part
 
 # Less conditional entropy is more information; equal partitions may differ in the last bits.
 TIES = {"float64": 1e-12, "float32": 1e-6}
-
-# `adjusted` divides by a difference of entropies. It must be larger than this many standard
-# deviations of its noise, and than this share of H(Y).
-NOISES = 3.0
-SMALLEST_ROOM = 1e-9
-
-
-# Null partitions of a half. Their noise does not enter the sampling error, see `Halves`.
-NULLS_OF_HALF = 4
-
-# How the baseline of an information is obtained.
-ESTIMATORS = ("matched", "plain")
-
-ONLY_ORDER_1 = "only at order=1 is H(Y) the most that there can be"
 
 # From what all informations have, and the entropy, to the result.
 ResultOf: TypeAlias = Callable[[dict[str, Any], Functional], MutualInformation]
@@ -150,41 +138,20 @@ class GroupInformation:
         if not self.matrix.has_unit_eigenvalue and which != Shannon():
             return math.nan, ONLY_ORDER_1
         entropies, _, _ = self._conditional(which)
-        whole = self._whole(which)
-        known = whole.entropy(which, self.base), whole.standard_error(which, self.base)
         observed, null = float(entropies[0]), entropies[1:]
-        return adjusted_information(observed, null, known, self._label_entropy())
-
-    def halves(self, which: Functional, what: str) -> Halves:
-        """How the information, or a scale of it, moves with the rows."""
-
-        def on_rows(chosen: npt.NDArray[np.int64], number: int) -> float:
-            return self._of_rows(chosen, which, number).scaled(which, what)
-
-        return halves_of(self.scaled(which, what), on_rows, self.matrix.n, self.seed)
-
-    def scaled(self, which: Functional, what: str) -> float:
-        """The information, or `adjusted` or `bits` of it."""
-        result = self.measured(which).result
-        return scaled_information(result, what, lambda: self.adjusted(which)[0])
-
-    def _of_rows(
-        self, chosen: npt.NDArray[np.int64], which: Functional, number: int
-    ) -> GroupInformation:
-        """The same of some rows by themselves, from fewer null partitions."""
-        matrix: KernelMatrix = self.matrix.of_rows(chosen)
-        codes = groups_of_rows(self.groups.partitions.codes, chosen)
-        n_null = min(len(self.groups.partitions) - 1, NULLS_OF_HALF)
-        return group_information(
-            matrix,
-            Partitions.drawn(codes, n_null, seed_of_half(self.seed, number)),
-            [which],
-            self.plan,
-            self.result_of,
-            estimator=self.estimator,
-            base=self.base,
-            seed=self.seed,
+        return adjusted_information(
+            observed, null, self._whole_entropy(which), self._label_entropy()
         )
+
+    def halves(self, which: Functional, what: str, value: float) -> Halves:
+        """How the information, or a form of it, moves with the rows."""
+        matrix, codes = self.matrix, self.groups.partitions.codes
+        asked = Asked(which, what, self.estimator, self.base, self.seed, self.groups.dtype)
+
+        def on_sets(sets: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.float64]:
+            return informations_of_sets(matrix, codes, sets, asked)
+
+        return halves_of(value, on_sets, matrix.n, self.seed, most=MOST_ROWS)
 
     def _conditional(self, which: Functional) -> npt.NDArray[np.float64]:
         """Conditional entropies with their errors; kept, for `adjusted` needs them, too."""
@@ -195,6 +162,11 @@ class GroupInformation:
     def _label_entropy(self) -> float:
         p = self.groups.partitions.shares
         return max(0.0, -float(p @ np.log(p))) / math.log(self.base)
+
+    def _whole_entropy(self, which: Functional) -> tuple[float, float]:
+        """The entropy of all rows and its standard error."""
+        whole = self._whole(which)
+        return whole.entropy(which, self.base), whole.standard_error(which, self.base)
 
     def _whole(self, which: Functional) -> Spectrum:
         """The spectrum of all rows; an estimate serves every which."""
@@ -239,37 +211,7 @@ def group_informations(
         d, alpha = matrix.samples.d, matrix.alpha
         own, whole = plan.cost(partitions.orders, d, alpha), plan.cost([matrix.n], d, alpha)
         of_groups = own / (own + whole)
-    source = group_information(
-        matrix,
-        partitions,
-        wanted,
-        plan,
-        result_of,
-        estimator=estimator,
-        base=base,
-        seed=seed,
-        progress=part(progress, 0.0, of_groups),
-    )
-    source.groups.warn_if_saturated(matrix, min(wanted, key=lambda one: one.exponent))
-    results = [source.measured(one).result for one in wanted]
-    if progress is not None:
-        progress(1.0)
-    return results
-
-
-def group_information(
-    matrix: KernelMatrix,
-    partitions: Partitions,
-    wanted: Sequence[Functional],
-    plan: SpectrumPlan,
-    result_of: ResultOf,
-    *,
-    estimator: str,
-    base: float,
-    seed: int,
-    progress: Callback | None = None,
-) -> GroupInformation:
-    """What the spectra of these groups say, which are solved here."""
+    told = part(progress, 0.0, of_groups)
 
     def information(groups: GroupSpectra) -> GroupInformation:
         return GroupInformation(result_of, matrix, groups, estimator, base, seed, plan)
@@ -280,54 +222,11 @@ def group_information(
         single.append(information(groups))
         return all(single[-1].is_within(one) for one in wanted)
 
-    groups = solve_groups(matrix, partitions, wanted, plan, is_within, progress)
+    groups = solve_groups(matrix, partitions, wanted, plan, is_within, told)
+    groups.warn_if_saturated(matrix, min(wanted, key=lambda one: one.exponent))
     known = bool(single) and single[-1].groups is groups
-    return single[-1] if known else information(groups)
-
-
-def scaled_information(
-    result: MutualInformation, what: str, adjusted: Callable[[], float]
-) -> float:
-    """The information, or `adjusted` or `bits` of it; `adjusted` is called where it is needed."""
-    if what == "value":
-        return result.value
-    return adjusted() * (result.label_entropy * math.log2(result.base) if what == "bits" else 1.0)
-
-
-def seed_of_half(seed: int, number: int) -> int:
-    """Of the null partitions of a half: other ones for each, the same for every representation."""
-    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-
-
-def adjusted_information(
-    observed: float,
-    null: npt.NDArray[np.float64],
-    whole: tuple[float, float],
-    label_entropy: float,
-) -> tuple[float, str]:
-    """(mean null - observed) / (H(Y) - (whole - mean null)), and why it is NaN where it is.
-
-    Parameters
-    ----------
-    observed : float
-        Entropy of Z given Y.
-    null : array of shape (n_null,)
-        The same for random partitions.
-    whole : (float, float)
-        Entropy of Z, and its standard error.
-    label_entropy : float
-        H(Y).
-    """
-    if len(null) < 2:
-        return math.nan, "n_null is below 2: there is no matched baseline"
-    if label_entropy == 0.0:
-        return math.nan, "Y has a single group: H(Y) is 0"
-    baseline, noise = float(null.mean()), float(null.std(ddof=1))
-    room = label_entropy - (whole[0] - baseline)
-    noise = math.hypot(noise, whole[1])
-    if room <= max(NOISES * noise, SMALLEST_ROOM * label_entropy):
-        return math.nan, (
-            f"H(Y) leaves {room:.3g} above what groups of these sizes lose at random, which "
-            f"is within the noise ({noise:.3g}): sigma is too small, or the groups are"
-        )
-    return (baseline - observed) / room, ""
+    source = single[-1] if known else information(groups)
+    results = [source.measured(one).result for one in wanted]
+    if progress is not None:
+        progress(1.0)
+    return results

@@ -17,10 +17,11 @@ from eigentropy._support.signatures import missing_name
 if TYPE_CHECKING:
     from eigentropy.baselines import binning, geometry, ksg, mine, probes, spectral, transferability
     from eigentropy.baselines._estimate import BaselineEstimate
+    from eigentropy.baselines._sampling import with_sampling_error
 
 __all__ = [
     "BaselineEstimate", "binning", "geometry", "ksg", "mine", "probes", "spectral",
-    "transferability",
+    "transferability", "with_sampling_error",
 ]  # fmt: skip
 
 
@@ -28,6 +29,8 @@ def __getattr__(name: str) -> Any:
     """Each estimator is imported when it is first used: they need different libraries."""
     if name == "BaselineEstimate":
         return import_module("eigentropy.baselines._estimate").BaselineEstimate
+    if name == "with_sampling_error":
+        return import_module("eigentropy.baselines._sampling").with_sampling_error
     if name in __all__:
         return import_module(f"eigentropy.baselines.{name}")
     raise missing_name(__name__, name, {"Estimate": "BaselineEstimate"})

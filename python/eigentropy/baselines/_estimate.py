@@ -30,6 +30,9 @@ class BaselineEstimate(Number):
         `n_null` random groupings, printed as `null se`, and says nothing of other samples.
     settings : mapping
         The options that the value depends on.
+    sampling_error : float
+        Standard deviation of the value over other samples of as many rows, where
+        `with_sampling_error` has found it; otherwise NaN.
     """
 
     value: float
@@ -38,6 +41,7 @@ class BaselineEstimate(Number):
     base: float | None
     standard_error: float = math.nan
     settings: Mapping[str, Any] = field(default_factory=dict)
+    sampling_error: float = math.nan
 
     def __repr__(self) -> str:
         parts = [f"{self.value:.6g}" + (f" {unit(self.base)}" if self.base is not None else "")]
@@ -45,6 +49,8 @@ class BaselineEstimate(Number):
             parts.append(f"null se {self.standard_error:.2g}")
         elif not math.isnan(self.standard_error):
             parts[0] = f"{parts[0]} +- {self.standard_error:.2g}"
+        if not math.isnan(self.sampling_error):
+            parts.append(f"sampling se {self.sampling_error:.2g}")
         parts += [self.method, f"n={self.n}"]
         parts += [f"{name}={value}" for name, value in self.settings.items()]
         return f"BaselineEstimate({', '.join(parts)})"

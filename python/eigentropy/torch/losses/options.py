@@ -11,7 +11,7 @@ import torch
 from eigentropy._kernels.bandwidth import RULES
 from eigentropy._kernels.diffusion import MAX_ALPHA
 from eigentropy._kernels.groups import KINDS
-from eigentropy._measures.statistics import ESTIMATORS
+from eigentropy._measures.forms import ESTIMATORS
 from eigentropy._support.options import (
     integer,
     logarithm_base,
