@@ -31,8 +31,14 @@ from eigentropy.studies.study import (
     select,
 )
 
-ENTROPIES = {"DSE": eg.dse, "kernel entropy": eg.kernel_entropy}
-INFORMATIONS = {"DSMI": eg.dsmi, "kernel information": eg.kernel_information}
+ENTROPIES: dict[str, Callable[..., eg.DiffusionEntropy | eg.KernelEntropy]] = {
+    "DSE": eg.dse,
+    "kernel entropy": eg.kernel_entropy,
+}
+INFORMATIONS: dict[str, Callable[..., eg.MutualInformation]] = {
+    "DSMI": eg.dsmi,
+    "kernel information": eg.kernel_information,
+}
 MEASURES = (*ENTROPIES, *INFORMATIONS)
 
 # Of a sample, beside the value: sampling_error, and how far the sampling interval reaches.
@@ -99,7 +105,9 @@ def _measured(
 ) -> dict[str, tuple[float, float]]:
     """What is wanted of a sample, with the time that it took."""
 
-    def value_of(rows: Labels | slice) -> eg.DiffusionEntropy | eg.MutualInformation:
+    def value_of(
+        rows: Labels | slice,
+    ) -> eg.DiffusionEntropy | eg.KernelEntropy | eg.MutualInformation:
         if name in ENTROPIES:
             return ENTROPIES[name](Z[rows], seed=seed)
         return INFORMATIONS[name](Z[rows], labels[rows], seed=seed)
@@ -237,9 +245,11 @@ def findings(rows: Sequence[StudyRow]) -> list[Finding]:
         samples = samples_of(rows, name)
         if name in ENTROPIES or samples:
             found += [_promise(name, data, samples) for data in SETS]
-    return found + [_naive(rows, name) for name in ENTROPIES] + [
-        _of_halves(rows, name) for name in ENTROPIES
-    ]
+    return (
+        found
+        + [_naive(rows, name) for name in ENTROPIES]
+        + [_of_halves(rows, name) for name in ENTROPIES]
+    )
 
 
 def _promise(name: str, data: str, samples: dict[tuple[str, int], Samples]) -> Finding:
@@ -285,9 +295,7 @@ def _of_halves(rows: Sequence[StudyRow], name: str) -> Finding:
     return _over_all(claim, found, lambda percent: LOW <= percent <= HIGH)
 
 
-def _over_all(
-    claim: Claim, found: dict[str, Coverage], good: Callable[[float], bool]
-) -> Finding:
+def _over_all(claim: Claim, found: dict[str, Coverage], good: Callable[[float], bool]) -> Finding:
     """Judged on every distribution, by what was counted."""
     if not found:
         return claim.not_measured()
