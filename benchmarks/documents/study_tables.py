@@ -32,8 +32,8 @@ RESULTS = results.RESULTS / "studies"
 BLOCK = re.compile(
     r"(<!-- study: (?P<name>[\w-]+) -->\n)(?P<table>.*?)(<!-- end of study -->)", re.DOTALL
 )
-# Studies that are stored at their full size.
-FULL = ("calibration",)
+# Studies that are stored at their full size, or at as much of it as there was time for.
+FULL = ("calibration", "sampling")
 VERDICTS = {True: "yes", False: "**no**", None: "-"}
 
 
