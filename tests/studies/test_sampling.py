@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -184,3 +186,19 @@ def test_few_rows_are_promised_nothing():
 
 def test_a_value_that_never_moves_has_no_ratio():
     assert math.isnan(Samples(np.zeros(2), 0.0, {"error": np.ones(2)}).ratio)
+
+
+# What the page says of it
+
+
+def test_the_exceptions_on_the_page_are_those_that_were_measured():
+    from benchmarks.documents import study_tables
+
+    page = Path(__file__).parents[2] / "docs" / "explanations" / "studies.md"
+    section = page.read_text().partition("### sampling")[2].partition("\n### ")[0]
+    named = set(re.findall(r"`([^`]+, [^`]+)`", study_tables.BLOCK.sub("", section)))
+    found = sampling.findings(study_tables.stored("sampling", study_tables.RESULTS))
+    promises = [each for each in found if each.kind in ("entropies", "informations")]
+    assert len(promises) == len(sampling.MEASURES) * len(SETS)
+    assert named == {each.claim.partition(":")[0] for each in promises if each.holds is False}
+    assert all(f"| {name} |" in section for name in SETS)
