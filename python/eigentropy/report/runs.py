@@ -24,7 +24,7 @@ from eigentropy.report.lines import (
     shaped,
     table_lines,
 )
-from eigentropy.report.measures import KINDS, NULL_ERRORS
+from eigentropy.report.measures import EVIDENCE, OF_LAYERS
 from eigentropy.report.run_files import RUN, SPECTRA, VALUES, VIEWS
 from eigentropy.report.schema import TRACKED
 from eigentropy.report.shapes import Shape, shortened
@@ -81,15 +81,43 @@ class Run:
         found = {layer: self.values.get(f"{kind}/{layer}") for layer in self.layers}
         return {layer: values for layer, values in found.items() if values is not None}
 
+    def bands(self, kind: str) -> tuple[str, dict[str, list[float | None]]]:
+        """What the standard errors of a measure are over, and the errors by layer."""
+        samples = self.series(f"{kind}_sampling_se")
+        return ("samples", samples) if samples else ("partitions", self.series(f"{kind}_null_se"))
+
+    def alarm_names(self) -> list[str]:
+        """Of the alarms that watched the run."""
+        heads = dict.fromkeys(key.partition("/")[0] for key in self.values if "/" in key)
+        return [head for head in heads if f"{head}{EVIDENCE}" in heads]
+
+    def alarms(self) -> dict[int, list[tuple[str, str, float | None]]]:
+        """Name, layer and evidence of each alarm, by the step at which it was raised."""
+        found: dict[int, list[tuple[str, str, float | None]]] = {}
+        for name in self.alarm_names():
+            evidences = self.series(f"{name}{EVIDENCE}")
+            for layer, flags in self.series(name).items():
+                known = [(i, flag) for i, flag in enumerate(flags) if flag is not None]
+                for (_, before), (i, flag) in itertools.pairwise([(-1, 0.0), *known]):
+                    if flag and not before:
+                        evidence = evidences[layer][i] if layer in evidences else None
+                        found.setdefault(self.steps[i], []).append((name, layer, evidence))
+        return dict(sorted(found.items()))
+
     def scalars(self) -> dict[str, list[float | None]]:
-        """The caller's own values: loss, accuracy."""
-        return {key: values for key, values in self.values.items() if split(key) is None}
+        """The caller's own values, such as a loss, and what else was logged beside the measures."""
+        flags = self.alarm_names()
+        return {
+            key: values
+            for key, values in self.values.items()
+            if split(key) is None and key.partition("/")[0] not in flags
+        }
 
 
 def split(key: str) -> tuple[str, str] | None:
     """Measure and layer of a key, None for a value that is neither."""
     kind, slash, layer = key.partition("/")
-    return (kind, layer) if slash and kind in (*KINDS, *NULL_ERRORS) else None
+    return (kind, layer) if slash and kind in OF_LAYERS else None
 
 
 def read_run(path: str | os.PathLike[str]) -> Run:

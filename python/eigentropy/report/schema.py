@@ -32,7 +32,7 @@ from eigentropy.report.views import ranks
 FORMAT = 1
 
 # Columns of `eigentropy track`, by what a monitor calls the same.
-TRACKED = {
+_MEASURED = {
     "dse": "dse",
     "dsmi_labels": "dsmi_y",
     "dsmi_labels_adjusted": "dsmi_y_adjusted",
@@ -42,6 +42,10 @@ TRACKED = {
     "kernel_labels_bits": "kernel_y",
     "kernel_labels_adjusted": "kernel_y_adjusted",
     "kernel_against": "kernel_x",
+}
+TRACKED = {
+    **_MEASURED,
+    **{f"{column}_sampling_error": f"{kind}_sampling_se" for column, kind in _MEASURED.items()},
 }
 
 # A diffusion time, on a logarithmic axis.

@@ -193,7 +193,7 @@ function curveTable(shown) {
     html("td", {}, spectra.kept.some((other) => isSame(one, other))
       ? button("remove", drop(one), { class: "plain", "aria-label": `remove ${one.name}` }) : "")));
   const heads = ["", `S(${tickText(shown[0].t)}), ${unitOf(shown)}`, "at most", "samples", "sigma", ""];
-  return html("div", { class: "scroll" }, html("table", { id: "spectrum-curves" },
+  return scrolling("Spectra beside each other", html("table", { id: "spectrum-curves" },
     html("thead", {}, html("tr", {}, ...heads.map((text, i) => html("th", { scope: "col", class: i && i < 5 ? "number" : null }, text)))),
     html("tbody", {}, ...rows)));
 }
