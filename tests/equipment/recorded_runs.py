@@ -24,9 +24,13 @@ def rows_of(step, layer):
 
 
 def record(
-    path, steps=(1, 2, 3), layers=LAYERS, description=None, loaded=None, information=(), **options
+    path, steps=(1, 2, 3), layers=LAYERS, description=None, loaded=None, information=(),
+    further=lambda step, layer: {}, **options,
 ):
-    """A run of some steps, as a monitor writes it; `information` are further measures."""
+    """A run of some steps, as a monitor writes it; `information` are further measures.
+
+    `further` gives more values of a layer at a step, by what stands before the layer's name.
+    """
     recorder = Recorder(path, resume=loaded is not None, **options)
     recorder.describe(
         **{
@@ -37,7 +41,7 @@ def record(
     )  # fmt: skip
     if loaded is not None:
         recorder.loaded(loaded)
-    further = dict(information).items()
+    informations = dict(information).items()
     for step in steps:
         recorder.begin(step)
         values = {}
@@ -47,7 +51,10 @@ def record(
             recorder.layer(layer, rows, entropy, np.arange(N) % 3)
             values[f"dse/{layer}"] = float(entropy)
             values[f"dsmi_y/{layer}"] = 0.1 * step
-            values.update({f"{kind}/{layer}": 0.1 + value * step for kind, value in further})
+            values.update(
+                {f"{kind}/{layer}": 0.1 + value * step for kind, value in informations}
+            )
+            values.update({f"{kind}/{layer}": value for kind, value in further(step, layer).items()})
         recorder.write({**values, "loss": 1.0 / (1 + step)}, step)
     return path
 

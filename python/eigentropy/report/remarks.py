@@ -64,7 +64,7 @@ def _alarms(run: Run) -> list[str]:
     for step, raised in run.alarms().items():
         for layer in dict.fromkeys(layer for _, layer, _ in raised):
             at.setdefault(layer, []).append(step)
-    return _of_layers(run, at, "an alarm", "the values moved away from those of the reference")
+    return _of_layers(run, at, "an alarm", "its values are lower than the alarm allows")
 
 
 def _missing_values(run: Run) -> list[str]:

@@ -216,8 +216,8 @@ const OVER = {
   partitions: "over random partitions only (error of the computation)",
 };
 
-const bandSwatch = (over) => svg("svg", { width: 26, height: 14, "aria-hidden": "true" },
-  svg("path", { class: `band ${over}`, d: "M1 2H25V12H1Z", fill: "var(--accent)", stroke: "var(--accent)" }));
+const bandSwatch = (over) => svg("svg", { width: 26, height: 14, "aria-hidden": "true", stroke: "var(--accent)", fill: "var(--accent)" },
+  svg("path", { class: `band ${over}`, d: "M1 2H25V12H1Z" }));
 
 // Smallest and largest end of the bands of some lines.
 const extentOf = (lines) => extent(lines.flatMap(({ values, errors = [] }) =>
@@ -232,7 +232,8 @@ const KEYS = { ArrowLeft: -1, ArrowRight: 1, ArrowDown: -1, ArrowUp: 1, PageDown
 
 // Lets arrow keys walk through what a mark shows: `show(index)` returns it as text. `keys` may have
 // other steps for some keys, or functions from a place to the next.
-function walkable(mark, { label, count, start = 0, show, leave, choose = () => {}, keys = {} }) {
+function walkable(plot, mark, { label, count, start = 0, show, leave, choose = () => {}, keys = {} }) {
+  plot.root.setAttribute("role", "group"); // what is within an image cannot be reached
   let index = start;
   const walk = (to) => {
     index = clamp(to, 0, count - 1);

@@ -41,9 +41,9 @@ function settings() {
     const values = tables.map((table) => table.get(name) ?? "");
     const differs = new Set(values).size > 1 && name !== "file";
     return html("tr", { class: differs ? "differs" : null }, html("th", { scope: "row" }, name),
-      ...values.map((value) => html("td", {}, value)));
+      ...values.map((value, i) => html("td", { "data-head": runs.length > 1 ? runs[i].title : "" }, value)));
   });
-  byId("settings").append(scrolling("Settings", html("table", {},
+  byId("settings").append(scrolling("Settings", html("table", { class: "folds" },
     html("thead", {}, html("tr", {}, html("td"), ...runs.map((run) => html("th", { scope: "col" }, run.title)))),
     html("tbody", {}, ...rows))));
 }

@@ -49,7 +49,7 @@ function walkPaths(plot, paths) {
     const k = clamp(all[index].k + way, 0, paths.length - 1);
     return all.findLastIndex((one) => one.k === k && one.i <= all[index].i);
   };
-  plot.marks.prepend(walkable(frame, {
+  plot.marks.prepend(walkable(plot, frame, {
     label: `Information plane: ${paths.length} paths`, count: all.length, start: paths[0].points.length - 1, leave,
     choose: (i) => selectStep(all[i].point.step), keys: { ArrowUp: another(-1), ArrowDown: another(1) },
     show: (i) => {

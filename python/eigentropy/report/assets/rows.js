@@ -74,7 +74,7 @@ function walkRows(plot, title, rows, names, drawn) {
     pointermove: (event) => show(clamp(Math.floor((pointerIn(plot, event)[1] - ABOVE) / plot.row), 0, rows.length - 1), event),
     pointerleave: leave,
   });
-  plot.marks.append(walkable(hit, {
+  plot.marks.append(walkable(plot, hit, {
     label: `${title}: a value for each of ${names.length} rows`, count: rows.length, leave,
     keys: { ArrowUp: -1, ArrowDown: 1, PageUp: -10, PageDown: 10 },
     show: (i) => show(i, placeIn(plot, (plot.left + plot.right) / 2, ABOVE + plot.row * (i + 0.5))),

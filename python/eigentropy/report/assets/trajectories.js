@@ -31,7 +31,8 @@ function bandNote() {
   byId("bands").append(...Object.keys(OVER).filter((over) => kinds.has(over))
     .map((over) => html("span", { "data-over": over }, bandSwatch(over), ` ${levelText} ${OVER[over]}`)));
   const most = Math.max(...Object.keys(MEASURES).map((kind) => linesOf(kind).filter((line) => line.over).length));
-  if (most > MOST_BANDS && !hasOneStep) byId("bands").append(html("span", {}, "where there are many curves, of the one that is pointed at"));
+  if (hasOneStep && kinds.has("samples")) byId("bands").append(html("span", {}, byId("tie-note").textContent));
+  else if (most > MOST_BANDS && kinds.size) byId("bands").append(html("span", {}, "where there are many curves, of the one that is pointed at"));
 }
 
 const levelText = `${Number((100 * data.level).toPrecision(4))} %`;
@@ -108,7 +109,7 @@ function addPanel(place, title, drawn, label) {
     click: (event) => selectStep(nearestStep(plot, drawn, event)),
   });
   plot.marks.append(plot.cross, hit, ...alarmMarks(plot));
-  walkable(hit, {
+  walkable(plot, hit, {
     label: `${title}: ${drawn.length} curve${drawn.length === 1 ? "" : "s"} over ${names.join(" or ")}`,
     count: steps.length, start: steps.length - 1, leave: leavePanels, choose: (i) => selectStep(steps[i]),
     show: (i) => pointAt(plot, drawn, steps[i], placeIn(plot, plot.X(steps[i]), (plot.top + plot.bottom) / 2), false),
