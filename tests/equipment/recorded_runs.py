@@ -24,8 +24,14 @@ def rows_of(step, layer):
 
 
 def record(
-    path, steps=(1, 2, 3), layers=LAYERS, description=None, loaded=None, information=(),
-    further=lambda step, layer: {}, **options,
+    path,
+    steps=(1, 2, 3),
+    layers=LAYERS,
+    description=None,
+    loaded=None,
+    information=(),
+    further=lambda step, layer: {},
+    **options,
 ):
     """A run of some steps, as a monitor writes it; `information` are further measures.
 
@@ -51,10 +57,10 @@ def record(
             recorder.layer(layer, rows, entropy, np.arange(N) % 3)
             values[f"dse/{layer}"] = float(entropy)
             values[f"dsmi_y/{layer}"] = 0.1 * step
+            values.update({f"{kind}/{layer}": 0.1 + value * step for kind, value in informations})
             values.update(
-                {f"{kind}/{layer}": 0.1 + value * step for kind, value in informations}
+                {f"{kind}/{layer}": value for kind, value in further(step, layer).items()}
             )
-            values.update({f"{kind}/{layer}": value for kind, value in further(step, layer).items()})
         recorder.write({**values, "loss": 1.0 / (1 + step)}, step)
     return path
 

@@ -25,6 +25,7 @@ pytestmark = [
 ]
 
 LAYERS = ("one", "two", "three", "four")
+MINUS = "\N{MINUS SIGN}"
 QUANTILE = student_quantile(LEVEL, math.inf)
 
 
@@ -108,7 +109,9 @@ def test_the_error_function_of_the_page_is_that_of_python(any_page):
         st.tuples(st.floats(-10, 10), st.floats(1e-3, 1)), min_size=2, max_size=7
     )
 )  # fmt: skip
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_differences_of_the_page_are_those_of_python(any_page, values):
     pairs = list(itertools.combinations(values, 2))
     found = any_page(
@@ -146,7 +149,7 @@ def test_the_table_has_the_differences_of_runs(driver, tmp_path, runs, layer, st
     move(ask, "comparison-step", step - 1)
     rows = table(ask)
     pairs = [("a", "b"), ("a", "c"), ("b", "c")]
-    assert [row[0] for row in rows] == [f"{b} − {a}" for a, b in pairs]
+    assert [row[0] for row in rows] == [f"{b} {MINUS} {a}" for a, b in pairs]
     known = {run: (entropy(run, step, layer), error(run, step, layer)) for run in "abc"}
     p = [p_value(known[a], known[b]) for a, b in pairs]
     for (a, b), row, raw, corrected in zip(pairs, rows, p, holm(p), strict=True):
@@ -182,7 +185,7 @@ def test_holm_counts_the_pairs_that_are_shown(driver, tmp_path, runs):
     keys = "[...document.querySelectorAll('#legend button')]"
     ask(f"{keys}.find((one) => one.textContent === 'c').click()")
     (row,) = table(ask)
-    assert row[:4] == before["b − a"][:4]
+    assert row[:4] == before[f"b {MINUS} a"][:4]
     assert row[4] == row[3]  # of one pair there is nothing to correct
     ask(f"{keys}.find((one) => one.textContent === 'b').click()")
     assert table(ask) == []
@@ -314,7 +317,9 @@ def test_evidence_is_drawn_in_the_colours_of_the_layers(driver, tmp_path, alarme
     titles = ask("[...document.querySelectorAll('#trajectories figcaption')].map(c => c.innerText)")
     assert "alarm" not in titles
     drawn = f"#trajectories figure:nth-child({titles.index('alarm_evidence') + 1}) g[data-layer]"
-    strokes = "[...document.querySelectorAll(arguments[0])].map((one) => getComputedStyle(one).stroke)"  # noqa: E501
+    strokes = (
+        "[...document.querySelectorAll(arguments[0])].map((one) => getComputedStyle(one).stroke)"
+    )
     assert ask(strokes, drawn) == ask(strokes, "#legend line")
 
 
@@ -388,7 +393,9 @@ def test_a_single_step_has_bars_and_joins_without_a_profile(driver, tmp_path, fo
 
 def test_errors_of_any_size_are_drawn(driver, tmp_path):
     sizes = iter(itertools.cycle([1e300, 0.0, 1e-300, 5.0, None]))
-    path = record(tmp_path / "a", layers=LAYERS, further=lambda *_: {"dse_sampling_se": next(sizes)})
+    path = record(
+        tmp_path / "a", layers=LAYERS, further=lambda *_: {"dse_sampling_se": next(sizes)}
+    )
     lines = [json.loads(line) for line in (path / "values.jsonl").read_text().splitlines()]
     assert lines[0]["dse_sampling_se/one"] == 1e300
     ask = opened(driver, tmp_path, path, path)

@@ -51,13 +51,16 @@ def runs(tmp_path_factory):
 
 # All that can be used, in the order of the document; a hidden one cannot.
 CONTROLS = """[...document.querySelectorAll(
-  "a[href], button, select, input, summary, [tabindex='0']")].filter((e) => !e.disabled && e.checkVisibility())"""
+  "a[href], button, select, input, summary, [tabindex='0']"
+)].filter((e) => !e.disabled && e.checkVisibility())"""
 
-FOCUSED = """(() => {
-  const one = document.activeElement, seen = getComputedStyle(one), box = one.getBoundingClientRect();
-  return [%s.indexOf(one), parseFloat(seen.outlineWidth), seen.outlineStyle, box.width * box.height,
-    box.bottom > 0 && box.top < innerHeight];
-})()""" % CONTROLS
+# Of what has the focus: its place among the controls, and what is seen of it.
+FOCUSED = f"""(() => {{
+  const one = document.activeElement;
+  const [seen, box] = [getComputedStyle(one), one.getBoundingClientRect()];
+  return [{CONTROLS}.indexOf(one), parseFloat(seen.outlineWidth), seen.outlineStyle,
+    box.width * box.height, box.bottom > 0 && box.top < innerHeight];
+}})()"""
 
 
 def test_every_control_is_reached_by_tab_in_order_and_seen(driver, tmp_path, runs):
@@ -79,7 +82,9 @@ def test_every_control_is_reached_by_tab_in_order_and_seen(driver, tmp_path, run
 def test_the_first_tab_leads_past_the_legend(driver, tmp_path, runs):
     ask = opened(driver, tmp_path, *runs)
     press(driver, Keys.TAB)
-    box = "(({ left, top }) => left >= 0 && top >= 0)(document.activeElement.getBoundingClientRect())"
+    box = (
+        "(({ left, top }) => left >= 0 && top >= 0)(document.activeElement.getBoundingClientRect())"
+    )
     assert ask(box)
     press(driver, Keys.ENTER)
     assert ask("document.activeElement.id") == "main"
@@ -130,10 +135,11 @@ def test_arrow_keys_walk_through_the_plane(driver, tmp_path, runs):
     wanted = [(3, "first"), (2, "first"), (2, "second"), (3, "second"), (3, "first")]
     for found, (step, layer) in zip(seen, wanted, strict=True):
         assert names(found, f"epoch {step}", layer, "I(Z;X)", "I(Z;Y)")
-    ring = ask("(({ x, y, width }) => [x + width / 2, y + width / 2])"
-               "(document.querySelector('#plane .ring').getBoundingClientRect())")  # fmt: skip
-    dots = ask("[...document.querySelectorAll('#plane .moment')].map((one) => one.getBoundingClientRect())"
-               ".map(({ x, y, width }) => [x + width / 2, y + width / 2])")  # fmt: skip
+    centres = (
+        "[...document.querySelectorAll(arguments[0])].map((one) => one.getBoundingClientRect())"
+        ".map(({ x, y, width }) => [x + width / 2, y + width / 2])"
+    )
+    (ring,), dots = ask(centres, "#plane .ring"), ask(centres, "#plane .moment")
     assert min(abs(ring[0] - x) + abs(ring[1] - y) for x, y in dots) < 0.5
 
 
@@ -150,8 +156,8 @@ def test_arrow_keys_walk_through_the_profile(driver, tmp_path, runs):
 def test_every_drawing_has_a_name(driver, tmp_path, runs):
     ask = opened(driver, tmp_path, *runs)
     unnamed = (
-        "[...document.querySelectorAll('figure > svg, canvas, [role=slider], [role=region], select, "
-        "input')].filter((one) => !(one.ariaLabel || (one.labels || [])[0]))"
+        "[...document.querySelectorAll('figure > svg, canvas, [role=slider], [role=region], "
+        "select, input')].filter((one) => !(one.ariaLabel || (one.labels || [])[0]))"
         ".map((one) => one.outerHTML.slice(0, 80))"
     )
     assert ask(unnamed) == []
@@ -161,8 +167,9 @@ def test_every_drawing_has_a_name(driver, tmp_path, runs):
 
 # ---- Light and dark -----------------------------------------------------------------------------
 
-COLOURS = """["body", "h1", "#legend line", "#remarks", "button", "#trajectories g[data-layer]", "svg text"]
-  .map((one) => getComputedStyle(document.querySelector(one)))
+COLOURS = """[
+  "body", "h1", "#legend line", "#remarks", "button", "#trajectories g[data-layer]", "svg text"
+].map((one) => getComputedStyle(document.querySelector(one)))
   .map(({ color, backgroundColor, stroke, fill }) => [color, backgroundColor, stroke, fill])"""
 MAP = "document.querySelector('#views canvas').toDataURL()"
 
@@ -186,7 +193,9 @@ def test_the_switch_is_stronger_than_the_system(driver, tmp_path, runs):
 
 # ---- Paper --------------------------------------------------------------------------------------
 
-ON_PAPER = """[...document.querySelectorAll(arguments[0])].filter((e) => e.checkVisibility()).length"""
+ON_PAPER = (
+    """[...document.querySelectorAll(arguments[0])].filter((e) => e.checkVisibility()).length"""
+)
 
 
 def test_paper_has_all_sections_and_no_controls(driver, tmp_path, runs):
@@ -226,7 +235,8 @@ def test_maps_are_printed_in_the_colours_of_paper(driver, tmp_path, runs):
 def test_printing_calls_what_unfolds_the_page(driver, tmp_path, runs):
     ask = opened(driver, tmp_path, *runs)
     ask("void (window.printed = [])")
-    ask("addEventListener('beforeprint', () => printed.push(document.querySelector('details').open))")
+    is_open = "document.querySelector('details').open"
+    ask(f"addEventListener('beforeprint', () => printed.push({is_open}))")
     document = driver.execute_cdp_cmd("Page.printToPDF", {"paperWidth": 8.27, "paperHeight": 11.69})
     assert ask("printed") == [True]
     pages = len(re.findall(rb"/Type\s*/Page\b", base64.b64decode(document["data"])))

@@ -93,7 +93,10 @@ def test_tables_fit_a_telephone_without_being_scrolled(driver, tmp_path, of_laye
         assert count(ask, ".scroll table") == 3
         wide = "[...document.querySelectorAll('.scroll')].map((e) => e.scrollWidth - e.clientWidth)"
         assert ask(wide) == [0, 0, 0]
-        heads = "[...document.querySelectorAll('#difference-table tr:nth-child(1) td')].map((e) => getComputedStyle(e, '::before').content)"  # noqa: E501
+        heads = (
+            "[...document.querySelectorAll('#difference-table tr:nth-child(1) td')]"
+            ".map((e) => getComputedStyle(e, '::before').content)"
+        )
         assert len(ask(heads)) == 5
         assert all(len(head) > 2 for head in ask(heads))
 
@@ -105,18 +108,20 @@ WIDE = """[...document.querySelectorAll("body *")].filter((e) => e.checkVisibili
 
 # Pairs of texts of a drawing that lie on each other.
 CROWDED = """[...document.querySelectorAll("figure > svg")].flatMap((root) => {
-  const all = [...root.querySelectorAll("text")].map((e) => [e.textContent, e.getBoundingClientRect()])
-    .filter(([, box]) => box.width);
+  const all = [...root.querySelectorAll("text")]
+    .map((e) => [e.textContent, e.getBoundingClientRect()]).filter(([, box]) => box.width);
   return all.flatMap(([a, one], i) => all.slice(0, i).filter(([, other]) =>
     one.left < other.right - 1 && other.left < one.right - 1
     && one.top < other.bottom - 3 && other.top < one.bottom - 3).map(([b]) => [a, b]));
 })"""
 
 # Parts of the page that lie on each other: all that stands below another begins below its end.
-STACKED = """[...document.querySelectorAll("main > section > *, .controls > *, figure > *")].filter((e) => {
-  const next = e.nextElementSibling, [a, b] = [e, next || e].map((one) => one.getBoundingClientRect());
-  return next && a.width && b.width && a.left < b.right - 1 && b.left < a.right - 1 && b.top < a.bottom - 1;
-}).map((e) => e.outerHTML.slice(0, 90))"""
+STACKED = """[...document.querySelectorAll("main > section > *, .controls > *, figure > *")]
+  .filter((e) => {
+    const [a, b] = [e, e.nextElementSibling || e].map((one) => one.getBoundingClientRect());
+    return e.nextElementSibling && a.width && b.width
+      && a.left < b.right - 1 && b.left < a.right - 1 && b.top < a.bottom - 1;
+  }).map((e) => e.outerHTML.slice(0, 90))"""
 
 # Texts of drawings that reach over an edge of their drawing.
 CUT = """[...document.querySelectorAll("figure > svg text")].filter((text) => {
@@ -268,24 +273,32 @@ BOXES = """[...document.querySelectorAll("#plane .name text")]
 
 
 # Names and dots that lie on each other; the dots are round.
-COVERED = """[...document.querySelectorAll("#plane .name text")].map((e) => [e.textContent, e.getBoundingClientRect()])
-  .filter(([, box]) => box.width).flatMap(([text, box]) =>
-    [...document.querySelectorAll("#plane .moment")].map((e) => e.getBoundingClientRect()).filter((dot) => {
+COVERED = """(() => {
+  const boxOf = (e) => e.getBoundingClientRect();
+  const dots = [...document.querySelectorAll("#plane .moment")].map(boxOf);
+  return [...document.querySelectorAll("#plane .name text")].filter((e) => {
+    const box = boxOf(e);
+    return box.width && dots.some((dot) => {
       const [x, y, r] = [dot.left + dot.width / 2, dot.top + dot.height / 2, dot.width / 2];
-      const [dx, dy] = [Math.max(box.left - x, x - box.right, 0), Math.max(box.top + 2 - y, y - box.bottom + 2, 0)];
-      return dot.width && Math.hypot(dx, dy) < r;
-    }).map(() => text))"""
+      const [dx, dy] = [Math.max(box.left - x, x - box.right, 0),
+        Math.max(box.top + 2 - y, y - box.bottom + 2, 0)];
+      return r && Math.hypot(dx, dy) < r;
+    });
+  }).map((e) => e.textContent);
+})()"""
 
 # How far the line of each name ends from the text, and begins from the last dot of its path.
-LEADERS = """[...document.querySelectorAll("#plane .name")].filter((e) => e.checkVisibility()).map((e) => {
-  const [line, box] = [e.querySelector("line"), e.querySelector("text").getBBox()];
-  const dots = [...document.querySelectorAll("#plane .path")].find((path) =>
-    path.dataset.layer === e.dataset.layer && path.dataset.run === e.dataset.run).querySelectorAll(".moment");
-  const last = dots[dots.length - 1];
-  const [x, y] = [line.x2.baseVal.value, line.y2.baseVal.value];
-  return [Math.max(box.x - x, x - box.x - box.width, box.y - y, y - box.y - box.height),
-    Math.hypot(line.x1.baseVal.value - last.cx.baseVal.value, line.y1.baseVal.value - last.cy.baseVal.value)];
-})"""
+LEADERS = """[...document.querySelectorAll("#plane .name")].filter((e) => e.checkVisibility())
+  .map((e) => {
+    const [line, box] = [e.querySelector("line"), e.querySelector("text").getBBox()];
+    const { layer, run } = e.dataset;
+    const path = [...document.querySelectorAll("#plane .path")]
+      .find((one) => one.dataset.layer === layer && one.dataset.run === run);
+    const dot = [...path.querySelectorAll(".moment")].pop();
+    const [x1, y1, x2, y2] = ["x1", "y1", "x2", "y2"].map((end) => line[end].baseVal.value);
+    return [Math.max(box.x - x2, x2 - box.x - box.width, box.y - y2, y2 - box.y - box.height),
+      Math.hypot(x1 - dot.cx.baseVal.value, y1 - dot.cy.baseVal.value)];
+  })"""
 
 
 def overlapping(boxes):

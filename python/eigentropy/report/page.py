@@ -23,7 +23,8 @@ from eigentropy.report.views import ranks
 ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = (
     "colours.js", "drawing.js", "selection.js", "statistics.js", "alarms.js", "trajectories.js",
-    "rows.js", "profile.js", "comparisons.js", "labels.js", "plane.js", "spectrum.js", "views.js", "main.js",
+    "rows.js", "profile.js", "comparisons.js", "labels.js", "plane.js", "spectrum.js", "views.js",
+    "main.js",
 )  # fmt: skip
 
 # What the page calls the entries of a description.
@@ -222,9 +223,7 @@ def _text(value: Any) -> str:
     return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
 
 
-def _rounded(
-    values: Sequence[float | None] | None, decimals: int = 4
-) -> list[float | None] | None:
+def _rounded(values: Sequence[float | None] | None, decimals: int = 4) -> list[float | None] | None:
     """Some decimals, or one significant digit less of small numbers."""
     if values is None:
         return None
