@@ -65,6 +65,27 @@ def record(
     return path
 
 
+def add_profile(path, step, numbers, p_values):
+    """A line of a profile, as `LayerProfile.to_record` gives it.
+
+    `numbers` are by layer and measure a value and its sampling error; `p_values` by measure and the
+    later layer those of neighbours.
+    """
+    layers = list(numbers)
+    line = {
+        "step": step,
+        "layers": [{"layer": k, "columns": 3, "numbers": of} for k, of in numbers.items()],
+        "neighbours": [
+            {"measure": measure, "a": layers[layers.index(b) - 1], "b": b, "difference": 0.1,
+             "standard_error": 0.1, "p_value": p}
+            for measure, of in p_values.items() for b, p in of.items()
+        ],
+    }  # fmt: skip
+    with (path / "profiles.jsonl").open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    return path
+
+
 def write(path, text):
     path.write_text(text)
     return path
@@ -77,6 +98,9 @@ TRACK = "snapshot,n,sigma,dse,dsmi_labels,dsmi_labels_adjusted\nepoch2,90,1,5,0.
 def small_recordings(folder):
     """A run and three logs that are read thousands of times."""
     record(folder / "run", steps=(1, 2), points=4, settings={"lr": 0.1, "more": {"a": [1, None]}})
+    numbers = {"first": {"dse": [5.0, 0.1]}, "second": {"dse": [5.0, None]}}
+    add_profile(folder / "run", 1, numbers, {"dse": {"second": 0.5}})
+    add_profile(folder / "run", 2, numbers, {"dse": {"second": None}})
     write(folder / "log.csv", LOG)
     write(folder / "track.csv", TRACK)
     write(folder / "log.jsonl", '{"step": 1, "dse/a": 5.0}\n{"step": 2, "dse/a": null, "x": 1}\n')

@@ -16,7 +16,7 @@ from benchmarks.shared import browser
 from eigentropy._support.interval import LEVEL, student_quantile
 from messages import names
 from opened_pages import choose, count, move, opened
-from recorded_runs import record
+from recorded_runs import add_profile, record
 
 pytestmark = [
     pytest.mark.skipif(browser.missing() is not None, reason=str(browser.missing())),
@@ -124,7 +124,7 @@ def test_differences_of_the_page_are_those_of_python(any_page, values):
         half = QUANTILE * math.hypot(a[1], b[1])
         assert one[:3] == pytest.approx([b[0] - a[0], b[0] - a[0] - half, b[0] - a[0] + half])
         assert one[3:5] == pytest.approx([raw, corrected], rel=1e-9, abs=1e-300)
-        assert one[5] == (one[4] >= 1 - LEVEL)
+        assert one[5] == (one[4] > 1 - LEVEL)
 
 
 # ---- Comparisons of runs ------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def test_the_table_has_the_differences_of_runs(driver, tmp_path, runs, layer, st
             [value, value - half, value + half], abs=1e-4
         )
         assert [number(row[3]), number(row[4])] == pytest.approx([raw, corrected], abs=6e-4)
-        assert (row[5] == "tie") == (corrected >= 1 - LEVEL)
+        assert (row[5] == "tie") == (corrected > 1 - LEVEL)
     assert browser.complaints(driver) == []
 
 
@@ -344,9 +344,40 @@ def test_neighbours_that_do_not_differ_are_joined(driver, tmp_path, runs, step):
     known = {layer: (entropy("a", step, layer), error("a", step, layer)) for layer in LAYERS}
     pairs = list(itertools.pairwise(LAYERS))
     corrected = holm([p_value(known[a], known[b]) for a, b in pairs])
-    wanted = ["tie" if p >= 1 - LEVEL else "link" for p in corrected]
+    wanted = ["tie" if p > 1 - LEVEL else "link" for p in corrected]
     assert ask(PROFILE) == [[list(pair), kind] for pair, kind in zip(pairs, wanted, strict=True)]
     assert wanted == ["tie", "link", "tie"]
+
+
+def test_paired_tests_of_a_profile_come_first(driver, tmp_path):
+    """By its values alone the run would have the joins tie, link, tie."""
+    path = recorded(tmp_path, "a")
+    p_values = {"dse": {"two": 0.01, "three": 0.051, "four": 0.04}}
+    add_profile(path, 2, {layer: {"dse": [9.0, 1.0]} for layer in LAYERS}, p_values)
+    ask = opened(driver, tmp_path, path)
+    kinds = lambda: [kind for _, kind in ask(PROFILE)]  # noqa: E731
+    assert kinds() == ["tie", "link", "tie"]  # at the third step
+    move(ask, "profile-step", 1)
+    assert kinds() == ["link", "tie", "link"]
+    circles = "[...document.querySelectorAll('#profile figure:first-child circle')].map((e) => e.cx.baseVal.value)"  # noqa: E501
+    assert len({round(x) for x in ask(circles)}) > 1  # the values are those of the step, not 9.0
+    assert browser.complaints(driver) == []
+
+
+def test_a_profile_gives_a_run_without_sampling_errors_its_bars(driver, tmp_path):
+    path = record(tmp_path / "a", layers=LAYERS)
+    numbers = {layer: {"dse": [4.0 + k, 0.1 * k]} for k, layer in enumerate(LAYERS, 1)}
+    add_profile(path, 3, numbers, {"dse": {"two": 0.2, "three": 0.01, "four": None}})
+    ask = opened(driver, tmp_path, path)
+    assert [kind for _, kind in ask(PROFILE)] == ["tie", "link", "link"]
+    first = "#profile figure:first-child"
+    assert count(ask, f"{first} path.bar.samples") == 4
+    circles = np.array(ask(f"[...document.querySelectorAll('{first} circle')]"
+                           ".map((e) => e.cx.baseVal.value)"))  # fmt: skip
+    assert np.ptp(np.diff(circles)) < 0.1 < np.diff(circles).min()  # 5, 6, 7, 8
+    move(ask, "profile-step", 0)
+    assert count(ask, f"{first} path.bar") == 0
+    assert [kind for _, kind in ask(PROFILE)] == ["link"] * 3
 
 
 def test_dots_and_bars_stand_at_values_and_ends(driver, tmp_path, runs):

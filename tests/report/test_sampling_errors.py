@@ -12,7 +12,7 @@ from eigentropy._support.interval import LEVEL, student_quantile
 from eigentropy.report import page, read_run
 from eigentropy.report.measures import KINDS, NULL_ERRORS, SAMPLING_ERRORS
 from messages import names
-from recorded_runs import LAYERS, record, write
+from recorded_runs import LAYERS, add_profile, record, write
 
 
 def further(step, layer):
@@ -113,3 +113,33 @@ def test_a_value_without_evidence_is_no_alarm():
     run = report.Run("a", "a", ("a",), [1], values)
     assert run.alarms() == {}
     assert set(run.scalars()) == {"alarm/a", "alarm"}
+
+
+NUMBERS = {"first": {"dse": [5.0, 0.1], "dsmi_x": [1.0, 0.2]}, "second": {"dse": [4.0, None]}}
+
+
+def test_profiles_are_read_for_the_steps_of_the_run(tmp_path):
+    path = record(tmp_path / "a")
+    for step, p in ((2, 0.75), (9, 0.5), (2, 0.25)):  # the last line of a step counts
+        add_profile(path, step, NUMBERS, {"dse": {"second": p}})
+    known = read_run(path)
+    assert list(known.profiles) == [2]
+    numbers = [[[5.0, 0.1], [4.0, None]], [None, 0.25]]
+    assert shown(known)["profiles"] == {
+        "1": {"dse": numbers, "dsmi_x": [[[1.0, 0.2], None], [None, None]]}
+    }
+
+
+def test_a_profile_does_not_repeat_errors_that_the_values_have(tmp_path):
+    path = record(tmp_path / "a", further=further)
+    add_profile(path, 3, NUMBERS, {"dse": {"second": 0.001234}})
+    assert shown(read_run(path))["profiles"]["2"]["dse"] == [None, [None, 0.0012]]
+
+
+def test_a_torn_profile_is_left_out_with_a_note(tmp_path):
+    path = add_profile(record(tmp_path / "a"), 1, NUMBERS, {})
+    with (path / "profiles.jsonl").open("a") as file:
+        file.write('{"step": 2, "lay')
+    known = read_run(path)
+    assert list(known.profiles) == [1]
+    assert [names(note, "profiles.jsonl", 2) for note in known.notes] == [True]

@@ -127,6 +127,7 @@ def _run(run: Run, title: str) -> dict[str, Any]:
         "unit": unit(known.get("base", 2.0)),
         "series": {kind: _series(run, kind) for kind in KINDS if run.series(kind)},
         "bands": {kind: band for kind in KINDS if (band := _bands(run, kind))},
+        "profiles": {str(run.steps.index(step)): _profile(run, step) for step in run.profiles},
         "alarms": _alarms(run),
         "alarmNames": run.alarm_names(),
         "scalars": {name: _rounded(values) for name, values in run.scalars().items()},
@@ -159,6 +160,30 @@ def _bands(run: Run, kind: str) -> list[Any] | None:
         for layer in run.layers
     ]  # fmt: skip
     return [over, digits]
+
+
+def _profile(run: Run, step: int) -> dict[str, list[Any]]:
+    """For each measure [numbers with errors, p-values from the layer before] by layer.
+
+    The numbers are null where the values of the step have their sampling errors themselves.
+    """
+    known, at = run.profiles[step], run.steps.index(step)
+    numbers = {one["layer"]: one["numbers"] for one in known["layers"]}
+    p_values = {(one["measure"], one["b"]): one["p_value"] for one in known["neighbours"]}
+    found: dict[str, list[Any]] = {}
+    for kind in KINDS:
+        own = [numbers.get(layer, {}).get(kind) for layer in run.layers]
+        if any(own):
+            errors = run.series(f"{kind}_sampling_se").values()
+            has_errors = any(of[at] is not None for of in errors)
+            found[kind] = [
+                None if has_errors else [one and _rounded(one, 6) for one in own],
+                [
+                    None if p is None else _significant(p, 2)
+                    for p in (p_values.get((kind, layer)) for layer in run.layers)
+                ],
+            ]
+    return found
 
 
 def _alarms(run: Run) -> list[list[Any]]:

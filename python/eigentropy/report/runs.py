@@ -25,7 +25,7 @@ from eigentropy.report.lines import (
     table_lines,
 )
 from eigentropy.report.measures import EVIDENCE, OF_LAYERS
-from eigentropy.report.run_files import RUN, SPECTRA, VALUES, VIEWS
+from eigentropy.report.run_files import PROFILES, RUN, SPECTRA, VALUES, VIEWS
 from eigentropy.report.schema import TRACKED
 from eigentropy.report.shapes import Shape, shortened
 
@@ -59,6 +59,9 @@ class Run:
         ``eigenvalues`` (those of `views.ranks`).
     views : list of dict
         ``step``, ``groups`` and for each of ``layers`` two lists of coordinates.
+    profiles : dict of int to dict
+        By step: ``layers`` with their numbers and sampling errors, and ``neighbours`` with the
+        p-value of the paired test of layer ``b`` and the one before it.
     names : list of str, or None
         Of the steps, where they are the snapshots of `eigentropy track`.
     notes : list of str
@@ -73,6 +76,7 @@ class Run:
     description: dict[str, Any] = field(default_factory=dict)
     spectra: dict[int, dict[str, Any]] = field(default_factory=dict)
     views: list[dict[str, Any]] = field(default_factory=list)
+    profiles: dict[int, dict[str, Any]] = field(default_factory=dict)
     names: list[str] | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -156,12 +160,14 @@ def _read_directory(path: Path) -> Run:
         hint = f"; inside there are {listed(inside)}" if inside else ""
         raise FileError(f"{shown(path)} holds no run: there is no {RUN} in it{hint}")
     maps = sorted((path / VIEWS).glob("*.json"))
-    require_size([path / RUN, path / VALUES, path / SPECTRA, *maps], path)
+    profiles = [path / PROFILES] if (path / PROFILES).exists() else []
+    require_size([path / RUN, path / VALUES, path / SPECTRA, *profiles, *maps], path)
     known = _described(path / RUN)
     notes: list[str] = []
     rows = _by_step(json_lines(path / VALUES, schema.VALUES, notes), path, notes)
     spectrum = schema.spectra(len(known["times"]))
     spectra = {row["step"]: row["layers"] for row in json_lines(path / SPECTRA, spectrum, notes)}
+    compared = [row for file in profiles for row in json_lines(file, schema.PROFILE, notes)]
     view = schema.view(known.get("classes"))
     views = [shaped(json_object(file), view, shown(file)) for file in maps]
     return Run(
@@ -173,6 +179,7 @@ def _read_directory(path: Path) -> Run:
         description=known,
         spectra={step: spectra[step] for step in rows if step in spectra},
         views=[view for view in views if view["step"] in rows and view["layers"]],
+        profiles={row["step"]: row for row in compared if row["step"] in rows},
         notes=notes,
     )
 

@@ -115,6 +115,17 @@ def stepped(line: Any) -> Any:
     return line
 
 
+# A line of profiles.jsonl: of each layer its numbers with their sampling errors, and of neighbours
+# whether they differ, by a paired test.
+PROFILE = record(
+    {
+        "step": whole(),
+        "layers": array(record({"layer": text, "numbers": mapping(array(measured, 2))})),
+        "neighbours": array(record({"measure": text, "b": text, "p_value": measured})),
+    }
+)
+
+
 def spectra(times: int) -> Shape:
     """A line of spectra.jsonl: each layer has S at as many times as run.json names."""
     exact = record(

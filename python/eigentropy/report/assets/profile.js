@@ -4,6 +4,7 @@
 function profile() {
   const place = byId("profile");
   if (hasOneStep || layers.length < 2) return leaveOut(place);
+  byId("tie-note").textContent = tieNote();
   const steps = [...new Set(runs.flatMap((run) => run.steps))].sort((a, b) => a - b);
   const inAll = steps.findLastIndex((step) => runs.every((run) => run.steps.includes(step)));
   const body = html("div", { class: "panels" });

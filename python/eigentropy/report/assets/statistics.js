@@ -35,10 +35,12 @@ function holm(values) {
   return corrected;
 }
 
+const isTie = (p) => p > 1 - data.level;
+
 // The pairs with their differences; those that do not differ at the page's level are ties.
 function compared(pairs) {
   const all = pairs.map(([a, b]) => ({ a, b, ...difference(a, b) }));
-  holm(all.map((one) => one.p)).forEach((p, i) => Object.assign(all[i], { holm: p, isTie: p >= 1 - data.level }));
+  holm(all.map((one) => one.p)).forEach((p, i) => Object.assign(all[i], { holm: p, isTie: isTie(p) }));
   return all;
 }
 

@@ -31,7 +31,7 @@ function bandNote() {
   byId("bands").append(...Object.keys(OVER).filter((over) => kinds.has(over))
     .map((over) => html("span", { "data-over": over }, bandSwatch(over), ` ${levelText} ${OVER[over]}`)));
   const most = Math.max(...Object.keys(MEASURES).map((kind) => linesOf(kind).filter((line) => line.over).length));
-  if (hasOneStep && kinds.has("samples")) byId("bands").append(html("span", {}, byId("tie-note").textContent));
+  if (hasOneStep && kinds.has("samples")) byId("bands").append(html("span", {}, tieNote()));
   else if (most > MOST_BANDS && kinds.size) byId("bands").append(html("span", {}, "where there are many curves, of the one that is pointed at"));
 }
 
@@ -41,7 +41,7 @@ const levelText = `${Number((100 * data.level).toPrecision(4))} %`;
 const linesOf = kept((kind) => withValues(runs.flatMap((run, r) => {
   const [over, errors = []] = run.bands[kind] || [];
   return (run.series[kind] || []).map((values, i) => ({
-    run, r, layer: run.layers[i], values, over: errors[i] ? over : undefined, errors: errors[i] || [],
+    kind, run, r, i, layer: run.layers[i], values, over: errors[i] ? over : undefined, errors: errors[i] || [],
   }));
 })));
 
