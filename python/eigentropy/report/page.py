@@ -175,9 +175,11 @@ def _profile(run: Run, step: int) -> dict[str, list[Any]]:
         own = [numbers.get(layer, {}).get(kind) for layer in run.layers]
         if any(own):
             errors = run.series(f"{kind}_sampling_se").values()
-            has_errors = any(of[at] is not None for of in errors)
+            is_new = any(one and one[1] is not None for one in own) and not any(
+                of[at] is not None for of in errors
+            )
             found[kind] = [
-                None if has_errors else [one and _rounded(one, 6) for one in own],
+                [one and _rounded(one, 6) for one in own] if is_new else None,
                 [
                     None if p is None else _significant(p, 2)
                     for p in (p_values.get((kind, layer)) for layer in run.layers)
