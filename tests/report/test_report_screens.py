@@ -350,7 +350,7 @@ def crowded(driver, tmp_path, of_layers):
     """The plane of two runs of 40 layers on a telephone, which has no room for 80 names."""
     with screen(driver, 360):
         ask = opened(driver, tmp_path, of_layers(40), of_layers(40, (1, 2)))
-        assert overlapping(ask(BOXES)) == []
+        assert overlapping(ask(BOXES)) == ask(COVERED) == []
         assert 4 < len(ask(BOXES)) < 70
         yield ask
 
