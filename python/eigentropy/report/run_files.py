@@ -16,6 +16,7 @@ from typing import Any
 from eigentropy.io.writing import append_whole, write_atomically
 
 RUN, VALUES, SPECTRA, VIEWS = "run.json", "values.jsonl", "spectra.jsonl", "views"
+PROFILES = "profiles.jsonl"
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
