@@ -1,0 +1,209 @@
+"""Where a value tends to as the rows grow, if it tends to anything.
+
+The value of n rows is fitted by
+
+    S(n) = value + slope (1 - (n / rows)^-bend) / bend
+
+whose slope over log n falls as a power of n. For bend > 0 it tends to value + slope / bend. For
+bend = 0 it is value + slope log(n / rows), which grows for ever.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from eigentropy._measures.convergence.curve import Curve, Doubles
+from eigentropy._measures.convergence.error_law import ErrorLaw
+
+# So many sizes are needed: three numbers are fitted, and one size is held out.
+FEWEST_SIZES = 4
+
+# So far apart have the sizes to be, as a ratio, before anything is said about a limit.
+LEAST_RATIO = 7.5
+
+# Where the bend is sought; the first one is 0 but for rounding.
+BENDS = np.concatenate([[1e-6], np.geomspace(0.02, 1.5, 100)])
+# Of the bias of a smooth function of means, which falls as 1 / n.
+OF_MEANS = np.ones(1)
+
+# Curves that are drawn anew from the sampling error of the measured one.
+DRAWS = 400
+
+# A change over all sizes that is within so many sampling errors is none.
+NO_CHANGE = 2.0
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The law for one or several curves; each field has an entry for each.
+
+    Attributes
+    ----------
+    rows : float
+        Where value and slope are those of the curve: the largest size.
+    value, slope, bend : array
+    """
+
+    rows: float
+    value: Doubles
+    slope: Doubles
+    bend: Doubles
+
+    @classmethod
+    def of(cls, sizes: Doubles, values: Doubles, weights: Doubles, bends: Doubles = BENDS) -> Fit:
+        """Weighted least squares over the bends; `values` has one curve a row."""
+        x, roots = np.log(sizes / sizes[-1]), np.sqrt(weights)
+        best = np.full(len(values), math.inf)
+        found = np.zeros((3, len(values)))
+        for bend in bends.tolist():
+            terms = np.stack([np.ones_like(x), _gone(x, bend)], axis=1)
+            known = np.linalg.lstsq(terms * roots[:, None], (values * roots).T, rcond=None)[0]
+            misfit = ((terms @ known - values.T) ** 2 * weights[:, None]).sum(axis=0)
+            better = misfit < best
+            best[better] = misfit[better]
+            found[:, better] = *known[:, better], np.full(int(better.sum()), bend)
+        return cls(float(sizes[-1]), *found)
+
+    def at(self, n: float) -> Doubles:
+        """The value of n rows, which may be infinitely many."""
+        return self.value + self.slope * self.gone(n)
+
+    def gone(self, n: float) -> Doubles:
+        """What the slope is multiplied by on the way to n rows."""
+        if math.isinf(n):
+            return 1.0 / self.bend
+        return np.array([_gone(math.log(n / self.rows), bend) for bend in self.bend.tolist()])
+
+
+def _gone(x: npt.ArrayLike, bend: float) -> Doubles:
+    gone: Doubles = -np.expm1(-bend * np.asarray(x)) / bend
+    return gone
+
+
+@dataclass(frozen=True)
+class Tendency:
+    """The law of a curve, the laws of curves drawn anew from its sampling error, and their fault.
+
+    Attributes
+    ----------
+    kind : {"limit", "level", "none in sight", "undecided"}
+        "limit": the law has one, near enough to be believed. "level": the value does not change.
+        "undecided": the sizes are too near to each other to tell.
+    fit : Fit
+        Of the measured curve.
+    drawn : Fit
+        Of `DRAWS` others.
+    fault : float
+        How far the law was off at a size that it had not seen, one step beyond those it had.
+    held_out : dict of str to float
+        The same, root mean square, of the law with a limit and of the logarithm.
+    sizes : array
+    level : float
+        Of the intervals.
+    """
+
+    kind: str
+    fit: Fit
+    drawn: Fit
+    fault: float
+    held_out: dict[str, float]
+    sizes: Doubles
+    level: float
+
+    @classmethod
+    def of(cls, curve: Curve, law: ErrorLaw, level: float, seed: int) -> Tendency:
+        """Of a curve of at least `FEWEST_SIZES` sizes."""
+        sizes, values = curve.sizes.astype(float), curve.values
+        weights = _weights(curve, law)
+        drawn = values + _errors_of_curve(curve, law, seed)
+        changes = np.abs(drawn[:, -1] - drawn[:, 0])
+        is_level = bool(np.quantile(changes, level) <= NO_CHANGE * law.at(sizes[-1]))
+        bends = OF_MEANS if is_level else BENDS
+        off = {
+            name: _held_out(sizes, values, weights, of)
+            for name, of in (("power", bends), ("logarithm", BENDS[:1]))
+        }
+        found = cls(
+            kind="level",
+            fit=Fit.of(sizes, values[None], weights, bends),
+            drawn=Fit.of(sizes, drawn, weights, bends),
+            fault=float(np.abs(off["power"]).max()),
+            held_out={name: float(np.sqrt(np.mean(one**2))) for name, one in off.items()},
+            sizes=sizes,
+            level=level,
+        )
+        if sizes[-1] < LEAST_RATIO * sizes[0]:
+            return replace(found, kind="undecided")
+        if is_level:
+            return found
+        return replace(found, kind="limit" if found.is_near_limit(values) else "none in sight")
+
+    def is_near_limit(self, values: Doubles) -> bool:
+        """Whether less is left to go than was gone over the sizes, by a law that predicts best."""
+        _, low, high = self.at(math.inf)
+        left = max(abs(low - values[-1]), abs(high - values[-1]))
+        is_best = self.held_out["power"] < self.held_out["logarithm"]
+        return bool(left <= abs(values[-1] - values[0]) and is_best)
+
+    def at(self, n: float) -> tuple[float, float, float]:
+        """The value of n rows, and the ends of its interval: of the sampling, and of the law.
+
+        A law that was off by `fault` one step beyond what it had seen is taken to be off by more
+        further out, as the square of the way.
+        """
+        drawn = self.drawn.at(n)
+        low, high = np.quantile(drawn, [0.5 - 0.5 * self.level, 0.5 + 0.5 * self.level])
+        step = self.fit.gone(self.sizes[-1] * self.sizes[-1] / self.sizes[-2])
+        fault = (
+            self.fault * float(((self.fit.gone(n) / step) ** 2)[0]) if n > self.sizes[-1] else 0.0
+        )
+        value = float(self.fit.at(n)[0])
+        return value, min(float(low), value) - fault, max(float(high), value) + fault
+
+
+def _weights(curve: Curve, law: ErrorLaw) -> Doubles:
+    """One over the variances of the means, but for what all sizes have in common."""
+    if law.error == 0.0:
+        return np.ones(len(curve.sizes))
+    variances = np.array([law.at(size) ** 2 for size in curve.sizes.tolist()]) / curve.counts
+    weights: Doubles = variances.min() / variances
+    return weights
+
+
+def _errors_of_curve(curve: Curve, law: ErrorLaw, seed: int) -> Doubles:
+    """What other samples of n rows would add to the curve, shape (DRAWS, number of sizes).
+
+    Half the difference between the halves of an order varies as the mean of both does. So random
+    combinations of these differences vary as the curve does, with the tails of Student's t.
+    """
+    small = curve.halves.shape[2]
+    used = (2.0 * curve.counts * curve.sizes / curve.n)[:small]
+    # Orders share their rows: where each has used all of them, the mean of many is no better.
+    shared = np.sqrt((1.0 - used) / curve.repeats + used)
+    errors = 0.5 * (curve.halves[:, 0] - curve.halves[:, 1])
+    # So few differences have a size of chance: that of the law is known better.
+    size = math.sqrt(np.mean(errors[:, -1] ** 2))
+    expected = law.at(float(curve.sizes[small - 1])) / math.sqrt(curve.counts[small - 1])
+    errors *= shared * (expected / size if size > 0.0 else 1.0)
+    beyond = (curve.sizes[small:] / curve.sizes[small - 1]) ** (0.5 - law.exponent)
+    errors = np.hstack([errors, errors[:, -1:] * beyond])
+    generator = np.random.default_rng([seed, DRAWS])
+    normal = generator.normal(size=(DRAWS, curve.repeats)) / math.sqrt(curve.repeats)
+    spread = generator.chisquare(curve.repeats, size=(DRAWS, 1)) / curve.repeats
+    drawn: Doubles = normal / np.sqrt(spread) @ errors
+    return drawn
+
+
+def _held_out(sizes: Doubles, values: Doubles, weights: Doubles, bends: Doubles) -> Doubles:
+    """What the law of the smaller sizes predicts too much at the last size, and the one before."""
+    return np.array(
+        [
+            Fit.of(sizes[:end], values[None, :end], weights[:end], bends).at(sizes[end])[0]
+            - values[end]
+            for end in range(max(3, len(sizes) - 1), len(sizes))
+        ]
+    )
