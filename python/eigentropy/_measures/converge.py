@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._measures.convergence.curve import Curve, measured_subsets
+from eigentropy._measures.convergence.curve import SizeCurve, measured_subsets
 from eigentropy._measures.convergence.result import Convergence
 from eigentropy._measures.sampling.measures import measure_of
 from eigentropy._measures.sampling.subsets import Subsets
@@ -19,8 +19,8 @@ from eigentropy._support.options import integer, random_seed
 from eigentropy._support.progress import Callback, reporter
 from eigentropy._support.warnings import warn
 
-# By default: the fewest rows of a size, the most subsets that half of the rows are cut into, and how
-# many sizes there are up to n / 2.
+# By default: the fewest rows of a size, the most subsets that half of the rows are cut into, and
+# the number of sizes up to n / 2.
 SMALLEST = 50
 MOST_SUBSETS = 8
 SIZES = 4
@@ -134,10 +134,10 @@ def converge(
     with reporter(progress, "convergence") as report, _warned_once():
         small, large = measured_subsets(measured, chosen, n, repeats, seed, report)
 
-    def curve(second: bool) -> Curve:
+    def curve(second: bool) -> SizeCurve:
         of = [values[..., -1] - values[..., 0] if second else values[..., 0] for values in small]
         more = [float(values[-1] - values[0] if second else values[0]) for values in large]
-        return Curve.of(chosen, of, more, n)
+        return SizeCurve.of(chosen, of, more, n)
 
     return Convergence(
         measure=named.name,

@@ -17,7 +17,7 @@ Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Curve:
+class SizeCurve:
     """Means over subsets, by their size.
 
     The rows are put into random orders, and each order is cut in two halves. A subset of at most
@@ -53,7 +53,7 @@ class Curve:
     @classmethod
     def of(
         cls, sizes: npt.NDArray[np.int64], small: list[Doubles], large: list[float], n: int
-    ) -> Curve:
+    ) -> SizeCurve:
         """From the values of the disjoint subsets, each (repeats, 2, count), and of larger ones."""
         repeats = len(small[0])
         in_order = [one.reshape(repeats, -1) for one in small]

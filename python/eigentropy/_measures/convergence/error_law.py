@@ -13,8 +13,11 @@ from eigentropy._support.interval import student_quantile
 # The exponent of means, and of whatever is nearly one.
 OF_MEANS = 0.5
 
-# Standard errors by which a measured exponent has to differ from it.
+# Standard errors by which a measured exponent has to differ from it, and from 0.
 CONTRADICTION = 2.0
+
+# The logarithm of a number of rows that is as good as infinite, and fits into a float.
+MOST = 700.0
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ class ErrorLaw:
     rows, error : float
         A size, and the error there.
     exponent : float
-        Between 0 and 1: 1/2, unless the sizes contradict it.
+        Between 0 and 1: 1/2, unless the sizes contradict it, and else 0, unless they contradict
+        that.
     """
 
     rows: float
@@ -51,8 +55,7 @@ class ErrorLaw:
         exponent = OF_MEANS
         if spread > 0.0:
             measured = -float(weights @ ((x - middle) * y)) / spread
-            if abs(measured - OF_MEANS) > CONTRADICTION / math.sqrt(spread):
-                exponent = min(max(measured, 0.0), 1.0)
+            exponent = _believed(measured, CONTRADICTION / math.sqrt(spread))
         return cls(float(np.exp(middle)), float(np.exp(np.average(y, weights=weights))), exponent)
 
     def at(self, n: float) -> float:
@@ -65,7 +68,14 @@ class ErrorLaw:
             return 0.0
         if self.exponent == 0.0:
             return 0.0 if self.error <= error else math.inf
-        return float(self.rows * (self.error / error) ** (1.0 / self.exponent))
+        logarithm = math.log(self.rows) + math.log(self.error / error) / self.exponent
+        return math.exp(logarithm) if logarithm < MOST else math.inf
+
+
+def _believed(measured: float, tolerance: float) -> float:
+    """The exponent: a small one that is measured would promise to tell anything by many rows."""
+    near = (one for one in (OF_MEANS, 0.0) if abs(measured - one) <= tolerance)
+    return next(near, min(max(measured, 0.0), 1.0))
 
 
 def told_errors(power: float, level: float) -> float:

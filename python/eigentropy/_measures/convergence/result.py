@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from eigentropy._measures.convergence import tables
-from eigentropy._measures.convergence.curve import Curve, Doubles
+from eigentropy._measures.convergence.curve import Doubles, SizeCurve
 from eigentropy._measures.convergence.error_law import ErrorLaw, told_errors
 from eigentropy._measures.convergence.tendency import FEWEST_SIZES, Tendency
 from eigentropy._measures.sampling.variation import OVER
@@ -49,8 +49,8 @@ class Convergence:
     base: float | None
     level: float
     seed: int
-    curve: Curve = field(repr=False)
-    difference: Curve | None = field(default=None, repr=False)
+    curve: SizeCurve = field(repr=False)
+    difference: SizeCurve | None = field(default=None, repr=False)
 
     @property
     def n(self) -> int:
@@ -268,7 +268,7 @@ class Convergence:
         return [self.detectable(size, paired=paired) for size in self.sizes.tolist()]
 
 
-def _errors(curve: Curve, law: ErrorLaw) -> Doubles:
+def _errors(curve: SizeCurve, law: ErrorLaw) -> Doubles:
     """As measured where subsets are disjoint, and by the law beyond."""
     beyond = curve.sizes[len(curve.errors) :].tolist()
     return np.append(curve.errors, [law.at(size) for size in beyond])

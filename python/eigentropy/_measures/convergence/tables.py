@@ -1,14 +1,11 @@
-"""A convergence in words and figures: the curve, the limit, and the power table."""
+"""A `Convergence` in words and figures: the curve, the limit, and the power table."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import Any
 
 from eigentropy._support.units import unit
-
-if TYPE_CHECKING:
-    from eigentropy._measures.convergence.result import Convergence
 
 # Leading digits of the differences in the power table, and how many differences it has.
 _STEPS = (1.0, 2.0, 5.0)
@@ -17,7 +14,7 @@ _DIFFERENCES = 4
 _BELOW = 2
 
 
-def text(result: Convergence) -> str:
+def text(result: Any) -> str:
     """The whole as lines of text."""
     paired = result.paired_errors is not None
     head = ["rows", "value", "error", "tells, unpaired", "tells, paired"]
@@ -41,7 +38,7 @@ def text(result: Convergence) -> str:
     return "\n".join([*parts, *(_aligned([names, *power]) if power else [])])
 
 
-def pairs(result: Convergence) -> list[tuple[str, str]]:
+def pairs(result: Any) -> list[tuple[str, str]]:
     """The same as names and texts."""
     bits = _of_unit(result, " ")
     curve = [
@@ -52,7 +49,7 @@ def pairs(result: Convergence) -> list[tuple[str, str]]:
     return [("measure", _title(result)), *curve, *_said(result), *power]
 
 
-def differences(result: Convergence) -> list[float]:
+def differences(result: Any) -> list[float]:
     """Round ones around what the largest size tells; none where nothing is uncertain."""
     least = result.detectable()
     if not 0.0 < least < math.inf:
@@ -63,7 +60,7 @@ def differences(result: Convergence) -> list[float]:
     return rounded[first : first + _DIFFERENCES]
 
 
-def _said(result: Convergence) -> list[tuple[str, str]]:
+def _said(result: Any) -> list[tuple[str, str]]:
     """Where the value tends to, and what all rows would have."""
     bits = _of_unit(result, " ")
     growth = f"{result.growth:+.2g}{bits} when the rows are doubled"
@@ -75,7 +72,7 @@ def _said(result: Convergence) -> list[tuple[str, str]]:
     return said
 
 
-def _limit(result: Convergence, bits: str) -> str:
+def _limit(result: Any, bits: str) -> str:
     if result.limit is None or result.limit_interval is None:
         many = "too few sizes, or too near to each other, to tell"
         return many if result.tendency == "undecided" else "none in sight"
@@ -88,15 +85,15 @@ def _ends(interval: tuple[float, float]) -> str:
     return f"{low:.5g} to {high:.5g}"
 
 
-def _title(result: Convergence) -> str:
+def _title(result: Any) -> str:
     return f"{result.measure} of {result.n} rows in {result.repeats} random orders"
 
 
-def _of_unit(result: Convergence, between: str = ", in ") -> str:
+def _of_unit(result: Any, between: str = ", in ") -> str:
     return "" if result.base is None else between + unit(result.base)
 
 
-def _takes(result: Convergence, difference: float) -> str:
+def _takes(result: Any, difference: float) -> str:
     told = f"{_rows(result.rows_for(difference, paired=False))} rows, unpaired"
     if result.paired_errors is None:
         return told

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._measures.convergence.curve import Curve, Doubles
+from eigentropy._measures.convergence.curve import Doubles, SizeCurve
 from eigentropy._measures.convergence.error_law import ErrorLaw
 
 # So many sizes are needed: three numbers are fitted, and one size is held out.
@@ -26,7 +26,7 @@ FEWEST_SIZES = 4
 LEAST_RATIO = 7.5
 
 # Where the bend is sought; the first one is 0 but for rounding.
-BENDS = np.concatenate([[1e-6], np.geomspace(0.02, 1.5, 100)])
+BENDS = np.concatenate([[1e-6], np.geomspace(0.02, 1.5, 1000)])
 # Of the bias of a smooth function of means, which falls as 1 / n.
 OF_MEANS = np.ones(1)
 
@@ -56,17 +56,16 @@ class Fit:
     @classmethod
     def of(cls, sizes: Doubles, values: Doubles, weights: Doubles, bends: Doubles = BENDS) -> Fit:
         """Weighted least squares over the bends; `values` has one curve a row."""
-        x, roots = np.log(sizes / sizes[-1]), np.sqrt(weights)
-        best = np.full(len(values), math.inf)
-        found = np.zeros((3, len(values)))
-        for bend in bends.tolist():
-            terms = np.stack([np.ones_like(x), _gone(x, bend)], axis=1)
-            known = np.linalg.lstsq(terms * roots[:, None], (values * roots).T, rcond=None)[0]
-            misfit = ((terms @ known - values.T) ** 2 * weights[:, None]).sum(axis=0)
-            better = misfit < best
-            best[better] = misfit[better]
-            found[:, better] = *known[:, better], np.full(int(better.sum()), bend)
-        return cls(float(sizes[-1]), *found)
+        weights = weights / weights.sum()
+        gone = np.stack([_gone(np.log(sizes / sizes[-1]), bend) for bend in bends.tolist()])
+        means, middles = gone @ weights, values @ weights
+        centred = (gone - means[:, None]) * weights
+        # What a bend explains of the squares of a curve, shape (bends, curves).
+        products = centred @ (values - middles[:, None]).T
+        squares = (centred * (gone - means[:, None])).sum(axis=1)
+        best = np.argmax(products**2 / squares[:, None], axis=0)
+        slope = products[best, np.arange(len(values))] / squares[best]
+        return cls(float(sizes[-1]), middles - slope * means[best], slope, bends[best])
 
     def at(self, n: float) -> Doubles:
         """The value of n rows, which may be infinitely many."""
@@ -115,7 +114,7 @@ class Tendency:
     level: float
 
     @classmethod
-    def of(cls, curve: Curve, law: ErrorLaw, level: float, seed: int) -> Tendency:
+    def of(cls, curve: SizeCurve, law: ErrorLaw, level: float, seed: int) -> Tendency:
         """Of a curve of at least `FEWEST_SIZES` sizes."""
         sizes, values = curve.sizes.astype(float), curve.values
         weights = _weights(curve, law)
@@ -165,7 +164,7 @@ class Tendency:
         return value, min(float(low), value) - fault, max(float(high), value) + fault
 
 
-def _weights(curve: Curve, law: ErrorLaw) -> Doubles:
+def _weights(curve: SizeCurve, law: ErrorLaw) -> Doubles:
     """One over the variances of the means, but for what all sizes have in common."""
     if law.error == 0.0:
         return np.ones(len(curve.sizes))
@@ -174,7 +173,7 @@ def _weights(curve: Curve, law: ErrorLaw) -> Doubles:
     return weights
 
 
-def _errors_of_curve(curve: Curve, law: ErrorLaw, seed: int) -> Doubles:
+def _errors_of_curve(curve: SizeCurve, law: ErrorLaw, seed: int) -> Doubles:
     """What other samples of n rows would add to the curve, shape (DRAWS, number of sizes).
 
     Half the difference between the halves of an order varies as the mean of both does. So random
