@@ -154,7 +154,7 @@ def test_where_the_error_does_not_fall_more_rows_do_not_help():
     assert found.rows_for(0.1) == math.inf
     assert found.rows_for(50.0) == found.sizes[0]
     assert found.detectable(10**9) == found.detectable(10)
-    assert names(repr(found), "do not help")
+    assert names(repr(found), "does not fall")
 
 
 def test_without_a_second_representation_nothing_is_paired():

@@ -10,11 +10,16 @@ import numpy.typing as npt
 
 from eigentropy._support.interval import student_quantile
 
+Doubles = npt.NDArray[np.float64]
+
 # The exponent of means, and of whatever is nearly one.
 OF_MEANS = 0.5
 
 # Standard errors by which a measured exponent has to differ from it, and from 0.
 CONTRADICTION = 2.0
+
+# Sizes through which the law goes where the error falls faster than that of a mean: the largest.
+LARGEST = 2
 
 # The logarithm of a number of rows that is as good as infinite, and fits into a float.
 MOST = 700.0
@@ -29,13 +34,17 @@ class ErrorLaw:
     rows, error : float
         A size, and the error there.
     exponent : float
-        Between 0 and 1: 1/2, unless the sizes contradict it, and else 0, unless they contradict
-        that.
+        From `rows` on: 1/2, or less where the sizes contradict that, and 0 where they do not
+        contradict it. Never more: what falls faster at first has terms of higher order in 1 / n,
+        and is a mean beyond them.
+    below : float
+        The exponent below `rows`.
     """
 
     rows: float
     error: float
     exponent: float
+    below: float
 
     @classmethod
     def of(
@@ -47,35 +56,48 @@ class ErrorLaw:
         """From the errors at some sizes, with their degrees of freedom."""
         known = errors > 0.0
         if not known.any():
-            return cls(float(sizes[-1]), 0.0, OF_MEANS)
+            return cls(float(sizes[-1]), 0.0, OF_MEANS, OF_MEANS)
         # The variance of the logarithm of a standard deviation is 1 / (2 degrees).
         weights, x, y = 2.0 * degrees[known], np.log(sizes[known]), np.log(errors[known])
-        middle = np.average(x, weights=weights)
-        spread = float(weights @ (x - middle) ** 2)
-        exponent = OF_MEANS
-        if spread > 0.0:
-            measured = -float(weights @ ((x - middle) * y)) / spread
-            exponent = _believed(measured, CONTRADICTION / math.sqrt(spread))
-        return cls(float(np.exp(middle)), float(np.exp(np.average(y, weights=weights))), exponent)
+        measured, tolerance = _slope(x, y, weights)
+        if measured > OF_MEANS + tolerance:
+            last = slice(-LARGEST, None)
+            return cls._through(x[last], y[last], weights[last], OF_MEANS, measured)
+        near = (one for one in (OF_MEANS, 0.0) if abs(measured - one) <= tolerance)
+        exponent = next(near, max(measured, 0.0))
+        return cls._through(x, y, weights, exponent, exponent)
+
+    @classmethod
+    def _through(
+        cls, x: Doubles, y: Doubles, weights: Doubles, exponent: float, below: float
+    ) -> ErrorLaw:
+        rows, error = (float(np.exp(np.average(one, weights=weights))) for one in (x, y))
+        return cls(rows, error, exponent, below)
 
     def at(self, n: float) -> float:
         """The error of n rows."""
-        return float(self.error * (n / self.rows) ** -self.exponent)
+        return float(
+            self.error * (n / self.rows) ** -(self.below if n < self.rows else self.exponent)
+        )
 
     def rows_for(self, error: float) -> float:
         """How many rows have this error; infinitely many where more rows do not lower it."""
         if self.error == 0.0:
             return 0.0
-        if self.exponent == 0.0:
+        exponent = self.below if self.error < error else self.exponent
+        if exponent == 0.0:
             return 0.0 if self.error <= error else math.inf
-        logarithm = math.log(self.rows) + math.log(self.error / error) / self.exponent
+        logarithm = math.log(self.rows) + math.log(self.error / error) / exponent
         return math.exp(logarithm) if logarithm < MOST else math.inf
 
 
-def _believed(measured: float, tolerance: float) -> float:
-    """The exponent: a small one that is measured would promise to tell anything by many rows."""
-    near = (one for one in (OF_MEANS, 0.0) if abs(measured - one) <= tolerance)
-    return next(near, min(max(measured, 0.0), 1.0))
+def _slope(x: Doubles, y: Doubles, weights: Doubles) -> tuple[float, float]:
+    """Of weighted least squares, downwards, and how far it has to be from a value to contradict."""
+    centred = x - np.average(x, weights=weights)
+    spread = float(weights @ centred**2)
+    if spread == 0.0:
+        return OF_MEANS, math.inf
+    return -float((weights * centred) @ y) / spread, CONTRADICTION / math.sqrt(spread)
 
 
 def told_errors(power: float, level: float) -> float:

@@ -101,7 +101,7 @@ def _takes(result: Any, difference: float) -> str:
 
 
 def _rows(count: float) -> str:
-    return "more rows do not help" if math.isinf(count) else f"{count}"
+    return "error does not fall" if math.isinf(count) else f"{count}"
 
 
 def _aligned(lines: list[list[str]]) -> list[str]:
