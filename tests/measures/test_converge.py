@@ -290,6 +290,27 @@ def test_of_distances_the_columns_are_chosen_with_the_rows():
         eg.converge(distances[:, :100], kernel="distances", **options)
 
 
+def test_what_is_wrong_with_the_rows_is_said_of_all_of_them():
+    Z = np.random.default_rng(1).normal(size=(300, 3))
+    Z[7, 1] = math.nan
+    with pytest.raises(ValueError, match=naming("Z", "NaN", "300")):
+        eg.converge(Z)
+    Z[7, 1] = 0.0
+    other = np.where(np.arange(300)[:, None] == 7, math.inf, Z)
+    with pytest.raises(ValueError, match=naming("paired_with", "300")):
+        eg.converge(Z, paired_with=other)
+    with pytest.raises(ValueError, match=naming("Z")):
+        eg.converge(3.0)
+
+
+def test_rows_may_be_lists_and_tables():
+    Z = np.random.default_rng(1).integers(0, 9, size=(200, 3))
+    options = {"sizes": [50, 200], "sigma": 2.0}
+    plain = eg.converge(Z, **options).values.tolist()
+    assert eg.converge(Z.tolist(), **options).values.tolist() == plain
+    assert eg.converge(Z.astype(np.float16), **options).values == pytest.approx(plain)
+
+
 def test_a_value_that_is_no_number_is_an_error():
     def undefined(rows):
         return math.nan if len(rows) < 100 else 1.0

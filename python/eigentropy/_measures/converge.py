@@ -66,7 +66,8 @@ def converge(
     measure : str or callable
         "dse", "dsmi", "dsmi_adjusted", "kernel_entropy", "kernel_information",
         "kernel_information_adjusted", "kernel_information_bits", or a function of the rows, or of
-        the rows and Y, such as those of `eigentropy.baselines`.
+        the rows and Y, such as those of `eigentropy.baselines`. It gets NumPy arrays, and returns
+        a number.
     paired_with : array-like of shape (n, ...), optional
         Another representation of the same rows. Both are measured on the same subsets, so that the
         error of their difference is known: the second half of the power table.

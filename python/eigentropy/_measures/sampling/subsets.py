@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy._backends.host_arrays import as_numpy, chosen_rows, opened_array
+from eigentropy._backends.host_arrays import as_matrix, as_numpy, chosen_rows, opened_array
 from eigentropy._kernels.groups import check_length
 from eigentropy._measures.sampling.measures import Measure
 
@@ -34,6 +34,8 @@ class Subsets:
         self.n = int(shape[0])
         if measure.is_square and shape != (self.n, self.n):
             raise ValueError(f"{name} must be square for this kernel, got shape {shape}")
+        if measure.is_ours and isinstance(self._array, np.ndarray):
+            self._array = as_matrix(self._array, name)  # which is looked at once, and as a whole
         self._measure = measure
         options = {key: measure.options.get(key) for key in _BY_ROW if measure.is_ours}
         self._by_row = {
