@@ -61,7 +61,7 @@ def predicted(draw: Draw, measure: str, count: int) -> dict[str, Any]:
         "value": float(true),
         "tendencies": dict(Counter(one.tendency for one in found)),
         "growth": float(np.mean([one.growth for one in found])),
-        "covered": sum(low <= true <= high for low, high in intervals),
+        "covered": sum(bool(low <= true <= high) for low, high in intervals),
         "half width": float(np.mean([0.5 * (high - low) for low, high in intervals])),
         "off": float(np.sqrt(np.mean([(one.predict(TO) - true) ** 2 for one in found]))),
     }
@@ -91,7 +91,7 @@ def known_limits(count: int, n: int = 1000) -> dict[str, Any]:
             for k in range(count)
         ]
         intervals = [one.limit_interval for one in several if one.limit_interval is not None]
-        covered = sum(low <= true <= high for low, high in intervals)
+        covered = sum(bool(low <= true <= high) for low, high in intervals)
         found[name] = {"limits": len(intervals), "covered": covered, "of": count}
     return found
 
