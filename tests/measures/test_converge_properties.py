@@ -122,3 +122,18 @@ def test_less_power_and_larger_differences_take_fewer_rows(powers, differences):
     assert found.rows_for(small, power=strong) >= found.rows_for(large, power=weak)
     least = found.detectable(1000, power=strong)
     assert math.isclose(found.rows_for(least, power=strong), 1000, abs_tol=1)
+
+
+@settings(max_examples=15, deadline=None)
+@given(bend=st.floats(0.05, 1.5), seed=st.integers(0, 99), ways=st.tuples(*2 * [st.floats(1, 99)]))
+def test_what_is_further_away_is_predicted_with_less_certainty(bend, seed, ways):
+    """Of a measure without a sampling error, which follows two laws at once."""
+
+    def measure(rows):
+        return len(rows) ** -0.3 - 40.0 * len(rows) ** -bend
+
+    found = eg.converge(ROWS, measure=measure, seed=seed)
+    near, far = sorted(ways)
+    near_ends, far_ends = (found.predicted_interval(way * len(ROWS)) for way in (near, far))
+    assert far_ends[1] - far_ends[0] >= (near_ends[1] - near_ends[0]) * (1.0 - 1e-9)
+    assert near_ends.low <= found.predict(near * len(ROWS)) <= near_ends.high

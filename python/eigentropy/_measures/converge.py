@@ -52,10 +52,10 @@ def converge(
     which tends to :math:`S(n_0) + g / b` and, as b goes to 0, becomes :math:`g \log n`, which has
     no limit. The interval of what is predicted has two parts. Curves that are drawn anew from the
     sampling error of the measured one are fitted, too. And the law is fitted without the largest
-    size, and without the two largest: its error there is taken to grow with the square of the way.
-    A limit is reported only if the law predicts those sizes better than the logarithm does, and if
-    the whole interval of the limit is no further away than what was gone from the smallest size to
-    the largest.
+    size: its error there grows with the way, as that of a parabola beyond the points that it goes
+    through. A limit is reported only if the law predicts the largest size better than the logarithm
+    does, and if the whole interval of the limit is no further away than what was gone from the
+    smallest size to the largest.
 
     Parameters
     ----------

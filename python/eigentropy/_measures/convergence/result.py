@@ -129,9 +129,9 @@ class Convergence:
     def predicted_interval(self, n: float) -> Interval:
         """Where the expected value of n rows is.
 
-        It covers other samples of the data, and what the law may be wrong by: it was fitted without
-        the largest size, and without the two largest, and its error there is taken to grow with the
-        square of the way.
+        It covers other samples of the data, and what the law may be wrong by: its error at the
+        largest size, when it is fitted to the smaller ones, grows with the way as that of a
+        parabola beyond the points that it goes through.
 
         Raises
         ------

@@ -97,9 +97,9 @@ class Tendency:
     drawn : Fit
         Of `DRAWS` others.
     fault : float
-        How far the law was off at a size that it had not seen, one step beyond those it had.
-    held_out : dict of str to float
-        The same, root mean square, of the law with a limit and of the logarithm.
+        How far the law of the smaller sizes is off at the largest.
+    is_bent : bool
+        Whether the logarithm of the smaller sizes is off by more.
     sizes : array
     level : float
         Of the intervals.
@@ -109,7 +109,7 @@ class Tendency:
     fit: Fit
     drawn: Fit
     fault: float
-    held_out: dict[str, float]
+    is_bent: bool
     sizes: Doubles
     level: float
 
@@ -122,16 +122,13 @@ class Tendency:
         changes = np.abs(drawn[:, -1] - drawn[:, 0])
         is_level = bool(np.quantile(changes, level) <= NO_CHANGE * law.at(sizes[-1]))
         bends = OF_MEANS if is_level else BENDS
-        off = {
-            name: _held_out(sizes, values, weights, of)
-            for name, of in (("power", bends), ("logarithm", BENDS[:1]))
-        }
+        fault = _held_out(sizes, values, weights, bends)
         found = cls(
             kind="level",
             fit=Fit.of(sizes, values[None], weights, bends),
             drawn=Fit.of(sizes, drawn, weights, bends),
-            fault=float(np.abs(off["power"]).max()),
-            held_out={name: float(np.sqrt(np.mean(one**2))) for name, one in off.items()},
+            fault=fault,
+            is_bent=fault < _held_out(sizes, values, weights, BENDS[:1]),
             sizes=sizes,
             level=level,
         )
@@ -142,26 +139,30 @@ class Tendency:
         return replace(found, kind="limit" if found.is_near_limit(values) else "none in sight")
 
     def is_near_limit(self, values: Doubles) -> bool:
-        """Whether less is left to go than was gone over the sizes, by a law that predicts best."""
+        """Whether less is left to go than was gone over the sizes, and it is no logarithm."""
         _, low, high = self.at(math.inf)
         left = max(abs(low - values[-1]), abs(high - values[-1]))
-        is_best = self.held_out["power"] < self.held_out["logarithm"]
-        return bool(left <= abs(values[-1] - values[0]) and is_best)
+        return bool(left <= abs(values[-1] - values[0]) and self.is_bent)
 
     def at(self, n: float) -> tuple[float, float, float]:
         """The value of n rows, and the ends of its interval: of the sampling, and of the law.
 
-        A law that was off by `fault` one step beyond what it had seen is taken to be off by more
-        further out, as the square of the way.
+        The law has three numbers, as a parabola has. Where it is off, it is off as a parabola is
+        beyond the points that it goes through: as the product of the ways from three of them.
         """
         drawn = self.drawn.at(n)
         low, high = np.quantile(drawn, [0.5 - 0.5 * self.level, 0.5 + 0.5 * self.level])
-        step = self.fit.gone(self.sizes[-1] * self.sizes[-1] / self.sizes[-2])
-        fault = (
-            self.fault * float(((self.fit.gone(n) / step) ** 2)[0]) if n > self.sizes[-1] else 0.0
-        )
+        fault = self.fault * self._ways(n, self.sizes) / self._ways(self.sizes[-1], self.sizes[:-1])
         value = float(self.fit.at(n)[0])
         return value, min(float(low), value) - fault, max(float(high), value) + fault
+
+    def _ways(self, n: float, sizes: Doubles) -> float:
+        """The product of the ways to n rows from the first, the middle and the last size."""
+        if n <= sizes[-1]:
+            return 0.0
+        gone = np.concatenate([self.fit.gone(size) for size in sizes.tolist()])
+        ways = self.fit.gone(n)[0] - np.array([gone[0], np.median(gone), gone[-1]])
+        return float(ways.prod())
 
 
 def _weights(curve: SizeCurve, law: ErrorLaw) -> Doubles:
@@ -197,12 +198,7 @@ def _errors_of_curve(curve: SizeCurve, law: ErrorLaw, seed: int) -> Doubles:
     return drawn
 
 
-def _held_out(sizes: Doubles, values: Doubles, weights: Doubles, bends: Doubles) -> Doubles:
-    """What the law of the smaller sizes predicts too much at the last size, and the one before."""
-    return np.array(
-        [
-            Fit.of(sizes[:end], values[None, :end], weights[:end], bends).at(sizes[end])[0]
-            - values[end]
-            for end in range(max(3, len(sizes) - 1), len(sizes))
-        ]
-    )
+def _held_out(sizes: Doubles, values: Doubles, weights: Doubles, bends: Doubles) -> float:
+    """How far the law of the smaller sizes is off at the largest."""
+    fit = Fit.of(sizes[:-1], values[None, :-1], weights[:-1], bends)
+    return float(abs(fit.at(sizes[-1])[0] - values[-1]))
