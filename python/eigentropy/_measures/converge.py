@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from eigentropy._measures.convergence.curve import SizeCurve, measured_subsets
 from eigentropy._measures.convergence.result import Convergence
-from eigentropy._measures.sampling.measures import measure_of
 from eigentropy._measures.sampling.measured_rows import Subsets
+from eigentropy._measures.sampling.measures import measure_of
 from eigentropy._support.interval import LEVEL, checked_level
 from eigentropy._support.options import integer, random_seed
 from eigentropy._support.progress import Callback, reporter
