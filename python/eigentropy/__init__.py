@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from eigentropy._core import SolverError
     from eigentropy._kernels.bandwidth import bandwidth
     from eigentropy._measures.closed_forms import cluster_gain, gaussian_entropy
+    from eigentropy._measures.converge import converge
+    from eigentropy._measures.convergence.result import Convergence
     from eigentropy._measures.entropy import diffusion_spectral_entropy
     from eigentropy._measures.entropy import diffusion_spectral_entropy as dse
     from eigentropy._measures.information import diffusion_spectral_mutual_information
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 
 # The module of each public name.
 _HOMES = {
+    "Convergence": "_measures.convergence.result",
     "DeviceError": "_backends.plugin",
     "DiffusionEntropy": "_measures.results",
     "DiffusionInformation": "_measures.results",
@@ -61,6 +64,7 @@ _HOMES = {
     "SolverError": "_core",
     "bandwidth": "_kernels.bandwidth",
     "cluster_gain": "_measures.closed_forms",
+    "converge": "_measures.converge",
     "diffusion_spectral_entropy": "_measures.entropy",
     "diffusion_spectral_mutual_information": "_measures.information",
     "eigvalsh": "_spectra.eigenvalues",
@@ -90,6 +94,7 @@ _FORMER = {
 }
 
 __all__ = [
+    "Convergence",
     "DeviceError",
     "DiffusionEntropy",
     "DiffusionInformation",
@@ -106,6 +111,7 @@ __all__ = [
     "__version__",
     "bandwidth",
     "cluster_gain",
+    "converge",
     "diffusion_spectral_entropy",
     "diffusion_spectral_mutual_information",
     "dse",
