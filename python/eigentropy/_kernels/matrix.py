@@ -177,12 +177,6 @@ class KernelMatrix:
         self.progress, self._reach, self._single = False, None, None
         self.forget()
 
-    def sigma_of(self, numbers: npt.NDArray[np.int64]) -> float:
-        """The sigma of some rows by themselves."""
-        if self.rule is None:
-            return self.sigma
-        return resolve_sigma(self.rule, self.samples.chosen(numbers), self.seed)
-
     def in_single(self) -> Any:
         """The same matrix in float32; it is made once."""
         if self._single is None:
