@@ -164,6 +164,13 @@ class KernelMatrix:
             own.sigma = resolve_sigma(self.rule, own.samples, self.seed)
         return own
 
+    def without_results(self) -> Any:
+        """The matrix of the same rows, of which nothing is known yet."""
+        own = copy.copy(self)
+        own.progress, own._single = False, None
+        own.forget()
+        return own
+
     def at_width(self, sigma: float) -> Any:
         """The matrix of the same rows with another sigma."""
         other = copy.copy(self)

@@ -170,4 +170,4 @@ def entropies(
     """The entropy at each t, from one spectrum; each as accurate as `plan` asks for."""
     spectrum = solve(operator, [Shannon(t) for t in times], plan)
     warn_if_alone(operator, spectrum, Shannon(min(times)))
-    return [DiffusionEntropy.of(spectrum, operator, t, base) for t in times]
+    return [DiffusionEntropy.of(spectrum, operator, t, base, plan) for t in times]

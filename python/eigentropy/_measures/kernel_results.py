@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 from eigentropy._kernels.density import DensityMatrix
 from eigentropy._measures.results import Entropy, MutualInformation, known_of
@@ -30,7 +29,6 @@ class KernelEntropy(Entropy):
     """
 
     order: float
-    _source: tuple[DensityMatrix, SpectrumPlan] | None = None
 
     @classmethod
     def of(
@@ -42,8 +40,8 @@ class KernelEntropy(Entropy):
         plan: SpectrumPlan,
     ) -> KernelEntropy:
         """The entropy by a spectrum of this matrix, with the warnings that belong to it."""
-        known = known_of(spectrum, matrix, renyi(order), base)
-        return cls(order=order, _source=(matrix, plan), **known)
+        known = known_of(spectrum, matrix, renyi(order), base, plan)
+        return cls(order=order, **known)
 
     @property
     def which(self) -> Functional:
@@ -119,12 +117,7 @@ class KernelEntropy(Entropy):
             raise ValueError(
                 "surprisals needs the data, which were left behind when this result was pickled"
             )
-        matrix, plan = self._source
-        return surprisals_of(matrix, plan, method, self.base)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Everything but the data."""
-        return {**self.__dict__, "_source": None}
+        return surprisals_of(*self._source, method, self.base)
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)

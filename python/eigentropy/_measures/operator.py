@@ -12,6 +12,7 @@ from eigentropy._kernels.saturation import warn_if_saturated
 from eigentropy._measures.results import DiffusionEntropy
 from eigentropy._spectra.exact import ExactSpectrum, exact_spectrum
 from eigentropy._spectra.functionals import Shannon
+from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._spectra.solve import warn_if_alone
 from eigentropy._spectra.spectrum import level_of
 from eigentropy._support.options import logarithm_base, positive
@@ -91,7 +92,8 @@ class DiffusionOperator(DiffusionMatrix):
             self._spectrum = exact_spectrum(self)
         warn_if_saturated(self.n, self._spectrum.kernel_sum, self.sigma)
         warn_if_alone(self, self._spectrum, Shannon(t))
-        return DiffusionEntropy.of(self._spectrum, self, t, base)
+        plan = SpectrumPlan(dtype=self.dtype)
+        return DiffusionEntropy.of(self._spectrum, self, t, base, plan)
 
     def count(self, threshold: float = 0.5, t: float = 1.0) -> int:
         r"""How many eigenvalues have :math:`|\lambda|^t` above the threshold.

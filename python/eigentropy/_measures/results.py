@@ -12,9 +12,11 @@ import numpy.typing as npt
 
 from eigentropy._kernels.diffusion import DiffusionMatrix
 from eigentropy._kernels.matrix import KernelMatrix
+from eigentropy._measures.sampling.entropies import EntropySource, entropy_variation
 from eigentropy._measures.sampling.halves import Halves
-from eigentropy._measures.sampling.variation import OVER
+from eigentropy._measures.sampling.variation import OVER, Variation, widened
 from eigentropy._spectra.functionals import Functional, Shannon
+from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._spectra.spectrum import Spectrum, level_of
 from eigentropy._support.interval import LEVEL, Interval, checked_level, student_quantile
 from eigentropy._support.number import Number
@@ -75,6 +77,7 @@ class Entropy(Number, ABC):
     dtype: str = "float64"
     error_bound: float = 0.0
     sampled_from: int | None = None
+    _source: EntropySource | None = None
 
     @property
     @abstractmethod
@@ -100,13 +103,36 @@ class Entropy(Number, ABC):
         """The same as `error_bound`: a guarantee, where `standard_error` is a probability."""
         return self.error_bound
 
-    def interval(self, level: float = LEVEL) -> Interval:
-        """Where S of these rows is, as far as the computation tells.
+    @property
+    def sampling_error(self) -> float:
+        """Standard deviation of the entropy over other samples of as many rows.
 
-        It is the interval of the computation: of the random vectors of an estimate, with the
-        probability `level`, by Student's t; of what a factor of low rank leaves out, or of
-        rounding, certainly. **It is not over other samples of the data**: another sample of as many
-        rows has another S, which may lie far outside.
+        In the unit of `base`; a sigma that a rule has chosen is chosen anew for each sample. At
+        t = 1 and order 1 from what leaving out each row changes, otherwise from halves of the rows.
+        Computed at the first use, and kept. docs/how_to/difference.md has how good it is.
+
+        Raises
+        ------
+        ValueError
+            Too few rows; or a result that was pickled before, which leaves the data behind.
+        """
+        return self._variation().standard_error
+
+    def interval(self, level: float = LEVEL, of: str = "computation") -> Interval:
+        """Where S is, as far as the computation tells, or as far as the sample does.
+
+        Parameters
+        ----------
+        level : float
+            Probability with which the interval covers what it is of.
+        of : {"computation", "sample"}
+            - "computation": S of these rows. Over the random vectors of an estimate, with the
+              probability `level`, by Student's t; over what a factor of low rank leaves out, or
+              over rounding, certainly. **It is not over other samples of the data**: another sample
+              of as many rows has another S, which may lie far outside.
+            - "sample": the mean of S over all samples of as many rows. `sampling_error` times the
+              quantile of Student's t, and the error of the computation in quadrature. It is not
+              about S of more rows, which is larger.
 
         Returns
         -------
@@ -117,9 +143,31 @@ class Entropy(Number, ABC):
         Raises
         ------
         ValueError
-            level not between 0 and 1.
+            level not between 0 and 1; of="sample" where there is no `sampling_error`.
         """
-        return self.spectrum.interval(self.which, self.base, checked_level(level))
+        level = checked_level(level)
+        computed = self.spectrum.interval(self.which, self.base, level)
+        if one_of(of, "of", INTERVALS) == "computation":
+            return computed
+        low, high = widened(self.value, computed, self._variation(), level)
+        return Interval(max(low, 0.0), min(high, math.log(self.n, self.base)), level, OVER)
+
+    def _variation(self) -> Variation:
+        """How the entropy moves with its rows; found once."""
+        known: Variation | None = self.__dict__.get("_varied")
+        if known is None:
+            if self._source is None:
+                raise ValueError(
+                    "sampling_error needs the data, which were left behind when this result was "
+                    "pickled; use it once before"
+                )
+            known = entropy_variation(self._source, self.which, self.base, self.value)
+            self.__dict__["_varied"] = known
+        return known
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the data."""
+        return {**self.__dict__, "_source": None}
 
     def density(self, x: Any, width: float = 0.02) -> npt.NDArray[np.float64]:
         """Spectral density at x, smoothed: eigenvalues a unit of length, over n.
@@ -167,7 +215,9 @@ class Entropy(Number, ABC):
         )
 
 
-def known_of(spectrum: Spectrum, matrix: KernelMatrix, which: Functional, base: float) -> Any:
+def known_of(
+    spectrum: Spectrum, matrix: KernelMatrix, which: Functional, base: float, plan: SpectrumPlan
+) -> Any:
     """What an `Entropy` takes of a spectrum of this matrix, with the warnings that belong to it."""
     spectrum.warn_if_imprecise(which, base)
     return {
@@ -181,6 +231,7 @@ def known_of(spectrum: Spectrum, matrix: KernelMatrix, which: Functional, base: 
         "seed": matrix.seed,
         "spectrum": spectrum,
         "dtype": spectrum.dtype,
+        "_source": EntropySource(matrix.without_results(), plan),
     }
 
 
@@ -204,10 +255,15 @@ class DiffusionEntropy(Entropy):
 
     @classmethod
     def of(
-        cls, spectrum: Spectrum, matrix: DiffusionMatrix, t: float, base: float
+        cls,
+        spectrum: Spectrum,
+        matrix: DiffusionMatrix,
+        t: float,
+        base: float,
+        plan: SpectrumPlan,
     ) -> DiffusionEntropy:
         """S(t) of a spectrum of this matrix, with the warnings that belong to it."""
-        known = known_of(spectrum, matrix, Shannon(t), base)
+        known = known_of(spectrum, matrix, Shannon(t), base, plan)
         return cls(alpha=matrix.alpha, t=t, n_neighbors=matrix.n_neighbors, **known)
 
     @property
@@ -454,12 +510,8 @@ class MutualInformation(Number, ABC):
         return Interval(low, high, level if drawn else 1.0, drawn or "rounding")
 
     def _interval_over_samples(self, level: float) -> Interval:
-        computed, moved = self.interval(level), self._variation()
-        half = math.hypot(
-            0.5 * (computed.high - computed.low),
-            student_quantile(level, moved.degrees) * moved.standard_error,
-        )
-        return Interval(self.value - half, self.value + half, level, OVER)
+        low, high = widened(self.value, self.interval(level), self._variation(), level)
+        return Interval(low, high, level, OVER)
 
     def _random_parts(self) -> str:
         """What another seed would draw anew; empty where that is nothing."""

@@ -29,7 +29,7 @@ Doubles = npt.NDArray[np.float64]
 
 # The integrals are sums over s = exp(u), with u in steps of STEP from log(SMALLEST) on: entries of
 # G and A are at most 1. Above LARGEST largest eigenvalues, a series has the rest.
-STEP = 0.7
+STEP = 0.9
 SMALLEST = 1e-5
 LARGEST = 30.0
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 
-from eigentropy._support.interval import combined
+from eigentropy._support.interval import Interval, combined, student_quantile
 
 OVER = "other samples of the data"
 
@@ -59,3 +60,13 @@ def check_rows(n: int) -> None:
             f"{n} rows are too few for a sampling error, which needs at least {LEAST_ROWS}: there "
             "is none"
         )
+
+
+def widened(
+    value: float, computed: Interval, variation: Variation, level: float
+) -> tuple[float, float]:
+    """The ends of an interval over samples, which has the error of the computation in it, too."""
+    half = student_quantile(level, variation.degrees) * variation.standard_error
+    return value - math.hypot(value - computed.low, half), value + math.hypot(
+        computed.high - value, half
+    )

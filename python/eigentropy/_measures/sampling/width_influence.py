@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +60,8 @@ def _of_median(distances: Doubles, pairs: Doubles) -> Doubles:
     below = (counts & (distances <= median)).sum(axis=1)
     left = np.maximum(len(pairs) - own, 1)
     change = (0.5 * len(pairs) - below) / left - 0.5
-    return -change / _density(np.log(pairs[pairs > 0.0]), m)
+    found: Doubles = -change / _density(np.log(pairs[pairs > 0.0]), m)
+    return found
 
 
 def _density(values: Doubles, m: int) -> float:
@@ -85,7 +87,8 @@ def _of_neighbours(distances: Doubles) -> Doubles:
     np.fill_diagonal(near, False)
     count = below.sum() - below - (near & leaves[:, None]).sum(axis=0)
     change = count / (m - 1.0) - below.mean()
-    return -change / _density(np.log(np.maximum(reach[:, 0], 1e-3 * median)), m)
+    found: Doubles = -change / _density(np.log(np.maximum(reach[:, 0], 1e-3 * median)), m)
+    return found
 
 
 def _implicit(function: Callable[[float], tuple[float, Doubles]], log_sigma: float) -> Doubles:
@@ -103,27 +106,27 @@ def _counted_pairs(squared: Doubles, log_sigma: float) -> tuple[float, Doubles]:
     first, second, m = w.sum(axis=1), (w**2).sum(axis=1), len(w)
     total, square = 0.5 * first.sum(), 0.5 * second.sum()
 
-    def excess(total: Doubles, square: Doubles, m: int) -> Doubles:
-        wanted = min(PAIRS * m, m * (m - 1) / 4.0)
-        found: Doubles = np.log(total**2 / square / wanted)
-        return found
+    def excess(total: Any, square: Any, m: int) -> Any:
+        return np.log(total**2 / square / min(PAIRS * m, m * (m - 1) / 4.0))
 
     return float(excess(total, square, m)), excess(total - first, square - second, m - 1)
 
 
 def _slopes(squared: Doubles, log_sigma: float) -> tuple[float, Doubles]:
-    """The derivative, by log(sigma), of the slope that "max-slope" makes as large as possible."""
+    """The derivative, by log(sigma), of the slope that "max-slope" makes as large as possible.
+
+    The slope is 2 b / c with the sums b of e G, e = r^2 / (2 sigma^2), and c of G.
+    """
     e = squared * (0.5 * math.exp(-2.0 * log_sigma))
     G = np.exp(-e)
     np.fill_diagonal(G, 0.0)
-    sums = [term.sum(axis=1) for term in (G, e * G, (2.0 * e**2 - 2.0 * e) * G)]
+    of_c, of_b, growth = (t.sum(axis=1) for t in (G, e * G, (2.0 * e**2 - 2.0 * e) * G))
     m = len(G)
 
-    def derivative(c: Doubles, b: Doubles, of_b: Doubles, m: int) -> Doubles:
+    def derivative(c: Any, b: Any, growth: Any, m: int) -> Any:
         c = 0.5 * m + c
-        found: Doubles = (of_b * c - 2.0 * b**2) / c**2
-        return found
+        return (growth * c - 2.0 * b**2) / c**2
 
-    whole = [0.5 * total.sum() for total in sums]
-    without = [half - one for half, one in zip(whole, sums, strict=True)]
-    return float(derivative(*whole, m)), derivative(*without, m - 1)
+    c, b, grown = (0.5 * float(one.sum()) for one in (of_c, of_b, growth))
+    whole = float(derivative(c, b, grown, m))
+    return whole, derivative(c - of_c, b - of_b, grown - growth, m - 1)
