@@ -167,8 +167,7 @@ class KernelMatrix:
     def without_results(self) -> Any:
         """The matrix of the same rows, of which nothing is known yet."""
         own = copy.copy(self)
-        own.progress, own._single = False, None
-        own.forget()
+        own.take(self.samples)
         return own
 
     def at_width(self, sigma: float) -> Any:

@@ -211,7 +211,8 @@ def test_each_subset_has_its_own_sigma_as_far_as_a_slope_tells():
         np.array([values.mean() for _, _, values in subsets_of(found)]) - wanted
         for found in (rule, number)
     )
-    assert np.linalg.norm(moved) < 0.3 * np.linalg.norm(fixed)
+    assert np.linalg.norm(moved) < 0.5 * np.linalg.norm(fixed)
+    assert np.linalg.norm(moved) / math.sqrt(len(moved)) < 0.1 * rule.standard_error
 
 
 def test_a_rule_gives_each_subset_a_sigma_of_its_own():
