@@ -42,6 +42,8 @@ RESULTS = (
     "DiffusionInformation",
     "KernelInformation",
     "Estimate",
+    "Comparison",
+    "Difference",
     "Run",
     "SnapshotRow",
     "Sweep",

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from eigentropy._core import SolverError
     from eigentropy._kernels.bandwidth import bandwidth
     from eigentropy._measures.closed_forms import cluster_gain, gaussian_entropy
+    from eigentropy._measures.comparison.compare import compare
+    from eigentropy._measures.comparison.comparison import Comparison
+    from eigentropy._measures.comparison.difference import Difference
     from eigentropy._measures.entropy import diffusion_spectral_entropy
     from eigentropy._measures.entropy import diffusion_spectral_entropy as dse
     from eigentropy._measures.information import diffusion_spectral_mutual_information
@@ -46,7 +49,9 @@ if TYPE_CHECKING:
 
 # The module of each public name.
 _HOMES = {
+    "Comparison": "_measures.comparison.comparison",
     "DeviceError": "_backends.plugin",
+    "Difference": "_measures.comparison.difference",
     "DiffusionEntropy": "_measures.results",
     "DiffusionInformation": "_measures.results",
     "DiffusionOperator": "_measures.operator",
@@ -61,6 +66,7 @@ _HOMES = {
     "SolverError": "_core",
     "bandwidth": "_kernels.bandwidth",
     "cluster_gain": "_measures.closed_forms",
+    "compare": "_measures.comparison.compare",
     "diffusion_spectral_entropy": "_measures.entropy",
     "diffusion_spectral_mutual_information": "_measures.information",
     "eigvalsh": "_spectra.eigenvalues",
@@ -90,7 +96,9 @@ _FORMER = {
 }
 
 __all__ = [
+    "Comparison",
     "DeviceError",
+    "Difference",
     "DiffusionEntropy",
     "DiffusionInformation",
     "DiffusionOperator",
@@ -106,6 +114,7 @@ __all__ = [
     "__version__",
     "bandwidth",
     "cluster_gain",
+    "compare",
     "diffusion_spectral_entropy",
     "diffusion_spectral_mutual_information",
     "dse",
