@@ -43,6 +43,8 @@ RESULTS = (
     "KernelInformation",
     "Estimate",
     "Convergence",
+    "Comparison",
+    "Difference",
     "Run",
     "SnapshotRow",
     "Sweep",

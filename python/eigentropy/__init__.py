@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from eigentropy._core import SolverError
     from eigentropy._kernels.bandwidth import bandwidth
     from eigentropy._measures.closed_forms import cluster_gain, gaussian_entropy
+    from eigentropy._measures.comparison.compare import compare
+    from eigentropy._measures.comparison.comparison import Comparison
+    from eigentropy._measures.comparison.difference import Difference
     from eigentropy._measures.converge import converge
     from eigentropy._measures.convergence.result import Convergence
     from eigentropy._measures.entropy import diffusion_spectral_entropy
@@ -48,8 +51,10 @@ if TYPE_CHECKING:
 
 # The module of each public name.
 _HOMES = {
+    "Comparison": "_measures.comparison.comparison",
     "Convergence": "_measures.convergence.result",
     "DeviceError": "_backends.plugin",
+    "Difference": "_measures.comparison.difference",
     "DiffusionEntropy": "_measures.results",
     "DiffusionInformation": "_measures.results",
     "DiffusionOperator": "_measures.operator",
@@ -64,6 +69,7 @@ _HOMES = {
     "SolverError": "_core",
     "bandwidth": "_kernels.bandwidth",
     "cluster_gain": "_measures.closed_forms",
+    "compare": "_measures.comparison.compare",
     "converge": "_measures.converge",
     "diffusion_spectral_entropy": "_measures.entropy",
     "diffusion_spectral_mutual_information": "_measures.information",
@@ -94,8 +100,10 @@ _FORMER = {
 }
 
 __all__ = [
+    "Comparison",
     "Convergence",
     "DeviceError",
+    "Difference",
     "DiffusionEntropy",
     "DiffusionInformation",
     "DiffusionOperator",
@@ -111,6 +119,7 @@ __all__ = [
     "__version__",
     "bandwidth",
     "cluster_gain",
+    "compare",
     "converge",
     "diffusion_spectral_entropy",
     "diffusion_spectral_mutual_information",

@@ -171,7 +171,21 @@ def test_uncertainty(given):
     names = run("uncertainty.md", given)
     low, high = names["I"].interval()
     assert low < names["I"].value < high
-    assert len(names["halves"]) == 2
+    assert not names["difference"].paired
+
+
+def test_difference(given):
+    rng = np.random.default_rng(1)
+    labels = np.arange(300) % 3
+    rows = rng.normal(size=(300, 5))
+    layer3, layer4 = (rows + 0.05 * rng.normal(size=rows.shape) for _ in range(2))
+    known = {"layer3": layer3, "layer4": layer4, "labels": labels}
+    names = run("difference.md", {**known, "layer5": rows + 6.0 * np.eye(5)[labels]})
+    assert names["several"].ties() == [("layer 3", "layer 4")]
+    assert names["since"].changed_at == "step 200"
+    assert (
+        len(eg.compare(dict.fromkeys(map(str, range(10)), rows), measure="rankme").p_values) == 45
+    )
 
 
 def test_dse_dsmi(given):
