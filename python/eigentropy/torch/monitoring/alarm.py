@@ -1,0 +1,457 @@
+"""An alarm for collapsing representations, which may be looked at at every step."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eigentropy._measures.measurement import Measurement, MeasurementSettings, Variable
+from eigentropy._support.options import integer, one_of, positive
+from eigentropy._support.signatures import named_options
+from eigentropy.torch.monitoring.alarm_actions import (
+    Action,
+    CollapseEvent,
+    CollapseWarning,
+    act,
+    checked_actions,
+    dumped,
+)
+from eigentropy.torch.monitoring.alarm_tests import Rules, ValueTest, leading, together
+from eigentropy.torch.monitoring.notices import Notices
+from eigentropy.torch.monitoring.samples import Array
+from eigentropy.torch.monitoring.watched_values import (
+    KINDS,
+    LEAST_ROWS,
+    MOST_CLASSES,
+    WatchedValue,
+    members_of_classes,
+    values_of_classes,
+    values_of_layer,
+)
+
+# The share of the reference that is kept in healthy training. Chosen on runs apart from those of
+# the study `collapse`; the scale has room, since it moves with every change of the weights.
+KEEP = {"entropy": 0.8, "class": 0.7, "spread": 0.5, "scale": 0.05}
+
+NAN = ("skip", "collapse")
+
+
+@dataclass
+class _Seen:
+    """What is known of a layer at this measurement."""
+
+    values: dict[str, float]
+    rows: Array | None
+    groups: Array | None
+
+
+class CollapseAlarm:
+    r"""Tells that a layer of a monitored model collapses, with a bound on false alarms.
+
+    At each measurement of the monitor it looks at the entropy of each layer, at the entropy of each
+    class, at the spread of the directions and at the scale: no one of them sees every collapse.
+    Each is tested against its floor: `keep` times its level in the reference period, or `floor`.
+
+    ============= ============== ===================================================================
+    test          kind           sees
+    ============= ============== ===================================================================
+    dse, kernel   ``"entropy"``  few directions are left, or few different rows
+    class C       ``"class"``    the same in the rows of one label (with the sigma of all rows, so
+                                 also that the class shrinks beside the others)
+    spread        ``"spread"``   all rows have the same direction: the standard deviation of the
+                                 rows at length 1, times sqrt(d), which is about 1 in health
+    scale         ``"scale"``    all rows shrink to a point, which an entropy with sigma="auto" does
+                                 not see: root mean square distance from the mean
+    ============= ============== ===================================================================
+
+    The test is sequential: it may be looked at at every step, and an alarm is still false with
+    probability `alpha` at most over the whole run. It bets against "the mean of
+    ``min(value, 1.1 floor)``, given everything before, is at least the floor" (test martingales by
+    betting, Waudby-Smith and Ramdas 2024), at all change points at once (e-detectors, Shin, Ramdas
+    and Rinaldo 2024). Values may depend on each other and drift, as long as this holds. The
+    evidence of all tests is averaged, a mean of e-values being one; an alarm is an average of
+    1 / (0.8 alpha), by Ville's inequality. The other fifth of alpha is for the reference: its level
+    is a lower confidence limit by Student's quantile, which takes for granted that the values of
+    the reference are about normal. With floors alone nothing is taken for granted.
+
+    ========================= ====================================================================
+    key                       what it is, in the values of the monitor
+    ========================= ====================================================================
+    ``alarm``                 1 once there was an alarm, 0 before
+    ``alarm/L``               the same of layer L
+    ``alarm_evidence``        evidence of all tests, as log(e) / log(threshold): 1 is an alarm
+    ``alarm_evidence/L``      of the tests of layer L, 0 at least
+    ``spread/L``, ``scale/L`` of layer L
+    ========================= ====================================================================
+
+    Parameters
+    ----------
+    monitor : Monitor, optional
+        Or `attach` later; the callbacks of `eigentropy.torch.integrations` take ``alarm=``.
+    alpha : float
+        The largest probability of a false alarm over the whole run, of all tests together.
+    reference : int, (int, int) or None
+        How many measurements are the reference: the first ones that are finite; or those at the
+        steps from the first to the second number, included. At least 3. None tests floors alone.
+    keep : float or mapping, optional
+        The share of its level that a value must keep, below 1. A number is for entropies, of layers
+        and classes; a mapping has kinds. By default 0.8 of an entropy, 0.7 of that of a class,
+        0.5 of the spread and 0.05 of the scale.
+    floor : float or mapping, optional
+        The floors of these kinds, in their own unit, whatever the reference is: a number is for
+        the entropy of the layers. They are tested from the first measurement on.
+    classes : bool, optional
+        Whether classes are watched: those with at least 10 rows. By default where the monitor
+        measures information about labels.
+    action : str, callable, or sequence of these
+        "warn" is a `CollapseWarning`; "raise" a `CollapseError`; "stop" warns and sets
+        `should_stop`, and in the callbacks the flag of the trainer. A callable gets the
+        `CollapseEvent`. Each layer raises the alarm once, until `reset`.
+    dump : path, optional
+        A directory for the rows of layers that raise the alarm. See `CollapseEvent.dump`.
+    nan : {"skip", "collapse"}
+        What a layer is that has NaN or infinity: no evidence, or the lowest values there are.
+    name : str
+        Begins the keys; for several alarms of one monitor.
+
+    Attributes
+    ----------
+    events : list of CollapseEvent
+    raised : bool
+        Whether there was an alarm.
+    should_stop : bool
+        Whether there was one, and the action is "stop". For loops of one's own.
+    evidence : float
+        The e-value of all tests.
+    threshold : float
+        What size of it is an alarm.
+    refused : dict of (str, str) to str
+        Layers and tests whose reference cannot be trusted, such as one that is itself collapsed,
+        and why. They raise no alarm; a `CollapseWarning` says so.
+    skipped : dict of str to int
+        How many measurements of a layer were not finite.
+
+    Raises
+    ------
+    ValueError
+        alpha is not between 0 and 1; an action is not known; `classes` without labels.
+
+    Notes
+    -----
+    Under torch.distributed all processes make the alarm and call `Monitor.step`; an alarm is one in
+    all of them. `Monitor.state_dict` has the state of its alarms.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from eigentropy.torch import CollapseAlarm, Monitor
+    >>> model = torch.nn.Linear(4, 8)
+    >>> with Monitor(model, "", probe=torch.randn(90, 4)) as monitor:
+    ...     alarm = CollapseAlarm(monitor, reference=5, action="stop")
+    ...     for _ in range(9):
+    ...         values = monitor.step()
+    >>> alarm.should_stop, values["alarm/"]
+    (False, 0.0)
+    """
+
+    @named_options()
+    def __init__(
+        self,
+        monitor: Any = None,
+        *,
+        alpha: float = 0.05,
+        reference: int | tuple[int, int] | None = 10,
+        keep: float | Mapping[str, float] | None = None,
+        floor: float | Mapping[str, float] | None = None,
+        classes: bool | None = None,
+        action: str | Action | Sequence[str | Action] = "warn",
+        dump: str | os.PathLike[str] | None = None,
+        nan: str = "skip",
+        name: str = "alarm",
+    ) -> None:
+        self.rules = Rules(
+            _probability(alpha, "alpha"),
+            _checked_reference(reference),
+            {**KEEP, **_by_kind(keep, "keep", ("entropy", "class"), _probability)},
+            _by_kind(floor, "floor", ("entropy",), positive),
+        )
+        if reference is None and not self.rules.floor:
+            raise ValueError("reference=None needs floor=, such as floor={'entropy': 2.0}")
+        self.actions = checked_actions(action)
+        self.classes, self.name = classes, name
+        self.dump = None if dump is None else Path(dump)
+        self.nan = one_of(nan, "nan", NAN)
+        self._notices = Notices()
+        self._layers: tuple[str, ...] = ()
+        self.events: list[CollapseEvent] = []
+        self.reset()
+        if monitor is not None:
+            self.attach(monitor)
+
+    def reset(self) -> None:
+        """Forget reference and evidence: a new reference begins. The events stay."""
+        self._tests: dict[str, dict[str, ValueTest]] = {}
+        self._seen: dict[str, _Seen] = {}
+        self._raised: set[str] = set()
+        self.should_stop = False
+        self.skipped: dict[str, int] = {}
+
+    def attach(self, monitor: Any) -> CollapseAlarm:
+        """Watch what a monitor measures from now on; returns itself."""
+        monitor.add_alarm(self)
+        return self
+
+    def begin(self, layers: Sequence[str], settings: MeasurementSettings, has_labels: bool) -> None:
+        """Learn what the monitor measures, which calls this.
+
+        Raises
+        ------
+        ValueError
+            Classes are to be watched, and the monitor does not look at labels.
+        """
+        if self.classes and not has_labels:
+            raise ValueError(
+                "classes=True needs labels, and the monitor measures nothing about them: give it "
+                "Probe(x, y), and 'dsmi_y' or 'kernel_y' in measures; or leave classes out"
+            )
+        self._layers, self._settings = tuple(layers), settings
+        self._watches_classes = has_labels and self.classes is not False
+        kinds = [kind for kind in KINDS if kind != "class" or self._watches_classes]
+        self._kinds = [kind for kind in kinds if self.rules.tests(kind)]
+
+    @property
+    def threshold(self) -> float:
+        """The evidence that is an alarm."""
+        return self.rules.threshold
+
+    @property
+    def evidence(self) -> float:
+        """The e-value of all tests: 1 where nothing is known."""
+        every = [test for tests in self._tests.values() for test in tests.values()]
+        return together(every) + max(0.0, 1.0 - math.fsum(test.share for test in every))
+
+    @property
+    def raised(self) -> bool:
+        """Whether there was an alarm since the last `reset`."""
+        return bool(self._raised)
+
+    @property
+    def refused(self) -> dict[tuple[str, str], str]:
+        """Tests without a reference that can be trusted, and why."""
+        return {
+            (layer, name): test.refused
+            for layer, tests in self._tests.items()
+            for name, test in tests.items()
+            if test.refused
+        }
+
+    def layer(
+        self, name: str, rows: Array, measured: Measurement, labels: Variable | None, step: int
+    ) -> None:
+        """Look at a layer that the monitor has measured."""
+        values = [*values_of_layer(rows, measured)]
+        if self._watches_classes and self._are_classes(name, labels):
+            assert labels is not None
+            values += values_of_classes(rows, measured, labels, self._settings)
+        if name not in self._tests:
+            self._tests[name] = dict(self._new_tests(values))
+        for value in values:
+            if value.name in self._tests[name]:
+                self._look(name, value, step)
+        groups = None if labels is None else labels.values
+        if groups is not None and groups.dtype == object:
+            groups = groups.astype(str)  # which a file can hold without pickle
+        kept = (rows, groups) if self.dump is not None else (None, None)
+        self._seen[name] = _Seen({value.name: value.value for value in values}, *kept)
+
+    def _look(self, layer: str, value: WatchedValue, step: int) -> None:
+        test = self._tests[layer][value.name]
+        was_refused = test.refused
+        test.look(value, step)
+        if test.refused and not was_refused:
+            self._notices.step = step
+            self._notices.about_layer(
+                layer,
+                f"the reference of {value.name!r} {test.refused}. The alarm does not test "
+                f"{value.name!r}: choose another reference, or give floor=",
+                CollapseWarning,
+                topic=f"{self.name} {value.name}",
+            )
+
+    def _are_classes(self, layer: str, labels: Variable | None) -> bool:
+        """Whether the labels have groups to watch; says, once, why there are none."""
+        why = ""
+        if labels is None:
+            why = "labels are missing at this measurement"
+        elif labels.known_kind != "labels":
+            why = f"labels are {labels.known_kind}, not classes"
+        else:
+            sizes = {name: len(rows) for name, rows in members_of_classes(labels)}
+            small = [name for name, size in sizes.items() if size < LEAST_ROWS]
+            if len(sizes) > MOST_CLASSES:
+                why = f"there are {len(sizes)} classes, and at most {MOST_CLASSES} can be watched"
+            elif small:
+                self._say(
+                    layer,
+                    f"{len(small)} of {len(sizes)} classes, such as {small[0]!r}, have fewer than "
+                    f"{LEAST_ROWS} rows and are not watched: more samples would do",
+                    "small classes",
+                )
+        if why:
+            self._say(layer, f"no class is watched: {why}", "no classes")
+        return not why
+
+    def _say(self, layer: str, text: str, topic: str) -> None:
+        self._notices.about_layer(layer, f"{self.name}: {text}", topic=topic)
+
+    def _new_tests(self, values: Sequence[WatchedValue]) -> dict[str, ValueTest]:
+        """One for each value; kinds have equal shares, in equal parts for layers and values."""
+        tests = {}
+        for kind in self._kinds:
+            names = [value.name for value in values if value.kind == kind]
+            for name in names:
+                share = 1.0 / (len(self._kinds) * len(self._layers) * len(names))
+                tests[name] = ValueTest(kind, share, self.rules)
+        return tests
+
+    def conclude(
+        self, found: Mapping[str, float], step: int
+    ) -> tuple[dict[str, float], list[CollapseEvent]]:
+        """The alarm's values when all layers have been measured, and what has happened."""
+        self._notices.step = step
+        for layer in self._layers:
+            mine = [value for key, value in found.items() if key.partition("/")[2] == layer]
+            if layer not in self._seen and any(math.isnan(value) for value in mine):
+                self._not_finite(layer)
+        events = [self._event(layer, step) for layer in self._newly_raised()]
+        self._raised.update(event.layer for event in events)
+        values = self._values()
+        self._seen = {}
+        return values, events
+
+    def _not_finite(self, layer: str) -> None:
+        self.skipped[layer] = self.skipped.get(layer, 0) + 1
+        if self.nan == "collapse":
+            for test in self._tests.get(layer, {}).values():
+                test.count_as_collapsed()
+        else:
+            self._say(
+                layer,
+                "a step that is not finite is no evidence; nan='collapse' takes it for the lowest "
+                "value",
+                "nan",
+            )
+
+    def _newly_raised(self) -> list[str]:
+        """Layers that raise the alarm now and have not before."""
+        parts = {layer: together(tests.values()) for layer, tests in self._tests.items()}
+        enough = [name for name, part in parts.items() if part >= self.threshold]
+        if not self._raised and not enough and self.evidence >= self.threshold:
+            enough = leading(parts, self.threshold)
+        return [name for name in enough if name not in self._raised]
+
+    def _event(self, layer: str, step: int) -> CollapseEvent:
+        tests, seen = self._tests[layer], self._seen.get(layer, _Seen({}, None, None))
+        event = CollapseEvent(
+            layer=layer,
+            step=step,
+            tests=tuple(leading({n: t.evidence for n, t in tests.items()}, self.threshold)),
+            values=seen.values,
+            levels={name: t.test.floor for name, t in tests.items() if t.test is not None},
+            evidence=together(tests.values()),
+            threshold=self.threshold,
+            alpha=self.rules.alpha,
+            rows=seen.rows,
+            groups=seen.groups,
+        )
+        return event if self.dump is None or seen.rows is None else dumped(event, self.dump)
+
+    def _values(self) -> dict[str, float]:
+        """What joins the values of the monitor."""
+        values = {
+            self.name: float(self.raised),
+            f"{self.name}_evidence": self._shown(self.evidence),
+        }
+        for layer in self._layers:
+            evidence = together(self._tests.get(layer, {}).values())
+            values[f"{self.name}/{layer}"] = float(layer in self._raised)
+            values[f"{self.name}_evidence/{layer}"] = self._shown(evidence)
+        for layer, seen in self._seen.items():
+            values |= {f"{what}/{layer}": seen.values[what] for what in ("spread", "scale")}
+        return values
+
+    def _shown(self, evidence: float) -> float:
+        """0 where there is no evidence, 1 where it is an alarm."""
+        return math.log(max(evidence, 1.0)) / math.log(self.threshold)
+
+    def act(self, events: Sequence[CollapseEvent]) -> None:
+        """Do what the action says of these events; in all processes.
+
+        Raises
+        ------
+        CollapseError
+            The action is "raise".
+        """
+        self.events += events
+        self._raised.update(event.layer for event in events)
+        self.should_stop = self.should_stop or bool(events and "stop" in self.actions)
+        act(self.actions, events)
+
+    def state_dict(self) -> dict[str, Any]:
+        """References and evidence, for a checkpoint; JSON can hold it. The events are not in it."""
+        return {
+            "tests": {
+                layer: {name: test.state_dict() for name, test in tests.items()}
+                for layer, tests in self._tests.items()
+            },
+            "raised": sorted(self._raised),
+            "should_stop": self.should_stop,
+            "skipped": dict(self.skipped),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state_dict` was taken."""
+        self._tests = {
+            layer: {name: ValueTest.loaded(one, self.rules) for name, one in tests.items()}
+            for layer, tests in state["tests"].items()
+        }
+        self._raised, self.should_stop = set(state["raised"]), state["should_stop"]
+        self.skipped = dict(state["skipped"])
+
+
+def _probability(value: Any, name: str) -> float:
+    number = positive(value, name)
+    if number >= 1.0:
+        raise ValueError(f"{name} must be below 1, got {value!r}")
+    return number
+
+
+def _checked_reference(reference: Any) -> int | tuple[int, int] | None:
+    if reference is None:
+        return None
+    if not isinstance(reference, (tuple, list)):
+        return integer(reference, "reference", at_least=3)
+    if len(reference) != 2:
+        raise ValueError(
+            f"reference must be a number or (first step, last step), got {reference!r}"
+        )
+    first = integer(reference[0], "reference[0]", at_least=0)
+    return first, integer(reference[1], "reference[1]", at_least=first)
+
+
+def _by_kind(
+    given: Any, argument: str, of_number: Sequence[str], checked: Callable[[Any, str], float]
+) -> dict[str, float]:
+    """An argument by kind: what a number is for, or the mapping."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        return dict.fromkeys(of_number, checked(given, argument))
+    return {
+        one_of(kind, f"{argument}: a kind", KINDS): checked(number, f"{argument}[{kind!r}]")
+        for kind, number in given.items()
+    }
