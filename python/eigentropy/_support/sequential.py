@@ -36,6 +36,9 @@ DECAY = 1.1
 # Halvings that leave nothing to find of a stake.
 HALVINGS = 40
 
+# Values that differ by this share of themselves differ by rounding.
+EQUAL = 1e-15
+
 # Capital beyond has decided long since, and is not counted.
 MOST = 1e200
 
@@ -181,10 +184,12 @@ def _tail(look: int) -> float:
 
 
 def lower_limit(values: Iterable[float], error: float) -> float:
-    """A number that the mean behind some values in a row exceeds, but for a probability `error`.
+    """A number that the level behind some values in a row exceeds, but for a probability `error`.
 
-    By Student's quantile. Neighbouring values that are alike count as fewer of them: n is
-    multiplied by ``(1 - r) / (1 + r)`` for their correlation r, which is taken to be at least 0.
+    The level is the mean of the values, or, if they fall, the end of a straight line through them.
+    The limit is by Student's quantile and the residuals from the line, taken to be normal.
+    Neighbours that are alike count as fewer of them: n is multiplied by ``(1 - r) / (1 + r)`` for
+    their correlation r, which is taken to be at least 0.
 
     Parameters
     ----------
@@ -196,12 +201,16 @@ def lower_limit(values: Iterable[float], error: float) -> float:
     known = list(values)
     n = len(known)
     mean = math.fsum(known) / n
-    off = [value - mean for value in known]
+    places = [k - 0.5 * (n - 1) for k in range(n)]
+    spread = math.fsum(place * place for place in places)
+    slope = math.fsum(place * x for place, x in zip(places, known, strict=True)) / spread
+    off = [x - mean - slope * place for place, x in zip(places, known, strict=True)]
     square = math.fsum(x * x for x in off)
-    if square == 0.0:
-        return mean
+    at = places[-1] if slope < 0.0 else 0.0
+    level = mean + slope * at
+    if square <= (n * EQUAL * max(map(abs, known))) ** 2:
+        return level
     alike = math.fsum(x * y for x, y in pairwise(off)) / square
     r = min(max(alike, 0.0), 1.0 - 2.0 / n)
-    effective = n * (1.0 - r) / (1.0 + r)
-    deviation = math.sqrt(square / (n - 1))
-    return mean - student_quantile(1.0 - 2.0 * error, n - 1.0) * deviation / math.sqrt(effective)
+    variance = square / (n - 2) * (1.0 + r) / (1.0 - r) * (1.0 / n + at * at / spread)
+    return level - student_quantile(1.0 - 2.0 * error, n - 2.0) * math.sqrt(variance)

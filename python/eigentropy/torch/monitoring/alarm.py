@@ -20,7 +20,7 @@ from eigentropy.torch.monitoring.alarm_actions import (
     checked_actions,
     dumped,
 )
-from eigentropy.torch.monitoring.alarm_tests import Rules, ValueTest, leading, together
+from eigentropy.torch.monitoring.alarm_tests import LEAST, Rules, ValueTest, leading, together
 from eigentropy.torch.monitoring.notices import Notices
 from eigentropy.torch.monitoring.samples import Array
 from eigentropy.torch.monitoring.watched_values import (
@@ -35,7 +35,7 @@ from eigentropy.torch.monitoring.watched_values import (
 
 # The share of the reference that is kept in healthy training. Chosen on runs apart from those of
 # the study `collapse`; the scale has room, since it moves with every change of the weights.
-KEEP = {"entropy": 0.8, "class": 0.7, "spread": 0.5, "scale": 0.05}
+KEEP = {"entropy": 0.8, "class": 0.5, "spread": 0.5, "scale": 0.2}
 
 NAN = ("skip", "collapse")
 
@@ -60,8 +60,8 @@ class CollapseAlarm:
     test          kind           sees
     ============= ============== ===================================================================
     dse, kernel   ``"entropy"``  few directions are left, or few different rows
-    class C       ``"class"``    the same in the rows of one label (with the sigma of all rows, so
-                                 also that the class shrinks beside the others)
+    class C       ``"class"``    the same in the rows of one label: their entropy, with the sigma of
+                                 all rows, over the median of that of all classes
     spread        ``"spread"``   all rows have the same direction: the standard deviation of the
                                  rows at length 1, times sqrt(d), which is about 1 in health
     scale         ``"scale"``    all rows shrink to a point, which an entropy with sigma="auto" does
@@ -96,11 +96,12 @@ class CollapseAlarm:
         The largest probability of a false alarm over the whole run, of all tests together.
     reference : int, (int, int) or None
         How many measurements are the reference: the first ones that are finite; or those at the
-        steps from the first to the second number, included. At least 3. None tests floors alone.
+        steps from the first to the second number, included. At least 5. None tests floors alone.
     keep : float or mapping, optional
-        The share of its level that a value must keep, below 1. A number is for entropies, of layers
-        and classes; a mapping has kinds. By default 0.8 of an entropy, 0.7 of that of a class,
-        0.5 of the spread and 0.05 of the scale.
+        The share of its level that a value must keep, below 1. A number is for the entropy of the
+        layers; a mapping has kinds. By default 0.8 of the entropy, 0.5 of a class and of the
+        spread, and 0.2 of the scale. A classifier brings the rows of each class together, so that
+        its last layers lose entropy in health, too: use 0.5 there, or less.
     floor : float or mapping, optional
         The floors of these kinds, in their own unit, whatever the reference is: a number is for
         the entropy of the layers. They are tested from the first measurement on.
@@ -176,8 +177,8 @@ class CollapseAlarm:
         self.rules = Rules(
             _probability(alpha, "alpha"),
             _checked_reference(reference),
-            {**KEEP, **_by_kind(keep, "keep", ("entropy", "class"), _probability)},
-            _by_kind(floor, "floor", ("entropy",), positive),
+            {**KEEP, **_by_kind(keep, "keep", _probability)},
+            _by_kind(floor, "floor", positive),
         )
         if reference is None and not self.rules.floor:
             raise ValueError("reference=None needs floor=, such as floor={'entropy': 2.0}")
@@ -270,17 +271,21 @@ class CollapseAlarm:
 
     def _look(self, layer: str, value: WatchedValue, step: int) -> None:
         test = self._tests[layer][value.name]
-        was_refused = test.refused
+        had_begun = test.test is not None or bool(test.refused)
         test.look(value, step)
-        if test.refused and not was_refused:
+        if had_begun:
+            return
+        what, remedy = repr(value.name), "choose another reference, or give floor="
+        text, category = "", UserWarning
+        if test.refused:
+            text = f"the reference of {what} {test.refused}; {what} is not tested: {remedy}"
+            category = CollapseWarning
+        elif test.doubt:
+            text = f"the reference of {what} {test.doubt}; {remedy}"
+        if text:
             self._notices.step = step
-            self._notices.about_layer(
-                layer,
-                f"the reference of {value.name!r} {test.refused}. The alarm does not test "
-                f"{value.name!r}: choose another reference, or give floor=",
-                CollapseWarning,
-                topic=f"{self.name} {value.name}",
-            )
+            topic = f"{self.name} {value.name}"
+            self._notices.about_layer(layer, f"{self.name}: {text}", category, topic)
 
     def _are_classes(self, layer: str, labels: Variable | None) -> bool:
         """Whether the labels have groups to watch; says, once, why there are none."""
@@ -434,7 +439,7 @@ def _checked_reference(reference: Any) -> int | tuple[int, int] | None:
     if reference is None:
         return None
     if not isinstance(reference, (tuple, list)):
-        return integer(reference, "reference", at_least=3)
+        return integer(reference, "reference", at_least=LEAST)
     if len(reference) != 2:
         raise ValueError(
             f"reference must be a number or (first step, last step), got {reference!r}"
@@ -443,14 +448,12 @@ def _checked_reference(reference: Any) -> int | tuple[int, int] | None:
     return first, integer(reference[1], "reference[1]", at_least=first)
 
 
-def _by_kind(
-    given: Any, argument: str, of_number: Sequence[str], checked: Callable[[Any, str], float]
-) -> dict[str, float]:
-    """An argument by kind: what a number is for, or the mapping."""
+def _by_kind(given: Any, argument: str, checked: Callable[[Any, str], float]) -> dict[str, float]:
+    """An argument by kind: of the entropy, if it is a number."""
     if given is None:
         return {}
     if not isinstance(given, Mapping):
-        return dict.fromkeys(of_number, checked(given, argument))
+        return {"entropy": checked(given, argument)}
     return {
         one_of(kind, f"{argument}: a kind", KINDS): checked(number, f"{argument}[{kind!r}]")
         for kind, number in given.items()

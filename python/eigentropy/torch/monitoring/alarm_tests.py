@@ -14,8 +14,8 @@ from eigentropy.torch.monitoring.watched_values import WatchedValue
 # such most, and is collapsed at 0.)
 COLLAPSED = 0.05
 
-# Of a reference that has itself fallen: its last third beside its first.
-THIRD = 3
+# So many values are a reference at least.
+LEAST = 5
 
 # The share of alpha that pays for a reference that is too high by chance.
 OF_REFERENCE = 0.2
@@ -80,14 +80,16 @@ class ValueTest:
     test : FloorTest or None
         Once there is a floor.
     refused : str
-        Why the reference cannot be trusted; empty if it can.
+        Why the reference cannot be trusted, so that nothing is tested; empty if it can.
+    doubt : str
+        Why it may be a bad one, though it is used.
     """
 
     def __init__(self, kind: str, share: float, rules: Rules) -> None:
         self.kind, self.share, self.rules = kind, share, rules
         self.reference: list[float] = []
         self.test = FloorTest(rules.floor[kind]) if kind in rules.floor else None
-        self.refused = ""
+        self.refused = self.doubt = ""
 
     @property
     def evidence(self) -> float:
@@ -110,18 +112,13 @@ class ValueTest:
             self.test.look(0.0)
 
     def _begin(self, value: WatchedValue, step: int) -> None:
-        self.refused = _fault(self.reference, value.most, self.rules.keep[self.kind])
+        keep, error = self.rules.keep[self.kind], self.rules.error_of_references * self.share
+        self.refused = _fault(self.reference, value.most)
         if self.refused:
             return
-        error = self.rules.error_of_references * self.share
-        level = lower_limit(self.reference, error)
-        if level <= 0.0:
-            self.refused = (
-                f"varies so much ({min(self.reference):.3g} to {max(self.reference):.3g}) that its "
-                "level may be 0"
-            )
-            return
-        self.test = FloorTest(self.rules.keep[self.kind] * level)
+        level = lower_limit(map(math.log, self.reference), error)  # what they vary by is a factor
+        self.doubt = _doubt(self.reference, keep)
+        self.test = FloorTest(keep * math.exp(level))
         if not self.rules.is_of_reference(step, 0):  # the first step after those of the reference
             self.test.look(value.value)
 
@@ -146,19 +143,23 @@ class ValueTest:
         return one
 
 
-def _fault(reference: list[float], most: float, keep: float) -> str:
+def _fault(reference: list[float], most: float) -> str:
     """Why a reference cannot be trusted; empty if it can."""
-    if len(reference) < THIRD:
-        return f"has {len(reference)} values, which are too few: at least {THIRD} are needed"
-    mean = math.fsum(reference) / len(reference)
-    if mean <= 0.0 or (math.isfinite(most) and mean < COLLAPSED * most):
-        return f"is itself collapsed: {mean:.3g}" + (
-            f", of {most:.3g} at most" if math.isfinite(most) else ""
-        )
-    third = len(reference) // THIRD
+    if len(reference) < LEAST:
+        return f"has {len(reference)} values, and at least {LEAST} are needed"
+    mean, low = math.fsum(reference) / len(reference), min(reference)
+    if low <= 0.0 or (math.isfinite(most) and mean < COLLAPSED * most):
+        of = f", of {most:.3g} at most" if math.isfinite(most) else ""
+        return f"is itself collapsed ({low:.3g} to {max(reference):.3g}{of})"
+    return ""
+
+
+def _doubt(reference: list[float], keep: float) -> str:
+    """Why the level of a reference says little, though it is tested against; or empty."""
+    third = max(1, len(reference) // 3)
     first, last = math.fsum(reference[:third]) / third, math.fsum(reference[-third:]) / third
     if last < keep * first:
-        return f"falls from {first:.3g} to {last:.3g}: it is a collapse, or it begins too early"
+        return f"falls from {first:.3g} to {last:.3g}: collapse, or the first steps of training"
     return ""
 
 

@@ -36,8 +36,8 @@ class WatchedValue(NamedTuple):
         Of `KINDS`.
     value : float
     most : float
-        What it is at most, to about: log n of an entropy of n rows, 1 of the spread. Infinite of
-        the scale.
+        What it is at most, to about: log n of an entropy of n rows, 1 of the spread, and 1 of a
+        class, since the others have as much. Infinite of the scale.
     """
 
     name: str
@@ -59,18 +59,22 @@ def values_of_layer(rows: Array, measured: Measurement) -> Iterator[WatchedValue
 def values_of_classes(
     rows: Array, measured: Measurement, labels: Variable, settings: MeasurementSettings
 ) -> Iterator[WatchedValue]:
-    """The entropy of each class that has enough rows, with the sigma of all rows.
+    """The entropy of each class that has enough rows, over the median of these entropies.
 
-    So that a class has less entropy, too, if it shrinks beside the others. The kernel entropy if it
-    is measured, and otherwise the diffusion entropy.
+    So that classes which all become tighter, as in healthy training, are not a collapse. With the
+    sigma of all rows, a class has less entropy, too, if it shrinks to a point. It is the kernel
+    entropy if that is measured, and otherwise the diffusion entropy.
     """
     sigma = _entropies(measured, _family(settings))[0].sigma
-    for name, members in members_of_classes(labels):
-        if len(members) >= LEAST_ROWS:
-            found = _entropy(rows[members], sigma, settings)
-            yield WatchedValue(
-                f"class {name}", "class", found, math.log(len(members), settings.base)
-            )
+    found = {
+        name: _entropy(rows[members], sigma, settings)
+        for name, members in members_of_classes(labels)
+        if len(members) >= LEAST_ROWS
+    }
+    median = float(np.median([*found.values()])) if found else 0.0
+    for name, entropy in found.items():
+        share = entropy / median if median > 0.0 else 1.0
+        yield WatchedValue(f"class {name}", "class", share, 1.0)
 
 
 def members_of_classes(labels: Variable) -> Iterator[tuple[str, Array]]:
