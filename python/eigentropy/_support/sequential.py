@@ -12,7 +12,8 @@ shares add up to 1, which makes the bound one for the whole run and not for its 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -125,7 +126,7 @@ class FloorTest:
     @property
     def evidence(self) -> float:
         """The mean of the capitals."""
-        return math.fsum(one.value for one in self._capitals) / len(self._capitals)
+        return sum(one.value for one in self._capitals) / len(self._capitals)
 
     def look(self, x: float) -> float:
         """The evidence after a further value, which must be a number."""
@@ -149,23 +150,17 @@ def best_stake(shortfalls: Sequence[float]) -> float:
     It maximises ``sum(log(1 + stake * s)) + CAUTION * log(1 - stake)`` over the shortfalls s, which
     are at least -1, and is 0 where nothing speaks for a bet.
     """
-    slope = _slope_of(shortfalls)
-    if slope(0.0) <= 0.0:
+    if sum(shortfalls) <= CAUTION:
         return 0.0
     low, high = 0.0, 1.0
     for _ in range(HALVINGS):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if slope(middle) > 0.0 else (low, middle)
+        stake = 0.5 * (low + high)
+        slope = sum(s / (1.0 + stake * s) for s in shortfalls) - CAUTION / (1.0 - stake)
+        low, high = (stake, high) if slope > 0.0 else (low, stake)
     return low
 
 
-def _slope_of(shortfalls: Sequence[float]) -> Callable[[float], float]:
-    def slope(stake: float) -> float:
-        return math.fsum(s / (1.0 + stake * s) for s in shortfalls) - CAUTION / (1.0 - stake)
-
-    return slope
-
-
+@lru_cache(maxsize=4096)
 def _share(look: int) -> float:
     """The share of what still waits that is put to work at a look, from 1.
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from eigentropy._measures.measurement import Measurement, MeasurementSettings, Variable
-from eigentropy._support.options import integer, one_of, positive
+from eigentropy._support.options import one_of
 from eigentropy._support.signatures import named_options
 from eigentropy.torch.monitoring.alarm_actions import (
     Action,
@@ -20,22 +20,19 @@ from eigentropy.torch.monitoring.alarm_actions import (
     checked_actions,
     dumped,
 )
-from eigentropy.torch.monitoring.alarm_tests import LEAST, Rules, ValueTest, leading, together
+from eigentropy.torch.monitoring.alarm_evidence import Evidence
+from eigentropy.torch.monitoring.alarm_options import checked_rules
+from eigentropy.torch.monitoring.alarm_tests import ValueTest
 from eigentropy.torch.monitoring.notices import Notices
 from eigentropy.torch.monitoring.samples import Array
 from eigentropy.torch.monitoring.watched_values import (
     KINDS,
     LEAST_ROWS,
     MOST_CLASSES,
-    WatchedValue,
     members_of_classes,
     values_of_classes,
     values_of_layer,
 )
-
-# The share of the reference that is kept in healthy training. Chosen on runs apart from those of
-# the study `collapse`; the scale has room, since it moves with every change of the weights.
-KEEP = {"entropy": 0.8, "class": 0.5, "spread": 0.5, "scale": 0.2}
 
 NAN = ("skip", "collapse")
 
@@ -174,20 +171,14 @@ class CollapseAlarm:
         nan: str = "skip",
         name: str = "alarm",
     ) -> None:
-        self.rules = Rules(
-            _probability(alpha, "alpha"),
-            _checked_reference(reference),
-            {**KEEP, **_by_kind(keep, "keep", _probability)},
-            _by_kind(floor, "floor", positive),
-        )
-        if reference is None and not self.rules.floor:
-            raise ValueError("reference=None needs floor=, such as floor={'entropy': 2.0}")
+        self.rules = checked_rules(alpha, reference, keep, floor)
         self.actions = checked_actions(action)
         self.classes, self.name = classes, name
         self.dump = None if dump is None else Path(dump)
         self.nan = one_of(nan, "nan", NAN)
         self._notices = Notices()
         self._layers: tuple[str, ...] = ()
+        self._kinds: tuple[str, ...] = ()
         self.events: list[CollapseEvent] = []
         self.reset()
         if monitor is not None:
@@ -195,9 +186,8 @@ class CollapseAlarm:
 
     def reset(self) -> None:
         """Forget reference and evidence: a new reference begins. The events stay."""
-        self._tests: dict[str, dict[str, ValueTest]] = {}
+        self._evidence = Evidence(self.rules, self._layers, self._kinds)
         self._seen: dict[str, _Seen] = {}
-        self._raised: set[str] = set()
         self.should_stop = False
         self.skipped: dict[str, int] = {}
 
@@ -222,7 +212,9 @@ class CollapseAlarm:
         self._layers, self._settings = tuple(layers), settings
         self._watches_classes = has_labels and self.classes is not False
         kinds = [kind for kind in KINDS if kind != "class" or self._watches_classes]
-        self._kinds = [kind for kind in kinds if self.rules.tests(kind)]
+        self._kinds = tuple(kind for kind in kinds if self.rules.tests(kind))
+        if (self._layers, self._kinds) != (self._evidence.layers, self._evidence.kinds):
+            self.reset()
 
     @property
     def threshold(self) -> float:
@@ -232,20 +224,19 @@ class CollapseAlarm:
     @property
     def evidence(self) -> float:
         """The e-value of all tests: 1 where nothing is known."""
-        every = [test for tests in self._tests.values() for test in tests.values()]
-        return together(every) + max(0.0, 1.0 - math.fsum(test.share for test in every))
+        return self._evidence.total
 
     @property
     def raised(self) -> bool:
         """Whether there was an alarm since the last `reset`."""
-        return bool(self._raised)
+        return bool(self._evidence.raised)
 
     @property
     def refused(self) -> dict[tuple[str, str], str]:
         """Tests without a reference that can be trusted, and why."""
         return {
             (layer, name): test.refused
-            for layer, tests in self._tests.items()
+            for layer, tests in self._evidence.tests.items()
             for name, test in tests.items()
             if test.refused
         }
@@ -258,34 +249,22 @@ class CollapseAlarm:
         if self._watches_classes and self._are_classes(name, labels):
             assert labels is not None
             values += values_of_classes(rows, measured, labels, self._settings)
-        if name not in self._tests:
-            self._tests[name] = dict(self._new_tests(values))
-        for value in values:
-            if value.name in self._tests[name]:
-                self._look(name, value, step)
+        self._notices.step = step
+        for what, test in self._evidence.look(name, values, step).items():
+            self._tell_of_reference(name, what, test)
         groups = None if labels is None else labels.values
         if groups is not None and groups.dtype == object:
             groups = groups.astype(str)  # which a file can hold without pickle
         kept = (rows, groups) if self.dump is not None else (None, None)
         self._seen[name] = _Seen({value.name: value.value for value in values}, *kept)
 
-    def _look(self, layer: str, value: WatchedValue, step: int) -> None:
-        test = self._tests[layer][value.name]
-        had_begun = test.test is not None or bool(test.refused)
-        test.look(value, step)
-        if had_begun:
-            return
-        what, remedy = repr(value.name), "choose another reference, or give floor="
-        text, category = "", UserWarning
+    def _tell_of_reference(self, layer: str, what: str, test: ValueTest) -> None:
+        remedy = "choose another reference, or give floor="
         if test.refused:
-            text = f"the reference of {what} {test.refused}; {what} is not tested: {remedy}"
-            category = CollapseWarning
+            text = f"the reference of {what!r} {test.refused}; {what!r} is not tested: {remedy}"
+            self._say(layer, text, what, CollapseWarning)
         elif test.doubt:
-            text = f"the reference of {what} {test.doubt}; {remedy}"
-        if text:
-            self._notices.step = step
-            topic = f"{self.name} {value.name}"
-            self._notices.about_layer(layer, f"{self.name}: {text}", category, topic)
+            self._say(layer, f"the reference of {what!r} {test.doubt}; {remedy}", what)
 
     def _are_classes(self, layer: str, labels: Variable | None) -> bool:
         """Whether the labels have groups to watch; says, once, why there are none."""
@@ -310,18 +289,11 @@ class CollapseAlarm:
             self._say(layer, f"no class is watched: {why}", "no classes")
         return not why
 
-    def _say(self, layer: str, text: str, topic: str) -> None:
-        self._notices.about_layer(layer, f"{self.name}: {text}", topic=topic)
-
-    def _new_tests(self, values: Sequence[WatchedValue]) -> dict[str, ValueTest]:
-        """One for each value; kinds have equal shares, in equal parts for layers and values."""
-        tests = {}
-        for kind in self._kinds:
-            names = [value.name for value in values if value.kind == kind]
-            for name in names:
-                share = 1.0 / (len(self._kinds) * len(self._layers) * len(names))
-                tests[name] = ValueTest(kind, share, self.rules)
-        return tests
+    def _say(
+        self, layer: str, text: str, topic: str, category: type[Warning] = UserWarning
+    ) -> None:
+        about = f"{self.name} {topic}"
+        self._notices.about_layer(layer, f"{self.name}: {text}", category, about)
 
     def conclude(
         self, found: Mapping[str, float], step: int
@@ -332,8 +304,7 @@ class CollapseAlarm:
             mine = [value for key, value in found.items() if key.partition("/")[2] == layer]
             if layer not in self._seen and any(math.isnan(value) for value in mine):
                 self._not_finite(layer)
-        events = [self._event(layer, step) for layer in self._newly_raised()]
-        self._raised.update(event.layer for event in events)
+        events = [self._event(layer, step) for layer in self._evidence.raise_now()]
         values = self._values()
         self._seen = {}
         return values, events
@@ -341,8 +312,7 @@ class CollapseAlarm:
     def _not_finite(self, layer: str) -> None:
         self.skipped[layer] = self.skipped.get(layer, 0) + 1
         if self.nan == "collapse":
-            for test in self._tests.get(layer, {}).values():
-                test.count_as_collapsed()
+            self._evidence.count_as_collapsed(layer)
         else:
             self._say(
                 layer,
@@ -351,23 +321,15 @@ class CollapseAlarm:
                 "nan",
             )
 
-    def _newly_raised(self) -> list[str]:
-        """Layers that raise the alarm now and have not before."""
-        parts = {layer: together(tests.values()) for layer, tests in self._tests.items()}
-        enough = [name for name, part in parts.items() if part >= self.threshold]
-        if not self._raised and not enough and self.evidence >= self.threshold:
-            enough = leading(parts, self.threshold)
-        return [name for name in enough if name not in self._raised]
-
     def _event(self, layer: str, step: int) -> CollapseEvent:
-        tests, seen = self._tests[layer], self._seen.get(layer, _Seen({}, None, None))
+        seen = self._seen.get(layer, _Seen({}, None, None))
         event = CollapseEvent(
             layer=layer,
             step=step,
-            tests=tuple(leading({n: t.evidence for n, t in tests.items()}, self.threshold)),
+            tests=tuple(self._evidence.causes(layer)),
             values=seen.values,
-            levels={name: t.test.floor for name, t in tests.items() if t.test is not None},
-            evidence=together(tests.values()),
+            floors=self._evidence.floors(layer),
+            evidence=self._evidence.of(layer),
             threshold=self.threshold,
             alpha=self.rules.alpha,
             rows=seen.rows,
@@ -382,9 +344,8 @@ class CollapseAlarm:
             f"{self.name}_evidence": self._shown(self.evidence),
         }
         for layer in self._layers:
-            evidence = together(self._tests.get(layer, {}).values())
-            values[f"{self.name}/{layer}"] = float(layer in self._raised)
-            values[f"{self.name}_evidence/{layer}"] = self._shown(evidence)
+            values[f"{self.name}/{layer}"] = float(layer in self._evidence.raised)
+            values[f"{self.name}_evidence/{layer}"] = self._shown(self._evidence.of(layer))
         for layer, seen in self._seen.items():
             values |= {f"{what}/{layer}": seen.values[what] for what in ("spread", "scale")}
         return values
@@ -402,59 +363,19 @@ class CollapseAlarm:
             The action is "raise".
         """
         self.events += events
-        self._raised.update(event.layer for event in events)
+        self._evidence.raised.update(event.layer for event in events)
         self.should_stop = self.should_stop or bool(events and "stop" in self.actions)
         act(self.actions, events)
 
     def state_dict(self) -> dict[str, Any]:
         """References and evidence, for a checkpoint; JSON can hold it. The events are not in it."""
         return {
-            "tests": {
-                layer: {name: test.state_dict() for name, test in tests.items()}
-                for layer, tests in self._tests.items()
-            },
-            "raised": sorted(self._raised),
+            "evidence": self._evidence.state_dict(),
             "should_stop": self.should_stop,
             "skipped": dict(self.skipped),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on where `state_dict` was taken."""
-        self._tests = {
-            layer: {name: ValueTest.loaded(one, self.rules) for name, one in tests.items()}
-            for layer, tests in state["tests"].items()
-        }
-        self._raised, self.should_stop = set(state["raised"]), state["should_stop"]
-        self.skipped = dict(state["skipped"])
-
-
-def _probability(value: Any, name: str) -> float:
-    number = positive(value, name)
-    if number >= 1.0:
-        raise ValueError(f"{name} must be below 1, got {value!r}")
-    return number
-
-
-def _checked_reference(reference: Any) -> int | tuple[int, int] | None:
-    if reference is None:
-        return None
-    if not isinstance(reference, (tuple, list)):
-        return integer(reference, "reference", at_least=LEAST)
-    if len(reference) != 2:
-        raise ValueError(
-            f"reference must be a number or (first step, last step), got {reference!r}"
-        )
-    first = integer(reference[0], "reference[0]", at_least=0)
-    return first, integer(reference[1], "reference[1]", at_least=first)
-
-
-def _by_kind(given: Any, argument: str, checked: Callable[[Any, str], float]) -> dict[str, float]:
-    """An argument by kind: of the entropy, if it is a number."""
-    if given is None:
-        return {}
-    if not isinstance(given, Mapping):
-        return {"entropy": checked(given, argument)}
-    return {
-        one_of(kind, f"{argument}: a kind", KINDS): checked(number, f"{argument}[{kind!r}]")
-        for kind, number in given.items()
-    }
+        """Go on where `state_dict` was taken, of an alarm with the same options."""
+        self._evidence.load_state_dict(state["evidence"])
+        self.should_stop, self.skipped = state["should_stop"], dict(state["skipped"])

@@ -52,7 +52,7 @@ class CollapseEvent:
         What shows it, the clearest first: "dse" or "kernel", "class 3", "spread", "scale".
     values : dict of str to float
         All that is watched in the layer, at this step.
-    levels : dict of str to float
+    floors : dict of str to float
         The floors that these values should not fall below.
     evidence, threshold : float
         The e-value of the layer, and of which size one is an alarm.
@@ -69,7 +69,7 @@ class CollapseEvent:
     step: int
     tests: tuple[str, ...]
     values: dict[str, float]
-    levels: dict[str, float]
+    floors: dict[str, float]
     evidence: float
     threshold: float
     alpha: float
@@ -85,7 +85,7 @@ class CollapseEvent:
         kept = "" if self.dump is None else f"; its rows are in {self.dump}"
         return (
             f"layer {self.layer!r}, step {self.step}: collapse: {first} is {shown} and does not "
-            f"stay above {self.levels[first]:.4g}{also}; evidence {self.evidence:.3g}, where "
+            f"stay above {self.floors[first]:.4g}{also}; evidence {self.evidence:.3g}, where "
             f"{self.threshold:.3g} is an alarm (alpha={self.alpha:g}){kept}"
         )
 
@@ -145,7 +145,7 @@ def dumped(event: CollapseEvent, folder: Path) -> CollapseEvent:
         "tests": list(event.tests),
         "names": list(event.values),
         "values": list(event.values.values()),
-        "floors": [event.levels.get(name, np.nan) for name in event.values],
+        "floors": [event.floors.get(name, np.nan) for name in event.values],
         "evidence": event.evidence,
         "threshold": event.threshold,
         "alpha": event.alpha,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,15 +96,17 @@ class ValueTest:
         """The share of the alarm's evidence that this test has."""
         return self.share * (1.0 if self.test is None else self.test.evidence)
 
-    def look(self, value: WatchedValue, step: int) -> None:
-        """Take a further value: for the reference, or as evidence."""
+    def look(self, value: WatchedValue, step: int) -> bool:
+        """Take a further value: for the reference, which may end here, or as evidence."""
         if self.test is not None:
             self.test.look(value.value)
-        elif not self.refused:
-            if self.rules.is_of_reference(step, len(self.reference)):
-                self.reference.append(value.value)
-            if self.rules.is_complete(step, len(self.reference)):
-                self._begin(value, step)
+            return False
+        if self.rules.is_of_reference(step, len(self.reference)):
+            self.reference.append(value.value)
+        if self.refused or not self.rules.is_complete(step, len(self.reference)):
+            return False
+        self._begin(value, step)
+        return True
 
     def count_as_collapsed(self) -> None:
         """Take a value that is no number for the lowest there is."""
@@ -161,15 +163,3 @@ def _doubt(reference: list[float], keep: float) -> str:
     if last < keep * first:
         return f"falls from {first:.3g} to {last:.3g}: collapse, or the first steps of training"
     return ""
-
-
-def leading(parts: Mapping[str, float], threshold: float) -> list[str]:
-    """Which parts of the evidence are enough alone, the largest first; or else the largest."""
-    order = sorted(parts, key=lambda name: -parts[name])
-    enough = [name for name in order if parts[name] >= threshold]
-    return enough or order[:1]
-
-
-def together(tests: Iterable[ValueTest]) -> float:
-    """The evidence of some tests: a mean of e-values by their shares is an e-value."""
-    return math.fsum(test.evidence for test in tests)
