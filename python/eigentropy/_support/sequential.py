@@ -173,8 +173,8 @@ def _share(look: int) -> float:
 
 def _tail(look: int) -> float:
     """Sum of j**-DECAY over j >= look, by the formula of Euler and Maclaurin."""
-    s, a = DECAY, float(look + 10)
-    near = math.fsum(j**-s for j in range(look, look + 10))
+    s, a = DECAY, float(look + 40)
+    near = math.fsum(j**-s for j in range(look, look + 40))
     return near + float(a ** (1.0 - s) / (s - 1.0) + 0.5 * a**-s + s / 12.0 * a ** (-s - 1.0))
 
 

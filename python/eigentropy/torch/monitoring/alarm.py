@@ -36,6 +36,9 @@ from eigentropy.torch.monitoring.watched_values import (
 
 NAN = ("skip", "collapse")
 
+# Evidence below is none: the e-values of nothing add up to 1 with a rounding error.
+SOME = 1.0 + 1e-9
+
 
 @dataclass
 class _Seen:
@@ -352,7 +355,7 @@ class CollapseAlarm:
 
     def _shown(self, evidence: float) -> float:
         """0 where there is no evidence, 1 where it is an alarm."""
-        return math.log(max(evidence, 1.0)) / math.log(self.threshold)
+        return math.log(evidence) / math.log(self.threshold) if evidence > SOME else 0.0
 
     def act(self, events: Sequence[CollapseEvent]) -> None:
         """Do what the action says of these events; in all processes.

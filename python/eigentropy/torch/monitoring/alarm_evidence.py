@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eigentropy.torch.monitoring.alarm_tests import Rules, ValueTest
@@ -63,13 +63,14 @@ class Evidence:
     @property
     def total(self) -> float:
         """The e-value of all tests: 1 where nothing is known."""
-        every = [test for tests in self.tests.values() for test in tests.values()]
-        untested = max(0.0, 1.0 - math.fsum(test.share for test in every))
-        return _sum(every) + untested
+        return 1.0 + math.fsum(self._gain(layer) for layer in self.tests)
 
     def of(self, layer: str) -> float:
-        """The part of the total that the tests of a layer have."""
-        return _sum(self.tests.get(layer, {}).values())
+        """The part of the total that a layer has."""
+        return 1.0 / len(self.layers) + self._gain(layer)
+
+    def _gain(self, layer: str) -> float:
+        return math.fsum(test.evidence - test.share for test in self.tests.get(layer, {}).values())
 
     def raise_now(self) -> list[str]:
         """Layers that raise the alarm now and have not before.
@@ -118,7 +119,3 @@ def leading(parts: Mapping[str, float], threshold: float) -> list[str]:
     order = sorted(parts, key=lambda name: -parts[name])
     enough = [name for name in order if parts[name] >= threshold]
     return enough or order[:1]
-
-
-def _sum(tests: Iterable[ValueTest]) -> float:
-    return math.fsum(test.evidence for test in tests)
