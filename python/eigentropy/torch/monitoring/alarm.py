@@ -150,12 +150,12 @@ class CollapseAlarm:
     --------
     >>> import torch
     >>> from eigentropy.torch import CollapseAlarm, Monitor
-    >>> model = torch.nn.Linear(4, 8)
-    >>> with Monitor(model, "", probe=torch.randn(90, 4)) as monitor:
+    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU())
+    >>> with Monitor(model, "1", probe=torch.randn(90, 4)) as monitor:
     ...     alarm = CollapseAlarm(monitor, reference=5, action="stop")
     ...     for _ in range(9):
     ...         values = monitor.step()
-    >>> alarm.should_stop, values["alarm/"]
+    >>> alarm.should_stop, values["alarm/1"]
     (False, 0.0)
     """
 
