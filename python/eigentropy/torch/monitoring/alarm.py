@@ -252,6 +252,8 @@ class CollapseAlarm:
         if self._watches_classes and self._are_classes(name, labels):
             assert labels is not None
             values += values_of_classes(rows, measured, labels, self._settings)
+        if step != self._notices.step:  # what a measurement has left that failed
+            self._seen = {}
         self._notices.step = step
         for what, test in self._evidence.look(name, values, step).items():
             self._tell_of_reference(name, what, test)
@@ -303,9 +305,10 @@ class CollapseAlarm:
     ) -> tuple[dict[str, float], list[CollapseEvent]]:
         """The alarm's values when all layers have been measured, and what has happened."""
         self._notices.step = step
+        measured = {key.partition("/")[2] for key in found}
         for layer in self._layers:
-            mine = [value for key, value in found.items() if key.partition("/")[2] == layer]
-            if layer not in self._seen and any(math.isnan(value) for value in mine):
+            if layer in measured and layer not in self._seen:
+                self._seen[layer] = _Seen({"spread": math.nan, "scale": math.nan}, None, None)
                 self._not_finite(layer)
         events = [self._event(layer, step) for layer in self._evidence.raise_now()]
         values = self._values()
@@ -325,7 +328,7 @@ class CollapseAlarm:
             )
 
     def _event(self, layer: str, step: int) -> CollapseEvent:
-        seen = self._seen.get(layer, _Seen({}, None, None))
+        seen = self._seen.get(layer, _Seen({}, None, None))  # another layer may raise it now
         event = CollapseEvent(
             layer=layer,
             step=step,
