@@ -86,10 +86,7 @@ class Measuring:
         self._notices.forget(name, NOT_FINITE)
         with self._notices.caught(name):
             measured = measure(rows, variables, self.settings, name=name, diffusion=self._diffusion)
-        labels = variables.get("y")
-        groups = None if labels is None else labels.groups
-        if measured.entropies:
-            self._outputs.layer(name, rows, measured.entropies[0], groups)
+        self._outputs.layer(name, rows, measured, variables.get("y"))
         return self._values(name, measured, variables)
 
     def _before(self, previous: Array, of: Sequence[str]) -> Variable:

@@ -15,6 +15,7 @@ from eigentropy._support.signatures import named_options
 from eigentropy.report.measures import about, of_family
 from eigentropy.report.recording import Recorder
 from eigentropy.torch.monitoring import gathering
+from eigentropy.torch.monitoring.alarm import CollapseAlarm
 from eigentropy.torch.monitoring.budget import Budget
 from eigentropy.torch.monitoring.collection import INCOMPLETE, REPEATED, Place, Watched
 from eigentropy.torch.monitoring.history import History
@@ -27,7 +28,7 @@ from eigentropy.torch.monitoring.measuring import (
     checked_values,
 )
 from eigentropy.torch.monitoring.notices import Notices
-from eigentropy.torch.monitoring.outputs import Outputs, description
+from eigentropy.torch.monitoring.outputs import Events, Outputs, description
 from eigentropy.torch.monitoring.rows import UNUSABLE, Pooling, checked_pooling
 from eigentropy.torch.monitoring.samples import Samples
 from eigentropy.torch.monitoring.sources import RENAMED, AnySource, as_source
@@ -210,6 +211,7 @@ class Monitor:
         self._budget = budget if isinstance(budget, Budget) else Budget(budget)
         self._gather = gather
         self._unusable: dict[str, str] = {}  # of the last measurement
+        self._states_of_alarms: dict[str, Any] = {}
         self._notices = Notices()
         self._outputs = Outputs(log, record, gathering.rank() == 0, self._notices)
         self._measuring = Measuring(
@@ -278,7 +280,7 @@ class Monitor:
 
     def _may_measure(self) -> bool:
         """The same in all processes that a measurement brings together."""
-        if self._budget.share is None or not self._gathers():
+        if self._budget.share is None or not self._shares():
             return self._budget.allows()
         return gathering.shared(self._budget.allows)
 
@@ -308,15 +310,38 @@ class Monitor:
         with self._budget.measuring():
             if self._gathers():
                 samples = gathering.samples_of_all(self._samples)
-                found = gathering.shared(lambda: self._measured(samples, values))
+                found, events = gathering.shared(lambda: self._measured(samples, values))
+            elif self._shares():
+                found, events = gathering.shared(lambda: self._measured(self._samples(), values))
             elif gathering.rank() == 0:
-                found = self._measured(self._samples(), values)
+                found, events = self._measured(self._samples(), values)
             else:
                 return {}
             self.history.append({"step": self.steps, **found})
             if gathering.rank() == 0:
                 self._outputs.write(found)
+        self._outputs.act(events)
         return found
+
+    def add_alarm(self, alarm: CollapseAlarm) -> None:
+        """Let an alarm look at each measurement from now on: see `CollapseAlarm`.
+
+        Raises
+        ------
+        ValueError
+            Another alarm of this monitor has the same name.
+        """
+        self._check_open()
+        names = [one.name for one in self._outputs.alarms]
+        if alarm.name in names:
+            raise ValueError(
+                f"name={alarm.name!r} is that of another alarm of this monitor, whose values have "
+                f"the same keys: give one a name of its own, such as name='{alarm.name}2'"
+            )
+        alarm.begin(self.layers, self.settings, has_labels=bool(about("y", self.measures)))
+        self._outputs.alarms.append(alarm)
+        if alarm.name in self._states_of_alarms:
+            alarm.load_state_dict(self._states_of_alarms.pop(alarm.name))
 
     def plot(self, measure: str | None = None, **options: Any) -> Any:
         """Draw what was measured over the steps; see `eigentropy.plot.history`."""
@@ -325,6 +350,10 @@ class Monitor:
     def _gathers(self) -> bool:
         wanted = self.collection.gathers if self._gather is None else self._gather
         return wanted and gathering.is_distributed()
+
+    def _shares(self) -> bool:
+        """Whether all processes get the values, which an alarm is to stop together."""
+        return self._gathers() or (bool(self._outputs.alarms) and gathering.is_distributed())
 
     def _place(self) -> Place:
         return Place(gathering.rank(), gathering.world_size()) if self._gathers() else Place()
@@ -341,8 +370,8 @@ class Monitor:
 
     def _measured(
         self, samples: Samples | None, values: Mapping[str, Any] | None
-    ) -> dict[str, float]:
-        """The values of all layers, and the caller's."""
+    ) -> tuple[dict[str, float], Events]:
+        """The values of all layers, of the alarms, and the caller's; and what the alarms tell."""
         assert samples is not None
         further = checked_values(values)
         self._outputs.begin()
@@ -351,9 +380,11 @@ class Monitor:
             if name not in samples.rows and name not in self._unusable:
                 self._notices.about_layer(name, f"{INCOMPLETE}: {self.collection.not_run}")
         found = self._measuring.values(samples, self._variables)
+        of_alarms, events = self._outputs.conclude(found)
+        found |= of_alarms
         for key in found.keys() & further.keys():
             raise ValueError(f"values: {key!r} is the name of what the monitor measures")
-        return found | further
+        return found | further, events
 
     def _check_open(self) -> None:
         if self.removed:
@@ -378,8 +409,10 @@ class Monitor:
         self.remove()
 
     def state_dict(self) -> dict[str, Any]:
-        """The number of steps and the history, for a checkpoint."""
-        return {"steps": self.steps, "history": [dict(row) for row in self.history]}
+        """The number of steps, the history and the state of the alarms, for a checkpoint."""
+        alarms = {alarm.name: alarm.state_dict() for alarm in self._outputs.alarms}
+        history = [dict(row) for row in self.history]
+        return {"steps": self.steps, "history": history, **({"alarms": alarms} if alarms else {})}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state_dict` was taken."""
@@ -387,3 +420,7 @@ class Monitor:
         s = self.settings
         self.history = History((dict(row) for row in state["history"]), s.base, s.n_null)
         self._outputs.loaded(self.steps)
+        self._states_of_alarms = dict(state.get("alarms", {}))  # some may come later
+        for alarm in self._outputs.alarms:
+            if alarm.name in self._states_of_alarms:
+                alarm.load_state_dict(self._states_of_alarms.pop(alarm.name))

@@ -1,4 +1,4 @@
-"""Where measurements go: the loggers and the recorder of a monitor."""
+"""Where measurements go: the loggers, the recorder and the alarms of a monitor."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from eigentropy._kernels.groups import infer_kind
-from eigentropy._measures.measurement import MeasurementSettings, Variable
-from eigentropy._measures.results import DiffusionEntropy
+from eigentropy._measures.measurement import Measurement, MeasurementSettings, Variable
 from eigentropy._support.printable import encodable
 from eigentropy.report.recording import Recorder, as_recorder
+from eigentropy.torch.monitoring.alarm import CollapseAlarm
+from eigentropy.torch.monitoring.alarm_actions import CollapseEvent
 from eigentropy.torch.monitoring.loggers import as_list, as_log, files_of
 from eigentropy.torch.monitoring.notices import Notices
 from eigentropy.torch.monitoring.samples import Array
@@ -22,8 +23,14 @@ from eigentropy.torch.monitoring.samples import Array
 NAMED_CLASSES = 100
 
 
+# What each alarm has to tell: the same in all processes.
+Events = list[list[CollapseEvent]]
+
+
 class Outputs:
-    """The loggers and the recorder. One that fails is warned about once and stops nothing.
+    """The loggers, the recorder and the alarms.
+
+    A logger or recorder that fails is warned about once and stops nothing.
 
     Parameters
     ----------
@@ -51,6 +58,7 @@ class Outputs:
         for file in self._files:
             file.open()
         self._recording = False  # the measurement that is under way
+        self.alarms: list[CollapseAlarm] = []
         self._notices = notices
 
     @property
@@ -88,12 +96,30 @@ class Outputs:
             and self._attempt(recorder, recorder.begin, self._notices.step)
         )
 
-    def layer(
-        self, name: str, rows: Array, entropy: DiffusionEntropy, groups: Array | None
-    ) -> None:
+    def layer(self, name: str, rows: Array, measured: Measurement, labels: Variable | None) -> None:
         """A layer has been measured."""
-        if self._recorder is not None and self._recording:
+        for alarm in self.alarms:
+            alarm.layer(name, rows, measured, labels, self._notices.step)
+        if self._recorder is not None and self._recording and measured.entropies:
+            groups = None if labels is None else labels.groups
+            entropy = measured.entropies[0]
             self._attempt(self._recorder, self._recorder.layer, name, rows, entropy, groups)
+
+    def conclude(self, found: Mapping[str, float]) -> tuple[dict[str, float], Events]:
+        """What the alarms say when all layers have been measured: values, and what has happened."""
+        values: dict[str, float] = {}
+        events = []
+        for alarm in self.alarms:
+            of_alarm, happened = alarm.conclude(found, self._notices.step)
+            values |= of_alarm
+            events.append(happened)
+        return values, events
+
+    def act(self, events: Events) -> None:
+        """Let the alarms act, the one that raises an error last."""
+        pairs = [*zip(self.alarms, events, strict=True)]
+        for alarm, happened in sorted(pairs, key=lambda pair: "raise" in pair[0].actions):
+            alarm.act(happened)
 
     def write(self, values: Mapping[str, float]) -> None:
         """All layers have been measured."""
