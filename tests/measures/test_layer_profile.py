@@ -97,6 +97,14 @@ def test_it_prints_its_values_with_errors_and_says_which_are_tied():
     assert lines["dse:"].split()[1:4] == ["0", "and", "1"]
 
 
+def test_a_number_without_an_error_is_printed_without_one():
+    layers = [ProfiledLayer("a", 8, {"dse": LayerNumber(1.5), "kernel": LayerNumber(math.nan)})]
+    (line,) = (
+        line for line in repr(LayerProfile(layers, [], N, 0, {})).splitlines() if line[:1] == "a"
+    )
+    assert line.split() == ["a", "8", "1.5", "nan"]
+
+
 def test_notebooks_show_names_as_they_are():
     layers = [ProfiledLayer(name, 8, {"dse": LayerNumber(1.0, 0.1, 9.0)}) for name in "<&"]
     html = LayerProfile(layers, [], N, 0, {})._repr_html_()

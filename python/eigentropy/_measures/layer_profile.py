@@ -259,7 +259,9 @@ class LayerProfile:
         if number is None:
             return ""
         mark = TIED if self._is_tied(measure, above, layer.name) else " "
-        return f"{number.value:.4g} +- {number.sampling_error:.2g} {mark}"
+        error = number.sampling_error
+        known = "" if math.isnan(error) else f" +- {error:.2g}"
+        return f"{number.value:.4g}{known} {mark}"
 
     def _sentences(self) -> Iterable[str]:
         for measure in self.measures:

@@ -119,7 +119,8 @@ class Monitor:
         and a probe is measured by the first process alone.
     sampling : bool
         Whether each value gets its sampling error: the standard deviation that it would have over
-        other samples of as many rows. It takes several times as long as the values.
+        other samples of as many rows. It takes many times as long as the values, above all of
+        informations.
     n_null : int
         Random partitions behind each information, at least 2. There are fewer than for a single
         measurement, since they are the same at every step and shift the whole curve alike.
