@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from eigentropy._measures.kernel_entropy import kernel_entropy
     from eigentropy._measures.kernel_information import kernel_information
     from eigentropy._measures.kernel_results import KernelEntropy, KernelInformation
+    from eigentropy._measures.layer_profile import LayerProfile
     from eigentropy._measures.operator import DiffusionOperator
+    from eigentropy._measures.profile import profile
     from eigentropy._measures.results import (
         DiffusionEntropy,
         DiffusionInformation,
@@ -62,6 +64,7 @@ _HOMES = {
     "GroupWarning": "_support.warnings",
     "KernelEntropy": "_measures.kernel_results",
     "KernelInformation": "_measures.kernel_results",
+    "LayerProfile": "_measures.layer_profile",
     "MutualInformation": "_measures.results",
     "PrecisionWarning": "_support.warnings",
     "SaturationWarning": "_support.warnings",
@@ -77,6 +80,7 @@ _HOMES = {
     "gaussian_entropy": "_measures.closed_forms",
     "kernel_entropy": "_measures.kernel_entropy",
     "kernel_information": "_measures.kernel_information",
+    "profile": "_measures.profile",
     "spectral_entropy": "_spectra.eigenvalues",
 }
 
@@ -111,6 +115,7 @@ __all__ = [
     "GroupWarning",
     "KernelEntropy",
     "KernelInformation",
+    "LayerProfile",
     "MutualInformation",
     "PrecisionWarning",
     "SaturationWarning",
@@ -130,6 +135,7 @@ __all__ = [
     "kernel_entropy",
     "kernel_information",
     "plot",
+    "profile",
     "spectral_entropy",
 ]
 

@@ -29,6 +29,7 @@ from eigentropy.torch.monitoring.watched_values import (
     KINDS,
     LEAST_ROWS,
     MOST_CLASSES,
+    Look,
     members_of_classes,
     values_of_classes,
     values_of_layer,
@@ -244,24 +245,28 @@ class CollapseAlarm:
             if test.refused
         }
 
-    def layer(
-        self, name: str, rows: Array, measured: Measurement, labels: Variable | None, step: int
-    ) -> None:
-        """Look at a layer that the monitor has measured."""
-        values = [*values_of_layer(rows, measured)]
-        if self._watches_classes and self._are_classes(name, labels):
-            assert labels is not None
-            values += values_of_classes(rows, measured, labels, self._settings)
+    def look(self, name: str, rows: Array, measured: Measurement, labels: Variable | None) -> Look:
+        """Look at a layer, in the process that has measured it; changes nothing."""
+        with self._notices.withheld() as said:
+            values = [*values_of_layer(rows, measured)]
+            if self._watches_classes and self._are_classes(name, labels):
+                assert labels is not None
+                values += values_of_classes(rows, measured, labels, self._settings)
+        groups = None if labels is None or self.dump is None else labels.values
+        if groups is not None and groups.dtype == object:
+            groups = groups.astype(str)  # which a file can hold without pickle
+        return Look(values, said, groups)
+
+    def layer(self, name: str, look: Look, rows: Array | None, step: int) -> None:
+        """Take what was seen of a layer for evidence; its rows are there for `dump`."""
         if step != self._notices.step:  # what a measurement has left that failed
             self._seen = {}
         self._notices.step = step
-        for what, test in self._evidence.look(name, values, step).items():
+        self._notices.say(look.said)
+        for what, test in self._evidence.look(name, look.values, step).items():
             self._tell_of_reference(name, what, test)
-        groups = None if labels is None else labels.values
-        if groups is not None and groups.dtype == object:
-            groups = groups.astype(str)  # which a file can hold without pickle
-        kept = (rows, groups) if self.dump is not None else (None, None)
-        self._seen[name] = _Seen({value.name: value.value for value in values}, *kept)
+        kept = (rows, look.groups) if self.dump is not None else (None, None)
+        self._seen[name] = _Seen({value.name: value.value for value in look.values}, *kept)
 
     def _tell_of_reference(self, layer: str, what: str, test: ValueTest) -> None:
         remedy = "choose another reference, or give floor="

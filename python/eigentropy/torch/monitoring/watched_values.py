@@ -14,6 +14,7 @@ from eigentropy._measures.measurement import Measurement, MeasurementSettings, V
 from eigentropy._measures.results import Entropy
 from eigentropy._support.warnings import PrecisionWarning, SaturationWarning
 from eigentropy.report.measures import FAMILIES
+from eigentropy.torch.monitoring.notices import Notice
 from eigentropy.torch.monitoring.samples import Array
 
 KINDS = ("entropy", "class", "spread", "scale")
@@ -44,6 +45,23 @@ class WatchedValue(NamedTuple):
     kind: str
     value: float
     most: float
+
+
+class Look(NamedTuple):
+    """What an alarm takes of a layer where its rows are. It can be sent to another process.
+
+    Attributes
+    ----------
+    values : list of WatchedValue
+    said : list of Notice
+        What there is to say of the layer.
+    groups : array (n,) or None
+        The labels, where the rows are to be dumped.
+    """
+
+    values: list[WatchedValue]
+    said: list[Notice]
+    groups: Array | None = None
 
 
 def values_of_layer(rows: Array, measured: Measurement) -> Iterator[WatchedValue]:
