@@ -168,7 +168,9 @@ def test_what_was_not_measured_is_not_counted():
         ([(190, 200), (80, 100)], False),
         ([(394, 400), (40, 50)], False),  # 96 % together, but not 80 % of 50
         ([(200, 200), (100, 100)], False),
-        ([(10, 10)], False),
+        ([(183, 200)], False),  # 91.5 %, and less than 95 % for sure
+        ([(91, 100)], None),
+        ([(10, 10)], None),
     ],
 )
 def test_coverage_as_promised_less_or_more_or_not_known(counts, verdict):

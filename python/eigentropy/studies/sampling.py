@@ -227,15 +227,21 @@ def _counted(covered: Sequence[bool]) -> Coverage | None:
 def judged(by_rows: dict[int, Coverage]) -> bool | None:
     """Whether the coverage is as promised.
 
-    Yes if it is for each number of rows. No if it is not for all together, or if some number of
-    rows has it outside by more than the samples leave open. Otherwise too few samples tell.
+    Yes if it is for each number of rows. No if it is not for all together, and their interval does
+    not have 95 % in it either; or if the interval of some number of rows lies outside of what is
+    promised. Otherwise the samples are too few to tell.
     """
     together = Coverage(*(sum(each) for each in zip(*by_rows.values(), strict=True)))
-    if not LOW <= together.percent <= HIGH:
+    low, high = together.interval
+    if not (_promised(together) or low <= 100.0 * LEVEL <= high):
         return False
     if any(c.interval[1] < LOW or c.interval[0] > HIGH for c in by_rows.values()):
         return False
-    return True if all(LOW <= c.percent <= HIGH for c in by_rows.values()) else None
+    return True if all(map(_promised, (together, *by_rows.values()))) else None
+
+
+def _promised(coverage: Coverage) -> bool:
+    return LOW <= coverage.percent <= HIGH
 
 
 def findings(rows: Sequence[StudyRow]) -> list[Finding]:
