@@ -146,9 +146,15 @@ def test_few_samples_cover_as_often_as_many(count):
 
 
 def test_the_ratio_compares_root_mean_squares_with_the_deviation():
-    found = samples([-1.0, 0.0, 1.0], [9.0] * 3, error=[3.0, 4.0, 5.0])
-    assert found.spread == pytest.approx(1.0)
-    assert found.ratio == pytest.approx(math.sqrt(50.0 / 3.0))
+    found = samples([-1.0, 0.0, 1.0] * 3, [9.0] * 9, error=[3.0, 4.0, 5.0] * 3)
+    assert found.spread == pytest.approx(math.sqrt(6.0 / 8.0))
+    assert found.ratio == pytest.approx(math.sqrt(50.0 / 3.0) / found.spread)
+
+
+def test_few_samples_have_no_ratio():
+    rows = rows_of([-1.0, 0.0, 1.0], [9.0] * 3)
+    assert math.isnan(samples([-1.0, 0.0, 1.0], [9.0] * 3).ratio)
+    assert sampling.listing(rows).lines == [["DSE", "blobs", "100.0 % (44 to 100); -; 3"]]
 
 
 def test_what_was_not_measured_is_not_counted():
@@ -187,7 +193,7 @@ def test_few_rows_are_promised_nothing():
 
 
 def test_a_value_that_never_moves_has_no_ratio():
-    assert math.isnan(Samples(np.zeros(2), 0.0, {"error": np.ones(2)}).ratio)
+    assert math.isnan(Samples(np.zeros(9), 0.0, {"error": np.ones(9)}).ratio)
 
 
 # What the page says of it

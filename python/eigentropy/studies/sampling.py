@@ -60,6 +60,9 @@ NAIVE_ROWS, NAIVE_SAMPLES, N_HALVES = 500, 100, 20
 # The coverage that is promised, in percent, and from how many rows on.
 LOW, HIGH, FROM = 92.0, 98.0, 500
 
+# Fewer samples say nothing about a standard deviation.
+LEAST_SAMPLES = 8
+
 # Up to so many rows samples are measured first; those of more are measured side by side.
 SMALL = 500
 
@@ -193,10 +196,14 @@ class Samples(NamedTuple):
 
     @property
     def ratio(self) -> float:
-        """Root of the mean square of `sampling_error`, over the standard deviation."""
-        errors = self.parts[ERROR]
-        mean_square = float(np.mean(errors[np.isfinite(errors)] ** 2)) if len(errors) else math.nan
-        return math.sqrt(mean_square) / self.spread if self.spread > 0.0 else math.nan
+        """Root of the mean square of `sampling_error`, over the standard deviation.
+
+        NaN for fewer than eight samples.
+        """
+        errors = self.parts[ERROR][np.isfinite(self.parts[ERROR])]
+        if len(errors) < LEAST_SAMPLES or not self.spread > 0.0:
+            return math.nan
+        return math.sqrt(float(np.mean(errors**2))) / self.spread
 
 
 def samples_of(rows: Sequence[StudyRow], name: str) -> dict[tuple[str, int], Samples]:
@@ -332,7 +339,8 @@ def _shown(samples: Samples | None) -> str:
     counted = _counted(samples.covered()) if samples else None
     if samples is None or counted is None:
         return "-"
-    return f"{counted}; {samples.ratio:.2f}; {counted.samples}"
+    ratio = f"{samples.ratio:.2f}" if math.isfinite(samples.ratio) else "-"
+    return f"{counted}; {ratio}; {counted.samples}"
 
 
 def panels(rows: Sequence[StudyRow]) -> list[Panel]:
@@ -347,11 +355,12 @@ def panels(rows: Sequence[StudyRow]) -> list[Panel]:
                 points = {
                     n: [100.0 * c for c in each.covered()] if what == "coverage" else [each.ratio]
                     for n, each in of.items()
+                    if what == "coverage" or math.isfinite(each.ratio)
                 }
                 curves.append(Curve(data, points))
             possible = (0.0, 100.0) if what == "coverage" else (0.0, math.inf)
             found.append(Panel(f"{name}: {what}", "n", y, curves, log_x=True, possible=possible))
-    return found if any(curve.points for panel in found for curve in panel.curves) else []
+    return [panel for panel in found if any(curve.points for curve in panel.curves)]
 
 
 STUDY = Study(
