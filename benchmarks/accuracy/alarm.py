@@ -1,25 +1,29 @@
 """What docs/tutorials/collapse.md says of false alarms and delays, on simulated runs.
 
 python -m benchmarks.accuracy.alarm --output benchmarks/results/alarm.json
+python -m benchmarks.accuracy.alarm --update docs/tutorials/collapse.md
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.shared.machine import describe
-from benchmarks.shared.results import rounded, text, write
+from benchmarks.shared.results import RESULTS, rounded, text, write
 from eigentropy._support.sequential import CAP
 from eigentropy.torch.monitoring.alarm_evidence import Evidence
 from eigentropy.torch.monitoring.alarm_options import KEEP, checked_rules
 from eigentropy.torch.monitoring.watched_values import WatchedValue
 
 ALPHA = 0.05
+BLOCK = re.compile(r"(<!-- simulated: delays -->\n).*?(<!-- end of simulated -->)", re.DOTALL)
 LOOKS = 200
 REFERENCE = 10
 BEGINS = 100  # the look at which a collapse begins
@@ -168,10 +172,37 @@ def delays(runs: int) -> Iterator[dict[str, object]]:
             }
 
 
+def table(rows: list[dict[str, object]]) -> str:
+    """The delays as a table in Markdown."""
+    lines = [
+        f"| one entropy falls to | looks until the alarm, {' | '.join(SETTINGS)} |",
+        "|---|" + "---|" * len(SETTINGS),
+    ]
+    for left, looks in COLLAPSES:
+        how = "at once" if looks == 1 else f"within {looks} looks"
+        found = [row for row in rows if (row["left"], row["falls_in"]) == (left, looks)]
+        cells = [
+            f"{row['median']:g}" + (f", not found in {row['missed']}" if row["missed"] else "")
+            for row in found
+        ]
+        lines.append(f"| {left:.0%} of its level, {how} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def updated(page: str, rows: list[dict[str, object]]) -> str:
+    """The page with the table of these delays."""
+    return BLOCK.sub(lambda found: f"{found[1]}{table(rows)}\n{found[2]}", page)
+
+
 def main(arguments: list[str] | None = None, runs: int = 1000, of_delays: int = 30) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path)
+    parser.add_argument("--update", type=Path, help="a page, from the stored result")
     options = parser.parse_args(arguments)
+    if options.update is not None:
+        rows = json.loads((RESULTS / "alarm.json").read_text())["delays"]
+        options.update.write_text(updated(options.update.read_text(), rows))
+        return
     result = rounded(
         {
             "machine": describe(),

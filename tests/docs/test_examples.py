@@ -21,7 +21,7 @@ torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 import eigentropy as eg
 from eigentropy.report import page, read_run
 from eigentropy.torch.losses import functional, modules
-from eigentropy.torch.monitoring import monitor, probe
+from eigentropy.torch.monitoring import alarm, monitor, probe
 
 GUIDES = Path(__file__).parents[2] / "docs" / "how_to"
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -142,6 +142,12 @@ def test_frameworks(given, section, layer):
         history = callback.monitor.history
         assert [row["step"] for row in history] == [1, 2]
         assert {f"dse/{layer}", f"dsmi_y/{layer}"} <= set(history[0])
+    history = names["alarmed"].monitor.history
+    assert [row["alarm"] for row in history] == [0.0, 0.0]
+    found = {"Lightning": "keeping", "Hugging Face": "trainer"}[section]
+    best = getattr(names[found], "best_model_score", None) or names[found].state.best_metric
+    (key,) = (key for key in history[0] if key.startswith("dse/"))
+    assert float(best) == pytest.approx(max(row[key] for row in history), rel=1e-6)
 
 
 def test_losses(given, capsys):
@@ -194,7 +200,7 @@ def test_every_guide_with_examples_is_run():
     assert with_examples - needs_a_gpu <= tested
 
 
-@pytest.mark.parametrize("module", [functional, modules, monitor, probe])
+@pytest.mark.parametrize("module", [functional, modules, monitor, probe, alarm])
 def test_docstrings(module):
     result = doctest.testmod(module)
     assert result.attempted > 0

@@ -134,6 +134,8 @@ def test_steps_that_are_not_finite_are_no_evidence_and_said():
     assert sum("nan='collapse'" in str(one.message) for one in caught) == 1
     assert alarm.evidence == pytest.approx(1.0)
     assert alarm.skipped == {"layer": 30}
+    assert set(alarm.history[-1]) == set(alarm.history[0])
+    assert np.isnan(alarm.history[-1]["spread/layer"])
     assert not alarm.events
 
 
@@ -141,7 +143,7 @@ def test_steps_that_are_not_finite_are_no_evidence_and_said():
 def test_steps_that_are_not_finite_count_as_collapsed_where_that_is_asked_for():
     with pytest.warns(CollapseWarning, match="not finite"):
         alarm = alarmed(not_finite, nan="collapse")
-    assert alarm.events[0].values == {}
+    assert all(np.isnan(value) for value in alarm.events[0].values.values())
     assert alarm.skipped["layer"] == 15
 
 

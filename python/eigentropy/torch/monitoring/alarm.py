@@ -151,12 +151,12 @@ class CollapseAlarm:
     --------
     >>> import torch
     >>> from eigentropy.torch import CollapseAlarm, Monitor
-    >>> model = torch.nn.Linear(4, 8)
-    >>> with Monitor(model, "", probe=torch.randn(90, 4)) as monitor:
+    >>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU())
+    >>> with Monitor(model, "1", probe=torch.randn(90, 4)) as monitor:
     ...     alarm = CollapseAlarm(monitor, reference=5, action="stop")
     ...     for _ in range(9):
     ...         values = monitor.step()
-    >>> alarm.should_stop, values["alarm/"]
+    >>> alarm.should_stop, values["alarm/1"]
     (False, 0.0)
     """
 
@@ -259,6 +259,8 @@ class CollapseAlarm:
 
     def layer(self, name: str, look: Look, rows: Array | None, step: int) -> None:
         """Take what was seen of a layer for evidence; its rows are there for `dump`."""
+        if step != self._notices.step:  # what a measurement has left that failed
+            self._seen = {}
         self._notices.step = step
         self._notices.say(look.said)
         for what, test in self._evidence.look(name, look.values, step).items():
@@ -308,9 +310,10 @@ class CollapseAlarm:
     ) -> tuple[dict[str, float], list[CollapseEvent]]:
         """The alarm's values when all layers have been measured, and what has happened."""
         self._notices.step = step
+        measured = {key.partition("/")[2] for key in found}
         for layer in self._layers:
-            mine = [value for key, value in found.items() if key.partition("/")[2] == layer]
-            if layer not in self._seen and any(math.isnan(value) for value in mine):
+            if layer in measured and layer not in self._seen:
+                self._seen[layer] = _Seen({"spread": math.nan, "scale": math.nan}, None, None)
                 self._not_finite(layer)
         events = [self._event(layer, step) for layer in self._evidence.raise_now()]
         values = self._values()
@@ -330,7 +333,7 @@ class CollapseAlarm:
             )
 
     def _event(self, layer: str, step: int) -> CollapseEvent:
-        seen = self._seen.get(layer, _Seen({}, None, None))
+        seen = self._seen.get(layer, _Seen({}, None, None))  # another layer may raise it now
         event = CollapseEvent(
             layer=layer,
             step=step,

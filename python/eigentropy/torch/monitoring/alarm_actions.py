@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -79,8 +80,8 @@ class CollapseEvent:
 
     def __str__(self) -> str:
         first = self.tests[0]
-        value = self.values.get(first)
-        shown = "not finite" if value is None else f"{value:.4g}"
+        value = self.values.get(first, math.nan)
+        shown = f"{value:.4g}" if math.isfinite(value) else "not finite"
         also = f" (also {', '.join(self.tests[1:])})" if self.tests[1:] else ""
         kept = "" if self.dump is None else f"; its rows are in {self.dump}"
         return (
