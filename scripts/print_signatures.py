@@ -31,7 +31,7 @@ MODULES = (
 )
 
 # Options whose name says something else in each function: their defaults are not compared.
-OWN_MEANING = {"title"}
+OWN_MEANING = {"measure", "title"}
 
 # What functions return: nobody calls these with options.
 RESULTS = (
@@ -42,6 +42,7 @@ RESULTS = (
     "DiffusionInformation",
     "KernelInformation",
     "Estimate",
+    "Convergence",
     "Comparison",
     "Difference",
     "Run",

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from eigentropy._measures.comparison.compare import compare
     from eigentropy._measures.comparison.comparison import Comparison
     from eigentropy._measures.comparison.difference import Difference
+    from eigentropy._measures.converge import converge
+    from eigentropy._measures.convergence.result import Convergence
     from eigentropy._measures.entropy import diffusion_spectral_entropy
     from eigentropy._measures.entropy import diffusion_spectral_entropy as dse
     from eigentropy._measures.information import diffusion_spectral_mutual_information
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
 # The module of each public name.
 _HOMES = {
     "Comparison": "_measures.comparison.comparison",
+    "Convergence": "_measures.convergence.result",
     "DeviceError": "_backends.plugin",
     "Difference": "_measures.comparison.difference",
     "DiffusionEntropy": "_measures.results",
@@ -70,6 +73,7 @@ _HOMES = {
     "bandwidth": "_kernels.bandwidth",
     "cluster_gain": "_measures.closed_forms",
     "compare": "_measures.comparison.compare",
+    "converge": "_measures.converge",
     "diffusion_spectral_entropy": "_measures.entropy",
     "diffusion_spectral_mutual_information": "_measures.information",
     "eigvalsh": "_spectra.eigenvalues",
@@ -101,6 +105,7 @@ _FORMER = {
 
 __all__ = [
     "Comparison",
+    "Convergence",
     "DeviceError",
     "Difference",
     "DiffusionEntropy",
@@ -120,6 +125,7 @@ __all__ = [
     "bandwidth",
     "cluster_gain",
     "compare",
+    "converge",
     "diffusion_spectral_entropy",
     "diffusion_spectral_mutual_information",
     "dse",

@@ -101,6 +101,13 @@ def test_many_rows(given):
     assert run("many_rows.md", given)["S"].sampled_from == 500
 
 
+def test_how_many_rows(given):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    found = run("how_many_rows.md", given)["found"]
+    assert found.n == 500
+    assert found.sizes.tolist() == [30, 60, 120, 240]
+
+
 def test_figures(given):
     pyplot = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not installed")
     names = run("figures.md", given)

@@ -15,7 +15,6 @@ variance falls with the number of rows.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -47,9 +46,7 @@ SHARE = 6
 # Pairs are looked at of each row with this many others.
 COLUMNS = 24
 
-# What is left of the jackknife's variance where the pairs seem to take all of it, and the range of
-# exponents with which a variance falls with the number of rows.
-LEAST_REST = 0.1
+# A variance falls with the number of rows by a power in this range.
 EXPONENTS = (0.0, 1.5)
 
 
@@ -81,25 +78,43 @@ class Level:
         share = (m - 1.0) / m
         own, by_width = self.own - self.own.mean(), self.by_width - self.by_width.mean()
         twice = 0.5 * m / k * float((self.pairs**2).sum())
-        jackknife = share * float(own @ own)
-        return Parts(
-            max(jackknife - twice, LEAST_REST * jackknife),
-            share * float(by_width @ by_width),
-            share * float(own @ by_width),
-        )
+        rows, width, both = own @ own, by_width @ by_width, own @ by_width
+        return Parts(share * rows, share * width, share * both, twice)
 
 
 class Parts(NamedTuple):
-    """Variances of what the rows and of what sigma contribute, and their covariance."""
+    """What the jackknife finds of the rows and of sigma, their covariance, and what counts twice.
 
-    own: float
-    by_width: float
+    Rows and sigma may nearly cancel.
+    """
+
+    rows: float
+    width: float
     both: float
+    twice: float
 
     @property
     def total(self) -> float:
-        """The variance of the sum."""
-        return self.own + self.by_width + 2.0 * self.both
+        """The variance."""
+        return _less(self.rows + self.width + 2.0 * self.both, self.twice)
+
+    @property
+    def own(self) -> float:
+        """The variance at the same sigma."""
+        return _less(self.rows, self.twice)
+
+
+def _less(jackknife: float, twice: float) -> float:
+    """The variance.
+
+    Of what k rows contribute together, the jackknife has k times the variance, and pairs have it
+    k (k - 1) / 2 times. Where k is 1 and 2, their difference is the variance. Pairs that have more
+    than half of the jackknife's speak of larger k: of a single one, the variance is the jackknife's
+    over k.
+    """
+    if jackknife <= 0.0:
+        return 0.0
+    return max(jackknife - twice, jackknife**2 / (jackknife + 2.0 * twice))
 
 
 @dataclass(frozen=True)
@@ -150,33 +165,28 @@ class Influences(Variation):
         return replace(self, value=value, level=level, halves=halves)
 
     def _variance(self) -> float:
-        parts = self.level.variances()
-        if self.halves:
-            parts = self._extrapolated(parts)
-        return max(parts.total, LEAST_REST * (parts.own + parts.by_width))
-
-    def _extrapolated(self, parts: Parts) -> Parts:
-        """From m rows to n of them."""
-        of_halves = [half.variances() for half in self.halves]
-        m = len(self.numbers)
-        # A rule of many rows looks at some of them, whose number says how sigma varies.
+        if not self.halves:
+            return self.level.variances().total
+        # A rule of many rows looks at some of them: its sigma varies with these alone.
         looked_at = len(sampled_rows(self.n, 1, 0))
-        own = parts.own * _growth([half.own for half in of_halves], parts.own, self.n / m)
-        of_rule = [half.by_width for half in of_halves]
-        by_width = parts.by_width * _growth(of_rule, parts.by_width, looked_at / m)
-        before = math.sqrt(parts.own * parts.by_width)
-        correlation = parts.both / before if before > 0.0 else 0.0
-        both = correlation * math.sqrt(own * by_width * looked_at / self.n)
-        return Parts(own, by_width, both)
+        variance = self._at(looked_at, "total")
+        if looked_at == self.n:
+            return variance
+        own, more = self._at(looked_at, "own"), self._at(self.n, "own")
+        width = self._at(looked_at, "width")
+        both = variance - own - width
+        shared = math.sqrt(more / own * looked_at / self.n) if own > 0.0 else 0.0
+        return max(more + width + shared * both, 0.0)
 
-
-def _growth(of_halves: Sequence[float], of_all: float, ratio: float) -> float:
-    """The factor to a variance at `ratio` times as many rows, as from the halves to all."""
-    mean = float(np.mean(of_halves))
-    if of_all <= 0.0 or mean <= 0.0:
-        return 1.0 / ratio
-    exponent = float(np.clip(math.log2(mean / of_all), *EXPONENTS))
-    return math.pow(ratio, -exponent)
+    def _at(self, rows: int, name: str) -> float:
+        """A variance at so many rows, if it falls as from the halves of these rows to all."""
+        of_all = float(getattr(self.level.variances(), name))
+        of_half = float(np.mean([getattr(half.variances(), name) for half in self.halves]))
+        ratio = rows / len(self.numbers)
+        if of_all <= 0.0 or of_half <= 0.0:
+            return max(of_all, 0.0) / ratio
+        exponent = float(np.clip(math.log2(of_half / of_all), *EXPONENTS))
+        return of_all * math.pow(ratio, -exponent)
 
 
 def influences(matrix: KernelMatrix, value: float, base: float) -> Influences:

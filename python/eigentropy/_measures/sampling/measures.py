@@ -73,6 +73,10 @@ class Measure:
         """The same with these options beside its own, of those that a measure of ours has."""
         return replace(self, options={**options, **self.options}) if self.is_ours else self
 
+    def replaced(self, **options: Any) -> Measure:
+        """The same with these options in place of its own."""
+        return replace(self, options={**self.options, **options}) if options else self
+
 
 def measure_of(measure: Any, Y: Any = None, options: Mapping[str, Any] | None = None) -> Measure:
     """The measure that a caller names or passes.
