@@ -48,12 +48,12 @@ def test_each_collapse_is_found_by_what_sees_it(collapse, shown_by, measures):
 
 
 def test_the_collapse_of_a_class_is_one_where_all_rows_together_show_nothing():
-    alarm = alarmed(collapsing.one_class, looks=15)
+    alarm = alarmed(collapsing.one_class, looks=15, keep=0.75)
     (event,) = alarm.events
     assert event.tests == ("class 1",)
     for name in ("kernel", "spread", "scale"):
         assert event.values[name] > 1.1 * event.floors[name]
-    assert not alarmed(collapsing.one_class, looks=15, classes=False).events
+    assert not alarmed(collapsing.one_class, looks=15, keep=0.75, classes=False).events
 
 
 @pytest.mark.parametrize("measures", [KERNEL, DIFFUSION, (*KERNEL, *DIFFUSION)])
