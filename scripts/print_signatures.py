@@ -63,6 +63,7 @@ REASONS = {
     ("eigentropy.torch.KernelInformationLoss", "estimator"): "as in InformationLoss",
     ("eigentropy.torch.Monitor", "n_null"): "a measurement is repeated all through the training",
     ("eigentropy.profile", "layers"): "a profile is of the whole model",
+    ("eigentropy.torch.CollapseAlarm", "alpha"): "the probability of a false alarm",
     ("eigentropy.torch.Probe", "max_points"): "a probe is measured again and again",
     ("eigentropy.plot.entropy", "t"): "None draws S over a grid of times",
     ("eigentropy.plot.history", "n_null"): "None draws no bands: rows do not say how many "
