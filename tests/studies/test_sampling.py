@@ -15,7 +15,7 @@ import eigentropy as eg
 from eigentropy._support.interval import student_quantile
 from eigentropy.studies import sampling
 from eigentropy.studies.rows import Cell, StudyRow, sorted_parameters
-from eigentropy.studies.sampling import Coverage, Samples
+from eigentropy.studies.sampling import Coverage, Drawn
 from eigentropy.studies.sampling_sets import PROTOTYPE_NOISE, RARE_SHARES, SETS
 from eigentropy.studies.study import StudyPlan, make_job
 
@@ -193,7 +193,7 @@ def test_few_rows_are_promised_nothing():
 
 
 def test_a_value_that_never_moves_has_no_ratio():
-    assert math.isnan(Samples(np.zeros(9), 0.0, {"error": np.ones(9)}).ratio)
+    assert math.isnan(Drawn(np.zeros(9), 0.0, {"error": np.ones(9)}).ratio)
 
 
 # What the page says of it

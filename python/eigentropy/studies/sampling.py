@@ -170,7 +170,7 @@ class Coverage(NamedTuple):
         return f"{self.percent:.1f} % ({low:.0f} to {high:.0f})"
 
 
-class Samples(NamedTuple):
+class Drawn(NamedTuple):
     """All samples of a distribution with n rows.
 
     Attributes
@@ -206,7 +206,7 @@ class Samples(NamedTuple):
         return math.sqrt(float(np.mean(errors**2))) / self.spread
 
 
-def samples_of(rows: Sequence[StudyRow], name: str) -> dict[tuple[str, int], Samples]:
+def samples_of(rows: Sequence[StudyRow], name: str) -> dict[tuple[str, int], Drawn]:
     """By distribution and number of rows: the samples of a measure, where there are two or more."""
     by_part: dict[str, dict[tuple[str, int], dict[int, float]]] = {}
     for part in ("", ERROR, REACH, *NAIVE):
@@ -223,7 +223,7 @@ def samples_of(rows: Sequence[StudyRow], name: str) -> dict[tuple[str, int], Sam
             part: np.array([of.get(key, {}).get(seed, math.nan) for seed in values])
             for part, of in by_part.items()
         }
-        found[key] = Samples(scale * (x - x.mean()), float(x.std(ddof=1)), parts)
+        found[key] = Drawn(scale * (x - x.mean()), float(x.std(ddof=1)), parts)
     return found
 
 
@@ -265,7 +265,7 @@ def findings(rows: Sequence[StudyRow]) -> list[Finding]:
     )
 
 
-def _promise(name: str, data: str, samples: dict[tuple[str, int], Samples]) -> Finding:
+def _promise(name: str, data: str, samples: dict[tuple[str, int], Drawn]) -> Finding:
     kind = "entropies" if name in ENTROPIES else "informations"
     claim = Claim(kind, f"{name}, {data}: {LOW:.0f} to {HIGH:.0f} % covered for n >= {FROM}")
     by_rows = {
@@ -335,7 +335,7 @@ def listing(rows: Sequence[StudyRow]) -> Listing:
     )
 
 
-def _shown(samples: Samples | None) -> str:
+def _shown(samples: Drawn | None) -> str:
     counted = _counted(samples.covered()) if samples else None
     if samples is None or counted is None:
         return "-"
