@@ -36,11 +36,11 @@ Numbers = npt.NDArray[np.int64]
 # representation of the same rows has the same ones.
 SEED = 0x5EED
 
-# Up to so many rows are all looked at. The eigenvectors of the diffusion matrix of so many take
-# about as long as the entropy of 2000. Of more rows, some stand for all; fewer of those of the
-# density matrix, whose sampling error is to take a third of the time of its entropy.
+# Up to so many rows are all looked at, and as many stand for more. The eigenvectors of the diffusion
+# matrix of so many take about as long as the entropy of 2000. Of more than twice as many rows of the
+# density matrix fewer do: its sampling error is to take a third of the time of its entropy.
 MOST_ROWS = 768
-FEW_ROWS = 320
+FEW_ROWS = 384
 SHARE = 6
 
 # Pairs are looked at of each row with this many others.
@@ -197,8 +197,9 @@ def influences(matrix: KernelMatrix, value: float, base: float) -> Influences:
         numbers = np.arange(n)
         return Influences(n, value, numbers, _level(matrix, numbers, base))
     generator = np.random.default_rng([SEED, n])
-    few = max(FEW_ROWS, min(n // SHARE, MOST_ROWS))
-    chosen = generator.permutation(n)[: MOST_ROWS if matrix.has_unit_eigenvalue else few]
+    many = matrix.has_unit_eigenvalue or n <= 2 * MOST_ROWS
+    rows = MOST_ROWS if many else max(FEW_ROWS, min(n // SHARE, MOST_ROWS))
+    chosen = generator.permutation(n)[:rows]
     numbers, two = np.sort(chosen), np.array_split(chosen, 2)
     halves = tuple(_level(matrix, np.sort(half), base) for half in two)
     return Influences(n, value, numbers, _level(matrix, numbers, base), halves)
