@@ -13,6 +13,7 @@ import numpy.typing as npt
 from eigentropy._kernels.diffusion import DiffusionMatrix
 from eigentropy._kernels.matrix import KernelMatrix
 from eigentropy._measures.sampling.entropies import EntropySource, entropy_variation
+from eigentropy._measures.sampling.errors import known_sampling_error
 from eigentropy._measures.sampling.halves import Halves
 from eigentropy._measures.sampling.variation import OVER, Variation, widened
 from eigentropy._spectra.functionals import Functional, Shannon
@@ -200,7 +201,7 @@ class Entropy(Number, ABC):
         }
 
     def _repr_html_(self) -> str:
-        return html.of_entropy(self)
+        return html.of_entropy(self, known_sampling_error(self))
 
     @property
     @abstractmethod
@@ -567,7 +568,8 @@ class MutualInformation(Number, ABC):
 
     def _repr_html_(self) -> str:
         known: tuple[float, str] | None = self.__dict__.get("_adjusted_value")
-        return html.of_information(self, None if known is None else known[0])
+        adjusted = None if known is None else known[0]
+        return html.of_information(self, adjusted, known_sampling_error(self))
 
     def __repr__(self) -> str:
         name = "null se" if self.estimator == "matched" else "se"
