@@ -31,7 +31,7 @@ MODULES = (
 )
 
 # Options whose name says something else in each function: their defaults are not compared.
-OWN_MEANING = {"title"}
+OWN_MEANING = {"measure", "title"}
 
 # What functions return: nobody calls these with options.
 RESULTS = (
@@ -42,6 +42,9 @@ RESULTS = (
     "DiffusionInformation",
     "KernelInformation",
     "Estimate",
+    "Convergence",
+    "Comparison",
+    "Difference",
     "Run",
     "SnapshotRow",
     "Sweep",
@@ -59,6 +62,8 @@ REASONS = {
     "training would cost n_null times as much",
     ("eigentropy.torch.KernelInformationLoss", "estimator"): "as in InformationLoss",
     ("eigentropy.torch.Monitor", "n_null"): "a measurement is repeated all through the training",
+    ("eigentropy.profile", "layers"): "a profile is of the whole model",
+    ("eigentropy.torch.CollapseAlarm", "alpha"): "the probability of a false alarm",
     ("eigentropy.torch.Probe", "max_points"): "a probe is measured again and again",
     ("eigentropy.plot.entropy", "t"): "None draws S over a grid of times",
     ("eigentropy.plot.history", "n_null"): "None draws no bands: rows do not say how many "

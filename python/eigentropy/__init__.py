@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from eigentropy._core import SolverError
     from eigentropy._kernels.bandwidth import bandwidth
     from eigentropy._measures.closed_forms import cluster_gain, gaussian_entropy
+    from eigentropy._measures.comparison.compare import compare
+    from eigentropy._measures.comparison.comparison import Comparison
+    from eigentropy._measures.comparison.difference import Difference
+    from eigentropy._measures.converge import converge
+    from eigentropy._measures.convergence.result import Convergence
     from eigentropy._measures.entropy import diffusion_spectral_entropy
     from eigentropy._measures.entropy import diffusion_spectral_entropy as dse
     from eigentropy._measures.information import diffusion_spectral_mutual_information
@@ -27,7 +32,9 @@ if TYPE_CHECKING:
     from eigentropy._measures.kernel_entropy import kernel_entropy
     from eigentropy._measures.kernel_information import kernel_information
     from eigentropy._measures.kernel_results import KernelEntropy, KernelInformation
+    from eigentropy._measures.layer_profile import LayerProfile
     from eigentropy._measures.operator import DiffusionOperator
+    from eigentropy._measures.profile import profile
     from eigentropy._measures.results import (
         DiffusionEntropy,
         DiffusionInformation,
@@ -46,7 +53,10 @@ if TYPE_CHECKING:
 
 # The module of each public name.
 _HOMES = {
+    "Comparison": "_measures.comparison.comparison",
+    "Convergence": "_measures.convergence.result",
     "DeviceError": "_backends.plugin",
+    "Difference": "_measures.comparison.difference",
     "DiffusionEntropy": "_measures.results",
     "DiffusionInformation": "_measures.results",
     "DiffusionOperator": "_measures.operator",
@@ -54,6 +64,7 @@ _HOMES = {
     "GroupWarning": "_support.warnings",
     "KernelEntropy": "_measures.kernel_results",
     "KernelInformation": "_measures.kernel_results",
+    "LayerProfile": "_measures.layer_profile",
     "MutualInformation": "_measures.results",
     "PrecisionWarning": "_support.warnings",
     "SaturationWarning": "_support.warnings",
@@ -61,12 +72,15 @@ _HOMES = {
     "SolverError": "_core",
     "bandwidth": "_kernels.bandwidth",
     "cluster_gain": "_measures.closed_forms",
+    "compare": "_measures.comparison.compare",
+    "converge": "_measures.converge",
     "diffusion_spectral_entropy": "_measures.entropy",
     "diffusion_spectral_mutual_information": "_measures.information",
     "eigvalsh": "_spectra.eigenvalues",
     "gaussian_entropy": "_measures.closed_forms",
     "kernel_entropy": "_measures.kernel_entropy",
     "kernel_information": "_measures.kernel_information",
+    "profile": "_measures.profile",
     "spectral_entropy": "_spectra.eigenvalues",
 }
 
@@ -90,7 +104,10 @@ _FORMER = {
 }
 
 __all__ = [
+    "Comparison",
+    "Convergence",
     "DeviceError",
+    "Difference",
     "DiffusionEntropy",
     "DiffusionInformation",
     "DiffusionOperator",
@@ -98,6 +115,7 @@ __all__ = [
     "GroupWarning",
     "KernelEntropy",
     "KernelInformation",
+    "LayerProfile",
     "MutualInformation",
     "PrecisionWarning",
     "SaturationWarning",
@@ -106,6 +124,8 @@ __all__ = [
     "__version__",
     "bandwidth",
     "cluster_gain",
+    "compare",
+    "converge",
     "diffusion_spectral_entropy",
     "diffusion_spectral_mutual_information",
     "dse",
@@ -115,6 +135,7 @@ __all__ = [
     "kernel_entropy",
     "kernel_information",
     "plot",
+    "profile",
     "spectral_entropy",
 ]
 

@@ -657,6 +657,19 @@ def test_errors_and_p_values_are_measured(tmp_path, capsys):
     assert found["sampling_error"]["README"]["times"] > 1.0
 
 
+def test_predictions_for_more_rows_are_measured(tmp_path, capsys, monkeypatch):
+    from benchmarks.accuracy import convergence
+
+    monkeypatch.setattr(convergence, "TO", 600)
+    monkeypatch.setattr(convergence, "DATA", {"blobs": convergence.DATA["blobs"]})
+    file = tmp_path / "convergence.json"
+    convergence.main(["--output", str(file)], count=2)
+    found = json.loads(file.read_text())
+    assert found == json.loads(capsys.readouterr().out)
+    assert found["predicted"]["blobs, dse"]["covered"] == 2
+    assert found["known limits"]["mean"] == {"limits": 20, "covered": 20, "of": 20}
+
+
 def test_a_picture_is_stored_smaller_and_looks_the_same(tmp_path):
     Image = pytest.importorskip("PIL.Image")
     path = tmp_path / "picture.png"

@@ -21,7 +21,7 @@ torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 import eigentropy as eg
 from eigentropy.report import page, read_run
 from eigentropy.torch.losses import functional, modules
-from eigentropy.torch.monitoring import monitor, probe
+from eigentropy.torch.monitoring import alarm, monitor, probe
 
 GUIDES = Path(__file__).parents[2] / "docs" / "how_to"
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -101,6 +101,13 @@ def test_many_rows(given):
     assert run("many_rows.md", given)["S"].sampled_from == 500
 
 
+def test_how_many_rows(given):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    found = run("how_many_rows.md", given)["found"]
+    assert found.n == 500
+    assert found.sizes.tolist() == [30, 60, 120, 240]
+
+
 def test_figures(given):
     pyplot = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not installed")
     names = run("figures.md", given)
@@ -142,6 +149,12 @@ def test_frameworks(given, section, layer):
         history = callback.monitor.history
         assert [row["step"] for row in history] == [1, 2]
         assert {f"dse/{layer}", f"dsmi_y/{layer}"} <= set(history[0])
+    history = names["alarmed"].monitor.history
+    assert [row["alarm"] for row in history] == [0.0, 0.0]
+    found = {"Lightning": "keeping", "Hugging Face": "trainer"}[section]
+    best = getattr(names[found], "best_model_score", None) or names[found].state.best_metric
+    (key,) = (key for key in history[0] if key.startswith("dse/"))
+    assert float(best) == pytest.approx(max(row[key] for row in history), rel=1e-6)
 
 
 def test_losses(given, capsys):
@@ -164,7 +177,21 @@ def test_uncertainty(given):
     names = run("uncertainty.md", given)
     low, high = names["I"].interval()
     assert low < names["I"].value < high
-    assert len(names["halves"]) == 2
+    assert not names["difference"].paired
+
+
+def test_difference(given):
+    rng = np.random.default_rng(1)
+    labels = np.arange(300) % 3
+    rows = rng.normal(size=(300, 5))
+    layer3, layer4 = (rows + 0.05 * rng.normal(size=rows.shape) for _ in range(2))
+    known = {"layer3": layer3, "layer4": layer4, "labels": labels}
+    names = run("difference.md", {**known, "layer5": rows + 6.0 * np.eye(5)[labels]})
+    assert names["several"].ties() == [("layer 3", "layer 4")]
+    assert names["since"].changed_at == "step 200"
+    assert (
+        len(eg.compare(dict.fromkeys(map(str, range(10)), rows), measure="rankme").p_values) == 45
+    )
 
 
 def test_dse_dsmi(given):
@@ -180,7 +207,7 @@ def test_every_guide_with_examples_is_run():
     assert with_examples - needs_a_gpu <= tested
 
 
-@pytest.mark.parametrize("module", [functional, modules, monitor, probe])
+@pytest.mark.parametrize("module", [functional, modules, monitor, probe, alarm])
 def test_docstrings(module):
     result = doctest.testmod(module)
     assert result.attempted > 0

@@ -33,12 +33,17 @@ def test_the_eight_lines_print_what_is_shown(capsys):
     assert NUMBER.sub("", printed).split() == NUMBER.sub("", shown).split()
 
 
-def test_the_kernel_family_prints_what_is_shown(capsys):
+def test_the_later_examples_print_what_is_shown(capsys):
     names = {}
-    for example in fenced("python")[:2]:
+    printed = []
+    for example in fenced("python")[:3]:
         capsys.readouterr()
         exec(example, names)
-    assert capsys.readouterr().out.split() == fenced("text")[1].split()
+        printed.append(capsys.readouterr().out)
+    difference, kernel = printed[1:]
+    assert numbers(difference) == pytest.approx(numbers(fenced("text")[1]), rel=1e-3)
+    assert NUMBER.sub("", difference).split() == NUMBER.sub("", fenced("text")[1]).split()
+    assert kernel.split() == fenced("text")[2].split()
 
 
 def test_the_monitor_of_the_readme_runs(tmp_path, monkeypatch):
@@ -51,7 +56,7 @@ def test_the_monitor_of_the_readme_runs(tmp_path, monkeypatch):
         "model": model, "x": torch.randn(120, 8), "y": torch.arange(120) % 3,
         "epochs": 2, "train": lambda model: None,
     }  # fmt: skip
-    exec(fenced("python")[2], names)
+    exec(fenced("python")[3], names)
     run = read_run("run.csv")
     assert run.steps == [1, 2]
     assert {"dse/encoder.0", "dsmi_y/head"} <= run.values.keys()

@@ -33,3 +33,31 @@ def screen(driver, width, scheme="light", medium=""):
     finally:
         driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+
+
+def move(ask, slider, index):
+    """As a hand would: the value, then the event."""
+    ask(
+        "(([id, index]) => { const input = document.getElementById(id); input.value = index; "
+        "input.dispatchEvent(new Event('input')); })(arguments)",
+        slider,
+        index,
+    )
+
+
+def choose(ask, select, text):
+    """An option by its text, as a hand would."""
+    ask(
+        "(([id, text]) => { const input = document.getElementById(id); "
+        "input.value = [...input.options].find((one) => one.text === text).value; "
+        "input.dispatchEvent(new Event('change')); })(arguments)",
+        select,
+        text,
+    )
+
+
+def press(driver, *keys):
+    """Keys of the keyboard, at what has the focus."""
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    ActionChains(driver).send_keys(*keys).perform()

@@ -24,9 +24,19 @@ def rows_of(step, layer):
 
 
 def record(
-    path, steps=(1, 2, 3), layers=LAYERS, description=None, loaded=None, information=(), **options
+    path,
+    steps=(1, 2, 3),
+    layers=LAYERS,
+    description=None,
+    loaded=None,
+    information=(),
+    further=lambda step, layer: {},
+    **options,
 ):
-    """A run of some steps, as a monitor writes it; `information` are further measures."""
+    """A run of some steps, as a monitor writes it; `information` are further measures.
+
+    `further` gives more values of a layer at a step, by what stands before the layer's name.
+    """
     recorder = Recorder(path, resume=loaded is not None, **options)
     recorder.describe(
         **{
@@ -37,7 +47,7 @@ def record(
     )  # fmt: skip
     if loaded is not None:
         recorder.loaded(loaded)
-    further = dict(information).items()
+    informations = dict(information).items()
     for step in steps:
         recorder.begin(step)
         values = {}
@@ -47,8 +57,32 @@ def record(
             recorder.layer(layer, rows, entropy, np.arange(N) % 3)
             values[f"dse/{layer}"] = float(entropy)
             values[f"dsmi_y/{layer}"] = 0.1 * step
-            values.update({f"{kind}/{layer}": 0.1 + value * step for kind, value in further})
+            values.update({f"{kind}/{layer}": 0.1 + value * step for kind, value in informations})
+            values.update(
+                {f"{kind}/{layer}": value for kind, value in further(step, layer).items()}
+            )
         recorder.write({**values, "loss": 1.0 / (1 + step)}, step)
+    return path
+
+
+def add_profile(path, step, numbers, p_values):
+    """A line of a profile, as `LayerProfile.to_record` gives it.
+
+    `numbers` are by layer and measure a value and its sampling error; `p_values` by measure and the
+    later layer those of neighbours.
+    """
+    layers = list(numbers)
+    line = {
+        "step": step,
+        "layers": [{"layer": k, "columns": 3, "numbers": of} for k, of in numbers.items()],
+        "neighbours": [
+            {"measure": measure, "a": layers[layers.index(b) - 1], "b": b, "difference": 0.1,
+             "standard_error": 0.1, "p_value": p}
+            for measure, of in p_values.items() for b, p in of.items()
+        ],
+    }  # fmt: skip
+    with (path / "profiles.jsonl").open("a") as file:
+        file.write(json.dumps(line) + "\n")
     return path
 
 
@@ -64,6 +98,9 @@ TRACK = "snapshot,n,sigma,dse,dsmi_labels,dsmi_labels_adjusted\nepoch2,90,1,5,0.
 def small_recordings(folder):
     """A run and three logs that are read thousands of times."""
     record(folder / "run", steps=(1, 2), points=4, settings={"lr": 0.1, "more": {"a": [1, None]}})
+    numbers = {"first": {"dse": [5.0, 0.1]}, "second": {"dse": [5.0, None]}}
+    add_profile(folder / "run", 1, numbers, {"dse": {"second": 0.5}})
+    add_profile(folder / "run", 2, numbers, {"dse": {"second": None}})
     write(folder / "log.csv", LOG)
     write(folder / "track.csv", TRACK)
     write(folder / "log.jsonl", '{"step": 1, "dse/a": 5.0}\n{"step": 2, "dse/a": null, "x": 1}\n')

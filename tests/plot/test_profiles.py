@@ -9,6 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import eigentropy as eg
+from messages import naming
 
 pytest.importorskip("matplotlib")
 
@@ -60,6 +61,23 @@ def test_a_row_of_a_monitor_is_read_by_measure(ax):
     eg.plot.layers(ROWS[0], "dsmi_y_adjusted", ax=ax)
     assert_array_equal(ax.lines[1].get_ydata(), [0.1])
     assert ax.get_ylabel() == "adjusted DSMI with the labels"  # a share: it has no unit
+
+
+def test_a_broad_line_runs_through_layers_that_are_tied(ax):
+    eg.plot.layers({"a": 1.0, "b": 2.0, "c": 3.0}, ties=[("b", "c")], ax=ax)
+    ((segment,),) = (lines.get_segments() for lines in ax.collections)
+    assert_array_equal(segment, [[1.0, 2.0], [2.0, 3.0]])
+    assert len(ax.lines) == 1  # what is drawn next has the second colour
+
+
+def test_a_tie_names_layers(ax):
+    with pytest.raises(ValueError, match=naming("ties", "'d'", "'a'")):
+        eg.plot.layers({"a": 1.0, "b": 2.0}, ties=[("a", "d")], ax=ax)
+
+
+def test_the_level_of_the_intervals_can_be_chosen(information, ax):
+    eg.plot.layers({"a": information}, level=0.5, ax=ax)
+    assert_allclose(bars(ax), [information.interval(0.5)])
 
 
 def test_two_profiles_stay_apart(ax):

@@ -76,6 +76,8 @@ VIEW = "views/000001.json"
         ("run.json", "classes", [{"name": 1, "size": 2}], ["['classes'][0]['name']", 1, "text"]),
         ("run.json", "classes", [{"name": "a"}], ["['classes'][0]", "'size'"]),
         ("run.json", "settings", 7, ["['settings']", 7, "an object"]),
+        ("profiles.jsonl", "layers", 7, ["line 2", "['layers']", 7, "a list"]),
+        ("profiles.jsonl", "neighbours", [{}], ["line 2", "['neighbours'][0]", "'measure'"]),
         ("values.jsonl", "step", 1.5, ["line 2", "['step']", 1.5, "a whole number"]),
         ("values.jsonl", "step", 2**60, ["line 2", "['step']", 2**60, 2**53]),
         ("values.jsonl", "loss", "low", ["line 2", "['loss']", "'low'", "a number or null"]),

@@ -14,7 +14,7 @@ from benchmarks.shared import browser
 from eigentropy.report import read_run
 from eigentropy.report.page import ASSETS
 from messages import names
-from opened_pages import count, opened
+from opened_pages import count, move, opened
 from recorded_runs import LAYERS, NASTY, N, record, rows_of, write
 
 pytestmark = [
@@ -35,16 +35,6 @@ def driver():
 def run(tmp_path):
     information = {"dsmi_x": 0.3, "dsmi_y_adjusted": 0.5}
     return record(tmp_path / "a", information=information)
-
-
-def move(ask, slider, index):
-    """As a hand would: the value, then the event."""
-    ask(
-        "(([id, index]) => { const input = document.getElementById(id); input.value = index; "
-        "input.dispatchEvent(new Event('input')); })(arguments)",
-        slider,
-        index,
-    )
 
 
 def test_the_page_is_drawn_without_a_complaint(driver, tmp_path, run):

@@ -24,6 +24,15 @@ pytestmark = [
 ]
 
 PLANE = {"dsmi_x": 0.3, "dsmi_y_adjusted": 0.5}
+
+
+def errors(step, layer):
+    """Sampling errors, and an alarm of one layer."""
+    is_raised = float(step > 1 and layer.endswith("2.mlp"))
+    return {"dse_sampling_se": 0.1, "dsmi_y_sampling_se": 0.05, "dsmi_x_null_se": 0.02,
+            "alarm": is_raised, "alarm_evidence": 1.5 * is_raised}  # fmt: skip
+
+
 LONG = "a.very_long_name_of_a_layer_without_a_place_to_break_it_" * 2
 
 
@@ -41,7 +50,8 @@ def of_layers(tmp_path_factory):
     def run(number, steps=(1, 2, 3)):
         if (number, steps) not in known:
             layers = tuple(f"encoder.{k}.mlp" for k in range(number))
-            path = record(folder / f"{number} of {len(steps)}", steps, layers, information=PLANE)
+            place = folder / f"{number} of {len(steps)}"
+            path = record(place, steps, layers, information=PLANE, further=errors)
             known[number, steps] = spread(path)
         return known[number, steps]
 
@@ -72,8 +82,46 @@ def test_nothing_is_cut_at_any_width(driver, tmp_path, of_layers, width):
                 ask(f"document.getElementById('spectrum-{name}')?.click()")
             assert ask("document.documentElement.scrollWidth") <= width
             assert ask("innerWidth") == width
-            assert ask(CUT) == []
+            for wrong in (CUT, WIDE, CROWDED, STACKED):
+                assert ask(wrong) == []
 
+
+def test_tables_fit_a_telephone_without_being_scrolled(driver, tmp_path, of_layers):
+    with screen(driver, 360):
+        ask = opened(driver, tmp_path, of_layers(3), of_layers(3, (1, 2)))
+        ask("document.getElementById('spectrum-layers').click()")
+        assert count(ask, ".scroll table") == 3
+        wide = "[...document.querySelectorAll('.scroll')].map((e) => e.scrollWidth - e.clientWidth)"
+        assert ask(wide) == [0, 0, 0]
+        heads = (
+            "[...document.querySelectorAll('#difference-table tr:nth-child(1) td')]"
+            ".map((e) => getComputedStyle(e, '::before').content)"
+        )
+        assert len(ask(heads)) == 5
+        assert all(len(head) > 2 for head in ask(heads))
+
+
+# What stands wider than the window, outside of what can be scrolled.
+WIDE = """[...document.querySelectorAll("body *")].filter((e) => e.checkVisibility()
+    && !e.parentElement.closest(".scroll") && e.getBoundingClientRect().right > innerWidth + 0.5)
+  .map((e) => e.outerHTML.slice(0, 90))"""
+
+# Pairs of texts of a drawing that lie on each other.
+CROWDED = """[...document.querySelectorAll("figure > svg")].flatMap((root) => {
+  const all = [...root.querySelectorAll("text")]
+    .map((e) => [e.textContent, e.getBoundingClientRect()]).filter(([, box]) => box.width);
+  return all.flatMap(([a, one], i) => all.slice(0, i).filter(([, other]) =>
+    one.left < other.right - 1 && other.left < one.right - 1
+    && one.top < other.bottom - 3 && other.top < one.bottom - 3).map(([b]) => [a, b]));
+})"""
+
+# Parts of the page that lie on each other: all that stands below another begins below its end.
+STACKED = """[...document.querySelectorAll("main > section > *, .controls > *, figure > *")]
+  .filter((e) => {
+    const [a, b] = [e, e.nextElementSibling || e].map((one) => one.getBoundingClientRect());
+    return e.nextElementSibling && a.width && b.width
+      && a.left < b.right - 1 && b.left < a.right - 1 && b.top < a.bottom - 1;
+  }).map((e) => e.outerHTML.slice(0, 90))"""
 
 # Texts of drawings that reach over an edge of their drawing.
 CUT = """[...document.querySelectorAll("figure > svg text")].filter((text) => {
@@ -189,6 +237,7 @@ def test_all_texts_can_be_read(driver, tmp_path, of_layers, scheme):
         ask = opened(driver, tmp_path, of_layers(4), log)
         ask("document.getElementById('spectrum-layers').click()")
         ask("document.querySelector('#legend button[aria-pressed]').click()")
+        assert count(ask, "#alarms button") == 1
         texts = ask(TEXTS)
         (paper,) = colours(ask, "body", "backgroundColor")
     assert len(texts) > 100
@@ -223,6 +272,35 @@ BOXES = """[...document.querySelectorAll("#plane .name text")]
   .map(([text, box]) => [text, box.left, box.top, box.right, box.bottom])"""
 
 
+# Names and dots that lie on each other; the dots are round.
+COVERED = """(() => {
+  const boxOf = (e) => e.getBoundingClientRect();
+  const dots = [...document.querySelectorAll("#plane .moment")].map(boxOf);
+  return [...document.querySelectorAll("#plane .name text")].filter((e) => {
+    const box = boxOf(e);
+    return box.width && dots.some((dot) => {
+      const [x, y, r] = [dot.left + dot.width / 2, dot.top + dot.height / 2, dot.width / 2];
+      const [dx, dy] = [Math.max(box.left - x, x - box.right, 0),
+        Math.max(box.top + 2 - y, y - box.bottom + 2, 0)];
+      return r && Math.hypot(dx, dy) < r;
+    });
+  }).map((e) => e.textContent);
+})()"""
+
+# How far the line of each name ends from the text, and begins from the last dot of its path.
+LEADERS = """[...document.querySelectorAll("#plane .name")].filter((e) => e.checkVisibility())
+  .map((e) => {
+    const [line, box] = [e.querySelector("line"), e.querySelector("text").getBBox()];
+    const { layer, run } = e.dataset;
+    const path = [...document.querySelectorAll("#plane .path")]
+      .find((one) => one.dataset.layer === layer && one.dataset.run === run);
+    const dot = [...path.querySelectorAll(".moment")].pop();
+    const [x1, y1, x2, y2] = ["x1", "y1", "x2", "y2"].map((end) => line[end].baseVal.value);
+    return [Math.max(box.x - x2, x2 - box.x - box.width, box.y - y2, y2 - box.y - box.height),
+      Math.hypot(x1 - dot.cx.baseVal.value, y1 - dot.cy.baseVal.value)];
+  })"""
+
+
 def overlapping(boxes):
     return [
         (a[0], b[0])
@@ -239,14 +317,32 @@ def test_names_in_the_plane_do_not_overlap(driver, tmp_path, of_layers, width, n
         boxes = ask(BOXES)
         assert len(boxes) >= 4
         assert overlapping(boxes) == []
+        assert ask(COVERED) == []
         assert {text for text, *_ in boxes} <= {str(k) for k in range(number)}  # what differs
+        if (number, width) != (40, 360):
+            assert len(boxes) == number  # there is room for all
 
 
 def test_two_runs_in_the_plane_have_names_that_do_not_overlap(driver, tmp_path, of_layers):
     ask = opened(driver, tmp_path, of_layers(4), of_layers(4, (1, 2)))
     boxes = ask(BOXES)
-    assert len(boxes) >= 4
-    assert overlapping(boxes) == []
+    assert len(boxes) == 8
+    assert overlapping(boxes) == ask(COVERED) == []
+
+
+def test_lines_lead_from_the_last_dot_to_the_name(driver, tmp_path, of_layers):
+    ask = opened(driver, tmp_path, of_layers(12))
+    found = ask(LEADERS)
+    assert len(found) == 12
+    assert max(map(max, found)) < 3
+
+
+def test_names_of_layers_at_one_place_stand_around_it(driver, tmp_path):
+    layers = tuple(f"layer.{k}" for k in range(7))
+    path = record(tmp_path / "a", layers=layers, information=PLANE)  # all have the same values
+    ask = opened(driver, tmp_path, path)
+    assert len(ask(BOXES)) == 7
+    assert overlapping(ask(BOXES)) == ask(COVERED) == []
 
 
 @pytest.fixture
@@ -254,7 +350,7 @@ def crowded(driver, tmp_path, of_layers):
     """The plane of two runs of 40 layers on a telephone, which has no room for 80 names."""
     with screen(driver, 360):
         ask = opened(driver, tmp_path, of_layers(40), of_layers(40, (1, 2)))
-        assert overlapping(ask(BOXES)) == []
+        assert overlapping(ask(BOXES)) == ask(COVERED) == []
         assert 4 < len(ask(BOXES)) < 70
         yield ask
 

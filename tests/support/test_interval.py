@@ -9,7 +9,13 @@ import pickle
 import numpy as np
 import pytest
 
-from eigentropy._support.interval import Interval, checked_level, combined, student_quantile
+from eigentropy._support.interval import (
+    Interval,
+    checked_level,
+    combined,
+    student_p_value,
+    student_quantile,
+)
 from messages import names, naming
 
 NEXT_TO_1 = float(np.nextafter(1.0, 0.0))
@@ -75,3 +81,30 @@ def test_errors_combine_as_welch_and_satterthwaite_say():
     assert error == 5.0
     assert degrees == pytest.approx(5.0**4 / (3.0**4 / 10 + 4.0**4 / 20))
     assert combined([(3e-100, 10.0), (4e-100, 20.0)])[1] == pytest.approx(degrees)
+
+
+@pytest.mark.parametrize("degrees", [1, 1.3, 2, 3.7, 8, 31, 200, 10_000, math.inf])
+@pytest.mark.parametrize("t", [0.0, 1e-9, 0.3, 1.0, 2.0, -2.0, 4.0, 30.0, 1e6])
+def test_the_p_value_is_student_s(t, degrees):
+    stats = pytest.importorskip("scipy.stats")
+    expected = 2.0 * stats.t.sf(abs(t), degrees)
+    assert student_p_value(t, degrees) == pytest.approx(expected, rel=1e-9, abs=1e-300)
+
+
+@pytest.mark.parametrize("t", [1e100, 1e200, math.inf])
+def test_a_t_without_limit_has_no_probability_left(t):
+    assert 0.0 <= student_p_value(t, 1.0) < 1e-99
+    assert student_p_value(t, 5.0) == student_p_value(t, math.inf) == 0.0
+
+
+def test_by_hand_with_one_degree():
+    """Cauchy's distribution: 1 - 2/pi atan t."""
+    assert student_p_value(1.0, 1.0) == pytest.approx(0.5)
+    assert student_p_value(math.sqrt(3.0), 1.0) == pytest.approx(1.0 / 3.0)
+    assert student_p_value(0.0, 7.0) == 1.0
+
+
+def test_an_interval_over_other_samples_does_not_deny_it():
+    text = repr(Interval(1.0, 2.0, 0.95, "other samples of the data"))
+    assert names(text, "other samples of the data")
+    assert not names(text, "not")

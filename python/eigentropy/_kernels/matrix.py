@@ -167,8 +167,7 @@ class KernelMatrix:
     def without_results(self) -> Any:
         """The matrix of the same rows, of which nothing is known yet."""
         own = copy.copy(self)
-        own.progress, own._single = False, None
-        own.forget()
+        own.take(self.samples)
         return own
 
     def at_width(self, sigma: float) -> Any:
@@ -183,12 +182,6 @@ class KernelMatrix:
         self.samples, self.n = samples, samples.n
         self.progress, self._reach, self._single = False, None, None
         self.forget()
-
-    def sigma_of(self, numbers: npt.NDArray[np.int64]) -> float:
-        """The sigma of some rows by themselves."""
-        if self.rule is None:
-            return self.sigma
-        return resolve_sigma(self.rule, self.samples.chosen(numbers), self.seed)
 
     def in_single(self) -> Any:
         """The same matrix in float32; it is made once."""

@@ -16,6 +16,9 @@ LEVEL = 0.95
 HALVINGS = 70
 SMALLEST, LARGEST = -340.0, 40.0
 
+# The square of a larger t is no number.
+LARGEST_T = 1e150
+
 # The continued fraction goes on until a step changes it by less.
 CONVERGED = 4e-16
 TINY = 1e-300
@@ -30,8 +33,8 @@ class Interval(tuple[float, float]):
     level : float
         The probability that the interval covers the value; 1 where it is certain to.
     over : str
-        What the value would vary over, such as "20 random partitions". Never other samples of the
-        data: how far the value moves with those is another question.
+        What the value would vary over, such as "20 random partitions", or "other samples of the
+        data": how far the value moves with those is another question.
     """
 
     level: float
@@ -62,10 +65,8 @@ class Interval(tuple[float, float]):
         return "certain" if self.level == 1.0 else f"{100.0 * self.level:.12g} %"
 
     def __repr__(self) -> str:
-        return (
-            f"Interval({self.low!r}, {self.high!r}, {self.sure}, over {self.over}, "
-            "not over other samples)"
-        )
+        also = "" if "other samples" in self.over else ", not over other samples"
+        return f"Interval({self.low!r}, {self.high!r}, {self.sure}, over {self.over}{also})"
 
 
 def checked_level(level: Any) -> float:
@@ -103,6 +104,17 @@ def student_quantile(level: float, degrees: float) -> float:
         is_below = inside < level if level < 0.5 else outside > 1.0 - level
         low, high = (middle, high) if is_below else (low, middle)
     return math.exp(0.5 * (low + high))
+
+
+def student_p_value(t: float, degrees: float) -> float:
+    """The probability that Student's variable is as far from 0 as t, to either side.
+
+    ``P(|T| >= |t|)``; degrees as in `student_quantile`, whose inverse this is. It is 0 only where t
+    is infinite, or where the probability is no number of float64.
+    """
+    if math.isinf(t):
+        return 0.0
+    return _probabilities(min(abs(t), LARGEST_T), degrees)[1]
 
 
 def _probabilities(q: float, degrees: float) -> tuple[float, float]:

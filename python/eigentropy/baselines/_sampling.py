@@ -21,8 +21,8 @@ def with_sampling_error(
     """What a baseline returns, with its `sampling_error`.
 
     The baseline is called with all rows, 16 times with halves of them, and 16 times with three
-    quarters: docs/mathematics/error.md says what follows from these. What is random in it, such as
-    the initialisation of a network, counts as sampling error, too.
+    quarters; docs/explanations/mathematics.md says what follows from these. What is random in the
+    baseline, such as the initialisation of a network, counts as sampling error, too.
 
     Parameters
     ----------

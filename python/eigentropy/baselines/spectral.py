@@ -1,7 +1,8 @@
 """Effective numbers and entropies of other spectra: relatives of DSE that are cheap.
 
-Of the singular values of Z: effective rank, RankMe, participation ratio. Of a kernel matrix without
-the normalisation of a diffusion operator: Vendi score, matrix-based Renyi entropy.
+Of the singular values of Z: effective rank, RankMe, participation ratio. Of the discriminants of
+several views of each sample: LiDAR. Of a kernel matrix without the normalisation of a diffusion
+operator: Vendi score, matrix-based Renyi entropy.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from eigentropy._backends.host_arrays import as_matrix
 from eigentropy._spectra.eigenvalues import renyi_nats, spectral_entropy
 from eigentropy._support.options import logarithm_base, nonnegative, renyi_order
 from eigentropy._support.signatures import named_options
+from eigentropy.baselines._discriminants import discriminants
 from eigentropy.baselines._estimate import BaselineEstimate
 from eigentropy.baselines._kernel_spectra import kernel_eigenvalues
-from eigentropy.baselines._singular_values import squared_singular_values
+from eigentropy.baselines._singular_values import Spectrum, squared_singular_values
 
 
 @named_options()
@@ -97,11 +99,73 @@ def rankme(Z: Any, *, epsilon: float = 1e-7) -> BaselineEstimate:
     """
     epsilon = nonnegative(epsilon, "epsilon")
     rows = as_matrix(Z)
-    s = np.sqrt(squared_singular_values(rows, center=False))
-    p = s / s.sum() + epsilon
-    p = p[p > 0.0]  # 0 log 0 = 0, for epsilon = 0
-    value = math.exp(-float(p @ np.log(p)))
+    value = _smooth_rank(np.sqrt(squared_singular_values(rows, center=False)), epsilon)
     return BaselineEstimate(value, "RankMe", len(rows), None, settings={"epsilon": epsilon})
+
+
+@named_options()
+def lidar(views: Any, *, delta: float = 1e-4, epsilon: float = 1e-7) -> BaselineEstimate:
+    r"""LiDAR of Thilak et al., RankMe of the linear discriminants between samples.
+
+    .. math:: \exp\Big(-\sum_k p_k \log p_k\Big), \qquad
+        p_k = \lambda_k / \sum_j \lambda_j + \epsilon
+
+    with the eigenvalues of :math:`\Sigma_w^{-1/2} \Sigma_b \Sigma_w^{-1/2}`. A sample is a class,
+    whose members are its views: :math:`\Sigma_b` is the covariance of the means over the views,
+    and :math:`\Sigma_w` that of the views about these means, plus delta times the identity. So a
+    direction counts by how well it tells samples apart, beside how much the views move it. Between
+    1 and min(n - 1, d), up to what epsilon adds.
+
+    Where it fails: delta has the unit of the views squared. Where the views move a direction by
+    less than its root, LiDAR depends on the scale, and rows that shrink to a point end as the rank
+    of the means.
+
+    Parameters
+    ----------
+    views : array-like of shape (n, q, d)
+        Row j of sample i is what becomes of the j-th augmented view of sample i. The authors have
+        q = 50 views of n = 1000 samples.
+    delta : float
+        0 is allowed where the views of a sample vary in all d directions.
+    epsilon : float
+
+    Returns
+    -------
+    BaselineEstimate
+        `n` is the number of samples.
+
+    Raises
+    ------
+    ValueError, TypeError
+        An argument of the wrong value or type; NaN or infinity; fewer than two samples or views;
+        samples with equal means; a delta that is too small beside the views.
+    MemoryError
+        The matrices do not fit.
+
+    References
+    ----------
+    Thilak, Huang, Saremi, Dinh, Goh, Nakkiran, Susskind, Littwin: LiDAR: sensing linear probing
+    performance in joint embedding SSL architectures. ICLR 2024, arXiv:2312.04000.
+
+    Examples
+    --------
+    >>> corners = 100.0 * np.eye(4)[:, None, :]
+    >>> views = corners + np.concatenate([np.eye(4), -np.eye(4)])[None, :, :]
+    >>> round(float(lidar(views)), 4)
+    3.0
+    """
+    delta, epsilon = nonnegative(delta, "delta"), nonnegative(epsilon, "epsilon")
+    eigenvalues, n, q = discriminants(views, delta)
+    value = _smooth_rank(eigenvalues, epsilon)
+    settings = {"views": q, "delta": delta, "epsilon": epsilon}
+    return BaselineEstimate(value, "LiDAR", n, None, settings=settings)
+
+
+def _smooth_rank(weights: Spectrum, epsilon: float) -> float:
+    """RankMe of these weights as shares, to each of which the constant is added."""
+    p = weights / weights.sum() + epsilon
+    p = p[p > 0.0]  # 0 log 0 = 0, for epsilon = 0
+    return math.exp(-float(p @ np.log(p)))
 
 
 @named_options()

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from eigentropy._support.lifetime import version
+from eigentropy.cli.compare import compare_command
 from eigentropy.cli.environment import info_command
 from eigentropy.cli.measure import measure_command
 from eigentropy.cli.report import report_command
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.command("measure")(exit_codes(measure_command))
 app.command("track")(exit_codes(track_command))
+app.command("compare")(exit_codes(compare_command))
 app.command("study")(exit_codes(study_command))
 app.command("report")(exit_codes(report_command))
 app.command("info")(exit_codes(info_command))

@@ -13,9 +13,10 @@ from __future__ import annotations
 from eigentropy.plot.maps import diffusion_map
 from eigentropy.plot.partitions import null
 from eigentropy.plot.profiles import history, layers
+from eigentropy.plot.sizes import convergence
 from eigentropy.plot.spectra import entropy, spectrum
 
-__all__ = ["diffusion_map", "entropy", "history", "layers", "null", "spectrum"]
+__all__ = ["convergence", "diffusion_map", "entropy", "history", "layers", "null", "spectrum"]
 
 
 def __dir__() -> list[str]:

@@ -95,6 +95,11 @@ def of_operator(operator: DiffusionMatrix) -> str:
     return _shown("DiffusionOperator", rows, drawing)
 
 
+def of_pairs(title: str, rows: Iterable[Row]) -> str:
+    """Table of names and texts."""
+    return _shown(title, rows, "")
+
+
 def _error_of_information(result: InformationResult) -> list[Row]:
     """The error of the computation; nothing where it has no random part."""
     if not result.standard_error:

@@ -29,6 +29,9 @@ _MOST_TICKS = 24
 # Names longer than this are written at a slant.
 _SHORT_NAMES = 40
 
+# Of the lines through layers that do not differ, in points.
+TIE_WIDTH = 9.0
+
 # Where a result has no interval: this many standard errors to both sides.
 _ERRORS = 2.0
 
@@ -38,16 +41,18 @@ def layers(
     measure: str | None = None,
     *,
     base: float = 2.0,
+    ties: Sequence[Sequence[str]] = (),
+    level: float = LEVEL,
     ax: Any = None,
     label: str | None = None,
     **line: Any,
 ) -> Any:
     """One value a layer, in the order of the mapping.
 
-    Results have their interval as error bars, with a probability of 95 % where it is one: that of
+    Results have their interval as error bars, with the probability `level` where it is one: that of
     the computation, over random vectors or partitions, and not over other samples of the data. It
-    is cut at 0 and at the largest possible value. Draw several profiles on the same axes to compare
-    them.
+    is cut at 0 and at the largest possible value. The numbers of a `LayerProfile` have theirs over
+    other samples. Draw several profiles on the same axes to compare them.
 
     Parameters
     ----------
@@ -59,6 +64,11 @@ def layers(
         it. For ``{layer: number}`` it names the axis.
     base : float
         Of the logarithm behind numbers: 2 for bits. Results bring their own.
+    ties : sequence of sequences of str
+        Layers in a row that do not differ, as `LayerProfile.ties` has them: a broad line runs
+        through each of these.
+    level : float
+        Of the intervals.
     ax : matplotlib axes, optional
         Where to draw; a new figure by default.
     label : str, optional
@@ -93,7 +103,7 @@ def layers(
     measure, by_layer = _of_one_measure(values, measure)
     base = _common_base(by_layer.values(), logarithm_base(base))
     heights = np.array([_number(value, name) for name, value in by_layer.items()])
-    reach = np.array([_reach(value) for value in by_layer.values()]).T
+    reach = np.array([_reach(value, level) for value in by_layer.values()]).T
     axes = style.axes_or_new(ax)
     style.dress(axes)
     x = np.arange(float(len(heights)))
@@ -101,6 +111,7 @@ def layers(
     if label is not None:
         look["label"] = label
     drawn = style.draw_curve(axes, x, heights, {**look, "markevery": 1}, **line)
+    _draw_ties(axes, [_places(tie, list(by_layer)) for tie in ties], heights, drawn.get_color())
     if np.nanmax(reach, initial=0.0) > 0.0:
         axes.vlines(
             x, heights - reach[0], heights + reach[1], color=drawn.get_color(), linewidth=1.2
@@ -188,6 +199,28 @@ def history(
     return axes
 
 
+def _places(tie: Sequence[str], names: Sequence[str]) -> list[int]:
+    for name in tie:
+        if name not in names:
+            raise ValueError(f"ties: {name!r} is not among the layers {_quoted(names)}")
+    return [names.index(name) for name in tie]
+
+
+def _draw_ties(axes: Any, ties: Sequence[Sequence[int]], heights: Any, colour: Any) -> None:
+    """Broad lines through layers that do not differ, which are no curves."""
+    from matplotlib.collections import LineCollection
+
+    if ties:
+        lines = [[(place, heights[place]) for place in tie] for tie in ties]
+        axes.add_collection(
+            LineCollection(
+                lines, colors=colour, linewidths=TIE_WIDTH, alpha=style.BAND_OPACITY,
+                capstyle="round", label="none differs from the next",
+            ),
+            autolim=False,
+        )  # fmt: skip
+
+
 def _of_one_measure(
     values: Mapping[str, Any], measure: str | None
 ) -> tuple[str | None, dict[str, Any]]:
@@ -256,11 +289,11 @@ def _column(rows: Sequence[Mapping[str, Any]], key: str) -> Any:
     return np.array([_number(row.get(key, math.nan), key) for row in rows])
 
 
-def _reach(value: Any) -> tuple[float, float]:
+def _reach(value: Any, level: float) -> tuple[float, float]:
     """How far error bars go down and up."""
     if hasattr(value, "interval"):
         number, most = float(value), float(getattr(value, "label_entropy", math.inf))
-        found = value.interval(LEVEL)
+        found = value.interval(level)
         low, high = style.possible_ends(number, found[0], found[1], (0.0, most))
         return max(0.0, number - float(low)), max(0.0, float(high) - number)
     half = _ERRORS * float(getattr(value, "standard_error", 0.0))

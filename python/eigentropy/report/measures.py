@@ -24,8 +24,15 @@ KINDS = (
     *(f"{name}_adjusted" for name in INFORMATIONS if name not in ("kernel_x", "kernel_previous")),
 )
 
-# Standard errors over the null partitions: neither drawn nor the caller's own values.
+# Standard errors of what is drawn: over the random partitions, and over other samples of the data.
 NULL_ERRORS = tuple(f"{name}_null_se" for name in INFORMATIONS)
+SAMPLING_ERRORS = tuple(f"{name}_sampling_se" for name in KINDS)
+
+# All that is about a layer, and so not the caller's own value.
+OF_LAYERS = frozenset((*KINDS, *NULL_ERRORS, *SAMPLING_ERRORS))
+
+# An alarm writes NAME/layer, 1 once it was raised, and NAME_evidence/layer.
+EVIDENCE = "_evidence"
 
 
 def of_family(family: str, measures: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from eigentropy._support.interval import LEVEL, student_quantile
 from eigentropy._support.lifetime import version
 from eigentropy._support.printable import encodable
 from eigentropy._support.units import unit
@@ -21,8 +22,9 @@ from eigentropy.report.views import ranks
 
 ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = (
-    "colours.js", "drawing.js", "selection.js", "trajectories.js", "labels.js", "plane.js",
-    "spectrum.js", "views.js", "main.js",
+    "colours.js", "drawing.js", "selection.js", "statistics.js", "alarms.js", "trajectories.js",
+    "rows.js", "profile.js", "comparisons.js", "labels.js", "plane.js", "spectrum.js", "views.js",
+    "main.js",
 )  # fmt: skip
 
 # What the page calls the entries of a description.
@@ -93,6 +95,8 @@ def _document(runs: Sequence[Run], title: str) -> dict[str, Any]:
     return {
         "title": encodable(title),
         "eigentropy": version(),
+        "level": LEVEL,
+        "quantile": student_quantile(LEVEL, math.inf),
         "remarks": differences(runs),
         "runs": [_run(run, name) for run, name in zip(runs, titles, strict=True)],
     }
@@ -121,11 +125,11 @@ def _run(run: Run, title: str) -> dict[str, Any]:
         "names": run.names,
         "base": known.get("base", 2.0),
         "unit": unit(known.get("base", 2.0)),
-        "series": {
-            kind: [_rounded(series.get(layer)) for layer in layers]
-            for kind in KINDS
-            if (series := run.series(kind))
-        },
+        "series": {kind: _series(run, kind) for kind in KINDS if run.series(kind)},
+        "bands": {kind: band for kind in KINDS if (band := _bands(run, kind))},
+        "profiles": {str(run.steps.index(step)): _profile(run, step) for step in run.profiles},
+        "alarms": _alarms(run),
+        "alarmNames": run.alarm_names(),
         "scalars": {name: _rounded(values) for name, values in run.scalars().items()},
         "times": known.get("times", []),
         "t": known.get("t", 1.0),
@@ -136,6 +140,66 @@ def _run(run: Run, title: str) -> dict[str, Any]:
         "settings": _settings(run),
         "remarks": remarks(run),
     }
+
+
+def _series(run: Run, kind: str) -> list[list[float | None] | None]:
+    """The values by layer: to more digits where they are compared by their sampling errors."""
+    series = run.series(kind)
+    decimals = 6 if run.series(f"{kind}_sampling_se") else 4
+    return [_rounded(series.get(layer), decimals) for layer in run.layers]
+
+
+def _bands(run: Run, kind: str) -> list[Any] | None:
+    """What the standard errors are over, and the errors by layer."""
+    over, errors = run.bands(kind)
+    if not errors:
+        return None
+    digits = [
+        None if (of := errors.get(layer)) is None
+        else [None if v is None else _significant(v, 4) for v in of]
+        for layer in run.layers
+    ]  # fmt: skip
+    return [over, digits]
+
+
+def _profile(run: Run, step: int) -> dict[str, list[Any]]:
+    """For each measure [numbers with errors, p-values from the layer before] by layer.
+
+    The numbers are null where the values of the step have their sampling errors themselves.
+    """
+    known, at = run.profiles[step], run.steps.index(step)
+    numbers = {one["layer"]: one["numbers"] for one in known["layers"]}
+    p_values = {(one["measure"], one["b"]): one["p_value"] for one in known["neighbours"]}
+    found: dict[str, list[Any]] = {}
+    for kind in KINDS:
+        own = [numbers.get(layer, {}).get(kind) for layer in run.layers]
+        if any(own):
+            errors = run.series(f"{kind}_sampling_se").values()
+            is_new = any(one and one[1] is not None for one in own) and not any(
+                of[at] is not None for of in errors
+            )
+            found[kind] = [
+                [one and _rounded(one, 6) for one in own] if is_new else None,
+                [
+                    None if p is None else _significant(p, 2)
+                    for p in (p_values.get((kind, layer)) for layer in run.layers)
+                ],
+            ]
+    return found
+
+
+def _alarms(run: Run) -> list[list[Any]]:
+    """For each step with an alarm its place; and name, place of the layer and evidence."""
+    return [
+        [
+            run.steps.index(step),
+            [
+                [name, run.layers.index(layer), None if of is None else _significant(of, 4)]
+                for name, layer, of in raised
+            ],
+        ]
+        for step, raised in run.alarms().items()
+    ]
 
 
 def _spectra(run: Run) -> list[list[Any]]:
@@ -186,12 +250,17 @@ def _text(value: Any) -> str:
     return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}…"
 
 
-def _rounded(values: Sequence[float | None] | None) -> list[float | None] | None:
-    """Four decimals, or three significant digits of small numbers."""
+def _rounded(values: Sequence[float | None] | None, decimals: int = 4) -> list[float | None] | None:
+    """Some decimals, or one significant digit less of small numbers."""
     if values is None:
         return None
     return [
-        None if v is None else round(v, 4) if abs(v) >= 0.1 else _significant(v, 3) for v in values
+        None
+        if v is None
+        else round(v, decimals)
+        if abs(v) >= 0.1
+        else _significant(v, decimals - 1)
+        for v in values
     ]
 
 

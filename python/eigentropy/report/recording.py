@@ -20,7 +20,7 @@ from eigentropy.io.paths import shown
 from eigentropy.io.writing import write_atomically
 from eigentropy.report import run_files, views
 from eigentropy.report.lines import json_object, measurements, shaped
-from eigentropy.report.run_files import RUN, SPECTRA, VALUES, VIEWS
+from eigentropy.report.run_files import PROFILES, RUN, SPECTRA, VALUES, VIEWS
 from eigentropy.report.schema import FORMAT
 from eigentropy.report.shapes import anything, mapping
 
@@ -165,6 +165,12 @@ class Recorder:
         self._measured += 1
         self._thin()
 
+    def profile(self, profile: Mapping[str, Any], step: int) -> None:
+        """Add a profile of the layers, as `LayerProfile.to_record` gives it."""
+        if not self._is_open:
+            self._open()
+        run_files.append_line(self.path / PROFILES, {"step": step, **profile})
+
     def _spectrum(self, entropy: DiffusionEntropy) -> dict[str, Any]:
         """S(t) from all eigenvalues, and some of these. An estimate has none of them."""
         known: dict[str, Any] = {"n": entropy.n, "sigma": _short(entropy.sigma)}
@@ -209,7 +215,8 @@ class Recorder:
         """Keep what was measured until `step`; what comes later is measured again."""
         kept = {
             file: [line for line in measurements(self.path / file) if line["step"] <= step]
-            for file in (VALUES, SPECTRA)
+            for file in (VALUES, SPECTRA, PROFILES)
+            if file != PROFILES or (self.path / file).exists()
         }
         for file, lines in kept.items():
             text = "".join(json.dumps(line) + "\n" for line in lines)

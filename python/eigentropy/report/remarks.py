@@ -30,7 +30,10 @@ COMPARED = {
 
 def remarks(run: Run) -> list[str]:
     """One sentence for each thing that is wrong or missing in a run."""
-    return [*run.notes, *_missing_values(run), *_saturated(run), *_small_classes(run), *_sizes(run)]
+    return [
+        *run.notes, *_alarms(run), *_missing_values(run), *_saturated(run), *_small_classes(run),
+        *_sizes(run),
+    ]  # fmt: skip
 
 
 def differences(runs: Sequence[Run]) -> list[str]:
@@ -54,6 +57,14 @@ def entropy_limit(run: Run, step: int, layer: str) -> float | None:
 def _entropies(run: Run) -> dict[str, list[float | None]]:
     """The entropy that a run has of each layer; where it has both, they say the same here."""
     return next(filter(None, map(run.series, ENTROPIES)), {})
+
+
+def _alarms(run: Run) -> list[str]:
+    at: dict[str, list[int]] = {}
+    for step, raised in run.alarms().items():
+        for layer in dict.fromkeys(layer for _, layer, _ in raised):
+            at.setdefault(layer, []).append(step)
+    return _of_layers(run, at, "an alarm", "its values are lower than the alarm allows")
 
 
 def _missing_values(run: Run) -> list[str]:

@@ -2,7 +2,9 @@
 
 A run is a directory. `run.json` says what was measured; `values.jsonl` has one line a measurement,
 and `spectra.jsonl` another; `views/NUMBER.json` are the maps of some of them. The line of values is
-written last: a measurement without it was interrupted, and is not read.
+written last: a measurement without it was interrupted, and is not read. `profiles.jsonl`, where
+there is one, has the layers with their sampling errors and the differences of neighbours: a line
+for each measurement with sampling errors, and for each profile that was asked for.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Any
 from eigentropy.io.writing import append_whole, write_atomically
 
 RUN, VALUES, SPECTRA, VIEWS = "run.json", "values.jsonl", "spectra.jsonl", "views"
+PROFILES = "profiles.jsonl"
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:

@@ -24,8 +24,8 @@ from eigentropy.report.lines import (
     shaped,
     table_lines,
 )
-from eigentropy.report.measures import KINDS, NULL_ERRORS
-from eigentropy.report.run_files import RUN, SPECTRA, VALUES, VIEWS
+from eigentropy.report.measures import EVIDENCE, OF_LAYERS
+from eigentropy.report.run_files import PROFILES, RUN, SPECTRA, VALUES, VIEWS
 from eigentropy.report.schema import TRACKED
 from eigentropy.report.shapes import Shape, shortened
 
@@ -59,6 +59,9 @@ class Run:
         ``eigenvalues`` (those of `views.ranks`).
     views : list of dict
         ``step``, ``groups`` and for each of ``layers`` two lists of coordinates.
+    profiles : dict of int to dict
+        By step: ``layers`` with their numbers and sampling errors, and ``neighbours`` with the
+        p-value of the paired test of layer ``b`` and the one before it.
     names : list of str, or None
         Of the steps, where they are the snapshots of `eigentropy track`.
     notes : list of str
@@ -73,6 +76,7 @@ class Run:
     description: dict[str, Any] = field(default_factory=dict)
     spectra: dict[int, dict[str, Any]] = field(default_factory=dict)
     views: list[dict[str, Any]] = field(default_factory=list)
+    profiles: dict[int, dict[str, Any]] = field(default_factory=dict)
     names: list[str] | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -81,15 +85,43 @@ class Run:
         found = {layer: self.values.get(f"{kind}/{layer}") for layer in self.layers}
         return {layer: values for layer, values in found.items() if values is not None}
 
+    def bands(self, kind: str) -> tuple[str, dict[str, list[float | None]]]:
+        """What the standard errors of a measure are over, and the errors by layer."""
+        samples = self.series(f"{kind}_sampling_se")
+        return ("samples", samples) if samples else ("partitions", self.series(f"{kind}_null_se"))
+
+    def alarm_names(self) -> list[str]:
+        """Of the alarms that watched the run."""
+        heads = dict.fromkeys(key.partition("/")[0] for key in self.values if "/" in key)
+        return [head for head in heads if f"{head}{EVIDENCE}" in heads]
+
+    def alarms(self) -> dict[int, list[tuple[str, str, float | None]]]:
+        """Name, layer and evidence of each alarm, by the step at which it was raised."""
+        found: dict[int, list[tuple[str, str, float | None]]] = {}
+        for name in self.alarm_names():
+            evidences = self.series(f"{name}{EVIDENCE}")
+            for layer, flags in self.series(name).items():
+                known = [(i, flag) for i, flag in enumerate(flags) if flag is not None]
+                for (_, before), (i, flag) in itertools.pairwise([(-1, 0.0), *known]):
+                    if flag and not before:
+                        evidence = evidences[layer][i] if layer in evidences else None
+                        found.setdefault(self.steps[i], []).append((name, layer, evidence))
+        return dict(sorted(found.items()))
+
     def scalars(self) -> dict[str, list[float | None]]:
-        """The caller's own values: loss, accuracy."""
-        return {key: values for key, values in self.values.items() if split(key) is None}
+        """The caller's own values, such as a loss, and what else was logged beside the measures."""
+        flags = self.alarm_names()
+        return {
+            key: values
+            for key, values in self.values.items()
+            if split(key) is None and key.partition("/")[0] not in flags
+        }
 
 
 def split(key: str) -> tuple[str, str] | None:
     """Measure and layer of a key, None for a value that is neither."""
     kind, slash, layer = key.partition("/")
-    return (kind, layer) if slash and kind in (*KINDS, *NULL_ERRORS) else None
+    return (kind, layer) if slash and kind in OF_LAYERS else None
 
 
 def read_run(path: str | os.PathLike[str]) -> Run:
@@ -128,12 +160,14 @@ def _read_directory(path: Path) -> Run:
         hint = f"; inside there are {listed(inside)}" if inside else ""
         raise FileError(f"{shown(path)} holds no run: there is no {RUN} in it{hint}")
     maps = sorted((path / VIEWS).glob("*.json"))
-    require_size([path / RUN, path / VALUES, path / SPECTRA, *maps], path)
+    profiles = [path / PROFILES] if (path / PROFILES).exists() else []
+    require_size([path / RUN, path / VALUES, path / SPECTRA, *profiles, *maps], path)
     known = _described(path / RUN)
     notes: list[str] = []
     rows = _by_step(json_lines(path / VALUES, schema.VALUES, notes), path, notes)
     spectrum = schema.spectra(len(known["times"]))
     spectra = {row["step"]: row["layers"] for row in json_lines(path / SPECTRA, spectrum, notes)}
+    compared = [row for file in profiles for row in json_lines(file, schema.PROFILE, notes)]
     view = schema.view(known.get("classes"))
     views = [shaped(json_object(file), view, shown(file)) for file in maps]
     return Run(
@@ -145,6 +179,7 @@ def _read_directory(path: Path) -> Run:
         description=known,
         spectra={step: spectra[step] for step in rows if step in spectra},
         views=[view for view in views if view["step"] in rows and view["layers"]],
+        profiles={row["step"]: row for row in compared if row["step"] in rows},
         notes=notes,
     )
 

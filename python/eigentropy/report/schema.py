@@ -32,7 +32,7 @@ from eigentropy.report.views import ranks
 FORMAT = 1
 
 # Columns of `eigentropy track`, by what a monitor calls the same.
-TRACKED = {
+_MEASURED = {
     "dse": "dse",
     "dsmi_labels": "dsmi_y",
     "dsmi_labels_adjusted": "dsmi_y_adjusted",
@@ -42,6 +42,10 @@ TRACKED = {
     "kernel_labels_bits": "kernel_y",
     "kernel_labels_adjusted": "kernel_y_adjusted",
     "kernel_against": "kernel_x",
+}
+TRACKED = {
+    **_MEASURED,
+    **{f"{column}_sampling_error": f"{kind}_sampling_se" for column, kind in _MEASURED.items()},
 }
 
 # A diffusion time, on a logarithmic axis.
@@ -109,6 +113,17 @@ def stepped(line: Any) -> Any:
     """A line of either kind as it is, whatever else it has beside its step."""
     record({"step": whole()})(line)
     return line
+
+
+# A line of profiles.jsonl: of each layer its numbers with their sampling errors, and of neighbours
+# whether they differ, by a paired test.
+PROFILE = record(
+    {
+        "step": whole(),
+        "layers": array(record({"layer": text, "numbers": mapping(array(measured, 2))})),
+        "neighbours": array(record({"measure": text, "b": text, "p_value": measured})),
+    }
+)
 
 
 def spectra(times: int) -> Shape:

@@ -25,6 +25,12 @@ from eigentropy.torch.losses.modules import (
     EntropyLoss,
     InformationLoss,
 )
+from eigentropy.torch.monitoring.alarm import CollapseAlarm
+from eigentropy.torch.monitoring.alarm_actions import (
+    CollapseError,
+    CollapseEvent,
+    CollapseWarning,
+)
 from eigentropy.torch.monitoring.evaluation import Evaluation
 from eigentropy.torch.monitoring.loggers import (
     CSVLogger,
@@ -40,6 +46,10 @@ _threads.borrow()
 
 __all__ = [
     "CSVLogger",
+    "CollapseAlarm",
+    "CollapseError",
+    "CollapseEvent",
+    "CollapseWarning",
     "DiffusionSpectralEntropy",
     "DiffusionSpectralMutualInformation",
     "EntropyLoss",

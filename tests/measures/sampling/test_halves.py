@@ -211,7 +211,8 @@ def test_each_subset_has_its_own_sigma_as_far_as_a_slope_tells():
         np.array([values.mean() for _, _, values in subsets_of(found)]) - wanted
         for found in (rule, number)
     )
-    assert np.linalg.norm(moved) < 0.3 * np.linalg.norm(fixed)
+    assert np.linalg.norm(moved) < 0.5 * np.linalg.norm(fixed)
+    assert np.linalg.norm(moved) / math.sqrt(len(moved)) < 0.1 * rule.standard_error
 
 
 def test_a_rule_gives_each_subset_a_sigma_of_its_own():
@@ -222,7 +223,6 @@ def test_a_rule_gives_each_subset_a_sigma_of_its_own():
     assert rule.sampling_error != number.sampling_error
 
 
-@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(
     "of",
     [
@@ -238,20 +238,10 @@ def test_a_rule_gives_each_subset_a_sigma_of_its_own():
     ],
     ids=["dsmi", "plain", "knn", "labels", "order", "scalars", "vectors", "given", "given-scalars"],
 )
-def test_every_information_has_one_near_the_spread_over_samples(of, seed):
-    Z, labels = classes(80, seed=100 + seed)
-    spread = _spread(of)
-    assert 0.3 * spread < of(Z, labels).sampling_error < 3.0 * spread
-
-
-_KNOWN: dict = {}
-
-
-def _spread(of):
-    if of not in _KNOWN:
-        values = [float(of(*classes(80, seed=seed))) for seed in range(40)]
-        _KNOWN[of] = float(np.std(values, ddof=1))
-    return _KNOWN[of]
+def test_every_information_has_one_near_the_spread_over_samples(of):
+    spread = np.std([float(of(*classes(60, seed=seed))) for seed in range(25)], ddof=1)
+    found = [of(*classes(60, seed=seed)).sampling_error for seed in (100, 101, 102)]
+    assert 0.5 * spread < math.sqrt(np.mean(np.square(found))) < 2.5 * spread
 
 
 def test_the_interval_over_samples_covers_the_mean():

@@ -12,6 +12,7 @@ import eigentropy as eg
 from eigentropy import _core
 from eigentropy._measures.sampling import left_out
 from eigentropy._measures.sampling.families import density, diffusion
+from eigentropy._measures.sampling.influence import Parts
 from eigentropy._measures.sampling.left_out import Eigensystem, entropy_terms, removals
 from eigentropy._measures.sampling.variation import unpaired
 from eigentropy._measures.sampling.width_influence import width_changes
@@ -263,3 +264,17 @@ def test_rows_of_the_core_are_those_of_the_formula(rng):
     Z = 1000.0 * rng.normal(size=(20, 3))
     squared, scale = _core.squared_distances(Z, np.arange(20))
     np.testing.assert_allclose(squared * scale**2, kernel(Z, 1.0)[0], rtol=1e-10, atol=1e-6)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_variances_of_what_rows_contribute_together(order):
+    """Of k rows together, the jackknife has k times the variance and pairs k (k - 1) / 2 times."""
+    parts = Parts(rows=order * 3.0, width=0.0, both=0.0, twice=order * (order - 1) / 2 * 3.0)
+    assert parts.total == pytest.approx(3.0)
+    assert parts.own == pytest.approx(3.0)
+
+
+def test_what_rows_and_sigma_contribute_may_cancel():
+    parts = Parts(rows=1.0, width=1.0, both=-0.95, twice=0.02)
+    assert parts.total == pytest.approx(0.08)
+    assert Parts(rows=0.0, width=0.0, both=0.0, twice=0.0).total == 0.0

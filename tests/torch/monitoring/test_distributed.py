@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import gc
-import json
 import os
-import time
 import warnings
-from datetime import timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,13 +11,13 @@ import pytest
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
 import eigentropy as eg
+import processes
 from eigentropy.torch import Evaluation, Monitor, Probe, Reservoir
 from eigentropy.torch.monitoring.budget import Budget
 from eigentropy.torch.monitoring.collection import INCOMPLETE
 
 nn = torch.nn
 N = 101  # which two processes cannot share equally
-PATIENCE = 400  # seconds, of a machine that does much else
 
 
 class Net(nn.Module):
@@ -172,37 +167,10 @@ CASES = {
 }
 
 
-def process(rank, folder):
-    """Work on all cases, one after the other, and write what they return."""
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2,
-        timeout=timedelta(seconds=300),
-    )  # fmt: skip
-    results = {}
-    for case, (work, *arguments) in CASES.items():
-        if case == "lost":
-            gc.collect()  # parallel models go before their group: see conftest.py
-            torch.distributed.barrier()
-        results[case] = None
-        Path(folder, f"{rank}.json").write_text(json.dumps(results))
-        results[case] = work(rank, *arguments)
-    Path(folder, f"{rank}.json").write_text(json.dumps(results))
-    os._exit(0)  # a thread of the group may still ask for Python's lock, which then is gone
-
-
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
     """What each of two processes returns, by case."""
-    folder = tmp_path_factory.mktemp("two")
-    context = torch.multiprocessing.spawn(process, (str(folder),), nprocs=2, join=False)
-    end = time.monotonic() + PATIENCE
-    while not context.join(timeout=5):
-        if time.monotonic() > end:
-            for one in context.processes:
-                one.kill()
-            pytest.fail(f"the processes did not end in {PATIENCE} s")
-    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
+    return processes.results(CASES, 2, tmp_path_factory.mktemp("two"), last="lost")
 
 
 def alone(capacity, index=None):

@@ -19,7 +19,7 @@ from eigentropy.report import page, read_run, remarks
 from eigentropy.report.measures import DEFAULT, DEFAULT_WITH_LABELS, KINDS, MEASURES, NULL_ERRORS
 from eigentropy.report.page import ASSETS
 from eigentropy.torch import Evaluation, Monitor, Probe, Reservoir
-from eigentropy.torch.monitoring.measuring import error_of_bits
+from eigentropy.torch.monitoring.readings import error_of_bits
 from messages import naming
 
 ABOUT_GROUPS = ("kernel", "kernel_y")

@@ -46,9 +46,7 @@ SHARE = 6
 # Pairs are looked at of each row with this many others.
 COLUMNS = 24
 
-# The least share that is left of the jackknife's variance, and the range of exponents with which a
-# variance falls with the number of rows.
-LEAST_REST = 0.1
+# A variance falls with the number of rows by a power in this range.
 EXPONENTS = (0.0, 1.5)
 
 
@@ -107,8 +105,16 @@ class Parts(NamedTuple):
 
 
 def _less(jackknife: float, twice: float) -> float:
-    """What is left of the jackknife's variance: some, also where the pairs seem to take all."""
-    return max(jackknife - twice, LEAST_REST * jackknife)
+    """The variance.
+
+    Of what k rows contribute together, the jackknife has k times the variance, and pairs have it
+    k (k - 1) / 2 times. Where k is 1 and 2, their difference is the variance. Pairs that have more
+    than half of the jackknife's speak of larger k: of a single one, the variance is the jackknife's
+    over k.
+    """
+    if jackknife <= 0.0:
+        return 0.0
+    return max(jackknife - twice, jackknife**2 / (jackknife + 2.0 * twice))
 
 
 @dataclass(frozen=True)
@@ -170,7 +176,7 @@ class Influences(Variation):
         width = self._at(looked_at, "width")
         both = variance - own - width
         shared = math.sqrt(more / own * looked_at / self.n) if own > 0.0 else 0.0
-        return max(more + width + shared * both, LEAST_REST * (more + width))
+        return max(more + width + shared * both, 0.0)
 
     def _at(self, rows: int, name: str) -> float:
         """A variance at so many rows, if it falls as from the halves of these rows to all."""

@@ -10,10 +10,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from eigentropy import _core
 from eigentropy._kernels.groups import Codes, groups_of_rows
 from eigentropy._kernels.matrix import KernelMatrix
 from eigentropy._kernels.partitions import Partitions
 from eigentropy._measures.forms import nulls_of_subset, seed_of_subset, twice
+from eigentropy._measures.sampling.width_influence import width_changes
 from eigentropy._spectra.functionals import Functional
 from eigentropy._spectra.groups import SHARED_KERNEL_SHARE
 
@@ -70,14 +72,31 @@ def informations_of_sets(
     values = _values(matrix, grouped, asked)
     if matrix.rule is None:
         return values
-    sizes = np.array([len(rows) for rows in sets])
-    own = np.array([math.log(matrix.sigma_of(rows) / matrix.sigma) for rows in sets])
+    sizes, own = np.array([len(rows) for rows in sets]), _widths(matrix, sets)
     moved = _values(matrix.at_width(matrix.sigma * math.exp(STEP)), grouped[:SLOPED], asked)
     slopes = (moved - values[:SLOPED]).mean(axis=1) / STEP
     for size in np.unique(sizes):
         alike = sizes == size
         values[alike] += np.nanmean(slopes[alike[:SLOPED]]) * own[alike, None]
     return values
+
+
+def _widths(matrix: KernelMatrix, sets: Sequence[Numbers]) -> Doubles:
+    """Log of what the rule would take for each subset, over what it took for all of their rows.
+
+    To first order, from what leaving out each row changes.
+    """
+    assert matrix.rule is not None
+    used = np.unique(np.concatenate(sets))
+    rows, places = matrix.samples.host_sample(used)
+    if matrix.samples.holds == "distances":
+        squared, scale = rows[np.ix_(places, places)].astype(np.float64) ** 2, 1.0
+    else:
+        squared, scale = _core.squared_distances(rows, places)
+    changes = width_changes(squared, matrix.sigma / scale, matrix.rule)
+    changes = changes - changes.mean()
+    sums = [float(changes[np.searchsorted(used, rows)].sum()) / len(rows) for rows in sets]
+    return (1.0 - len(used)) * np.array(sums)
 
 
 def _values(matrix: KernelMatrix, grouped: Sequence[_Grouped], asked: Asked) -> Doubles:

@@ -12,7 +12,7 @@ const TIME_LEVELS = { light: [0.33, 0.78], dark: [0.5, 0.92] };
 const TIME_HUES = [300, 115], TIME_STEPS = 24;
 
 const SCHEMES = ["light", "dark"];
-const sheet = { light: "", dark: "", defined: new Set(), node: document.createElement("style") };
+const sheet = { text: "", defined: new Set(), node: document.createElement("style") };
 document.head.append(sheet.node);
 
 // The names of `count` colours: var(--name-0), var(--name-1) and on.
@@ -39,16 +39,15 @@ const between = ([low, high], share) => low + share * (high - low);
 function define(name, count, colourOf) {
   if (sheet.defined.has(name)) return;
   sheet.defined.add(name);
-  for (const scheme of SCHEMES) {
-    for (let i = 0; i < count; i++) sheet[scheme] += `--${name}-${i}:${colourOf(scheme, i)};`;
-  }
-  sheet.node.textContent =
-    `:root{${sheet.light}}@media screen and (prefers-color-scheme: dark){:root{${sheet.dark}}}`;
+  for (let i = 0; i < count; i++) sheet.text += `--${name}-${i}:light-dark(${SCHEMES.map((scheme) => colourOf(scheme, i))});`;
+  sheet.node.textContent = `:root{${sheet.text}}`;
 }
 
-// The value of var(--name) at the moment, for a canvas.
-const resolved = (variable) =>
-  getComputedStyle(document.documentElement).getPropertyValue(variable.slice(4, -1)).trim();
+// The colour that var(--name) is at the moment, for a canvas.
+function resolved(variable) {
+  sheet.node.style.color = variable;
+  return getComputedStyle(sheet.node).color;
+}
 
 // As much of the chroma as a screen can show.
 function oklch(lightness, chroma, hue) {

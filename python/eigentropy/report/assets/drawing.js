@@ -22,6 +22,12 @@ const MEASURES = {
   kernel_previous: "About the layer before, kernel information",
 };
 
+// A function that computes a value once for each argument.
+function kept(compute) {
+  const known = new Map();
+  return (key) => known.get(key) ?? known.set(key, compute(key)).get(key);
+}
+
 const byId = (id) => document.getElementById(id);
 
 function fill(node, attributes, children) {
@@ -48,8 +54,9 @@ const layerName = (name) => name || "(whole model)";
 
 // A name with its middle left out, for a drawing.
 const LONGEST_NAME = 26;
-const shortName = (name) =>
-  name.length <= LONGEST_NAME ? name : `${name.slice(0, 9)}…${name.slice(10 - LONGEST_NAME)}`;
+const shortened = (name, most) =>
+  (name.length <= most ? name : `${name.slice(0, Math.floor(0.36 * most))}…${name.slice(Math.floor(0.36 * most) + 1 - most)}`);
+const shortName = (name) => shortened(name, LONGEST_NAME);
 
 const isNumber = Number.isFinite;
 
@@ -59,6 +66,9 @@ function number(value, digits = 4) {
   if (Math.abs(value) >= 1e6) return value.toExponential(3);
   return Math.abs(value) >= 1000 ? String(Math.round(value)) : value.toFixed(digits);
 }
+
+// A value with half of its interval at the page's level.
+const withError = (value, error) => number(value) + (isNumber(value) && isNumber(error) ? ` ± ${number(data.quantile * error)}` : "");
 
 const stepText = (run, step) =>
   run.names ? run.names[run.steps.indexOf(step)] : `${run.stepName} ${step}`;
@@ -184,17 +194,80 @@ function curve({ X, Y }, points, attributes) {
   return group;
 }
 
+// The area of points [x, y, standard error] between both ends of their intervals, interrupted as the
+// curve. A lone point has a line.
+function band({ X, Y }, points, { over, ...attributes }) {
+  const ends = points.map(([x, y, error]) => isNumber(y) && isNumber(error)
+    && [-1, 1].map((sign) => `${X(x).toFixed(1)} ${Y(y + sign * data.quantile * error).toFixed(1)}`));
+  let path = "", piece = [];
+  for (const end of [...ends, false]) {
+    if (end) piece.push(end);
+    else if (piece.length) {
+      path += `M${[...piece.map(([low]) => low), ...piece.reverse().map(([, high]) => high)].join("L")}Z`;
+      piece = [];
+    }
+  }
+  return svg("path", { class: `band ${over}`, d: path, ...attributes });
+}
+
+// What the bands are over; and the mark of one, for a legend.
+const OVER = {
+  samples: "over other samples of the data (sampling error)",
+  partitions: "over random partitions only (error of the computation)",
+};
+
+const bandSwatch = (over) => svg("svg", { width: 26, height: 14, "aria-hidden": "true", stroke: "var(--accent)", fill: "var(--accent)" },
+  svg("path", { class: `band ${over}`, d: "M1 2H25V12H1Z" }));
+
+// Smallest and largest end of the bands of some lines.
+const extentOf = (lines) => extent(lines.flatMap(({ values, errors = [] }) =>
+  values.flatMap((value, i) => (isNumber(errors[i]) ? [value - data.quantile * errors[i], value + data.quantile * errors[i]] : [value]))));
+
 // Takes the pointer where a drawing has its marks.
 function hitArea({ left, right, top, bottom }, handlers) {
   return svg("rect", { class: "hit", x: left, y: top, width: right - left, height: bottom - top, ...handlers });
 }
 
-// Where in a drawing the pointer is, in its own units.
+const KEYS = { ArrowLeft: -1, ArrowRight: 1, ArrowDown: -1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -Infinity, End: Infinity };
+
+// Lets arrow keys walk through what a mark shows: `show(index)` returns it as text. `keys` may have
+// other steps for some keys, or functions from a place to the next.
+function walkable(plot, mark, { label, count, start = 0, show, leave, choose = () => {}, keys = {} }) {
+  plot.root.setAttribute("role", "group"); // what is within an image cannot be reached
+  let index = start;
+  const walk = (to) => {
+    index = clamp(to, 0, count - 1);
+    const text = show(index);
+    for (const [name, value] of Object.entries({ valuenow: index, valuetext: text })) mark.setAttribute(`aria-${name}`, value);
+  };
+  return fill(mark, {
+    tabindex: 0, role: "slider", "aria-label": label, "aria-valuemin": 0, "aria-valuemax": count - 1,
+    "aria-valuenow": start, "aria-valuetext": "use the arrow keys",
+    focus: () => { if (mark.matches(":focus-visible")) walk(index); },
+    blur: leave,
+    keydown: (event) => {
+      const step = { ...KEYS, ...keys }[event.key];
+      if (event.key === "Enter" || event.key === " ") choose(index);
+      else if (event.key === "Escape") leave();
+      else if (step !== undefined) walk(typeof step === "function" ? step(index) : index + step);
+      else return;
+      event.preventDefault();
+    },
+  }, []);
+}
+
+// Where in a drawing the pointer is, in its own units; and the other way round.
 function pointerIn(plot, event) {
   const box = plot.root.getBoundingClientRect();
   return [((event.clientX - box.left) * plot.width) / box.width, ((event.clientY - box.top) * plot.width) / box.width];
 }
 
+function placeIn(plot, x, y) {
+  const box = plot.root.getBoundingClientRect();
+  return { clientX: box.left + (x * box.width) / plot.width, clientY: box.top + (y * box.width) / plot.width };
+}
+
+// Returns what is shown as text.
 function showTooltip(event, heading, rows) {
   const tip = byId("tooltip");
   tip.replaceChildren(html("b", {}, heading), ...rows.map(([colour, dash, name, value, isNearest]) =>
@@ -205,6 +278,7 @@ function showTooltip(event, heading, rows) {
   const beside = event.clientX + 16 + w < room ? event.clientX + 16 : event.clientX - 16 - w;
   tip.style.left = `${clamp(beside, 4, Math.max(4, room - w - 4))}px`;
   tip.style.top = `${Math.max(4, Math.min(event.clientY - h / 2, innerHeight - h - 8))}px`;
+  return `${heading}: ${rows.map(([, , name, value]) => `${name} ${value}`).join(", ")}`;
 }
 
 const hideTooltip = () => { byId("tooltip").hidden = true; };
@@ -217,6 +291,9 @@ const missing = (text) => html("p", { class: "missing" }, text);
 
 // A section that has nothing to show is left out.
 const leaveOut = (place) => place.closest("section").remove();
+
+// A table that is scrolled where the window is narrow, by keys too.
+const scrolling = (label, table) => html("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, table);
 
 // A control with its name.
 const control = (name, ...inputs) => html("label", {}, name, ...inputs);

@@ -11,12 +11,15 @@ function summary() {
 
 // What a click on a curve does depends on the parts that there are.
 function advice() {
-  const parts = ["spectrum", "views"].filter(byId).map((id) => ({ spectrum: "the spectrum", views: "the maps" })[id]);
+  const names = { profile: "the profile", comparisons: "the comparisons", spectrum: "the spectrum", views: "the maps" };
+  const parts = Object.keys(names).filter(byId).map((id) => names[id]);
   if (hasOneStep) {
     byId("h-trajectories").textContent = "Values";
     byId("advice").textContent = "One measurement of each layer. Point at a dot for its value.";
-  } else if (parts.length) byId("advice").append(` A click shows that time in ${parts.join(" and ")} below.`);
+  } else if (parts.length) byId("advice").append(` A click shows that time in ${listed(parts)} below.`);
 }
+
+const listed = (names) => [names.slice(0, -1).join(", "), ...names.slice(-1)].filter(Boolean).join(" and ");
 
 const MANY_REMARKS = 5;
 
@@ -38,15 +41,18 @@ function settings() {
     const values = tables.map((table) => table.get(name) ?? "");
     const differs = new Set(values).size > 1 && name !== "file";
     return html("tr", { class: differs ? "differs" : null }, html("th", { scope: "row" }, name),
-      ...values.map((value) => html("td", {}, value)));
+      ...values.map((value, i) => html("td", { "data-head": runs.length > 1 ? runs[i].title : "" }, value)));
   });
-  byId("settings").append(html("div", { class: "scroll" }, html("table", {},
+  byId("settings").append(scrolling("Settings", html("table", { class: "folds" },
     html("thead", {}, html("tr", {}, html("td"), ...runs.map((run) => html("th", { scope: "col" }, run.title)))),
     html("tbody", {}, ...rows))));
 }
 
 afterResize.listen(trajectories);
-[summary, legend, remarks, trajectories, plane, spectrum, views, advice, settings, watchWindow].forEach((part) => part());
+[
+  summary, scheme, legend, remarks, bandNote, alarmList, trajectories, profile, comparisons, plane, spectrum, views, advice,
+  settings, watchWindow,
+].forEach((part) => part());
 
 // After the next frame everything is on the screen; tests and benchmarks read the milliseconds.
 requestAnimationFrame(() => setTimeout(() => {

@@ -34,9 +34,34 @@ function drawPlane(place, paths) {
   });
   // From the outside in: the first and the last layer are surest to have room for their names.
   const order = ends.map((end, i) => [Math.min(i, ends.length - 1 - i), end]).sort((a, b) => a[0] - b[0]);
-  const dots = paths.flatMap((path) => path.points.map((point) => pixel(path, point)));
-  return addLabels(plot, order.map(([, end]) => end), dots);
+  const rename = addLabels(plot, order.map(([, end]) => end), paths.map((path) => path.points.map((point) => pixel(path, point))));
+  walkPaths(plot, paths);
+  return rename;
 }
+
+// Arrow keys: right and left are later and earlier, up and down another layer.
+function walkPaths(plot, paths) {
+  const all = paths.flatMap((path, k) => path.points.map((point, i) => ({ path, point, k, i })));
+  const ring = svg("circle", { class: "ring", r: 9 });
+  const frame = svg("rect", { class: "frame", x: plot.left, y: plot.top, width: plot.right - plot.left, height: plot.bottom - plot.top });
+  const leave = () => { leavePath(); ring.remove(); };
+  const another = (way) => (index) => {
+    const k = clamp(all[index].k + way, 0, paths.length - 1);
+    return all.findLastIndex((one) => one.k === k && one.i <= all[index].i);
+  };
+  plot.marks.prepend(walkable(plot, frame, {
+    label: `Information plane: ${paths.length} paths`, count: all.length, start: paths[0].points.length - 1, leave,
+    choose: (i) => selectStep(all[i].point.step), keys: { ArrowUp: another(-1), ArrowDown: another(1) },
+    show: (i) => {
+      const { path, point } = all[i];
+      const [x, y] = [plot.X(point.x), plot.Y(point.y)];
+      plot.marks.append(fill(ring, { cx: x, cy: y }, []));
+      return pointAtPath(path, point, placeIn(plot, x, y));
+    },
+  }));
+}
+
+const leavePath = () => { hideTooltip(); highlight("layer"); };
 
 // Input and labels: DSMI where both are there, otherwise kernel information.
 const PLANES = [["dsmi_x", "dsmi_y"], ["kernel_x", "kernel_y"]];
@@ -69,7 +94,7 @@ function drawPath(plot, path) {
     group.append(svg("circle", {
       class: "moment", cx: plot.X(point.x).toFixed(1), cy: plot.Y(point.y).toFixed(1), r: plot.width < 500 ? 3.2 : 4.5, fill: momentColour(path, point),
       pointermove: (event) => pointAtPath(path, point, event),
-      pointerleave: () => { hideTooltip(); highlight("layer"); },
+      pointerleave: leavePath,
       click: () => selectStep(point.step),
     }));
   }
@@ -81,7 +106,7 @@ const momentColour = (path, point) => (hasOneStep ? layerColour(path.layer) : sh
 
 function pointAtPath(path, point, event) {
   highlight("layer", path.layer);
-  showTooltip(event, stepText(path.run, point.step), [
+  return showTooltip(event, stepText(path.run, point.step), [
     [layerColour(path.layer), dashOf(path.r), layerName(path.layer), runs.length > 1 ? path.run.title : ""],
     [momentColour(path, point), "", "I(Z;X)", number(point.x)],
     [momentColour(path, point), "", "I(Z;Y)", number(point.y)],

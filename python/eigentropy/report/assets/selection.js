@@ -15,11 +15,16 @@ const afterHiding = channel(), afterResize = channel(), afterScheme = channel(),
 
 const selectStep = (step) => { if (step !== undefined) stepChosen.tell(step); };
 
-function applyHidden() {
-  for (const node of document.querySelectorAll("[data-layer], [data-run]")) {
+// Takes out what is not shown of a part of the page.
+function applyOff(part) {
+  for (const node of part.querySelectorAll("[data-layer], [data-run]")) {
     const { layer, run } = node.dataset;
     node.classList.toggle("off", !isShown(layer, run === undefined ? run : Number(run)));
   }
+}
+
+function applyHidden() {
+  applyOff(document);
   afterHiding.tell();
 }
 
@@ -79,5 +84,26 @@ function watchWindow() {
       applyHidden();
     }, 120);
   });
-  matchMedia("screen and (prefers-color-scheme: dark)").addEventListener("change", afterScheme.tell);
+  matchMedia("screen and (prefers-color-scheme: dark)").addEventListener("change", () => afterScheme.tell());
+}
+
+// The system's choice of light or dark, or the reader's own. Paper is light, and nothing is folded.
+const SCHEME_CHOICES = ["as the system", "light", "dark"];
+
+function scheme() {
+  const root = document.documentElement;
+  const choice = select(SCHEME_CHOICES, (i) => {
+    if (i) root.dataset.scheme = SCHEME_CHOICES[i];
+    else delete root.dataset.scheme;
+    afterScheme.tell();
+  });
+  choice.id = "scheme";
+  document.querySelector("header").append(control("colours", choice));
+  const printing = (isIt) => () => {
+    root.toggleAttribute("data-printing", isIt);
+    for (const one of document.querySelectorAll("details")) one.open = isIt;
+    afterScheme.tell();
+  };
+  addEventListener("beforeprint", printing(true));
+  addEventListener("afterprint", printing(false));
 }

@@ -186,14 +186,14 @@ function curveTable(shown) {
     spectra.kept = spectra.kept.filter((other) => !isSame(one, other));
     drawSpectra();
   };
+  const heads = ["", `S(${tickText(shown[0].t)}), ${unitOf(shown)}`, "at most", "samples", "sigma", ""];
   const rows = shown.map((one) => html("tr", { class: one.isChosen ? "differs" : null },
     html("th", { scope: "row" }, swatch(one.colour, one.dash), " ", one.name),
     ...[number(entropyAt(one)), number(limitOf(one), 2), one.spectrum[0], isNumber(one.spectrum[1]) ? tickText(Number(one.spectrum[1].toPrecision(3))) : ""]
-      .map((value) => html("td", { class: "number" }, String(value))),
+      .map((value, i) => html("td", { class: "number", "data-head": heads[i + 1] }, String(value))),
     html("td", {}, spectra.kept.some((other) => isSame(one, other))
       ? button("remove", drop(one), { class: "plain", "aria-label": `remove ${one.name}` }) : "")));
-  const heads = ["", `S(${tickText(shown[0].t)}), ${unitOf(shown)}`, "at most", "samples", "sigma", ""];
-  return html("div", { class: "scroll" }, html("table", { id: "spectrum-curves" },
+  return scrolling("Spectra beside each other", html("table", { id: "spectrum-curves", class: "folds" },
     html("thead", {}, html("tr", {}, ...heads.map((text, i) => html("th", { scope: "col", class: i && i < 5 ? "number" : null }, text)))),
     html("tbody", {}, ...rows)));
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import torch
 
 from eigentropy._support.signatures import check_options, option_names
 from eigentropy.report.measures import named
+from eigentropy.torch.monitoring.alarm import CollapseAlarm
 from eigentropy.torch.monitoring.collection import Source
 from eigentropy.torch.monitoring.evaluation import Evaluation
 from eigentropy.torch.monitoring.layers import as_sequence
@@ -76,6 +77,17 @@ def callback_source(source: AnySource, probe: Any) -> Source:
             "training step"
         )
     return found
+
+
+def as_alarms(alarm: CollapseAlarm | Sequence[CollapseAlarm] | None) -> list[CollapseAlarm]:
+    """The argument `alarm` of a callback, before there is a monitor."""
+    alarms = [alarm] if isinstance(alarm, CollapseAlarm) else [*(alarm or ())]
+    for one in alarms:
+        if not isinstance(one, CollapseAlarm):
+            raise TypeError(
+                f"alarm must be CollapseAlarm(...), or several of them, got {type(one).__name__}"
+            )
+    return alarms
 
 
 def evaluated(source: Source | None) -> int | None:

@@ -11,6 +11,7 @@ from eigentropy._support.warnings import warn
 from eigentropy.report.recording import as_recorder
 from eigentropy.torch.integrations.batches import (
     Batches,
+    as_alarms,
     callback_source,
     check_callback,
     evaluated,
@@ -41,7 +42,12 @@ class MonitorCallback(Callback):  # type: ignore[misc]
 
     The values go to the trainer's loggers at its global step, and to `log` and `record`, with the
     metrics that the module has logged, at the number of the epoch or validation, from 1. Steps and
-    history are part of the trainer's checkpoints.
+    history are part of the trainer's checkpoints, and so is the state of alarms.
+
+    The values are in ``trainer.callback_metrics``, too, where `EarlyStopping` and `ModelCheckpoint`
+    find them: ``ModelCheckpoint(monitor="dse/encoder", mode="max")``. With an `Evaluation` put this
+    callback before them. In several processes each one has them if `gather` is true, or with an
+    alarm.
 
     Parameters
     ----------
@@ -54,6 +60,8 @@ class MonitorCallback(Callback):  # type: ignore[misc]
     index : callable, optional
         From a validation batch to the numbers of its samples. Without it they are counted, and the
         order has to be the same each time; samples that a distributed sampler repeats count twice.
+    alarm : CollapseAlarm or sequence of these, optional
+        Made without a monitor. The action "stop" sets ``trainer.should_stop``.
 
     Attributes
     ----------
@@ -82,6 +90,7 @@ class MonitorCallback(Callback):  # type: ignore[misc]
         every: int = 1,
         log: Any = None,
         record: Any = None,
+        alarm: Any = None,
         **options: Any,
     ) -> None:
         super().__init__()
@@ -92,6 +101,9 @@ class MonitorCallback(Callback):  # type: ignore[misc]
         self._arguments = {**own, "record": recorder, **options}
         self._batches = None if evaluated(self._source) is None else Batches(labels, index)
         self._logs = [as_log(one) for one in as_list(log)]  # one for all monitors, too
+        self._alarms = as_alarms(alarm)
+        self._theirs: dict[str, float] = {}  # the values of others in callback_metrics
+        self.written: set[str] = set()  # what is ours there
         self.monitor: Monitor | None = None
         self._state: dict[str, Any] | None = None
 
@@ -110,12 +122,14 @@ class MonitorCallback(Callback):  # type: ignore[misc]
             return
 
         def to_trainer(values: dict[str, float], step: int) -> None:
-            ours = {k: v for k, v in values.items() if k not in trainer.callback_metrics}
+            ours = {k: v for k, v in values.items() if k not in self._theirs}
             for logger in trainer.loggers:
                 logger.log_metrics(ours, step=trainer.global_step)
 
         self._state = self.state_dict()  # of an earlier fit
         self.monitor = Monitor(pl_module, log=[to_trainer, *self._logs], **self._arguments)
+        for alarm in self._alarms:
+            alarm.attach(self.monitor)
         self.load_state_dict(self._state)
 
     def on_train_start(self, trainer: Any, pl_module: torch.nn.Module) -> None:
@@ -158,9 +172,17 @@ class MonitorCallback(Callback):  # type: ignore[misc]
 
     def _step(self, trainer: Any) -> None:
         assert self.monitor is not None
-        metrics = trainer.callback_metrics.items()
-        # Lightning's own name for the axis of its loggers.
-        self.monitor.step(values={name: float(v) for name, v in metrics if name != "step"})
+        monitors = [one for one in trainer.callbacks if isinstance(one, MonitorCallback)]
+        # "step" is Lightning's own name for the axis of its loggers.
+        not_theirs = {"step"}.union(*(one.written for one in monitors))
+        metrics = trainer.callback_metrics
+        self._theirs = {k: float(v) for k, v in metrics.items() if k not in not_theirs}
+        found = self.monitor.step(values=self._theirs) or {}
+        ours = {k: torch.tensor(v) for k, v in found.items() if k not in self._theirs}
+        self.written |= ours.keys()
+        metrics.update(ours)
+        if any(alarm.should_stop for alarm in self._alarms):
+            trainer.should_stop = True
 
     def on_exception(
         self, trainer: Any, pl_module: torch.nn.Module, exception: BaseException

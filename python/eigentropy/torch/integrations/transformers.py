@@ -10,6 +10,7 @@ import torch
 from eigentropy.report.recording import as_recorder
 from eigentropy.torch.integrations.batches import (
     Batches,
+    as_alarms,
     callback_source,
     check_callback,
     evaluated,
@@ -31,6 +32,10 @@ except ImportError as error:
     ) from error
 
 
+class _Measured(float):
+    """A value of a monitor among the metrics of an evaluation, which other callbacks leave out."""
+
+
 class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
     """Measures a model's layers at each evaluation of a Trainer.
 
@@ -42,8 +47,10 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
 
     The values join `state.log_history`, which the Trainer saves with its checkpoints, and go to
     `log` at the Trainer's global step, with the metrics of the evaluation, and to `record` at the
-    number of the evaluation. An evaluation outside of `train` measures nothing. Steps and history
-    are part of the Trainer's checkpoints; ``train(resume_from_checkpoint=...)`` continues them.
+    number of the evaluation. They join the metrics of the evaluation with the prefix ``eval_``, so
+    that ``metric_for_best_model="dse/encoder"`` and `EarlyStoppingCallback` work on them. An
+    evaluation outside of `train` measures nothing. Steps, history and the state of alarms are part
+    of the Trainer's checkpoints; ``train(resume_from_checkpoint=...)`` continues them.
     ``restore_callback_states_from_checkpoint=True`` is refused: the Trainer would make a new
     callback, and a checkpoint does not hold the probe.
 
@@ -59,6 +66,8 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
     index : callable, optional
         From the arguments of the model to the numbers of the samples. Without it they are counted,
         and samples that fill up the last batch of several processes count twice.
+    alarm : CollapseAlarm or sequence of these, optional
+        Made without a monitor. The action "stop" sets ``control.should_training_stop``.
 
     Attributes
     ----------
@@ -83,6 +92,7 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         every: int = 1,
         log: Any = None,
         record: Any = None,
+        alarm: Any = None,
         **options: Any,
     ) -> None:
         check_callback(MonitorCallback.__init__, options)
@@ -96,6 +106,7 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         self._batch: Mapping[str, Any] | None = None  # what is evaluated
         self._hook: Any = None
         self._logs = [as_log(one) for one in as_list(log)]
+        self._alarms = as_alarms(alarm)
         self.monitor: Monitor | None = None
         self._state: Any = None
         self._metrics: dict[str, float] = {}
@@ -131,6 +142,9 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         self.monitor = Monitor(
             model, log=[log, *map(self._at_global_step, self._logs)], **self._arguments
         )
+        for alarm in self._alarms:
+            alarm.reset()  # of other training
+            alarm.attach(self.monitor)
         # Without an entry the Trainer cannot write its next checkpoint.
         state.stateful_callbacks.setdefault(type(self).__name__, [])
         saved = self._saved(state)
@@ -188,9 +202,19 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         if self._is_watching():
             assert self.monitor is not None
             self._state = state
-            numbers = {k: v for k, v in (metrics or {}).items() if isinstance(v, (int, float))}
-            self._metrics = {k: float(v) for k, v in numbers.items() if k != "step"}
-            self.monitor.step(values=self._metrics)
+            self._metrics = {
+                name: float(value)
+                for name, value in (metrics or {}).items()
+                if isinstance(value, (int, float))
+                and not isinstance(value, _Measured)
+                and name != "step"
+            }
+            found = self.monitor.step(values=self._metrics) or {}
+            if metrics is not None:  # the Trainer's own, which it looks into next
+                ours = {k: v for k, v in found.items() if k not in self._metrics}
+                metrics.update({f"eval_{name}": _Measured(value) for name, value in ours.items()})
+            if any(alarm.should_stop for alarm in self._alarms):
+                control.should_training_stop = True
 
     def on_train_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Take the monitor off the model; the history stays."""

@@ -1,21 +1,25 @@
-"""The samples of all processes in the first one, by torch.distributed.
+"""What the processes of torch.distributed have, brought together where it is needed.
 
-All processes must make the same calls. A process that fails sends its error instead of its rows, so
-that the others do not wait for it. A process that is lost is noticed by the process group, at its
-timeout at the latest.
+All processes must make the same calls. A process that fails sends its error instead of what it was
+to send, so that the others do not wait for it. A process that is lost is noticed by the process
+group, at its timeout at the latest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+import pickle
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
-from eigentropy.torch.monitoring.samples import Samples
+from eigentropy.torch.monitoring.samples import Array, Numbers, Samples, distinct
 
 Result = TypeVar("Result")
+Further = TypeVar("Further")
 
 
 def is_distributed() -> bool:
@@ -34,106 +38,156 @@ def world_size() -> int:
     return int(torch.distributed.get_world_size()) if is_distributed() else 1
 
 
-def samples_of_all(local: Callable[[], Samples]) -> Samples | None:
-    """The samples of all processes, in the order of their ranks; None in all but the first.
+@dataclass(frozen=True)
+class Gathered(Generic[Further]):
+    """The samples of all processes, in the order of their ranks, before any row is sent.
 
-    Layers that have not run in some process are left out. A process with fewer rows than another
-    one sends zeros for the missing rows.
+    Attributes
+    ----------
+    columns : dict of str to int
+        How long the rows of each layer are, in the order of the layers. Layers that have not run in
+        some process are left out.
+    numbers : array of int
+        Of all samples.
+    labels : array or None
+        Of all samples; None where a process with samples has none.
+    counts : list of int
+        The number of samples of each process.
+    further : list
+        What each process has sent beside its samples.
+    """
+
+    columns: dict[str, int]
+    numbers: Numbers
+    labels: Array | None
+    counts: list[int]
+    further: list[Further]
+    _mine: Samples
+    _dtype: torch.dtype
+
+    def distinct(self, most: int, seed: int) -> npt.NDArray[Any] | None:
+        """The rows of `Samples.distinct`; None for all."""
+        return distinct(self.numbers, most, seed)
+
+    def rows(self, name: str, processes: Iterable[int]) -> Array | None:
+        """The rows of a layer, of all samples, in these processes; None in the others.
+
+        They can be had once: a process forgets its own rows when it has sent them.
+        A process with fewer rows than another one sends zeros for the missing rows.
+        """
+        mine = self._mine.rows.pop(name, None)  # its memory is free afterwards
+        padded = torch.zeros(max(self.counts), self.columns[name], dtype=self._dtype, device="cpu")
+        if mine is not None:
+            padded[: len(mine)] = torch.from_numpy(mine)
+        padded = padded.to(_device())
+        found = [self._rows_in(process, padded) for process in sorted(set(processes))]
+        return next((rows for rows in found if rows is not None), None)
+
+    def _rows_in(self, process: int, padded: torch.Tensor) -> Array | None:
+        is_there = rank() == process
+        everyones = [torch.empty_like(padded) for _ in self.counts] if is_there else None
+        torch.distributed.gather(padded, everyones, dst=process)
+        if everyones is None:
+            return None
+        parts = zip(everyones, self.counts, strict=True)
+        return np.concatenate([part[:count].cpu().numpy() for part, count in parts])
+
+
+def gathered(local: Callable[[], tuple[Samples, Further]]) -> Gathered[Further]:
+    """What the processes have; `local` gives the samples of this one, and what to send with them.
 
     Raises
     ------
     RuntimeError
         Another process failed, or layers give rows of different lengths.
     """
-    samples, error = _tried(local)
-    known = _all_objects(_summary(samples, error))
-    if error is not None:
-        raise error
-    _raise_for_others([summary["error"] for summary in known])
-    assert samples is not None
+    here, error = tried(local)
+    known = all_objects(_summary(here, error))
+    raise_any(error, [summary["error"] for summary in known])
+    assert here is not None
     parts = [summary for summary in known if len(summary["numbers"])]
     names = [name for name in _in_order(parts) if all(name in part["columns"] for part in parts)]
     for name in names:
         if len({part["columns"][name] for part in parts}) > 1:
             lengths = [part["columns"][name] for part in parts]
             raise RuntimeError(f"layer {name!r} gives rows of {lengths} numbers in the processes")
-    counts = [len(summary["numbers"]) for summary in known]
-    dtype = torch.float64 if any(part["wide"] for part in parts) else torch.float32
-    rows = {
-        name: _gathered_rows(samples.rows.get(name), parts[0]["columns"][name], counts, dtype)
-        for name in names
-    }
-    if rank() != 0:
-        return None
-    numbers = np.concatenate([summary["numbers"] for summary in known])
     labels = [part["labels"] for part in parts if part["labels"] is not None]
-    return Samples(
-        {name: part for name, part in rows.items() if part is not None},
-        numbers,
+    return Gathered(
+        {name: parts[0]["columns"][name] for name in names},
+        np.concatenate([summary["numbers"] for summary in known]),
         np.concatenate(labels) if parts and len(labels) == len(parts) else None,
+        [len(summary["numbers"]) for summary in known],
+        [summary["further"] for summary in known],
+        here[0],
+        torch.float64 if any(part["wide"] for part in parts) else torch.float32,
     )
 
 
 def shared(first: Callable[[], Result]) -> Result:
     """Call the function in the first process; all processes get what it returns, or its error."""
-    result, error = _tried(first) if rank() == 0 else (None, None)
-    box = [(result, None if error is None else f"{type(error).__name__}: {error}")]
+    result, error = tried(first) if rank() == 0 else (None, None)
+    box = [(result, text_of(error))]
     torch.distributed.broadcast_object_list(box, src=0, device=_device())
-    if error is not None:
-        raise error
-    _raise_for_others([box[0][1]])
+    raise_any(error, [box[0][1]])
     return box[0][0]  # type: ignore[return-value]
 
 
-def _tried(function: Callable[[], Result]) -> tuple[Result | None, Exception | None]:
+def tried(function: Callable[[], Result]) -> tuple[Result | None, Exception | None]:
+    """What a function returns, or its error, which the other processes must get, too."""
     try:
         return function(), None
-    except Exception as error:  # which the other processes must get, too
+    except Exception as error:
         return None, error
 
 
-def _raise_for_others(errors: list[str | None]) -> None:
-    for number, text in enumerate(errors):
+def text_of(error: Exception | None) -> str | None:
+    """An error as another process reads it."""
+    return None if error is None else f"{type(error).__name__}: {error}"
+
+
+def raise_any(mine: Exception | None, everyones: list[str | None]) -> None:
+    """Raise the error of this process, or else that of the first process that has one."""
+    if mine is not None:
+        raise mine
+    for number, text in enumerate(everyones):
         if text is not None:
             raise RuntimeError(f"the monitor failed in the process of rank {number}: {text}")
 
 
-def _summary(samples: Samples | None, error: Exception | None) -> dict[str, Any]:
-    if samples is None:
-        return {"error": f"{type(error).__name__}: {error}"}
-    columns = {name: rows.shape[1] for name, rows in samples.rows.items()}
-    return {
-        "error": None,
-        "columns": columns,
-        "wide": any(rows.dtype == np.float64 for rows in samples.rows.values()),
-        "numbers": samples.numbers,
-        "labels": samples.labels,
-    }
-
-
-def _all_objects(mine: Any) -> list[Any]:
+def all_objects(mine: Result) -> list[Result]:
+    """What all processes have, in each of them."""
     everyones: list[Any] = [None] * world_size()
     torch.distributed.all_gather_object(everyones, mine)
     return everyones
 
 
+def packed(result: Any) -> bytes:
+    """A result as it is sent: what cannot be sent fails here, and not amid a call of all."""
+    return pickle.dumps(result)
+
+
+def unpacked(data: bytes) -> Any:
+    """A result that was sent."""
+    return pickle.loads(data)
+
+
+def _summary(here: tuple[Samples, Any] | None, error: Exception | None) -> dict[str, Any]:
+    if here is None:
+        return {"error": text_of(error)}
+    samples, further = here
+    return {
+        "error": None,
+        "columns": {name: rows.shape[1] for name, rows in samples.rows.items()},
+        "wide": any(rows.dtype == np.float64 for rows in samples.rows.values()),
+        "numbers": samples.numbers,
+        "labels": samples.labels,
+        "further": further,
+    }
+
+
 def _in_order(parts: list[dict[str, Any]]) -> list[str]:
     """The layers of the first process with samples, in the order in which they run."""
     return list(parts[0]["columns"]) if parts else []
-
-
-def _gathered_rows(mine: Any, columns: int, counts: list[int], dtype: torch.dtype) -> Any:
-    """(sum of counts, columns) in the first process, None in the others."""
-    padded = torch.zeros(max(counts), columns, dtype=dtype, device="cpu")
-    if mine is not None:
-        padded[: len(mine)] = torch.from_numpy(mine)
-    padded = padded.to(_device())
-    everyones = [torch.empty_like(padded) for _ in counts] if rank() == 0 else None
-    torch.distributed.gather(padded, everyones, dst=0)
-    if everyones is None:
-        return None
-    parts = [part[:count].cpu().numpy() for part, count in zip(everyones, counts, strict=True)]
-    return np.concatenate(parts)
 
 
 def _device() -> torch.device:

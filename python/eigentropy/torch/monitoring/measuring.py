@@ -3,24 +3,95 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from eigentropy._kernels.groups import CLUSTERINGS, group_codes
-from eigentropy._measures.kernel_results import KernelInformation
-from eigentropy._measures.measurement import Measurement, MeasurementSettings, Variable, measure
-from eigentropy._measures.results import MutualInformation
+from eigentropy._measures.layer_profile import (
+    LayerDifference,
+    LayerNumber,
+    LayerProfile,
+    ProfiledLayer,
+)
+from eigentropy._measures.measurement import MeasurementSettings, Variable, measure
 from eigentropy._support.options import one_of, renyi_order
-from eigentropy.report.measures import FAMILIES, MEASURES, about, of_family
+from eigentropy._support.units import unit
+from eigentropy.report.measures import INFORMATIONS, MEASURES, about, of_family
+from eigentropy.torch.monitoring.neighbours import neighbours
 from eigentropy.torch.monitoring.notices import Notices
-from eigentropy.torch.monitoring.outputs import Outputs
-from eigentropy.torch.monitoring.samples import Array, Samples
+from eigentropy.torch.monitoring.outputs import Outputs, Seen
+from eigentropy.torch.monitoring.readings import Reading, readings
+from eigentropy.torch.monitoring.samples import Array
+from eigentropy.torch.monitoring.sharing import Share
 
 NOT_FINITE = "has NaN or infinity in its activations: its values are NaN"
 
 Variables = Mapping[str, Variable]
+
+
+@dataclass(frozen=True)
+class FoundLayer:
+    """What is found in a layer. It can be sent to another process, and keeps no rows.
+
+    Attributes
+    ----------
+    name : str
+    columns : int
+    numbers : dict of str to LayerNumber
+        By measure.
+    seen : Seen or None
+        For the outputs; None of a layer that is not finite.
+    neighbours : list of LayerDifference, or None
+        The differences from the layer before; None where that is not known.
+    edge : sequence of Reading
+        What the differences from a layer that another process measures are found from.
+    """
+
+    name: str
+    columns: int
+    numbers: dict[str, LayerNumber]
+    seen: Seen | None = None
+    neighbours: list[LayerDifference] | None = None
+    edge: Sequence[Reading] = ()
+
+
+class MeasuredLayer(NamedTuple):
+    """A layer with its rows, and with results that keep them."""
+
+    found: FoundLayer
+    rows: Array
+    readings: list[Reading]
+
+    def after(self, before: MeasuredLayer, level: float) -> MeasuredLayer:
+        """The same with its differences from the layer before."""
+        (a, _, its), (b, _, own) = before, self
+        between = neighbours(a.name, its, b.name, own, level)
+        return self._replace(found=replace(b, neighbours=between))
+
+
+class Wanted(NamedTuple):
+    """What is wanted of the layers beside their values.
+
+    Attributes
+    ----------
+    records : bool
+        Whether there is a recorder, in whichever process.
+    sampling : bool
+        Whether each number has a sampling error.
+    level : float or None
+        At which neighbours are compared; None where they are not.
+    shown : bool
+        Whether the outputs see the layers.
+    """
+
+    records: bool = False
+    sampling: bool = False
+    level: float | None = None
+    shown: bool = True
 
 
 class Measuring:
@@ -45,52 +116,138 @@ class Measuring:
         outputs: Outputs,
         notices: Notices,
     ) -> None:
-        self.layers, self.measures, self.settings = layers, measures, settings
+        self._layers, self.measures, self.settings = layers, measures, settings
         self._outputs, self._notices = outputs, notices
-        self._diffusion = outputs.records or bool(of_family("diffusion", measures))
 
-    def values(self, samples: Samples, known: Variables) -> dict[str, float]:
-        """The values of all layers by their keys.
+    def all_layers(self, part: Share, known: Variables, wanted: Wanted) -> list[FoundLayer]:
+        """What is found in all layers, which the outputs have seen.
 
         `known` is what all layers are compared with at every step; labels of these samples join it.
-        Takes the rows out of `samples`.
+        Takes the rows out of the samples.
         """
-        shared = dict(known)
-        of = about("y", self.measures)
-        if of and samples.labels is not None:
-            shared["y"] = Variable("labels", samples.labels, "auto", of=of)
-        found: dict[str, float] = {}
+        found = []
+        for layer, rows, _ in self.layers(part, known, wanted):
+            self.show(layer, rows)
+            found.append(layer)
+        return found
+
+    def share(self, part: Share, known: Variables, wanted: Wanted) -> list[FoundLayer]:
+        """What is found in a share of the layers; `joined` brings the shares together."""
+        found: list[FoundLayer] = []
+        for layer, _, results in self.layers(part, known, wanted):
+            if len(found) > 1:  # neither the first nor the last
+                found[-1] = replace(found[-1], edge=())
+            found.append(layer if wanted.level is None else replace(layer, edge=results))
+        return found
+
+    def show(self, layer: FoundLayer, rows: Array | None) -> None:
+        """Show the outputs a layer."""
+        if layer.seen is not None:
+            self._outputs.layer(layer.name, rows, layer.seen)
+
+    def values(self, found: Iterable[FoundLayer], sampling: bool) -> dict[str, float]:
+        """Values of layers by their keys: those of a measure stand together."""
+        values = {}
+        for layer in found:
+            for kind, one in layer.numbers.items():
+                values[f"{kind}/{layer.name}"] = one.value
+                if one.null_error is not None:
+                    values[f"{kind}_null_se/{layer.name}"] = one.null_error
+                if sampling:
+                    values[f"{kind}_sampling_se/{layer.name}"] = one.sampling_error
+        return {key: values[key] for key in sorted(values, key=self._place)}
+
+    def profile(self, found: Sequence[FoundLayer], n: int, level: float) -> LayerProfile:
+        """The layers side by side."""
+        layers = [ProfiledLayer(one.name, one.columns, one.numbers) for one in found]
+        between = [pair for one in found for pair in one.neighbours or ()]
+        units = {kind: self._unit(kind) for layer in layers for kind in layer.numbers}
+        return LayerProfile(layers, between, n, self._notices.step, units, level)
+
+    def _unit(self, kind: str) -> str:
+        if kind.endswith("_adjusted"):
+            return ""
+        return unit(2.0 if kind == "kernel_y" else self.settings.base)
+
+    def layers(self, part: Share, known: Variables, wanted: Wanted) -> Iterator[MeasuredLayer]:
+        """What is found in each layer; nothing of those that lead up to them."""
+        shared = self._prepared(part, known) if part.samples.rows else {}
         previous: Array | None = None
-        for name in list(samples.rows):
-            rows = samples.rows.pop(name)  # its memory is free after the next layer
-            found.update(self._measure_layer(name, rows, previous, shared))
+        last: MeasuredLayer | None = None
+        for number, name in enumerate(list(part.samples.rows)):
+            rows = part.samples.rows.pop(name)  # its memory is free after the next layer
+            if number >= part.lead:
+                layer = self._layer(name, rows, previous, shared, wanted)
+                if wanted.level is not None and last is not None:
+                    layer = layer.after(last, wanted.level)
+                yield layer
+                last = layer
             previous = rows
-        return {key: found[key] for key in sorted(found, key=self._place)}
+
+    def costs(self, columns: Sequence[int], n: int) -> list[float]:
+        """What layers are predicted to cost, with n rows of so many columns."""
+        return [self._cost(n, *pair) for pair in pairwise([0, *columns])]
+
+    def _cost(self, n: int, before: int, d: int) -> float:
+        settings, plan = self.settings, self.settings.plan
+        draws, k = 1 + settings.n_null, settings.n_clusters
+        joint = {"kernel_x": d, "kernel_previous": before}
+        families = {name.partition("_")[0] for name in self.measures}
+        cost = plan.cost([n] * len(families), d, settings.alpha)
+        for name in self.measures:
+            if joint.get(name):
+                cost += plan.cost([n] * draws, d + joint[name], None)
+            elif name in INFORMATIONS and (before or not name.endswith("previous")):
+                cost += plan.cost([n // k] * k * draws, d, settings.alpha)
+        return cost
+
+    def _prepared(self, part: Share, known: Variables) -> dict[str, Variable]:
+        """What the layers are compared with, and its groups.
+
+        What there is to say of it is said of the first layer of all, whichever process says it.
+        """
+        variables = dict(known)
+        of = about("y", self.measures)
+        if of and part.samples.labels is not None:
+            variables["y"] = Variable("labels", part.samples.labels, "auto", of=of)
+        with self._notices.caught(part.first):
+            for variable in variables.values():
+                if "diffusion" in variable.of:
+                    variable.grouped(self.settings)
+                if "kernel" in variable.of:
+                    variable.joined(self.settings)
+        return variables
 
     def _place(self, key: str) -> tuple[str, int]:
         """Keys of one measure stand together, in the order of the model."""
         kind, _, name = key.partition("/")
-        return kind, self.layers.index(name)
+        return kind, self._layers.index(name)
 
-    def _measure_layer(
-        self, name: str, rows: Array, previous: Array | None, shared: Variables
-    ) -> dict[str, float]:
+    def _layer(
+        self, name: str, rows: Array, previous: Array | None, shared: Variables, wanted: Wanted
+    ) -> MeasuredLayer:
         variables = dict(shared)
         of = about("previous", self.measures)
         if of and previous is not None:
             with self._notices.caught(name):
                 variables["previous"] = self._before(previous, of)
-        if not np.isfinite(rows).all():
+        measured, taken = None, None
+        if np.isfinite(rows).all():
+            self._notices.forget(name, NOT_FINITE)
+            diffusion = wanted.records or bool(of_family("diffusion", self.measures))
+            with self._notices.caught(name):
+                measured = measure(rows, variables, self.settings, name=name, diffusion=diffusion)
+            if wanted.shown:
+                labels = variables.get("y")
+                taken = self._outputs.see(name, rows, measured, labels, wanted.records)
+        else:
             self._notices.about_layer(name, NOT_FINITE)
-            return self._values(name, None, variables)
-        self._notices.forget(name, NOT_FINITE)
         with self._notices.caught(name):
-            measured = measure(rows, variables, self.settings, name=name, diffusion=self._diffusion)
-        labels = variables.get("y")
-        groups = None if labels is None else labels.groups
-        if measured.entropies:
-            self._outputs.layer(name, rows, measured.entropies[0], groups)
-        return self._values(name, measured, variables)
+            results = [*readings(measured, variables, self.measures)]
+        numbers = {
+            one.kind: self._number(name, one) if wanted.sampling else one.plain() for one in results
+        }
+        return MeasuredLayer(FoundLayer(name, rows.shape[1], numbers, taken), rows, results)
 
     def _before(self, previous: Array, of: Sequence[str]) -> Variable:
         """The layer before, and its clusters; a single group where it is not finite."""
@@ -102,70 +259,28 @@ class Measuring:
             groups = group_codes(previous, n, "vectors", k, "kmeans", seed, source)
         return Variable(source, previous, "vectors", groups, of)
 
-    def _values(
-        self, name: str, measured: Measurement | None, variables: Variables
-    ) -> dict[str, float]:
-        values = {}
-        for family, (entropy, information) in FAMILIES.items():
-            entropies, found = _of_family(measured, family)
-            if entropy in self.measures:
-                values[f"{entropy}/{name}"] = float(entropies[0]) if entropies else math.nan
-            for role, variable in variables.items():
-                if family in variable.of:
-                    key = f"{information}_{role}"
-                    result = found[role][0] if found else None
-                    is_of_y, is_label = key == "kernel_y", variable.known_kind == "labels"
-                    value, error, adjusted = _numbers(result, entropies, in_bits=is_of_y)
-                    values[f"{key}/{name}"], values[f"{key}_null_se/{name}"] = value, error
-                    if family == "diffusion" or (is_of_y and is_label):
-                        values[f"{key}_adjusted/{name}"] = adjusted
-        return values
+    def _number(self, name: str, one: Reading) -> LayerNumber:
+        """A number with its sampling error; NaN, with a notice, where there is none."""
+        try:
+            with self._notices.caught(name):
+                number = one.number()
+        except ValueError as problem:  # too few rows
+            self._notices.about_layer(name, str(problem))
+            return one.plain()
+        if math.isnan(number.sampling_error) and not math.isnan(one.value):
+            why = f"{one.kind} has no sampling error: {getattr(one.moved(), 'note', '')}"
+            self._notices.about_layer(name, why, topic=f"{one.kind} sampling")
+        return number
 
 
-def _of_family(
-    measured: Measurement | None, family: str
-) -> tuple[Sequence[Any], Mapping[str, Any]]:
-    """The entropies and the informations; none of a layer that is not finite."""
-    if measured is None:
-        return [], {}
-    if family == "diffusion":
-        return measured.entropies, measured.informations
-    return measured.kernel_entropies, measured.kernel_informations
-
-
-def _numbers(
-    result: MutualInformation | None, entropies: Sequence[Any], in_bits: bool
-) -> tuple[float, float, float]:
-    """What is written of an information, its error and `adjusted`."""
-    if result is None:
-        return math.nan, math.nan, math.nan
-    adjusted = result.adjusted()
-    if in_bits and isinstance(result, KernelInformation) and result.kind == "labels":
-        return result.bits(), error_of_bits(result, entropies[0].standard_error), adjusted
-    factor = math.log2(result.base) if in_bits else 1.0
-    return factor * float(result), factor * result.standard_error, adjusted
-
-
-def error_of_bits(result: KernelInformation, error_of_all: float) -> float:
-    """Standard error of `bits` over the random partitions and random vectors, to first order.
-
-    With the matched information m, and the most r that it may be, bits = m H(Y) / r. Both m and r
-    have the mean over the random partitions in them, with one sign: where m is near r, that mean
-    hardly matters.
-
-    Parameters
-    ----------
-    result : KernelInformation
-        About labels, by the matched estimator.
-    error_of_all : float
-        Standard error of the entropy of all rows.
-    """
-    if not result.standard_error:
-        return 0.0 * result.bits()  # which may be NaN
-    adjusted = result.adjusted()
-    of_mean, of_observed = (error for error, _ in result.error_parts)
-    change = math.hypot((1.0 - adjusted) * of_mean, of_observed, adjusted * error_of_all)
-    return abs(result.bits() / result.value) * change if result.value else math.nan
+def joined(found: Sequence[FoundLayer], level: float | None) -> list[FoundLayer]:
+    """Layers that several processes have measured, with the differences between their shares."""
+    layers = list(found)
+    for number, (a, b) in enumerate(pairwise(found), start=1):
+        if level is not None and b.neighbours is None:
+            between = neighbours(a.name, a.edge, b.name, b.edge, level)
+            layers[number] = replace(b, neighbours=between)
+    return [replace(layer, edge=()) for layer in layers]
 
 
 def checked_measures(measures: str | Sequence[str]) -> tuple[str, ...]:

@@ -3,34 +3,47 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
+from eigentropy._measures.layer_profile import LayerProfile
 from eigentropy._measures.measurement import MeasurementSettings
+from eigentropy._support.interval import LEVEL, checked_level
 from eigentropy._support.options import integer
 from eigentropy._support.signatures import named_options
 from eigentropy.report.measures import about, of_family
 from eigentropy.report.recording import Recorder
 from eigentropy.torch.monitoring import gathering
+from eigentropy.torch.monitoring.alarm import CollapseAlarm
 from eigentropy.torch.monitoring.budget import Budget
 from eigentropy.torch.monitoring.collection import INCOMPLETE, REPEATED, Place, Watched
 from eigentropy.torch.monitoring.history import History
 from eigentropy.torch.monitoring.layers import Layers, find_layers, unwrapped
 from eigentropy.torch.monitoring.measuring import (
+    FoundLayer,
     Measuring,
+    Wanted,
     checked_clusters,
     checked_measures,
     checked_order,
     checked_values,
+    joined,
 )
-from eigentropy.torch.monitoring.notices import Notices
-from eigentropy.torch.monitoring.outputs import Outputs, description
+from eigentropy.torch.monitoring.notices import Notice, Notices
+from eigentropy.torch.monitoring.outputs import Events, Outputs, description
 from eigentropy.torch.monitoring.rows import UNUSABLE, Pooling, checked_pooling
 from eigentropy.torch.monitoring.samples import Samples
+from eigentropy.torch.monitoring.sharing import Share, Sharing
 from eigentropy.torch.monitoring.sources import RENAMED, AnySource, as_source
+
+Begun = TypeVar("Begun")
+Result = TypeVar("Result")
+
+# What a process has to say of its layers, and which of them it cannot measure.
+_Remarks = tuple[list[Notice], dict[str, str]]
 
 
 class Monitor:
@@ -58,6 +71,8 @@ class Monitor:
     ``dsmi_y_adjusted/L``, ... the same on the scale 0 (independent) to about 1 (as separable as
                                the groups allow), which hardly depends on sigma or the width; not
                                of the joint kernel
+    ``dse_sampling_se/L``, ... with ``sampling=True``: standard deviation of each value over other
+                               samples of the data
     ========================== ===================================================================
 
     Parameters
@@ -102,6 +117,10 @@ class Monitor:
         measures them, and sends the values to all. All processes have to call `step` then. A probe,
         the same everywhere, is passed in shares. By default evaluation and reservoir are gathered,
         and a probe is measured by the first process alone.
+    sampling : bool
+        Whether each value gets its sampling error: the standard deviation that it would have over
+        other samples of as many rows. It takes many times as long as the values, above all of
+        informations.
     n_null : int
         Random partitions behind each information, at least 2. There are fewer than for a single
         measurement, since they are the same at every step and shift the whole curve alike.
@@ -177,6 +196,7 @@ class Monitor:
         measures: str | Sequence[str] | None = None,
         pooling: str | Pooling = "flatten",
         gather: bool | None = None,
+        sampling: bool = False,
         t: float = 1.0,
         sigma: float | str = "auto",
         alpha: float = 0.5,
@@ -210,8 +230,10 @@ class Monitor:
         self._budget = budget if isinstance(budget, Budget) else Budget(budget)
         self._gather = gather
         self._unusable: dict[str, str] = {}  # of the last measurement
+        self._states_of_alarms: dict[str, Any] = {}
         self._notices = Notices()
         self._outputs = Outputs(log, record, gathering.rank() == 0, self._notices)
+        self._sampling = bool(sampling)
         self._measuring = Measuring(
             self.layers, self.measures, self.settings, self._outputs, self._notices
         )
@@ -278,7 +300,7 @@ class Monitor:
 
     def _may_measure(self) -> bool:
         """The same in all processes that a measurement brings together."""
-        if self._budget.share is None or not self._gathers():
+        if self._budget.share is None or not self._shares():
             return self._budget.allows()
         return gathering.shared(self._budget.allows)
 
@@ -306,16 +328,75 @@ class Monitor:
         self._check_open()
         self._notices.step = self.steps
         with self._budget.measuring():
-            if self._gathers():
-                samples = gathering.samples_of_all(self._samples)
-                found = gathering.shared(lambda: self._measured(samples, values))
-            elif gathering.rank() == 0:
-                found = self._measured(self._samples(), values)
-            else:
+            measured = self._measured(
+                self._wanted,
+                lambda layers: self._begun(layers, values),
+                self._concluded,
+                self._shares(),
+            )
+            if measured is None:
                 return {}
+            found, profile, events = measured
             self.history.append({"step": self.steps, **found})
             if gathering.rank() == 0:
-                self._outputs.write(found)
+                self._outputs.write(found, profile)
+        self._outputs.act(events)
+        return found
+
+    def add_alarm(self, alarm: CollapseAlarm) -> None:
+        """Let an alarm look at each measurement from now on: see `CollapseAlarm`.
+
+        Raises
+        ------
+        ValueError
+            Another alarm of this monitor has the same name.
+        """
+        self._check_open()
+        names = [one.name for one in self._outputs.alarms]
+        if alarm.name in names:
+            raise ValueError(
+                f"name={alarm.name!r} is that of another alarm of this monitor, whose values have "
+                f"the same keys: give one a name of its own, such as name='{alarm.name}2'"
+            )
+        alarm.begin(self.layers, self.settings, has_labels=bool(about("y", self.measures)))
+        self._outputs.alarms.append(alarm)
+        if alarm.name in self._states_of_alarms:
+            alarm.load_state_dict(self._states_of_alarms.pop(alarm.name))
+
+    def profile(self, *, level: float = LEVEL) -> LayerProfile | None:
+        """Measure now, with sampling errors, and say which layers differ from the one before.
+
+        It takes the samples as `measure` does, and leaves `history` and logs alone. A run that is
+        recorded gets the profile.
+
+        Parameters
+        ----------
+        level : float
+            Of the intervals, and of the statement that neighbours differ.
+
+        Returns
+        -------
+        LayerProfile or None
+            Prints as a table; `to_rows()` for pandas, `ties()`, `plot()`. Under torch.distributed
+            the same in all processes where samples are gathered, otherwise None in all but that of
+            rank 0.
+
+        Raises
+        ------
+        ValueError
+            No layer has rows, as where an evaluation or a reservoir has been measured already.
+        """
+        self._check_open()
+        self._notices.step = self.steps
+        level = checked_level(level)
+        found = self._measured(
+            lambda records: Wanted(sampling=True, level=level, shown=False),
+            self._check_rows,
+            lambda layers, n, wanted, begun: self._measuring.profile(layers, n, level),
+            self._gathers(),
+        )
+        if gathering.rank() == 0 and found is not None:
+            self._outputs.profile(found)
         return found
 
     def plot(self, measure: str | None = None, **options: Any) -> Any:
@@ -325,6 +406,10 @@ class Monitor:
     def _gathers(self) -> bool:
         wanted = self.collection.gathers if self._gather is None else self._gather
         return wanted and gathering.is_distributed()
+
+    def _shares(self) -> bool:
+        """Whether all processes get the values, which an alarm is to stop together."""
+        return self._gathers() or (bool(self._outputs.alarms) and gathering.is_distributed())
 
     def _place(self) -> Place:
         return Place(gathering.rank(), gathering.world_size()) if self._gathers() else Place()
@@ -339,21 +424,118 @@ class Monitor:
             self._notices.about_layer(name, why, topic=UNUSABLE)
         return samples
 
-    def _measured(
-        self, samples: Samples | None, values: Mapping[str, Any] | None
-    ) -> dict[str, float]:
-        """The values of all layers, and the caller's."""
-        assert samples is not None
+    def _begun(self, layers: Iterable[str], values: Mapping[str, Any] | None) -> dict[str, float]:
+        """The caller's values, once it is clear that a measurement of these layers can begin."""
         further = checked_values(values)
         self._outputs.begin()
-        samples = samples.distinct(self.collection.most, self.settings.seed)
+        self._note_missing(layers)
+        return further
+
+    def _check_rows(self, layers: Iterable[str]) -> None:
+        """Refuse a profile of nothing."""
+        self._note_missing(layers)
+        if not list(layers):
+            raise ValueError(
+                "no layer has rows: a profile takes samples as measure() does, and an evaluation "
+                "or a reservoir has none until the loop has passed some more"
+            )
+
+    def _note_missing(self, layers: Iterable[str]) -> None:
         for name in self.layers:
-            if name not in samples.rows and name not in self._unusable:
+            if name not in layers and name not in self._unusable:
                 self._notices.about_layer(name, f"{INCOMPLETE}: {self.collection.not_run}")
-        found = self._measuring.values(samples, self._variables)
-        for key in found.keys() & further.keys():
+
+    def _wanted(self, records: bool) -> Wanted:
+        """What a measurement wants of the layers; a recorder also gets their differences."""
+        return Wanted(records, self._sampling, LEVEL if self._sampling and records else None)
+
+    def _concluded(
+        self, found: list[FoundLayer], n: int, wanted: Wanted, further: dict[str, float]
+    ) -> tuple[dict[str, float], LayerProfile | None, Events]:
+        """All values; the profile for the recorder; and what the alarms tell."""
+        values = self._measuring.values(found, wanted.sampling)
+        of_alarms, events = self._outputs.conclude(values)
+        values |= of_alarms
+        for key in values.keys() & further.keys():
             raise ValueError(f"values: {key!r} is the name of what the monitor measures")
-        return found | further
+        level = wanted.level
+        profile = None if level is None else self._measuring.profile(found, n, level)
+        return values | further, profile, events
+
+    def _measured(
+        self,
+        wanted: Callable[[bool], Wanted],
+        begin: Callable[[Iterable[str]], Begun],
+        conclude: Callable[[list[FoundLayer], int, Wanted, Begun], Result],
+        shares: bool,
+    ) -> Result | None:
+        """What `conclude` makes of the layers; None in a process that has no part in it.
+
+        `begin` gets the names of the layers that there are, `wanted` whether there is a recorder.
+        """
+        if self._gathers():
+            return self._measured_by_all(wanted, begin, conclude)
+        if shares:
+            return gathering.shared(lambda: self._measured_here(wanted, begin, conclude))
+        return self._measured_here(wanted, begin, conclude) if gathering.rank() == 0 else None
+
+    def _measured_here(
+        self,
+        wanted: Callable[[bool], Wanted],
+        begin: Callable[[Iterable[str]], Begun],
+        conclude: Callable[[list[FoundLayer], int, Wanted, Begun], Result],
+    ) -> Result:
+        """The same, where this process measures all layers."""
+        samples, known = self._samples(), wanted(self._outputs.records)
+        begun = begin(samples.rows)
+        part = Share.whole(samples.distinct(self.collection.most, self.settings.seed))
+        del samples  # its rows go one after the other
+        n = len(part.samples.numbers)
+        found = self._measuring.all_layers(part, self._variables, known)
+        return conclude(found, n, known, begun)
+
+    def _measured_by_all(
+        self,
+        wanted: Callable[[bool], Wanted],
+        begin: Callable[[Iterable[str]], Begun],
+        conclude: Callable[[list[FoundLayer], int, Wanted, Begun], Result],
+    ) -> Result:
+        """The same, where each process measures some of the layers."""
+        gathered = gathering.gathered(self._mine)
+        self._take_note([one for one, *_ in gathered.further])
+        records, keeps_rows = gathered.further[0][1:]
+        measuring, known = self._measuring, wanted(records)
+        begun = gathering.shared(lambda: begin(gathered.columns))
+        which = gathered.distinct(self.collection.most, self.settings.seed)
+        lead = int(bool(about("previous", self.measures)))
+        sharing = Sharing(gathered, which, lead, keeps=keeps_rows and known.shown)
+        found, rows = sharing.measured(
+            measuring.costs,
+            lambda part: measuring.share(part, self._variables, known),
+            self._notices,
+        )
+
+        def concluded() -> Result:
+            layers = joined(found, known.level)
+            for layer in layers:
+                measuring.show(layer, rows.pop(layer.name, None))
+            return conclude(layers, sharing.n, known, begun)
+
+        return gathering.shared(concluded)
+
+    def _mine(self) -> tuple[Samples, tuple[_Remarks, bool, bool]]:
+        """The samples of this process, what is to be said of them, and what its outputs need."""
+        with self._notices.withheld() as said:
+            samples = self._samples()
+        outputs = self._outputs
+        return samples, ((said, self._unusable), outputs.records, outputs.keeps_rows)
+
+    def _take_note(self, remarks: Iterable[_Remarks]) -> None:
+        """What all processes say of their layers is said by the first one."""
+        for said, unusable in remarks:
+            self._unusable = unusable | self._unusable
+            if gathering.rank() == 0:
+                self._notices.say(said)
 
     def _check_open(self) -> None:
         if self.removed:
@@ -378,8 +560,10 @@ class Monitor:
         self.remove()
 
     def state_dict(self) -> dict[str, Any]:
-        """The number of steps and the history, for a checkpoint."""
-        return {"steps": self.steps, "history": [dict(row) for row in self.history]}
+        """The number of steps, the history and the state of the alarms, for a checkpoint."""
+        alarms = {alarm.name: alarm.state_dict() for alarm in self._outputs.alarms}
+        history = [dict(row) for row in self.history]
+        return {"steps": self.steps, "history": history, **({"alarms": alarms} if alarms else {})}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state_dict` was taken."""
@@ -387,3 +571,7 @@ class Monitor:
         s = self.settings
         self.history = History((dict(row) for row in state["history"]), s.base, s.n_null)
         self._outputs.loaded(self.steps)
+        self._states_of_alarms = dict(state.get("alarms", {}))  # some may come later
+        for alarm in self._outputs.alarms:
+            if alarm.name in self._states_of_alarms:
+                alarm.load_state_dict(self._states_of_alarms.pop(alarm.name))

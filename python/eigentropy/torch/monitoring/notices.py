@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from eigentropy._support.warnings import warn
+
+
+class Notice(NamedTuple):
+    """Something to warn about in a layer, or, `over`, something that was so before."""
+
+    layer: str
+    text: str
+    category: type[Warning] = UserWarning
+    topic: str | None = None
+    over: bool = False
 
 
 class Notices:
@@ -21,6 +32,7 @@ class Notices:
     def __init__(self) -> None:
         self.step = 0
         self._said: set[tuple[str, str]] = set()
+        self._withheld: list[Notice] | None = None
 
     def about_layer(
         self,
@@ -33,6 +45,9 @@ class Notices:
 
         Texts of a topic, or of a category of their own, may have figures in them: one each.
         """
+        if self._withheld is not None:
+            self._withheld.append(Notice(name, text, category, topic))
+            return
         key = (name, topic or (text if category is UserWarning else category.__name__))
         if key not in self._said:
             self._said.add(key)
@@ -49,7 +64,27 @@ class Notices:
 
     def forget(self, name: str, text: str) -> None:
         """What was said of a layer is over: said again, it is news."""
+        if self._withheld is not None:
+            self._withheld.append(Notice(name, text, over=True))
+            return
         self._said.discard((name, text))
+
+    @contextmanager
+    def withheld(self) -> Iterator[list[Notice]]:
+        """Keep what is said of layers inside, for `say` in this process or in another one."""
+        before, self._withheld = self._withheld, []
+        try:
+            yield self._withheld
+        finally:
+            self._withheld = before
+
+    def say(self, notices: Iterable[Notice]) -> None:
+        """Say what was withheld."""
+        for layer, text, category, topic, over in notices:
+            if over:
+                self.forget(layer, text)
+            else:
+                self.about_layer(layer, text, category, topic)
 
     def about_logger(self, log: object, error: Exception) -> None:
         """Warn that a logger or the recorder failed, the first time."""

@@ -1,29 +1,57 @@
-"""Where measurements go: the loggers and the recorder of a monitor."""
+"""Where measurements go: the loggers, the recorder and the alarms of a monitor."""
 
 from __future__ import annotations
 
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from eigentropy._kernels.groups import infer_kind
-from eigentropy._measures.measurement import MeasurementSettings, Variable
+from eigentropy._measures.layer_profile import LayerProfile
+from eigentropy._measures.measurement import Measurement, MeasurementSettings, Variable
 from eigentropy._measures.results import DiffusionEntropy
 from eigentropy._support.printable import encodable
 from eigentropy.report.recording import Recorder, as_recorder
+from eigentropy.torch.monitoring.alarm import CollapseAlarm
+from eigentropy.torch.monitoring.alarm_actions import CollapseEvent
 from eigentropy.torch.monitoring.loggers import as_list, as_log, files_of
 from eigentropy.torch.monitoring.notices import Notices
 from eigentropy.torch.monitoring.samples import Array
+from eigentropy.torch.monitoring.watched_values import Look
 
 # This many classes are named in a recording; of more, only the sizes are kept.
 NAMED_CLASSES = 100
 
 
+class Seen(NamedTuple):
+    """What the outputs take of a layer where its rows are. It can be sent to another process.
+
+    Attributes
+    ----------
+    entropy : DiffusionEntropy or None
+        For the recorder, if there is one.
+    groups : array of int or None
+        Those of the labels, for the recorder.
+    looks : dict of str to Look
+        Those of the alarms, by their names.
+    """
+
+    entropy: DiffusionEntropy | None
+    groups: Array | None
+    looks: dict[str, Look]
+
+
+# What each alarm has to tell: the same in all processes.
+Events = list[list[CollapseEvent]]
+
+
 class Outputs:
-    """The loggers and the recorder. One that fails is warned about once and stops nothing.
+    """The loggers, the recorder and the alarms.
+
+    A logger or recorder that fails is warned about once and stops nothing.
 
     Parameters
     ----------
@@ -51,12 +79,18 @@ class Outputs:
         for file in self._files:
             file.open()
         self._recording = False  # the measurement that is under way
+        self.alarms: list[CollapseAlarm] = []
         self._notices = notices
 
     @property
     def records(self) -> bool:
         """Whether this process has a recorder, which draws the diffusion operator."""
         return self._recorder is not None
+
+    @property
+    def keeps_rows(self) -> bool:
+        """Whether `layer` needs the rows."""
+        return self.records or any(alarm.dump is not None for alarm in self.alarms)
 
     def describe(self, **settings: Any) -> None:
         """Tell the recorder what will be measured."""
@@ -88,21 +122,68 @@ class Outputs:
             and self._attempt(recorder, recorder.begin, self._notices.step)
         )
 
-    def layer(
-        self, name: str, rows: Array, entropy: DiffusionEntropy, groups: Array | None
-    ) -> None:
-        """A layer has been measured."""
-        if self._recorder is not None and self._recording:
-            self._attempt(self._recorder, self._recorder.layer, name, rows, entropy, groups)
+    def see(
+        self,
+        name: str,
+        rows: Array,
+        measured: Measurement,
+        labels: Variable | None,
+        records: bool,
+    ) -> Seen:
+        """What is taken of a layer, in the process that has measured it.
 
-    def write(self, values: Mapping[str, float]) -> None:
+        `records` says whether there is a recorder, in whichever process.
+        """
+        looks = {alarm.name: alarm.look(name, rows, measured, labels) for alarm in self.alarms}
+        if not records:
+            return Seen(None, None, looks)
+        return Seen(measured.entropies[0], None if labels is None else labels.groups, looks)
+
+    def layer(self, name: str, rows: Array | None, seen: Seen) -> None:
+        """A layer has been measured; its rows are there if they are kept."""
+        for alarm in self.alarms:
+            if alarm.name not in seen.looks:
+                raise RuntimeError(
+                    f"the alarm {alarm.name!r} is missing in the process that has measured layer "
+                    f"{name!r}: make the alarm in all processes"
+                )
+            alarm.layer(name, seen.looks[alarm.name], rows, self._notices.step)
+        recorder, entropy = self._recorder, seen.entropy
+        if recorder is not None and self._recording and entropy is not None:
+            self._attempt(recorder, recorder.layer, name, rows, entropy, seen.groups)
+
+    def conclude(self, found: Mapping[str, float]) -> tuple[dict[str, float], Events]:
+        """What the alarms say when all layers have been measured: values, and what has happened."""
+        values: dict[str, float] = {}
+        events = []
+        for alarm in self.alarms:
+            of_alarm, happened = alarm.conclude(found, self._notices.step)
+            values |= of_alarm
+            events.append(happened)
+        return values, events
+
+    def act(self, events: Events) -> None:
+        """Let the alarms act, the one that raises an error last."""
+        pairs = [*zip(self.alarms, events, strict=True)]
+        for alarm, happened in sorted(pairs, key=lambda pair: "raise" in pair[0].actions):
+            alarm.act(happened)
+
+    def write(self, values: Mapping[str, float], profile: LayerProfile | None = None) -> None:
         """All layers have been measured."""
         step = self._notices.step
         if self._recorder is not None and self._recording:
+            if profile is not None:
+                self.profile(profile)
             self._attempt(self._recorder, self._recorder.write, dict(values), step)
         known = {encodable(key): value for key, value in values.items()}
         for log in self._logs:
             self._attempt(log, log, dict(known), step)
+
+    def profile(self, profile: LayerProfile) -> None:
+        """There is a profile of the layers."""
+        recorder = self._recorder
+        if recorder is not None:
+            self._attempt(recorder, recorder.profile, profile.to_record(), profile.step)
 
     def _attempt(
         self,

@@ -120,13 +120,19 @@ class Samples:
         A sampler that shares a data set between processes repeats some samples, so that all
         processes get equally many. Which samples stay depends on their numbers and the seed alone.
         """
-        if len(self.numbers) <= most and bool((np.diff(self.numbers) > 0).all()):
-            return self
-        _, first = np.unique(self.numbers, return_index=True)
-        if len(first) > most:
-            first = first[np.argsort(priorities(self.numbers[first], seed))[:most]]
-            first = first[np.argsort(self.numbers[first])]
-        return self.chosen(first)
+        which = distinct(self.numbers, most, seed)
+        return self if which is None else self.chosen(which)
+
+
+def distinct(numbers: Numbers, most: int, seed: int) -> npt.NDArray[Any] | None:
+    """Where each of `most` samples stands first, in the order of their numbers; None for all."""
+    if len(numbers) <= most and bool((np.diff(numbers) > 0).all()):
+        return None
+    _, first = np.unique(numbers, return_index=True)
+    if len(first) > most:
+        first = first[np.argsort(priorities(numbers[first], seed))[:most]]
+        first = first[np.argsort(numbers[first])]
+    return first
 
 
 def priorities(numbers: Numbers, seed: int) -> npt.NDArray[np.uint64]:

@@ -1,0 +1,1 @@
+"""Whether measures of several representations differ by more than their sampling error."""

@@ -1,0 +1,1 @@
+"""How a value depends on the number of rows."""
