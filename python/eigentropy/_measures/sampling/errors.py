@@ -28,10 +28,11 @@ def sampling_errors(result: Any) -> dict[str, SamplingError]:
 
 def _of_form(result: Any, form: str) -> SamplingError:
     try:
-        variation = result._variation() if form == "value" else result._variation(form)
+        if form == "value":
+            return SamplingError(result.sampling_error, result.sampling_note())
+        return SamplingError(result.sampling_error_of(form), result.sampling_note(form))
     except ValueError as error:  # too few rows
         return SamplingError(math.nan, str(error))
-    return SamplingError(variation.standard_error, getattr(variation, "note", ""))
 
 
 def known_sampling_error(result: Any) -> float | None:
