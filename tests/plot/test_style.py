@@ -103,10 +103,14 @@ def figures(exact, information, blobs):
         "entropy": lambda ax: eg.plot.entropy(exact, ax=ax),
         "null": lambda ax: eg.plot.null(information, ax=ax),
         "layers": lambda ax: eg.plot.layers({"a": exact}, ax=ax),
+        "convergence": lambda ax: eg.plot.convergence(
+            eg.converge(blobs[0], sizes=[20, 40, 80]), ax=ax
+        ),
         "history": lambda ax: eg.plot.history(rows, ax=ax),
         "diffusion_map": lambda ax: eg.plot.diffusion_map(blobs[0], blobs[1], ax=ax),
         "Entropy": lambda ax: exact.plot(ax=ax),
         "MutualInformation": lambda ax: information.plot(ax=ax),
+        "Comparison": lambda ax: eg.compare({"a": blobs[0], "b": blobs[0] ** 3}).plot(ax=ax),
         "DiffusionOperator": lambda ax: eg.DiffusionOperator(blobs[0]).plot(blobs[1], ax=ax),
     }
 

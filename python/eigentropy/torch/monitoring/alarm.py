@@ -100,9 +100,9 @@ class CollapseAlarm:
         steps from the first to the second number, included. At least 5. None tests floors alone.
     keep : float or mapping, optional
         The share of its level that a value must keep, below 1. A number is for the entropy of the
-        layers; a mapping has kinds. By default 0.8 of the entropy, 0.5 of a class and of the
-        spread, and 0.2 of the scale. A classifier brings the rows of each class together, so that
-        its last layers lose entropy in health, too: use 0.5 there, or less.
+        layers; a mapping has kinds. By default 0.9 of the entropy, 0.7 of the
+        spread, 0.5 of a class and 0.3 of the scale. A classifier brings the rows of each class
+        together, so that its last layers lose entropy in health, too: use 0.5 there, or less.
     floor : float or mapping, optional
         The floors of these kinds, in their own unit, whatever the reference is: a number is for
         the entropy of the layers. They are tested from the first measurement on.

@@ -10,8 +10,9 @@ from eigentropy.torch.monitoring.alarm_tests import LEAST, Rules
 from eigentropy.torch.monitoring.watched_values import KINDS
 
 # The share of the reference that is kept in healthy training. Chosen on runs apart from those of
-# the study `collapse`. Of the scale it is small, since the scale moves with all weights.
-KEEP = {"entropy": 0.8, "class": 0.5, "spread": 0.5, "scale": 0.2}
+# the study `collapse`: SimCLR, VICReg, a classifier and an autoencoder on artificial pictures. Of
+# the scale it is small, since the scale moves with all weights.
+KEEP = {"entropy": 0.9, "class": 0.5, "spread": 0.7, "scale": 0.3}
 
 
 def checked_rules(alpha: Any, reference: Any, keep: Any, floor: Any) -> Rules:
