@@ -15,6 +15,7 @@ import eigentropy as eg
 from data_sets import separated_blobs
 from eigentropy.cli import commands
 from eigentropy.io import MeasurementSettings, track
+from eigentropy.report import read_run
 from messages import names
 
 Z, LABELS = separated_blobs(20, 4, distance=5.0)
@@ -206,3 +207,12 @@ def test_track_from_python_has_them_too(here):
         (row,) = track(["z.npy"], settings=settings)
     assert row.flat()["dse_sampling_error"] == row.sampling_errors["dse"] > 0.0
     assert list(row.flat())[:4] == ["snapshot", "n", "sigma", "dse"]
+
+
+def test_a_report_reads_the_sampling_errors_that_track_writes(here):
+    succeed("track", "run", "--labels", "y.npy", *FEW_NULL, OPTION, "-o", "out")
+    run, rows = read_run("out.csv"), rows_in("out.csv")
+    kinds = {"dse": "dse", "dsmi_y": "dsmi_labels", "dsmi_y_adjusted": "dsmi_labels_adjusted"}
+    for kind, column in kinds.items():
+        errors = [float(row[f"{column}_sampling_error"]) for row in rows]
+        assert run.series(f"{kind}_sampling_se")["out"] == errors
