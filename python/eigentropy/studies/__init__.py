@@ -9,6 +9,7 @@ from __future__ import annotations
 from eigentropy.studies import (
     bandwidth,
     calibration,
+    collapse,
     corruption,
     dimension,
     forgetting,
@@ -46,6 +47,7 @@ STUDIES: dict[str, Study] = {
         forgetting,
         initialization,
         regularization,
+        collapse,
     )
 }
 
