@@ -92,6 +92,23 @@ def test_adjusted_is_shown_only_if_it_is_known(blobs):
     assert table(information)[0]["adjusted"] == f"{known:.4g}"
 
 
+@pytest.mark.parametrize("measure", [eg.dse, eg.kernel_entropy, eg.dsmi])
+def test_the_sampling_error_is_shown_only_if_it_is_known(blobs, measure, monkeypatch):
+    Z, labels = blobs
+    result = measure(Z, labels) if measure is eg.dsmi else measure(Z)
+    text = repr(result)
+    with monkeypatch.context() as patched:
+        patched.setattr(type(result), "_variation", None)  # nothing is computed
+        rows, _ = table(result)
+    assert "sampling error" not in rows
+    assert "other samples" in rows
+    known = result.sampling_error
+    rows, _ = table(result)
+    assert rows["sampling error"].startswith(f"{known:.2g} bits")
+    assert "other samples" not in rows
+    assert repr(result) == text
+
+
 def test_many_groups_are_cut(rng):
     labels = np.repeat(np.arange(12), 5)
     rows, _ = table(eg.dsmi(rng.normal(size=(60, 2)), labels, n_null=2))

@@ -106,6 +106,19 @@ def test_a_class_is_compared_with_the_alarm_that_sees_no_classes():
     assert "10/10 after 12 against 0/10" in found.measured
 
 
+def test_all_collapses_are_counted_once_a_run():
+    rows = [
+        row(name, value, seed, fault=fault)
+        for fault in (COMPLETE, CLUSTER, CLASS)
+        for seed in range(5)
+        for name, value in ((ALARM, 4.0), (BESIDE, 2.0 if fault == CLUSTER else math.nan))
+    ]
+    found = verdict(rows, "all", [AT_ONCE])
+    assert not found.holds
+    assert "in 10 of 15 runs" in found.measured
+    assert verdict([r for r in rows if r["fault"] != CLUSTER], "all", [AT_ONCE]).holds
+
+
 @pytest.mark.parametrize(("false", "holds"), [(0, True), (1, True), (2, False)])
 def test_one_false_alarm_in_twenty_runs_is_allowed(false, holds):
     rows = [
@@ -162,7 +175,7 @@ def torch():
 
 @pytest.fixture
 def learning(torch):
-    from eigentropy.studies import self_supervised
+    from eigentropy.studies.vision import self_supervised
 
     return self_supervised
 
@@ -298,8 +311,8 @@ def test_faults_do_what_they_are_called(torch, learning, method):
 
 def test_looks_at_a_copy_go_on_from_those_before(torch, learning):
     from eigentropy.baselines import spectral
-    from eigentropy.studies.collapse_watch import CollapseWatch
     from eigentropy.studies.models import halves
+    from eigentropy.studies.vision.collapse_watch import CollapseWatch
 
     training = trained(learning, VICREG)
     _, X, _, y = halves(190)

@@ -108,8 +108,8 @@ def diffusion_spectral_entropy(
     -------
     DiffusionEntropy
         Works as a float; carries the error, the sigma, the method and the precision that were
-        used, the eigenvalues if they were computed, `.at(t)`, `.interval()` and `.density(x)`. One
-        row has entropy 0.
+        used, the eigenvalues if they were computed, `sampling_error` (over other samples),
+        `.at(t)`, `.interval()` and `.density(x)`. One row has entropy 0.
 
     Raises
     ------

@@ -101,9 +101,9 @@ def diffusion_spectral_mutual_information(
     -------
     DiffusionInformation
         Works as a float, in bits by default; carries `interval()` and `standard_error` (over random
-        partitions, and not over other samples), `p_value` (for rows that are exchangeable if Y
-        means nothing), `adjusted`, `clusters` and more. Negative estimates are reported as they
-        are. With `max_points`, the groups are those of the rows in `rows`.
+        partitions), `sampling_error` (over other samples), `p_value` (for rows that are
+        exchangeable if Y means nothing), `adjusted`, `clusters` and more. Negative estimates are
+        reported as they are. With `max_points`, the groups are those of the rows in `rows`.
 
     Raises
     ------

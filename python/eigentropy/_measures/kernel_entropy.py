@@ -75,8 +75,8 @@ def kernel_entropy(
     -------
     KernelEntropy
         Works as a float; carries the error, the sigma, the method and the precision that were used,
-        the eigenvalues if they were computed, `vendi`, `.surprisals()`, `.at(order)`,
-        `.interval()` and `.density(x)`.
+        the eigenvalues if they were computed, `sampling_error` (over other samples), `vendi`,
+        `.surprisals()`, `.at(order)`, `.interval()` and `.density(x)`.
 
     Raises
     ------

@@ -127,8 +127,8 @@ def kernel_information(
     -------
     KernelInformation
         Works as a float, in bits by default; carries `bits()`, `adjusted()`, `interval()`,
-        `standard_error` (over random partitions, and not over other samples), `p_value` (for rows
-        that are exchangeable if Y means nothing) and more.
+        `standard_error` (over random partitions), `sampling_error` (over other samples), `p_value`
+        (for rows that are exchangeable if Y means nothing) and more.
 
     Raises
     ------

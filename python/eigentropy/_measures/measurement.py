@@ -70,6 +70,8 @@ class MeasurementSettings:
         Whether the density matrix is measured, too.
     order : tuple of float
         Of the entropies of the density matrix.
+    sampling : bool
+        Whether documents and tables of the results have sampling errors, too.
     sigma, alpha, ...
         As in `eigentropy.diffusion_spectral_mutual_information`.
     """
@@ -91,6 +93,7 @@ class MeasurementSettings:
     seed: int = 0
     kernel: bool = False
     order: tuple[float, ...] = (1.0,)
+    sampling: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be used, naming the option; numbers of any type become Python's."""

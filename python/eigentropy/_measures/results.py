@@ -13,6 +13,7 @@ import numpy.typing as npt
 from eigentropy._kernels.diffusion import DiffusionMatrix
 from eigentropy._kernels.matrix import KernelMatrix
 from eigentropy._measures.sampling.entropies import EntropySource, entropy_variation
+from eigentropy._measures.sampling.errors import known_sampling_error
 from eigentropy._measures.sampling.halves import Halves
 from eigentropy._measures.sampling.variation import OVER, Variation, widened
 from eigentropy._spectra.functionals import Functional, Shannon
@@ -39,7 +40,9 @@ class Entropy(Number, ABC):
     value : float
         In the unit of `base`.
     standard_error : float
-        Of a stochastic estimate; 0 for the other methods.
+        Of a stochastic estimate; 0 for the other methods. It is of the computation.
+    sampling_error : float
+        Standard deviation over other samples of as many rows, found at the first use.
     method : str
         How it was obtained: "exact", "stochastic" or "lowrank".
     n : int
@@ -109,7 +112,7 @@ class Entropy(Number, ABC):
 
         In the unit of `base`; a sigma that a rule has chosen is chosen anew for each sample. At
         t = 1 and order 1 from what leaving out each row changes, otherwise from halves of the rows.
-        Computed at the first use, and kept. docs/how_to/difference.md has how good it is.
+        Computed at the first use, and kept. The study `sampling` has measured how good it is.
 
         Raises
         ------
@@ -117,6 +120,10 @@ class Entropy(Number, ABC):
             Too few rows; or a result that was pickled before, which leaves the data behind.
         """
         return self._variation().standard_error
+
+    def sampling_note(self) -> str:
+        """Why `sampling_error` is NaN, or which subsets of the rows it lacks; mostly empty."""
+        return self._variation().note
 
     def interval(self, level: float = LEVEL, of: str = "computation") -> Interval:
         """Where S is, as far as the computation tells, or as far as the sample does.
@@ -200,7 +207,7 @@ class Entropy(Number, ABC):
         }
 
     def _repr_html_(self) -> str:
-        return html.of_entropy(self)
+        return html.of_entropy(self, known_sampling_error(self))
 
     @property
     @abstractmethod
@@ -363,7 +370,7 @@ class MutualInformation(Number, ABC):
         deviation over the null partitions, divided by the root of their number. Where entropies
         are estimated, the standard error of the observed groups' conditional entropy is added in
         quadrature. It says what other random partitions would change, and **nothing about other
-        samples of the data**: the sampling error is much larger. It does not measure
+        samples of the data**: `sampling_error` does, and is much larger. It does not measure
         significance either: `p_value` does, and `null.std()` is the spread under independence. 0
         for the plain estimator with exact entropies, which has no random part.
     error_parts : tuple of (float, float)
@@ -450,7 +457,7 @@ class MutualInformation(Number, ABC):
         Raises
         ------
         ValueError
-            Fewer than 8 rows; a result that was pickled before.
+            Fewer than 16 rows; a result that was pickled before.
         """
         return self._variation(what).standard_error
 
@@ -567,7 +574,8 @@ class MutualInformation(Number, ABC):
 
     def _repr_html_(self) -> str:
         known: tuple[float, str] | None = self.__dict__.get("_adjusted_value")
-        return html.of_information(self, None if known is None else known[0])
+        adjusted = None if known is None else known[0]
+        return html.of_information(self, adjusted, known_sampling_error(self))
 
     def __repr__(self) -> str:
         name = "null se" if self.estimator == "matched" else "se"

@@ -17,6 +17,7 @@ from rich.text import Text
 from eigentropy._measures.kernel_results import KernelEntropy, KernelInformation
 from eigentropy._measures.measurement import Measurement, MeasurementSettings, Variable
 from eigentropy._measures.results import DiffusionEntropy, Entropy, MutualInformation
+from eigentropy._measures.sampling.errors import sampling_errors
 from eigentropy._support.interval import LEVEL, student_quantile
 from eigentropy._support.units import unit
 from eigentropy.cli.documents import largest_entropy, plain
@@ -26,6 +27,7 @@ if TYPE_CHECKING:  # not needed by the other commands
     from eigentropy.studies.study import Listing, Outcome, Study
 
 ROLES = {"labels": "labels", "against": "vectors"}
+SAMPLING = "+-: sampling error, the standard deviation over other samples of as many rows"
 TITLES = {role: f"DSMI with {name}" for role, name in ROLES.items()}
 
 
@@ -61,10 +63,11 @@ def print_measurement(
         table.add_column(heading, justify="left" if heading == "" else "right", no_wrap=True)
     for entropy in measured.entropies:
         maximum = f"{largest_entropy(entropy):.4f}"
-        table.add_row("DSE", f"{entropy.t:g}", f"{entropy.value:.4f}", "", "", "", maximum)
+        value = f"{entropy.value:.4f}{_errors(entropy, settings)['value']}"
+        table.add_row("DSE", f"{entropy.t:g}", value, "", "", "", maximum)
     for role, results in measured.informations.items():
         for result in results:
-            table.add_row(TITLES[role], f"{result.t:g}", *_information_cells(result))
+            table.add_row(TITLES[role], f"{result.t:g}", *_information_cells(result, settings))
     print_lines([f"{name}: {shape[0]} rows, {shape[1]} columns"])
     _print_table(table)
     if measured.kernel_entropies:
@@ -80,25 +83,40 @@ def _kernel_table(measured: Measurement, settings: MeasurementSettings) -> Table
         table.add_column(heading, justify="left" if heading == "" else "right", no_wrap=True)
     for entropy in measured.kernel_entropies:
         maximum, vendi = f"{largest_entropy(entropy):.4f}", f"{entropy.vendi:.4g}"
-        value = f"{entropy.value:.4f}"
+        value = f"{entropy.value:.4f}{_errors(entropy, settings)['value']}"
         table.add_row("kernel entropy", f"{entropy.order:g}", value, "", "", "", maximum, vendi, "")
     for role, results in measured.kernel_informations.items():
         for result in results:
-            cells = _information_cells(result)
+            cells = _information_cells(result, settings)
             about = f"about {ROLES[role]}", f"{result.order:g}"
-            table.add_row(*about, *cells, "", _number(result.bits(), ".4f"))
+            bits = f"{_number(result.bits(), '.4f')}{_errors(result, settings)['bits']}"
+            table.add_row(*about, *cells, "", bits)
     return table
 
 
-def _information_cells(result: MutualInformation) -> list[str]:
+def _information_cells(result: MutualInformation, settings: MeasurementSettings) -> list[str]:
     error = f"{result.standard_error:.4f}" if result.estimator == "matched" else ""
+    sampling = _errors(result, settings)
     return [
-        f"{result.value:.4f}",
+        f"{result.value:.4f}{sampling['value']}",
         error,
-        _number(result.adjusted(), ".3f"),
+        f"{_number(result.adjusted(), '.3f')}{sampling['adjusted']}",
         _number(result.p_value, ".2g"),
         _number(result.label_entropy, ".4f"),
     ]
+
+
+def _errors(result: Entropy | MutualInformation, settings: MeasurementSettings) -> dict[str, str]:
+    """What follows the value and the other forms of a result: sampling errors, if asked for."""
+    if not settings.sampling:
+        return {"value": "", "adjusted": "", "bits": ""}
+    digits = {"adjusted": ".3f"}
+    known = sampling_errors(result)
+    return {form: _error(one.error, digits.get(form, ".4f")) for form, one in known.items()}
+
+
+def _error(error: float, spec: str) -> str:
+    return f" +- {error:{spec}}" if math.isfinite(error) else ""
 
 
 def _notes(
@@ -133,10 +151,27 @@ def _notes(
             f"null se: of the mean of {settings.n_null} null partitions, not over other samples; "
             f"{quantile:.3g} of it are the 95 % interval"
         )
+    if settings.sampling:
+        lines += [SAMPLING, *_without_sampling_error([*entropies, *every])]
     if settings.n_null and any(r.p_value * (1 + settings.n_null) < 1.5 for r in every):
         lowest = 1 / (1 + settings.n_null)
         lines.append(f"p = {lowest:.2g} is the lowest that {settings.n_null} null partitions allow")
     return lines
+
+
+def _without_sampling_error(results: Sequence[Entropy | MutualInformation]) -> list[str]:
+    """Say once of each reason why a value has no sampling error."""
+    notes = [
+        found.note
+        for result in results
+        for form, found in sampling_errors(result).items()
+        if math.isnan(found.error) and not math.isnan(_form(result, form))
+    ]
+    return [*dict.fromkeys(notes)]
+
+
+def _form(result: Any, form: str) -> float:
+    return float(result.value if form == "value" else getattr(result, form)())
 
 
 def _kernel_notes(role: str, results: Sequence[KernelInformation]) -> list[str]:
@@ -182,21 +217,31 @@ def print_rows(rows: Sequence[SnapshotRow], settings: MeasurementSettings) -> No
     for heading in headings:
         table.add_column(heading, justify="right", vertical="bottom", no_wrap=True)
     for row in rows:
-        cells = [row.snapshot, f"{row.n}", f"{row.sigma:.4g}", f"{row.dse:.3f}"]
-        for found in row.informations.values():
-            cells += _row_cells(found.value, found.adjusted, found.p_value)
+        cells = [row.snapshot, f"{row.n}", f"{row.sigma:.4g}", _cell(row, "dse", row.dse)]
+        for role, found in row.informations.items():
+            cells += [
+                _cell(row, f"dsmi_{role}", found.value),
+                _cell(row, f"dsmi_{role}_adjusted", found.adjusted),
+                _number(found.p_value, ".2g"),
+            ]
         if row.kernel is not None:
-            cells.append(f"{row.kernel.entropy:.3f}")
-            for about in row.kernel.informations.values():
-                cells += _row_cells(about.value, about.bits, about.p_value)
+            cells.append(_cell(row, "kernel", row.kernel.entropy))
+            for role, about in row.kernel.informations.items():
+                cells += [
+                    _cell(row, f"kernel_{role}", about.value),
+                    _cell(row, f"kernel_{role}_bits", about.bits),
+                    _number(about.p_value, ".2g"),
+                ]
         table.add_row(*map(Text, cells))
     _print_table(table)
     of_kernel = f", kernel of order {settings.order[0]:g}" if kernel is not None else ""
-    print_lines([f"entropies and information in {unit(settings.base)}{of_kernel}"])
+    also = [SAMPLING] if settings.sampling else []
+    print_lines([f"entropies and information in {unit(settings.base)}{of_kernel}", *also])
 
 
-def _row_cells(value: float, scaled: float, p_value: float) -> list[str]:
-    return [f"{value:.3f}", _number(scaled, ".3f"), _number(p_value, ".2g")]
+def _cell(row: SnapshotRow, column: str, value: float) -> str:
+    error = row.sampling_errors.get(column, math.nan)
+    return f"{_number(value, '.3f')}{_error(error, '.3f')}"
 
 
 def print_names(titles: dict[str, str]) -> None:

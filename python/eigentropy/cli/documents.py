@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ import numpy as np
 from eigentropy._measures.kernel_results import KernelEntropy, KernelInformation
 from eigentropy._measures.measurement import Measurement, MeasurementSettings, Variable
 from eigentropy._measures.results import Entropy, MutualInformation
+from eigentropy._measures.sampling.errors import sampling_errors
 from eigentropy._support.lifetime import version
 from eigentropy._support.printable import encodable
 from eigentropy.io.paths import shown
@@ -37,18 +38,27 @@ def plain(value: Any) -> Any:
     return value
 
 
-def of_measurement(measured: Measurement, variables: dict[str, Variable]) -> dict[str, Any]:
+def of_measurement(
+    measured: Measurement, variables: dict[str, Variable], settings: MeasurementSettings
+) -> dict[str, Any]:
     """List the results of `eigentropy measure`, one entry for each t and each order."""
+
+    def listed(fields: Callable[[Any], dict[str, Any]], results: Sequence[Any]) -> list[Any]:
+        sampling = _sampling if settings.sampling else (lambda result: {})
+        return [fields(result) | sampling(result) for result in results]
 
     def about(results: Mapping[str, Sequence[MutualInformation]]) -> dict[str, Any]:
         return {
-            role: {"source": variables[role].source, "results": [*map(_information, found)]}
+            role: {"source": variables[role].source, "results": listed(_information, found)}
             for role, found in results.items()
         }
 
-    document = {"dse": [*map(_entropy, measured.entropies)], "dsmi": about(measured.informations)}
+    document = {
+        "dse": listed(_entropy, measured.entropies),
+        "dsmi": about(measured.informations),
+    }
     if measured.kernel_entropies:
-        document["kernel_entropy"] = [*map(_kernel_entropy, measured.kernel_entropies)]
+        document["kernel_entropy"] = listed(_kernel_entropy, measured.kernel_entropies)
         document["kernel_information"] = about(measured.kernel_informations)
     return document
 
@@ -77,6 +87,16 @@ def _information(result: MutualInformation) -> dict[str, Any]:
     return fields
 
 
+def _sampling(result: Entropy | MutualInformation) -> dict[str, Any]:
+    """List the sampling error of each form of a result, and why there is none."""
+    fields: dict[str, Any] = {}
+    for form, (error, note) in sampling_errors(result).items():
+        prefix = "" if form == "value" else f"{form}_"
+        fields |= {f"{prefix}sampling_error": error, f"{prefix}sampling_note": note}
+    is_known = math.isfinite(fields["sampling_error"])
+    return {**fields, "sampling_interval": _interval(result, "sample") if is_known else None}
+
+
 def _settings(result: Entropy | MutualInformation) -> dict[str, Any]:
     """List what the kernel and the entropy are, and where the result is."""
     named = {name: number(value) for name, value in result.settings.items()}
@@ -89,9 +109,9 @@ def number(value: float) -> float | str:
     return "inf" if value == math.inf else value
 
 
-def _interval(result: Entropy | MutualInformation) -> dict[str, Any]:
-    """List the ends of the 95 % interval, and what it is over: never other samples."""
-    found = result.interval()
+def _interval(result: Entropy | MutualInformation, of: str = "computation") -> dict[str, Any]:
+    """List the ends of the 95 % interval, and what it is over."""
+    found = result.interval(of=of)
     return {"low": found.low, "high": found.high, "level": found.level, "over": found.over}
 
 

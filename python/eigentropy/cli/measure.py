@@ -42,7 +42,8 @@ def measure_command(
             file, chosen.key, column, shared, settings, chosen.columns, chosen.without or ()
         )
         measured = measure(Z, variables, settings, progress=not quiet, name=name)
-        results = documents.of_measurement(measured, variables)  # computes `adjusted`, too
+        # Computes `adjusted` and the sampling errors, too, while warnings are collected.
+        results = documents.of_measurement(measured, variables, settings)
     if as_json:
         shape = {"n": Z.shape[0], "d": Z.shape[1]}
         entries = {"file": name, "key": chosen.key, **shape, **results}

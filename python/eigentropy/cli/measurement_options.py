@@ -39,6 +39,7 @@ class MeasurementOptions:
     clusters: options.Clusters = DEFAULTS.clusters
     seed: options.Seed = DEFAULTS.seed
     kernel: options.WithKernel = DEFAULTS.kernel
+    sampling: options.SamplingErrors = DEFAULTS.sampling
 
     def settings(self, t: list[str], order: list[str] | None = None) -> MeasurementSettings:
         """Make settings from the texts, and from those of t and order.

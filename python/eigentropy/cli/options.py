@@ -88,6 +88,15 @@ WithKernel = Annotated[
         rich_help_panel=KERNEL,
     ),
 ]
+SamplingErrors = Annotated[
+    bool,
+    typer.Option(
+        "--sampling-error",
+        help="Also find how far each value moves with other samples of as many rows, and show it "
+        "as VALUE +- ERROR. Takes a few times as long.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 Orders = Annotated[
     list[str] | None,
     typer.Option(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from eigentropy.io.paths import named_errors
@@ -60,7 +60,10 @@ class SnapshotKernel:
 
 @dataclass(frozen=True)
 class SnapshotRow:
-    """One snapshot: its name, its entropy, and its information about ``labels``, ``against``."""
+    """One snapshot: its name, its entropy, and its information about ``labels``, ``against``.
+
+    `sampling_errors` has those of columns, where they were asked for.
+    """
 
     snapshot: str
     n: int
@@ -68,9 +71,13 @@ class SnapshotRow:
     dse: float
     informations: dict[str, SnapshotInformation]
     kernel: SnapshotKernel | None = None
+    sampling_errors: dict[str, float] = field(default_factory=dict)
 
     def flat(self) -> dict[str, str | int | float]:
-        """Return one value a column: `dsmi_labels`, `dsmi_labels_null_se` and so on."""
+        """Return one value a column: `dsmi_labels`, `dsmi_labels_null_se` and so on.
+
+        Sampling errors, `dse_sampling_error` and so on, are the last ones.
+        """
         columns: dict[str, str | int | float] = {
             "snapshot": self.snapshot,
             "n": self.n,
@@ -84,7 +91,8 @@ class SnapshotRow:
             columns["kernel_standard_error"] = self.kernel.standard_error
             for role, found in self.kernel.informations.items():
                 columns |= found.flat(f"kernel_{role}")
-        return columns
+        errors = {f"{name}_sampling_error": error for name, error in self.sampling_errors.items()}
+        return columns | errors
 
 
 # The columns of every table that `to_csv` writes.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from eigentropy._core import SolverError
 from eigentropy._measures.measurement import Measurement, MeasurementSettings, measure
 from eigentropy._measures.results import MutualInformation
+from eigentropy._measures.sampling.errors import sampling_errors
 from eigentropy._support.progress import Callback, part, reporter
 from eigentropy._support.warnings import GroupWarning
 from eigentropy.io.files import Names, check_header
@@ -91,6 +94,7 @@ def track(
     shared, column = read_shared(labels, against, settings)
     rows: list[SnapshotRow] = []
     said: set[type[Warning]] = set()
+    noted: set[str] = set()
     with reporter(progress, f"{len(paths)} snapshots") as callback:
         for i, (path, name) in enumerate(zip(paths, snapshot_names(paths), strict=True)):
             with _naming(path, rows, output, said):
@@ -100,6 +104,8 @@ def track(
                 own = part(callback, i / len(paths), (i + 1) / len(paths))
                 measured = measure(Z, variables, settings, own or False, shown(path))
                 row = _row(name, measured)
+                if settings.sampling:
+                    row = replace(row, sampling_errors=_sampling_errors(row, measured, noted))
             del Z, variables, measured  # they may be large, and the next snapshot is read now
             rows.append(row)
             if output is not None:
@@ -125,6 +131,30 @@ def _row(name: str, measured: Measurement) -> SnapshotRow:
         },
         kernel=_kernel(measured) if measured.kernel_entropies else None,
     )
+
+
+def _sampling_errors(row: SnapshotRow, measured: Measurement, noted: set[str]) -> dict[str, float]:
+    """Find those of the columns that there are; warn of a value without one, once of each reason.
+
+    `noted` has the reasons that were told before.
+    """
+    columns: dict[str, Any] = {**row.flat()}
+    results: dict[str, Any] = {"dse": measured.entropies[0]}
+    results |= {f"dsmi_{role}": found[0] for role, found in measured.informations.items()}
+    if measured.kernel_entropies:
+        results["kernel"] = measured.kernel_entropies[0]
+    results |= {f"kernel_{role}": found[0] for role, found in measured.kernel_informations.items()}
+    errors = {}
+    for name, result in results.items():
+        for form, (error, note) in sampling_errors(result).items():
+            column = name if form == "value" else f"{name}_{form}"
+            if column not in columns:
+                continue
+            errors[column] = error
+            if math.isnan(error) and not math.isnan(columns[column]) and note not in noted:
+                noted.add(note)
+                warnings.warn(note, stacklevel=2)
+    return errors
 
 
 def _kernel(measured: Measurement) -> SnapshotKernel:

@@ -23,16 +23,18 @@ MOST_SIZES = 10
 
 Row = tuple[str, str]
 
-OTHER_SAMPLES = ("other samples", "the error does not cover them")
 
+def of_entropy(result: EntropyResult, sampling_error: float | None = None) -> str:
+    """Table of an entropy, and its spectrum.
 
-def of_entropy(result: EntropyResult) -> str:
-    """Table of an entropy, and its spectrum."""
+    The sampling error is shown if it is known: this function never computes it.
+    """
     bits = unit(result.base)
     rank = result.spectrum.rank
     rows = [
         (f"S({result.which.exponent:g})", f"{result.value:.6g} {bits}"),
         *_error(result),
+        _over_samples(result, sampling_error),
         ("effective rank", f"{result.base**result.value:.4g}"),
         ("method", _method(result) + (f", rank {rank}" if rank is not None else "")),
         ("rows", f"{result.n}" + (f" of {result.sampled_from}" if result.sampled_from else "")),
@@ -41,16 +43,21 @@ def of_entropy(result: EntropyResult) -> str:
     return _shown(type(result).__name__, rows, sketches.of_spectrum(result.spectrum))
 
 
-def of_information(result: InformationResult, adjusted: float | None = None) -> str:
+def of_information(
+    result: InformationResult,
+    adjusted: float | None = None,
+    sampling_error: float | None = None,
+) -> str:
     """Table of a mutual information, and its null distribution.
 
-    `adjusted` is shown if it is known: this function never computes it.
+    `adjusted` and the sampling error are shown if known: this function never computes them.
     """
     bits = unit(result.base)
     null = np.asarray(result.null, dtype=np.float64)
     rows = [
         ("I(Z; Y)", f"{result.value:.6g} {bits}"),
         *_error_of_information(result),
+        _over_samples(result, sampling_error),
     ]
     if result.error_bound > 0.0:
         rows.append(("rounding", f"at most {result.error_bound:.1g} {bits}"))
@@ -101,7 +108,16 @@ def _error_of_information(result: InformationResult) -> list[Row]:
     rows = [("null se" if matched else "standard error", f"{result.standard_error:.2g} {bits}")]
     interval = result.interval(LEVEL)
     ends = f"{interval.low:.6g} to {interval.high:.6g} {bits}, over {interval.over}"
-    return [*rows, (f"{interval.sure} interval", ends), OTHER_SAMPLES]
+    return [*rows, (f"{interval.sure} interval", ends)]
+
+
+def _over_samples(result: Result, sampling_error: float | None) -> Row:
+    if sampling_error is None:
+        return "other samples", "covered by sampling_error alone, which is not computed yet"
+    if math.isnan(sampling_error):
+        return "other samples", "no sampling error was found"
+    shown = f"{sampling_error:.2g} {unit(result.base)}, over other samples of as many rows"
+    return "sampling error", shown
 
 
 def _error(result: EntropyResult) -> list[Row]:
@@ -111,12 +127,12 @@ def _error(result: EntropyResult) -> list[Row]:
     ends = f"{interval.low:.6g} to {interval.high:.6g} {bits}"
     if math.isnan(result.error_bound):
         error = ("standard error", f"{result.standard_error:.2g} {bits}")
-        return [error, (f"{interval.sure} interval", ends), OTHER_SAMPLES]
+        return [error, (f"{interval.sure} interval", ends)]
     half = 0.5 * (interval.high - interval.low)
     error = ("error", f"at most {half:.2g} {bits}, {interval.over} in {result.dtype}")
     if result.error_bound > 0.0:
-        return [error, ("interval", ends), OTHER_SAMPLES]
-    return [error, OTHER_SAMPLES]
+        return [error, ("interval", ends)]
+    return [error]
 
 
 def _method(result: Result) -> str:

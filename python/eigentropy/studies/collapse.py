@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -133,8 +133,8 @@ def measure(job: Job, sizes: CollapseSizes = SIZES) -> Iterator[StudyRow]:
 
 def _in_health(job: Job, sizes: CollapseSizes) -> tuple[Any, Any]:
     """The training up to the onset, and the looks at it."""
-    from eigentropy.studies import self_supervised
-    from eigentropy.studies.collapse_watch import CollapseWatch
+    from eigentropy.studies.vision import self_supervised
+    from eigentropy.studies.vision.collapse_watch import CollapseWatch
 
     schedule = sizes.schedule
     X, heldout, y, y_heldout = halves(sizes.digits)
@@ -194,7 +194,26 @@ def findings(rows: Sequence[StudyRow]) -> list[Finding]:
                 else:
                     claim = Claim("first", f"{text}RankMe has halved")
                     found.append(_first(of, claim, BESIDE))
+        found.append(_all(select(rows, onset=onset), onset))
     return found
+
+
+def _all(rows: Sequence[StudyRow], onset: str) -> Finding:
+    """The same over all collapses, each run counted once."""
+    claim = Claim("all", f"all collapses, {onset}: the alarm finds them before RankMe has halved")
+    ours, theirs = (
+        {
+            (*row.cell.parameters, row.cell.seed): math.inf if math.isnan(row.value) else row.value
+            for row in select(rows, estimator=name)
+        }
+        for name in (ALARM, BESIDE)
+    )
+    if not ours:
+        return claim.not_measured()
+    first = sum(steps < theirs[run] for run, steps in ours.items())
+    share = f"in {first} of {len(ours)} runs ({first / len(ours):.0%})"
+    measured = f"{share}; {_said(ours)} against {_said(theirs)}"
+    return claim.judged(measured, first >= FIRST * len(ours))
 
 
 def _of(rows: Sequence[StudyRow], fault: str, method: str) -> list[StudyRow]:
@@ -225,7 +244,7 @@ def _false_alarms(rows: Sequence[StudyRow], method: str) -> Finding:
 def _first(rows: Sequence[StudyRow], claim: Claim, other: str) -> Finding:
     """Whether the alarm is before another detector in most runs."""
     ours, theirs = (_steps(rows, name) for name in (ALARM, other))
-    if not ours:
+    if not (ours and theirs):
         return claim.not_measured()
     first = sum(ours[seed] < theirs[seed] for seed in ours)
     measured = f"in {first} of {len(ours)} runs; {_said(ours)} against {_said(theirs)}"
@@ -234,7 +253,7 @@ def _first(rows: Sequence[StudyRow], claim: Claim, other: str) -> Finding:
     return claim.judged(measured, first >= FIRST * len(ours))
 
 
-def _said(steps: dict[int, float]) -> str:
+def _said(steps: Mapping[Any, float]) -> str:
     """How many runs are found, and after how many steps, by the median; empty for no run."""
     if not steps:
         return ""

@@ -36,9 +36,9 @@ Numbers = npt.NDArray[np.int64]
 # representation of the same rows has the same ones.
 SEED = 0x5EED
 
-# Up to so many rows are all looked at, and as many stand for more. The eigenvectors of the diffusion
-# matrix of so many take about as long as the entropy of 2000. Of more than twice as many rows of the
-# density matrix fewer do: its sampling error is to take a third of the time of its entropy.
+# Up to so many rows are all looked at, and as many stand for more. The eigenvectors of the
+# diffusion matrix of so many take about as long as the entropy of 2000. Of more than twice as many
+# rows of the density matrix fewer do: its sampling error is to take a third of its entropy's time.
 MOST_ROWS = 768
 FEW_ROWS = 384
 SHARE = 6

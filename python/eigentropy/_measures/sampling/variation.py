@@ -37,6 +37,11 @@ class Variation(ABC):
     def degrees(self) -> float:
         """Degrees of freedom of `standard_error`, for Student's t."""
 
+    @property
+    def note(self) -> str:
+        """Why there is no standard error, or what it was found without; mostly empty."""
+        return ""
+
     @abstractmethod
     def minus(self, other: Variation) -> Variation:
         """The variation of the difference from another value of the same rows.

@@ -54,7 +54,7 @@ COLLAPSING = 0
 
 
 @dataclass(frozen=True)
-class Points:
+class Attraction:
     """Where the rows of a training picture are pulled to, and which rows are pulled."""
 
     at: torch.Tensor  # (n, WIDTH)
@@ -112,7 +112,7 @@ class Training:
             self.network.parameters(), lr=schedule.learning_rate, weight_decay=1e-4
         )
         self.fault = ""
-        self.points: Points | None = None
+        self.points: Attraction | None = None
 
     def fork(self, fault: str) -> Training:
         """A copy that goes on by itself, with a fault."""
@@ -121,10 +121,10 @@ class Training:
         # Without a copy of its own the optimiser would share its moments.
         other.optimiser.load_state_dict(deepcopy(self.optimiser.state_dict()))
         other.generator.set_state(self.generator.get_state())
-        other.fault, other.points = fault, self._points(fault)
+        other.fault, other.points = fault, self._attraction(fault)
         return other
 
-    def _points(self, fault: str) -> Points | None:
+    def _attraction(self, fault: str) -> Attraction | None:
         """What the embeddings of now are pulled to by faults that pull."""
         if (self.method, fault) not in PULL:
             return None
@@ -132,12 +132,12 @@ class Training:
             Z = self.network(self.X)
         if fault == CLASS:
             pulled = self.y == COLLAPSING
-            return Points(Z[pulled].mean(dim=0).expand(len(Z), WIDTH), pulled)
+            return Attraction(Z[pulled].mean(dim=0).expand(len(Z), WIDTH), pulled)
         from sklearn.cluster import KMeans
 
         found = KMeans(CLUSTERS, n_init=3, random_state=self.seed).fit(Z.double().numpy())
         centres = torch.from_numpy(found.cluster_centers_[found.labels_]).float()
-        return Points(centres, torch.ones(len(Z), dtype=torch.bool))
+        return Attraction(centres, torch.ones(len(Z), dtype=torch.bool))
 
     def step(self, strength: float = 0.0) -> None:
         """Learn from one batch. The fault is there with this strength, from 0 to 1."""

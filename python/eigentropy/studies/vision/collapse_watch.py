@@ -13,7 +13,7 @@ from eigentropy.baselines import spectral
 from eigentropy.studies.data import Labels
 from eigentropy.studies.detectors import AGGREGATE, ALARM, EFFECTIVE, LIDAR, RANKME, first_looks
 from eigentropy.studies.faults import Schedule
-from eigentropy.studies.self_supervised import WIDTH, Encoder, embedded
+from eigentropy.studies.vision.self_supervised import WIDTH, Encoder, embedded
 from eigentropy.torch import CollapseAlarm, CollapseWarning, Monitor, Probe
 
 # What the alarm watches, by the monitor's keys.
