@@ -234,21 +234,27 @@ def _counted(covered: Sequence[bool]) -> Coverage | None:
 def judged(by_rows: dict[int, Coverage]) -> bool | None:
     """Whether the coverage is as promised.
 
-    Yes if it is for each number of rows. No if it is not for all together, and their interval does
-    not have 95 % in it either; or if the interval of some number of rows lies outside of what is
-    promised. Otherwise the samples are too few to tell.
+    Yes if it is for all numbers of rows together. No if it is surely not for all together or for
+    one of them. Otherwise the samples are too few to tell.
     """
-    together = Coverage(*(sum(each) for each in zip(*by_rows.values(), strict=True)))
-    low, high = together.interval
-    if not (_promised(together) or low <= 100.0 * LEVEL <= high):
+    together = _together(by_rows)
+    if any(map(_surely_not, (together, *by_rows.values()))):
         return False
-    if any(c.interval[1] < LOW or c.interval[0] > HIGH for c in by_rows.values()):
-        return False
-    return True if all(map(_promised, (together, *by_rows.values()))) else None
+    return True if _promised(together) else None
+
+
+def _together(by_rows: dict[int, Coverage]) -> Coverage:
+    return Coverage(*(sum(each) for each in zip(*by_rows.values(), strict=True)))
 
 
 def _promised(coverage: Coverage) -> bool:
     return LOW <= coverage.percent <= HIGH
+
+
+def _surely_not(coverage: Coverage) -> bool:
+    """It is not as promised, and cannot be 95 % either."""
+    low, high = coverage.interval
+    return not (_promised(coverage) or low <= 100.0 * LEVEL <= high)
 
 
 def findings(rows: Sequence[StudyRow]) -> list[Finding]:
@@ -275,7 +281,9 @@ def _promise(name: str, data: str, samples: dict[tuple[str, int], Drawn]) -> Fin
     }
     if not by_rows:
         return claim.not_measured()
-    shown = "; ".join(f"n={n} {coverage}" for n, coverage in by_rows.items())
+    each = "; ".join(f"n={n} {coverage}" for n, coverage in by_rows.items())
+    together = _together(by_rows)
+    shown = f"{together} of {together.samples}; {each}"
     return claim.judged(shown, judged(by_rows))
 
 
