@@ -6,6 +6,7 @@ cover, and a standard deviation of S, which is what each one's `sampling_error` 
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -146,6 +147,30 @@ def _halves(n: int, seed: int) -> Iterator[Labels]:
 # What the rows say.
 
 
+@functools.cache
+def _exact(hits: int, samples: int) -> tuple[float, float]:
+    """The shares at which so few hits, or so many, have half of what the level leaves."""
+    rest = 0.5 * (1.0 - LEVEL)
+    high = 1.0 if hits == samples else _share(lambda p: _at_most(hits, samples, p) > rest)
+    low = 0.0 if hits == 0 else _share(lambda p: 1.0 - _at_most(hits - 1, samples, p) < rest)
+    return low, high
+
+
+def _share(larger: Callable[[float], bool]) -> float:
+    """By bisection: larger shares are wanted where it says so."""
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if larger(middle) else (low, middle)
+    return 0.5 * (low + high)
+
+
+def _at_most(hits: int, samples: int, p: float) -> float:
+    """The probability of so many hits or fewer."""
+    q = 1.0 - p
+    return math.fsum(math.comb(samples, k) * p**k * q ** (samples - k) for k in range(hits + 1))
+
+
 class Coverage(NamedTuple):
     """How many of the samples' intervals cover the mean."""
 
@@ -159,11 +184,9 @@ class Coverage(NamedTuple):
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval of the share, in percent."""
-        z, n, p = student_quantile(LEVEL, math.inf), self.samples, self.hits / self.samples
-        middle, spread = p + z**2 / (2 * n), z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-        low, high = ((middle + sign * spread) / (1 + z**2 / n) for sign in (-1, 1))
-        return 100.0 * max(0.0, low), 100.0 * min(1.0, high)
+        """The exact 95 % interval of the share (Clopper and Pearson's), in percent."""
+        low, high = _exact(self.hits, self.samples)
+        return 100.0 * low, 100.0 * high
 
     def __str__(self) -> str:
         low, high = self.interval
@@ -367,7 +390,7 @@ def panels(rows: Sequence[StudyRow]) -> list[Panel]:
                 }
                 curves.append(Curve(data, points))
             possible = (0.0, 100.0) if what == "coverage" else (0.0, math.inf)
-            found.append(Panel(f"{name}: {what}", "n", y, curves, log_x=True, possible=possible))
+            found.append(Panel(f"{name}: {what}", "n", y, curves, possible=possible))
     return [panel for panel in found if any(curve.points for curve in panel.curves)]
 
 
