@@ -132,6 +132,14 @@ def test_widths_change_as_the_rule_does(rng, rule, correlation, d):
     assert 0.5 < predicted.std() / np.std(exact) < 2.0
 
 
+def test_a_narrow_width_follows_the_median_of_different_rows_where_most_are_equal(rng):
+    Z = rng.normal(size=(120, 3))
+    Z[:102] = 1.0
+    squared, _ = kernel(Z, 1.0)
+    narrow, median = (width_changes(squared, exact_width(Z, r), r) for r in ("narrow", "median"))
+    np.testing.assert_allclose(narrow, median)
+
+
 def test_a_width_that_no_row_moves():
     squared = np.ones((20, 20)) - np.eye(20)
     assert not width_changes(squared, 1.0, "sqrt-d").any()
