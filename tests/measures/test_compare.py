@@ -134,6 +134,20 @@ def test_unequal_rows_are_no_pairs():
         eg.compare(A, B[:60], measure=never, paired=True)
 
 
+@pytest.mark.parametrize(
+    ("measure", "options"),
+    [
+        ("dsmi", {"clusters": LABELS}),
+        ("kernel_information", {"Y": LABELS, "given": LABELS % 2}),
+    ],
+)
+def test_max_points_take_what_belongs_to_the_rows_with_them(measure, options):
+    found = eg.compare(A, B, measure=measure, max_points=60, seed=3, **options)
+    function = getattr(eg, measure)
+    assert float(found.b) == pytest.approx(float(function(B, max_points=60, seed=3, **options)))
+    assert found.n == (60, 60)
+
+
 def test_max_points_are_the_same_rows_of_both():
     drawn = eg.compare(A, B, max_points=60, seed=3)
     with pytest.warns(UserWarning, match=naming("max_points")):

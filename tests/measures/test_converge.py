@@ -11,6 +11,7 @@ import pytest
 
 import eigentropy as eg
 from eigentropy._measures.converge import default_sizes
+from eigentropy._support.interval import student_quantile
 from messages import names, naming
 
 N = 800
@@ -70,6 +71,19 @@ def test_a_mean_is_level_and_its_interval_covers_the_mean_of_all_data():
     ]
     assert {one.tendency for one in found} == {"level"}
     assert sum(one.limit_interval.low <= 0.0 <= one.limit_interval.high for one in found) >= 18
+
+
+def test_the_interval_at_all_rows_is_that_of_a_mean():
+    """Every order has all rows in it, so that the mean over orders varies as that of all rows."""
+    several = [
+        eg.converge(np.random.default_rng(seed).normal(size=(N, 1)), measure=mean)
+        for seed in range(20)
+    ]
+    half_widths = [
+        0.5 * (high - low) for low, high in (one.predicted_interval(N) for one in several)
+    ]
+    expected = student_quantile(0.95, several[0].repeats) / math.sqrt(N)
+    assert np.mean(half_widths) == pytest.approx(expected, rel=0.2)
 
 
 def test_the_bias_of_a_variance_is_extrapolated():

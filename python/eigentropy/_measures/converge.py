@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from eigentropy._measures.comparison.items import of_array
 from eigentropy._measures.convergence.curve import SizeCurve, measured_subsets
 from eigentropy._measures.convergence.result import Convergence
 from eigentropy._measures.sampling.measured_rows import Subsets
-from eigentropy._measures.sampling.measures import measure_of
+from eigentropy._measures.sampling.measures import Measure, measure_of
+from eigentropy._measures.sampling.variation import Variation
 from eigentropy._support.interval import LEVEL, checked_level
 from eigentropy._support.options import integer, random_seed
 from eigentropy._support.progress import Callback, reporter
-from eigentropy._support.warnings import warn
+from eigentropy._support.warnings import recorded_warnings, warn
 
 # By default: the fewest rows of a size, the most subsets that half of the rows are cut into, and
 # the number of sizes up to n / 2.
@@ -135,10 +137,15 @@ def converge(
     with reporter(progress, "convergence") as report, _warned_once():
         small, large = measured_subsets(measured, chosen, n, repeats, seed, report)
 
+    moved = _variations(named, (Z, paired_with), Y, seed) if int(chosen[-1]) == n else None
+
     def curve(second: bool) -> SizeCurve:
         of = [values[..., -1] - values[..., 0] if second else values[..., 0] for values in small]
         more = [float(values[-1] - values[0] if second else values[0]) for values in large]
-        return SizeCurve.of(chosen, of, more, n)
+        all_rows = None
+        if moved is not None:
+            all_rows = moved[1].minus(moved[0]) if second else moved[0]
+        return SizeCurve.of(chosen, of, more, n, all_rows)
 
     return Convergence(
         measure=named.name,
@@ -148,6 +155,21 @@ def converge(
         curve=curve(False),
         difference=None if paired_with is None else curve(True),
     )
+
+
+def _variations(
+    measure: Measure, representations: Sequence[Any], Y: Any, seed: int
+) -> list[Variation] | None:
+    """How the value of all rows moves with them; None where it has no sampling error."""
+    with recorded_warnings():
+        try:
+            return [
+                of_array("Z", Z, Y, measure, None, seed).variation
+                for Z in representations
+                if Z is not None
+            ]
+        except ValueError:  # too few rows, or subsets without a value
+            return None
 
 
 def default_sizes(n: int) -> npt.NDArray[np.int64]:

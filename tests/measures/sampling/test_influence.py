@@ -10,9 +10,10 @@ import pytest
 
 import eigentropy as eg
 from eigentropy import _core
+from eigentropy._kernels.density import DensityMatrix
 from eigentropy._measures.sampling import left_out
 from eigentropy._measures.sampling.families import density, diffusion
-from eigentropy._measures.sampling.influence import Parts
+from eigentropy._measures.sampling.influence import Parts, influences
 from eigentropy._measures.sampling.left_out import Eigensystem, entropy_terms, removals
 from eigentropy._measures.sampling.variation import unpaired
 from eigentropy._measures.sampling.width_influence import width_changes
@@ -130,6 +131,14 @@ def test_widths_change_as_the_rule_does(rng, rule, correlation, d):
     predicted = width_changes(squared, sigma, rule)
     assert np.corrcoef(predicted, exact)[0, 1] > correlation
     assert 0.5 < predicted.std() / np.std(exact) < 2.0
+
+
+def test_a_narrow_width_follows_the_median_of_different_rows_where_most_are_equal(rng):
+    Z = rng.normal(size=(120, 3))
+    Z[:102] = 1.0
+    squared, _ = kernel(Z, 1.0)
+    narrow, median = (width_changes(squared, exact_width(Z, r), r) for r in ("narrow", "median"))
+    np.testing.assert_allclose(narrow, median)
 
 
 def test_a_width_that_no_row_moves():
@@ -278,3 +287,13 @@ def test_what_rows_and_sigma_contribute_may_cancel():
     parts = Parts(rows=1.0, width=1.0, both=-0.95, twice=0.02)
     assert parts.total == pytest.approx(0.08)
     assert Parts(rows=0.0, width=0.0, both=0.0, twice=0.0).total == 0.0
+
+
+def test_a_sigma_of_long_rows_varies_with_the_fewer_rows_that_it_is_found_from(rng):
+    """Of more than 4096 columns, a rule looks at half as many rows."""
+    Z = rng.normal(size=(1800, 2)).astype(np.float32)
+    long_rows = np.hstack([Z, np.zeros((len(Z), 4095), dtype=np.float32)])
+    short, long = (influences(DensityMatrix(rows), 0.0, 2.0) for rows in (Z, long_rows))
+    assert (short.looked_at, long.looked_at) == (1800, 1024)
+    assert long.standard_error > 1.05 * short.standard_error
+    assert short.minus(long).standard_error == long.minus(short).standard_error

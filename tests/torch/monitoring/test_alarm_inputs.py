@@ -11,7 +11,9 @@ torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
 import collapsing
 from collapsing import Returns, alarmed, monitored, steps
+from eigentropy._measures.measurement import MeasurementSettings, Variable, measure
 from eigentropy.torch import CollapseAlarm, CollapseWarning
+from eigentropy.torch.monitoring.watched_values import values_of_classes
 from messages import names, naming
 
 quiet = pytest.mark.filterwarnings("ignore::eigentropy._support.warnings.SaturationWarning")
@@ -167,3 +169,15 @@ def test_a_monitor_of_informations_alone_is_watched_by_the_entropy_behind_them()
         alarm = alarmed(collapsing.few_points, looks=25, measures="dsmi_y")
     assert alarm.events[0].tests[0] == "dse"
     assert "dse/layer" not in alarm.history[-1]
+
+
+def test_most_classes_as_single_points_do_not_count_as_healthy(rng):
+    """Their median entropy is 0, over which no class can be taken."""
+    labels = np.repeat(np.arange(3), 30)
+    rows = np.eye(3)[labels]
+    rows[:30] += 0.3 * rng.normal(size=(30, 3))
+    settings = MeasurementSettings(sigma=0.1)
+    variable = Variable("labels", labels, "labels")
+    measured = measure(rows, {"y": variable}, settings)
+    values = {one.name: one.value for one in values_of_classes(rows, measured, variable, settings)}
+    assert values == {"class 0": 1.0, "class 1": 0.0, "class 2": 0.0}

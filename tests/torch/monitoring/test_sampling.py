@@ -86,3 +86,10 @@ def test_a_layer_that_is_not_finite_has_none(net):
     assert math.isnan(values["dsmi_y_sampling_se/2"])
     assert math.isnan(values["kernel_y_adjusted_sampling_se/2"])
     assert not math.isnan(values["dsmi_y_sampling_se/1"])
+
+
+def test_too_few_rows_stop_no_run_that_is_recorded(net, tmp_path):
+    with pytest.warns(UserWarning, match=naming("15 rows", "16")):
+        values = measured(net, 15, measures="dse", sampling=True, record=tmp_path)
+    assert math.isfinite(values["dse/2"])
+    assert math.isnan(values["dse_sampling_se/2"])

@@ -143,8 +143,9 @@ def of_array(
 ) -> Item:
     """The item of a representation."""
     rows, numbers, drawn_from = sample_rows(Z, max_points, seed, square=measure.is_square)
-    if numbers is not None and Y is not None:
-        Y = as_numpy(Y, "Y")[numbers]
+    if numbers is not None and drawn_from is not None:
+        measure = measure.of_rows(numbers, drawn_from)
+        Y = None if Y is None else as_numpy(Y, "Y")[numbers]
     known = () if Y is None else (Y,)
     result = measure.function(rows, *known, **measure.options)
     value = float(getattr(result, measure.form)() if measure.form else result)

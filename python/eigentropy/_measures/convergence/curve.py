@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from eigentropy._measures.sampling.variation import Variation
 from eigentropy._support.progress import Callback
 
 # Subsets of one size in each half of an order of the rows: more small ones only cost time.
@@ -38,6 +39,8 @@ class SizeCurve:
         Subsets of each size in an order.
     n : int
         Number of all rows.
+    all_rows : Variation or None
+        How the value of all rows moves with them, where that was measured.
 
     `errors`, `degrees` and `halves` are of the sizes up to n / 2: larger subsets overlap.
     """
@@ -49,10 +52,16 @@ class SizeCurve:
     halves: Doubles
     counts: npt.NDArray[np.int64]
     n: int
+    all_rows: Variation | None = None
 
     @classmethod
     def of(
-        cls, sizes: npt.NDArray[np.int64], small: list[Doubles], large: list[float], n: int
+        cls,
+        sizes: npt.NDArray[np.int64],
+        small: list[Doubles],
+        large: list[float],
+        n: int,
+        all_rows: Variation | None = None,
     ) -> SizeCurve:
         """From the values of the disjoint subsets, each (repeats, 2, count), and of larger ones."""
         repeats = len(small[0])
@@ -66,6 +75,7 @@ class SizeCurve:
             halves=np.stack([one.mean(axis=2) for one in small], axis=2),
             counts=counts,
             n=n,
+            all_rows=all_rows,
         )
 
     @property

@@ -37,7 +37,8 @@ class Convergence:
         Mean over subsets of each size.
     errors : array
         Sampling error of each size: the standard deviation of the value over other samples of that
-        many rows. Up to n / 2 it is that over disjoint subsets, and beyond it is extrapolated.
+        many rows. Up to n / 2 it is that over disjoint subsets, and of all rows the result's own
+        `sampling_error`; beyond, it is extrapolated from these.
     paired_errors : array, or None
         The same of the difference between the two representations, where there are two.
     level : float
@@ -224,13 +225,20 @@ class Convergence:
     def _law_of(self, paired: bool) -> ErrorLaw:
         curve = self.difference if paired else self.curve
         assert curve is not None
-        return ErrorLaw.of(curve.sizes[: len(curve.errors)], curve.errors, curve.degrees)
+        sizes, errors, degrees = curve.sizes[: len(curve.errors)], curve.errors, curve.degrees
+        if curve.all_rows is not None:  # nearest to what is asked for, and the surest
+            sizes = np.append(sizes, curve.n)
+            errors = np.append(errors, curve.all_rows.standard_error)
+            degrees = np.append(degrees, min(curve.all_rows.degrees, curve.n - 1.0))
+        return ErrorLaw.of(sizes, errors, degrees)
 
     @cached_property
     def _tendency(self) -> Tendency | None:
         if len(self.sizes) < FEWEST_SIZES:
             return None
-        return Tendency.of(self.curve, self._law, self.level, self.seed)
+        curve = self.curve
+        law = ErrorLaw.of(curve.sizes[: len(curve.errors)], curve.errors, curve.degrees)
+        return Tendency.of(curve, law, self.level, self.seed)
 
     @property
     def _has_limit(self) -> bool:
@@ -269,6 +277,8 @@ class Convergence:
 
 
 def _errors(curve: SizeCurve, law: ErrorLaw) -> Doubles:
-    """As measured where subsets are disjoint, and by the law beyond."""
-    beyond = curve.sizes[len(curve.errors) :].tolist()
-    return np.append(curve.errors, [law.at(size) for size in beyond])
+    """As measured where subsets are disjoint, and of all rows; by the law in between."""
+    beyond = [law.at(size) for size in curve.sizes[len(curve.errors) :].tolist()]
+    if curve.all_rows is not None:
+        beyond[-1] = curve.all_rows.standard_error
+    return np.append(curve.errors, beyond)

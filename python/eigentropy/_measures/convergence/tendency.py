@@ -181,7 +181,7 @@ def _errors_of_curve(curve: SizeCurve, law: ErrorLaw, seed: int) -> Doubles:
     combinations of these differences vary as the curve does, with the tails of Student's t.
     """
     small = curve.halves.shape[2]
-    used = (2.0 * curve.counts * curve.sizes / curve.n)[:small]
+    used = (curve.counts * curve.sizes / curve.n)[:small]
     # Orders share their rows: where each has used all of them, the mean of many is no better.
     shared = np.sqrt((1.0 - used) / curve.repeats + used)
     errors = 0.5 * (curve.halves[:, 0] - curve.halves[:, 1])

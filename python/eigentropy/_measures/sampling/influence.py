@@ -129,14 +129,17 @@ class Influences(Variation):
         The rows that stand for all.
     level : Level
         Of these.
+    looked_at : int
+        How many rows a rule of sigma looks at: its sigma varies with these alone.
     halves : tuple of Level
-        Of two halves of them; empty where m is n.
+        Of two halves of the rows that stand for all; empty where m is n.
     """
 
     n: int
     value: float
     numbers: Numbers
     level: Level
+    looked_at: int
     halves: tuple[Level, ...] = ()
 
     @property
@@ -162,20 +165,19 @@ class Influences(Variation):
             raise ValueError("only values of the same measure and of the same rows can be paired")
         halves = tuple(a.minus(b) for a, b in zip(self.halves, other.halves, strict=True))
         level, value = self.level.minus(other.level), self.value - other.value
-        return replace(self, value=value, level=level, halves=halves)
+        looked_at = min(self.looked_at, other.looked_at)
+        return replace(self, value=value, level=level, looked_at=looked_at, halves=halves)
 
     def _variance(self) -> float:
         if not self.halves:
             return self.level.variances().total
-        # A rule of many rows looks at some of them: its sigma varies with these alone.
-        looked_at = len(sampled_rows(self.n, 1, 0))
-        variance = self._at(looked_at, "total")
-        if looked_at == self.n:
+        variance = self._at(self.looked_at, "total")
+        if self.looked_at == self.n:
             return variance
-        own, more = self._at(looked_at, "own"), self._at(self.n, "own")
-        width = self._at(looked_at, "width")
+        own, more = self._at(self.looked_at, "own"), self._at(self.n, "own")
+        width = self._at(self.looked_at, "width")
         both = variance - own - width
-        shared = math.sqrt(more / own * looked_at / self.n) if own > 0.0 else 0.0
+        shared = math.sqrt(more / own * self.looked_at / self.n) if own > 0.0 else 0.0
         return max(more + width + shared * both, 0.0)
 
     def _at(self, rows: int, name: str) -> float:
@@ -195,14 +197,15 @@ def influences(matrix: KernelMatrix, value: float, base: float) -> Influences:
     check_rows(n)
     if n <= MOST_ROWS:
         numbers = np.arange(n)
-        return Influences(n, value, numbers, _level(matrix, numbers, base))
+        return Influences(n, value, numbers, _level(matrix, numbers, base), n)
     generator = np.random.default_rng([SEED, n])
     many = matrix.has_unit_eigenvalue or n <= 2 * MOST_ROWS
     rows = MOST_ROWS if many else max(FEW_ROWS, min(n // SHARE, MOST_ROWS))
     chosen = generator.permutation(n)[:rows]
     numbers, two = np.sort(chosen), np.array_split(chosen, 2)
     halves = tuple(_level(matrix, np.sort(half), base) for half in two)
-    return Influences(n, value, numbers, _level(matrix, numbers, base), halves)
+    looked_at = len(sampled_rows(n, matrix.samples.d, 0))
+    return Influences(n, value, numbers, _level(matrix, numbers, base), looked_at, halves)
 
 
 def _level(matrix: KernelMatrix, numbers: Numbers, base: float) -> Level:

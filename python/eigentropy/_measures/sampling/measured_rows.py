@@ -12,9 +12,6 @@ from eigentropy._backends.host_arrays import as_matrix, as_numpy, chosen_rows, o
 from eigentropy._kernels.groups import check_length
 from eigentropy._measures.sampling.measures import Measure
 
-# Options with one entry for each row, beside Y.
-_BY_ROW = ("clusters", "given")
-
 
 class Subsets:
     """The rows of Z, of which a measure takes some.
@@ -37,14 +34,9 @@ class Subsets:
         if measure.is_ours and isinstance(self._array, np.ndarray):
             self._array = as_matrix(self._array, name)  # which is looked at once, and as a whole
         self._measure = measure
-        options = {key: measure.options.get(key) for key in _BY_ROW if measure.is_ours}
-        self._by_row = {
-            key: as_numpy(value, key)
-            for key, value in {"Y": Y, **options}.items()
-            if value is not None and not isinstance(value, str)
-        }
-        for key, values in self._by_row.items():
-            check_length(values, self.n, key)
+        self._Y = None if Y is None else as_numpy(Y, "Y")
+        if self._Y is not None:
+            check_length(self._Y, self.n, "Y")
 
     def value(self, numbers: npt.NDArray[np.int64]) -> float:
         """The measure of the rows with these numbers.
@@ -58,9 +50,8 @@ class Subsets:
         rows = chosen_rows(self._array, numbers)
         if self._measure.is_square:
             rows = rows[:, numbers]
-        by_row = {key: values[numbers] for key, values in self._by_row.items()}
-        Y = by_row.pop("Y", None)
-        value = float(self._measure.replaced(**by_row)(rows, Y))
+        Y = None if self._Y is None else self._Y[numbers]
+        value = float(self._measure.of_rows(numbers, self.n)(rows, Y))
         if not math.isfinite(value):
             raise ValueError(
                 f"measure: {self._measure.name} is {value} on {len(numbers)} of the {self.n} rows "

@@ -6,6 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from eigentropy._backends.host_arrays import as_numpy
+from eigentropy._kernels.groups import check_length
 from eigentropy._kernels.knn import is_square
 from eigentropy._measures.entropy import diffusion_spectral_entropy
 from eigentropy._measures.information import diffusion_spectral_mutual_information
@@ -25,6 +30,9 @@ _KNOWN: Mapping[str, tuple[Callable[..., Any], str]] = {
     "kernel_information_bits": (kernel_information, "bits"),
 }
 NAMES = tuple(_KNOWN)
+
+# Options of these that may have one entry for each row.
+_BY_ROW = ("clusters", "given")
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,23 @@ class Measure:
     def is_square(self) -> bool:
         """Whether Z is a kernel or distances (n, n): with a row goes its column."""
         return self.is_ours and is_square(self.options.get("kernel", "gaussian"))
+
+    @property
+    def by_row(self) -> dict[str, npt.NDArray[Any]]:
+        """Options that have one entry for each row, beside Y."""
+        given = {name: self.options.get(name) for name in _BY_ROW if self.is_ours}
+        return {
+            name: as_numpy(value, name)
+            for name, value in given.items()
+            if value is not None and not isinstance(value, str)
+        }
+
+    def of_rows(self, numbers: npt.NDArray[np.int64], n: int) -> Measure:
+        """The same for the rows with these numbers, of n."""
+        by_row = self.by_row
+        for name, values in by_row.items():
+            check_length(values, n, name)
+        return self.replaced(**{name: values[numbers] for name, values in by_row.items()})
 
     @property
     def base(self) -> float | None:

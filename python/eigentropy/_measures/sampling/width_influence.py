@@ -42,19 +42,23 @@ def width_changes(squared: Doubles, sigma: float, rule: str) -> Doubles:
     if rule == "max-slope":
         return _implicit(lambda log_sigma: _slopes(squared, log_sigma), math.log(sigma))
     pairs = distances[np.triu_indices(len(distances), k=1)]
-    if rule == "narrow" and sigma > (1.0 + STEP) * NARROW_FACTOR * float(np.median(pairs)):
+    if rule == "narrow" and sigma > (1.0 + STEP) * NARROW_FACTOR * float(
+        np.median(_counted(pairs))
+    ):
         return _implicit(lambda log_sigma: _counted_pairs(squared, log_sigma), math.log(sigma))
     return _of_median(distances, pairs)
 
 
+def _counted(pairs: Doubles) -> Doubles:
+    """The pairs whose median a rule takes: all, or those that are not 0 where most are."""
+    return pairs if np.median(pairs) > 0.0 else pairs[pairs > 0.0]
+
+
 def _of_median(distances: Doubles, pairs: Doubles) -> Doubles:
-    """Of the median of all pairs, or of those that are not 0 where most are."""
-    m = len(distances)
-    counts = distances > 0.0
-    if np.median(pairs) == 0.0:
-        pairs = pairs[pairs > 0.0]
-    else:
-        counts = ~np.eye(m, dtype=bool)
+    """Of the median of the pairs that count."""
+    m, every = len(distances), len(pairs)
+    pairs = _counted(pairs)
+    counts = ~np.eye(m, dtype=bool) if len(pairs) == every else distances > 0.0
     median = float(np.median(pairs))
     own = counts.sum(axis=1)
     below = (counts & (distances <= median)).sum(axis=1)

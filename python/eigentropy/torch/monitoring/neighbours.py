@@ -28,7 +28,10 @@ def neighbours(
 
 def _difference(before: Reading, after: Reading, level: float) -> Difference | None:
     """None where one of both, or its sampling error, is not known; it keeps no rows."""
-    a, b = before.moved(), after.moved()
+    try:
+        a, b = before.moved(), after.moved()
+    except ValueError:  # too few rows, which the sampling errors of both have said
+        return None
     values = before.value, after.value
     if a is None or b is None or not all(map(math.isfinite, values)):
         return None

@@ -22,7 +22,8 @@ HALVINGS = 60
 
 def shares(costs: Sequence[float], processes: int) -> list[range]:
     """Consecutive layers for each process, whose largest cost is as small as it can be."""
-    low, high = max(costs, default=0.0), sum(costs)
+    # Twice the sum: added up one after the other, costs may come to more than their sum.
+    low, high = max(costs, default=0.0), 2.0 * sum(costs)
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
         fits = len(_filled(costs, middle)) <= processes

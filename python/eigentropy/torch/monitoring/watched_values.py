@@ -91,7 +91,8 @@ def values_of_classes(
     }
     median = float(np.median([*found.values()])) if found else 0.0
     for name, entropy in found.items():
-        share = entropy / median if median > 0.0 else 1.0
+        # Where most classes are single points, those have nothing, and the others all they need.
+        share = entropy / median if median > 0.0 else float(entropy > 0.0)
         yield WatchedValue(f"class {name}", "class", share, 1.0)
 
 
