@@ -59,7 +59,8 @@ class Entropy(Number, ABC):
         an exact result in float32. 0 for an exact one in float64, where the error is some 1e-13
         for powers from 1 on: `interval` has it. NaN for an estimate, which has `standard_error`.
     sampled_from : int or None
-        How many rows Z has, if `max_points` chose n of them at random.
+        How many rows Z has, if `max_points` chose n of them at random. S of all rows is another:
+        `eigentropy.converge` says how far off, and which differences n rows can tell.
     spectrum : Spectrum
         What is known of the eigenvalues.
     eigenvalues : array of shape (n,), or None
