@@ -160,7 +160,9 @@ def test_estimates_are_frozen_and_survive_pickling(estimate):
 def test_public_names_are_listed_and_documented():
     modules = (binning, geometry, ksg, mine, probes, spectral, transferability)
     assert dir(baselines) == [
-        "BaselineEstimate", *(module.__name__.rpartition(".")[2] for module in modules)
+        "BaselineEstimate",
+        *(module.__name__.rpartition(".")[2] for module in modules),
+        "with_sampling_error",
     ]  # fmt: skip
     for module in modules:
         functions = [

@@ -12,6 +12,8 @@ import pytest
 
 from eigentropy import studies
 from eigentropy.studies import calibration, figures, memorization, sets, training
+from eigentropy.studies.detectors import AGGREGATE, ALARM, DETECTORS
+from eigentropy.studies.faults import CLASS, HEALTHY
 from eigentropy.studies.rows import StudyRow
 from eigentropy.studies.study import Job, StudyPlan, select
 from messages import names
@@ -117,6 +119,16 @@ def _never_covered(cell):
     return 100.0 if cell.estimator.endswith("computation") else 1.0 + cell.seed
 
 
+def _collapse(cell):
+    """Steps to what a detector says; the alarm needs the classes where one of them collapses."""
+    settings = cell.settings
+    if cell.estimator not in DETECTORS:
+        return 1.0
+    if settings["fault"] == HEALTHY or (settings["fault"] == CLASS and cell.estimator != ALARM):
+        return math.nan
+    return 10.0 if cell.estimator in (ALARM, AGGREGATE) else 50.0
+
+
 def _models(cell):
     # Ranks by one part of the network's number, and by another that knows nothing of it.
     known, other = cell.settings["network"], (37 * cell.settings["network"]) % 101
@@ -193,6 +205,7 @@ HOLDS = {
     "calibration": _calibration,
     "sampling": _sampling,
     "models": _models,
+    "collapse": _collapse,
 }
 
 
@@ -220,8 +233,9 @@ def test_rows_that_contradict_the_claims(name):
 # Kinds of claims that values turned around need not contradict: constants stay constant, what
 # hardly ranks does not rank upside down either, and signs do not matter to spreads and to an order
 # that is compared with itself. In the rows of calibration, what is known turns around, too. All of
-# twenty samples covered may be chance.
+# twenty samples covered may be chance. A detector that finds nothing finds nothing later, either.
 SPARED = {
+    "collapse": ["false alarms", "class"],
     "intrinsic-dimension": ["stays"],
     "trees": ["stays"],
     "dimension": ["at least"],
