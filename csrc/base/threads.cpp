@@ -119,8 +119,9 @@ struct Crew {
   void serve(int worker) {
     for (int seen = 0;;) {
       loops.wait_while(seen);
-      if (ending.load(std::memory_order_relaxed)) return;
+      // Before `ending` is read: a crew that is dismissed in between would be waited for forever.
       seen = loops.value();
+      if (ending.load(std::memory_order_relaxed)) return;
       inside.add(1);
       if (open.load() && worker < workers.load()) loop.work(worker);
       inside.add(-1);
@@ -190,7 +191,11 @@ void run_alone(void (*function)(void*), void* data, unsigned, unsigned) { functi
 }  // namespace
 
 void lend_threads(OpenMpParallel parallel) {
-  static const int registered = pthread_atfork(nullptr, nullptr, [] { lent.store(nullptr); });
+  static const int registered = pthread_atfork(nullptr, nullptr, [] {
+    lent.store(nullptr);
+    // The crew's helpers are gone, and one of them may have held a lock of the crew.
+    borrowed = nullptr;
+  });
   static_cast<void>(registered);
   lent.store(parallel);
 }
@@ -199,8 +204,8 @@ bool threads_are_lent() { return lent.load() != nullptr; }
 
 void borrow_threads(int threads, const std::function<void()>& work) {
   OpenMpParallel parallel = lent.load();
-  if (parallel == nullptr || borrowed != nullptr) return work();
-  if (threads <= 1) parallel = run_alone;
+  if (borrowed != nullptr) return work();
+  if (threads <= 1 || parallel == nullptr) parallel = run_alone;
   Borrowing borrowing{work};
   parallel(&Borrowing::take_part, &borrowing, static_cast<unsigned>(threads), 0);
   if (borrowing.failure) std::rethrow_exception(borrowing.failure);

@@ -209,6 +209,21 @@ TEST(BorrowedThreads, WorkAtTheSameTime) {
   });
 }
 
+// A helper that wakes for a loop while its crew is dismissed must not wait for another loop. The
+// code before hung within this number of turns; ctest ends a test that hangs.
+TEST(BorrowedThreads, AreLetGoWhenTheyWakeAtTheLastMoment) {
+  const Lent lent(&run_in_parallel);
+  std::atomic<int> visits{0};
+  constexpr int turns = 20'000;
+  for (int turn = 0; turn < turns; ++turn) {
+    borrow_threads(4, [&] {
+      for (volatile int spin = 0; spin < turn % 4'000 * 10;) spin = spin + 1;  // they fall asleep
+      parallel_for(2, 2, [&](index_t, int) { ++visits; });
+    });
+  }
+  EXPECT_EQ(visits.load(), 2 * turns);
+}
+
 TEST(BorrowedThreads, AreNotNeededForOneThread) {
   const Lent lent(&run_in_parallel);
   int visits = 0;
@@ -219,6 +234,20 @@ TEST(BorrowedThreads, AreNotNeededForOneThread) {
     parallel_for(1, 5, [&](index_t, int) { ++visits; });
   });
   EXPECT_EQ(visits, 6);
+}
+
+TEST(BorrowedThreads, AreReplacedByTheCallersThreadWhereNoneAreLent) {
+  const auto caller = std::this_thread::get_id();
+  for (const int threads : {1, 3}) {
+    int visits = 0;
+    borrow_threads(threads, [&] {
+      parallel_for(50, 3, [&](index_t, int) {
+        EXPECT_EQ(std::this_thread::get_id(), caller);
+        ++visits;
+      });
+    });
+    EXPECT_EQ(visits, 50);
+  }
 }
 
 TEST(BorrowedThreads, ServeLoopsInsideOfLoopsAndOneTeamBesideAnother) {
@@ -358,6 +387,25 @@ TEST(Fork, ChildHasNoThreadsToBorrow) {
   EXPECT_TRUE(holds_in_child(computes));
   borrow_threads(2, [&] { EXPECT_TRUE(holds_in_child(computes)); });
   EXPECT_TRUE(threads_are_lent());
+}
+
+// Helpers that go to sleep after a loop hold a lock in turn, which no thread of the child would
+// give back. With many of them a child finds the lock taken after a few forks.
+TEST(Fork, ChildDoesNotWaitForALockOfAHelper) {
+  constexpr int threads = 64;
+  const Lent lent(&run_in_parallel);
+  borrow_threads(threads, [&] {
+    bool held = true;
+    for (int turn = 0; held && turn < 100; ++turn) {
+      parallel_for(threads, threads, [](index_t, int) {});
+      held = holds_in_child([] {
+        std::atomic<int> visits{0};
+        borrow_threads(2, [&] { parallel_for(7, 2, [&](index_t, int) { ++visits; }); });
+        return visits == 7;
+      });
+    }
+    EXPECT_TRUE(held);
+  });
 }
 
 TEST(Fork, ChildOfAScopeStartsWithoutIt) {
