@@ -30,6 +30,11 @@ struct KernelOperatorOptions {
   double memory_limit = std::numeric_limits<double>::infinity();
   // false: the density matrix G / n, and alpha is not used.
   bool normalized = true;
+  // Bytes that tiles of G in 16 bits may take, on the host: products in single precision then read
+  // these tiles and compute the others again. Not beside keeps_matrix.
+  double limit_of_16_bits = 0.0;
+  // Whether |G / n|_F^2 is found, too, with the first pass of an operator that is normalised.
+  bool with_density = false;
 
   // How often the constructor passes over G: for q and, where d is another sum, for d.
   index_t passes() const { return normalized && alpha != 0.0 ? 2 : 1; }

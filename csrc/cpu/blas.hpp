@@ -28,6 +28,7 @@ char* scipy_openblas_get_corename(void);
   void scipy_##p##sytrd_(const char*, const int*, T*, const int*, T*, T*, T*, T*, const int*,      \
                          int*, std::size_t);                                                       \
   void scipy_##p##sterf_(const int*, T*, T*, int*);                                                \
+  void scipy_##p##potrf_(const char*, const int*, T*, const int*, int*, std::size_t);              \
   void scipy_##p##syevd_(const char*, const char*, const int*, T*, const int*, T*, T*, const int*, \
                          int*, const int*, int*, std::size_t, std::size_t);                        \
   void scipy_##p##syevr_(const char*, const char*, const char*, const int*, T*, const int*,        \
@@ -81,6 +82,11 @@ inline std::string core_name() { return scipy_openblas_get_corename(); }
   inline int sterf(int n, T* d, T* e) {                                                            \
     int info = 0;                                                                                  \
     scipy_##p##sterf_(&n, d, e, &info);                                                            \
+    return info;                                                                                   \
+  }                                                                                                \
+  inline int potrf(char uplo, int n, T* a, int lda) {                                              \
+    int info = 0;                                                                                  \
+    scipy_##p##potrf_(&uplo, &n, a, &lda, &info, 1);                                               \
     return info;                                                                                   \
   }                                                                                                \
   inline int syevd(int n, T* a, int lda, T* w, T* work, int lwork, int* iwork, int liwork) {       \

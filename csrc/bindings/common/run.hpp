@@ -95,7 +95,7 @@ inline double spectrum_flops(index_t n, index_t d = 0) {
   return 2.0 * rows * rows * (rows + static_cast<double>(d));
 }
 
-// Computes on the caller's thread and the threads that are lent to it.
+// Computes on the caller's thread, and on the threads that are lent to it unless that is tiny.
 template <class Compute>
 auto run_borrowing(Compute& compute, double flops) {
   const py::gil_scoped_release release;
@@ -106,13 +106,13 @@ auto run_borrowing(Compute& compute, double flops) {
 }
 
 // Runs compute(Control&) -> Result without the GIL, on a thread of its own, or on the caller's
-// thread if the computation is brief and threads are lent. compute may read the caller's arrays
-// only outside Control::Detachable scopes. Call it with the GIL held.
+// thread if the computation is tiny, or brief and threads are lent. compute may read the caller's
+// arrays only outside Control::Detachable scopes. Call it with the GIL held.
 template <class Compute>
 auto run_interruptible(Compute compute, const py::object& progress,
                        double flops = std::numeric_limits<double>::infinity()) {
   using Result = decltype(compute(std::declval<Control&>()));
-  if (flops <= brief && threads_are_lent()) {
+  if (flops < tiny || (flops <= brief && threads_are_lent())) {
     Result result = run_borrowing(compute, flops);
     if (!progress.is_none()) progress(1.0);
     return result;

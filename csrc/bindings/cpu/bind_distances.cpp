@@ -79,7 +79,7 @@ double reach(const py::array& Z, double sigma) {
           view, centering_for_kernel<double>(sigma), thread_count(), control);
       return X.scale / sigma * largest_norm(X, thread_count(), control);
     };
-    return run_interruptible(compute, py::none());
+    return run_interruptible(compute, py::none(), reading_flops(view.rows, view.cols));
   });
 }
 
@@ -151,7 +151,8 @@ py::array knn_matrix(const py::array& Z, index_t k, const py::object& progress) 
                     control);
       return adjacency;
     };
-    return to_array(run_interruptible(compute, progress), {view.rows, view.rows});
+    const double flops = distances_flops(view.rows, view.rows, view.cols);
+    return to_array(run_interruptible(compute, progress, flops), {view.rows, view.rows});
   });
 }
 
@@ -169,7 +170,7 @@ void raise_to_max_distances(Doubles D, const Doubles& X, index_t first) {
     eigentropy::raise_to_max_distances(x, first, d, thread_count(), control);
     return true;
   };
-  run_interruptible(compute, py::none());
+  run_interruptible(compute, py::none(), distances_flops(d.rows, x.rows, x.cols));
 }
 
 }  // namespace

@@ -1,3 +1,5 @@
+#include <cmath>
+#include <limits>
 #include <optional>
 #include <variant>
 
@@ -10,6 +12,9 @@
 
 namespace eigentropy::bindings {
 namespace {
+
+// How many inverses a logarithm takes, for the guess of how long it takes.
+constexpr double likely_poles = 4.0;
 
 using Doubles = py::array_t<double, py::array::c_style>;
 
@@ -94,6 +99,17 @@ class Gradients {
                   });
   }
 
+  // (S(1) in nats, dS/dZ (n, d)), or None where no function reaches over all eigenvalues
+  py::object solve_by_logarithm(const LogFunctions& functions, int threads) {
+    require_built();
+    py::tuple found =
+        solved(likely_poles, [&functions, threads](auto& batch, auto gradient, Control& control) {
+          const auto nats = batch.solve_by_logarithm(functions, gradient, threads, control);
+          return nats.value_or(std::numeric_limits<double>::quiet_NaN());
+        });
+    return std::isnan(found[0].cast<double>()) ? py::object(py::none()) : found;
+  }
+
   // (the entropy of order 2 in nats, its gradient (n, d))
   py::tuple solve_order_two(int threads) {
     require_built();
@@ -143,6 +159,8 @@ void bind_entropy_gradient(py::module_& module) {
       .def("bulk_interval", &Gradients::bulk_interval, py::arg("steps"), py::arg("threads"))
       .def("solve", &Gradients::solve, py::arg("constant"), py::arg("linear"), py::arg("shifts"),
            py::arg("weights"), py::arg("lowest"), py::arg("threads"))
+      .def("solve_by_logarithm", &Gradients::solve_by_logarithm, py::arg("functions"),
+           py::arg("threads"))
       .def("solve_order_two", &Gradients::solve_order_two, py::arg("threads"));
 }
 

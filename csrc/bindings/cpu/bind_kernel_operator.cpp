@@ -70,9 +70,34 @@ class Operator {
         A_);
   }
 
+  py::array_t<double> kernel_sums() const {
+    return std::visit(
+        [](const auto& A) { return py::array_t<double>(A->n(), A->kernel_sums().data()); }, A_);
+  }
+  double density_frobenius2() const {
+    return std::visit([](const auto& A) { return A->density_frobenius2(); }, A_);
+  }
+  double share_in_16_bits() const {
+    return std::visit([](const auto& A) { return A->share_in_16_bits(); }, A_);
+  }
+
   template <class S>
   py::array_t<S> matmul(const py::array_t<S, py::array::c_style>& V,
                         const py::object& progress) const {
+    return product(V, progress,
+                   [](const auto& A, auto&&... arguments) { A.multiply(arguments...); });
+  }
+  template <class S>
+  py::array_t<S> kernel_matmul(const py::array_t<S, py::array::c_style>& V,
+                               const py::object& progress) const {
+    return product(V, progress,
+                   [](const auto& A, auto&&... arguments) { A.multiply_kernel(arguments...); });
+  }
+
+ private:
+  template <class S, class Multiply>
+  py::array_t<S> product(const py::array_t<S, py::array::c_style>& V, const py::object& progress,
+                         const Multiply& multiply) const {
     if (V.ndim() != 2 || V.shape(0) != n()) {
       throw std::invalid_argument("V must have as many rows as Z, and two dimensions");
     }
@@ -81,10 +106,10 @@ class Operator {
     const MatrixView<const S> v{V.data(), n(), m, m};
     return std::visit(
         [&](const auto& A) {
-          auto compute = [A, v](Control& control) {
+          auto compute = [A, v, multiply](Control& control) {
             Buffer<S> out(v.rows * v.cols);
-            A->multiply(v, MatrixView<S>{out.data(), v.rows, v.cols, v.cols}, thread_count(),
-                        control);
+            const MatrixView<S> product{out.data(), v.rows, v.cols, v.cols};
+            multiply(*A, v, product, thread_count(), control);
             return out;
           };
           return to_array(run_interruptible(compute, progress), {v.rows, v.cols});
@@ -92,7 +117,6 @@ class Operator {
         A_);
   }
 
- private:
   py::array Z_;  // is read again where its rows do not fit into memory
   std::variant<Shared<double>, Shared<float>> A_;
 };
@@ -101,9 +125,11 @@ class Operator {
 std::unique_ptr<Operator> make_operator(const py::array& Z, double sigma,
                                         std::optional<double> alpha, const std::string& dtype,
                                         bool keeps_matrix, double memory_limit,
-                                        const py::object& progress) {
-  const KernelOperatorOptions options{sigma, alpha.value_or(0.0), keeps_matrix, memory_limit,
-                                      alpha.has_value()};
+                                        const py::object& progress, double limit_of_16_bits,
+                                        bool with_density) {
+  const KernelOperatorOptions options{sigma,        alpha.value_or(0.0), keeps_matrix,
+                                      memory_limit, alpha.has_value(),   limit_of_16_bits,
+                                      with_density};
   return std::make_unique<Operator>(Z, options, dtype, progress);
 }
 
@@ -114,13 +140,21 @@ void bind_kernel_operator(py::module_& module) {
       .def(py::init(&make_operator), py::arg("Z"), py::arg("sigma"), py::arg("alpha"),
            py::arg("dtype"), py::arg("explicit") = false,
            py::arg("memory_limit") = std::numeric_limits<double>::infinity(),
-           py::arg("progress") = py::none())
+           py::arg("progress") = py::none(), py::arg("limit_of_16_bits") = 0.0,
+           py::arg("with_density") = false)
       .def_property_readonly("n", &Operator::n)
       .def_property_readonly("trace", &Operator::trace)
       .def_property_readonly("frobenius2", &Operator::frobenius2)
       .def_property_readonly("kernel_sum", &Operator::kernel_sum)
       .def_property_readonly("degrees", &Operator::degrees)
       .def_property_readonly("scaling", &Operator::scaling)
+      .def_property_readonly("kernel_sums", &Operator::kernel_sums)
+      .def_property_readonly("density_frobenius2", &Operator::density_frobenius2)
+      .def_property_readonly("share_in_16_bits", &Operator::share_in_16_bits)
+      .def("kernel_matmul", &Operator::kernel_matmul<double>, py::arg("V").noconvert(),
+           py::arg("progress") = py::none())
+      .def("kernel_matmul", &Operator::kernel_matmul<float>, py::arg("V").noconvert(),
+           py::arg("progress") = py::none())
       .def("matmul", &Operator::matmul<double>, py::arg("V").noconvert(),
            py::arg("progress") = py::none())
       .def("matmul", &Operator::matmul<float>, py::arg("V").noconvert(),

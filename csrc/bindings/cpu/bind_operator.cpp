@@ -83,7 +83,9 @@ py::array_t<T> product(const py::array_t<T, py::array::c_style>& A,
     symmetric_product(a, v, MatrixView<T>{out.data(), n, m, m}, thread_count(), control);
     return out;
   };
-  return to_array(run_interruptible(compute, py::none()), {n, m});
+  const double flops =
+      2.0 * static_cast<double>(n) * static_cast<double>(n) * static_cast<double>(m);
+  return to_array(run_interruptible(compute, py::none(), flops), {n, m});
 }
 
 }  // namespace

@@ -89,7 +89,7 @@ py::tuple symmetric_eigenpairs(const py::array_t<double, py::array::c_style>& A)
   Buffer<double> values(n), vectors = to_buffer<double>(A);
   if (n > 0) {
     const py::gil_scoped_release without_gil;
-    small_eigenpairs({vectors.data(), n, n}, values.data());
+    small_eigenpairs<double>({vectors.data(), n, n}, values.data());
   }
   const py::array rows = to_array(std::move(vectors), {n, n});
   return py::make_tuple(to_array(std::move(values)), rows.attr("T"));

@@ -200,14 +200,15 @@ void top_eigenpairs(SymmetricView<T> A, index_t k, T* w, MatrixView<T> vectors, 
   }
 }
 
-void small_eigenpairs(SymmetricView<double> A, double* w) {
+template <class T>
+void small_eigenpairs(SymmetricView<T> A, T* w) {
   require_finite(A);
   const SingleThreadedBlas one_thread;
   const int n = blas::to_blas(A.n), lda = blas::to_blas(A.stride);
-  double size = 0.0;
+  T size = 0;
   int integer_size = 0;
   check_info("syevd", blas::syevd(n, A.data, lda, w, &size, -1, &integer_size, -1));
-  Buffer<double> work(blas::work_size(size));
+  Buffer<T> work(blas::work_size(size));
   Buffer<int> integer_work(integer_size);
   check_info("syevd", blas::syevd(n, A.data, lda, w, work.data(), blas::to_blas(work.size()),
                                   integer_work.data(), integer_size));
@@ -216,7 +217,8 @@ void small_eigenpairs(SymmetricView<double> A, double* w) {
 #define EIGENTROPY_INSTANTIATE(T)                                                            \
   template void eigenvalues(SymmetricView<T>, T*, Reduction, int, Control&, double, double); \
   template class SmallEigensolver<T>;                                                        \
-  template void top_eigenpairs(SymmetricView<T>, index_t, T*, MatrixView<T>, Control&);
+  template void top_eigenpairs(SymmetricView<T>, index_t, T*, MatrixView<T>, Control&);      \
+  template void small_eigenpairs(SymmetricView<T>, T*);
 EIGENTROPY_INSTANTIATE(float)
 EIGENTROPY_INSTANTIATE(double)
 #undef EIGENTROPY_INSTANTIATE

@@ -56,6 +56,7 @@ void top_eigenpairs(SymmetricView<T> A, index_t k, T* w, MatrixView<T> vectors, 
 // w <- all eigenvalues of a matrix of up to some thousand rows, ascending; A <- their orthonormal
 // eigenvectors, one a row. Runs on the caller's thread alone, since threads that wait for each
 // other take long on a busy machine. Throws invalid_argument if an entry is not finite.
-void small_eigenpairs(SymmetricView<double> A, double* w);
+template <class T>
+void small_eigenpairs(SymmetricView<T> A, T* w);
 
 }  // namespace eigentropy

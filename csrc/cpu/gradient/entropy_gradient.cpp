@@ -23,6 +23,21 @@ namespace {
 // For fewer rows than this, a product with a vector is over before a second thread has started.
 constexpr index_t several_threads_from = 1024;
 
+// With fewer rows the calls take longer than the arithmetic, with and without eigenvectors.
+constexpr index_t smallest_n = 32;
+
+// Steps of Lanczos that find the interval of the eigenvalues. The second number is tried where the
+// interval that the first has found needs more than few_poles poles.
+constexpr int lanczos_steps[] = {10, 20};
+constexpr index_t few_poles = 4;
+
+// Where Lanczos finds no lower end, as many poles are tried: eigenvectors take little longer than
+// more.
+constexpr index_t tried_poles = 7;
+
+// The interval begins this much below the smallest eigenvalue that Lanczos finds.
+constexpr double slack = 0.95;
+
 // Makes room for at least `size` elements. The contents are lost.
 template <class T>
 void require_room(Buffer<T>& buffer, index_t size) {
@@ -117,7 +132,7 @@ struct RitzPairs {
       if (i + 1 == k) continue;
       vectors[i * k + i + 1] = vectors[(i + 1) * k + i] = b[static_cast<std::size_t>(i)];
     }
-    small_eigenpairs({vectors.data(), k, k}, values.data());
+    small_eigenpairs<double>({vectors.data(), k, k}, values.data());
   }
 
   const double* vector(index_t i) const { return vectors.data() + i * k; }
@@ -288,6 +303,17 @@ Interval EntropyGradient<T>::bulk_interval(int steps, int threads) {
   return {ritz.values[0] - ritz.residual(0), ritz.values[ritz.k - 1] + ritz.residual(ritz.k - 1)};
 }
 
+// Whether all eigenvalues of A are above `lowest`, by the Cholesky factors of the difference: a
+// third of the operations of an inverse.
+template <class T>
+bool EntropyGradient<T>::all_above(double lowest) {
+  require_room(bulk_, n() * n());
+  std::copy_n(A_.data(), n() * n(), bulk_.data());
+  for (index_t i = 0; i < n(); ++i) bulk_[i * (n() + 1)] -= static_cast<T>(lowest);
+  const SingleThreadedBlas one_thread;
+  return blas::potrf('U', blas::to_blas(n()), bulk_.data(), blas::to_blas(n())) == 0;
+}
+
 template <class T>
 double EntropyGradient<T>::inside() const {
   const double known = std::accumulate(known_.values.begin(), known_.values.end(), 0.0);
@@ -430,9 +456,79 @@ double EntropyGradient<T>::solve(const RationalFunction& log, double lowest, Mat
   for (index_t i = 0; i < n(); ++i) {
     b[i] = -(b[i] - M / T0 * static_cast<double>(A().row(i)[i])) / T0;  // sum_j B_ij A_ij
   }
-  slopes_by_distance(-2.0 / T0, through_normalization(b, threads), threads);
-  gradient_by_rows(gradient, threads, control);
+  gradient_by_slopes(-2.0 / T0, b, gradient, threads, control);
   return std::log(T0) - M / T0;
+}
+
+template <class T>
+std::optional<double> EntropyGradient<T>::solve_by_logarithm(const LogFunctions& functions,
+                                                             MatrixView<T> gradient, int threads,
+                                                             Control& control) {
+  if (n() < smallest_n) return std::nullopt;
+  const LogFunction* function = nullptr;
+  Interval interval{};
+  for (const int steps : lanczos_steps) {
+    interval = bulk_interval(steps, threads);
+    function =
+        interval.lower > 0.0 ? functions.reaching(slack * interval.lower, interval.upper) : nullptr;
+    if (function != nullptr && function->poles() <= few_poles) break;
+  }
+  if (function == nullptr && interval.lower < 0.0) {
+    function = functions.widest(tried_poles);
+    if (function != nullptr && !all_above(interval.upper / function->kappa)) function = nullptr;
+  }
+  if (function == nullptr) return std::nullopt;
+  const LogFunction log = function->up_to(interval.upper);
+  try {
+    return solve(log.rational(), interval.upper / log.kappa, gradient, threads, control);
+  } catch (const SolverError&) {
+    return std::nullopt;
+  }
+}
+
+template <class T>
+double EntropyGradient<T>::solve_by_eigenvectors(SpectralMeasure measure, MatrixView<T> gradient,
+                                                 int threads, Control& control) {
+  for (Buffer<T>* const matrix : {&bulk_, &W_, &room_}) require_room(*matrix, n() * n());
+  std::copy_n(A_.data(), n() * n(), bulk_.data());
+  Buffer<T> values(n());
+  control.check();
+  small_eigenpairs<T>({bulk_.data(), n(), n()}, values.data());  // eigenvectors are rows
+  control.check();
+  Buffer<double> slopes(n());
+  const double nats = entropy_of_eigenvalues(values.data(), n(), trace_, measure, slopes.data());
+  for (index_t k = 0; k < n(); ++k) {
+    const T slope = static_cast<T>(slopes[k]);
+    const T* const vector = bulk_.data() + k * n();
+    std::transform(vector, vector + n(), room_.data() + k * n(), [&](T v) { return slope * v; });
+  }
+  const SingleThreadedBlas one_thread;
+  const int order = blas::to_blas(n());
+  blas::gemm('N', 'T', order, order, order, T(1), room_.data(), order, bulk_.data(), order, T(0),
+             W_.data(), order);
+  const auto& kernels = simd::gradient_kernels<T>();
+  Buffer<double> b(n());
+  for (index_t i = 0; i < n(); ++i) b[i] = kernels.dot(A().row(i), W_.data() + i * n(), n());
+  gradient_by_slopes(2.0, b, gradient, threads, control);
+  return nats;
+}
+
+template <class T>
+double EntropyGradient<T>::value(SpectralMeasure measure, int threads, Control& control) {
+  Buffer<T> values(n());
+  control.check();
+  Control unused;  // the caller's memory is written to: nobody may stop waiting for the solver
+  eigenvalues<T>({A_.data(), n(), n()}, values.data(), Reduction::automatic, threads, unused, 0.0,
+                 1.0);
+  return entropy_of_eigenvalues(values.data(), n(), trace_, measure, nullptr);
+}
+
+// The gradient from W = dS/dA / factor * 2 and b_i = sum_j (dS/dA)_ij A_ij.
+template <class T>
+void EntropyGradient<T>::gradient_by_slopes(double factor, const Buffer<double>& b,
+                                            MatrixView<T> gradient, int threads, Control& control) {
+  slopes_by_distance(factor, through_normalization(b, threads), threads);
+  gradient_by_rows(gradient, threads, control);
 }
 
 template <class T>
@@ -448,8 +544,10 @@ double EntropyGradient<T>::solve_order_two(MatrixView<T> gradient, int threads, 
     }
   });
   const double frobenius2 = sum_of(squares);
-  slopes_by_distance(-4.0 / frobenius2, Normalization(n()), threads);
-  gradient_by_rows(gradient, threads, control);
+  if (gradient.data != nullptr) {
+    slopes_by_distance(-4.0 / frobenius2, Normalization(n()), threads);
+    gradient_by_rows(gradient, threads, control);
+  }
   return 2.0 * std::log(trace_) - std::log(frobenius2);
 }
 

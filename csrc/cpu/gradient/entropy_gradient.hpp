@@ -2,13 +2,16 @@
 // to the rows, without eigenvectors.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "base/buffer.hpp"
 #include "base/control.hpp"
 #include "base/operator.hpp"
 #include "base/views.hpp"
+#include "cpu/gradient/log_functions.hpp"
 #include "cpu/gradient/resolvents.hpp"
+#include "cpu/gradient/spectral_slopes.hpp"
 #include "cpu/rows/distances.hpp"
 
 namespace eigentropy {
@@ -52,7 +55,23 @@ class EntropyGradient {
   double solve(const RationalFunction& log, double lowest, MatrixView<T> gradient, int threads,
                Control& control);
 
-  // Returns the Renyi entropy of order 2 of G / n in nats and writes its gradient.
+  // solve() with the first function that reaches over the interval of the eigenvalues. Null for few
+  // rows, whose eigenvectors take no longer, where no function reaches far enough, and where an
+  // eigenvalue lies outside of the interval after all.
+  std::optional<double> solve_by_logarithm(const LogFunctions& functions, MatrixView<T> gradient,
+                                           int threads, Control& control);
+
+  // S in nats and its gradient from all eigenvectors of A.
+  //   dS/dA = V diag(dS/dlambda) V^T
+  // Throws SolverError if LAPACK fails.
+  double solve_by_eigenvectors(SpectralMeasure measure, MatrixView<T> gradient, int threads,
+                               Control& control);
+
+  // S in nats by the eigenvalues of A, which is destroyed.
+  double value(SpectralMeasure measure, int threads, Control& control);
+
+  // Returns the Renyi entropy of order 2 of G / n in nats and writes its gradient, unless the data
+  // of `gradient` are null.
   //   S = 2 log n - log |G|_F^2,  dS/dG = -2 G / |G|_F^2
   // Throws invalid_argument if A is the diffusion operator.
   double solve_order_two(MatrixView<T> gradient, int threads, Control& control);
@@ -72,6 +91,7 @@ class EntropyGradient {
   EigenPairs known_eigenpair() const;
   EigenPairs largest_eigenpairs(int steps, int threads) const;
   const T* known(index_t k) const { return known_.vectors.data() + k * n(); }
+  bool all_above(double lowest);
   double inside() const;
   void fill_bulk(int threads);
   Buffer<double> complete_log(double at_inside, int threads);
@@ -79,6 +99,8 @@ class EntropyGradient {
   static double smallest_eigenvalue(MatrixView<const T> inverse, double shift, int threads);
   Normalization through_normalization(const Buffer<double>& b, int threads) const;
   void slopes_by_distance(double factor, const Normalization& through, int threads);
+  void gradient_by_slopes(double factor, const Buffer<double>& b, MatrixView<T> gradient,
+                          int threads, Control& control);
   void gradient_by_rows(MatrixView<T> gradient, int threads, Control& control) const;
 
   CenteredRows<T> X_;

@@ -29,15 +29,29 @@ MatrixView<T> block(MatrixView<T> A, index_t row, index_t rows, index_t col, ind
   return {A.row(row) + col, rows, cols, A.stride};
 }
 
+// A matrix, or the transpose of the matrix that is stored.
+template <class T>
+struct Factor {
+  MatrixView<T> stored;
+  bool transposed = false;
+
+  index_t cols() const { return transposed ? stored.rows : stored.cols; }
+  const T* row(index_t i) const { return transposed ? stored.data + i : stored.row(i); }
+  Factor rows(index_t first, index_t count) const {
+    return transposed ? Factor{block(stored, 0, stored.rows, first, count), true}
+                      : Factor{block(stored, first, count, 0, stored.cols), false};
+  }
+};
+
 // C <- beta C + alpha A B. BLAS is column-major: C^T = B^T A^T.
 template <class T>
-void multiply(T alpha, MatrixView<T> A, MatrixView<T> B, T beta, MatrixView<T> C, int threads) {
-  if (C.rows * C.cols * A.cols < several_threads_from) threads = 1;
+void multiply(T alpha, Factor<T> A, MatrixView<T> B, T beta, MatrixView<T> C, int threads) {
+  if (C.rows * C.cols * A.cols() < several_threads_from) threads = 1;
   parallel_for((C.rows + whole_until - 1) / whole_until, threads, [&](index_t band, int) {
     const index_t first = band * whole_until, rows = std::min(whole_until, C.rows - first);
-    blas::gemm('N', 'N', blas::to_blas(C.cols), blas::to_blas(rows), blas::to_blas(A.cols), alpha,
-               B.data, blas::to_blas(B.stride), A.row(first), blas::to_blas(A.stride), beta,
-               C.row(first), blas::to_blas(C.stride));
+    blas::gemm('N', A.transposed ? 'T' : 'N', blas::to_blas(C.cols), blas::to_blas(rows),
+               blas::to_blas(A.cols()), alpha, B.data, blas::to_blas(B.stride), A.row(first),
+               blas::to_blas(A.stored.stride), beta, C.row(first), blas::to_blas(C.stride));
   });
 }
 
@@ -56,18 +70,18 @@ void transpose(MatrixView<T> from, MatrixView<T> to) {
 
 // C <- C - A B for symmetric C and A B: one triangle of the blocks is computed and mirrored.
 template <class T>
-void subtract_symmetric(MatrixView<T> A, MatrixView<T> B, MatrixView<T> C, int threads) {
+void subtract_symmetric(Factor<T> A, MatrixView<T> B, MatrixView<T> C, int threads) {
   const index_t n = C.rows;
   if (n <= whole_until) return multiply(T(-1), A, B, T(1), C, 1);
-  const index_t k = A.cols, m = first_half(n), rest = n - m;
+  const index_t k = A.cols(), m = first_half(n), rest = n - m;
   if (n * n * k < several_threads_from) threads = 1;
   parallel_for(2, threads, [&](index_t half, int) {
     const index_t first = half * m, size = half == 0 ? m : rest;
-    subtract_symmetric(block(A, first, size, 0, k), block(B, 0, k, first, size),
+    subtract_symmetric(A.rows(first, size), block(B, 0, k, first, size),
                        block(C, first, size, first, size), 1);
   });
   const MatrixView<T> below = block(C, m, rest, 0, m);
-  multiply(T(-1), block(A, m, rest, 0, k), block(B, 0, k, 0, m), T(1), below, threads);
+  multiply(T(-1), A.rows(m, rest), block(B, 0, k, 0, m), T(1), below, threads);
   transpose(below, block(C, 0, m, m, rest));
 }
 
@@ -89,14 +103,13 @@ void invert(MatrixView<T> A, T* room, int threads) {
   const index_t m = first_half(n), rest = n - m;
   const MatrixView<T> A11 = block(A, 0, m, 0, m), A12 = block(A, 0, m, m, rest),
                       A21 = block(A, m, rest, 0, m), A22 = block(A, m, rest, m, rest);
-  const MatrixView<T> W{room, rest, m, m}, transposed{room + rest * m, m, rest, rest};
+  const MatrixView<T> W{room, rest, m, m};
   invert(A11, room, threads);
-  multiply(T(1), A21, A11, T(0), W, threads);
-  subtract_symmetric(W, A12, A22, threads);
+  multiply<T>(T(1), {A21}, A11, T(0), W, threads);
+  subtract_symmetric<T>({W}, A12, A22, threads);
   invert(A22, room + rest * m, threads);
-  multiply(T(-1), A22, W, T(0), A21, threads);
-  transpose(W, transposed);
-  subtract_symmetric(transposed, A21, A11, threads);
+  multiply<T>(T(-1), {A22}, W, T(0), A21, threads);
+  subtract_symmetric<T>({W, true}, A21, A11, threads);
   transpose(A21, A12);
 }
 

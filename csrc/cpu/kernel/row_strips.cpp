@@ -60,11 +60,6 @@ void RowStrips<T>::load(const CenteredRows<T>& X, index_t begin, index_t count, 
   });
 }
 
-template <class T>
-T RowStrips<T>::max_norm(index_t i, index_t count) const {
-  return *std::max_element(norms(i), norms(i) + count);
-}
-
 template class RowStrips<float>;
 template class RowStrips<double>;
 

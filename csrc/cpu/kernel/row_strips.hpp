@@ -1,6 +1,9 @@
 // Centred rows, packed for the tiles of the Gaussian kernel.
 #pragma once
 
+#include <algorithm>
+#include <utility>
+
 #include "base/buffer.hpp"
 #include "base/control.hpp"
 #include "cpu/rows/distances.hpp"
@@ -12,6 +15,21 @@ namespace eigentropy {
 inline index_t padded_rows(index_t n) {
   return (n + simd::strip_rows - 1) / simd::strip_rows * simd::strip_rows;
 }
+
+// Packed rows from row `begin` on, wherever they lie: strip after strip, and |x_i|^2.
+template <class T>
+struct PackedRows {
+  const T *strips, *norms;
+  index_t d, begin = 0;
+
+  // The strip that begins with row i, and the norms from there on.
+  const T* strip(index_t i) const { return strips + (i - begin) * d; }
+  const T* norms_from(index_t i) const { return norms + (i - begin); }
+  // The largest norm of rows [i, i + count).
+  T max_norm(index_t i, index_t count) const {
+    return *std::max_element(norms_from(i), norms_from(i) + count);
+  }
+};
 
 // A stretch of the rows x_i, cut into strips of simd::strip_rows rows, and |x_i|^2. The last strip
 // is filled up with zeros.
@@ -26,11 +44,10 @@ class RowStrips {
   void load(const CenteredRows<T>& X, index_t begin, index_t count, int threads,
             const Control& control);
 
-  // The strip that begins with row i of X, and the norms from there on.
-  const T* strip(index_t i) const { return strips_.data() + (i - begin_) * d_; }
-  const T* norms(index_t i) const { return norms_.data() + (i - begin_); }
-  // The largest norm of rows [i, i + count).
-  T max_norm(index_t i, index_t count) const;
+  PackedRows<T> rows() const { return {strips_.data(), norms_.data(), d_, begin_}; }
+  // Gives up the memory of the strips and of the norms.
+  Buffer<T> take_strips() { return std::move(strips_); }
+  Buffer<T> take_norms() { return std::move(norms_); }
 
  private:
   index_t d_;

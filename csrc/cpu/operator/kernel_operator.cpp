@@ -4,19 +4,20 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <type_traits>
 #include <utility>
 
 #include "base/gaussian.hpp"
 #include "cpu/kernel/gaussian_kernel.hpp"
 #include "cpu/kernel/row_strips.hpp"
+#include "cpu/operator/gaussian_tiles.hpp"
 #include "cpu/operator/symmetric_sweep.hpp"
-#include "cpu/rows/distances.hpp"
-#include "cpu/simd/gaussian_kernels.hpp"
 
 namespace eigentropy {
 namespace {
 
 constexpr double not_known = std::numeric_limits<double>::quiet_NaN();
+constexpr index_t tile_entries = sweep_tile * sweep_tile;
 
 index_t tile_blocks(index_t n) { return (n + sweep_tile - 1) / sweep_tile; }
 
@@ -42,14 +43,15 @@ void for_each_pair(index_t n, index_t length, const Visit& visit) {
 
 }  // namespace
 
-// Tiles of G, computed from rows in memory or read from the kept matrix.
+// Tiles of G, computed from rows in memory or read from where they are kept.
 template <class T>
 class KernelOperator<T>::Tiles final : public TileSource<T> {
  public:
   // in_cache: a kept tile is copied first. Memory delivers a tile faster in one sequential copy
   // than to a product that reads several of its rows at a time. frobenius2: also sum the squares of
   // s_i G_ij s_j.
-  Tiles(const KernelOperator& A, bool in_cache, bool frobenius2) : A_(A), in_cache_(in_cache) {
+  Tiles(const KernelOperator& A, bool in_cache, bool frobenius2)
+      : A_(A), gaussian_{A.scale_, A.X_.blocks()}, in_cache_(in_cache) {
     if (!frobenius2) return;
     s_ = Buffer<T>(padded_rows(A.n()));
     std::fill(s_.begin(), s_.end(), T(0));
@@ -60,68 +62,46 @@ class KernelOperator<T>::Tiles final : public TileSource<T> {
   }
 
   void choose(const RowStrips<T>& rows, const RowStrips<T>& cols) {
-    rows_ = &rows;
-    cols_ = &cols;
+    rows_ = rows.rows();
+    cols_ = cols.rows();
   }
 
   const T* get(const SweepTile& tile, T* workspace) override {
-    T* entries = A_.matrix_.size() == 0 ? workspace : kept(tile);
-    if (!A_.has_matrix()) {
-      compute(tile, entries);
+    const index_t at = number(tile);
+    T* entries = A_.matrix_.size() == 0 ? workspace : A_.matrix_.data() + at * tile_entries;
+    if (at < A_.tiles_in_16_bits_ && A_.roots_are_there_) {
+      kernels_.from_roots(tile.rows * sweep_tile, A_.roots_.data() + at * tile_entries, entries);
+    } else if (!A_.has_matrix()) {
+      gaussian_.compute(tile, rows_, cols_, entries);
+      if (at < A_.tiles_in_16_bits_) {
+        kernels_.to_roots(tile.rows * sweep_tile, entries, A_.roots_.data() + at * tile_entries);
+      }
     } else if (in_cache_) {
       entries = std::copy_n(entries, tile.rows * sweep_tile, workspace) - tile.rows * sweep_tile;
     }
-    if (squares_.size() != 0) squares_[tile.row / sweep_tile] += squares(tile, entries);
+    if (squares_.size() != 0) {
+      squares_[tile.row / sweep_tile] +=
+          gaussian_.squares(tile, entries, s_.data() + tile.row, s_.data() + tile.col);
+    }
     return entries;
   }
 
   double frobenius2() const { return std::accumulate(squares_.begin(), squares_.end(), 0.0); }
 
  private:
-  T* kept(const SweepTile& tile) const {
+  // Of the tile among those of the upper triangle, row after row.
+  index_t number(const SweepTile& tile) const {
     const index_t i = tile.row / sweep_tile, j = tile.col / sweep_tile;
-    const index_t before = i * tile_blocks(A_.n()) - i * (i - 1) / 2 + (j - i);
-    return A_.matrix_.data() + before * sweep_tile * sweep_tile;
+    return i * tile_blocks(A_.n()) - i * (i - 1) / 2 + (j - i);
   }
 
-  void compute(const SweepTile& tile, T* entries) const {
-    const auto gaussian = cancels(tile) ? kernels_.from_differences : kernels_.from_products;
-    for_each_part(tile, [&](index_t i, index_t rows, index_t j, index_t cols, bool) {
-      const index_t row = tile.row + i, col = tile.col + j;
-      gaussian({rows, cols, A_.X_.d, rows_->strip(row), cols_->strip(col), rows_->norms(row),
-                cols_->norms(col), A_.scale_},
-               entries + i * sweep_tile + j, sweep_tile);
-    });
-    if (!tile.diagonal()) return;
-    for (index_t i = 0; i < tile.rows; ++i) entries[i * sweep_tile + i] = 1;  // G_ii = 1 exactly
-  }
-
-  // Whether the error of |x|^2 + |y|^2 - 2 x.y is too large, as for near points of a cloud that is
-  // very wide compared with sigma.
-  bool cancels(const SweepTile& tile) const {
-    const T norm =
-        std::max(rows_->max_norm(tile.row, tile.rows), cols_->max_norm(tile.col, tile.cols));
-    const double error = cancellation_error(A_.X_, norm);
-    return error * -static_cast<double>(A_.scale_) > exponent_tolerance<T>;
-  }
-
-  double squares(const SweepTile& tile, const T* entries) const {
-    double total = 0.0;
-    for_each_part(tile, [&](index_t i, index_t rows, index_t j, index_t cols, bool mirrored) {
-      const double sum = kernels_.squares(entries + i * sweep_tile + j, rows, cols, sweep_tile,
-                                          s_.data() + tile.row + i, s_.data() + tile.col + j);
-      total += mirrored ? 2.0 * sum : sum;
-    });
-    return total;
-  }
-
-  const simd::GaussianKernels<T>& kernels_ = simd::gaussian_kernels<T>();
   const KernelOperator& A_;
+  const GaussianTiles<T> gaussian_;
+  const simd::GaussianKernels<T>& kernels_ = simd::gaussian_kernels<T>();
   bool in_cache_;
   Buffer<T> s_;
   Buffer<double> squares_;  // one for each row of tiles
-  const RowStrips<T>* rows_ = nullptr;
-  const RowStrips<T>* cols_ = nullptr;
+  PackedRows<T> rows_{}, cols_{};
 };
 
 template <class T>
@@ -129,26 +109,35 @@ KernelOperator<T>::KernelOperator(CenteredRows<T> X, const KernelOperatorOptions
                                   int threads, Control& control)
     : X_(std::move(X)),
       scale_(exponent_scale(X_, options.sigma)),
-      matrix_(options.keeps_matrix ? tiles() * sweep_tile * sweep_tile : 0),
+      matrix_(options.keeps_matrix ? tiles() * tile_entries : 0),
       stretch_(stretch_length<T>(X_.n, X_.d, options.memory_limit)),
+      density_frobenius2_(not_known),
       s_(X_.n),
       frobenius2_(not_known) {
   if (stretch_ == X_.n) {
     all_ = std::make_unique<RowStrips<T>>(X_.n, X_.d);
     all_->load(X_, 0, X_.n, threads, control);
+    if (!options.keeps_matrix) make_room_for_roots(options.limit_of_16_bits);
   }
   Stage stage(control, 0.0, 1.0, options.passes() * tiles());
   Buffer<double> w(X_.n);
   std::fill(w.begin(), w.end(), 1.0);
-  if (!options.normalized) trace_ = fill_density_scaling(s_);
   // The scaling of G / n is known before q is, so that |G / n|_F^2 comes with the same pass.
-  Buffer<double> d = row_sums(w, !options.normalized, threads, stage);
+  const bool of_density = !options.normalized || options.with_density;
+  if (of_density) trace_ = fill_density_scaling(s_);
+  Buffer<double> d = row_sums(w, of_density, threads, stage);
+  roots_are_there_ = true;
   kernel_sum_ = std::accumulate(d.begin(), d.end(), 0.0);
+  kernel_sums_ = Buffer<double>(X_.n);
+  std::copy(d.begin(), d.end(), kernel_sums_.begin());
+  if (of_density) density_frobenius2_ = frobenius2_.load();
   if (options.keeps_matrix) {
     stretch_ = 0;
     all_.reset();
   }
   if (options.normalized) {
+    frobenius2_.store(not_known);
+    trace_ = 0.0;
     double unit = 1.0;
     if (options.alpha != 0.0) {
       const double q_ref = *std::min_element(d.begin(), d.end());
@@ -168,6 +157,15 @@ KernelOperator<T>::KernelOperator(CenteredRows<T> X, const KernelOperatorOptions
 
 template <class T>
 KernelOperator<T>::~KernelOperator() = default;
+
+template <class T>
+void KernelOperator<T>::make_room_for_roots(double limit) {
+  if constexpr (std::is_same_v<T, float>) {
+    constexpr double bytes = tile_entries * sizeof(std::uint16_t);
+    tiles_in_16_bits_ = static_cast<index_t>(std::min(limit / bytes, static_cast<double>(tiles())));
+    roots_ = Buffer<std::uint16_t>(tiles_in_16_bits_ * tile_entries);
+  }
+}
 
 template <class T>
 index_t KernelOperator<T>::tiles() const {
@@ -218,6 +216,14 @@ void KernelOperator<T>::multiply(MatrixView<const S> V, MatrixView<S> out, int t
 }
 
 template <class T>
+template <class S>
+void KernelOperator<T>::multiply_kernel(MatrixView<const S> V, MatrixView<S> out, int threads,
+                                        Control& control) const {
+  Stage stage(control, 0.0, 1.0, tiles());
+  sweep(V, nullptr, out, std::isnan(frobenius2_.load()), threads, stage);
+}
+
+template <class T>
 double KernelOperator<T>::frobenius2(int threads, Control& control) const {
   if (std::isnan(frobenius2_.load())) {
     Stage stage(control, 0.0, 1.0, tiles());
@@ -227,12 +233,16 @@ double KernelOperator<T>::frobenius2(int threads, Control& control) const {
   return frobenius2_.load();
 }
 
-#define EIGENTROPY_INSTANTIATE(T)                                                              \
-  template class KernelOperator<T>;                                                            \
-  template void KernelOperator<T>::multiply(MatrixView<const float>, MatrixView<float>, int,   \
-                                            Control&) const;                                   \
-  template void KernelOperator<T>::multiply(MatrixView<const double>, MatrixView<double>, int, \
-                                            Control&) const;
+#define EIGENTROPY_INSTANTIATE(T)                                                                \
+  template class KernelOperator<T>;                                                              \
+  template void KernelOperator<T>::multiply(MatrixView<const float>, MatrixView<float>, int,     \
+                                            Control&) const;                                     \
+  template void KernelOperator<T>::multiply(MatrixView<const double>, MatrixView<double>, int,   \
+                                            Control&) const;                                     \
+  template void KernelOperator<T>::multiply_kernel(MatrixView<const float>, MatrixView<float>,   \
+                                                   int, Control&) const;                         \
+  template void KernelOperator<T>::multiply_kernel(MatrixView<const double>, MatrixView<double>, \
+                                                   int, Control&) const;
 EIGENTROPY_INSTANTIATE(float)
 EIGENTROPY_INSTANTIATE(double)
 #undef EIGENTROPY_INSTANTIATE

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 
 #include "base/buffer.hpp"
@@ -26,6 +27,11 @@ class RowStrips;
 // than the limit, two stretches of rows are in memory at a time and are read again whenever they
 // are needed; the caller's rows must then stay valid.
 //
+// With a limit for 16 bits, which takes rows that are in memory and T = float, the first tiles of G
+// are kept as roots of 16 bits (GaussianKernels), as many as fit: n^2 bytes for all. They come with
+// the first pass, whose sums are of G itself; later passes read them. What that does to the
+// eigenvalues, _spectra/half_precision.py says.
+//
 // All functions may be called from several threads at once.
 template <class T>
 class KernelOperator {
@@ -43,6 +49,12 @@ class KernelOperator {
   double kernel_sum() const { return kernel_sum_; }  // sum_ij G_ij
   const Buffer<double>& degrees() const { return degrees_; }
   const Buffer<double>& scaling() const { return s_; }
+  const Buffer<double>& kernel_sums() const { return kernel_sums_; }  // q
+  double density_frobenius2() const { return density_frobenius2_; }   // NaN: not asked for
+  // The part of G that is kept in 16 bits.
+  double share_in_16_bits() const {
+    return static_cast<double>(tiles_in_16_bits_) / static_cast<double>(tiles());
+  }
 
   // |A|_F^2. The first product computes it on the way; before that, this function passes over all
   // tiles.
@@ -52,11 +64,16 @@ class KernelOperator {
   template <class S>
   void multiply(MatrixView<const S> V, MatrixView<S> out, int threads, Control& control) const;
 
+  // out (n x m) <- G V: with one pass, for columns of several matrices that G makes.
+  template <class S>
+  void multiply_kernel(MatrixView<const S> V, MatrixView<S> out, int threads,
+                       Control& control) const;
+
  private:
   class Tiles;
 
   // Passes over all tiles once: out_i <- factors_i sum_j G_ij factors_j V_j, and |A|_F^2 if
-  // `frobenius2`.
+  // `frobenius2`. Without factors, each is 1.
   template <class S>
   void sweep(MatrixView<const S> V, const double* factors, MatrixView<S> out, bool frobenius2,
              int threads, Stage& stage) const;
@@ -64,14 +81,18 @@ class KernelOperator {
                           Stage& stage) const;
   index_t tiles() const;
   bool has_matrix() const { return stretch_ == 0; }
+  void make_room_for_roots(double limit);
 
   CenteredRows<T> X_;
   T scale_;
   Buffer<T> matrix_;                   // the tiles one after the other, if the matrix is kept
   index_t stretch_;                    // rows in memory at a time; 0 if the matrix is kept instead
   std::unique_ptr<RowStrips<T>> all_;  // the rows, if all of them are in memory
-  double trace_ = 0.0, kernel_sum_ = 0.0;
-  Buffer<double> degrees_, s_;
+  Buffer<std::uint16_t> roots_;        // of the first tiles
+  index_t tiles_in_16_bits_ = 0;
+  bool roots_are_there_ = false;
+  double trace_ = 0.0, kernel_sum_ = 0.0, density_frobenius2_;
+  Buffer<double> degrees_, s_, kernel_sums_;
   mutable std::atomic<double> frobenius2_;  // NaN: not known yet
 };
 

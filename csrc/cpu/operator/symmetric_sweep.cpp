@@ -143,8 +143,7 @@ class SymmetricSweep<T>::RowOfTiles {
 
 template <class T>
 SymmetricSweep<T>::SymmetricSweep(index_t n, index_t columns, int threads)
-    : n_(n),
-      rows_(padded_rows(n)),
+    : rows_(padded_rows(n)),
       threads_(threads),
       chunks_(columns),
       V_(rows_ * chunks_.padded),
@@ -152,16 +151,16 @@ SymmetricSweep<T>::SymmetricSweep(index_t n, index_t columns, int threads)
 
 template <class T>
 template <class S>
-void SymmetricSweep<T>::load(MatrixView<const S> V, const double* factors) {
-  parallel_for(rows_ / strip, threads_, [&](index_t block, int) {
+void SymmetricSweep<T>::load(MatrixView<const S> V, const double* factors, index_t first) {
+  parallel_for(padded_rows(V.rows) / strip, threads_, [&](index_t block, int) {
     for (index_t i = block * strip; i < (block + 1) * strip; ++i) {
-      const double factor = factors == nullptr || i >= n_ ? 1.0 : factors[i];
+      const double factor = factors == nullptr || i >= V.rows ? 1.0 : factors[i];
       for (index_t c = 0; c < chunks_.count; ++c) {
         const index_t width = chunks_.width(c), begin = chunks_.begin(c);
-        T* const v = values(c, i);
-        std::fill_n(sums(c, i), width, 0.0);
+        T* const v = values(c, first + i);
+        std::fill_n(sums(c, first + i), width, 0.0);
         for (index_t j = 0; j < width; ++j) {
-          const bool inside = i < n_ && begin + j < V.cols;
+          const bool inside = i < V.rows && begin + j < V.cols;
           v[j] = inside ? static_cast<T>(factor * static_cast<double>(V.row(i)[begin + j])) : T(0);
         }
       }
@@ -208,26 +207,26 @@ void SymmetricSweep<T>::run(const Stretch& rows, const Stretch& cols, TileSource
 
 template <class T>
 template <class S>
-void SymmetricSweep<T>::store(const double* factors, MatrixView<S> out) const {
-  parallel_for(rows_ / strip, threads_, [&](index_t block, int) {
-    for (index_t i = block * strip; i < std::min(n_, (block + 1) * strip); ++i) {
+void SymmetricSweep<T>::store(const double* factors, MatrixView<S> out, index_t first) const {
+  parallel_for(padded_rows(out.rows) / strip, threads_, [&](index_t block, int) {
+    for (index_t i = block * strip; i < std::min(out.rows, (block + 1) * strip); ++i) {
       const double factor = factors == nullptr ? 1.0 : factors[i];
       for (index_t c = 0; c < chunks_.count; ++c) {
         const index_t begin = chunks_.begin(c);
         const index_t count = std::min(chunks_.columns - begin, chunks_.width(c));
-        const double* const sum = sums(c, i);
+        const double* const sum = sums(c, first + i);
         for (index_t j = 0; j < count; ++j) out.row(i)[begin + j] = static_cast<S>(factor * sum[j]);
       }
     }
   });
 }
 
-#define EIGENTROPY_INSTANTIATE(T)                                                 \
-  template class SymmetricSweep<T>;                                               \
-  template void SymmetricSweep<T>::load(MatrixView<const float>, const double*);  \
-  template void SymmetricSweep<T>::load(MatrixView<const double>, const double*); \
-  template void SymmetricSweep<T>::store(const double*, MatrixView<float>) const; \
-  template void SymmetricSweep<T>::store(const double*, MatrixView<double>) const;
+#define EIGENTROPY_INSTANTIATE(T)                                                          \
+  template class SymmetricSweep<T>;                                                        \
+  template void SymmetricSweep<T>::load(MatrixView<const float>, const double*, index_t);  \
+  template void SymmetricSweep<T>::load(MatrixView<const double>, const double*, index_t); \
+  template void SymmetricSweep<T>::store(const double*, MatrixView<float>, index_t) const; \
+  template void SymmetricSweep<T>::store(const double*, MatrixView<double>, index_t) const;
 EIGENTROPY_INSTANTIATE(float)
 EIGENTROPY_INSTANTIATE(double)
 #undef EIGENTROPY_INSTANTIATE

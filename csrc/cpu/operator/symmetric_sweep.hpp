@@ -86,17 +86,18 @@ class SymmetricSweep {
   // row after the other.
   bool reads_several_rows() const { return chunks_.padded > chunks_.count; }
 
-  // Sets V_jc <- factors_j V_jc and the result to 0. Without factors, each factor is 1.
+  // Sets V_jc <- factors_j V_jc and the result to 0. Without factors, each factor is 1. Row 0 of
+  // the view is row `first` of V, a multiple of a strip.
   template <class S>
-  void load(MatrixView<const S> V, const double* factors);
+  void load(MatrixView<const S> V, const double* factors, index_t first = 0);
 
   // Adds the products of the tiles in these rows and columns: the upper triangle of a square on the
   // diagonal, or a rectangle above it. `stage` has sweep_tiles(rows, cols) tasks.
   void run(const Stretch& rows, const Stretch& cols, TileSource<T>& source, Stage& stage);
 
-  // out_ic <- factors_i (B V)_ic
+  // out_ic <- factors_i (B V)_ic, from row `first` of the result on
   template <class S>
-  void store(const double* factors, MatrixView<S> out) const;
+  void store(const double* factors, MatrixView<S> out, index_t first = 0) const;
 
  private:
   struct Workspace;
@@ -109,7 +110,7 @@ class SymmetricSweep {
     return sums_.data() + rows_ * chunks_.begin(chunk) + row * chunks_.width(chunk);
   }
 
-  index_t n_, rows_;  // rows_: rounded up to whole strips
+  index_t rows_;  // rounded up to whole strips
   int threads_;
   ColumnChunks chunks_;
   Buffer<T> V_;

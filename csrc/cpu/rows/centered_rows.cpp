@@ -17,46 +17,34 @@
 namespace eigentropy {
 namespace {
 
-// Ranges and sums of some columns.
-struct ColumnRanges {
-  explicit ColumnRanges(index_t columns)
-      : low(static_cast<std::size_t>(columns), std::numeric_limits<double>::infinity()),
-        high(static_cast<std::size_t>(columns), -std::numeric_limits<double>::infinity()),
-        sum(static_cast<std::size_t>(columns), 0.0) {}
-
-  template <class S>
-  void add(const S* z, index_t stride) {
-    double *const l = low.data(), *const h = high.data(), *const s = sum.data();
-    const std::size_t columns = low.size();
-    const auto add_all = [&](auto step) {
-      for (std::size_t j = 0; j < columns; ++j) {
-        const double value = static_cast<double>(z[static_cast<index_t>(j) * step]);
-        l[j] = value < l[j] ? value : l[j];
-        h[j] = value > h[j] ? value : h[j];
-        s[j] += value;
-      }
-    };
-    // The compiler vectorises the loop if it knows the step.
-    if (stride == 1) {
-      add_all(std::integral_constant<index_t, 1>());
-    } else {
-      add_all(stride);
+// Adds the row z.
+template <class S>
+void add_row(const S* z, index_t stride, ColumnRanges& ranges) {
+  double *const l = ranges.low.data(), *const h = ranges.high.data(), *const s = ranges.sum.data();
+  const std::size_t columns = ranges.low.size();
+  const auto add_all = [&](auto step) {
+    for (std::size_t j = 0; j < columns; ++j) {
+      const double value = static_cast<double>(z[static_cast<index_t>(j) * step]);
+      l[j] = value < l[j] ? value : l[j];
+      h[j] = value > h[j] ? value : h[j];
+      s[j] += value;
     }
+  };
+  // The compiler vectorises the loop if it knows the step.
+  if (stride == 1) {
+    add_all(std::integral_constant<index_t, 1>());
+  } else {
+    add_all(stride);
   }
-  void merge(const ColumnRanges& other) {
-    for (std::size_t j = 0; j < low.size(); ++j) {
-      low[j] = std::min(low[j], other.low[j]);
-      high[j] = std::max(high[j], other.high[j]);
-      sum[j] += other.sum[j];
-    }
-  }
+}
 
-  double width(index_t j) const {
-    return high[static_cast<std::size_t>(j)] - low[static_cast<std::size_t>(j)];
+void merge(const ColumnRanges& other, ColumnRanges& ranges) {
+  for (std::size_t j = 0; j < ranges.low.size(); ++j) {
+    ranges.low[j] = std::min(ranges.low[j], other.low[j]);
+    ranges.high[j] = std::max(ranges.high[j], other.high[j]);
+    ranges.sum[j] += other.sum[j];
   }
-
-  std::vector<double> low, high, sum;
-};
+}
 
 // Each thread takes a share of the rows. The sums of the shares are added in order.
 template <class S>
@@ -68,13 +56,13 @@ ColumnRanges ranges_of(InputView<S> Z, Columns columns, int threads, const Contr
   parallel_for(shares, threads, [&](index_t share, int) {
     const index_t end = std::min(Z.rows, (share + 1) * share_rows);
     for (index_t i = share * share_rows; i < end; ++i) {
-      partial[static_cast<std::size_t>(share)].add(Z.row(i) + columns.begin * Z.col_stride,
-                                                   Z.col_stride);
+      add_row(Z.row(i) + columns.begin * Z.col_stride, Z.col_stride,
+              partial[static_cast<std::size_t>(share)]);
       if (i % row_block == 0) control.check();
     }
   });
   ColumnRanges whole(columns.count());
-  for (const ColumnRanges& ranges : partial) whole.merge(ranges);
+  for (const ColumnRanges& ranges : partial) merge(ranges, whole);
   return whole;
 }
 
@@ -94,10 +82,23 @@ void read_columns(InputView<S> Z, const std::vector<index_t>& columns, double* v
   });
 }
 
-struct FoundCenters {
-  Centers centers;
-  double largest_offset = 0.0;  // max_ij |z_ij - c_j|
-};
+// Adds the centres of columns from `begin` on that have these ranges in n rows.
+void add_centers(const ColumnRanges& ranges, index_t begin, index_t n, const Centering& how,
+                 std::vector<ClosedColumn> closed, FoundCenters& found) {
+  auto next = closed.begin();
+  for (std::size_t k = 0; k < ranges.low.size(); ++k) {
+    const index_t j = begin + static_cast<index_t>(k);
+    const double low = ranges.low[k], high = ranges.high[k];
+    const double center = center_of(low, high, ranges.sum[k], n, how);
+    const bool is_closed = next != closed.end() && next->column == j;
+    found.centers.of_columns[j] = center;
+    found.largest_offset =
+        std::max({found.largest_offset, std::abs(is_closed ? (*next)(low) : low - center),
+                  std::abs(is_closed ? (*next)(high) : high - center)});
+    if (is_closed) ++next;
+  }
+  std::move(closed.begin(), closed.end(), std::back_inserter(found.centers.closed));
+}
 
 // One pass over the input, and another one over columns whose values are far apart.
 template <class S>
@@ -112,25 +113,14 @@ FoundCenters find_centers(InputView<S> Z, const Centering& how, int threads,
     const ColumnRanges ranges = ranges_of(Z, columns, threads, control);
     std::vector<index_t> wide_columns;
     for (index_t j = begin; j < columns.end; ++j) {
-      if (ranges.width(j - begin) > wide) wide_columns.push_back(j);
+      const auto k = static_cast<std::size_t>(j - begin);
+      if (ranges.high[k] - ranges.low[k] > wide) wide_columns.push_back(j);
     }
     auto closed = close_columns(wide_columns, Z.rows, closing, threads, control,
                                 [&](const std::vector<index_t>& some, double* values) {
                                   read_columns(Z, some, values, threads, control);
                                 });
-    auto next = closed.begin();
-    for (index_t j = begin; j < columns.end; ++j) {
-      const auto k = static_cast<std::size_t>(j - begin);
-      const double low = ranges.low[k], high = ranges.high[k];
-      const double center = center_of(low, high, ranges.sum[k], Z.rows, how);
-      const bool is_closed = next != closed.end() && next->column == j;
-      found.centers.of_columns[j] = center;
-      found.largest_offset =
-          std::max({found.largest_offset, std::abs(is_closed ? (*next)(low) : low - center),
-                    std::abs(is_closed ? (*next)(high) : high - center)});
-      if (is_closed) ++next;
-    }
-    std::move(closed.begin(), closed.end(), std::back_inserter(found.centers.closed));
+    add_centers(ranges, begin, Z.rows, how, std::move(closed), found);
   }
   return found;
 }
@@ -228,17 +218,34 @@ Columns CenteredRows<T>::block(index_t b) const {
   return {b * width, std::min(d, (b + 1) * width)};
 }
 
+template <class S>
+ColumnRanges column_ranges(InputView<S> Z, int threads, const Control& control) {
+  return ranges_of(Z, {0, Z.cols}, threads, control);
+}
+
+FoundCenters common_centers(const ColumnRanges& of_all, index_t n, const Centering& how,
+                            std::vector<ClosedColumn> closed) {
+  FoundCenters found{{Buffer<double>(static_cast<index_t>(of_all.low.size())), {}}};
+  add_centers(of_all, 0, n, how, std::move(closed), found);
+  return found;
+}
+
 template <class S, class T>
-CenteredRows<T> center_rows(InputView<S> Z, const Centering& how, int threads,
-                            const Control& control) {
+CenteredRows<T> center_rows(InputView<S> Z, FoundCenters found) {
   CenteredRows<T> X;
   X.n = Z.rows;
   X.d = Z.cols;
   X.source = Z;
-  X.keeps_digits = how.keeps_digits;
-  FoundCenters found = find_centers(Z, how, threads, control);
   X.centers = std::make_shared<const Centers>(std::move(found.centers));
   X.scale = row_scale(found.largest_offset);
+  return X;
+}
+
+template <class S, class T>
+CenteredRows<T> center_rows(InputView<S> Z, const Centering& how, int threads,
+                            const Control& control) {
+  CenteredRows<T> X = center_rows<S, T>(Z, find_centers(Z, how, threads, control));
+  X.keeps_digits = how.keeps_digits;
   return X;
 }
 
@@ -363,6 +370,9 @@ void ColumnBlock<T>::load(index_t b, int threads, const Control& control) {
 
 #define EIGENTROPY_INSTANTIATE(T)                                                                 \
   template NonFiniteRows find_nonfinite_rows(InputView<T>, int, const Control&);                  \
+  template ColumnRanges column_ranges(InputView<T>, int, const Control&);                         \
+  template CenteredRows<float> center_rows(InputView<T>, FoundCenters);                           \
+  template CenteredRows<double> center_rows(InputView<T>, FoundCenters);                          \
   template struct CenteredRows<T>;                                                                \
   template void read_row(const CenteredRows<T>&, index_t, Columns, T*);                           \
   template double read_centered_row(const CenteredRows<T>&, index_t, Columns, T*);                \

@@ -1,6 +1,7 @@
 // The rows of the caller's matrix, which may be far larger than memory.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <variant>
 #include <vector>
@@ -46,6 +47,27 @@ struct Centers {
   std::vector<ClosedColumn> closed;  // ascending; these columns have segments instead
 };
 
+struct FoundCenters {
+  Centers centers;
+  double largest_offset = 0.0;  // max_ij |z_ij - c_j|
+};
+
+// Ranges and sums of columns: what a centre takes of rows that may lie on several machines.
+struct ColumnRanges {
+  explicit ColumnRanges(index_t columns)
+      : low(static_cast<std::size_t>(columns), std::numeric_limits<double>::infinity()),
+        high(static_cast<std::size_t>(columns), -std::numeric_limits<double>::infinity()),
+        sum(static_cast<std::size_t>(columns), 0.0) {}
+
+  std::vector<double> low, high, sum;
+};
+template <class S>
+ColumnRanges column_ranges(InputView<S> Z, int threads, const Control& control);
+
+// The centres of n rows of which these are the ranges. `closed` has the columns with wide gaps.
+FoundCenters common_centers(const ColumnRanges& of_all, index_t n, const Centering& how,
+                            std::vector<ClosedColumn> closed);
+
 // The rows x_i = (z_i - c) / scale, computed from the caller's z_i as they are read. Subtracting a
 // centre c changes no distance and keeps |x|^2 + |y|^2 - 2 x.y from cancelling; dividing by a power
 // of two keeps it from overflowing. c is the column mean rounded to a multiple of a power of two
@@ -75,6 +97,9 @@ struct CenteredRows {
 template <class S, class T>
 CenteredRows<T> center_rows(InputView<S> Z, const Centering& how, int threads,
                             const Control& control);
+// With centres that are known.
+template <class S, class T>
+CenteredRows<T> center_rows(InputView<S> Z, FoundCenters found);
 template <class S, class T>
 CenteredRows<T> center_rows(InputView<S> Z, int threads) {
   const Control unused;

@@ -44,19 +44,41 @@ struct Bracketed {
 // The distances of the pairs in the sample.
 class PairSample {
  public:
-  explicit PairSample(index_t n) : pairs_(sampled_pairs(n)), r2_(sample_size) {
+  explicit PairSample(index_t n) : n_(n), r2_(sample_size) {
     std::fill(r2_.begin(), r2_.end(), 0.0);
   }
 
-  void add(const ColumnBlock<double>& block, int threads) {
+  template <class T>
+  void add(const ColumnBlock<T>& block, int threads) {
+    if (pairs_.empty()) pairs_ = sampled_pairs(n_);
     constexpr index_t at_a_time = 256;
-    const auto& kernels = simd::tile_kernels<double>();
+    const auto& kernels = simd::tile_kernels<T>();
     parallel_for(sample_size / at_a_time, threads, [&](index_t share, int) {
       for (index_t k = share * at_a_time; k < (share + 1) * at_a_time; ++k) {
         const auto [i, j] = pairs_[static_cast<std::size_t>(k)];
         r2_[k] += kernels.squared_distance(block.row(i), block.row(j), block.width());
       }
     });
+  }
+
+  // As add(), from all distances of rows that fill one tile.
+  template <class T>
+  void read(const Tile& tile, const T* r2) {
+    // Every so manieth pair, row by row: of few rows all pairs, more than once.
+    const index_t pairs = tile.rows * (tile.rows - 1) / 2;
+    index_t i = 0, j = 1;
+    for (index_t k = 0, at = 0; k < sample_size; ++k) {
+      for (const index_t next = k * pairs / sample_size; at < next;) {
+        const index_t step = std::min(next - at, tile.rows - j);
+        at += step;
+        j += step;
+        if (j == tile.rows) {
+          ++i;
+          j = i + 1;
+        }
+      }
+      r2_[k] = static_cast<double>(r2[i * tile_size + j]);
+    }
   }
 
   // The median of all pairs is inside this bracket, with the probability given above.
@@ -70,18 +92,20 @@ class PairSample {
   }
 
  private:
+  index_t n_;
   std::vector<std::pair<index_t, index_t>> pairs_;
   Buffer<double> r2_;
 };
 
 // Visits each pair of a tile once and moves the distances inside the bracket to the tile's
 // beginning.
-void collect(const Tile& tile, const Bracket& bracket, double* r2, Bracketed& out) {
+template <class T>
+void collect(const Tile& tile, const Bracket& bracket, T* r2, Bracketed& out) {
   index_t below = 0, inside = 0;
   for (index_t i = 0; i < tile.rows; ++i) {
-    const double* const row = r2 + i * tile_size;
+    const T* const row = r2 + i * tile_size;
     for (index_t j = tile.diagonal() ? i + 1 : 0; j < tile.cols; ++j) {
-      const double value = row[j];
+      const T value = row[j];
       r2[inside] = value;  // never ahead of what has been read
       inside +=
           static_cast<index_t>(value >= bracket.low) & static_cast<index_t>(value <= bracket.high);
@@ -94,21 +118,27 @@ void collect(const Tile& tile, const Bracket& bracket, double* r2, Bracketed& ou
 
 // The distances inside the bracket; if there is a sample, the sample gives the bracket. If rows fit
 // one block of columns, each tile is searched while it is in the cache and is not kept.
-Bracketed look(const CenteredRows<double>& X, Bracket bracket, PairSample* sample, int threads,
+template <class T>
+Bracketed look(const CenteredRows<T>& X, Bracket bracket, PairSample* sample, int threads,
                Control& control) {
   constexpr index_t tile_entries = tile_size * tile_size;
   const bool kept = !X.fit_one_block();
-  const Buffer<double> tiles((kept ? upper_tile_count(X.n) : threads) * tile_entries);
+  const bool one_tile = !kept && upper_tile_count(X.n) == 1;
+  const Buffer<T> tiles((kept ? upper_tile_count(X.n) : threads) * tile_entries);
   std::vector<Bracketed> found(static_cast<std::size_t>(threads));
   const SingleThreadedBlas one_thread;
   Stage stage(control);
-  for_each_column_block(X, threads, control, [&](const ColumnBlock<double>& block) {
-    if (sample != nullptr) sample->add(block, threads);
-    if (sample != nullptr && block.last()) bracket = sample->bracket();
+  for_each_column_block(X, threads, control, [&](const ColumnBlock<T>& block) {
+    if (sample != nullptr && !one_tile) sample->add(block, threads);
+    if (sample != nullptr && !one_tile && block.last()) bracket = sample->bracket();
     parallel_for(upper_tile_count(X.n), threads, [&](index_t number, int worker) {
       const Tile tile = upper_tile(X.n, number);
-      double* const r2 = tiles.data() + (kept ? number : worker) * tile_entries;
+      T* const r2 = tiles.data() + (kept ? number : worker) * tile_entries;
       squared_distance_tile(block, tile, refinement_of_distances(block), r2, tile_size);
+      if (sample != nullptr && one_tile) {
+        sample->read(tile, r2);
+        bracket = sample->bracket();
+      }
       if (block.last()) collect(tile, bracket, r2, found[static_cast<std::size_t>(worker)]);
       stage.finish_task();
     });
@@ -148,7 +178,8 @@ std::vector<std::pair<index_t, index_t>> sampled_pairs(index_t n) {
   return pairs;
 }
 
-double median_distance(const CenteredRows<double>& X, int threads, Control& control) {
+template <class T>
+double median_distance(const CenteredRows<T>& X, int threads, Control& control) {
   const index_t pairs = X.n * (X.n - 1) / 2;
   if (pairs == 0) return 0.0;
   PairSample sample(X.n);
@@ -164,5 +195,8 @@ double median_distance(const CenteredRows<double>& X, int threads, Control& cont
   found.below = 0;
   return others == 0 ? 0.0 : middle(found, others);
 }
+
+template double median_distance(const CenteredRows<float>&, int, Control&);
+template double median_distance(const CenteredRows<double>&, int, Control&);
 
 }  // namespace eigentropy

@@ -13,7 +13,8 @@ namespace eigentropy {
 // squared_distances to the bit. For an even number of pairs it is the mean of the two in the
 // middle. If more than half of the pairs are duplicates, it is the median of the positive
 // distances, or 0 if there are none. Multiply by X.scale for the units of the input.
-double median_distance(const CenteredRows<double>& X, int threads, Control& control);
+template <class T>
+double median_distance(const CenteredRows<T>& X, int threads, Control& control);
 
 // The sample of pairs of n >= 2 rows whose distances bracket the median. It is drawn at random with
 // a fixed seed.

@@ -2,6 +2,8 @@
 // leaves the first-level cache.
 #pragma once
 
+#include <cstdint>
+
 #include "base/views.hpp"
 #include "cpu/simd/instruction_set.hpp"
 
@@ -34,6 +36,12 @@ struct GaussianKernels {
 
   // sums_i += values_i
   void (*add)(index_t count, const T* values, double* sums);
+
+  // Entries in [0, 1] to 16 bits, their square roots to the nearest multiple of 1 / 65535; and
+  // back. The error of an entry is at most the root over 65535: for most kernels it is far smaller
+  // than that of half precision, whose digits are spent on entries near 0.
+  void (*to_roots)(index_t count, const T* entries, std::uint16_t* roots);
+  void (*from_roots)(index_t count, const std::uint16_t* roots, T* entries);
 
   static const GaussianKernels &baseline(), &avx2(), &avx512();
 };

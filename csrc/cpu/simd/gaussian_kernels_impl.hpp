@@ -114,9 +114,34 @@ void add(index_t count, const T* values, double* sums) {
   for (index_t i = 0; i < count; ++i) sums[i] += static_cast<double>(values[i]);
 }
 
+constexpr float most_of_16_bits = 65535.0f;
+
 template <class T>
-constexpr GaussianKernels<T> table{gaussian<T, Form::products>, gaussian<T, Form::differences>,
-                                   squares<T>, add<T>};
+void to_roots(index_t count, const T* __restrict entries, std::uint16_t* __restrict roots) {
+#pragma omp simd
+  for (index_t i = 0; i < count; ++i) {
+    const float root = __builtin_sqrtf(static_cast<float>(entries[i]));
+    roots[i] = static_cast<std::uint16_t>(static_cast<std::int32_t>(root * most_of_16_bits + 0.5f));
+  }
+}
+
+template <class T>
+void from_roots(index_t count, const std::uint16_t* __restrict roots, T* __restrict entries) {
+  constexpr float unit = 1.0f / most_of_16_bits;  // 65535 of them are 1 exactly
+#pragma omp simd
+  for (index_t i = 0; i < count; ++i) {
+    const float root = static_cast<float>(static_cast<std::int32_t>(roots[i])) * unit;
+    entries[i] = static_cast<T>(root * root);
+  }
+}
+
+template <class T>
+constexpr GaussianKernels<T> table{gaussian<T, Form::products>,
+                                   gaussian<T, Form::differences>,
+                                   squares<T>,
+                                   add<T>,
+                                   to_roots<T>,
+                                   from_roots<T>};
 
 }  // namespace EIGENTROPY_INSTRUCTION_SET
 

@@ -33,26 +33,44 @@ double slope_row(const T* a, T* __restrict l, index_t i, index_t n, T factor, Sl
 }
 
 // Gauss-Jordan elimination in place without pivoting. The pivots of a positive definite matrix are
-// positive, and elimination makes none of its entries grow.
-template <class T>
-bool eliminate(T* A, index_t n, index_t stride) {
+// positive, and elimination makes none of its entries grow. `cols` is n, as a type where it is
+// known when this is compiled.
+template <class T, class Cols>
+inline __attribute__((always_inline)) bool eliminate_rows(T* A, index_t n, Cols cols,
+                                                          index_t stride) {
   for (index_t k = 0; k < n; ++k) {
     T* __restrict pivots = A + k * stride;
     if (!(pivots[k] > T(0))) return false;
     const T reciprocal = T(1) / pivots[k];
-    pivots[k] = T(1);
+    // The entry of column k is written after the vectors of its row: a vector that is read just
+    // after one of its entries was written has to wait for it.
 #pragma omp simd
-    for (index_t j = 0; j < n; ++j) pivots[j] *= reciprocal;
-    for (index_t i = 0; i < n; ++i) {
-      if (i == k) continue;
+    for (index_t j = 0; j < cols(); ++j) pivots[j] *= reciprocal;
+    pivots[k] = reciprocal;
+    const auto subtract = [&](index_t i) {
       T* __restrict row = A + i * stride;
       const T factor = row[k];
-      row[k] = T(0);
 #pragma omp simd
-      for (index_t j = 0; j < n; ++j) row[j] -= factor * pivots[j];
-    }
+      for (index_t j = 0; j < cols(); ++j) row[j] -= factor * pivots[j];
+      row[k] = -factor * reciprocal;
+    };
+    for (index_t i = 0; i < k; ++i) subtract(i);
+    for (index_t i = k + 1; i < n; ++i) subtract(i);
   }
   return true;
+}
+
+struct Cols32 {
+  constexpr index_t operator()() const { return 32; }
+};
+struct Cols {
+  index_t count;
+  index_t operator()() const { return count; }
+};
+
+template <class T>
+bool eliminate(T* A, index_t n, index_t stride) {
+  return n == 32 ? eliminate_rows(A, n, Cols32{}, stride) : eliminate_rows(A, n, Cols{n}, stride);
 }
 
 template <class T>

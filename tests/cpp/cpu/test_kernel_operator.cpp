@@ -198,6 +198,98 @@ TYPED_TEST(KernelOperatorOf, DensityIsBitwiseTheSameForEveryNumberOfThreads) {
   }
 }
 
+TYPED_TEST(KernelOperatorOf, OneOperatorHasTheProductsAndTracesOfTheDensityMatrix) {
+  const auto Z = gaussian_rows<TypeParam>(2 * sweep_tile + 7, 5, 1);
+  const auto V = gaussian_rows<TypeParam>(Z.rows(), 6, 2);
+  const auto expected = product(Z, 1.0, density, V);
+  const Oracle kernel = definition(Z, 1.0, 0.5);
+  for (const bool keeps_matrix : {false, true}) {
+    Control control;
+    const KernelOperator<TypeParam> A(
+        centered(Z), {1.0, 0.5, keeps_matrix, unlimited, true, 0.0, true}, 2, control);
+    EXPECT_EQ(A.density_frobenius2(), expected.frobenius2);
+    ASSERT_TRUE(bitwise_equal(std::vector<double>(A.kernel_sums().begin(), A.kernel_sums().end()),
+                              expected.degrees));
+    Matrix<TypeParam> actual(Z.rows(), V.cols(), V.cols() + 2, TypeParam(-9));
+    A.multiply_kernel(V.const_view(), actual.view(), 2, control);
+    EXPECT_TRUE(is_product(actual, kernel.G, V, by_precision<TypeParam>(1e-11, 1e-4)));
+    // What it is of itself does not change.
+    const double frobenius2 = A.frobenius2(2, control);
+    EXPECT_TRUE(near(frobenius2, kernel.frobenius2,
+                     by_precision<TypeParam>(1e-11, 1e-4) * kernel.frobenius2));
+    EXPECT_TRUE(near(A.trace(), kernel.trace, by_precision<TypeParam>(1e-11, 1e-4) * kernel.trace));
+  }
+}
+
+constexpr double tile_of_16_bits = 2.0 * sweep_tile * sweep_tile;
+
+TEST(KernelOperatorIn16Bits, IsTheDefinitionToTheRoundingOfEachTileThatFits) {
+  const auto Z = gaussian_rows<float>(3 * sweep_tile + 5, 6, 1);
+  const auto V = gaussian_rows<float>(Z.rows(), 33, 2);
+  for (const auto alpha : {std::optional<double>(0.5), std::optional<double>()}) {
+    const Oracle expected = definition(Z, 1.5, alpha);
+    for (const double kept : {0.0, 0.9, 1.0, 4.0, 10.0, 1e9}) {
+      Control control;
+      const KernelOperator<float> A(
+          centered(Z),
+          {1.5, alpha.value_or(0.0), false, unlimited, alpha.has_value(), kept * tile_of_16_bits},
+          2, control);
+      EXPECT_EQ(A.share_in_16_bits(), std::min(10.0, std::floor(kept)) / 10.0);  // of 10 tiles
+      Matrix<float> actual(Z.rows(), V.cols(), V.cols() + 2, -9.0f);
+      A.multiply(V.const_view(), actual.view(), 2, control);
+      EXPECT_TRUE(is_product(actual, expected.A, V, 2e-4));
+      double sum = 0.0;
+      for (const double q : expected.q) sum += q;
+      EXPECT_TRUE(near(A.kernel_sum(), sum, 1e-4 * sum));
+      EXPECT_TRUE(near(A.frobenius2(2, control), expected.frobenius2, 1e-3 * expected.frobenius2));
+      for (std::size_t i = 0; i < expected.d.size(); ++i) {
+        ASSERT_TRUE(
+            near(A.degrees()[static_cast<index_t>(i)], expected.d[i], (2e-4) * expected.d[i]));
+      }
+    }
+  }
+}
+
+TEST(KernelOperatorIn16Bits, RoundsWhatItKeepsAndNothingElse) {
+  const auto Z = gaussian_rows<float>(2 * sweep_tile, 6, 1);
+  const auto V = gaussian_rows<float>(Z.rows(), 16, 2);
+  const auto of = [&](double tiles) {
+    Control control;
+    const KernelOperator<float> A(
+        centered(Z), {1.5, 0.0, false, unlimited, false, tiles * tile_of_16_bits}, 2, control);
+    Matrix<float> out(Z.rows(), V.cols());
+    A.multiply(V.const_view(), out.view(), 2, control);
+    return out;
+  };
+  const auto none = of(0.0), first = of(1.0), all = of(3.0);
+  double of_first = 0.0, of_last = 0.0;
+  for (index_t i = 0; i < Z.rows(); ++i) {
+    for (index_t c = 0; c < V.cols(); ++c) {
+      const double change = std::abs(static_cast<double>(first(i, c) - none(i, c)));
+      double& most = i < sweep_tile ? of_first : of_last;
+      most = std::max(most, change);
+    }
+  }
+  EXPECT_GT(of_first, 0.0);
+  EXPECT_EQ(of_last, 0.0);
+  EXPECT_FALSE(bitwise_equal(all, first));
+}
+
+TEST(KernelOperatorIn16Bits, IsBitwiseTheSameForEveryNumberOfThreads) {
+  const auto Z = gaussian_rows<float>(5 * sweep_tile + 11, 5, 1);
+  const auto V = gaussian_rows<float>(Z.rows(), 20, 2);
+  const auto of = [&](int threads) {
+    Control control;
+    const KernelOperator<float> A(
+        centered(Z), {1.0, 0.5, false, unlimited, true, 7.0 * tile_of_16_bits}, threads, control);
+    Matrix<float> out(Z.rows(), V.cols());
+    A.multiply(V.const_view(), out.view(), threads, control);
+    return out;
+  };
+  const auto expected = of(1);
+  for (const int threads : {2, 3, 8}) ASSERT_TRUE(bitwise_equal(of(threads), expected));
+}
+
 TYPED_TEST(KernelOperatorOf, RowsTakesAnyNumberOfVectors) {
   for (const index_t m : {1, 4, 5, 16, 33, 64, 65, 130}) {
     expect_product(gaussian_rows<TypeParam>(205, 6, 1), 1.5, 0.5, m);

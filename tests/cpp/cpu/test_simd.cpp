@@ -1,11 +1,14 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <cstdint>
 #include <cstdlib>
 #include <iostream>
 #include <set>
 
 #include "checkers.hpp"
 #include "cpu/rows/distances.hpp"
+#include "cpu/simd/gaussian_kernels.hpp"
 #include "cpu/simd/tile_kernels.hpp"
 #include "matrices.hpp"
 
@@ -296,6 +299,42 @@ TYPED_TEST(Simd, ConjugationScalesRowsAndColumnsAndReturnsTheSumOfSquares) {
       }
       ASSERT_TRUE(near(squares, expected, 8.0 * epsilon<T> * expected));
     }
+  }
+}
+
+// Every multiple of 1 / 65535, and what lies on both sides of half way to the next one.
+TYPED_TEST(Simd, RootsAreTheNearestOnesOf16Bits) {
+  constexpr index_t most = 65535;
+  std::vector<std::uint16_t> roots(most + 1);
+  for (index_t r = 0; r <= most; ++r) {
+    roots[static_cast<std::size_t>(r)] = static_cast<std::uint16_t>(r);
+  }
+  std::vector<TypeParam> below, above;
+  for (index_t r = 0; r < most; ++r) {
+    const double low = (static_cast<double>(r) + 0.49) / most;
+    const double high = (static_cast<double>(r) + 0.51) / most;
+    below.push_back(static_cast<TypeParam>(low * low));
+    above.push_back(static_cast<TypeParam>(high * high));
+  }
+  for (const simd::InstructionSet set : simd::instruction_sets) {
+    if (!simd::is_available(set)) continue;
+    const auto& table = simd::kernels_of<simd::GaussianKernels<TypeParam>>(set);
+    std::vector<TypeParam> values(roots.size());
+    table.from_roots(most + 1, roots.data(), values.data());
+    for (index_t r = 0; r <= most; ++r) {
+      const double root = static_cast<double>(r) / most;
+      ASSERT_TRUE(near(static_cast<double>(at(values, r)), root * root,
+                       4.0 * epsilon<float> * root * root));
+    }
+    ASSERT_EQ(values.back(), TypeParam(1));
+    std::vector<std::uint16_t> found(roots.size());
+    table.to_roots(most + 1, values.data(), found.data());
+    ASSERT_EQ(found, roots) << simd::name_of(set);
+    found.resize(below.size());
+    table.to_roots(most, below.data(), found.data());
+    for (index_t r = 0; r < most; ++r) ASSERT_EQ(found[static_cast<std::size_t>(r)], r);
+    table.to_roots(most, above.data(), found.data());
+    for (index_t r = 0; r < most; ++r) ASSERT_EQ(found[static_cast<std::size_t>(r)], r + 1);
   }
 }
 
