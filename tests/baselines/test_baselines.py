@@ -20,12 +20,16 @@ from eigentropy import baselines
 from eigentropy.baselines import (
     BaselineEstimate,
     binning,
+    densities,
+    discrete,
     geometry,
     ksg,
     mine,
     probes,
     spectral,
+    tokens,
     transferability,
+    views,
 )
 from messages import names, naming
 
@@ -43,6 +47,27 @@ ESTIMATES = {
     ),
     "ksg.discrete_mutual_information": lambda **options: ksg.discrete_mutual_information(
         Z, LABELS, **options
+    ),
+    "densities.conditional_entropy": lambda **options: densities.conditional_entropy(
+        Z[:, 0], Z[:, 1], **options
+    ),
+    "densities.discrete_conditional_entropy": lambda **options: (
+        densities.discrete_conditional_entropy(Z, LABELS, **options)
+    ),
+    "densities.total_correlation": lambda **options: densities.total_correlation(Z, **options),
+    "densities.conditional_total_correlation": lambda **options: (
+        densities.conditional_total_correlation(Z[:, :2], Z[:, 1], **options)
+    ),
+    "densities.correlation_explanation": lambda **options: densities.correlation_explanation(
+        Z[:, :2], Z[:, 1], **options
+    ),
+    "densities.divergence": lambda **options: densities.divergence(Z, Z[:50] + 0.1, **options),
+    "discrete.entropy": lambda **options: discrete.entropy(LABELS, **options),
+    "discrete.mutual_information": lambda **options: discrete.mutual_information(
+        LABELS, LABELS % 2, estimator="shrinkage", **options
+    ),
+    "discrete.conditional_mutual_information": lambda **options: (
+        discrete.conditional_mutual_information(LABELS, LABELS, LABELS % 2, **options)
     ),
     "spectral.matrix_renyi_entropy": lambda **options: spectral.matrix_renyi_entropy(Z, **options),
     "transferability.transrate": lambda **options: transferability.transrate(Z, LABELS, **options),
@@ -111,6 +136,10 @@ def test_arrays_of_every_library_are_taken(dtype, tmp_path):
         lambda rows: transferability.h_score(rows, torch.tensor(LABELS)),
         lambda rows: probes.knn_accuracy(rows, torch.tensor(LABELS)),
         geometry.uniformity,
+        tokens.anisotropy,
+        tokens.curvature,
+        lambda rows: views.dime(rows, torch.tensor(array[:, :2])),
+        lambda rows: views.infonce(rows, torch.tensor(array)),
     ):
         expected = measure(array)
         assert [measure(rows) for rows in (torch.tensor(array), stored, mapped)] == [expected] * 3
@@ -158,7 +187,10 @@ def test_estimates_are_frozen_and_survive_pickling(estimate):
 
 
 def test_public_names_are_listed_and_documented():
-    modules = (binning, geometry, ksg, mine, probes, spectral, transferability)
+    modules = (
+        binning, densities, discrete, geometry, ksg, mine, probes, spectral, tokens,
+        transferability, views,
+    )  # fmt: skip
     assert dir(baselines) == [
         "BaselineEstimate",
         *(module.__name__.rpartition(".")[2] for module in modules),
@@ -189,6 +221,8 @@ def test_public_names_are_listed_and_documented():
         transferability.h_score,
         probes.linear_accuracy,
         geometry.alpha_req,
+        tokens.curvature,
+        views.infonce,
     ],
 )
 def test_an_unknown_option_names_the_nearest(function):

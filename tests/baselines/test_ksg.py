@@ -308,6 +308,47 @@ def test_npeet_itself_gives_the_same_without_noise(rng, n, search, monkeypatch):
         assert float(ours) == pytest.approx(theirs, abs=1e-9)
 
 
+@pytest.mark.parametrize("decimals", [1, 12])
+@pytest.mark.parametrize("margin", [0.0, 1e-15, 0.05])
+def test_a_margin_counts_the_rows_at_most_so_much_less_far(rng, decimals, margin, search):
+    X, Y, W = (np.round(rng.normal(size=(60, d)), decimals) for d in (1, 2, 1))
+    X += 5.0 * np.arange(60)[:, None]  # no row equals another
+    radius = np.sort(distances(np.hstack([X, Y])), axis=1)[:, 3]
+    wide = np.sort(distances(np.hstack([X, Y, W])), axis=1)[:, 3]
+
+    def mean_psi(V, reach):
+        inside = (distances(V) <= (reach - margin)[:, None]).sum(axis=1)
+        return np.mean([psi(count) for count in inside])
+
+    options = {"margin": margin, "jitter": 0, "base": math.e, "search": search}
+    found = ksg.mutual_information(X, Y, **options)
+    expected = psi(3) + psi(60) - mean_psi(X, radius) - mean_psi(Y, radius)
+    assert float(found) == pytest.approx(expected, abs=1e-11)
+    assert found.settings["margin"] == margin
+    found = ksg.conditional_mutual_information(X, Y, W, **options)
+    xw, yw = np.hstack([X, W]), np.hstack([Y, W])
+    expected = psi(3) - mean_psi(xw, wide) - mean_psi(yw, wide) + mean_psi(W, wide)
+    assert float(found) == pytest.approx(expected, abs=1e-11)
+
+
+def test_a_margin_that_cannot_be_is_refused(rng):
+    X = rng.normal(size=(20, 1))
+    with pytest.raises(ValueError, match=naming("margin", "algorithm=2")):
+        ksg.mutual_information(X, X**2, algorithm=2, margin=1e-15)
+    with pytest.raises(ValueError, match=naming("margin", "-1")):
+        ksg.mutual_information(X, X**2, margin=-1)
+    with pytest.raises(ValueError, match=naming(20, "k=3")):
+        ksg.mutual_information(X, X**2, margin=100.0)
+
+
+@pytest.mark.parametrize("k", [1, 4])
+def test_neighbours_on_a_line_are_those_of_all_distances(rng, k, search):
+    for z in (rng.normal(size=50), np.round(rng.normal(size=50), 1)):
+        (near,) = _neighbours.neighbourhoods([_neighbours.Points(z[:, None])], search)
+        expected = np.sort(np.abs(z[:, None] - z) / 2, axis=1)[:, k]
+        assert near.kth_distance(k) == pytest.approx(expected, abs=1e-15)
+
+
 # ---- Properties --------------------------------------------------------------------------------
 
 

@@ -142,3 +142,22 @@ def test_a_linear_probe_without_scikit_learn_names_the_extra(monkeypatch, rng):
     with pytest.raises(ImportError, match=naming("linear_accuracy", "eigentropy[cluster]")):
         probes.linear_accuracy(rng.normal(size=(20, 3)), np.arange(20) % 2)
     assert 0.0 <= float(probes.knn_accuracy(rng.normal(size=(20, 3)), np.arange(20) % 2)) <= 1.0
+
+
+@pytest.mark.parametrize("case", ["apart", "whole numbers", "few values", "clusters"])
+@pytest.mark.parametrize("k", [1, 5, 12])
+def test_accuracies_of_subsets_are_those_of_their_rows(case, k):
+    rng = np.random.default_rng(k)
+    Z = rng.normal(size=(150, 4))
+    if case == "whole numbers":  # many ties
+        Z = np.rint(2 * Z)
+    elif case == "few values":  # ties beyond any number of neighbours
+        Z = rng.integers(0, 2, size=(150, 2)).astype(float)
+    elif case == "clusters":  # some rows have no near row in a subset
+        Z += 50 * (np.arange(150) % 9 == 0)[:, None]
+    y = rng.integers(0, 3, size=150)
+    sets = [np.sort(rng.permutation(150)[:size]) for size in (75, 75, 112)]
+    sets.append(np.flatnonzero(np.arange(150) % 9 != 0))
+    found = probes.accuracies_of_subsets(Z, y, k, sets)
+    wanted = [probes.neighbour_hits(Z[one], y[one], k).mean() for one in sets]
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-12)

@@ -15,13 +15,25 @@ from typing import TYPE_CHECKING, Any
 from eigentropy._support.signatures import missing_name
 
 if TYPE_CHECKING:
-    from eigentropy.baselines import binning, geometry, ksg, mine, probes, spectral, transferability
+    from eigentropy.baselines import (
+        binning,
+        densities,
+        discrete,
+        geometry,
+        ksg,
+        mine,
+        probes,
+        spectral,
+        tokens,
+        transferability,
+        views,
+    )
     from eigentropy.baselines._estimate import BaselineEstimate
     from eigentropy.baselines._sampling import with_sampling_error
 
 __all__ = [
-    "BaselineEstimate", "binning", "geometry", "ksg", "mine", "probes", "spectral",
-    "transferability", "with_sampling_error",
+    "BaselineEstimate", "binning", "densities", "discrete", "geometry", "ksg", "mine", "probes",
+    "spectral", "tokens", "transferability", "views", "with_sampling_error",
 ]  # fmt: skip
 
 

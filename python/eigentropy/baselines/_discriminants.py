@@ -36,7 +36,8 @@ def discriminants(views: Any, delta: float) -> tuple[Spectrum, int, int]:
         )
     within = (each - means[:, None, :]).reshape(n * q, d)
     # The scale is divided by twice, since its square may overflow.
-    W = interruptible(lambda: within.T @ within) / (n * q) + delta / scale / scale * np.eye(d)
+    product = interruptible(lambda: within.T @ within, within.size * d)
+    W = product / (n * q) + delta / scale / scale * np.eye(d)
     try:
         factor = np.linalg.cholesky(W)
     except np.linalg.LinAlgError as error:

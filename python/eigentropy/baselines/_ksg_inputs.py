@@ -98,6 +98,14 @@ def _matrix(values: Any, name: str, k: int, with_labels: bool) -> Matrix:
     return matrix
 
 
+def as_columns(values: Any, name: str) -> Matrix:
+    """The rows of a matrix; of scalars, a column."""
+    array: Any = opened_array(values, name)
+    if len(array.shape) == 1:
+        array = as_numpy(array, name)[:, None]
+    return as_matrix(array, name)
+
+
 _AS_FLOATS = "pass integers that are no labels as floats"
 
 _FOR_LABELS = (

@@ -25,6 +25,7 @@ from eigentropy.baselines._neighbours import (
 )
 
 Number = TypeVar("Number", bound=np.generic)
+Result = TypeVar("Result")
 
 # Ties are broken by random numbers of their own, apart from the noise of the parts 0, 1, 2.
 TIES = 3
@@ -42,27 +43,40 @@ def over_rows(
     n, found = points[0].n, []
     with reporter(progress, "neighbours") as report:
         for near in neighbourhoods(points, search, pieces):
-            found.append(interruptible(partial(measure, near)))
+            found.append(waited_for(partial(measure, near), points))
             if report is not None:
                 report(near.rows.stop / n)
     return np.concatenate(found)
 
 
-def positive_distances(distances: Distances, k: int) -> Distances:
-    """The distances, if none is 0.
+def waited_for(compute: Callable[[], Result], points: Sequence[Points]) -> Result:
+    """What it returns; it may look at all distances, and Ctrl-C works meanwhile."""
+    return interruptible(compute, points[0].n ** 2 * sum(part.d for part in points))
+
+
+class EqualRowsError(ValueError):
+    """So many rows equal k others or more; or all but equal them."""
+
+    def __init__(self, rows: int, k: int) -> None:
+        super().__init__(
+            f"{rows} rows equal k={k} others or more, so that they have no density: leave jitter "
+            "at its default if they were rounded, raise k, or use binning.entropy if values occur "
+            "again and again"
+        )
+        self.rows = rows
+
+
+def beyond(distances: Distances, margin: float, k: int) -> Distances:
+    """The distances to the k-th neighbours, if all are above 0 and none is below the margin.
 
     Raises
     ------
-    ValueError
-        Some are 0: their rows have k equal ones.
+    EqualRowsError
+        Some are.
     """
-    equal = int((distances == 0.0).sum())
+    equal = int(((distances == 0.0) | (distances < margin)).sum())
     if equal:
-        raise ValueError(
-            f"{equal} rows of Z equal k={k} others or more, so that they have no density: leave "
-            "jitter at its default if Z was rounded, raise k, or use binning.entropy if values "
-            "occur again and again"
-        )
+        raise EqualRowsError(equal, k)
     return distances
 
 

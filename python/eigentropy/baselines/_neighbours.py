@@ -6,7 +6,7 @@ With a tree in low dimension, and by all distances, a strip of rows at a time, i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from eigentropy import _core
 from eigentropy._backends.host_arrays import Matrix
 from eigentropy._support.options import one_of
+from eigentropy.baselines._boxes import within
 
 SEARCHES = ("auto", "tree", "brute")
 
@@ -37,6 +38,12 @@ class Pieces:
 
 
 PIECES = Pieces()
+
+# Rows in a leaf of a tree. With 250 to 10 000 rows in 2 to 6 columns 12 takes the least time.
+LEAF = 12
+
+# Distances in a group, of which the smallest is looked at first.
+GROUP = 16
 
 
 @dataclass(frozen=True)
@@ -128,6 +135,9 @@ class Neighbourhoods(Protocol):
     def kth_distance_in_group(self, codes: Counts, k: Counts) -> Distances:
         """The same among the rows with the same code, for a k of each row."""
 
+    def within(self, parts: Sequence[int], reach: Distances) -> Counts:
+        """How many rows are at most so far in a product of parts, the row itself among them."""
+
     def nearest(self, k: int) -> Counts:
         """The k nearest other rows in the product of all parts, (rows, k), in any order.
 
@@ -154,19 +164,42 @@ def neighbourhoods(
     parts: Sequence[Points], search: str, pieces: Pieces = PIECES
 ) -> Iterator[Neighbourhoods]:
     """Of all rows, in strips."""
-    one_of(search, "search", SEARCHES)
-    n = parts[0].n
-    if search == "tree" or (search == "auto" and tree_is_faster(n, sum(p.d for p in parts))):
+    if takes_a_tree(search, parts[0].n, sum(part.d for part in parts)):
         yield _Trees(parts)
         return
-    height = max(1, pieces.strip_bytes // (8 * n * (len(parts) + 2)))  # two are temporary
-    for start in range(0, n, height):
-        yield _Strip(parts, slice(start, min(start + height, n)))
+    for rows in _strips(parts[0].n, parts[0].n, len(parts), pieces):
+        yield _Strip(parts, rows)
+
+
+def kth_distance_among(
+    points: Points, asked: int, among: slice, k: int, search: str, pieces: Pieces = PIECES
+) -> Distances:
+    """Distance of the first `asked` rows to the k-th nearest of some rows, themselves included."""
+    if takes_a_tree(search, points.n, points.d):
+        values = points.values
+        others = values[among]
+        return _query(others[Copies.of(others).at_most(k)], values[:asked], k)
+    strips = _strips(asked, points.n, 1, pieces)
+    return np.concatenate(
+        [kth_smallest(max_distances(points, rows)[:, among], k - 1) for rows in strips]
+    )
+
+
+def _strips(rows: int, n: int, parts: int, pieces: Pieces) -> Iterator[slice]:
+    height = max(1, pieces.strip_bytes // (8 * n * (parts + 2)))  # two are temporary
+    for start in range(0, rows, height):
+        yield slice(start, min(start + height, rows))
+
+
+def takes_a_tree(search: str, n: int, d: int) -> bool:
+    """Whether a tree is asked for, or faster."""
+    one_of(search, "search", SEARCHES)
+    return search == "tree" or (search == "auto" and tree_is_faster(n, d))
 
 
 def tree_is_faster(n: int, d: int) -> bool:
     """A rule of thumb: in many columns a tree looks at nearly all pairs, later for many rows."""
-    return d <= 6.0 * math.log10(n) - 15.0
+    return d <= 4.0 * math.log10(n) - 2.0
 
 
 class _Trees:
@@ -185,6 +218,9 @@ class _Trees:
             distances[rows] = _kth_distance(values[rows], int(k[rows[0]]))
         return distances
 
+    def within(self, parts: Sequence[int], reach: Distances) -> Counts:
+        return within(self._product(parts), np.arange(len(reach)), reach)
+
     def nearest(self, k: int) -> Counts:
         values = self._all()
         copies = Copies.of(values)
@@ -202,7 +238,7 @@ class _Trees:
         values = self._product(parts)
         if self._have_ties(parts):
             return _shell(values, radius)
-        inside = _within(values, np.arange(len(values)), np.nextafter(radius, 0.0))
+        inside = within(values, np.arange(len(values)), np.nextafter(radius, 0.0))
         return np.stack([inside, inside], axis=1)
 
     def shell_of_kth(self, k: int, radius: Distances) -> Counts:
@@ -237,7 +273,7 @@ def _tree(values: Distances) -> Any:
             "searching for neighbours with a tree needs SciPy: pip install "
             "'eigentropy[baselines]', or pass search='brute', which takes n^2 d operations"
         ) from error
-    return cKDTree(values)
+    return cKDTree(values, leafsize=LEAF)
 
 
 def _groups(codes: Counts) -> list[Counts]:
@@ -256,6 +292,8 @@ class Copies:
     @classmethod
     def of(cls, values: Distances) -> Copies:
         """Number the copies of each row, from 0, and count them."""
+        if not _repeats(values[:, 0]):
+            return cls(np.zeros(len(values), dtype=np.int64), np.ones(len(values), dtype=np.int64))
         order = np.lexsort(values.T)
         new = np.append(True, np.diff(values[order], axis=0).any(axis=1))
         starts, group = np.flatnonzero(new), np.cumsum(new) - 1
@@ -274,49 +312,65 @@ class Copies:
 
 
 def _kth_distance(values: Distances, k: int) -> Distances:
+    if values.shape[1] == 1:
+        return _kth_distance_on_a_line(values[:, 0], k)
     copies = Copies.of(values)
-    kept, asked = copies.at_most(k + 1), copies.fewer_than(k + 1)
+    asked = copies.fewer_than(k + 1)
     distances = np.zeros(len(values))
-    nearest = _tree(values[kept]).query(values[asked], k=[k + 1], p=np.inf)[0]
-    distances[asked] = nearest[:, 0]
+    kept = copies.at_most(k + 1)
+    distances[asked] = _query(values.take(kept, axis=0), values.take(asked, axis=0), k + 1)
     return distances
+
+
+def _kth_distance_on_a_line(values: Distances, k: int) -> Distances:
+    """Of the windows of k + 1 ranks that hold the row, the narrowest has its k neighbours."""
+    order = np.argsort(values, kind="stable")
+    own = values[order]
+    line = np.concatenate([np.full(k, -np.inf), own, np.full(k, np.inf)])
+    nearest = np.full(len(own), np.inf)
+    for below in range(k + 1):
+        low, high = line[k - below :][: len(own)], line[2 * k - below :][: len(own)]
+        np.minimum(nearest, np.maximum(own - low, high - own), out=nearest)
+    distances = np.empty(len(own))
+    distances[order] = nearest
+    return distances
+
+
+def _query(values: Distances, asked: Distances, k: int) -> Distances:
+    """Distance to the k-th nearest of the values.
+
+    On one thread: those that SciPy starts for `workers` go on after Ctrl-C has ended the thread
+    that waits for them, and read what it has freed.
+    """
+    distances: Distances = _tree(values).query(asked, k=[k], p=np.inf)[0][:, 0]
+    return distances
+
+
+def kth_smallest(distances: Distances, k: int) -> Distances:
+    """The k-th smallest of each row, from 0.
+
+    It is at most the k-th of the smallest in groups of entries, and few others are.
+    """
+    width = distances.shape[1] // GROUP
+    if width <= k:
+        smallest: Distances = np.partition(distances, k, axis=1)[:, k]
+        return smallest
+    groups = distances[:, : GROUP * width].reshape(len(distances), GROUP, width).min(axis=1)
+    bound = kth_smallest(groups, k)
+    row, column = np.nonzero(distances <= bound[:, None])
+    counts = np.bincount(row, minlength=len(distances))
+    starts = np.cumsum(counts) - counts
+    order = np.lexsort((distances[row, column], row))
+    found: Distances = distances[row, column][order][starts + k]
+    return found
 
 
 def _shell(values: Distances, radius: Distances) -> Counts:
     counts = np.stack([np.zeros_like(radius), Copies.of(values).sizes], axis=1).astype(np.int64)
     (rows,) = np.nonzero(radius)
-    counts[rows, 0] = _within(values, rows, np.nextafter(radius[rows], 0.0))
-    counts[rows, 1] = _within(values, rows, radius[rows])
+    counts[rows, 0] = within(values, rows, np.nextafter(radius[rows], 0.0))
+    counts[rows, 1] = within(values, rows, radius[rows])
     return counts
-
-
-def _within(values: Distances, rows: Counts, reach: Distances) -> Counts:
-    """How many of all rows are at most so far from each of these."""
-    if values.shape[1] == 1:
-        return _within_interval(values[:, 0], rows, reach)
-    counts: Counts = _tree(values).query_ball_point(
-        values[rows], reach, p=np.inf, return_length=True
-    )
-    return counts
-
-
-def _within_interval(values: Distances, rows: Counts, reach: Distances) -> Counts:
-    """By bisection of the sorted values, with the same rounded differences as elsewhere."""
-    line, own = np.sort(values), values[rows]
-    last = len(line) - 1
-    above = _bisected(lambda at: line[np.minimum(at, last)] - own <= reach, len(rows), len(line))
-    below = _bisected(lambda at: own - line[np.minimum(at, last)] > reach, len(rows), len(line))
-    return above - below
-
-
-def _bisected(before: Callable[[Counts], npt.NDArray[np.bool_]], size: int, n: int) -> Counts:
-    """For each of `size` entries, the first of the indices 0 .. n - 1 that is not before; or n."""
-    low, high = np.zeros(size, dtype=np.int64), np.full(size, n)
-    for _ in range(n.bit_length()):
-        middle = (low + high) // 2
-        further = (middle < high) & before(middle)
-        low, high = np.where(further, middle + 1, low), np.where(further, high, middle)
-    return high
 
 
 def _largest(distances: Distances) -> tuple[Distances, Counts]:
@@ -334,14 +388,17 @@ class _Strip:
         self._distances = [max_distances(part, rows) for part in parts]
 
     def kth_distance(self, k: int) -> Distances:
-        distances: Distances = np.partition(self._product(), k, axis=1)[:, k]
-        return distances
+        return kth_smallest(self._product(), k)
 
     def kth_distance_in_group(self, codes: Counts, k: Counts) -> Distances:
         distances = self._in_group(codes)
         k = k[self.rows]
         distances.partition(np.unique(k), axis=1)
         return distances[np.arange(len(k)), k]
+
+    def within(self, parts: Sequence[int], reach: Distances) -> Counts:
+        counts: Counts = (self._product(parts) <= reach[:, None]).sum(axis=1)
+        return counts
 
     def nearest(self, k: int) -> Counts:
         distances = self._product().copy()

@@ -29,7 +29,7 @@ def squared_singular_values(Z: Matrix, center: bool, entries: int = BLOCK_ENTRIE
     if largest == 0.0:
         raise ValueError("Z is 0 everywhere: it has no spectrum")
     mean = _column_means(Z, largest, entries) if center else np.zeros(d)
-    product = interruptible(lambda: _product(Z, largest, mean, entries))
+    product = interruptible(lambda: _product(Z, largest, mean, entries), n * d * order)
     squares: Spectrum = np.maximum(eigvalsh(product, overwrite=True), 0.0)
     rounding = max(n, d) * np.finfo(np.float64).eps
     if squares[0] <= rounding * rounding:  # what is left of equal rows

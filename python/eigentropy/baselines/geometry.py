@@ -12,6 +12,7 @@ from eigentropy._backends.host_arrays import Matrix, as_matrix
 from eigentropy._support.interruption import interruptible
 from eigentropy._support.options import integer, positive
 from eigentropy._support.signatures import named_options
+from eigentropy.baselines._directions import over_lengths, without_direction
 from eigentropy.baselines._estimate import BaselineEstimate
 from eigentropy.baselines._singular_values import squared_singular_values
 
@@ -61,7 +62,8 @@ def uniformity(Z: Any, *, t: float = 2.0) -> BaselineEstimate:
     t = positive(t, "t")
     directions = _unit_rows(as_matrix(Z))
     n = len(directions)
-    value = interruptible(lambda: _log_potential(directions, t)) - math.log(n * (n - 1))
+    potential = interruptible(lambda: _log_potential(directions, t), directions.size * n)
+    value = potential - math.log(n * (n - 1))
     return BaselineEstimate(value, "uniformity", n, None, settings={"t": t})
 
 
@@ -114,7 +116,7 @@ def self_clustering(Z: Any, *, center: bool = False) -> BaselineEstimate:
         raise ValueError("Z has one column, in which all directions are alike: pass two or more")
     directions = _unit_rows(rows, center)
     expected = n + n * (n - 1) / d
-    total = interruptible(lambda: _squared_products(directions))
+    total = interruptible(lambda: _squared_products(directions), directions.size * n)
     value = (total - expected) / (n * float(n) - expected)
     return BaselineEstimate(value, "self-clustering", n, None, settings={"center": center})
 
@@ -191,16 +193,14 @@ def _unit_rows(rows: Matrix, center: bool = False) -> Array:
         mean = values.mean(axis=0)
         values -= mean
         values[np.abs(values).max(axis=1) <= len(rows) * np.finfo(np.float64).eps] = 0.0
-    largest = np.abs(values).max(axis=1, keepdims=True)
-    if not largest.all():
+    still = without_direction(values)
+    if len(still) > 0:
         which = "equals the mean of all rows" if center else "is 0"
         raise ValueError(
-            f"row {int(largest.argmin())} of Z {which}, {np.count_nonzero(largest == 0.0)} rows in "
-            "all: they have no direction; leave them out"
+            f"row {still[0]} of Z {which}, {len(still)} rows in all: they have no direction; leave "
+            "them out"
         )
-    values /= largest  # so that no square underflows
-    values /= np.linalg.norm(values, axis=1, keepdims=True)
-    return values
+    return over_lengths(values)
 
 
 def _log_potential(directions: Array, t: float) -> float:

@@ -15,17 +15,17 @@ from typing import Any
 import numpy as np
 
 from eigentropy._kernels.groups import group_codes
-from eigentropy._support.options import logarithm_base
+from eigentropy._support.options import logarithm_base, nonnegative
 from eigentropy._support.progress import Callback
 from eigentropy._support.signatures import named_options
 from eigentropy.baselines._estimate import BaselineEstimate
 from eigentropy.baselines._ksg_inputs import as_points, checked_threshold, without_single_rows
 from eigentropy.baselines._ksg_terms import (
     TIES,
+    beyond,
     box_corrections,
     digammas,
     over_rows,
-    positive_distances,
     psi_within,
     up_to_boundary,
 )
@@ -104,9 +104,7 @@ def entropy(
     base = logarithm_base(base)
     points = as_points([Z], ["Z"], k, jitter, seed, spread=True)
     n, d = points[0].n, points[0].d
-    halves = positive_distances(
-        over_rows(lambda near: near.kth_distance(k), points, search, progress), k
-    )
+    halves = beyond(over_rows(lambda near: near.kth_distance(k), points, search, progress), 0.0, k)
     psi = digammas(n)
     value = psi[n] - psi[k] + d * math.log(4.0) + d * float(np.log(halves).mean())
     return _estimate(value, "Kozachenko-Leonenko", n, base, k, jitter, seed)
@@ -121,6 +119,7 @@ def mutual_information(
     base: float = 2.0,
     algorithm: int = 1,
     local_nonuniformity: float | None = None,
+    margin: float | None = None,
     jitter: float = JITTER,
     seed: int = 0,
     search: str = "auto",
@@ -166,6 +165,10 @@ def mutual_information(
     local_nonuniformity : float, optional
         The alpha of the correction, between 0 and 1, such as 0.25; None for no correction. Needs
         at least as many neighbours as X and Y have columns together, and is meant for few.
+    margin : float, optional
+        For algorithm 1: count the rows that are at most epsilon_i - margin away, whatever the
+        scale of the data, in place of those that are nearer, and make no exception for equal rows.
+        NPEET does so, with 1e-15.
     jitter : float
         Between 0 and 1. Each value of a column is moved up at random by at most this share of the
         distance to the nearest other value of the column, so that no distance in X equals one in
@@ -207,32 +210,55 @@ def mutual_information(
     base = logarithm_base(base)
     if algorithm not in (1, 2):
         raise ValueError(f"algorithm must be 1 or 2, got {algorithm!r}")
+    if margin is not None and algorithm == 2:
+        raise ValueError(f"margin is for algorithm=1, got margin={margin!r} with algorithm=2")
     points = as_points([X, Y], ["X", "Y"], k, jitter, seed)
     threshold = checked_threshold(local_nonuniformity, points, k)
     n = points[0].n
-    measure = _first_algorithm if algorithm == 1 else _second_algorithm
-    local = measure(points, k, seed, search, progress)
+    if algorithm == 2:
+        local = _second_algorithm(points, k, seed, search, progress)
+    else:
+        psi, psi_x, psi_y = _psi_near([[0], [1]], points, k, margin, seed, search, progress)
+        local = psi - psi_x - psi_y
     if threshold is not None:
         local += over_rows(
             lambda near: box_corrections(points, near, k, threshold), points, search, False
         )
     value = digammas(n)[n] + float(local.mean())
     method = f"KSG {algorithm}" + (", LNC" if threshold is not None else "")
-    extra = {} if threshold is None else {"local_nonuniformity": threshold}
-    return _estimate(value, method, n, base, k, jitter, seed, **extra)
+    return _estimate(
+        value, method, n, base, k, jitter, seed, local_nonuniformity=threshold, margin=margin
+    )
 
 
-def _first_algorithm(
-    points: Sequence[Points], k: int, seed: int, search: str, progress: bool | Callback
+def _psi_near(
+    spaces: Sequence[Sequence[int]],
+    points: Sequence[Points],
+    k: int,
+    margin: float | None,
+    seed: int,
+    search: str,
+    progress: bool | Callback,
 ) -> Distances:
+    """psi(k), and psi of the rows that are nearer than the k-th neighbour in each space."""
+
     def shells(near: Neighbourhoods) -> Counts:
         radius = near.kth_distance(k)
-        spaces = [near.shell([part], radius) for part in (0, 1)]
-        return np.stack([near.shell_of_kth(k, radius), *spaces], axis=1)
+        return np.stack(
+            [near.shell_of_kth(k, radius), *(near.shell(parts, radius) for parts in spaces)], axis=1
+        )
 
-    psi, psi_x, psi_y = psi_within(over_rows(shells, points, search, progress), k, seed).T
-    local: Distances = psi - psi_x - psi_y
-    return local
+    if margin is None:
+        return psi_within(over_rows(shells, points, search, progress), k, seed).T
+    half = nonnegative(margin, "margin") / 2.0  # as the distances are
+
+    def counts(near: Neighbourhoods) -> Counts:
+        reach = beyond(near.kth_distance(k), half, k) - half
+        return np.stack([near.within(parts, reach) for parts in spaces], axis=1)
+
+    psi = digammas(points[0].n)
+    inside = psi[over_rows(counts, points, search, progress).T]
+    return np.concatenate([np.full((1, points[0].n), psi[k]), inside])
 
 
 def _second_algorithm(
@@ -268,6 +294,7 @@ def conditional_mutual_information(
     *,
     k: int = 3,
     base: float = 2.0,
+    margin: float | None = None,
     jitter: float = JITTER,
     seed: int = 0,
     search: str = "auto",
@@ -288,7 +315,7 @@ def conditional_mutual_information(
     ----------
     X, Y, W : array-like of shape (n, d), or (n,) for scalars
         W may hold labels as numbers, which should differ by more than X and Y do.
-    k, base, jitter, seed, search, progress
+    k, base, margin, jitter, seed, search, progress
         As in `mutual_information`; the noise is added to all three.
 
     Returns
@@ -307,15 +334,11 @@ def conditional_mutual_information(
     """
     base = logarithm_base(base)
     points = as_points([X, Y, W], ["X", "Y", "W"], k, jitter, seed)
-
-    def shells(near: Neighbourhoods) -> Counts:
-        radius = near.kth_distance(k)
-        spaces = [near.shell(parts, radius) for parts in ([0, 2], [1, 2], [2])]
-        return np.stack([near.shell_of_kth(k, radius), *spaces], axis=1)
-
-    psi, psi_xw, psi_yw, psi_w = psi_within(over_rows(shells, points, search, progress), k, seed).T
+    psi, psi_xw, psi_yw, psi_w = _psi_near(
+        [[0, 2], [1, 2], [2]], points, k, margin, seed, search, progress
+    )
     value = float((psi - psi_xw - psi_yw + psi_w).mean())
-    return _estimate(value, "KSG 1, conditional", points[0].n, base, k, jitter, seed)
+    return _estimate(value, "KSG 1, conditional", points[0].n, base, k, jitter, seed, margin=margin)
 
 
 @named_options()
@@ -409,7 +432,8 @@ def _estimate(
     k: int,
     jitter: float,
     seed: int,
-    **extra: float,
+    **given: float | None,
 ) -> BaselineEstimate:
+    extra = {name: value for name, value in given.items() if value is not None}
     settings = {"k": k, **extra, "jitter": float(jitter), "seed": seed}
     return BaselineEstimate(float(nats) / math.log(base), method, n, base, settings=settings)

@@ -90,7 +90,7 @@ def logme(Z: Any, Y: Any) -> BaselineEstimate:
     along = U.T @ classes
     rest = ((classes - U @ along) ** 2).sum(axis=0)
     rest[rest <= (len(rows) * np.finfo(float).eps) ** 2 * classes.sum(axis=0)] = 0.0
-    value = _log_evidence(s * s, along**2, rest, len(rows)).mean() / len(rows)
+    value = log_evidence(s * s, along**2, rest, len(rows)).mean() / len(rows)
     return BaselineEstimate(float(value), "LogME", len(rows), None)
 
 
@@ -162,7 +162,7 @@ def h_score(Z: Any, Y: Any, *, shrinkage: float | str = 0.0) -> BaselineEstimate
     U, s = _directions(values)
     variances = s * s / n
     if isinstance(shrinkage, str):
-        shrinkage = _ledoit_wolf(values, variances)
+        shrinkage = ledoit_wolf(values, float(variances.sum()), float(variances @ variances))
     elif shrinkage == 0.0 and len(s) == n - 1:
         warn(
             f"the {n} rows of Z span {len(s)} directions, so that any labels of as many classes "
@@ -249,13 +249,15 @@ def _directions(values: Array) -> tuple[Array, Array]:
     n, d = values.shape
     needed = 8.0 * (2.0 * n * d + min(n, d) * (n + d))
     memory.require(needed, f"the singular vectors of Z, {n} x {d},", "use fewer rows or columns")
-    U, s, _ = interruptible(lambda: np.linalg.svd(values, full_matrices=False))
+    U, s, _ = interruptible(
+        lambda: np.linalg.svd(values, full_matrices=False), 10.0 * n * d * min(n, d)
+    )
     rounding = max(n, d) * float(np.finfo(np.float64).eps)
     kept = s > max(rounding, rounding * s[0])  # the largest entry was 1 before rows were centred
     return U[:, kept], s[kept]
 
 
-def _log_evidence(squares: Array, along: Array, rest: Array, n: int) -> Array:
+def log_evidence(squares: Array, along: Array, rest: Array, n: int, zooms: int = ZOOMS) -> Array:
     """The largest log evidence of each column, given what of its square is along each direction."""
     if len(squares) == 0:
         return _evidence_at(np.zeros(1), squares, along, rest, n).ravel()
@@ -266,7 +268,7 @@ def _log_evidence(squares: Array, along: Array, rest: Array, n: int) -> Array:
     for column in range(along.shape[1]):
         best, step = grid[coarse[:, column].argmax()], STEP
         own = squares, along[:, [column]], rest[[column]], n
-        for _ in range(ZOOMS):
+        for _ in range(zooms):
             finer = best + step * np.linspace(-1.0, 1.0, FINER)
             best, step = finer[_evidence_at(finer, *own).argmax()], 2.0 * step / (FINER - 1)
         found[column] = _evidence_at(np.array([best]), *own)[0, 0]
@@ -284,11 +286,10 @@ def _evidence_at(logs: Array, squares: Array, along: Array, rest: Array, n: int)
     return evidence
 
 
-def _ledoit_wolf(values: Array, variances: Array) -> float:
-    """The share of the scaled identity, from centred rows and the eigenvalues of S."""
+def ledoit_wolf(values: Array, trace: float, square: float) -> float:
+    """The share of the scaled identity, from centred rows and the trace and squared norm of S."""
     n, d = values.shape
-    square = float(variances @ variances)
-    distance = square - float(variances.sum()) ** 2 / d
+    distance = square - trace**2 / d
     noise = (float(((values**2).sum(axis=1) ** 2).mean()) - square) / n
     return 1.0 if noise >= distance else max(0.0, noise / distance)
 

@@ -105,7 +105,8 @@ class Neighbours:
 def _magnitudes(adjacency: npt.NDArray[np.bool_]) -> Floats:
     symmetric = np.array_equal(adjacency, adjacency.T)
     solve = np.linalg.eigvalsh if symmetric else np.linalg.eigvals
-    return np.abs(interruptible(lambda: solve(adjacency.astype(np.float64))))
+    operations = 25.0 * len(adjacency) ** 3
+    return np.abs(interruptible(lambda: solve(adjacency.astype(np.float64)), operations))
 
 
 def spectral_entropy(magnitudes: Floats, t: float) -> float:
