@@ -1,0 +1,1 @@
+"""How `fetch_encoders.py` reads networks and samples out of packages, one module a domain."""
