@@ -12,7 +12,9 @@ except ImportError as error:
 
 from eigentropy._support.signatures import missing_name as _missing_name
 from eigentropy.torch import functional, initialization
+from eigentropy.torch.layers.reservoir import TokenReservoir
 from eigentropy.torch.losses import threads as _threads
+from eigentropy.torch.losses.dispersion import DispersionLoss
 from eigentropy.torch.losses.kernel_modules import (
     KernelEntropy,
     KernelEntropyLoss,
@@ -25,6 +27,7 @@ from eigentropy.torch.losses.modules import (
     EntropyLoss,
     InformationLoss,
 )
+from eigentropy.torch.losses.sequence_modules import SequenceEntropy, SequenceEntropyLoss
 from eigentropy.torch.monitoring.alarm import CollapseAlarm
 from eigentropy.torch.monitoring.alarm_actions import (
     CollapseError,
@@ -52,6 +55,7 @@ __all__ = [
     "CollapseWarning",
     "DiffusionSpectralEntropy",
     "DiffusionSpectralMutualInformation",
+    "DispersionLoss",
     "EntropyLoss",
     "Evaluation",
     "InformationLoss",
@@ -63,7 +67,10 @@ __all__ = [
     "Monitor",
     "Probe",
     "Reservoir",
+    "SequenceEntropy",
+    "SequenceEntropyLoss",
     "TensorBoardLogger",
+    "TokenReservoir",
     "WandbLogger",
     "functional",
     "initialization",

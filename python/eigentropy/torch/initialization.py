@@ -17,7 +17,7 @@ from eigentropy._support.signatures import check_options, option_names
 from eigentropy.torch.monitoring.collection import Place, Watched
 from eigentropy.torch.monitoring.layers import find_layers, unwrapped
 from eigentropy.torch.monitoring.probe import Probe
-from eigentropy.torch.monitoring.rows import Pooling, checked_pooling
+from eigentropy.torch.monitoring.rows import Pooling, RowRule
 
 # The paper's standard deviations of convolutional weights.
 STDS = (1e-3, 1e-2, 2e-2, 3e-2, 4e-2, 5e-2, 8e-2, 1e-1)
@@ -142,7 +142,7 @@ def sweep(
     integer(repetitions, "repetitions", at_least=1)
     if not sizes:
         raise ValueError("stds is empty")
-    function = checked_pooling(pooling)
+    rule = RowRule(pooling)
     integer(seed, "seed", at_least=0)
     probe = Probe(batch, max_points=max_points, batch_size=batch_size)
     scales = []
@@ -150,7 +150,7 @@ def sweep(
         measured = []
         for repetition in range(repetitions):
             model = _model(model_factory, initialize or normal_weights, std, seed + repetition)
-            rows = _rows(model, layer, probe, function, seed)
+            rows = _rows(model, layer, probe, rule, seed)
             measured.append(_entropy_and_rms(rows, {"seed": seed, **options}))
         entropies, sizes_of_rows = zip(*measured, strict=True)
         spread = float(np.std(entropies, ddof=1)) if repetitions > 1 else 0.0
@@ -192,14 +192,14 @@ def _model(
 
 
 def _rows(
-    model: torch.nn.Module, layer: str | None, probe: Probe, pooling: Pooling, seed: int
+    model: torch.nn.Module, layer: str | None, probe: Probe, rule: RowRule, seed: int
 ) -> npt.NDArray[Any]:
     """What a layer, or the model, returns for a probe."""
     base = unwrapped(model)
     layers = {"output": base} if layer is None else find_layers(base, layer)
     if len(layers) > 1:
         raise ValueError(f"layer must name one module, {layer!r} matches {', '.join(layers)}")
-    collection = probe.attach(Watched(model, layers, pooling), seed)
+    collection = probe.attach(Watched(model, layers, rule), seed)
     found = collection.take(Place()).rows
     if not found:
         (why,) = collection.unusable.values() or ("does not run in the model's forward pass",)

@@ -153,8 +153,8 @@ def hugging_face(folder, callbacks, **options):
     rows = [{"x": a, "labels": b} for a, b in zip(x, y, strict=True)]
     arguments = transformers.TrainingArguments(
         output_dir=str(folder), eval_strategy="epoch", report_to=[], use_cpu=True,
-        per_device_train_batch_size=60, disable_tqdm=True, num_train_epochs=EPOCHS,
-        learning_rate=1e-4, **{"save_strategy": "no", **options},
+        per_device_train_batch_size=60, disable_tqdm=True,
+        learning_rate=1e-4, **{"save_strategy": "no", "num_train_epochs": EPOCHS, **options},
     )  # fmt: skip
     torch.manual_seed(0)
     return transformers.Trainer(
@@ -232,3 +232,13 @@ def test_warnings_come_through_a_trainer(tmp_path):
         trainer.train()
     assert trainer.state.epoch == EPOCHS
     assert np.isfinite(trainer.state.log_history[-1]["train_loss"])
+
+
+def test_a_reference_that_is_counted_in_steps_of_a_trainer_is_said_at_the_end(pl, tmp_path):
+    wanted = naming("encoder", "(125, 275)", "step 3")
+    with pytest.warns(CollapseWarning, match=wanted):
+        fit(pl, tmp_path, [lightning_callback(alarm=CollapseAlarm(reference=(125, 275)))], 3)
+    own = callback(alarm=CollapseAlarm(reference=(125, 275)))
+    trainer = hugging_face(tmp_path, [own], num_train_epochs=3)
+    with pytest.warns(CollapseWarning, match=wanted):
+        trainer.train()

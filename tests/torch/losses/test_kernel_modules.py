@@ -270,8 +270,7 @@ def test_threads_of_the_core_change_nothing(order, n):
         core.build(Z.numpy(), 6.0, None, threads)
         if order == 2.0:
             return core.solve_order_two(threads)
-        function = resolvents.function_for(core, threads, 1e-9)
-        return resolvents.solved_by(core, *function, threads)
+        return core.solve_by_logarithm(resolvents.log_functions(1e-9), threads)
 
     expected = solved(1)
     for threads in (2, 5):

@@ -85,18 +85,19 @@ def test_the_layer_that_collapses_is_named_and_the_others_go_on():
         assert [event.layer for event in alarm.events] == ["second", "first"]
 
 
-def test_two_layers_that_are_not_enough_alone_are_enough_together():
-    model = Returns(("first", "second"))
+def test_layers_that_are_not_enough_alone_are_enough_together():
+    model = Returns(("a", "b", "c", "d"))
     with monitored(model, labels=None, measures="kernel") as monitor:
         alarm = CollapseAlarm(monitor, reference=5)
         steps(monitor, model, 5)
-        while not alarm.raised:
-            for name in model.rows:
-                model.rows[name] = collapsing.a_point(collapsing.ROWS)
+        for name in model.rows:
+            model.rows[name] = 0.22 * collapsing.ROWS  # a little below the floor
+        while not alarm.raised and monitor.steps < 50:
             before, values = alarm.evidence, monitor.step()
     assert before < alarm.threshold <= alarm.evidence
     parts = [values[f"alarm_evidence/{name}"] for name in model.rows]
-    assert len(alarm.events) == (1 if max(parts) < 1.0 else 2)
+    assert max(parts) < 1.0
+    assert len(alarm.events) == 1
 
 
 def test_the_values_say_how_much_evidence_there_is():
@@ -150,6 +151,22 @@ def test_a_number_is_the_floor_of_entropies_beside_a_reference_of_the_rest():
     assert event.tests == ("scale",)
     (event,) = alarmed(None, floor=50.0).events
     assert event.tests == ("kernel",)
+
+
+def test_the_floors_that_hold_now_are_there_by_layer_and_test():
+    model = Returns(("first", "second"))
+    with monitored(model) as monitor:
+        alarm = CollapseAlarm(monitor, reference=5, floor={"spread": 0.2}, classes=False)
+        assert alarm.floors == {"first": {}, "second": {}}
+        history = [steps(monitor, model, 1) for _ in range(4)]
+        assert alarm.floors == {name: {"spread": 0.2} for name in model.rows}
+        history.append(steps(monitor, model, 1))
+        for layer, floors in alarm.floors.items():
+            assert set(floors) == {"kernel", "spread", "scale"}
+            level = np.mean([row[f"scale/{layer}"] for row in history])
+            assert 0.2 * level < floors["scale"] < 0.3 * level
+        steps(monitor, model, 10, collapsing.a_point, layer="second")
+    assert alarm.events[0].floors == alarm.floors["second"]
 
 
 def test_the_reference_may_be_of_given_steps():

@@ -116,6 +116,47 @@ def reservoir(rank):
         return monitor.step(y[part], index=part)
 
 
+class Reader(nn.Module):
+    """Reads tokens, of which a mask says which ones are real."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Linear(4, 8)
+
+    def forward(self, x, attention_mask):
+        return self.body(x).tanh()
+
+
+def texts():
+    x = torch.randn(N, 6, 4, generator=torch.Generator().manual_seed(1))
+    return x, torch.arange(6) <= torch.arange(N)[:, None] % 6
+
+
+def read(index, capacity):
+    """A monitor of tokens that has seen these texts."""
+    torch.manual_seed(0)
+    model, (x, mask) = Reader().eval(), texts()
+    monitor = Monitor(model, "body", Evaluation(capacity), pooling="tokens")
+    with torch.no_grad():
+        for part in index.split(20):
+            model(x[part], mask[part])
+            monitor.collect(part % 3, part)
+    return monitor
+
+
+def tokens(rank, capacity):
+    monitor = read(sampled(rank), capacity)
+    values = monitor.step()
+    return [values, monitor.counted.prompts, monitor.counted.tokens]
+
+
+def tokens_of_a_probe(rank):
+    torch.manual_seed(0)
+    x, mask = texts()
+    probe = Probe([x, mask], torch.arange(N) % 3, batch_size=16, max_points=150)
+    return Monitor(Reader(), "body", probe, pooling="tokens", gather=rank < 9).measure()
+
+
 def error_in_one(rank):
     model = net()
     if rank == 1:
@@ -160,6 +201,9 @@ CASES = {
     "budget": (budget,),
     "first": (probe_on_the_first_rank,),
     "reservoir": (reservoir,),
+    "all tokens": (tokens, 1000),
+    "some tokens": (tokens, 90),
+    "probed tokens": (tokens_of_a_probe,),
     "error": (error_in_one,),
     "error 0": (error_in_the_first,),
     "skipped": (layer_that_one_skips,),
@@ -231,6 +275,21 @@ def test_reservoirs_are_gathered_without_what_is_in_both(found):
     assert values == found[1]["reservoir"]
     assert values["dse/head"] == pytest.approx(float(eg.dse(Z)), abs=1e-5)
     assert values["dsmi_y/head"] == pytest.approx(float(eg.dsmi(Z, y, n_null=2)), abs=1e-5)
+
+
+@pytest.mark.parametrize(("case", "capacity"), [("all tokens", 1000), ("some tokens", 90)])
+def test_two_processes_measure_the_tokens_that_one_does(found, case, capacity):
+    (first, prompts, kept), second = found[0][case], found[1][case]
+    assert second == [first, prompts, kept]
+    index = torch.cat([sampled(0), sampled(1)])
+    assert (prompts, kept) == (len(index), int(texts()[1][index].sum()))
+    assert first == pytest.approx(read(torch.arange(N), capacity).step(), abs=1e-5)
+
+
+def test_two_processes_thin_the_tokens_of_a_probe_as_one_does(found):
+    first = found[0]["probed tokens"]
+    assert first == found[1]["probed tokens"] == pytest.approx(tokens_of_a_probe(9), abs=1e-5)
+    assert {name.partition("/")[0] for name in first} >= {"dse", "dsmi_y"}
 
 
 def test_an_error_in_one_process_is_an_error_in_the_other(found):

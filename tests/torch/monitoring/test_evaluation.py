@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
 import eigentropy as eg
 from eigentropy._support import memory
-from eigentropy.torch import Evaluation, Monitor
+from eigentropy.torch import Evaluation, Monitor, Reservoir
 from eigentropy.torch.monitoring.collection import INCOMPLETE, Place
 from eigentropy.torch.monitoring.samples import priorities
+from messages import naming
 
 nn = torch.nn
 
@@ -164,7 +166,8 @@ def test_memory_is_bounded_by_the_number_of_samples(net):
         "0": (10, 8),
         "3": (10, 3),
     }
-    assert len(monitor.collection.known) == len(monitor.collection.numbers) == 10
+    kept = monitor.collection.kept
+    assert kept.count == len(kept.numbers) == 10
 
 
 def test_more_samples_than_memory_are_refused(net, monkeypatch):
@@ -255,3 +258,52 @@ def test_what_is_missing_is_named(net):
         monitor.collect(y)
     with pytest.raises(ValueError, match=r"Probe\(.*Evaluation\("):
         Monitor(net, "3", Evaluation(3), probe=x)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_two_threads_at_the_same_time_are_refused(net, training):
+    """The first waits in the middle of its pass until the other has ended, or has begun."""
+    (x, y), inside, go_on = blobs(), threading.Event(), threading.Event()
+
+    def wait(*_):
+        if threading.current_thread() is first:
+            inside.set()
+            assert go_on.wait(20)
+
+    net.train(training)
+    source, take = (Reservoir(50), Monitor.step) if training else (Evaluation(50), Monitor.collect)
+    with Monitor(net, "3", source, pooling="flatten") as monitor:
+        net[1].register_forward_hook(wait)
+        first = threading.Thread(target=net, args=(x[:30],))
+        first.start()
+        assert inside.wait(20)
+        net(x[30:60])
+        go_on.set()
+        first.join()
+        with pytest.raises(RuntimeError, match=naming("threads", "lock", "probe")):
+            take(monitor, y[30:60])
+        net(x[:30])  # the next pass counts again
+        values = take(monitor, y[:30])
+        assert (values if training else monitor.step()) is not None
+
+
+def test_a_pass_that_raises_in_a_thread_is_no_pass_at_the_same_time(net):
+    x, y = blobs()
+
+    def fail():
+        with pytest.raises(RuntimeError):
+            net(torch.ones(2, 7))
+        failed.set()
+        assert ended.wait(20)
+
+    net.eval()
+    failed, ended = threading.Event(), threading.Event()
+    with Monitor(net, "3", Evaluation(50)) as monitor:
+        thread = threading.Thread(target=fail)
+        thread.start()
+        assert failed.wait(20)
+        net(x[:30])
+        monitor.collect(y[:30])
+        ended.set()
+        thread.join()
+        assert monitor.step() is not None

@@ -125,7 +125,7 @@ def test_checkpointing_of_transformers(reentrant):
     model.gradient_checkpointing_enable({"use_reentrant": reentrant})
     model.enable_input_require_grads()
     ids = torch.randint(32, (40, 5))
-    with Monitor(model, "encoder.layer.*", Reservoir(40), pooling="cls") as monitor:
+    with Monitor(model, "encoder.layer.*", Reservoir(40), pooling="first") as monitor:
         output, rows = returned(model, monitor.layers, lambda: model(input_ids=ids))
         output.last_hidden_state.sum().backward()
         values = monitor.step()

@@ -16,8 +16,8 @@ import eigentropy as eg
 from eigentropy._kernels.density import DensityMatrix
 from eigentropy._kernels.diffusion import DiffusionMatrix
 from eigentropy.report import page, read_run, remarks
+from eigentropy.report.assembly import ASSETS
 from eigentropy.report.measures import DEFAULT, DEFAULT_WITH_LABELS, KINDS, MEASURES, NULL_ERRORS
-from eigentropy.report.page import ASSETS
 from eigentropy.torch import Evaluation, Monitor, Probe, Reservoir
 from eigentropy.torch.monitoring.readings import error_of_bits
 from messages import naming
@@ -340,7 +340,7 @@ def test_a_dead_layer_is_remarked_on_without_its_dse(net, tmp_path):
 
 
 def test_the_page_draws_all_that_a_monitor_measures():
-    script = (ASSETS / "drawing.js").read_text(encoding="utf-8")
+    script = (ASSETS / "runs.js").read_text(encoding="utf-8")
     table = script.split("const MEASURES = {")[1].split("};")[0]
     drawn = [line.split(":")[0].strip() for line in table.splitlines() if ":" in line]
     assert sorted(drawn) == sorted(KINDS)

@@ -51,3 +51,50 @@ def test_a_module_of_another_model_is_refused(net):
     for wanted in ([1], 1):
         with pytest.raises(TypeError, match=naming("layers", 1)):
             layers_of(net, wanted)
+
+
+def decoder():
+    """As GPT-2 with its tied weights: the last layer has the matrix of the first."""
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.attn, self.mlp = nn.Linear(6, 6), nn.Linear(6, 6)
+
+        def forward(self, x):
+            return self.mlp(self.attn(x))
+
+    class Decoder(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.wte, self.h = nn.Embedding(20, 6), nn.Sequential(Block(), Block())
+            self.lm_head = nn.Linear(6, 20, bias=False)
+            self.lm_head.weight = self.wte.weight
+
+        def forward(self, x):
+            return self.lm_head(self.h(self.wte(x)))
+
+    return Decoder()
+
+
+def test_layers_with_tied_weights_are_two_layers():
+    monitor = Monitor(decoder(), ["wte", "lm_head"], torch.arange(18).reshape(9, 2), pooling="last")
+    assert monitor.layers == ("wte", "lm_head")
+    assert set(monitor.measure()) == {"dse/wte", "dse/lm_head"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "near"),
+    [
+        ("lm_heads", ["'lm_head'"]),
+        ("head", ["'lm_head'"]),
+        ("lm_head.weight", ["'lm_head'"]),
+        ("h.5", ["'h.0'", "'h.1'"]),
+        ("h.5.mlp", ["'h.0.mlp'", "'h.1.mlp'"]),
+        ("layers.0", ["'h.0'"]),
+        ("model.layers.*", ["'wte'", "'h'"]),
+    ],
+)
+def test_a_name_that_matches_nothing_in_a_decoder_is_told_the_nearest(wrong, near):
+    with pytest.raises(ValueError, match=naming("layers", repr(wrong), *near)):
+        Monitor(decoder(), wrong, torch.arange(18).reshape(9, 2))

@@ -7,6 +7,8 @@ import random
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
@@ -74,6 +76,7 @@ def test_batches_of_all_kinds():
         ([X, X[:, :3]], ["loader", "together"]),
         ([{"y": Y}], ["loader", "samples"]),
         ([{"x": X}, {"z": X}], ["loader", "together"]),
+        ([{"x": X}, {"x": X[:, :3]}], ["loader", "together", "'attention_mask'"]),
     ],
 )
 def test_what_is_not_clear_is_refused(batches, words):
@@ -115,3 +118,66 @@ def test_a_shuffled_loader_gives_training_the_same_batches_afterwards():
         assert not torch.equal(probe.x, X)
         assert torch.equal(torch.get_rng_state(), state)
         assert train() == expected
+
+
+# ---- Language models ----------------------------------------------------------------------------
+
+IDS = torch.arange(1, 25).reshape(4, 6)
+
+
+def test_labels_of_tokens_are_left_out_with_one_warning():
+    for batches in ([{"input_ids": IDS, "labels": IDS}], [(IDS, IDS + 1)], [(IDS.numpy(),) * 2]):
+        probe = Probe(iter(batches))
+        assert probe.y is None
+        with pytest.warns(UserWarning, match=naming("(4, 6)", "dsmi_y", "measures=")) as said:
+            assert [probe.default_measures, probe.default_measures] == [("dse",)] * 2
+        assert len(said) == 1
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("measure", ["dsmi_y", "kernel_y"])
+def test_labels_of_tokens_that_are_asked_for_are_refused(measure):
+    model, probe = nn.Sequential(nn.Embedding(30, 4)), Probe(iter([(IDS, IDS)]))
+    with pytest.raises(ValueError, match=naming("(4, 6)", measure, "Probe(x, y)")):
+        Monitor(model, "0", probe, measures=["dse", measure])
+    Monitor(model, "0", probe, measures=["dse"])  # says nothing
+
+
+def padded(texts, side, extra=0):
+    """A batch of texts, and what models of transformers are called with."""
+    width = max(map(len, texts)) + extra
+    ids = torch.full((len(texts), width), 99)
+    for row, text in zip(ids, texts, strict=True):
+        row[slice(width - len(text), None) if side == "left" else slice(0, len(text))] = text
+    mask = (ids != 99).long()
+    return {"input_ids": ids, "attention_mask": mask, "states": ids[..., None] / 2, "more": X[:2]}
+
+
+@given(
+    st.lists(st.integers(1, 6), min_size=2, max_size=8).filter(lambda k: len(k) % 2 == 0),
+    st.sampled_from(["left", "right"]), st.booleans(),
+)  # fmt: skip
+@settings(deadline=None)
+def test_batches_of_other_widths_become_one_as_if_padded_together(lengths, side, in_numpy):
+    texts = [torch.arange(1, n + 1) for n in lengths]
+    batches = [padded(texts[k : k + 2], side, extra=1) for k in range(0, len(texts), 2)]
+    whole = padded(texts, side, extra=1)
+    if in_numpy:
+        batches = [{k: v.numpy() for k, v in batch.items()} for batch in batches]
+    found = Probe(iter(batches)).x
+    for name in ("input_ids", "attention_mask", "states"):
+        assert np.array_equal(found[name], whole[name]), name
+
+
+def test_what_a_decoder_reads_is_as_wide_as_its_own_mask():
+    batches = [padded([IDS[0, :k], IDS[1]], "right") for k in (2, 3)]
+    for batch, k in zip(batches, (3, 4), strict=True):
+        batch["decoder_input_ids"] = torch.ones(2, k, dtype=torch.long)
+    with pytest.raises(ValueError, match=naming("loader", "together", "'attention_mask'")):
+        Probe(iter(batches))
+    for batch, k in zip(batches, (3, 4), strict=True):
+        batch["decoder_attention_mask"] = torch.ones(2, k, dtype=torch.long)
+    found = Probe(iter(batches)).x
+    assert found["decoder_input_ids"].tolist() == [[1, 1, 1, 0]] * 2 + [[1] * 4] * 2
+    assert torch.equal(found["decoder_attention_mask"], found["decoder_input_ids"])
+    assert found["input_ids"].shape == (4, 6)

@@ -279,7 +279,7 @@ def test_a_budget_is_a_share(net, share):
 
 def test_after_removal_there_are_no_hooks_and_no_steps(net):
     monitor = Monitor(net, LAYERS, Reservoir(10))
-    assert sum(everything(net)["hooks"]) == 4  # with the end of a pass
+    assert sum(everything(net)["hooks"]) == 5  # with the end of a pass, and its close
     monitor.remove()
     assert sum(everything(net)["hooks"]) == 0
     assert len(net._forward_pre_hooks) == 0
@@ -703,7 +703,7 @@ def test_outputs_with_states_and_in_dictionaries():
         ("mean", (3, 4), lambda z: z.mean(1)),
         ("mean", (3, 2, 2), lambda z: z.mean((2, 3))),
         ("mean", (5,), lambda z: z),
-        ("cls", (3, 4), lambda z: z[:, 0]),
+        ("first", (3, 4), lambda z: z[:, 0]),
         (lambda z: z.amax(dim=1), (3, 4), lambda z: z.amax(1)),
     ],
 )
@@ -718,7 +718,7 @@ def test_pooling_that_gives_no_row_a_sample_is_refused():
     net, x = nn.Sequential(nn.Identity()), torch.randn(20, 3, 4)
     for probe, pooling, words in (
         (x, lambda z: z.reshape(60, 4), ("(20, 3, 4)", "(60, 4)", 20)),
-        (x[:, 0], "cls", ("pooling='cls'", "(20, 4)")),
+        (x[:, 0], "first", ("pooling='first'", "(20, 4)")),
         (x, lambda z: z[:, 7], ("IndexError", "pooling=")),
         (x, lambda z: z.mean(1).tolist(), ("list", "pooling=")),
     ):

@@ -18,7 +18,7 @@ from torch.masked import masked_tensor
 
 import eigentropy as eg
 from eigentropy.torch import Evaluation, Monitor, Probe, Reservoir
-from eigentropy.torch.monitoring.rows import UNUSABLE, NoRows, checked_pooling, rows_of
+from eigentropy.torch.monitoring.rows import UNUSABLE, NoRows, RowRule, rows_of
 from messages import names, naming
 
 nn = torch.nn
@@ -99,8 +99,8 @@ MEASURED = {
         "flatten",
         lambda h: torch.quantize_per_tensor(h, 0.1, 0, torch.qint8).dequantize(),
     ),
-    "nested, first tokens": (lambda h: ragged(h, torch.strided), "cls", same),
-    "jagged, first tokens": (lambda h: ragged(h, torch.jagged), "cls", same),
+    "nested, first tokens": (lambda h: ragged(h, torch.strided), "first", same),
+    "jagged, first tokens": (lambda h: ragged(h, torch.jagged), "first", same),
     "nested, means": (lambda h: ragged(h, torch.strided), "mean", shifted),
     "jagged, means": (lambda h: ragged(h, torch.jagged), "mean", shifted),
     "jagged, all": (
@@ -205,12 +205,12 @@ def test_what_cannot_be_rows_is_left_out_with_a_notice(what, words, source):
 @settings(deadline=None)
 def test_no_mask_of_an_activation_is_lost(mask):
     h = torch.arange(6.0 * N).reshape(N, 6)
-    activation, pooling = masked_tensor(h, torch.from_numpy(~mask)), checked_pooling("flatten")
+    activation, rule = masked_tensor(h, torch.from_numpy(~mask)), RowRule("flatten")
     if mask.any():
         with pytest.raises(NoRows, match=naming(mask.sum(), 6 * N, "masked")):
-            rows_of(activation, pooling, None)
+            rows_of(activation, rule, None)
     else:
-        assert torch.equal(rows_of(activation, pooling, None), h)
+        assert torch.equal(rows_of(activation, rule, None).rows, h)
 
 
 def test_a_layer_that_recovers_is_measured_again():
@@ -258,7 +258,7 @@ class Encoder(nn.Module):
         return self.encoder(x, src_key_padding_mask=mask)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "cls", "flatten"])
+@pytest.mark.parametrize("pooling", ["mean", "first", "flatten"])
 def test_the_fast_path_of_a_transformer_is_measured_on_its_real_tokens(pooling):
     """Its layers return nested tensors; without gradients and in evaluation mode."""
     torch.manual_seed(0)
@@ -272,7 +272,7 @@ def test_the_fast_path_of_a_transformer_is_measured_on_its_real_tokens(pooling):
         ]
     by_hand = {
         "mean": [text.mean(dim=0) for text in texts],
-        "cls": [text[0] for text in texts],
+        "first": [text[0] for text in texts],
         "flatten": [nn.functional.pad(text, (0, 0, 0, 6 - len(text))).flatten() for text in texts],
     }[pooling]
     values = Monitor(model, "encoder.layers.0", Probe([x, mask]), pooling=pooling).measure()

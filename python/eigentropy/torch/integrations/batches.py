@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from eigentropy._support.signatures import check_options, option_names
+from eigentropy._support.warnings import warn
 from eigentropy.report.measures import named
 from eigentropy.torch.monitoring.alarm import CollapseAlarm
 from eigentropy.torch.monitoring.collection import Source
@@ -20,7 +22,7 @@ from eigentropy.torch.monitoring.reservoir import Reservoir
 from eigentropy.torch.monitoring.sources import RENAMED, AnySource, as_source
 
 
-@dataclass(frozen=True)
+@dataclass
 class Batches:
     """How a monitor of an `Evaluation` gets what it needs out of a batch.
 
@@ -29,10 +31,15 @@ class Batches:
     labels, index : callable or None
         From a batch to its labels, and to the numbers of its samples. Without them, `labels_of`
         finds the labels, and the samples are counted.
+    optional : bool
+        Whether labels that are not one number a sample, such as the next token for each token, are
+        left out with a warning, and what is measured about labels with them.
     """
 
     labels: Callable[[Any], Any] | None = None
     index: Callable[[Any], Any] | None = None
+    optional: bool = False
+    _has_warned: bool = field(default=False, init=False)
 
     def collect(self, monitor: Monitor, batch: Any) -> None:
         """Hand the monitor a batch that has just passed.
@@ -42,19 +49,26 @@ class Batches:
         ValueError
             The monitor needs labels, and there are none, or what is found may be something else.
         """
-        known = self._known(batch) if named("y", monitor.measures) else None
+        about_labels = named("y", monitor.measures)
+        known = self._known(batch, about_labels) if about_labels else None
         monitor.collect(known, None if self.index is None else self.index(batch))
 
-    def _known(self, batch: Any) -> Any:
-        if self.labels is not None:
-            return self.labels(batch)
-        found = labels_of(batch)
+    def _known(self, batch: Any, about_labels: Sequence[str]) -> Any:
+        found = labels_of(batch) if self.labels is None else self.labels(batch)
         if found is None:
             raise ValueError(f"there are no labels in what is evaluated: {_ADVICE}")
-        if getattr(found, "ndim", 1) > 1:  # such as a second picture, or a class for each token
-            shape = tuple(found.shape)
+        if self.labels is not None or getattr(found, "ndim", 1) <= 1:
+            return found
+        shape = tuple(found.shape)  # such as a second picture, or a class for each token
+        if not self.optional:
             raise ValueError(f"in what is evaluated, labels would be of shape {shape}: {_ADVICE}")
-        return found
+        if not self._has_warned:
+            self._has_warned = True
+            warn(
+                f"in what is evaluated, labels are of shape {shape}, not one number a sample, so "
+                f"that {' and '.join(about_labels)} is not measured: {_ADVICE}"
+            )
+        return None
 
 
 _ADVICE = "give labels=, a function of the batch, or measures without 'dsmi_y' and 'kernel_y'"
@@ -67,8 +81,12 @@ def in_words(layers: Any) -> Any:
     return [one if isinstance(one, str) else repr(one) for one in as_sequence(layers)]
 
 
-def callback_source(source: AnySource, probe: Any) -> Source:
-    """The source of a callback's monitor; of a reservoir it would see only the last batch."""
+def callback_source(source: AnySource, probe: Any, options: Mapping[str, Any]) -> Source:
+    """The source of a callback's monitor; of a reservoir it would see only the last batch.
+
+    Where the caller has named no measures, an evaluation does without labels: whether there are
+    any shows in the batches, which `Batches` looks into.
+    """
     found = as_source(source, probe)
     if isinstance(found, Reservoir):
         raise ValueError(
@@ -76,7 +94,15 @@ def callback_source(source: AnySource, probe: Any) -> Source:
             "epoch or evaluation: use Evaluation(n), Probe(x, labels), or a Monitor in the "
             "training step"
         )
+    if isinstance(found, Evaluation) and are_default(options):
+        found = copy.copy(found)
+        found.needs_labels = False
     return found
+
+
+def are_default(options: Mapping[str, Any]) -> bool:
+    """Whether a callback's options leave it to the monitor what is measured."""
+    return options.get("measures") is None
 
 
 def as_alarms(alarm: CollapseAlarm | Sequence[CollapseAlarm] | None) -> list[CollapseAlarm]:

@@ -11,6 +11,7 @@ from eigentropy._support.warnings import warn
 from eigentropy.report.recording import as_recorder
 from eigentropy.torch.integrations.batches import (
     Batches,
+    are_default,
     as_alarms,
     callback_source,
     check_callback,
@@ -56,7 +57,8 @@ class MonitorCallback(Callback):  # type: ignore[misc]
     labels : callable, optional
         From a validation batch to its labels, for an `Evaluation`. By default the last entry of a
         tuple or list, or what a mapping has under "labels", "label" or "y", if it is one number a
-        sample.
+        sample. Others, such as the next token for each token, are left out with a warning, and
+        "dsmi_y" with them, unless `measures` asks for it.
     index : callable, optional
         From a validation batch to the numbers of its samples. Without it they are counted, and the
         order has to be the same each time; samples that a distributed sampler repeats count twice.
@@ -95,11 +97,12 @@ class MonitorCallback(Callback):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         check_callback(MonitorCallback.__init__, options)
-        self._source = callback_source(source, probe)
+        self._source = callback_source(source, probe, options)
         own = {"layers": layers, "source": self._source, "every": every}
         recorder = as_recorder(record)  # one for all monitors that are made
         self._arguments = {**own, "record": recorder, **options}
-        self._batches = None if evaluated(self._source) is None else Batches(labels, index)
+        watches = evaluated(self._source) is not None
+        self._batches = Batches(labels, index, are_default(options)) if watches else None
         self._logs = [as_log(one) for one in as_list(log)]  # one for all monitors, too
         self._alarms = as_alarms(alarm)
         self._theirs: dict[str, float] = {}  # the values of others in callback_metrics

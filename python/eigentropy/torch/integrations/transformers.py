@@ -10,6 +10,7 @@ import torch
 from eigentropy.report.recording import as_recorder
 from eigentropy.torch.integrations.batches import (
     Batches,
+    are_default,
     as_alarms,
     callback_source,
     check_callback,
@@ -39,7 +40,8 @@ class _Measured(float):
 class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
     """Measures a model's layers at each evaluation of a Trainer.
 
-    With a `Probe`, or, with an `Evaluation`, on the passes of the evaluation itself. The Trainer
+    With a `Probe`, or, with an `Evaluation`, on the passes of the evaluation itself. Of tokens,
+    those that are real by the mask of the batch count: see `pooling` of `Monitor`. The Trainer
     does not show its batches to callbacks, so the callback looks at what the model is called with.
     It does not see labels that the Trainer keeps to itself, for label smoothing or a
     `compute_loss_func`; "dsmi_y" and "kernel_y" need a probe then. Each of several evaluation sets
@@ -62,7 +64,9 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         "attention_mask": ...}``.
     labels : callable, optional
         From the arguments of the model by name to the labels of the batch, for an `Evaluation`. By
-        default what is called "labels", "label" or "y", if it is one number a sample.
+        default what is called "labels", "label" or "y", if it is one number a sample. Others, such
+        as the next token for each token of a language model, are left out with a warning, and
+        "dsmi_y" with them, unless `measures` asks for it.
     index : callable, optional
         From the arguments of the model to the numbers of the samples. Without it they are counted,
         and samples that fill up the last batch of several processes count twice.
@@ -72,7 +76,8 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
     Attributes
     ----------
     monitor : Monitor or None
-        From the start of training on.
+        From the start of training on. "step" in its `history` is the number of the evaluation: 1,
+        2, ...; the Trainer's global step is in `log` and in `state.log_history`.
 
     Raises
     ------
@@ -98,11 +103,12 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         check_callback(MonitorCallback.__init__, options)
         # The Trainer may make the callback without arguments: on_train_begin refuses that.
         made_by_trainer = layers is None and source is None and probe is None
-        self._source = None if made_by_trainer else callback_source(source, probe)
+        self._source = None if made_by_trainer else callback_source(source, probe, options)
         own = {"layers": layers, "source": self._source, "every": every}
         recorder = as_recorder(record)  # one for all monitors that are made
         self._arguments = {**own, "record": recorder, **options}
-        self._batches = None if evaluated(self._source) is None else Batches(labels, index)
+        watches = evaluated(self._source) is not None
+        self._batches = Batches(labels, index, are_default(options)) if watches else None
         self._batch: Mapping[str, Any] | None = None  # what is evaluated
         self._hook: Any = None
         self._logs = [as_log(one) for one in as_list(log)]

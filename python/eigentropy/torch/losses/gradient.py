@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -71,33 +71,56 @@ class _Entropy(torch.autograd.Function):
         tell: WithKernelSum,
     ) -> torch.Tensor:
         """S in the precision of the computation."""
-        dtype = options.dtype(rows)
-        with full_precision(rows.device):
-            if math.isnan(kernel.sigma):
-                nats, slope = math.nan, torch.full_like(rows, math.nan, dtype=dtype)
-            elif ctx.needs_input_grad[0] or options.needs_no_spectrum(len(rows)):
-                with _Batch(rows.detach().to(dtype), kernel, options) as batch:
-                    tell(batch.kernel_sum)
-                    nats, slope = batch.solved()
-            else:
-                found, kernel_sum = _spectrum(rows.detach().to(dtype), kernel, options)
-                tell(kernel_sum)
-                nats, slope = found.entropy(), None
+        found = entropy_and_slope(rows.detach(), kernel, options, ctx.needs_input_grad[0])
+        nats, slope = found.nats, found.slope
+        if found.kernel_sum == found.kernel_sum:  # rows that are not finite have none
+            tell(found.kernel_sum)
         if slope is not None:
             ctx.save_for_backward(slope)
         unit = math.log(options.base)
         ctx.unit, ctx.rows_dtype = unit, rows.dtype
-        return rows.new_tensor(max(nats, 0.0) / unit if nats == nats else nats, dtype=dtype)
+        return rows.new_tensor(
+            max(nats, 0.0) / unit if nats == nats else nats, dtype=options.dtype(rows)
+        )
 
     @staticmethod
     def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
         """Upstream times dS/dZ."""
         if torch.is_grad_enabled():  # PyTorch would take this gradient for a constant
-            raise RuntimeError(
-                "the spectral entropy has no second derivative: leave out create_graph=True"
-            )
+            raise no_second_derivative()
         (slope,) = ctx.saved_tensors
         return (slope * (upstream / ctx.unit)).to(ctx.rows_dtype), None, None, None
+
+
+def no_second_derivative() -> RuntimeError:
+    """For a backward pass whose own gradient is wanted."""
+    return RuntimeError(
+        "the spectral entropy has no second derivative: leave out create_graph=True"
+    )
+
+
+class EntropyAndSlope(NamedTuple):
+    """S in nats, dS/dZ (n, d) if it was wanted, and sum_ij G_ij."""
+
+    nats: float
+    slope: torch.Tensor | None
+    kernel_sum: float
+
+
+def entropy_and_slope(
+    rows: torch.Tensor, kernel: BatchKernel, options: BatchOptions, with_slope: bool
+) -> EntropyAndSlope:
+    """Of the rows that have this kernel; NaN of rows that are not finite."""
+    dtype = options.dtype(rows)
+    with full_precision(rows.device):
+        if math.isnan(kernel.sigma):
+            slope = torch.full_like(rows, math.nan, dtype=dtype) if with_slope else None
+            return EntropyAndSlope(math.nan, slope, math.nan)
+        if with_slope or options.needs_no_spectrum(len(rows)):
+            with _Batch(rows.to(dtype), kernel, options) as batch:
+                return EntropyAndSlope(*batch.solved(), batch.kernel_sum)
+        found, total = _spectrum(rows.to(dtype), kernel, options)
+        return EntropyAndSlope(found.entropy(), None, total)
 
 
 class _Batch:

@@ -100,7 +100,7 @@ def kernel_of(Z: torch.Tensor, sigma: float | str, dtype: torch.dtype) -> BatchK
     """
     _require_memory(Z, dtype)
     rows = Z.detach()
-    if not _all_finite(rows):  # e.g. an overflow that a gradient scaler is about to skip
+    if not all_finite(rows):  # e.g. an overflow that a gradient scaler is about to skip
         return BatchKernel(math.nan)
     if computed_by_core(rows):
         by_rule = isinstance(sigma, str)
@@ -113,7 +113,7 @@ def computed_by_core(rows: torch.Tensor) -> bool:
     return rows.device.type == "cpu"
 
 
-def _all_finite(rows: torch.Tensor) -> bool:
+def all_finite(rows: torch.Tensor) -> bool:
     """One sum decides; finite rows whose sum overflows are looked at one by one."""
     return math.isfinite(rows.sum(dtype=torch.float64)) or bool(torch.isfinite(rows).all())
 

@@ -226,7 +226,7 @@ class DiffusionSpectralMutualInformation(torch.nn.Module):
         return f"estimator={b.estimator!r}, n_null={b.n_null}, {self.options.shown()}"
 
 
-class _Weighted(torch.nn.Module):
+class Weighted(torch.nn.Module):
     """Multiplies by a weight, a sign and a schedule; counts its calls in training mode."""
 
     def __init__(self, weight: float, goal: str, schedule: Schedule | None) -> None:
@@ -259,7 +259,7 @@ class _Weighted(torch.nn.Module):
         return f"weight={self.weight:g}, goal={self.goal!r}"
 
 
-class EntropyLoss(_Weighted):
+class EntropyLoss(Weighted):
     """A term for a loss that raises or lowers the entropy of a batch of representations.
 
     ``-weight * schedule(step) * S(Z)`` to raise it, with a plus to lower it.
@@ -289,7 +289,7 @@ class EntropyLoss(_Weighted):
         schedule: Schedule | None = None,
         **options: Any,
     ) -> None:
-        _check(type(self).__name__, options, self.measure)
+        check_loss_options(type(self).__name__, options, self.measure)
         super().__init__(weight, goal, schedule)
         self.entropy = self.measure(**options)
 
@@ -298,7 +298,7 @@ class EntropyLoss(_Weighted):
         return self._weighted(self.entropy(Z))
 
 
-class InformationLoss(_Weighted):
+class InformationLoss(Weighted):
     """A term for a loss that raises or lowers what a batch of representations says of its labels.
 
     ``-weight * schedule(step) * I(Z; Y)`` to raise it, with a plus to lower it.
@@ -332,7 +332,7 @@ class InformationLoss(_Weighted):
         estimator: str = "plain",
         **options: Any,
     ) -> None:
-        _check(type(self).__name__, options, self.measure)
+        check_loss_options(type(self).__name__, options, self.measure)
         super().__init__(weight, goal, schedule)
         self.information = self.measure(estimator=estimator, **options)
 
@@ -341,6 +341,6 @@ class InformationLoss(_Weighted):
         return self._weighted(self.information(Z, labels))
 
 
-def _check(loss: str, options: dict[str, Any], measure: type[torch.nn.Module]) -> None:
+def check_loss_options(loss: str, options: dict[str, Any], measure: type[torch.nn.Module]) -> None:
     """Refuse options that neither the loss nor what it measures has."""
-    check_options(loss, options, option_names(_Weighted.__init__) | option_names(measure.__init__))
+    check_options(loss, options, option_names(Weighted.__init__) | option_names(measure.__init__))

@@ -41,6 +41,8 @@ class Limits:
         more.
     memory_checked_from : int
         From this many rows on, the matrices of the logarithm are compared with the free memory.
+    together_up_to : int
+        Sequences of at most this many rows are solved at the same time, each by one thread.
     entries_at_a_time : int
         PyTorch's operations compute this many entries of inverse matrices in one call.
     """
@@ -49,6 +51,7 @@ class Limits:
     probed_from: int = 256
     kept_bytes: int = 2**26
     memory_checked_from: int = 1024
+    together_up_to: int = 1024
     entries_at_a_time: int = 2**24
 
 
@@ -88,6 +91,11 @@ class BatchOptions(ABC):
     @abstractmethod
     def functional(self) -> Functional:
         """The entropy as a function of eigenvalues."""
+
+    @property
+    @abstractmethod
+    def exponent(self) -> float:
+        """Of the eigenvalues: the time t, or the order."""
 
     @property
     def _needs_double(self) -> bool:
@@ -141,6 +149,11 @@ class EntropyOptions(BatchOptions):
         return {**super()._checked(), "alpha": alpha, "t": positive(self.t, "t")}
 
     @property
+    def exponent(self) -> float:
+        """The time."""
+        return self.t
+
+    @property
     def functional(self) -> ShannonFunctional:
         """S(t)."""
         return ShannonFunctional(self.t)
@@ -172,6 +185,11 @@ class KernelOptions(BatchOptions):
     def _needs_double(self) -> bool:
         """Below order 1 most of the gradient may be that of eigenvalues which float32 has not."""
         return self.method == "exact" or self.order < 1.0
+
+    @property
+    def exponent(self) -> float:
+        """The order."""
+        return self.order
 
     @property
     def functional(self) -> RenyiFunctional:

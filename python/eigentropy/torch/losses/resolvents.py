@@ -33,12 +33,7 @@ TOLERANCE = {torch.float32: 2e-5, torch.float64: 1e-9}
 # An inverse takes n^3 operations: where more poles are needed, eigenvectors are faster.
 MAX_POLES = 8
 
-# Steps of Lanczos that find the interval of the eigenvalues. The second number is tried where
-# the interval that the first has found needs more than FEW_POLES poles.
-LANCZOS_STEPS = (10, 20)
-FEW_POLES = 4
-
-# The interval begins this much below the smallest eigenvalue that Lanczos finds.
+# The interval begins this much below the smallest eigenvalue that Lanczos finds; as in the core.
 SLACK = 0.95
 
 # kappa is rounded up to a power of 2^(1/4), so that few different functions are computed.
@@ -129,6 +124,22 @@ def sufficient(lower: float, upper: float, tolerance: float) -> Approximation | 
     return next((found for found in candidates if found.error <= tolerance), None)
 
 
+@functools.lru_cache(maxsize=8)
+def log_functions(tolerance: float) -> _core.LogFunctions:
+    """Those that `sufficient` chooses from, for the core."""
+    functions, poles, step = _core.LogFunctions(), 1, 1
+    while True:
+        kappa = 2.0 ** (step / GRID)
+        found = approximation(kappa, poles)
+        while found.error > tolerance and poles < MAX_POLES:
+            poles += 1
+            found = approximation(kappa, poles)
+        if found.error > tolerance:
+            return functions
+        functions.add(kappa, found.constant, found.linear, found.shifts, found.weights)
+        step += 1
+
+
 def most_matrices(threads: int) -> int:
     """How many n x n matrices the core holds: A, the bulk, its logarithm, two for each thread."""
     return 3 + 2 * min(threads, MAX_POLES)
@@ -146,35 +157,8 @@ def solved(
     None where eigenvectors take no longer, or where the matrices take more than the `free` bytes.
     """
     n = len(rows)
-    if n < SMALLEST_N:
-        return None
     beside_A = (most_matrices(threads) - 1) * n * n * rows.element_size()
     if n >= limits.memory_checked_from and beside_A > free():
         return None
-    found = function_for(core, threads, TOLERANCE[rows.dtype])
-    return None if found is None else solved_by(core, *found, threads)
-
-
-def solved_by(
-    core: _core.EntropyGradient, r: Approximation, upper: float, threads: int
-) -> tuple[float, torch.Tensor] | None:
-    """S(1) in nats and dS/dZ by r, which is for A / upper; None where r does not fit A."""
-    constant, linear = r.constant + math.log(upper), r.linear / upper
-    shifts, weights, lowest = r.shifts * upper, r.weights * upper, upper / r.kappa
-    try:
-        nats, slope = core.solve(constant, linear, shifts, weights, lowest, threads)
-    except _core.SolverError:  # an eigenvalue lies outside of the interval, or even below 0
-        return None
-    return nats, torch.from_numpy(slope)
-
-
-def function_for(
-    core: _core.EntropyGradient, threads: int, tolerance: float
-) -> tuple[Approximation, float] | None:
-    """The function for log(x / upper), and upper."""
-    for steps in LANCZOS_STEPS:
-        lower, upper = core.bulk_interval(steps, threads)
-        r = sufficient(SLACK * lower, upper, tolerance)
-        if r is not None and len(r.shifts) <= FEW_POLES:
-            break
-    return None if r is None else (r, upper)
+    found = core.solve_by_logarithm(log_functions(TOLERANCE[rows.dtype]), threads)
+    return None if found is None else (found[0], torch.from_numpy(found[1]))

@@ -12,6 +12,7 @@ from typing import Any
 from eigentropy._measures.measurement import Measurement, MeasurementSettings, Variable
 from eigentropy._support.options import one_of
 from eigentropy._support.signatures import named_options
+from eigentropy._support.warnings import warn
 from eigentropy.torch.monitoring.alarm_actions import (
     Action,
     CollapseEvent,
@@ -37,7 +38,7 @@ from eigentropy.torch.monitoring.watched_values import (
 
 NAN = ("skip", "collapse")
 
-# Evidence below is none: the e-values of nothing add up to 1 with a rounding error.
+# Evidence up to here is shown as 0: without any, the e-values add up to 1 but for rounding.
 SOME = 1.0 + 1e-9
 
 
@@ -53,9 +54,10 @@ class _Seen:
 class CollapseAlarm:
     r"""Tells that a layer of a monitored model collapses, with a bound on false alarms.
 
-    At each measurement of the monitor it looks at the entropy of each layer, at the entropy of each
-    class, at the spread of the directions and at the scale: no one of them sees every collapse.
-    Each is tested against its floor: `keep` times its level in the reference period, or `floor`.
+    At each measurement of the monitor the alarm looks at the entropy of each layer, at the entropy
+    of each class, at the spread of the directions and at the scale: none of these sees every
+    collapse. Each is tested against its floor: `keep` times its level in the reference period, or
+    `floor`.
 
     ============= ============== ===================================================================
     test          kind           sees
@@ -69,15 +71,15 @@ class CollapseAlarm:
                                  not see: root mean square distance from the mean
     ============= ============== ===================================================================
 
-    The test is sequential: it may be looked at at every step, and an alarm is still false with
-    probability `alpha` at most over the whole run. It bets against "the mean of
+    The test is sequential: you may look at it at every step, and the probability of a false alarm
+    over the whole run is still at most `alpha`. The test bets against "the mean of
     ``min(value, 1.1 floor)``, given everything before, is at least the floor" (test martingales by
     betting, Waudby-Smith and Ramdas 2024), at all change points at once (e-detectors, Shin, Ramdas
     and Rinaldo 2024). Values may depend on each other and drift, as long as this holds. The
-    evidence of all tests is averaged, a mean of e-values being one; an alarm is an average of
-    1 / (0.8 alpha), by Ville's inequality. The other fifth of alpha is for the reference: its level
-    is a lower confidence limit by Student's quantile, which takes for granted that the values of
-    the reference are about normal. With floors alone nothing is taken for granted.
+    evidence of all tests is averaged, since a mean of e-values is an e-value. By Ville's inequality
+    the threshold of the average is 1 / (0.8 alpha). The other fifth of alpha is for the reference:
+    its level is a lower confidence limit by Student's quantile, which takes for granted that the
+    values of the reference are about normal. With floors alone nothing is taken for granted.
 
     ========================= ====================================================================
     key                       what it is, in the values of the monitor
@@ -96,16 +98,17 @@ class CollapseAlarm:
     alpha : float
         The largest probability of a false alarm over the whole run, of all tests together.
     reference : int, (int, int) or None
-        How many measurements are the reference: the first ones that are finite; or those at the
-        steps from the first to the second number, included. At least 5. None tests floors alone.
+        The first `reference` measurements that are finite, at least 5; or those at the steps of the
+        monitor from the first to the second number, included. None tests floors alone.
     keep : float or mapping, optional
-        The share of its level that a value must keep, below 1. A number is for the entropy of the
-        layers; a mapping has kinds. By default 0.9 of the entropy, 0.7 of the
+        The share of its level that a value must keep, below 1: a number for the entropy of the
+        layers, or a mapping from kinds to shares. By default 0.9 of the entropy, 0.7 of the
         spread, 0.5 of a class and 0.3 of the scale. A classifier brings the rows of each class
         together, so that its last layers lose entropy in health, too: use 0.5 there, or less.
     floor : float or mapping, optional
-        The floors of these kinds, in their own unit, whatever the reference is: a number is for
-        the entropy of the layers. They are tested from the first measurement on.
+        Floors that replace those of the reference, in the unit of the values: a number for the
+        entropy of the layers, or a mapping from kinds to floors. They are tested from the first
+        measurement on.
     classes : bool, optional
         Whether classes are watched: those with at least 10 rows. By default where the monitor
         measures information about labels.
@@ -116,9 +119,10 @@ class CollapseAlarm:
     dump : path, optional
         A directory for the rows of layers that raise the alarm. See `CollapseEvent.dump`.
     nan : {"skip", "collapse"}
-        What a layer is that has NaN or infinity: no evidence, or the lowest values there are.
+        What a measurement with NaN or infinity counts as: as no evidence, or as the lowest values
+        there are, which are evidence wherever there is a floor.
     name : str
-        Begins the keys; for several alarms of one monitor.
+        The keys begin with it. Several alarms of one monitor need different names.
 
     Attributes
     ----------
@@ -126,14 +130,18 @@ class CollapseAlarm:
     raised : bool
         Whether there was an alarm.
     should_stop : bool
-        Whether there was one, and the action is "stop". For loops of one's own.
+        Whether there was an alarm, and the action is "stop". For your own loops.
     evidence : float
         The e-value of all tests.
     threshold : float
-        What size of it is an alarm.
+        The evidence that is an alarm.
+    floors : dict of str to dict of str to float
+        The floors that hold now, by layer and test, as in ``alarm.floors["encoder"]["scale"]``.
+        Those of a reference are there once it is complete, and given ones from the first
+        measurement on. Under torch.distributed they are in the first process.
     refused : dict of (str, str) to str
-        Layers and tests whose reference cannot be trusted, such as one that is itself collapsed,
-        and why. They raise no alarm; a `CollapseWarning` says so.
+        For each layer and test whose reference cannot be trusted, the reason: such as a reference
+        that is itself collapsed. These tests raise no alarm; a `CollapseWarning` says so.
     skipped : dict of str to int
         How many measurements of a layer were not finite.
 
@@ -144,8 +152,11 @@ class CollapseAlarm:
 
     Notes
     -----
-    Under torch.distributed all processes make the alarm and call `Monitor.step`; an alarm is one in
-    all of them. `Monitor.state_dict` has the state of its alarms.
+    A `CollapseWarning` also tells of a reference that falls, of one whose floor is far below its
+    last values, and, when the monitor is removed, of one that was never complete.
+
+    Under torch.distributed all processes make the alarm and call `Monitor.step`; an alarm is raised
+    in all of them. `Monitor.state_dict` has the state of its alarms.
 
     Examples
     --------
@@ -180,7 +191,6 @@ class CollapseAlarm:
         self.classes, self.name = classes, name
         self.dump = None if dump is None else Path(dump)
         self.nan = one_of(nan, "nan", NAN)
-        self._notices = Notices()
         self._layers: tuple[str, ...] = ()
         self._kinds: tuple[str, ...] = ()
         self.events: list[CollapseEvent] = []
@@ -191,6 +201,7 @@ class CollapseAlarm:
     def reset(self) -> None:
         """Forget reference and evidence: a new reference begins. The events stay."""
         self._evidence = Evidence(self.rules, self._layers, self._kinds)
+        self._notices = Notices()  # a bad reference is news again
         self._seen: dict[str, _Seen] = {}
         self.should_stop = False
         self.skipped: dict[str, int] = {}
@@ -236,6 +247,11 @@ class CollapseAlarm:
         return bool(self._evidence.raised)
 
     @property
+    def floors(self) -> dict[str, dict[str, float]]:
+        """The floors that hold now, by layer and test."""
+        return {layer: self._evidence.floors(layer) for layer in self._layers}
+
+    @property
     def refused(self) -> dict[tuple[str, str], str]:
         """Tests without a reference that can be trusted, and why."""
         return {
@@ -263,18 +279,36 @@ class CollapseAlarm:
             self._seen = {}
         self._notices.step = step
         self._notices.say(look.said)
-        for what, test in self._evidence.look(name, look.values, step).items():
-            self._tell_of_reference(name, what, test)
+        self._tell_of_references(name, self._evidence.look(name, look.values, step))
         kept = (rows, look.groups) if self.dump is not None else (None, None)
         self._seen[name] = _Seen({value.name: value.value for value in look.values}, *kept)
 
-    def _tell_of_reference(self, layer: str, what: str, test: ValueTest) -> None:
-        remedy = "choose another reference, or give floor="
-        if test.refused:
-            text = f"the reference of {what!r} {test.refused}; {what!r} is not tested: {remedy}"
-            self._say(layer, text, what, CollapseWarning)
-        elif test.doubt:
-            self._say(layer, f"the reference of {what!r} {test.doubt}; {remedy}", what)
+    def _tell_of_references(self, layer: str, ended: Mapping[str, ValueTest]) -> None:
+        """Warn of bad references that have ended: one warning for each kind, such as classes."""
+        bad: dict[tuple[str, bool], list[str]] = {}
+        for name, test in ended.items():
+            if test.refused or test.doubt:
+                bad.setdefault((test.kind, bool(test.refused)), []).append(name)
+        for (kind, refused), (name, *others) in bad.items():
+            why = f"{ended[name].refused}; it is not tested" if refused else ended[name].doubt
+            also = f" (also that of {', '.join(others)})" if others else ""
+            text = f"the reference of {name!r}{also} {why}: choose another one, or give floor="
+            self._say(layer, text, f"reference of {kind}, {refused}", CollapseWarning)
+
+    def end(self, step: int) -> None:
+        """Say what was never tested, when the monitor is removed after this step."""
+        waiting = {layer: self._evidence.waiting(layer) for layer in self._layers}
+        layers = [repr(layer) for layer, kinds in waiting.items() if kinds]
+        kinds = dict.fromkeys(kind for kinds in waiting.values() for kind in kinds)
+        if layers:
+            warn(
+                f"{self.name}: reference={self.rules.reference!r} was not complete when the "
+                f"monitor was removed after step {step}: {', '.join(kinds)} of layer "
+                f"{', '.join(layers)} had no floor. The reference counts measurements, or, "
+                "as (first, last), calls of Monitor.step and not steps of a trainer: choose one "
+                "that ends sooner, or give floor=",
+                CollapseWarning,
+            )
 
     def _are_classes(self, layer: str, labels: Variable | None) -> bool:
         """Whether the labels have groups to watch; says, once, why there are none."""

@@ -21,7 +21,7 @@ ACTIONS = ("warn", "raise", "stop")
 
 
 class CollapseWarning(UserWarning):
-    """A collapse alarm, or a reference that no alarm can be based on."""
+    """A collapse alarm, or a reference that is a bad base for alarms."""
 
 
 class CollapseError(RuntimeError):
@@ -50,7 +50,8 @@ class CollapseEvent:
     step : int
         Of the monitor.
     tests : tuple of str
-        What shows it, the clearest first: "dse" or "kernel", "class 3", "spread", "scale".
+        What shows it, the clearest first: "dse" or "kernel", "class 3", "spread", "scale". Where no
+        value was ever finite, the kind: "entropy", "class".
     values : dict of str to float
         All that is watched in the layer, at this step.
     floors : dict of str to float

@@ -11,10 +11,10 @@ from eigentropy.torch.monitoring.watched_values import WatchedValue
 
 
 class Evidence:
-    """The tests of the values of all layers; a mean of their e-values by shares is an e-value.
+    """The tests of all layers. The mean of their e-values, weighted by shares, is an e-value.
 
-    Kinds have equal shares, in equal parts for layers and for the values of a layer. What has no
-    test yet counts as 1.
+    Kinds have equal shares, split equally over the layers and over the values of a layer. The
+    e-value of a value without a test is 1.
 
     Parameters
     ----------
@@ -25,7 +25,8 @@ class Evidence:
     Attributes
     ----------
     tests : dict of dict of ValueTest
-        By layer and name. Those of a layer are made at its first values.
+        By layer and name. Those of a layer are made at its first values. If these are no numbers,
+        there is one test for each kind, by the name of the kind, until values are known.
     raised : set of str
         Layers that have raised an alarm.
     """
@@ -37,27 +38,39 @@ class Evidence:
 
     def look(self, layer: str, values: Sequence[WatchedValue], step: int) -> dict[str, ValueTest]:
         """Take the values of a layer; returns the tests whose reference has ended with them."""
-        if layer not in self.tests:
-            self.tests[layer] = self._new(values)
+        tests = self.tests.get(layer, {})
+        if all(name == test.kind for name, test in tests.items()):
+            tests = self.tests[layer] = self._by_name(values, tests)
         ended = {}
         for value in values:
-            test = self.tests[layer].get(value.name)
+            test = tests.get(value.name)
             if test is not None and test.look(value, step):
                 ended[value.name] = test
         return ended
 
-    def _new(self, values: Sequence[WatchedValue]) -> dict[str, ValueTest]:
+    def _by_name(
+        self, values: Sequence[WatchedValue], of_kinds: Mapping[str, ValueTest]
+    ) -> dict[str, ValueTest]:
+        """A test for each value, in the place of those of whole kinds."""
         tests = {}
         for kind in self.kinds:
             names = [value.name for value in values if value.kind == kind]
             for name in names:
-                share = 1.0 / (len(self.kinds) * len(self.layers) * len(names))
-                tests[name] = ValueTest(kind, share, self.rules)
+                tests[name] = of_kinds.get(name) or self._new(kind, len(names), of_kinds.get(kind))
         return tests
+
+    def _new(self, kind: str, count: int, of_kind: ValueTest | None = None) -> ValueTest:
+        """One of `count` tests of a kind; each goes on where the test of the kind was."""
+        share = 1.0 / (len(self.kinds) * len(self.layers) * count)
+        if of_kind is None:
+            return ValueTest(kind, share, self.rules)
+        return ValueTest.loaded({**of_kind.state_dict(), "share": share}, self.rules)
 
     def count_as_collapsed(self, layer: str) -> None:
         """Take values of a layer that are no numbers for the lowest there are."""
-        for test in self.tests.get(layer, {}).values():
+        if layer not in self.tests:
+            self.tests[layer] = {kind: self._new(kind, 1) for kind in self.kinds}
+        for test in self.tests[layer].values():
             test.count_as_collapsed()
 
     @property
@@ -75,8 +88,8 @@ class Evidence:
     def raise_now(self) -> list[str]:
         """Layers that raise the alarm now and have not before.
 
-        Those whose part is enough alone; or, before any alarm, the one with the largest part, if
-        all parts together are enough.
+        A layer raises it if its part is enough alone. If all parts are enough only together, and
+        there was no alarm before, the layer with the largest part raises it.
         """
         parts = {layer: self.of(layer) for layer in self.tests}
         threshold = self.rules.threshold
@@ -94,8 +107,15 @@ class Evidence:
 
     def floors(self, layer: str) -> dict[str, float]:
         """By the names of the tests that have one."""
-        tests = self.tests[layer].items()
+        tests = self.tests.get(layer, {}).items()
         return {name: one.test.floor for name, one in tests if one.test is not None}
+
+    def waiting(self, layer: str) -> list[str]:
+        """The kinds of a layer that have no floor yet, since the reference is not complete."""
+        if layer not in self.tests:
+            return [kind for kind in self.kinds if kind not in self.rules.floor]
+        waiting = [one.kind for one in self.tests[layer].values() if one.waits]
+        return [*dict.fromkeys(waiting)]
 
     def state_dict(self) -> dict[str, Any]:
         """All tests, as numbers, lists and mappings."""
@@ -115,7 +135,7 @@ class Evidence:
 
 
 def leading(parts: Mapping[str, float], threshold: float) -> list[str]:
-    """Which parts of the evidence are enough alone, the largest first; or else the largest."""
+    """The parts of the evidence that are enough alone, the largest first; or only the largest."""
     order = sorted(parts, key=lambda name: -parts[name])
     enough = [name for name in order if parts[name] >= threshold]
     return enough or order[:1]

@@ -10,8 +10,8 @@ from eigentropy.torch.monitoring.alarm_tests import LEAST, Rules
 from eigentropy.torch.monitoring.watched_values import KINDS
 
 # The share of the reference that is kept in healthy training. Chosen on runs apart from those of
-# the study `collapse`: SimCLR, VICReg, a classifier and an autoencoder on artificial pictures. Of
-# the scale it is small, since the scale moves with all weights.
+# the study `collapse`: SimCLR, VICReg, a classifier and an autoencoder on artificial pictures. The
+# share of the scale is small, since the scale moves with all weights.
 KEEP = {"entropy": 0.9, "class": 0.5, "spread": 0.7, "scale": 0.3}
 
 
@@ -49,7 +49,7 @@ def _checked_reference(reference: Any) -> int | tuple[int, int] | None:
 
 
 def _by_kind(given: Any, argument: str, checked: Callable[[Any, str], float]) -> dict[str, float]:
-    """An argument by kind: of the entropy, if it is a number."""
+    """A mapping from kinds to numbers, as it is given, or from the entropy to a single number."""
     if given is None:
         return {}
     if not isinstance(given, Mapping):

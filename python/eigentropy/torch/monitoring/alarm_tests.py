@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +11,16 @@ from typing import Any
 from eigentropy._support.sequential import FloorTest, lower_limit
 from eigentropy.torch.monitoring.watched_values import WatchedValue
 
-# A reference below this share of the most that a value can be is a collapsed one. (A scale has no
-# such most, and is collapsed at 0.)
+# A reference is itself collapsed if its mean is below this share of the largest possible value. (A
+# scale has no largest value, and is collapsed at 0.)
 COLLAPSED = 0.05
 
-# So many values are a reference at least.
+# The fewest values of a reference.
 LEAST = 5
+
+# A floor is warned about if it is below this share of `keep` times the last values: whatever falls
+# to between the two is not seen. A guess.
+WEAK = 0.5
 
 # The share of alpha that pays for a reference that is too high by chance.
 OF_REFERENCE = 0.2
@@ -81,20 +86,30 @@ class ValueTest:
         Once there is a floor.
     refused : str
         Why the reference cannot be trusted, so that nothing is tested; empty if it can.
-    doubt : str
-        Why it may be a bad one, though it is used.
     """
 
     def __init__(self, kind: str, share: float, rules: Rules) -> None:
         self.kind, self.share, self.rules = kind, share, rules
         self.reference: list[float] = []
         self.test = FloorTest(rules.floor[kind]) if kind in rules.floor else None
-        self.refused = self.doubt = ""
+        self.refused = ""
 
     @property
     def evidence(self) -> float:
         """The share of the alarm's evidence that this test has."""
         return self.share * (1.0 if self.test is None else self.test.evidence)
+
+    @property
+    def doubt(self) -> str:
+        """Why a reference may be a bad one, though it is used; empty if it is not in doubt."""
+        if self.test is None or not self.reference:
+            return ""
+        return _doubt(self.reference, self.rules.keep[self.kind], self.test.floor)
+
+    @property
+    def waits(self) -> bool:
+        """Whether the reference is still to be completed."""
+        return self.test is None and not self.refused
 
     def look(self, value: WatchedValue, step: int) -> bool:
         """Take a further value: for the reference, which may end here, or as evidence."""
@@ -119,8 +134,12 @@ class ValueTest:
         if self.refused:
             return
         level = lower_limit(map(math.log, self.reference), error)  # what they vary by is a factor
-        self.doubt = _doubt(self.reference, keep)
-        self.test = FloorTest(keep * math.exp(level))
+        floor = keep * math.exp(level)
+        if floor < sys.float_info.min:
+            low, high = min(self.reference), max(self.reference)
+            self.refused = f"varies so much ({low:.3g} to {high:.3g}) that its floor is 0"
+            return
+        self.test = FloorTest(floor)
         if not self.rules.is_of_reference(step, 0):  # the first step after those of the reference
             self.test.look(value.value)
 
@@ -156,10 +175,16 @@ def _fault(reference: list[float], most: float) -> str:
     return ""
 
 
-def _doubt(reference: list[float], keep: float) -> str:
+def _doubt(reference: list[float], keep: float, floor: float) -> str:
     """Why the level of a reference says little, though it is tested against; or empty."""
     third = max(1, len(reference) // 3)
     first, last = math.fsum(reference[:third]) / third, math.fsum(reference[-third:]) / third
     if last < keep * first:
         return f"falls from {first:.3g} to {last:.3g}: collapse, or the first steps of training"
+    if floor < WEAK * keep * last:
+        return (
+            f"has a floor of {floor:.3g} only, where its last values are at {last:.3g} and "
+            f"keep={keep:g} is to leave {keep * last:.3g} (it goes from {min(reference):.3g} to "
+            f"{max(reference):.3g}); a collapse to a value above the floor is not seen"
+        )
     return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import torch
@@ -12,11 +13,15 @@ from eigentropy._measures.measurement import MeasurementSettings, Variable
 from eigentropy._support.options import integer
 from eigentropy._support.signatures import named_options
 from eigentropy.report.measures import named
-from eigentropy.torch.monitoring.rows import Pooling
+from eigentropy.torch.monitoring.rows import RowRule
 from eigentropy.torch.monitoring.samples import Samples
 
 # What is said of layers whose rows are not those of all samples, or not of one pass.
 INCOMPLETE = "did not run, or not for all samples"
+PADDED = (
+    "its rows have padding in them, where the model's attention_mask is 0: pooling='flatten', the "
+    "default, takes all tokens; pooling='mean' or 'last' takes the real ones"
+)
 REPEATED = "runs several times in one forward pass; its last output counts"
 
 NOT_HOOKED = (
@@ -36,11 +41,31 @@ class Place:
 
 @dataclass(frozen=True)
 class Watched:
-    """The layers of a model, and how their output becomes one row a sample."""
+    """The layers of a model, and how their output becomes rows."""
 
     model: torch.nn.Module
     layers: Mapping[str, torch.nn.Module]
-    pooling: Pooling
+    rule: RowRule
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How many prompts, which are samples, were seen for a measurement, and how many tokens.
+
+    Attributes
+    ----------
+    prompts : int
+    tokens : int or None
+        Those that are kept; None where no layer has tokens.
+    """
+
+    prompts: int = 0
+    tokens: int | None = None
+
+    def __add__(self, other: Counted) -> Counted:
+        """Both together."""
+        known = [n for n in (self.tokens, other.tokens) if n is not None]
+        return Counted(self.prompts + other.prompts, sum(known) if known else None)
 
 
 class Source(Protocol):
@@ -50,6 +75,8 @@ class Source(Protocol):
     ----------
     default_measures : tuple of str
     needs_labels : bool
+    is_fixed : bool
+        Whether a measurement is always of the same samples, in the same order.
     """
 
     @property
@@ -59,6 +86,10 @@ class Source(Protocol):
     @property
     def needs_labels(self) -> bool:
         """Whether the loop must give labels for the default measures."""
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether a measurement is always of the same samples, in the same order."""
 
     def check(self, measures: Sequence[str]) -> None:
         """Refuse measures that need something that these samples do not have."""
@@ -71,6 +102,7 @@ class ActivationSource:
     """A source of at most n samples whose activations pass by; it does not see the input."""
 
     needs_labels = True
+    is_fixed = False
 
     @named_options()
     def __init__(self, n: int) -> None:
@@ -97,15 +129,24 @@ class Collection:
         Why a layer may have no rows.
     repeated : set of str
         Layers that ran several times in one pass.
+    padded : set of str
+        Layers of tokens whose padding is in their rows.
     unusable : dict of str to str
         Layers whose output is not one row a sample, and why.
+    shapes : mapping of str to tuple of int
+        Of a sample's activation in the layers whose rows are flattened, where that is known.
+    counted : Counted
+        What the samples were drawn from that were taken last.
     """
 
     most: int
     gathers = True
     not_run = NOT_HOOKED
     repeated: set[str]
+    padded: set[str]
     unusable: dict[str, str]
+    shapes: Mapping[str, tuple[int, ...]] = MappingProxyType({})
+    counted = Counted()
 
     def variables(
         self, measures: Sequence[str], settings: MeasurementSettings

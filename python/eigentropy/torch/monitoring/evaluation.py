@@ -10,11 +10,12 @@ import torch
 
 from eigentropy._support import memory
 from eigentropy.report.measures import DEFAULT_WITH_LABELS
-from eigentropy.torch.monitoring.collection import ActivationSource, Place, Watched
+from eigentropy.torch.monitoring.collection import ActivationSource, Counted, Place, Watched
 from eigentropy.torch.monitoring.passes import Pass, PassingSamples
 from eigentropy.torch.monitoring.rows import uneven
 from eigentropy.torch.monitoring.samples import (
     Array,
+    LowestPriorities,
     Numbering,
     Numbers,
     Samples,
@@ -22,7 +23,6 @@ from eigentropy.torch.monitoring.samples import (
     as_labels,
     as_sample_numbers,
     check_lengths,
-    priorities,
 )
 
 
@@ -35,6 +35,7 @@ class Evaluation(ActivationSource):
     Parameters
     ----------
     n : int
+        With ``pooling="tokens"``, of tokens, uniformly from all that are kept.
     """
 
     @property
@@ -48,11 +49,11 @@ class Evaluation(ActivationSource):
 
 
 class EvaluatedSamples(PassingSamples):
-    """At most `most` of the samples that pass in evaluation mode, the same each time.
+    """At most `most` of the rows that pass in evaluation mode, the same each time.
 
-    The samples whose numbers have the lowest `priorities` are kept: neither the order of the
-    samples nor the process that sees them makes a difference. A sample that passes twice counts
-    once.
+    Rows are those of samples, or of the tokens of samples. Those whose numbers have the lowest
+    `priorities` are kept: neither the order of the samples nor the process that sees them makes a
+    difference. A sample that passes twice counts once.
     """
 
     def __init__(self, watched: Watched, most: int, seed: int) -> None:
@@ -62,15 +63,12 @@ class EvaluatedSamples(PassingSamples):
         self._forget()
 
     def _forget(self) -> None:
-        self.seen = 0
+        self.seen = Counted()
         self.stored: dict[str, Array] = {}
         self.passed: Counter[str] = Counter()
-        self.count = 0  # of the places that samples have taken; for each place:
-        self.numbers = np.empty(self.most, dtype=np.int64)
-        self.ranks = np.empty(self.most, dtype=np.uint64)
-        self.labelled = np.zeros(self.most, dtype=bool)
+        self.kept = LowestPriorities(self.most, self.seed)
+        self.labelled = np.zeros(self.most, dtype=bool)  # for each place
         self.labels: Array | None = None
-        self.known: set[int] = set()  # their numbers
 
     def _counts(self, modules: list[torch.nn.Module]) -> bool:
         return not self.root.training
@@ -83,21 +81,23 @@ class EvaluatedSamples(PassingSamples):
 
         Without numbers the samples are counted, as if dealt out to the processes in turn.
         """
+        self._check_thread("collect")
         if labels is None and needs_labels:
             raise ValueError(
                 "labels are missing: dsmi_y and kernel_y need collect(labels); or leave them out "
                 "of measures"
             )
         known, numbers = as_labels(labels), as_sample_numbers(index)
-        self.numbering.check(numbers, self.seen)
+        self.numbering.check(numbers, self.seen.prompts)
         if numbers is None:
-            numbers = (self.seen + np.arange(self.size)) * place.processes + place.rank
+            numbers = (self.seen.prompts + np.arange(self.size)) * place.processes + place.rank
         self._keep(known, numbers)
 
     def _keep(self, labels: Array | None, numbers: Numbers) -> None:
         check_lengths(self.size, "evaluation", index=numbers, labels=labels)
-        slots, rows = self._places(numbers)
         size, batch = self.size, self._taken()
+        labels = batch.labels_of_rows(labels)
+        slots, rows = self.kept.places(batch.numbers_of_rows(numbers))
         for name, part in batch.rows.items():
             if name not in self.stored:
                 self.stored[name] = self._room(part)
@@ -111,7 +111,7 @@ class EvaluatedSamples(PassingSamples):
         self.labelled[slots] = labels is not None
         if labels is not None:
             self._keep_labels(slots, labels[rows])
-        self.seen += size
+        self.seen += batch.counted
 
     def _keep_labels(self, slots: Numbers, labels: Array) -> None:
         if self.labels is None:
@@ -129,29 +129,6 @@ class EvaluatedSamples(PassingSamples):
         )
         return np.zeros((self.most, part.shape[1]), str(part.dtype).removeprefix("torch."))
 
-    def _places(self, numbers: Numbers) -> tuple[Numbers, Numbers]:
-        """The places that change, and the row of the batch that comes to each."""
-        ranks = priorities(numbers, self.seed)
-        n, full = self.count, self.count == self.most
-        low = np.flatnonzero(ranks < self.ranks.max()) if full else np.arange(len(ranks))
-        new: dict[int, int] = {}  # the row of each number
-        for number, row in zip(numbers[low].tolist(), low.tolist(), strict=True):
-            if number not in self.known:
-                new.setdefault(number, row)
-        rows = np.fromiter(new.values(), np.int64, len(new))
-        slots = np.arange(n, min(n + len(rows), self.most))
-        if len(slots) < len(rows):
-            together = np.concatenate([self.ranks[:n], ranks[rows]])
-            stays = np.zeros(len(together), dtype=bool)
-            stays[np.argpartition(together, self.most - 1)[: self.most]] = True
-            leaving = np.flatnonzero(~stays[:n])
-            self.known.difference_update(self.numbers[leaving].tolist())
-            slots, rows = np.concatenate([slots, leaving]), rows[stays[n:]]
-        self.numbers[slots], self.ranks[slots] = numbers[rows], ranks[rows]
-        self.known.update(numbers[rows].tolist())
-        self.count = len(self.known)
-        return slots, rows
-
     def pass_over(self) -> None:
         """Forget the samples: the weights will have changed when the next step is measured."""
         self.discard()
@@ -166,14 +143,15 @@ class EvaluatedSamples(PassingSamples):
         A layer that some batches have not passed is left out, and so are the labels if some samples
         have none.
         """
-        order = np.argsort(self.numbers[: self.count])
-        complete = [name for name in self.stored if 0 < self.passed[name] == self.seen]
+        order = np.argsort(self.kept.numbers[: self.kept.count])
+        seen = self.counted = self.seen
+        complete = [name for name in self.stored if 0 < self.passed[name] == seen.prompts]
         rows = {name: self.stored[name][order] for name in complete}
         labels = None
-        if self.labels is not None and self.labelled[: self.count].all():
+        if self.labels is not None and self.labelled[: self.kept.count].all():
             labels = self.labels[order]
             if labels.dtype == object:  # their common type shows only when they are together
                 labels = as_array(labels.tolist(), "labels")
-        numbers = self.numbers[order]
+        numbers = self.kept.numbers[order]
         self._forget()
         return Samples(rows, numbers, labels)

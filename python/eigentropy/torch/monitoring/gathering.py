@@ -72,7 +72,7 @@ class Gathered(Generic[Further]):
     def rows(self, name: str, processes: Iterable[int]) -> Array | None:
         """The rows of a layer, of all samples, in these processes; None in the others.
 
-        They can be had once: a process forgets its own rows when it has sent them.
+        Call it once for a layer: a process forgets its own rows when it has sent them.
         A process with fewer rows than another one sends zeros for the missing rows.
         """
         mine = self._mine.rows.pop(name, None)  # its memory is free afterwards

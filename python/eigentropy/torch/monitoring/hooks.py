@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import _disable_current_modes
 
+from eigentropy.torch.uncompiled import uncompiled
+
 _probing: ContextVar[bool] = ContextVar("probing", default=False)
 
 
@@ -49,10 +51,8 @@ class Hook(functools.partial[None]):
                     function(module, *arguments)
 
         # A partial object, since the compiler looks into the method __call__ of a class. A probe
-        # does not run compiled, and must not import the compiler, which takes a second.
-        if probing:
-            return super().__new__(cls, call)
-        return super().__new__(cls, torch.compiler.disable(call))  # type: ignore[no-untyped-call]
+        # does not run compiled.
+        return super().__new__(cls, call if probing else uncompiled(call))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return getattr, (contextlib.nullcontext(), "__exit__")

@@ -43,17 +43,22 @@ def find_layers(model: torch.nn.Module, layers: Layers) -> dict[str, torch.nn.Mo
     wanted = as_sequence(layers)
     if not wanted:
         raise ValueError("layers is empty: give names, patterns, such as 'encoder.*', or modules")
-    modules = {
-        _without_wrappers(name): module
-        for name, module in model.named_modules(remove_duplicate=False)
-        if name
-    }
+    modules = modules_of(model)
     found = {name for one in wanted for name in _names(one, model, modules)}
     distinct: dict[str, torch.nn.Module] = {}
     for name, module in modules.items():
         if name in found and not any(module is known for known in distinct.values()):
             distinct[name] = module
     return distinct
+
+
+def modules_of(model: torch.nn.Module) -> dict[str, torch.nn.Module]:
+    """The modules inside of a model by all their names."""
+    return {
+        _without_wrappers(name): module
+        for name, module in model.named_modules(remove_duplicate=False)
+        if name
+    }
 
 
 def as_sequence(layers: Layers) -> list[str | torch.nn.Module]:

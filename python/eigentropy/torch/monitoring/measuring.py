@@ -48,7 +48,8 @@ class FoundLayer:
     neighbours : list of LayerDifference, or None
         The differences from the layer before; None where that is not known.
     edge : sequence of Reading
-        What the differences from a layer that another process measures are found from.
+        Of the first and the last layer of a share: their neighbours may be measured by other
+        processes, and the differences from these are found from it.
     """
 
     name: str
@@ -83,7 +84,7 @@ class Wanted(NamedTuple):
     sampling : bool
         Whether each number has a sampling error.
     level : float or None
-        At which neighbours are compared; None where they are not.
+        Of the comparison of neighbours; None where they are not compared.
     shown : bool
         Whether the outputs see the layers.
     """
@@ -185,7 +186,7 @@ class Measuring:
             previous = rows
 
     def costs(self, columns: Sequence[int], n: int) -> list[float]:
-        """What layers are predicted to cost, with n rows of so many columns."""
+        """What layers are predicted to cost, with n rows of these numbers of columns."""
         return [self._cost(n, *pair) for pair in pairwise([0, *columns])]
 
     def _cost(self, n: int, before: int, d: int) -> float:

@@ -16,10 +16,18 @@ from eigentropy._support.options import integer
 from eigentropy._support.signatures import named_options
 from eigentropy.report.measures import about, of_family
 from eigentropy.report.recording import Recorder
+from eigentropy.report.unit_files import Units
 from eigentropy.torch.monitoring import gathering
 from eigentropy.torch.monitoring.alarm import CollapseAlarm
 from eigentropy.torch.monitoring.budget import Budget
-from eigentropy.torch.monitoring.collection import INCOMPLETE, REPEATED, Place, Watched
+from eigentropy.torch.monitoring.collection import (
+    INCOMPLETE,
+    PADDED,
+    REPEATED,
+    Counted,
+    Place,
+    Watched,
+)
 from eigentropy.torch.monitoring.history import History
 from eigentropy.torch.monitoring.layers import Layers, find_layers, unwrapped
 from eigentropy.torch.monitoring.measuring import (
@@ -34,16 +42,17 @@ from eigentropy.torch.monitoring.measuring import (
 )
 from eigentropy.torch.monitoring.notices import Notice, Notices
 from eigentropy.torch.monitoring.outputs import Events, Outputs, description
-from eigentropy.torch.monitoring.rows import UNUSABLE, Pooling, checked_pooling
+from eigentropy.torch.monitoring.rows import UNUSABLE, Pooling, RowRule
 from eigentropy.torch.monitoring.samples import Samples
 from eigentropy.torch.monitoring.sharing import Share, Sharing
-from eigentropy.torch.monitoring.sources import RENAMED, AnySource, as_source
+from eigentropy.torch.monitoring.sources import RENAMED, AnySource, as_source, checked_units
+from eigentropy.torch.tokens.calls import MaskOption
 
 Begun = TypeVar("Begun")
 Result = TypeVar("Result")
 
-# What a process has to say of its layers, and which of them it cannot measure.
-_Remarks = tuple[list[Notice], dict[str, str]]
+# What a process has to say of its layers, which of them it cannot measure, and what it has seen.
+_Remarks = tuple[list[Notice], dict[str, str], Counted]
 
 
 class Monitor:
@@ -101,17 +110,34 @@ class Monitor:
         A directory for a run that `eigentropy report` shows: the values, and spectra and maps of
         the layers. See `eigentropy.report.Recorder`. A recorder that fails is warned about once, as
         a logger is.
+    units : bool, int or Units
+        Whether `record` keeps the activations of units as well, which `Run.units` gives back: of at
+        most 256 units of each layer (an int sets this number), on at most 256 samples of a probe,
+        at no more than 32 steps. `eigentropy.report.Units` sets all three. A unit is a column of
+        the layer's rows; of flattened channels it is the mean of a channel, of flattened tokens the
+        mean of a feature.
     measures : sequence of str, optional
         Of "dse", "dsmi_y", "dsmi_x", "dsmi_previous", "kernel", "kernel_y", "kernel_x",
         "kernel_previous". By default "dse", and "dsmi_y" for a probe with labels, for an
         evaluation, and for a reservoir whose steps are given labels. "dsmi_x" and "kernel_x" need a
         probe; "dsmi_x" and "dsmi_previous" need scikit-learn.
-    pooling : {"flatten", "mean", "cls"} or callable
-        From a layer's output to one row a sample: all numbers; the mean over tokens of
-        (n, tokens, d) or over positions of (n, channels, ...); the first token; any function of
-        the tensor. Nested tensors are pooled sample by sample, over their real tokens only;
-        "flatten" continues shorter rows by zeros. Of an output with several tensors the first one
-        with a dimension counts.
+    pooling : {"flatten", "mean", "first", "last", "tokens"} or callable
+        From a layer's output to rows. One a sample: all numbers; the mean over the kept tokens of
+        (n, tokens, d), or over positions of (n, channels, ...); the first or the last kept token;
+        any function of the tensor. "tokens": each kept token is a row, with its sample's label.
+        Nested tensors are pooled sample by sample, over their real tokens only; "flatten"
+        continues shorter rows by zeros. Of an output with several tensors the first one with a
+        dimension counts.
+    mask : str or callable, optional
+        Which tokens are real, true in (n, tokens): an argument of the model, or of the nearest part
+        of it around the layer that has one of this name, or a function of the model's arguments by
+        name. By default the "attention_mask" of the call of the model, or of the nearest part of it
+        around the layer that has tokens of its own; without one all tokens are real, as with False.
+        A layer whose tokens differ in number from the mask's is left out.
+    drop_first : int
+        This many real tokens at the beginning of each sample are not kept, such as sinks.
+    normalize : {"none", "l2", "layer"}
+        Of each token, before pooling: nothing, to length 1, or to mean 0 and variance 1.
     gather : bool, optional
         Under torch.distributed: whether the first process gets the samples of all processes,
         measures them, and sends the values to all. All processes have to call `step` then. A probe,
@@ -119,8 +145,9 @@ class Monitor:
         and a probe is measured by the first process alone.
     sampling : bool
         Whether each value gets its sampling error: the standard deviation that it would have over
-        other samples of as many rows. It takes many times as long as the values, above all of
-        informations.
+        other samples of as many rows. An information is measured anew on 32 parts of the rows for
+        it, which takes longer than the value. Not with ``pooling="tokens"``: the tokens of a sample
+        are not drawn independently.
     n_null : int
         Random partitions behind each information, at least 2. There are fewer than for a single
         measurement, since they are the same at every step and shift the whole curve alike.
@@ -139,6 +166,10 @@ class Monitor:
     measures : tuple of str
     collection : Collection
         The samples that the source has gathered since the last measurement.
+    counted : Counted
+        What the last measurement has seen: ``prompts``, the number of samples, and ``tokens``, that
+        of their kept tokens, None where no layer has tokens. Under torch.distributed, of all
+        processes where samples are gathered.
     steps : int
         Number of calls of `step`.
     removed : bool
@@ -148,7 +179,7 @@ class Monitor:
     ------
     ValueError
         A pattern matches nothing (the message has the nearest names), or a module is not in the
-        model; labels are missing.
+        model; labels are missing; `units` without `record`, or of samples that change.
     RuntimeError
         Samples are gathered, and the monitor of another process failed.
     FileExistsError, FileError
@@ -193,8 +224,12 @@ class Monitor:
         budget: float | Budget | None = None,
         log: Any = None,
         record: Recorder | str | os.PathLike[str] | None = None,
+        units: bool | int | Units = False,
         measures: str | Sequence[str] | None = None,
         pooling: str | Pooling = "flatten",
+        mask: MaskOption = None,
+        drop_first: int = 0,
+        normalize: str = "none",
         gather: bool | None = None,
         sampling: bool = False,
         t: float = 1.0,
@@ -220,9 +255,12 @@ class Monitor:
             kernel=bool(of_family("kernel", self.measures)),
             order=(checked_order(order, self.measures),),
         )  # fmt: skip
+        self._rule = RowRule(pooling, mask, drop_first, normalize)
+        self._rule.check(sampling=sampling, units=units)
         modules = find_layers(unwrapped(model), layers)
         self.layers = tuple(modules)
         source.check(self.measures)
+        kept = checked_units(units, source, is_recorded=record is not None)
         self._needs_labels = measures is not None or source.needs_labels
         self.history = History(base=base, n_null=n_null)
         self.steps = 0
@@ -237,12 +275,14 @@ class Monitor:
         self._measuring = Measuring(
             self.layers, self.measures, self.settings, self._outputs, self._notices
         )
-        watched = Watched(model, modules, checked_pooling(pooling))
-        self.collection = source.attach(watched, seed)
+        self.collection = source.attach(Watched(model, modules, self._rule), seed)
+        self.counted = Counted()
         self._variables = self.collection.variables(self.measures, self.settings)
         most, known = self.collection.most, self._variables
         self._outputs.describe(
-            **description(self.layers, self.measures, self.settings, most, known)
+            units=kept,
+            **description(self.layers, self.measures, self.settings, most, known),
+            **self._rule.description(),
         )
 
     def collect(self, labels: Any = None, index: Any = None) -> None:
@@ -384,9 +424,11 @@ class Monitor:
         Raises
         ------
         ValueError
-            No layer has rows, as where an evaluation or a reservoir has been measured already.
+            No layer has rows, as where an evaluation or a reservoir has been measured already; or
+            the rows are tokens, of which those of a sample are not independent.
         """
         self._check_open()
+        self._rule.check(sampling=True)
         self._notices.step = self.steps
         level = checked_level(level)
         found = self._measured(
@@ -419,15 +461,19 @@ class Monitor:
         samples: Samples = self.collection.take(self._place())
         for name in sorted(self.collection.repeated):
             self._notices.about_layer(name, REPEATED)
+        for name in sorted(self.collection.padded):
+            self._notices.about_layer(name, PADDED)
+        self._outputs.shapes, self.counted = self.collection.shapes, self.collection.counted
         self._unusable, self.collection.unusable = self.collection.unusable, {}
-        for name, why in self._unusable.items():
-            self._notices.about_layer(name, why, topic=UNUSABLE)
+        for why in dict.fromkeys(self._unusable.values()):  # one cause may be that of all layers
+            names = [name for name, reason in self._unusable.items() if reason == why]
+            self._notices.about_layer(", ".join(names), why, topic=UNUSABLE)
         return samples
 
     def _begun(self, layers: Iterable[str], values: Mapping[str, Any] | None) -> dict[str, float]:
         """The caller's values, once it is clear that a measurement of these layers can begin."""
         further = checked_values(values)
-        self._outputs.begin()
+        self._outputs.begin(self.counted)
         self._note_missing(layers)
         return further
 
@@ -528,11 +574,14 @@ class Monitor:
         with self._notices.withheld() as said:
             samples = self._samples()
         outputs = self._outputs
-        return samples, ((said, self._unusable), outputs.records, outputs.keeps_rows)
+        remarks = said, self._unusable, self.counted
+        return samples, (remarks, outputs.records, outputs.keeps_rows)
 
     def _take_note(self, remarks: Iterable[_Remarks]) -> None:
         """What all processes say of their layers is said by the first one."""
-        for said, unusable in remarks:
+        self.counted = Counted()
+        for said, unusable, counted in remarks:
+            self.counted += counted
             self._unusable = unusable | self._unusable
             if gathering.rank() == 0:
                 self._notices.say(said)
@@ -542,7 +591,19 @@ class Monitor:
             raise RuntimeError("the monitor was removed from its model")
 
     def remove(self) -> None:
-        """Take the monitor off the model; the history stays."""
+        """Take the monitor off the model; the history stays.
+
+        Warns
+        -----
+        CollapseWarning
+            The reference of an alarm was never complete.
+        """
+        was_on = not self.removed
+        self._take_off()
+        if was_on and (self.steps or self.history):
+            self._outputs.end(self.steps)
+
+    def _take_off(self) -> None:
         self.removed = True
         self.collection.remove()
 
@@ -556,8 +617,11 @@ class Monitor:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Remove it."""
-        self.remove()
+        """Remove it; an error is news enough, and nothing is warned about beside it."""
+        if error is None:
+            self.remove()
+        else:
+            self._take_off()
 
     def state_dict(self) -> dict[str, Any]:
         """The number of steps, the history and the state of the alarms, for a checkpoint."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from eigentropy._support.printable import encodable
 from eigentropy.report.recording import Recorder, as_recorder
 from eigentropy.torch.monitoring.alarm import CollapseAlarm
 from eigentropy.torch.monitoring.alarm_actions import CollapseEvent
+from eigentropy.torch.monitoring.collection import Counted
 from eigentropy.torch.monitoring.loggers import as_list, as_log, files_of
 from eigentropy.torch.monitoring.notices import Notices
 from eigentropy.torch.monitoring.samples import Array
@@ -60,6 +62,11 @@ class Outputs:
     writes : bool
         Whether this process has a recorder, and writes files.
 
+    Attributes
+    ----------
+    shapes : mapping of str to tuple of int
+        Of a sample's activation in the layers of this measurement, for the recorder's units.
+
     Raises
     ------
     FileExistsError, FileError
@@ -78,7 +85,9 @@ class Outputs:
         self._files = files_of(self._logs) if writes else []
         for file in self._files:
             file.open()
+        self._writes = writes
         self._recording = False  # the measurement that is under way
+        self.shapes: Mapping[str, tuple[int, ...]] = {}
         self.alarms: list[CollapseAlarm] = []
         self._notices = notices
 
@@ -104,8 +113,8 @@ class Outputs:
         for file in self._files:
             file.loaded(step)
 
-    def begin(self) -> None:
-        """A measurement begins.
+    def begin(self, counted: Counted) -> None:
+        """A measurement begins, of what was counted.
 
         Raises
         ------
@@ -119,8 +128,12 @@ class Outputs:
         self._recording = (
             recorder is not None
             and self._attempt(recorder, recorder.check, refusals=refusals)
-            and self._attempt(recorder, recorder.begin, self._notices.step)
+            and self._attempt(recorder, self._begin_record, counted)
         )
+
+    def _begin_record(self, counted: Counted) -> None:
+        assert self._recorder is not None
+        self._recorder.begin(self._notices.step, prompts=counted.prompts, tokens=counted.tokens)
 
     def see(
         self,
@@ -151,6 +164,8 @@ class Outputs:
         recorder, entropy = self._recorder, seen.entropy
         if recorder is not None and self._recording and entropy is not None:
             self._attempt(recorder, recorder.layer, name, rows, entropy, seen.groups)
+            shape = self.shapes.get(name)
+            self._attempt(recorder, recorder.units, name, rows, seen.groups, shape)
 
     def conclude(self, found: Mapping[str, float]) -> tuple[dict[str, float], Events]:
         """What the alarms say when all layers have been measured: values, and what has happened."""
@@ -185,6 +200,11 @@ class Outputs:
         if recorder is not None:
             self._attempt(recorder, recorder.profile, profile.to_record(), profile.step)
 
+    def end(self, step: int) -> None:
+        """The monitor is removed; in the first process the alarms say what they never tested."""
+        for alarm in self.alarms if self._writes else []:
+            alarm.end(step)
+
     def _attempt(
         self,
         log: object,
@@ -210,12 +230,12 @@ def description(
     n: int,
     variables: Mapping[str, Variable],
 ) -> dict[str, Any]:
-    """The settings of a run; n is the largest number of samples."""
+    """The settings of a run; n is the largest number of rows, sys.maxsize where there is none."""
     s = settings
     return {
         "layers": list(layers),
         "measures": list(measures),
-        "n": n,
+        "n": None if n == sys.maxsize else n,
         "t": s.t[0],
         "sigma": s.sigma,
         "alpha": s.alpha,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,16 +15,26 @@ from eigentropy._measures.measurement import MeasurementSettings, Variable
 from eigentropy._support import memory
 from eigentropy._support.options import integer
 from eigentropy._support.signatures import named_options
+from eigentropy._support.warnings import warn
 from eigentropy.report.measures import DEFAULT, DEFAULT_WITH_LABELS, about, named
 from eigentropy.torch.monitoring import inputs
-from eigentropy.torch.monitoring.collection import Collection, Place, Watched
+from eigentropy.torch.monitoring.collection import Collection, Counted, Place, Watched
 from eigentropy.torch.monitoring.hooks import Hook, probing
 from eigentropy.torch.monitoring.layers import unwrapped
 from eigentropy.torch.monitoring.loaders import ADVICE, first_samples, is_loader
-from eigentropy.torch.monitoring.passes import Pass
-from eigentropy.torch.monitoring.rows import Pooling, uneven
-from eigentropy.torch.monitoring.samples import Array, Samples, as_labels
+from eigentropy.torch.monitoring.passes import Pass, flat_mask, note_calls
+from eigentropy.torch.monitoring.rows import RowRule, uneven
+from eigentropy.torch.monitoring.samples import (
+    Array,
+    LowestPriorities,
+    Numbers,
+    Samples,
+    as_labels,
+    lengthened,
+    sample_numbers,
+)
 from eigentropy.torch.monitoring.undisturbed import undisturbed
+from eigentropy.torch.tokens.calls import Calls
 
 NOT_CALLED = "the model's forward pass does not always call it"
 
@@ -37,13 +48,16 @@ class Probe:
         The input of the model; also arrays that are mapped from files. Of a DataLoader, or of
         another iterable of batches, the first `max_points` samples are taken, now and once. A batch
         is the input, or a pair of input and labels, or a dictionary with labels under "labels",
-        "label" or "y". A loader that shuffles gives other samples in each run.
+        "label" or "y". A loader that shuffles gives other samples in each run. Labels of tokens,
+        such as those of a language model, are left out. Batches of different widths, as collators
+        make them, are padded to one, if they have an "attention_mask".
     y : array or tensor of length n, optional
         Labels, scalars or vectors, as for `eigentropy.diffusion_spectral_mutual_information`. Those
         of a loader come with its batches.
     max_points : int, optional
         A probe of more samples is thinned to this many, drawn once. None: never. The default is not
-        None, as elsewhere, since a probe is measured again and again.
+        None, as elsewhere, since a probe is measured again and again. With ``pooling="tokens"`` the
+        kept tokens of these samples are thinned to this many as well, the same each time.
     batch_size : int
         Of the passes.
 
@@ -58,6 +72,7 @@ class Probe:
     """
 
     needs_labels = False  # of the loop
+    is_fixed = True
 
     @named_options()
     def __init__(
@@ -67,10 +82,12 @@ class Probe:
         if max_points is not None:
             integer(max_points, "max_points", at_least=1)
         self.max_points = max_points
+        self._left_out: tuple[int, ...] | None = None  # the shape of labels of tokens
+        self._has_warned = False
         if is_loader(x):
             if y is not None:
                 raise ValueError(f"probe: labels beside a loader may be in another order; {ADVICE}")
-            x, y = first_samples(x, max_points)
+            x, y, self._left_out = first_samples(x, max_points)
         lengths = {len(leaf) for leaf in inputs.leaves(x)}
         if len(lengths) != 1 or 0 in lengths:
             raise ValueError(
@@ -85,12 +102,21 @@ class Probe:
     @property
     def default_measures(self) -> tuple[str, ...]:
         """The entropy, and the information about labels if there are any."""
+        if self._left_out is not None and not self._has_warned:
+            self._has_warned = True
+            warn(
+                f"probe: labels in the batches of the loader are of shape {self._left_out}, one a "
+                "token and not one a sample, so that dsmi_y is not measured; give measures=, or "
+                "labels of samples: Probe((b, labels) for b in loader)"
+            )
         return DEFAULT if self.y is None else DEFAULT_WITH_LABELS
 
     def check(self, measures: Sequence[str]) -> None:
         """Refuse the information about labels where there are none."""
         for name in named("y", measures) if self.y is None else []:
-            raise ValueError(f"labels are missing: {name} needs Probe(x, y), or probe=(x, labels)")
+            shape = self._left_out
+            why = "missing" if shape is None else f"of shape {shape}, not one a sample"
+            raise ValueError(f"labels are {why}: {name} needs Probe(x, y), or probe=(x, labels)")
 
     def attach(self, watched: Watched, seed: int) -> ProbedModel:
         """Draw the samples for one model."""
@@ -105,26 +131,40 @@ class ProbedModel(Collection):
 
     def __init__(self, probe: Probe, watched: Watched, seed: int) -> None:
         self.watched, self.batch_size = watched, probe.batch_size
-        self.x, self.y, self.most = probe.x, probe.y, probe.n
+        self.x, self.y, self.n, self.seed = probe.x, probe.y, probe.n, seed
         self.repeated: set[str] = set()
+        self.padded: set[str] = set()
         self.unusable: dict[str, str] = {}
         if probe.max_points is not None and probe.n > probe.max_points:
-            self.most = probe.max_points
+            self.n = probe.max_points
             generator = np.random.default_rng(seed)
-            rows = np.sort(generator.choice(probe.n, self.most, replace=False))
+            rows = np.sort(generator.choice(probe.n, self.n, replace=False))
             self.x = inputs.chosen(probe.x, rows)
             self.y = None if probe.y is None else probe.y[rows]
+        self.most = self.n
+        if watched.rule.each_token:
+            self.most = sys.maxsize if probe.max_points is None else probe.max_points
 
     def variables(
         self, measures: Sequence[str], settings: MeasurementSettings
     ) -> dict[str, Variable]:
-        """Labels and input; their groups are found here, once."""
-        variables = {}
+        """Labels and input; their groups are found here, once.
+
+        The labels of tokens come with the tokens, whose number is not known before.
+        """
+        variables: dict[str, Variable] = {}
+        if self.watched.rule.each_token:
+            for name in named("x", measures):
+                raise ValueError(
+                    f"{name} is about the input of a sample, and pooling='tokens' has several rows "
+                    "a sample: leave it out of measures, or take pooling='mean'"
+                )
+            return variables
         if of := about("y", measures):
             assert self.y is not None
             variables["y"] = Variable("labels", self.y, "auto", of=of)
         if of := about("x", measures):
-            x = inputs.vectors(self.x, self.most)
+            x = inputs.vectors(self.x, self.n)
             variables["x"] = Variable("probe", x, "vectors", of=of)
         for variable in variables.values():
             if "diffusion" not in variable.of and variable.known_kind == "vectors":
@@ -134,17 +174,28 @@ class ProbedModel(Collection):
 
     def take(self, place: Place) -> Samples:
         """What each layer returns for all samples, or for the share of one of several processes."""
-        model = unwrapped(self.watched.model)
-        numbers = range(place.rank, self.most, place.processes)
-        activations = Activations(len(numbers), self.watched.pooling)
-        with undisturbed(model), probing(), _hooks(self.watched.layers, activations):
+        model, rule = unwrapped(self.watched.model), self.watched.rule
+        numbers = np.arange(place.rank, self.n, place.processes)
+        activations: Activations
+        if rule.each_token:
+            activations = TokenActivations(numbers, rule, self.most, self.seed)
+        else:
+            activations = Activations(numbers, rule)
+        with undisturbed(model), probing(), _hooks(model, self.watched.layers, activations):
             for start in range(0, len(numbers), self.batch_size):
                 part = numbers[start : start + self.batch_size]
-                activations.passing = Pass(size=len(part))
-                inputs.call(model, inputs.part(self.x, slice(part.start, part.stop, part.step)))
+                step = slice(int(part[0]), int(part[-1]) + 1, place.processes)
+                x = inputs.part(self.x, step)
+                given = x if isinstance(x, (tuple, list)) else [x]
+                mask = flat_mask(model, given, {}) if rule.is_flat else None
+                activations.passing = Pass(size=len(part), mask=mask)
+                inputs.call(model, x)
                 activations.store(start)
         self.repeated, self.unusable = activations.repeated, activations.unusable
-        return Samples(activations.complete(), np.asarray(numbers, dtype=np.int64))
+        self.padded = activations.padded
+        self.shapes = activations.shapes if rule.is_flat else {}
+        self.counted = activations.counted
+        return activations.samples(self.y)
 
 
 class Activations:
@@ -152,56 +203,117 @@ class Activations:
 
     Attributes
     ----------
+    numbers : array of int (n,)
+        Of the samples.
     passing : Pass
         The forward pass that is under way.
-    repeated, unusable
+    repeated, padded, unusable, shapes
         As in `Pass`, of all passes.
+    counted : Counted
     """
 
-    def __init__(self, n: int, pooling: Pooling) -> None:
-        self.n, self.pooling = n, pooling
+    def __init__(self, numbers: Numbers, rule: RowRule) -> None:
+        self.numbers, self.rule, self.calls = numbers, rule, Calls(rule.mask)
         self.rows: dict[str, Array] = {}
         self.repeated: set[str] = set()
+        self.padded: set[str] = set()
         self.unusable: dict[str, str] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
         self.filled: Counter[str] = Counter()
         self.bytes = 0
         self.passing = Pass()
+        self.counted = Counted()
 
     def record(self, name: str, output: Any) -> None:
         """Take what a layer has returned in the pass that is under way."""
-        self.passing.add(name, output, self.pooling, lambda _, rows: rows.cpu().numpy().copy())
+        kept = lambda _, rows: rows.cpu().numpy().copy()  # noqa: E731
+        self.passing.add(name, output, self.rule, self.calls, kept)
 
     def store(self, start: int) -> None:
         """The pass has ended; its first sample is that of this number."""
+        self.calls.clear()
         self.repeated |= self.passing.repeated
+        self.padded |= self.passing.padded
         self.unusable.update(self.passing.unusable)
+        self.shapes.update(self.passing.shapes)
+        self.counted += self.passing.counted
+        places = self._places(start)
         for name, part in self.passing.rows.items():
             if name not in self.rows:
                 self.rows[name] = self._room(part)
             if part.shape[1] != self.rows[name].shape[1]:
                 self.unusable[name] = uneven(self.rows[name].shape[1], part.shape[1])
                 continue
-            self.rows[name][start : start + len(part)] = part
-            self.filled[name] += len(part)
+            self._put(name, part, *places)
+            self.filled[name] += self.passing.size or 0
 
-    def complete(self) -> dict[str, Array]:
-        """The rows of the layers that have run for all samples."""
-        return {name: rows for name, rows in self.rows.items() if self.filled[name] == self.n}
+    def samples(self, labels: Array | None) -> Samples:
+        """The rows of the layers that have run for all samples; `labels` are those of a sample."""
+        return Samples(self._complete(), self.numbers)
+
+    def _complete(self) -> dict[str, Array]:
+        n = len(self.numbers)
+        return {name: rows for name, rows in self.rows.items() if self.filled[name] == n}
+
+    def _places(self, start: int) -> tuple[Numbers, Numbers]:
+        """The places that change, and which row of the pass comes to each."""
+        rows = np.arange(self.passing.count)
+        return start + rows, rows
+
+    def _put(self, name: str, part: Array, slots: Numbers, rows: Numbers) -> None:
+        self.rows[name][slots] = part[rows]
 
     def _room(self, part: Array) -> Array:
-        self.bytes += self.n * part.shape[1] * part.itemsize
+        n = len(self.numbers)
+        self._reserve(n * part.shape[1] * part.itemsize)
+        return np.empty((n, part.shape[1]), part.dtype)
+
+    def _reserve(self, size: int) -> None:
+        self.bytes += size
         memory.require(
             float(self.bytes),
-            f"what {len(self.rows) + 1} layers return for {self.n} samples",
+            f"what {len(self.rows) + 1} layers return for {len(self.numbers)} samples",
             "use pooling='mean', fewer layers or a smaller max_points",
         )
-        return np.empty((self.n, part.shape[1]), part.dtype)
+
+
+class TokenActivations(Activations):
+    """At most `most` of the kept tokens of the samples, those with the lowest priorities."""
+
+    def __init__(self, numbers: Numbers, rule: RowRule, most: int, seed: int) -> None:
+        super().__init__(numbers, rule)
+        self.kept = LowestPriorities(most, seed)
+
+    def samples(self, labels: Array | None) -> Samples:
+        """The tokens, by sample and place, each with the label of its sample."""
+        numbers = self.kept.numbers[: self.kept.count]
+        order = np.argsort(numbers)
+        rows = {name: rows[order] for name, rows in self._complete().items()}
+        known = None if labels is None else labels[sample_numbers(numbers[order])]
+        return Samples(rows, numbers[order], known)
+
+    def _places(self, start: int) -> tuple[Numbers, Numbers]:
+        if self.passing.prompts is None:  # no layer has rows
+            return np.arange(0), np.arange(0)
+        part = self.numbers[start : start + (self.passing.size or 0)]
+        return self.kept.places(self.passing.numbers_of_rows(part))
+
+    def _put(self, name: str, part: Array, slots: Numbers, rows: Numbers) -> None:
+        before = self.rows[name]
+        self.rows[name] = after = lengthened(before, self.kept.count, self.kept.most)
+        self._reserve(after.nbytes - before.nbytes)
+        after[slots] = part[rows]
+
+    def _room(self, part: Array) -> Array:
+        return np.empty((0, part.shape[1]), part.dtype)
 
 
 @contextmanager
-def _hooks(layers: Mapping[str, torch.nn.Module], activations: Activations) -> Iterator[None]:
+def _hooks(
+    model: torch.nn.Module, layers: Mapping[str, torch.nn.Module], activations: Activations
+) -> Iterator[None]:
     """Hooks that exist during the pass only: training never runs them."""
-    handles = []
+    handles: list[Any] = []
     try:
         for name, module in layers.items():
 
@@ -209,6 +321,8 @@ def _hooks(layers: Mapping[str, torch.nn.Module], activations: Activations) -> I
                 activations.record(name, output)
 
             handles.append(module.register_forward_hook(Hook(module, hook, probing=True)))
+        if activations.rule.of_tokens:
+            handles += note_calls(activations.calls, model, layers, probing=True)
         yield
     finally:
         for handle in handles:

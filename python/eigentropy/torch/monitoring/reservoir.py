@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from eigentropy.report.measures import DEFAULT_WITH_LABELS
-from eigentropy.torch.monitoring.collection import ActivationSource, Place, Watched
+from eigentropy.torch.monitoring.collection import ActivationSource, Counted, Place, Watched
 from eigentropy.torch.monitoring.passes import Pass, PassingSamples
 from eigentropy.torch.monitoring.rows import uneven
 from eigentropy.torch.monitoring.samples import (
@@ -33,6 +33,7 @@ class Reservoir(ActivationSource):
     Parameters
     ----------
     n : int
+        With ``pooling="tokens"``, of tokens.
     """
 
     needs_labels = False
@@ -48,11 +49,11 @@ class Reservoir(ActivationSource):
 
 
 class TrainingSamples(PassingSamples):
-    """At most `most` samples of those that have passed since the last measurement (algorithm R).
+    """At most `most` rows of those that have passed since the last measurement (algorithm R).
 
-    All layers hold the same samples, in the same order. A pass counts if it begins with gradients
-    and the model or a watched layer is in training mode. Of several before a `commit` the last one
-    counts.
+    Rows are those of samples, or of the tokens of samples. All layers hold the same ones, in the
+    same order. A pass counts if it begins with gradients and the model or a watched layer is in
+    training mode. Of several before a `commit` the last one counts.
     """
 
     def __init__(self, watched: Watched, most: int, seed: int) -> None:
@@ -63,7 +64,8 @@ class TrainingSamples(PassingSamples):
         self._forget()
 
     def _forget(self) -> None:
-        self.seen = 0
+        self.seen = 0  # rows
+        self.samples = Counted()
         self.stored: dict[str, Array] = {}
         self.passed: Counter[str] = Counter()
         self.labels: dict[int, Any] = {}
@@ -89,6 +91,7 @@ class TrainingSamples(PassingSamples):
 
     def commit(self, labels: Any, index: Any, needs_labels: bool) -> None:
         """Take what the last batch has of the samples that are kept."""
+        self._check_thread("step")
         if labels is None and needs_labels:
             raise ValueError(
                 "labels are missing: dsmi_y and kernel_y with a reservoir need step(labels) at "
@@ -97,11 +100,14 @@ class TrainingSamples(PassingSamples):
         known, numbers = as_labels(labels), as_sample_numbers(index)
         self.numbering.check(numbers, self.seen)
         check_lengths(self.size, "training", labels=known, index=numbers)
-        size, batch = self.size, self._taken()
+        batch = self._taken()
         if batch.chosen is not None and batch.slots is not None:
+            known = batch.labels_of_rows(known)
+            numbers = None if numbers is None else batch.numbers_of_rows(numbers)
             self._keep_labels(batch.slots.tolist(), batch.chosen.tolist(), known, numbers)
             self._keep_rows(batch, batch.slots)
-        self.seen += size
+        self.seen += batch.count
+        self.samples += batch.counted
 
     def _keep_labels(
         self, slots: list[int], rows: list[int], labels: Array | None, numbers: Numbers | None
@@ -121,11 +127,11 @@ class TrainingSamples(PassingSamples):
                 self.unusable[name] = uneven(self.stored[name].shape[1], part.shape[1])
                 continue
             self.stored[name][slots] = part
-            self.passed[name] += batch.size or 0
+            self.passed[name] += batch.count
 
     @property
     def n(self) -> int:
-        """Number of samples that it holds."""
+        """Number of rows that it holds."""
         return min(self.seen, self.most)
 
     def discard(self) -> None:
@@ -138,7 +144,7 @@ class TrainingSamples(PassingSamples):
         A layer that some batches have not passed is left out, and so are the labels if some samples
         have none. Samples without numbers get numbers that no other process gives.
         """
-        n = self.n
+        n, self.counted = self.n, self.samples
         rows = {
             name: rows[:n]
             for name, rows in self.stored.items()

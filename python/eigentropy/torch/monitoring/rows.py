@@ -1,17 +1,27 @@
-"""What a layer returns as one row a sample, and why that cannot be."""
+"""What a layer returns as rows, one a sample or one a token, and why that cannot be."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 
 from eigentropy._backends.libraries import is_masked_tensor
 from eigentropy._support import memory
+from eigentropy._support.options import integer
+from eigentropy.torch.tokens.calls import CallMask, MaskOption, checked_option
+from eigentropy.torch.tokens.pooling import (
+    TOKEN_POOLINGS,
+    as_floats,
+    check_normalize,
+    check_pooling,
+    token_rows,
+)
 
-POOLINGS = ("flatten", "mean", "cls")
+POOLINGS = ("flatten", *TOKEN_POOLINGS)
 
 # What is said of a layer that has no values because of what it returns.
 UNUSABLE = "is not measured"
@@ -19,6 +29,109 @@ UNUSABLE = "is not measured"
 REMEDY = "give pooling= a function that makes it one row a sample, or leave it out of layers"
 
 Pooling = Callable[[torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class RowRule:
+    """How what a layer returns becomes rows: the arguments of `Monitor` of these names.
+
+    Raises
+    ------
+    ValueError, TypeError
+        One of them cannot be, or is without effect.
+    """
+
+    pooling: str | Pooling = "flatten"
+    mask: MaskOption = None
+    drop_first: int = 0
+    normalize: str = "none"
+
+    def __post_init__(self) -> None:
+        """Check the arguments."""
+        if not callable(self.pooling):
+            check_pooling(self.pooling, POOLINGS)
+        checked_option(self.mask)
+        integer(self.drop_first, "drop_first", at_least=0)
+        check_normalize(self.normalize)
+        given = {"mask": self.mask, "drop_first": self.drop_first or None}
+        given["normalize"] = None if self.normalize == "none" else self.normalize
+        for name, value in given.items():
+            if value is not None and not self.of_tokens:
+                raise ValueError(
+                    f"{name}={value!r} is without effect: it is about tokens, which "
+                    f"pooling={self.name!r} does not know; give pooling='mean', 'last', 'first' or "
+                    "'tokens'"
+                )
+
+    def check(self, sampling: object = False, units: object = False) -> None:
+        """Refuse options of a monitor that are not for rows of single tokens.
+
+        Raises
+        ------
+        ValueError
+            There is one.
+        """
+        why = {
+            "sampling": (sampling, "takes rows for independent, and those of a sample are not"),
+            "units": (units, "are of samples, and a sample has several rows"),
+        }
+        for name, (wanted, reason) in why.items():
+            if wanted and self.each_token:
+                raise ValueError(
+                    f"pooling='tokens' with {name}, which {reason}: leave one of them out, or take "
+                    "one row a sample, as pooling='mean' does"
+                )
+
+    @property
+    def of_tokens(self) -> bool:
+        """Whether it asks which tokens are kept."""
+        return self.pooling in TOKEN_POOLINGS
+
+    @property
+    def each_token(self) -> bool:
+        """Whether a sample has a row for each kept token."""
+        return self.pooling == "tokens"
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether the columns of the rows are all numbers of an activation in their order."""
+        return self.pooling == "flatten"
+
+    @property
+    def name(self) -> str:
+        """Of the pooling, for a message or a recording."""
+        if isinstance(self.pooling, str):
+            return self.pooling
+        return str(getattr(self.pooling, "__qualname__", type(self.pooling).__name__))
+
+    def description(self) -> dict[str, Any]:
+        """What a recording says of the rows."""
+        return {
+            "pooling": self.name,
+            "drop_first": self.drop_first,
+            "normalize": self.normalize,
+        }
+
+
+class LayerRows(NamedTuple):
+    """The rows of a layer in one pass.
+
+    Attributes
+    ----------
+    rows : tensor (m, d)
+    size : int
+        Number of samples.
+    tokens : int or None
+        How many tokens of these are kept; None where the layer has no tokens.
+    prompts, positions : tensors of int (m,), or None
+        Of each row, where there is one for each token: see `TokenRows`.
+    """
+
+    rows: torch.Tensor
+    size: int
+    tokens: int | None = None
+    prompts: torch.Tensor | None = None
+    positions: torch.Tensor | None = None
 
 
 class NoRows(Exception):  # noqa: N818  (it is no fault of the program, and is caught)
@@ -39,16 +152,6 @@ def uneven(one: int, other: int) -> str:
             "that makes them equally long"
         )
     )
-
-
-def checked_pooling(pooling: str | Pooling) -> Pooling:
-    """The function behind the argument `pooling`."""
-    if callable(pooling):
-        return pooling
-    if pooling not in POOLINGS:
-        names = ", ".join(repr(name) for name in POOLINGS)
-        raise ValueError(f"pooling must be one of {names} or a callable, got {pooling!r}")
-    return {"flatten": _flatten, "mean": _mean, "cls": _first_token}[pooling]
 
 
 def activation_of(output: Any) -> torch.Tensor:
@@ -87,19 +190,47 @@ def _kind(output: Any) -> str:
     return "one number" if isinstance(output, torch.Tensor) else type(output).__name__
 
 
-def rows_of(activation: torch.Tensor, pooling: Pooling, n: int | None) -> torch.Tensor:
-    """An activation of n samples as (n, d), in float32 or float64.
+def rows_of(
+    activation: torch.Tensor, rule: RowRule, n: int | None, mask: CallMask | None = None
+) -> LayerRows:
+    """An activation of n samples as rows (m, d), in float32 or float64.
 
     Parameters
     ----------
     activation : tensor
         A nested one is pooled sample by sample, so that only its real tokens count. Rows that are
         shorter than others are continued by zeros.
-    pooling : callable
+    rule : RowRule
     n : int or None
         As many as the activation has, if None.
+    mask : CallMask, optional
+        Which tokens are real; all of them without it.
     """
     n = activation.size(0) if n is None else n
+    if rule.of_tokens and _has_tokens(activation):
+        found = _of_tokens(activation, rule, n, mask or CallMask())
+    else:
+        found = LayerRows(_of_samples(activation, rule, n), n)
+    found.rows[:0].cpu().numpy()  # raises where there are no numbers, as in tensors of a tracer
+    return found
+
+
+def _of_tokens(activation: torch.Tensor, rule: RowRule, n: int, mask: CallMask) -> LayerRows:
+    assert isinstance(rule.pooling, str)
+    if activation.size(0) != n or activation.size(-1) == 0:
+        raise NoRows(f"it gives {_shape(activation)} for a batch of {n}; {REMEDY}")
+    try:
+        states, kept, tokens = mask.kept(activation, rule.drop_first)
+        found = token_rows(states, kept, rule.pooling, rule.normalize)
+    except (TypeError, ValueError) as error:
+        raise NoRows(str(error)) from error
+    if rule.each_token:
+        return LayerRows(found.rows, n, tokens, found.prompts, found.positions)
+    return LayerRows(found.rows, n, tokens)
+
+
+def _of_samples(activation: torch.Tensor, rule: RowRule, n: int) -> torch.Tensor:
+    pooling = _pooling_without_tokens(rule, activation)
     rows = _each(activation, pooling) if activation.is_nested else pooling(activation)
     right = isinstance(rows, torch.Tensor) and rows.ndim == 2 and len(rows) == n
     if not right or rows.shape[1] == 0:
@@ -113,12 +244,25 @@ def rows_of(activation: torch.Tensor, pooling: Pooling, n: int | None) -> torch.
             f"it is complex ({rows.dtype}): pooling=lambda z: torch.view_as_real(z).flatten(1) "
             "measures real and imaginary parts"
         )
-    if is_masked_tensor(rows):
-        rows = _unmasked(rows)
-    if rows.dtype not in (torch.float32, torch.float64):
-        rows = rows.float() if rows.is_floating_point() else rows.double()
-    rows[:0].cpu().numpy()  # raises where there are no numbers, as in tensors of a tracer
-    return rows
+    return as_floats(_unmasked(rows) if is_masked_tensor(rows) else rows)
+
+
+def _pooling_without_tokens(rule: RowRule, activation: torch.Tensor) -> Pooling:
+    """The pooling of what has no tokens, such as maps of a picture."""
+    if not isinstance(rule.pooling, str):
+        return rule.pooling
+    if rule.pooling == "flatten":
+        return _flatten
+    if rule.pooling == "mean" and rule.drop_first == 0 and rule.normalize == "none":
+        return _mean
+    raise NoRows(
+        f"it gives {_shape(activation)}, and pooling={rule.pooling!r} with drop_first="
+        f"{rule.drop_first}, normalize={rule.normalize!r} takes tokens (n, tokens, d); {REMEDY}"
+    )
+
+
+def _has_tokens(activation: torch.Tensor) -> bool:
+    return activation.ndim == 3
 
 
 def _unmasked(rows: Any) -> torch.Tensor:
@@ -148,17 +292,5 @@ def _flatten(activation: torch.Tensor) -> torch.Tensor:
 
 
 def _mean(activation: torch.Tensor) -> torch.Tensor:
-    """Over tokens of (n, tokens, d), over positions of (n, channels, ...)."""
-    if activation.ndim == 3:
-        return activation.mean(dim=1)
-    if activation.ndim > 3:
-        return activation.flatten(2).mean(dim=2)
-    return _flatten(activation)
-
-
-def _first_token(activation: torch.Tensor) -> torch.Tensor:
-    if activation.ndim != 3:
-        raise NoRows(
-            f"pooling='cls' takes the first token of (n, tokens, d), got {tuple(activation.shape)}"
-        )
-    return activation[:, 0]
+    """Over positions of (n, channels, ...)."""
+    return activation.flatten(2).mean(dim=2) if activation.ndim > 3 else _flatten(activation)

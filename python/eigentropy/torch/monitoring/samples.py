@@ -135,6 +135,93 @@ def distinct(numbers: Numbers, most: int, seed: int) -> npt.NDArray[Any] | None:
     return first
 
 
+class LowestPriorities:
+    """The places of the samples, at most `most`, whose numbers have the lowest `priorities`.
+
+    Neither the order of the samples nor how they are dealt out makes a difference, and a sample
+    that comes twice has one place.
+
+    Attributes
+    ----------
+    count : int
+        Of the places that are taken.
+    numbers : array of int
+        The number of the sample in each place, of which the first `count` are taken.
+    """
+
+    def __init__(self, most: int, seed: int) -> None:
+        self.most, self.seed, self.count = most, seed, 0
+        self.numbers = np.empty(0, dtype=np.int64)
+        self._ranks = np.empty(0, dtype=np.uint64)
+        self._known: set[int] = set()
+
+    def places(self, numbers: Numbers) -> tuple[Numbers, Numbers]:
+        """The places that change, and which of these samples comes to each."""
+        ranks = priorities(numbers, self.seed)
+        n, full = self.count, 0 < self.count == self.most
+        low = np.flatnonzero(ranks < self._ranks[:n].max()) if full else np.arange(len(ranks))
+        new: dict[int, int] = {}  # the row of each number
+        for number, row in zip(numbers[low].tolist(), low.tolist(), strict=True):
+            if number not in self._known:
+                new.setdefault(number, row)
+        rows = np.fromiter(new.values(), np.int64, len(new))
+        slots = np.arange(n, min(n + len(rows), self.most))
+        self.numbers = lengthened(self.numbers, n + len(slots), self.most)
+        self._ranks = lengthened(self._ranks, n + len(slots), self.most)
+        if len(slots) < len(rows):
+            together = np.concatenate([self._ranks[:n], ranks[rows]])
+            stays = np.zeros(len(together), dtype=bool)
+            stays[np.argpartition(together, self.most - 1)[: self.most]] = True
+            leaving = np.flatnonzero(~stays[:n])
+            self._known.difference_update(self.numbers[leaving].tolist())
+            slots, rows = np.concatenate([slots, leaving]), rows[stays[n:]]
+        self.numbers[slots], self._ranks[slots] = numbers[rows], ranks[rows]
+        self._known.update(numbers[rows].tolist())
+        self.count = len(self._known)
+        return slots, rows
+
+
+def lengthened(array: Array, length: int, most: int) -> Array:
+    """An array with at least this length, which has the same entries at its beginning.
+
+    It is made twice as long, so that one that grows is not copied each time, but not longer than
+    `most`.
+    """
+    if len(array) >= length:
+        return array
+    longer = np.empty((max(length, min(2 * len(array), most)), *array.shape[1:]), array.dtype)
+    longer[: len(array)] = array
+    return longer
+
+
+# The number of a token is that of its sample times this, and its place among the kept tokens.
+TOKENS_OF_A_SAMPLE = 2**20
+
+
+def token_numbers(samples: Numbers, positions: Numbers) -> Numbers:
+    """A number for each token, by the number of its sample and its place among the kept tokens.
+
+    Raises
+    ------
+    ValueError
+        They do not fit into 64 bits.
+    """
+    most = np.iinfo(np.int64).max // TOKENS_OF_A_SAMPLE
+    sample, token = (int(np.abs(some).max(initial=0)) for some in (samples, positions))
+    if sample >= most or token >= TOKENS_OF_A_SAMPLE:
+        raise ValueError(
+            f"pooling='tokens' is for samples with numbers below {most}, got {sample}, of at most "
+            f"{TOKENS_OF_A_SAMPLE} tokens, got {token + 1}: give smaller numbers as index"
+        )
+    return samples * TOKENS_OF_A_SAMPLE + positions
+
+
+def sample_numbers(tokens: Numbers) -> Numbers:
+    """The number of the sample of each token."""
+    samples: Numbers = tokens // TOKENS_OF_A_SAMPLE
+    return samples
+
+
 def priorities(numbers: Numbers, seed: int) -> npt.NDArray[np.uint64]:
     """A random-looking rank for each number; different numbers have different ranks.
 

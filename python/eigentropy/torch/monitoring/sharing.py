@@ -16,7 +16,7 @@ from eigentropy.torch.monitoring.samples import Array, Samples
 
 Found = TypeVar("Found")
 
-# Halvings that leave nothing of the largest cost of a share to find.
+# After this number of halvings both bounds of the largest cost of a share are equal in float64.
 HALVINGS = 60
 
 

@@ -22,7 +22,7 @@ KINDS = ("entropy", "class", "spread", "scale")
 # A class with fewer rows has an entropy that depends on single rows, and is not watched.
 LEAST_ROWS = 10
 
-# Of more classes none is watched: each would have too small a share of the evidence.
+# If there are more classes, none is watched: each would have too small a share of the evidence.
 MOST_CLASSES = 100
 
 
@@ -37,8 +37,8 @@ class WatchedValue(NamedTuple):
         Of `KINDS`.
     value : float
     most : float
-        What it is at most, to about: log n of an entropy of n rows, 1 of the spread, and 1 of a
-        class, since the others have as much. Infinite of the scale.
+        About the largest possible value: log n for an entropy of n rows, 1 for the spread, and 1
+        for a class, since the median class has 1. Infinite for the scale.
     """
 
     name: str
@@ -79,9 +79,9 @@ def values_of_classes(
 ) -> Iterator[WatchedValue]:
     """The entropy of each class that has enough rows, over the median of these entropies.
 
-    So that classes which all become tighter, as in healthy training, are not a collapse. With the
-    sigma of all rows, a class has less entropy, too, if it shrinks to a point. It is the kernel
-    entropy if that is measured, and otherwise the diffusion entropy.
+    Relative to the median, classes that all become tighter, as in healthy training, are not a
+    collapse. With the sigma of all rows, a class that shrinks to a point loses entropy, too. The
+    entropy is the kernel entropy if that is measured, and otherwise the diffusion entropy.
     """
     sigma = _entropies(measured, _family(settings))[0].sigma
     found = {
@@ -91,7 +91,7 @@ def values_of_classes(
     }
     median = float(np.median([*found.values()])) if found else 0.0
     for name, entropy in found.items():
-        # Where most classes are single points, those have nothing, and the others all they need.
+        # The median is 0 where most classes are single points: these are collapsed, the others not.
         share = entropy / median if median > 0.0 else float(entropy > 0.0)
         yield WatchedValue(f"class {name}", "class", share, 1.0)
 
@@ -137,7 +137,7 @@ def _entropies(measured: Measurement, family: str) -> Sequence[Entropy]:
 
 
 def _entropy(rows: Array, sigma: float, settings: MeasurementSettings) -> float:
-    """Of the rows of a class. That all of them are alike is no news to be warned about."""
+    """The entropy of the rows of a class, without warnings: they may all be alike."""
     if sigma == 0.0:
         return 0.0
     own = replace(settings, sigma=settings.sigma if math.isnan(sigma) else sigma, method="auto")
