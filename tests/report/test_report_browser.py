@@ -12,7 +12,7 @@ import pytest
 import eigentropy as eg
 from benchmarks.shared import browser
 from eigentropy.report import read_run
-from eigentropy.report.page import ASSETS
+from eigentropy.report.assembly import ASSETS
 from messages import names
 from opened_pages import count, move, opened
 from recorded_runs import LAYERS, NASTY, N, record, rows_of, write
@@ -23,12 +23,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-
-@pytest.fixture(scope="module")
-def driver():
-    with browser.chromium() as one:
-        yield one
 
 
 @pytest.fixture
@@ -177,7 +171,7 @@ def test_the_density_matrix_has_panels_with_its_units_and_a_plane(driver, tmp_pa
     ask = opened(driver, tmp_path, path)
     assert browser.complaints(driver) == []
     units = {caption: unit for caption, _, unit in ask(AXES % "#trajectories")}
-    titles = dict(re.findall(r'(\w+): "(.*)"', (ASSETS / "drawing.js").read_text("utf-8")))
+    titles = dict(re.findall(r'(\w+): "(.*)"', (ASSETS / "runs.js").read_text("utf-8")))
     assert {kind: units[titles[kind]] for kind in ("kernel", "kernel_y", "kernel_x")} == {
         "kernel": "nats", "kernel_y": "bits", "kernel_x": "nats",
     }  # fmt: skip

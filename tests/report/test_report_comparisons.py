@@ -29,12 +29,6 @@ MINUS = "\N{MINUS SIGN}"
 QUANTILE = student_quantile(LEVEL, math.inf)
 
 
-@pytest.fixture(scope="module")
-def driver():
-    with browser.chromium() as one:
-        yield one
-
-
 # What the runs have of each layer and step: an entropy, and its sampling error.
 def entropy(run, step, layer):
     generator = np.random.default_rng([ord(run), step, LAYERS.index(layer)])
@@ -73,6 +67,7 @@ def alarmed(folder):
         folder / "alarmed", "a",
         alarm=lambda step, layer: float(layer == "three" and step > 1),
         alarm_evidence=lambda step, layer: 0.6 * step if layer == "three" else 0.0,
+        spread=lambda step, layer: 0.9 / step, scale=lambda step, layer: 2.0 / step,
     )  # fmt: skip
 
 
@@ -312,11 +307,26 @@ def test_pointing_at_an_alarm_tells_what_raised_it(driver, tmp_path, alarmed):
     assert ask("document.getElementById('profile-step').value") == "1"
 
 
+TITLES = "[...document.querySelectorAll('#trajectories figcaption')].map((c) => c.innerText)"
+WRITTEN_BY_ALARMS = ("alarm_evidence", "spread", "scale")
+
+
+def test_what_an_alarm_writes_is_no_raw_key_and_what_the_caller_writes_is(
+    driver, tmp_path, folder, alarmed
+):
+    (folder / "callers").mkdir()
+    own = recorded(folder / "callers", "b", spread=lambda *_: 0.5, scale=lambda *_: 2.0)
+    titles = opened(driver, tmp_path, alarmed)(TITLES)
+    assert not {*WRITTEN_BY_ALARMS} & {*titles}
+    assert len(titles) == len({*titles}) == len(opened(driver, tmp_path, own)(TITLES)) + 1
+    assert {"spread", "scale"} <= {*opened(driver, tmp_path, own)(TITLES)}
+
+
 def test_evidence_is_drawn_in_the_colours_of_the_layers(driver, tmp_path, alarmed):
     ask = opened(driver, tmp_path, alarmed)
-    titles = ask("[...document.querySelectorAll('#trajectories figcaption')].map(c => c.innerText)")
-    assert "alarm" not in titles
-    drawn = f"#trajectories figure:nth-child({titles.index('alarm_evidence') + 1}) g[data-layer]"
+    titles = ask(TITLES)
+    (number,) = (i for i, title in enumerate(titles, start=1) if names(title, "alarm"))
+    drawn = f"#trajectories figure:nth-child({number}) g[data-layer]"
     strokes = (
         "[...document.querySelectorAll(arguments[0])].map((one) => getComputedStyle(one).stroke)"
     )

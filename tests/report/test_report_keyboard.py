@@ -12,7 +12,7 @@ Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
 import eigentropy as eg
 from benchmarks.shared import browser
 from messages import names
-from opened_pages import choose, count, opened, press, screen
+from opened_pages import choose, count, focus, opened, press, screen
 from recorded_runs import LAYERS, record, rows_of
 
 pytestmark = [
@@ -20,12 +20,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-
-@pytest.fixture(scope="module")
-def driver():
-    with browser.chromium() as one:
-        yield one
 
 
 def further(step, layer):
@@ -90,16 +84,6 @@ def test_the_first_tab_leads_past_the_legend(driver, tmp_path, runs):
     assert ask("document.activeElement.id") == "main"
     press(driver, Keys.TAB)
     assert ask("document.activeElement.closest('main') !== null")
-
-
-def focus(driver, ask, selector):
-    """By Tab, so that the browser shows the focus."""
-    from selenium.webdriver.common.action_chains import ActionChains
-
-    ask("document.querySelector(arguments[0]).focus()", selector)
-    press(driver, Keys.TAB)
-    ActionChains(driver).key_down(Keys.SHIFT).send_keys(Keys.TAB).key_up(Keys.SHIFT).perform()
-    assert ask("document.activeElement.matches(arguments[0])", selector)
 
 
 def test_arrow_keys_walk_through_a_panel(driver, tmp_path, runs):

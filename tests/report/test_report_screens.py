@@ -14,7 +14,7 @@ WebDriverWait = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWa
 import eigentropy as eg
 from benchmarks.shared import browser
 from messages import names
-from opened_pages import count, opened, screen
+from opened_pages import CROWDED, CUT, STACKED, WIDE, count, opened, screen
 from recorded_runs import record, rows_of, write
 
 pytestmark = [
@@ -34,12 +34,6 @@ def errors(step, layer):
 
 
 LONG = "a.very_long_name_of_a_layer_without_a_place_to_break_it_" * 2
-
-
-@pytest.fixture(scope="module")
-def driver():
-    with browser.chromium() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")
@@ -99,36 +93,6 @@ def test_tables_fit_a_telephone_without_being_scrolled(driver, tmp_path, of_laye
         )
         assert len(ask(heads)) == 5
         assert all(len(head) > 2 for head in ask(heads))
-
-
-# What stands wider than the window, outside of what can be scrolled.
-WIDE = """[...document.querySelectorAll("body *")].filter((e) => e.checkVisibility()
-    && !e.parentElement.closest(".scroll") && e.getBoundingClientRect().right > innerWidth + 0.5)
-  .map((e) => e.outerHTML.slice(0, 90))"""
-
-# Pairs of texts of a drawing that lie on each other.
-CROWDED = """[...document.querySelectorAll("figure > svg")].flatMap((root) => {
-  const all = [...root.querySelectorAll("text")]
-    .map((e) => [e.textContent, e.getBoundingClientRect()]).filter(([, box]) => box.width);
-  return all.flatMap(([a, one], i) => all.slice(0, i).filter(([, other]) =>
-    one.left < other.right - 1 && other.left < one.right - 1
-    && one.top < other.bottom - 3 && other.top < one.bottom - 3).map(([b]) => [a, b]));
-})"""
-
-# Parts of the page that lie on each other: all that stands below another begins below its end.
-STACKED = """[...document.querySelectorAll("main > section > *, .controls > *, figure > *")]
-  .filter((e) => {
-    const [a, b] = [e, e.nextElementSibling || e].map((one) => one.getBoundingClientRect());
-    return e.nextElementSibling && a.width && b.width
-      && a.left < b.right - 1 && b.left < a.right - 1 && b.top < a.bottom - 1;
-  }).map((e) => e.outerHTML.slice(0, 90))"""
-
-# Texts of drawings that reach over an edge of their drawing.
-CUT = """[...document.querySelectorAll("figure > svg text")].filter((text) => {
-  const [inner, outer] = [text, text.ownerSVGElement].map((e) => e.getBoundingClientRect());
-  return inner.width && (inner.left < outer.left - 1 || inner.right > outer.right + 1
-    || inner.top < outer.top - 1 || inner.bottom > outer.bottom + 1);
-}).map((text) => text.textContent)"""
 
 
 def test_drawings_follow_the_width_of_the_window(driver, tmp_path, of_layers):

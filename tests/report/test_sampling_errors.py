@@ -105,7 +105,27 @@ def test_an_alarm_that_stays_is_one(flags, steps):
 
 
 def test_an_alarm_is_remarked_on(run):
-    assert any(names(text, "second", "alarm", 2) for text in report.remarks(run))
+    (said,) = (text for text in report.remarks(run) if names(text, "second", "alarm", 2))
+    first, then, _ = run.values["dse/second"]
+    assert names(said, "dse", f"{first:.4g}", f"{then:.4g}")
+
+
+def test_what_an_alarm_watches_is_told_as_it_was_when_it_was_raised():
+    values = {
+        "alarm/a": [0.0, None, 1.0], "alarm_evidence/a": [0.0, 0.2, 1.1],
+        "spread/a": [None, 0.75, 0.25], "scale/a": [8.0, 4.0, None], "loss/a": [3.5, 2.5, 1.5],
+    }  # fmt: skip
+    (said,) = report.remarks(report.Run("run", "run", ("a",), [1, 2, 3], values))
+    assert names(said, "a", 3, "spread", 0.25, 0.75)
+    assert not any(names(said, word) for word in ("scale", "loss"))
+
+
+def test_of_many_alarms_some_are_told_and_all_are_counted():
+    layers = tuple(f"layer{k}" for k in range(11))
+    flags = {f"alarm{of}/{layer}": [1.0] for layer in layers for of in ("", "_evidence")}
+    said = report.remarks(report.Run("run", "run", layers, [1], flags))
+    assert [layer for layer in layers if any(names(text, layer) for text in said)] == [*layers[:8]]
+    assert names(said[-1], 3)
 
 
 def test_a_value_without_evidence_is_no_alarm():

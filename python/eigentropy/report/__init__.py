@@ -4,5 +4,6 @@ from eigentropy.report.page import page
 from eigentropy.report.recording import Recorder
 from eigentropy.report.remarks import differences, remarks
 from eigentropy.report.runs import Run, read_run
+from eigentropy.report.unit_files import Units
 
-__all__ = ["Recorder", "Run", "differences", "page", "read_run", "remarks"]
+__all__ = ["Recorder", "Run", "Units", "differences", "page", "read_run", "remarks"]

@@ -34,6 +34,9 @@ OF_LAYERS = frozenset((*KINDS, *NULL_ERRORS, *SAMPLING_ERRORS))
 # An alarm writes NAME/layer, 1 once it was raised, and NAME_evidence/layer.
 EVIDENCE = "_evidence"
 
+# What an alarm watches in a layer as a whole, where it is measured.
+WATCHED = (*ENTROPIES, "spread", "scale")
+
 
 def of_family(family: str, measures: Sequence[str]) -> list[str]:
     """Those of the measures that belong to a family."""

@@ -1,36 +1,40 @@
-"""One HTML page with all it needs inside: data, style and drawing."""
+"""Runs of a monitor as one HTML page."""
 
 from __future__ import annotations
 
-import functools
-import html
-import json
 import math
-import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from eigentropy._support.interval import LEVEL, student_quantile
 from eigentropy._support.lifetime import version
 from eigentropy._support.printable import encodable
 from eigentropy._support.units import unit
+from eigentropy.report.assembly import assembled
+from eigentropy.report.embedding import SECONDS, Deadline, embedded_units
 from eigentropy.report.measures import KINDS
 from eigentropy.report.remarks import differences, remarks
 from eigentropy.report.runs import Run
 from eigentropy.report.views import ranks
 
-ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = (
-    "colours.js", "drawing.js", "selection.js", "statistics.js", "alarms.js", "trajectories.js",
-    "rows.js", "profile.js", "comparisons.js", "labels.js", "plane.js", "spectrum.js", "views.js",
-    "main.js",
+    "colours.js", "drawing.js", "runs.js", "selection.js", "statistics.js", "alarms.js",
+    "trajectories.js", "rows.js", "profile.js", "comparisons.js", "labels.js", "plane.js",
+    "spectrum.js", "views.js", "phate.js", "units.js", "main.js",
 )  # fmt: skip
+
+# Coordinates of a view: in diffusion directions, and of PHATE.
+MAPS = ("layers", "phate")
 
 # What the page calls the entries of a description.
 LABELS = {
     "seed": "seed",
     "n": "samples of the probe",
+    "prompts": "samples or prompts that were seen",
+    "tokens": "tokens of these that were kept",
+    "pooling": "how activations become rows",
+    "drop_first": "tokens left out at the beginning of each sample",
+    "normalize": "normalisation of each token",
     "classes": "classes",
     "measures": "measures",
     "t": "diffusion time t",
@@ -51,7 +55,7 @@ LABELS = {
 LONGEST_TEXT = 300
 
 
-def page(runs: Sequence[Run], title: str = "Training report") -> str:
+def page(runs: Sequence[Run], title: str = "Training report", *, seconds: float = SECONDS) -> str:
     """Draw runs on one page.
 
     Parameters
@@ -60,6 +64,10 @@ def page(runs: Sequence[Run], title: str = "Training report") -> str:
         From `read_run`; they are compared in the same panels.
     title : str
         Of the page.
+    seconds : float
+        Embedding the units of a layer takes a while, and the run keeps what was computed. After
+        this time no further embedding is begun: the page says which layers are left out, and the
+        next page goes on with them.
 
     Returns
     -------
@@ -70,27 +78,20 @@ def page(runs: Sequence[Run], title: str = "Training report") -> str:
     ------
     ValueError
         There are no runs.
+    FileError
+        A file of units is damaged.
+
+    Warns
+    -----
+    UserWarning
+        Units of a layer are left out: why.
     """
     if not runs:
         raise ValueError("there are no runs to report on")
-    parts = {
-        "title": html.escape(encodable(title)),
-        "style": _asset("page.css"),
-        "script": "\n".join(map(_asset, SCRIPTS)),
-        # "</script>" in a name would end the element: no "<" is left in the data.
-        "data": json.dumps(_document(runs, title), allow_nan=False, separators=(",", ":")).replace(
-            "<", "\\u003c"
-        ),
-    }
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _asset("page.html"))
+    return assembled(title, "page.html", SCRIPTS, _document(runs, title, Deadline(seconds)))
 
 
-@functools.cache
-def _asset(name: str) -> str:
-    return (ASSETS / name).read_text(encoding="utf-8")
-
-
-def _document(runs: Sequence[Run], title: str) -> dict[str, Any]:
+def _document(runs: Sequence[Run], title: str, deadline: Deadline) -> dict[str, Any]:
     titles = _distinct([run.title for run in runs])
     return {
         "title": encodable(title),
@@ -98,7 +99,7 @@ def _document(runs: Sequence[Run], title: str) -> dict[str, Any]:
         "level": LEVEL,
         "quantile": student_quantile(LEVEL, math.inf),
         "remarks": differences(runs),
-        "runs": [_run(run, name) for run, name in zip(runs, titles, strict=True)],
+        "runs": [_run(run, name, deadline) for run, name in zip(runs, titles, strict=True)],
     }
 
 
@@ -112,10 +113,11 @@ def _distinct(titles: Sequence[str]) -> list[str]:
     return named
 
 
-def _run(run: Run, title: str) -> dict[str, Any]:
+def _run(run: Run, title: str, deadline: Deadline) -> dict[str, Any]:
     known = run.description
     layers = list(run.layers)
     sizes = {layer.get("n") for at in run.spectra.values() for layer in at.values()}
+    units, without_units = embedded_units(run, deadline)
     return {
         "title": title,
         "source": run.source,
@@ -136,6 +138,8 @@ def _run(run: Run, title: str) -> dict[str, Any]:
         "ranks": {str(n): ranks(n).tolist() for n in sizes if n},
         "spectra": _spectra(run),
         "views": [_view(view, layers) for view in run.views],
+        "units": units,
+        "withoutUnits": without_units,
         "classes": known.get("classes"),
         "settings": _settings(run),
         "remarks": remarks(run),
@@ -165,7 +169,7 @@ def _bands(run: Run, kind: str) -> list[Any] | None:
 def _profile(run: Run, step: int) -> dict[str, list[Any]]:
     """For each measure [numbers with errors, p-values from the layer before] by layer.
 
-    The numbers are null where the values of the step have their sampling errors themselves.
+    The numbers are null where the values of that step come with sampling errors.
     """
     known, at = run.profiles[step], run.steps.index(step)
     numbers = {one["layer"]: one["numbers"] for one in known["layers"]}
@@ -218,8 +222,9 @@ def _spectrum(known: dict[str, Any] | None) -> list[Any] | None:
 
 
 def _view(view: dict[str, Any], layers: Sequence[str]) -> dict[str, Any]:
-    maps = [view["layers"].get(layer) for layer in layers]
-    return {"step": view["step"], "groups": view.get("groups"), "layers": maps}
+    known = {"step": view["step"], "groups": view.get("groups")}
+    maps = {kind: [view[kind].get(layer) for layer in layers] for kind in MAPS if kind in view}
+    return {**known, **maps}
 
 
 def _settings(run: Run) -> list[list[str]]:

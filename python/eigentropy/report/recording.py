@@ -1,11 +1,12 @@
-"""The writer of a run: values, spectra and views of layers, as they are measured."""
+"""The writer of a run: values, spectra, views and units of layers, as they are measured."""
 
 from __future__ import annotations
 
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,18 @@ from eigentropy.io.paths import shown
 from eigentropy.io.writing import write_atomically
 from eigentropy.report import run_files, views
 from eigentropy.report.lines import json_object, measurements, shaped
-from eigentropy.report.run_files import PROFILES, RUN, SPECTRA, VALUES, VIEWS
+from eigentropy.report.run_files import PROFILES, RUN, SPECTRA, UNITS, VALUES, VIEWS
 from eigentropy.report.schema import FORMAT
 from eigentropy.report.shapes import anything, mapping
+from eigentropy.report.unit_files import UnitPlan, Units, write_units
+from eigentropy.report.views import require_phate
 
 Array = npt.NDArray[Any]
 StrPath = str | os.PathLike[str]
 
+
+# What a run says of how activations become rows.
+OF_ROWS = ("pooling", "drop_first", "normalize")
 
 # S(t) is computed at these, ten a decade from 0.1 to 100, besides the monitor's own.
 TIMES = tuple(float(f"{10 ** (k / 10):.4g}") for k in range(-10, 21))
@@ -53,11 +59,16 @@ class Recorder:
     views : int
         How many views are kept at most. When there are more, every second one is removed, so that
         the rest stays evenly spread over the run.
+    phate : bool
+        Whether a view has the PHATE coordinates of its rows beside their diffusion coordinates; the
+        page draws them by class, step beside step. Needs the extra `embed`.
 
     Raises
     ------
     FileExistsError
         There is a run, and `resume` is false.
+    ImportError
+        `phate` is true, and the extra `embed` is not installed.
     TypeError
         `settings` has what JSON cannot hold.
 
@@ -78,6 +89,7 @@ class Recorder:
         resume: bool = False,
         points: int = 500,
         views: int = 20,
+        phate: bool = False,
     ) -> None:
         self.path = Path(path)
         self.title = self.path.absolute().name if title is None else str(title)
@@ -85,13 +97,21 @@ class Recorder:
         self.step_name = str(step_name)
         self.points = integer(points, "points", at_least=3)
         self.views = integer(views, "views", at_least=2)
+        self.phate = bool(phate)
+        if self.phate:
+            require_phate("phate=True")
         self._resume = resume
         self._description: dict[str, Any] = {}
+        self._seen: dict[str, int | None] = {}
         self._measured = 0  # how often
         self._is_open = False
         self._loaded: int | None = None
         self._spectra: dict[str, Any] = {}
         self._view: dict[str, Any] | None = None
+        self._plan: UnitPlan | None = None
+        self._units: dict[str, Array] | None = None
+        self._groups: Array | None = None
+        self._columns: dict[str, int] = {}
         try:
             mapping(anything)(json.loads(json.dumps(self.settings, allow_nan=False)))
         except (TypeError, ValueError) as error:
@@ -105,12 +125,20 @@ class Recorder:
     def __repr__(self) -> str:
         return f"Recorder({shown(self.path)!r})"
 
-    def describe(self, **description: Any) -> None:
-        """Say what will be measured: layers, seed, settings of the kernel, sizes of classes."""
+    def describe(self, *, units: Units | None = None, **description: Any) -> None:
+        """Say what will be measured: layers, seed, settings of the kernel, sizes of classes.
+
+        With `units` the activations of units are kept, of layers and samples that are named here.
+        """
         times = sorted({*TIMES, *map(float, description.get("times", ()))})
         self._description = {**description, "times": times}
+        self._plan = None
+        if units is not None:
+            self._plan = units.plan(len(description["layers"]), description["n"])
+            self._description["units"] = asdict(self._plan)
         self._is_open, self._loaded = False, None  # a monitor after another has a state to load
-        (self.path / VIEWS).mkdir(parents=True, exist_ok=True)  # now: later, training would stop
+        for folder in (VIEWS, *((UNITS,) if self._plan else ())):
+            (self.path / folder).mkdir(parents=True, exist_ok=True)  # later, training would stop
 
     def loaded(self, step: int) -> None:
         """Take note that the monitor continues after this step."""
@@ -136,13 +164,21 @@ class Recorder:
                 "from: call load_state_dict first, or record into another directory"
             )
 
-    def begin(self, step: int) -> None:
-        """Start a measurement. The first one creates the run, or cuts off an old run's end."""
+    def begin(self, step: int, *, prompts: int | None = None, tokens: int | None = None) -> None:
+        """Start a measurement. The first one creates the run, or cuts off an old run's end.
+
+        How many prompts, or other samples, it has seen, and how many of their tokens are kept, goes
+        into run.json with what is measured.
+        """
+        self._seen = {"prompts": prompts, "tokens": tokens}
         if not self._is_open:
             self._open()
         self._spectra = {}
-        wants_view = self._measured % self._stride() == 0
+        wants_view = self._measured % self._stride(self.views) == 0
         self._view = {"step": step, "layers": {}} if wants_view else None
+        plan, self._groups = self._plan, None
+        wants_units = plan is not None and self._measured % self._stride(plan.measurements) == 0
+        self._units = {} if wants_units else None
 
     def layer(
         self, name: str, rows: Array, entropy: DiffusionEntropy, groups: Array | None
@@ -155,12 +191,36 @@ class Recorder:
             if coordinates is not None:
                 self._view["layers"][name] = coordinates
                 self._view["groups"] = None if groups is None else groups[chosen].tolist()
+                if self.phate:
+                    of_layer = views.phate_coordinates(rows[chosen])
+                    if of_layer is not None:
+                        self._view.setdefault("phate", {})[name] = of_layer
+
+    def units(
+        self, name: str, rows: Array, groups: Array | None, shape: Sequence[int] | None = None
+    ) -> None:
+        """Keep the activations of units of a layer's rows (n, d), at the steps that are kept.
+
+        Each column is a unit; of rows that flatten channels or tokens of a `shape`, the mean of a
+        channel or feature is.
+        """
+        if self._units is None or self._plan is None:
+            return
+        if len(rows) != self._plan.n:
+            raise ValueError(
+                f"units of {name}: there are {len(rows)} rows, and the probe has {self._plan.n} "
+                "samples: units are comparable on the same samples only"
+            )
+        self._units[name], self._columns[name] = self._plan.chosen(rows, shape)
+        self._groups = None if groups is None else self._plan.chosen_samples(groups)
 
     def write(self, values: Mapping[str, float], step: int) -> None:
         """End the measurement; called as a logger is."""
         run_files.append_line(self.path / SPECTRA, {"step": step, "layers": self._spectra})
         if self._view is not None:
-            run_files.write_json(self._view_path(self._measured), self._view)
+            run_files.write_json(self._numbered(VIEWS, self._measured, "json"), self._view)
+        if self._units:
+            self._write_units(step, self._units)
         run_files.append_line(self.path / VALUES, {"step": step, **values})
         self._measured += 1
         self._thin()
@@ -184,6 +244,16 @@ class Recorder:
         known["eigenvalues"] = [_short(x) for x in eigenvalues[views.ranks(len(eigenvalues)) - 1]]
         return known
 
+    def _write_units(self, step: int, units: Mapping[str, Array]) -> None:
+        """The file of this step; and in run.json how many units each layer has in all."""
+        known = json_object(self.path / RUN)
+        if known.get("columns") != {**known.get("columns", {}), **self._columns}:
+            columns = {**known.get("columns", {}), **self._columns}
+            run_files.write_json(self.path / RUN, {**known, "columns": columns})
+        numbers = {name: number for number, name in enumerate(self._description["layers"])}
+        kept = {numbers[name]: activations for name, activations in units.items()}
+        write_units(self._numbered(UNITS, self._measured, "npz"), step, kept, self._groups)
+
     def _open(self) -> None:
         self.check()
         if self._loaded is None or not (self.path / RUN).exists():
@@ -198,6 +268,7 @@ class Recorder:
             "title": self.title,
             "step_name": self.step_name,
             **self._description,
+            **{name: number for name, number in self._seen.items() if number is not None},
             "settings": self.settings,
         }
 
@@ -205,6 +276,8 @@ class Recorder:
         """Refuse to continue a run in which something else was measured."""
         known = shaped(json_object(self.path / RUN), mapping(anything), shown(self.path / RUN))
         for name, here in {"format": FORMAT, **self._description}.items():
+            if name in OF_ROWS and name not in known:
+                continue  # a run of an earlier version
             if known.get(name) != json.loads(json.dumps(here)):
                 raise ValueError(
                     f"{shown(self.path)} cannot be continued: its {name} is "
@@ -224,23 +297,25 @@ class Recorder:
         self._measured = len(kept[VALUES])
         self._thin()
 
-    def _stride(self) -> int:
-        """The number of measurements from one view to the next: a power of two."""
+    def _stride(self, most: int) -> int:
+        """The number of measurements from one that is kept to the next: a power of two."""
         stride = 1
-        while self._measured > stride * self.views:
+        while self._measured > stride * most:
             stride *= 2
         return stride
 
     def _thin(self) -> None:
-        """Remove surplus views, and the views of measurements that were dropped."""
-        stride = self._stride()
-        for path in (self.path / VIEWS).glob("*.json"):
-            number = int(path.stem)
-            if number % stride or number >= self._measured:
-                path.unlink()
+        """Remove surplus views and units, and those of measurements that were dropped."""
+        kept_units = self._stride(self._plan.measurements) if self._plan else 1
+        strides = {f"{VIEWS}/*.json": self._stride(self.views), f"{UNITS}/*.npz": kept_units}
+        for pattern, stride in strides.items():
+            for path in self.path.glob(pattern):
+                number = int(path.stem)
+                if number % stride or number >= self._measured:
+                    path.unlink()
 
-    def _view_path(self, number: int) -> Path:
-        return self.path / VIEWS / f"{number:06d}.json"
+    def _numbered(self, folder: str, number: int, suffix: str) -> Path:
+        return self.path / folder / f"{number:06d}.{suffix}"
 
 
 def as_recorder(record: Recorder | StrPath | None) -> Recorder | None:

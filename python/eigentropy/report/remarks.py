@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 
 from eigentropy._kernels.saturation import AT_AN_END
-from eigentropy.report.measures import ENTROPIES
+from eigentropy.report.embedding import undrawn
+from eigentropy.report.measures import ENTROPIES, WATCHED
 from eigentropy.report.runs import Run
 
 # A class with fewer samples has a small S, at most log2 of their number, in every layer.
@@ -32,7 +33,7 @@ def remarks(run: Run) -> list[str]:
     """One sentence for each thing that is wrong or missing in a run."""
     return [
         *run.notes, *_alarms(run), *_missing_values(run), *_saturated(run), *_small_classes(run),
-        *_sizes(run),
+        *_sizes(run), *undrawn(run),
     ]  # fmt: skip
 
 
@@ -64,7 +65,26 @@ def _alarms(run: Run) -> list[str]:
     for step, raised in run.alarms().items():
         for layer in dict.fromkeys(layer for _, layer, _ in raised):
             at.setdefault(layer, []).append(step)
-    return _of_layers(run, at, "an alarm", "its values are lower than the alarm allows")
+    said = [
+        f"{_named([layer])} an alarm at {_steps(steps, run)}: the layer, or one of its classes, is "
+        f"below what the alarm allows. {_watched(run, layer, steps[0])}".rstrip()
+        for layer, steps in [*at.items()][:MOST_NAMED]
+    ]
+    more = len(at) - MOST_NAMED
+    return [*said, f"{more} more layers have an alarm."] if more > 0 else said
+
+
+def _watched(run: Run, layer: str, step: int) -> str:
+    """The values that an alarm watches in a layer, when it was raised and at first."""
+    found = []
+    for kind in WATCHED:
+        values = run.values.get(f"{kind}/{layer}", [])
+        first = next((value for value in values if value is not None), None)
+        now = values[run.steps.index(step)] if values else None
+        if first is not None and now is not None:
+            found.append(f"{kind} is {now:.4g} (at first {first:.4g})")
+    name = run.description.get("step_name", "step")
+    return f"At {name} {step} {', '.join(found)}." if found else ""
 
 
 def _missing_values(run: Run) -> list[str]:

@@ -5,6 +5,7 @@ and `spectra.jsonl` another; `views/NUMBER.json` are the maps of some of them. T
 written last: a measurement without it was interrupted, and is not read. `profiles.jsonl`, where
 there is one, has the layers with their sampling errors and the differences of neighbours: a line
 for each measurement with sampling errors, and for each profile that was asked for.
+`units/NUMBER.npz`, where units were asked for, are the activations of some of them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 from eigentropy.io.writing import append_whole, write_atomically
 
 RUN, VALUES, SPECTRA, VIEWS = "run.json", "values.jsonl", "spectra.jsonl", "views"
-PROFILES = "profiles.jsonl"
+PROFILES, UNITS = "profiles.jsonl", "units"
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:

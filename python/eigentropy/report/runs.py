@@ -25,9 +25,10 @@ from eigentropy.report.lines import (
     table_lines,
 )
 from eigentropy.report.measures import EVIDENCE, OF_LAYERS
-from eigentropy.report.run_files import PROFILES, RUN, SPECTRA, VALUES, VIEWS
+from eigentropy.report.run_files import PROFILES, RUN, SPECTRA, UNITS, VALUES, VIEWS
 from eigentropy.report.schema import TRACKED
 from eigentropy.report.shapes import Shape, shortened
+from eigentropy.report.unit_files import Array, UnitFile, read_units, stacked
 
 # A number of a measurement, as it lies in a run and on its page.
 BYTES_PER_CELL = 64
@@ -58,7 +59,8 @@ class Run:
         By step and layer: ``n``, ``sigma``, ``entropy`` (S at ``description["times"]``) and
         ``eigenvalues`` (those of `views.ranks`).
     views : list of dict
-        ``step``, ``groups`` and for each of ``layers`` two lists of coordinates.
+        ``step``, ``groups`` and for each of ``layers``, and of ``phate`` where it was recorded, two
+        lists of coordinates.
     profiles : dict of int to dict
         By step: ``layers`` with their numbers and sampling errors, and ``neighbours`` with the
         p-value of the paired test of layer ``b`` and the one before it.
@@ -66,6 +68,8 @@ class Run:
         Of the steps, where they are the snapshots of `eigentropy track`.
     notes : list of str
         What is missing, and why.
+    unit_files : list of UnitFile
+        Where `units` finds the activations of units.
     """
 
     title: str
@@ -79,6 +83,45 @@ class Run:
     profiles: dict[int, dict[str, Any]] = field(default_factory=dict)
     names: list[str] | None = None
     notes: list[str] = field(default_factory=list)
+    unit_files: list[UnitFile] = field(default_factory=list, compare=False)
+
+    def __repr__(self) -> str:
+        return (
+            f"Run({self.title!r}, {len(self.layers)} layers, {len(self.steps)} measurements of "
+            f"{len(self.values)} values)"
+        )
+
+    def units(self, layer: str) -> tuple[Array, Array]:
+        """The activations of a layer's units on the probe, as ``Monitor(..., units=True)`` keeps.
+
+        Returns
+        -------
+        steps : array of int, shape (e,)
+            The measurements that have them.
+        units : array of float32, shape (e, u, s)
+            Of each unit on each sample: the same units and samples at all steps.
+
+        Raises
+        ------
+        ValueError
+            The run has no such layer, or no units of it.
+        FileError
+            A file is damaged.
+        MemoryError
+            They do not fit into memory.
+        """
+        if layer not in self.layers:
+            raise ValueError(
+                f"layer={layer!r} is not in {self.source}; it has {listed([*self.layers])}"
+            )
+        number = self.layers.index(layer)
+        steps, units = stacked(self.unit_files, number, layer or "the whole model", self.source)
+        if not len(steps):
+            raise ValueError(
+                f"{self.source} has no units of layer {layer!r}: record them by "
+                "Monitor(..., record=path, units=True)"
+            )
+        return steps, units
 
     def series(self, kind: str) -> dict[str, list[float | None]]:
         """The values of one measure by layer."""
@@ -160,6 +203,8 @@ def _read_directory(path: Path) -> Run:
         hint = f"; inside there are {listed(inside)}" if inside else ""
         raise FileError(f"{shown(path)} holds no run: there is no {RUN} in it{hint}")
     maps = sorted((path / VIEWS).glob("*.json"))
+    files = map(read_units, sorted((path / UNITS).glob("*.npz")))
+    units = {file.step: file for file in files}  # the last measurement of a step counts
     profiles = [path / PROFILES] if (path / PROFILES).exists() else []
     require_size([path / RUN, path / VALUES, path / SPECTRA, *profiles, *maps], path)
     known = _described(path / RUN)
@@ -181,6 +226,7 @@ def _read_directory(path: Path) -> Run:
         views=[view for view in views if view["step"] in rows and view["layers"]],
         profiles={row["step"]: row for row in compared if row["step"] in rows},
         notes=notes,
+        unit_files=[units[step] for step in rows if step in units],
     )
 
 

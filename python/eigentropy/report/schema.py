@@ -63,6 +63,19 @@ def base(value: Any) -> float:
 
 VERSION = record({"format": whole(at_least=1)})
 
+STEP = whole()
+
+# What is kept of units; "columns" says how many each layer has.
+UNITS = record(
+    {
+        "per_layer": whole(at_least=1),
+        "samples": whole(at_least=1),
+        "measurements": whole(at_least=1),
+        "n": whole(at_least=1),
+        "seed": scalar,
+    }
+)
+
 # run.json. What is only shown may be any `scalar`.
 DESCRIPTION = record(
     {"format": whole(1, FORMAT)},
@@ -72,14 +85,18 @@ DESCRIPTION = record(
         "layers": array(text),
         "measures": array(text),
         "n": nullable(whole(at_least=0)),
+        "prompts": whole(at_least=0),
+        "tokens": whole(at_least=0),
         "t": TIME,
         "times": array(TIME),
         "base": base,
         "classes": nullable(array(record({"name": text, "size": whole(at_least=0)}))),
         "settings": mapping(anything),
+        "units": nullable(UNITS),
+        "columns": mapping(whole(at_least=1)),
         **dict.fromkeys(
             ("eigentropy", "sigma", "alpha", "order", "method", "tol", "n_null", "n_clusters",
-             "clusters", "clustering", "seed"),
+             "clusters", "clustering", "seed", "pooling", "drop_first", "normalize"),
             scalar,
         ),
     },
@@ -162,8 +179,28 @@ def view(classes: Sequence[object] | None) -> Shape:
         known: dict[str, Any] = head(value)
         samples = max((len(axes[0]) for axes in known["layers"].values()), default=0)
         alike = array(number(), samples, ", as many as the samples of the other coordinates,")
-        record({"layers": mapping(array(alike, 2))})(value)
+        maps = mapping(array(alike, 2))
+        record({"layers": maps})(value)
         groups = nullable(array(group, samples, ", as many as there are samples,"))
-        return {**known, **record({}, {"groups": groups})(value)}
+        return {**known, **record({}, {"groups": groups, "phate": maps})(value)}
 
     return read
+
+
+def embedded(steps: int, units: int) -> Shape:
+    """A file of embedded/: the numbers of each step, and the points of all units at each."""
+    at_each = array(measured, steps, ", one a step,")
+    points = steps * units
+    coordinates = array(array(whole(), points, ", one a step and unit,"), 2)
+    return record(
+        {
+            "key": text,
+            "dse": at_each,
+            "kernel": at_each,
+            "multislice": measured,
+            "between": measured,
+            "constant": whole(at_least=0),
+            "coordinates": nullable(coordinates),
+            "answers": nullable(array(whole(at_least=0), points)),
+        }
+    )

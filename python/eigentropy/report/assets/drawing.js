@@ -2,25 +2,6 @@
 // What all parts of the page draw with. Texts become text nodes, never HTML.
 
 const data = JSON.parse(document.getElementById("data").textContent);
-const runs = data.runs;
-
-const DASHES = ["", "7 4", "2 4", "9 3 2 3", "12 5", "4 2"];
-const dashOf = (r) => DASHES[r % DASHES.length];
-
-const MEASURES = {
-  dse: "Entropy, DSE(Z)",
-  dsmi_y: "About the labels, DSMI(Z;Y)",
-  dsmi_y_adjusted: "The same, adjusted, DSMI(Z;Y)",
-  dsmi_x: "About the input, DSMI(Z;X)",
-  dsmi_x_adjusted: "The same, adjusted, DSMI(Z;X)",
-  dsmi_previous: "About the layer before",
-  dsmi_previous_adjusted: "The same, adjusted",
-  kernel: "Kernel entropy of Z",
-  kernel_y: "About the labels, kernel information",
-  kernel_y_adjusted: "The same, adjusted, kernel information",
-  kernel_x: "About the input, kernel information",
-  kernel_previous: "About the layer before, kernel information",
-};
 
 // A function that computes a value once for each argument.
 function kept(compute) {
@@ -45,13 +26,6 @@ const html = (name, attributes = {}, ...children) =>
 const svg = (name, attributes = {}, ...children) =>
   fill(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children);
 
-// Layers of all runs by name, in the order of the first run that has them.
-const layers = [...new Set(runs.flatMap((run) => run.layers))];
-const layerIndex = new Map(layers.map((name, i) => [name, i]));
-const layerColours = palette("layer", layers.length);
-const layerColour = (name) => layerColours(layerIndex.get(name));
-const layerName = (name) => name || "(whole model)";
-
 // A name with its middle left out, for a drawing.
 const LONGEST_NAME = 26;
 const shortened = (name, most) =>
@@ -67,11 +41,12 @@ function number(value, digits = 4) {
   return Math.abs(value) >= 1000 ? String(Math.round(value)) : value.toFixed(digits);
 }
 
-// A value with half of its interval at the page's level.
-const withError = (value, error) => number(value) + (isNumber(value) && isNumber(error) ? ` ± ${number(data.quantile * error)}` : "");
+const levelText = `${Number((100 * data.level).toPrecision(4))} %`;
 
-const stepText = (run, step) =>
-  run.names ? run.names[run.steps.indexOf(step)] : `${run.stepName} ${step}`;
+const plusMinus = (value, error) => number(value) + (isNumber(value) && isNumber(error) ? ` ± ${number(error)}` : "");
+
+// A value with half of its interval at the page's level.
+const withError = (value, error) => plusMinus(value, data.quantile * error);
 
 // Smallest and largest of the numbers among the values.
 function extent(values) {
@@ -120,15 +95,23 @@ function logTicks([low, high], most) {
   return ticks;
 }
 
+// The names of 0, 1, 2 ..., or of as many of these as there is room for.
+const TICK_NAME = 10;
+
+function nameTicks(names, most) {
+  const stride = Math.max(1, Math.ceil((names.length - 1) / most));
+  return names.map((name, i) => [i, shortened(name, TICK_NAME)]).filter(([i]) => i % stride === 0);
+}
+
 // From values to pixels, with ticks. What lies far outside stays just outside.
 const FAR = 9999;
 
-function scale(domain, pixels, { log = false, whole = false } = {}, most = 5) {
+function scale(domain, pixels, { log = false, whole = false, names = null } = {}, most = 5) {
   const f = log ? Math.log : (v) => v;
   const [low, high] = domain.map(f);
   const span = high - low || 1;
   const at = (value) => clamp(pixels[0] + ((f(value) - low) / span) * (pixels[1] - pixels[0]), -FAR, FAR);
-  return Object.assign(at, { ticks: log ? logTicks(domain, most) : linearTicks(domain, whole, most) });
+  return Object.assign(at, { ticks: names ? nameTicks(names, most) : log ? logTicks(domain, most) : linearTicks(domain, whole, most) });
 }
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
@@ -153,7 +136,7 @@ function chart({ place, title, x, y, heightOf = (width) => clamp(0.62 * width, 2
   const Y = scale(y.domain, [bottom, top], y);
   const left = 30 + 7 * Math.max(2, ...Y.ticks.map(([, text]) => text.length));
   const right = width - 12;
-  const X = scale(x.domain, [left, right], x, clamp(Math.floor(width / 75), 2, 8));
+  const X = scale(x.domain, [left, right], x, x.names ? Math.max(1, Math.floor(width / 120)) : clamp(Math.floor(width / 75), 2, 8));
   for (const [value, text] of Y.ticks) {
     root.append(
       svg("line", { class: "grid", x1: left, x2: right, y1: Y(value), y2: Y(value) }),
@@ -171,7 +154,7 @@ function bottomAxis(root, X, { left, right, bottom, height }, label) {
   for (const [value, text] of X.ticks) {
     root.append(
       svg("line", { class: "axis", x1: X(value), x2: X(value), y1: bottom, y2: bottom + 4 }),
-      svg("text", { x: X(value), y: bottom + 17, "text-anchor": X(value) > right - 12 ? "end" : "middle" }, text));
+      svg("text", { x: X(value), y: bottom + 17, "text-anchor": X(value) + 4 * text.length > right + 12 ? "end" : "middle" }, text));
   }
   root.append(
     svg("line", { class: "axis", x1: left, x2: right, y1: bottom, y2: bottom }),
@@ -328,3 +311,25 @@ function moveTo(input, index) {
 
 const nearestIndex = (values, value) =>
   values.reduce((best, one, i) => (Math.abs(one - value) < Math.abs(values[best] - value) ? i : best), 0);
+
+// What a reader should know first; a long list is folded.
+const MANY_REMARKS = 5;
+
+function remarkList(heading, texts) {
+  if (!texts.length) return;
+  const list = (some) => html("ul", {}, ...some.map((text) => html("li", {}, text)));
+  const more = texts.slice(MANY_REMARKS);
+  byId("remarks").append(html("h2", {}, heading), list(texts.slice(0, MANY_REMARKS)),
+    more.length ? html("details", {}, html("summary", {}, `${more.length} more`), list(more)) : "");
+}
+
+function footer() {
+  byId("footer").textContent = `Made by eigentropy ${data.eigentropy}. This page loads nothing from anywhere.`;
+}
+
+// After the next frame everything is on the screen; tests and benchmarks read the milliseconds.
+function sayWhenDrawn() {
+  requestAnimationFrame(() => setTimeout(() => {
+    document.documentElement.dataset.rendered = String(Math.round(performance.now()));
+  }));
+}

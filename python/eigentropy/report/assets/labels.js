@@ -31,12 +31,12 @@ const CELL = 3, DOT = 1e4;
 // line to a name; and a cell of a path under a name.
 const CROSSED_NAME = 400, CROSSED_LINE = 60, COVERED_PATH = 0.5;
 
-// Each end: x, y, text, layer, r. They are placed in their order; `paths` are lists of dots.
+// Each end: x, y, text, layer, r, family. They are placed in their order; `paths` are lists of dots.
 function addLabels(plot, ends, paths) {
   const shown = ends.map((end) => {
     const name = svg("text", { class: "halo" }, end.text);
     const leader = svg("line", { class: "leader" });
-    const group = svg("g", { class: "name", "data-layer": end.layer, "data-run": end.r }, leader, name);
+    const group = svg("g", { class: "name", "data-layer": end.layer, "data-run": end.r, "data-family": end.family }, leader, name);
     return { ...end, name, leader, group };
   });
   plot.marks.append(...shown.map((one) => one.group));
@@ -48,9 +48,9 @@ function addLabels(plot, ends, paths) {
 
 function placeLabels(plot, shown, paths) {
   const taken = [];
-  const weight = drawnIn(plot, paths.filter(([dot]) => isShown(dot.layer, dot.r)));
+  const weight = drawnIn(plot, paths.filter(([dot]) => isShown(dot.layer, dot.r, dot.family)));
   for (const one of shown) {
-    if (!isShown(one.layer, one.r)) continue;
+    if (!isShown(one.layer, one.r, one.family)) continue;
     const box = bestPlace(plot, one, taken, weight);
     one.group.classList.toggle("crowded", !box);
     if (box) taken.push(box);

@@ -6,12 +6,12 @@ function summary() {
   const measured = runs.reduce((sum, run) => sum + run.steps.length, 0);
   byId("summary").textContent =
     `${count(runs.length, "run")}, ${count(layers.length, "layer")}, ${count(measured, "measurement")}`;
-  byId("footer").textContent = `Made by eigentropy ${data.eigentropy}. This page loads nothing from anywhere.`;
+  footer();
 }
 
 // What a click on a curve does depends on the parts that there are.
 function advice() {
-  const names = { profile: "the profile", comparisons: "the comparisons", spectrum: "the spectrum", views: "the maps" };
+  const names = { profile: "the profile", comparisons: "the comparisons", spectrum: "the spectrum", views: "the maps", units: "the units" };
   const parts = Object.keys(names).filter(byId).map((id) => names[id]);
   if (hasOneStep) {
     byId("h-trajectories").textContent = "Values";
@@ -21,17 +21,11 @@ function advice() {
 
 const listed = (names) => [names.slice(0, -1).join(", "), ...names.slice(-1)].filter(Boolean).join(" and ");
 
-const MANY_REMARKS = 5;
-
 function remarks() {
   const named = runs.flatMap((run) =>
     run.remarks.map((text) => (runs.length > 1 ? `${run.title}: ${text}` : text)));
   const texts = [...data.remarks, ...named];
-  if (!texts.length) return;
-  const list = (some) => html("ul", {}, ...some.map((text) => html("li", {}, text)));
-  const more = texts.slice(MANY_REMARKS);
-  byId("remarks").append(html("h2", {}, "Before you read the curves"), list(texts.slice(0, MANY_REMARKS)),
-    more.length ? html("details", {}, html("summary", {}, `${more.length} more`), list(more)) : "");
+  remarkList("Before you read the curves", texts);
 }
 
 function settings() {
@@ -50,11 +44,8 @@ function settings() {
 
 afterResize.listen(trajectories);
 [
-  summary, scheme, legend, remarks, bandNote, alarmList, trajectories, profile, comparisons, plane, spectrum, views, advice,
-  settings, watchWindow,
+  summary, scheme, legend, remarks, bandNote, alarmList, trajectories, profile, comparisons, plane, spectrum, views,
+  phateViews, units, advice, settings, watchWindow,
 ].forEach((part) => part());
 
-// After the next frame everything is on the screen; tests and benchmarks read the milliseconds.
-requestAnimationFrame(() => setTimeout(() => {
-  document.documentElement.dataset.rendered = String(Math.round(performance.now()));
-}));
+sayWhenDrawn();

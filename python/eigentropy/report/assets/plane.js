@@ -117,8 +117,12 @@ function timeBar(paths) {
   const steps = extent(paths.flatMap((path) => path.run.steps));
   if (steps[0] === steps[1]) return "";
   const names = [...new Set(paths.map((path) => path.run.stepName))].join(" or ");
+  return shadeBar(`${names} ${steps[0]} `, ` ${steps[1]}${runs.length > 1 ? " (of each run its own)" : ""}`);
+}
+
+// From the colour of the first step to that of the last.
+function shadeBar(first, last) {
   const bar = svg("svg", { width: 160, height: 10, "aria-hidden": "true" });
   for (let k = 0; k < 40; k++) bar.append(svg("rect", { x: 4 * k, y: 0, width: 4.2, height: 10, fill: shade(k / 39) }));
-  return html("p", { class: "help time" },
-    `${names} ${steps[0]} `, bar, ` ${steps[1]}`, runs.length > 1 ? " (of each run its own)" : "");
+  return html("p", { class: "help time" }, first, bar, last);
 }

@@ -1,10 +1,12 @@
 "use strict";
-// What the parts of the page share: which layers and runs are shown, which one stands out, which
-// step was chosen, and when the window has another width. Marks carry data-layer and data-run.
+// What the parts of the page share: which layers, runs and families of models are shown, which one
+// stands out, which step was chosen, and when the window has another width. Marks carry data-layer
+// (of a ranking, the name of the model), data-run and data-family.
 
-const hidden = { layer: new Set(), run: new Set() };
+const hidden = { layer: new Set(), run: new Set(), family: new Set() };
 
-const isShown = (layer, run) => !hidden.layer.has(layer) && !hidden.run.has(run);
+const isShown = (layer, run, family) =>
+  !hidden.layer.has(layer) && !hidden.run.has(run) && !hidden.family.has(family);
 
 function channel() {
   const listeners = [];
@@ -17,9 +19,9 @@ const selectStep = (step) => { if (step !== undefined) stepChosen.tell(step); };
 
 // Takes out what is not shown of a part of the page.
 function applyOff(part) {
-  for (const node of part.querySelectorAll("[data-layer], [data-run]")) {
-    const { layer, run } = node.dataset;
-    node.classList.toggle("off", !isShown(layer, run === undefined ? run : Number(run)));
+  for (const node of part.querySelectorAll("[data-layer], [data-run], [data-family]")) {
+    const { layer, run, family } = node.dataset;
+    node.classList.toggle("off", !isShown(layer, run === undefined ? run : Number(run), family));
   }
 }
 

@@ -21,7 +21,10 @@ function trajectories() {
     const lines = linesOf(kind);
     draw(place, title, lines, unitOfKind(kind, lines));
   }
-  for (const [title, lines] of scalarPanels()) draw(place, title, withValues(lines), unitOfScalar(title));
+  for (const [name, lines] of scalarPanels()) {
+    const [title, label] = textsOfScalar(name, lines);
+    draw(place, title, withValues(lines), label);
+  }
   if (!place.childElementCount) place.append(missing("There are no values to draw."));
 }
 
@@ -32,10 +35,8 @@ function bandNote() {
     .map((over) => html("span", { "data-over": over }, bandSwatch(over), ` ${levelText} ${OVER[over]}`)));
   const most = Math.max(...Object.keys(MEASURES).map((kind) => linesOf(kind).filter((line) => line.over).length));
   if (hasOneStep && kinds.has("samples")) byId("bands").append(html("span", {}, tieNote()));
-  else if (most > MOST_BANDS && kinds.size) byId("bands").append(html("span", {}, "where there are many curves, of the one that is pointed at"));
+  else if (most > MOST_BANDS && kinds.size) byId("bands").append(html("span", {}, "Where there are many curves, only the one that is pointed at has its band."));
 }
-
-const levelText = `${Number((100 * data.level).toPrecision(4))} %`;
 
 // The values of a measure, with their errors.
 const linesOf = kept((kind) => withValues(runs.flatMap((run, r) => {
@@ -50,8 +51,19 @@ function unitOfKind(kind, lines) {
   return kind === "kernel_y" ? "bits" : unitOf(lines); // whatever the base of the logarithm is
 }
 
-const unitOfScalar = (title) =>
-  (runs.some((run) => run.alarmNames.some((name) => title === `${name}_evidence`)) ? "evidence, 1 is an alarm" : title);
+// What alarms write of the layers beside their evidence.
+const WATCHED = {
+  spread: ["Spread of the directions of the rows", "0 for one direction, 1 for all"],
+  scale: ["Scale of the rows", "distance from their mean"],
+};
+
+// Title and axis of what is no measure: the caller's own name, and words for what alarms write.
+function textsOfScalar(name, lines) {
+  const alarm = runs.flatMap((run) => run.alarmNames).find((one) => name === `${one}_evidence`);
+  if (alarm) return [`Evidence of collapse (${alarm})`, "evidence, 1 is an alarm"];
+  const isWatched = lines.some((line) => line.layer !== undefined && line.run.alarmNames.length);
+  return (isWatched && WATCHED[name]) || [name, name];
+}
 
 const unitOf = (lines) => [...new Set(lines.map((line) => line.run.unit))].join(" or ");
 

@@ -36,13 +36,18 @@ function views() {
   }
 
   function play() {
-    clearInterval(state.timer);
-    let next = 0;
-    state.timer = setInterval(() => {
-      moveTo(byId("views-step"), next++);
-      if (next >= state.run.views.length) clearInterval(state.timer);
-    }, 350);
+    playFrom(state, "views-step", state.run.views.length);
   }
+}
+
+// Moves a slider through all its places; `state.timer` is what stops it.
+function playFrom(state, id, count) {
+  clearInterval(state.timer);
+  let next = 0;
+  state.timer = setInterval(() => {
+    moveTo(byId(id), next++);
+    if (next >= count) clearInterval(state.timer);
+  }, 350);
 }
 
 // One for each layer that has a map.
@@ -83,25 +88,35 @@ const dot = (colour) =>
 
 function drawMaps({ run, view, off, canvases }) {
   const { groups, layers: maps, step } = run.views[view];
+  const colourOf = classColours(run);
+  for (const [i, canvas] of canvases) {
+    canvas.setAttribute("aria-label", `Map of layer ${layerName(run.layers[i])} at ${stepText(run, step)}`);
+    paintMap(canvas, maps[i], groups, off, colourOf);
+  }
+}
+
+// The colour of a class, or of samples without one, as it is at the moment.
+function classColours(run) {
   const count = classNames(run).length;
   const colours = palette("class", count);
   const shades = Array.from({ length: count }, (_, k) => resolved(colours(k)));
   const plain = resolved("var(--accent)");
-  for (const [i, canvas] of canvases) {
-    const brush = canvas.getContext("2d");
-    brush.clearRect(0, 0, MAP_PIXELS, MAP_PIXELS);
-    canvas.setAttribute("aria-label", `Map of layer ${layerName(run.layers[i])} at ${stepText(run, step)}`);
-    if (!maps[i]) continue;
-    const place = fitted(maps[i]);
-    brush.globalAlpha = 0.8;
-    for (let k = 0; k < maps[i][0].length; k++) {
-      const group = groups ? groups[k] : null;
-      if (off.has(group)) continue;
-      brush.fillStyle = shades[group] || plain;
-      brush.beginPath();
-      brush.arc(place(0, k), MAP_PIXELS - place(1, k), 5, 0, 2 * Math.PI);
-      brush.fill();
-    }
+  return (group) => shades[group] || plain;
+}
+
+function paintMap(canvas, map, groups, off, colourOf, radius = 5) {
+  const brush = canvas.getContext("2d");
+  brush.clearRect(0, 0, MAP_PIXELS, MAP_PIXELS);
+  if (!map) return;
+  const place = fitted(map);
+  brush.globalAlpha = 0.8;
+  for (let k = 0; k < map[0].length; k++) {
+    const group = groups ? groups[k] : null;
+    if (off.has(group)) continue;
+    brush.fillStyle = colourOf(group);
+    brush.beginPath();
+    brush.arc(place(0, k), MAP_PIXELS - place(1, k), radius, 0, 2 * Math.PI);
+    brush.fill();
   }
 }
 
