@@ -158,7 +158,7 @@ def test_full_has_gradual_faults_and_further_runs_in_health():
 # Training. Everything below needs PyTorch and scikit-learn.
 
 TINY = CollapseSizes(
-    Schedule(warm_up=6, reference=8, after=8, healthy=8, batch=32),
+    Schedule(warm_up=6, reference=8, after=8, batch=32),
     digits=190, points=170, viewed=12, views=3,
 )  # fmt: skip
 

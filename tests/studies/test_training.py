@@ -61,14 +61,22 @@ def small(name, sizes=FEW, **changes):
 # Networks
 
 
-@pytest.mark.parametrize("name", ["convnet", "convnet-bn", "vit"])
-def test_networks_have_blocks_a_representation_and_a_head(name, digits):
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        *((name, (1, 8, 8)) for name in ("convnet", "convnet-bn", "vit")),
+        *((name, (1, 28, 28)) for name in ("convnet", "convnet-bn", *courses.MEDIUM)),
+        *((name, (3, 32, 32)) for name in courses.MEDIUM),
+    ],
+)
+def test_networks_have_blocks_a_representation_and_a_head(name, shape):
     before = torch.get_rng_state()
-    network = architectures.make(name, digits[0], seed=3)
-    again = architectures.make(name, digits[0], seed=3)
-    other = architectures.make(name, digits[0], seed=4)
+    X = torch.rand(7, *shape, generator=torch.Generator().manual_seed(0))
+    given = pictures.Pictures(X, np.array([0, 1, 2, 9, 4, 5, 6]))
+    network = architectures.make(name, given, seed=3)
+    again = architectures.make(name, given, seed=3)
+    other = architectures.make(name, given, seed=4)
     assert torch.equal(torch.get_rng_state(), before)
-    X = digits[0].X[:7]
     assert network.features(X).shape == (7, network.width)
     assert network(X).shape == (7, 10)
     assert torch.equal(network(X), again(X))
@@ -177,6 +185,52 @@ def test_terms_have_names_and_weights():
     made = regularization.objective_of("raise DSMI", 0.5)
     assert (made.term.goal, type(made.term).__name__) == ("raise", "InformationLoss")
     assert regularization.objective_of(regularization.NONE, 0.0).term is None
+
+
+@pytest.mark.parametrize("changed", [learning.shifted, learning.mirrored])
+def test_pictures_are_moved_and_mirrored_by_the_generator(changed):
+    X = 1 + torch.rand(40, 3, 6, 5, generator=torch.Generator().manual_seed(0))
+    first, again, other = (changed(X, torch.Generator().manual_seed(s)) for s in (0, 0, 1))
+    assert first.shape == X.shape
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_a_mirrored_picture_is_itself_or_left_for_right():
+    X = torch.rand(60, 2, 3, 4, generator=torch.Generator().manual_seed(0))
+    found = learning.mirrored(X, torch.Generator().manual_seed(1))
+    same = [torch.equal(a, b) for a, b in zip(found, X, strict=True)]
+    turned = [torch.equal(a, b.flip(-1)) for a, b in zip(found, X, strict=True)]
+    assert all(a != b for a, b in zip(same, turned, strict=True))
+    assert 15 < sum(turned) < 45
+
+
+def test_a_moved_picture_is_a_window_of_the_padded_one():
+    X = torch.rand(50, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    found = learning.shifted(X, torch.Generator().manual_seed(1))
+    side, most = 6, 2 * learning.SHIFT + 1
+    padded = torch.nn.functional.pad(X, (learning.SHIFT,) * 4)
+    places = set()
+    for whole, picture in zip(padded, found, strict=True):
+        here = [
+            (down, right)
+            for down in range(most)
+            for right in range(most)
+            if torch.equal(whole[:, down : down + side, right : right + side], picture)
+        ]
+        assert len(here) == 1
+        places.update(here)
+    assert len(places) > most**2 // 2
+
+
+def test_what_is_moved_is_what_is_learned_from(digits):
+    network = architectures.make("convnet", digits[0], seed=0)
+    X, y = digits[0].X[:30], torch.from_numpy(digits[0].y[:30])
+    moved = learning.CrossEntropy(moved=lambda X, generator: X.flip(-1))
+    plain = learning.CrossEntropy()
+    assert moved(network, X, y, None).item() == plain(network, X.flip(-1), y, None).item()
+    assert learning.supervised("digits").moved is None
+    assert learning.supervised("mnist-5000").moved is learning.shifted
 
 
 # The loop
@@ -363,11 +417,52 @@ def test_permuted_labels_have_no_information_on_held_out_digits():
 
 @pytest.mark.filterwarnings("ignore:layer")
 def test_a_network_that_diverges_is_left_out_with_a_warning():
-    study = small("memorization", replace(FEW, course=lambda data, epochs: Course(epochs, 1e30, 8)))
+    study = small(
+        "memorization", replace(FEW, course=lambda data, epochs, network: Course(epochs, 1e30, 8))
+    )
     job = study.jobs(SHORT)[0]
     with pytest.warns(UserWarning, match=naming("convnet", "epoch")):
         rows = list(study.measure(job))
     assert {row["epoch"] for row in rows} <= {0, 1}
+
+
+@pytest.fixture
+def few_pictures(monkeypatch, tmp_path):
+    """Caches with 80 pictures of noise, whose mean says the class."""
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    monkeypatch.setenv("EIGENTROPY_DATA", str(folder))
+    rng = np.random.default_rng(0)
+    y = np.arange(80) % 10
+    for data, shape in (("mnist-5000", (1, 28, 28)), ("cifar10", (3, 32, 32))):
+        X = rng.integers(0, 80, size=(80, *shape)) + 15 * y[:, None, None, None]
+        np.savez(folder / f"{data}.npz", X=X.astype(np.uint8), y=y)
+
+
+@pytest.mark.filterwarnings("ignore:layer")
+@pytest.mark.parametrize("data", ["mnist-5000", "cifar10"])
+@pytest.mark.parametrize("name", NAMES)
+def test_pictures_of_28_and_32_pixels_are_learned_block_by_block(
+    name, data, few_pictures, tmp_path
+):
+    epochs = 2 if name == "forgetting" else 1  # one for each task
+    study = small(name, replace(FEW, points_of_medium=30))
+    jobs = study.jobs(StudyPlan(repetitions=1, data=data, epochs=epochs))
+    # Of `training` every network, and one of them by all that it learns.
+    for job in [*jobs[:4], jobs[-1]] if name == "training" else [jobs[0], jobs[-1]]:
+        rows = list(study.measure(job, tmp_path / "runs"))
+        assert {row.cell for row in rows} == set(job.cells)
+        assert all(math.isfinite(row.value) for row in rows if row.cell.estimator == "DSE auto")
+
+
+@pytest.mark.filterwarnings("ignore:layer")
+def test_the_same_seed_trains_pictures_alike(few_pictures):
+    """With products of bfloat16, moves and views, too."""
+    study = small("training", replace(FEW, points_of_medium=30))
+    jobs = study.jobs(StudyPlan(repetitions=1, data="mnist-5000", epochs=1))
+    for job in jobs[:3]:
+        first, again = ([r.value for r in study.measure(job)] for _ in range(2))
+        np.testing.assert_array_equal(first, again)
 
 
 # Pictures
@@ -477,11 +572,14 @@ def test_two_tasks_need_two_epochs():
 
 
 def test_the_paper_s_course():
-    assert courses.course("cifar10", 200) == Course(200, 1e-4, 128)
-    assert courses.course("mnist", 200).learning_rate == 1e-5
+    assert courses.course("cifar10", 200, "resnet50") == Course(200, 1e-4, 128)
+    assert courses.course("mnist", 200, "resnet50").learning_rate == 1e-5
+    assert courses.course("mnist", 200, "resnet") == courses.course("digits", 200, "vit")
     assert courses.epochs(StudyPlan(full=True), "stl10", 1, 2) == 200
     assert courses.epochs(StudyPlan(full=True), "digits", 1, 2) == 2
     assert courses.epochs(StudyPlan(epochs=7), "digits", 1, 2) == 7
+    assert courses.epochs(StudyPlan(epochs=7, full=True), "cifar10", 1, 2) == 7
+    assert courses.epochs(StudyPlan(full=True), "mnist-5000", 1, 2) == courses.EPOCHS["mnist-5000"]
 
 
 def error(*args):
@@ -502,9 +600,17 @@ def test_data_sets_that_are_not_known_are_refused(name, tmp_path):
 @pytest.mark.parametrize("missing", ["torchvision", "timm"])
 def test_missing_packages_are_named_with_their_extra(missing, monkeypatch, tmp_path):
     fake_packages(monkeypatch)
+    monkeypatch.setenv("EIGENTROPY_DATA", str(tmp_path / "cache"))
     monkeypatch.setitem(sys.modules, missing, None)
-    line = error("training", "--data", "cifar10", "-o", tmp_path)
+    line = error("training", "--data", "cifar10", "--full", "-o", tmp_path)
     assert names(line, missing, "eigentropy[vision]")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_data_set_is_an_error_of_one_line(monkeypatch, tmp_path):
+    monkeypatch.setenv("EIGENTROPY_DATA", str(tmp_path / "cache"))
+    line = error("training", "--data", "mnist-5000", "-o", tmp_path)
+    assert names(line, "mnist-5000.npz", "scripts/fetch_study_data.py")
     assert not list(tmp_path.iterdir())
 
 

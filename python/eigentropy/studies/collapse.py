@@ -106,7 +106,7 @@ def _detections(method: str, fault: str, onset: str, seed: int) -> tuple[Cell, .
 def _curves(method: str, fault: str, seed: int) -> tuple[Cell, ...]:
     schedule = SIZES.schedule
     onset = "" if fault == HEALTHY else AT_ONCE
-    looks = range(-schedule.reference, schedule.looks(fault), APART)
+    looks = range(-schedule.reference, schedule.after, APART)
     return tuple(
         _cell(name, seed, method=method, fault=fault, onset=onset, step=look * schedule.every)
         for look in looks
@@ -123,7 +123,7 @@ def measure(job: Job, sizes: CollapseSizes = SIZES) -> Iterator[StudyRow]:
         ):
             start = time.perf_counter()
             found = _values(training.fork(fault), watch, str(fault), str(onset), sizes)
-            seconds = (time.perf_counter() - start) / sizes.schedule.looks(str(fault))
+            seconds = (time.perf_counter() - start) / sizes.schedule.after
             for cell in job.cells:
                 if (cell.settings["fault"], cell.settings["onset"]) == (fault, onset):
                     key = (cell.estimator, cell.settings.get("step"))
@@ -164,7 +164,7 @@ def _values(
     """Steps to each detection, and the points of the curves, by name and step."""
     schedule = sizes.schedule
     watch, step = watch.copy(training.network), 0
-    for _ in range(schedule.looks(fault)):
+    for _ in range(schedule.after):
         watch.look()
         for _ in range(schedule.every):
             training.step(schedule.strength(fault, onset, step))
@@ -182,11 +182,13 @@ def _values(
 
 def findings(rows: Sequence[StudyRow]) -> list[Finding]:
     """False alarms, and which collapse the alarm finds before RankMe is half of what it was."""
-    found = [_false_alarms(_of(rows, HEALTHY, method), method) for method in METHODS]
+    found = [
+        _false_alarms(select(rows, fault=HEALTHY, method=method), method) for method in METHODS
+    ]
     for onset in [o for o in ONSETS if select(rows, onset=o)]:
         for method in METHODS:
             for fault in faults_of(method):
-                of = select(_of(rows, fault, method), onset=onset)
+                of = select(rows, method=method, fault=fault, onset=onset)
                 text = f"{method}, {fault} collapse, {onset}: the alarm finds it before "
                 if fault == CLASS:
                     claim = Claim("class", f"{text}it does without classes")
@@ -194,38 +196,17 @@ def findings(rows: Sequence[StudyRow]) -> list[Finding]:
                 else:
                     claim = Claim("first", f"{text}RankMe has halved")
                     found.append(_first(of, claim, BESIDE))
-        found.append(_all(select(rows, onset=onset), onset))
+        claim = Claim(
+            "all", f"all collapses, {onset}: the alarm finds them before RankMe has halved"
+        )
+        found.append(_first(select(rows, onset=onset), claim, BESIDE))
     return found
 
 
-def _all(rows: Sequence[StudyRow], onset: str) -> Finding:
-    """The same over all collapses, each run counted once."""
-    claim = Claim("all", f"all collapses, {onset}: the alarm finds them before RankMe has halved")
-    ours, theirs = (
-        {
-            (*row.cell.parameters, row.cell.seed): math.inf if math.isnan(row.value) else row.value
-            for row in select(rows, estimator=name)
-        }
-        for name in (ALARM, BESIDE)
-    )
-    if not ours:
-        return claim.not_measured()
-    first = sum(steps < theirs[run] for run, steps in ours.items())
-    share = f"in {first} of {len(ours)} runs ({first / len(ours):.0%})"
-    measured = f"{share}; {_said(ours)} against {_said(theirs)}"
-    return claim.judged(measured, first >= FIRST * len(ours))
-
-
-def _of(rows: Sequence[StudyRow], fault: str, method: str) -> list[StudyRow]:
-    """The detections in the runs with this fault."""
-    of = select(rows, fault=fault, method=method)
-    return [row for row in of if row.cell.estimator in DETECTORS]
-
-
-def _steps(rows: Sequence[StudyRow], name: str) -> dict[int, float]:
-    """Steps to the detection for each seed; infinite where there is none."""
+def _steps(rows: Sequence[StudyRow], name: str) -> dict[Any, float]:
+    """Steps to the detection for each run; infinite where there is none."""
     return {
-        row.cell.seed: math.inf if math.isnan(row.value) else row.value
+        (*row.cell.parameters, row.cell.seed): math.inf if math.isnan(row.value) else row.value
         for row in select(rows, estimator=name)
     }
 
@@ -246,7 +227,7 @@ def _first(rows: Sequence[StudyRow], claim: Claim, other: str) -> Finding:
     ours, theirs = (_steps(rows, name) for name in (ALARM, other))
     if not (ours and theirs):
         return claim.not_measured()
-    first = sum(ours[seed] < theirs[seed] for seed in ours)
+    first = sum(steps < theirs[run] for run, steps in ours.items())
     measured = f"in {first} of {len(ours)} runs; {_said(ours)} against {_said(theirs)}"
     if other != BESIDE:
         measured += f"; {BESIDE}: {_said(_steps(rows, BESIDE))}"

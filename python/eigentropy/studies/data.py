@@ -12,6 +12,12 @@ Array = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int64]
 
 
+def quadrants(X: Array) -> Labels:
+    """Four classes by the signs of the first two columns."""
+    found: Labels = (X[:, 0] > 0.0).astype(np.int64) + 2 * (X[:, 1] > 0.0)
+    return found
+
+
 def blobs(n: int, d: int, k: int = 3, *, box: float = 10.0, seed: int = 0) -> tuple[Array, Labels]:
     """Gaussian blobs of unit variance, as scikit-learn's make_blobs makes them, but seeded.
 

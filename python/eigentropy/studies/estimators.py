@@ -27,6 +27,7 @@ import eigentropy as eg
 from eigentropy._kernels.bandwidth import MEDIAN_FACTOR
 from eigentropy._support.warnings import warn
 from eigentropy.baselines import BaselineEstimate, binning, ksg, mine
+from eigentropy.ranking.correlations import spearman as spearman
 from eigentropy.studies import kernels
 from eigentropy.studies.rows import Cell, StudyRow
 from eigentropy.studies.study import Job
@@ -211,20 +212,3 @@ def _neighbours(setting: str, Z: Any, labels: Any, seed: int) -> BaselineEstimat
         return ksg.discrete_mutual_information(Z, labels, k=3, seed=seed)
     noise = np.random.default_rng([seed, 6]).random(len(labels))
     return ksg.mutual_information(Z, labels + JITTER * noise, k=3, seed=seed)
-
-
-def spearman(x: Sequence[float], y: Sequence[float]) -> float:
-    """Rank correlation, ties sharing their mean rank; NaN for fewer than 3 points or a constant."""
-    if len(x) < 3:
-        return float("nan")
-    ranks = [_ranks(np.asarray(values, dtype=float)) for values in (x, y)]
-    spread = [float(r.std()) for r in ranks]
-    if min(spread) == 0.0:
-        return float("nan")
-    centred = [r - r.mean() for r in ranks]
-    return float(np.mean(centred[0] * centred[1]) / (spread[0] * spread[1]))
-
-
-def _ranks(values: Any) -> Any:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2.0)[inverse]

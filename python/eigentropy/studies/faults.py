@@ -24,8 +24,8 @@ class Schedule:
     ----------
     warm_up : int
         Steps before the first look.
-    reference, after, healthy : int
-        Looks in health, looks from the onset of a fault, and those of a healthy run instead.
+    reference, after : int
+        Looks in health, and looks from the onset of a fault on. A healthy run has as many.
     every : int
         Steps from look to look.
     rise : int
@@ -37,15 +37,10 @@ class Schedule:
     warm_up: int = 800
     reference: int = 40
     after: int = 80
-    healthy: int = 80
     every: int = 2
     rise: int = 80
     batch: int = 128
     learning_rate: float = 1e-3
-
-    def looks(self, fault: str) -> int:
-        """How often a run is looked at from the onset on."""
-        return self.healthy if fault == HEALTHY else self.after
 
     def strength(self, fault: str, onset: str, step: int) -> float:
         """Of a fault at a step from its onset, which is 0."""

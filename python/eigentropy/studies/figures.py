@@ -16,8 +16,11 @@ from eigentropy.studies.study import Curve, Panel, Study, StudyPlan
 
 _MOST_COLUMNS = 3
 
-# Inches: of a panel, and of the legend beside all of them.
-_PANEL, _LEGEND = (4.2, 3.6), 2.0
+# Inches: of a panel, of one of a grid, and of the legend beside all of them.
+_PANEL, _SMALL, _LEGEND = (4.2, 3.6), (1.5, 1.5), 2.0
+
+# Square points: a point of a scatter.
+_POINT = 9.0
 
 Looks = dict[str, dict[str, Any]]
 
@@ -37,12 +40,9 @@ def band(values: Sequence[float]) -> tuple[float, float]:
 
 
 def caption(study: Study, plan: StudyPlan) -> str:
-    """What is written below a figure: the study, its size, and what the bands are."""
+    """What is written below a figure: the study, its size, and what is shown."""
     size = "full size" if plan.full else "quick size"
-    return (
-        f"{study.name}, {size}; shaded: 95 % confidence of the mean over repetitions (seeds), "
-        "within what is possible"
-    )
+    return f"{study.name}, {size}; {study.below}"
 
 
 def figure_png(panels: Sequence[Panel], caption: str) -> bytes:
@@ -61,9 +61,9 @@ def draw(panels: Sequence[Panel], caption: str) -> Any:
 
     names = (curve.label for panel in panels for curve in panel.curves if curve.points)
     looks = {name: style.curve(number) for number, name in enumerate(dict.fromkeys(names))}
-    columns = 2 if len(panels) == 4 else min(_MOST_COLUMNS, len(panels))
+    columns, (width, height) = _columns(panels)
     lines = -(-len(panels) // columns)
-    size = _PANEL[0] * columns + (_LEGEND if looks else 0.0), _PANEL[1] * lines
+    size = width * columns + (_LEGEND if looks else 0.0), height * lines
     figure = Figure(figsize=size, dpi=130, layout="constrained")
     FigureCanvasAgg(figure)  # Agg draws without a display
     for axes, panel in zip(
@@ -75,6 +75,13 @@ def draw(panels: Sequence[Panel], caption: str) -> Any:
     figure.supxlabel(caption, fontsize=7, color=style.QUIET, x=0.995, ha="right")
     _legend(figure)
     return figure
+
+
+def _columns(panels: Sequence[Panel]) -> tuple[int, tuple[float, float]]:
+    """How many panels stand in a row, and the size of each. A grid has a column for each title."""
+    if panels and all(panel.small for panel in panels):
+        return len({panel.title for panel in panels}), _SMALL
+    return 2 if len(panels) == 4 else min(_MOST_COLUMNS, len(panels)), _PANEL
 
 
 def _legend(figure: Any) -> None:
@@ -97,7 +104,10 @@ def _draw(figure: Any, axes: Any, panel: Panel, looks: Looks) -> None:
     if panel.cells:
         _map(figure, axes, panel.cells)
         return
-    style.dress(axes)
+    if panel.small:
+        _bare(axes)
+    else:
+        style.dress(axes)
     if panel.log_x:
         axes.set_xscale("log")
     for curve in panel.curves:
@@ -105,7 +115,9 @@ def _draw(figure: Any, axes: Any, panel: Panel, looks: Looks) -> None:
             continue
         look = looks[curve.label]
         if panel.scatter:
-            _points(axes, curve, {"color": look["color"], "marker": look["marker"]})
+            marks = {"color": look["color"], "marker": look["marker"]}
+            size = _POINT / 2 if panel.small else _POINT
+            _points(axes, curve, marks, size, joined=panel.joined)
         else:
             _line(axes, curve, look, curve.possible or panel.possible)
     xs = [x for curve in panel.curves for x in curve.points]
@@ -121,10 +133,25 @@ def _line(axes: Any, curve: Curve, look: dict[str, Any], possible: tuple[float, 
     style.draw_band(axes, x, low, high, look["color"])
 
 
-def _points(axes: Any, curve: Curve, look: dict[str, str]) -> None:
+def _bare(axes: Any) -> None:
+    """No numbers: the coordinates mean nothing, but their two units are the same."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_color(style.GRID)
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.title.set_size("small")
+    axes.yaxis.label.set_size("small")
+
+
+def _points(
+    axes: Any, curve: Curve, look: dict[str, str], size: float, *, joined: bool = False
+) -> None:
     x = [at for at, values in curve.points.items() for _ in values]
     y = [value for values in curve.points.values() for value in values]
-    axes.scatter(x, y, s=9, alpha=0.7, label=curve.label, **look)
+    axes.scatter(x, y, s=size, alpha=0.7, label=curve.label, **look)
+    if joined:
+        axes.plot(x, y, color=look["color"], linewidth=0.8, alpha=0.5)
+        axes.scatter(x[-1:], y[-1:], s=4.0 * size, **look)
 
 
 def _map(figure: Any, axes: Any, cells: dict[tuple[float, float], float]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from eigentropy.studies import courses
+from eigentropy.studies import courses, differences
 from eigentropy.studies.courses import RUN, Numbers, Sizes, Training, Z
 from eigentropy.studies.figures import band
 from eigentropy.studies.rows import StudyRow
@@ -71,9 +71,9 @@ def _prepare(job: Job, sizes: Sizes, recorder: Any) -> Training:
     chosen = balanced(training.y, int(settings["labels"]), seed)
     few = training.some(chosen)
     network = architectures.make(str(settings["network"]), training, seed, sizes.side)
-    points = sizes.points_of(job.data)
+    points = sizes.points_of(job.data, network.name)
     watch = Watch(network, heldout, points, record=recorder)
-    plan = sizes.course(job.data, int(settings["epochs"]))
+    plan = sizes.course(job.data, int(settings["epochs"]), network.name)
     objective = objective_of(str(settings["term"]), float(settings["weight"]))
 
     def measure(epoch: int, loss: float) -> Numbers:
@@ -117,7 +117,7 @@ def findings(rows: Sequence[StudyRow]) -> list[Finding]:
         of = select(rows, labels=labels)
         for term in TERMS:
             name = "DSE auto" if term.endswith("DSE") else "DSMI(Z;Y) auto"
-            sign = -1.0 if term.startswith("lower") else 1.0
+            sign = -1 if term.startswith("lower") else 1
             verb = "lower" if sign < 0 else "higher"
             text = f"{labels} labels: {term}, w = {WEIGHTS[-1]:g}: held-out {name} is {verb}"
             claim = Claim("term", text)
@@ -126,29 +126,23 @@ def findings(rows: Sequence[StudyRow]) -> list[Finding]:
             for weight in WEIGHTS:
                 text = f"{labels} labels: {term}, w = {weight:g}: held-out accuracy is higher"
                 claim = Claim("accuracy", text)
-                found.append(_differs(of, term, weight, "accuracy", claim, 1.0))
+                found.append(_differs(of, term, weight, "accuracy", claim, 1))
     return found
 
 
 def _differences(rows: Sequence[StudyRow], term: str, weight: float, name: str) -> list[float]:
     """For each seed, the value with the term minus the value without it."""
-    values, without = (
-        {row.cell.seed: row.value for row in select(rows, term=t, weight=w, estimator=name)}
-        for t, w in ((term, weight), (NONE, 0.0))
+    of, without = (
+        select(rows, term=t, weight=w, estimator=name) for t, w in ((term, weight), (NONE, 0.0))
     )
-    return [values[seed] - without[seed] for seed in values if seed in without]
+    return differences.paired(of, without)
 
 
 def _differs(
-    rows: Sequence[StudyRow], term: str, weight: float, name: str, claim: Claim, sign: float
+    rows: Sequence[StudyRow], term: str, weight: float, name: str, claim: Claim, sign: int
 ) -> Finding:
     """The claim holds if the whole 95 % interval of the difference has the sign."""
-    differences = [d for d in _differences(rows, term, weight, name) if math.isfinite(d)]
-    if len(differences) < 2:
-        return claim.not_measured()
-    mean, half = band(differences)
-    measured = f"by {mean:+.4f} (95 %: {mean - half:+.4f} to {mean + half:+.4f})"
-    return claim.judged(measured, sign * mean - half > 0)
+    return differences.judged(claim, _differences(rows, term, weight, name), sign, "+.4f")
 
 
 def listing(rows: Sequence[StudyRow]) -> Listing:

@@ -66,22 +66,25 @@ class StudyRow:
 COLUMNS = ("study", "data", "parameters", "estimator", "seed", "value", "error", "seconds")
 
 
-def to_line(study: str, row: StudyRow) -> str:
-    """One line of CSV; numbers in full precision."""
+def to_fields(study: str, row: StudyRow) -> list[str]:
+    """What a line of the file holds, as texts; numbers in full precision."""
     cell = row.cell
+    return [
+        study,
+        cell.data,
+        json.dumps(cell.settings),
+        cell.estimator,
+        str(cell.seed),
+        str(float(row.value)),
+        str(float(row.error)),
+        f"{row.seconds:.4g}",
+    ]
+
+
+def to_line(study: str, row: StudyRow) -> str:
+    """One line of CSV."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(
-        [
-            study,
-            cell.data,
-            json.dumps(cell.settings),
-            cell.estimator,
-            cell.seed,
-            row.value,
-            row.error,
-            f"{row.seconds:.4g}",
-        ]
-    )
+    csv.writer(text, lineterminator="\n").writerow(to_fields(study, row))
     return text.getvalue()
 
 

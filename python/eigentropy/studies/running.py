@@ -19,6 +19,7 @@ from eigentropy._support.progress import Callback, reporter
 from eigentropy._support.warnings import warn
 from eigentropy.studies.rows import StudyRow, StudyTable, opened
 from eigentropy.studies.study import RUNS, Job, Outcome, Study, StudyPlan, run_directory
+from eigentropy.studies.tasks import Engine, task_rows
 
 
 def run(
@@ -29,10 +30,13 @@ def run(
     processes: int | None = None,
     progress: bool | Callback = False,
     on_row: Callable[[StudyRow], object] | None = None,
+    ray: str | None = None,
+    gpus: float = 0.0,
 ) -> Outcome:
     """Measure what `path` does not hold yet and judge all rows of the plan.
 
-    `processes` is of parallel studies, one a core by default.
+    `processes` is of parallel studies, one a core by default. Where an engine runs the jobs, `ray`
+    is the address of a cluster, or "auto", and `gpus` the share of a GPU that a job takes.
 
     Raises
     ------
@@ -43,13 +47,19 @@ def run(
     """
     jobs, runs = study.jobs(plan), path.parent / RUNS
     if study.records:
-        study = replace(study, measure=partial(study.measure, runs=runs))
+        study = replace(study, measure=partial(study.measure, runs=runs.absolute()))
     cells = [cell for job in jobs for cell in job.cells]
-    with opened(study.name, path) as table, reporter(progress, study.name) as callback:
+    shown = False if study.by_engine else progress  # the engine shows its own
+    with opened(study.name, path) as table, reporter(shown, study.name) as callback:
         done = before = len(table.of(cells))
-        for row in _rows(
-            study, _unfinished(jobs, table), processes or len(os.sched_getaffinity(0))
-        ):
+        left = _unfinished(jobs, table)
+        workers = processes or len(os.sched_getaffinity(0))
+        if study.by_engine:
+            engine = Engine(workers, ray, gpus, progress)
+            found = task_rows(study.measure, left, runs / study.name / "tasks", engine)
+        else:
+            found = _rows(study, left, workers)
+        for row in found:
             table.add(row)
             done += 1
             if on_row is not None:

@@ -55,7 +55,7 @@ FULL_INFORMATIONS = {500: 60, 1000: 20}
 QUICK_ENTROPIES = {200: 40, 500: 40}
 QUICK_INFORMATIONS = {500: 10}
 
-# What others take is measured on so many samples of so many rows, with so many halves.
+# What others take is measured with these numbers of rows, samples and halves.
 NAIVE_ROWS, NAIVE_SAMPLES, N_HALVES = 500, 100, 20
 
 # The coverage that is promised, in percent, and from how many rows on.
@@ -64,7 +64,7 @@ LOW, HIGH, FROM = 92.0, 98.0, 500
 # Fewer samples say nothing about a standard deviation.
 LEAST_SAMPLES = 8
 
-# Up to so many rows samples are measured first; those of more are measured side by side.
+# Samples of at most SMALL rows are measured first; those of more are measured side by side.
 SMALL = 500
 
 
@@ -85,7 +85,12 @@ def jobs(plan: StudyPlan) -> list[Job]:
 
 def _names(measures: Sequence[str], naive: bool) -> list[str]:
     parts = (ERROR, REACH, *(NAIVE if naive else ()))
-    return [f"{name} {part}".rstrip() for name in measures for part in ("", *parts)]
+    return [_name(name, part) for name in measures for part in ("", *parts)]
+
+
+def _name(measure: str, part: str) -> str:
+    """What the cell of a part is called; the value's has the name of the measure."""
+    return f"{measure} {part}".rstrip()
 
 
 def measure(job: Job) -> Iterator[StudyRow]:
@@ -93,11 +98,11 @@ def measure(job: Job) -> Iterator[StudyRow]:
     Z, labels = SETS[job.data](int(job.settings["n"]), job.seed)
     asked = {cell.estimator: cell for cell in job.cells}
     for name in MEASURES:
-        wanted = [part for part in ("", ERROR, REACH, *NAIVE) if f"{name} {part}".rstrip() in asked]
+        wanted = [part for part in ("", ERROR, REACH, *NAIVE) if _name(name, part) in asked]
         found = _measured(name, Z, labels, job.seed, wanted) if wanted else {}
         for part, (value, seconds) in found.items():
             # So many digits are enough, and the stored table is small.
-            yield StudyRow(asked[f"{name} {part}".rstrip()], _short(value), math.nan, seconds)
+            yield StudyRow(asked[_name(name, part)], _short(value), math.nan, seconds)
 
 
 def _short(value: float) -> float:
@@ -149,7 +154,7 @@ def _halves(n: int, seed: int) -> Iterator[Labels]:
 
 @functools.cache
 def _exact(hits: int, samples: int) -> tuple[float, float]:
-    """The shares at which so few hits, or so many, have half of what the level leaves."""
+    """The shares at which at least, or at most, `hits` have half of what the level leaves."""
     rest = 0.5 * (1.0 - LEVEL)
     high = 1.0 if hits == samples else _share(lambda p: _at_most(hits, samples, p) > rest)
     low = 0.0 if hits == 0 else _share(lambda p: 1.0 - _at_most(hits - 1, samples, p) < rest)
@@ -166,7 +171,7 @@ def _share(larger: Callable[[float], bool]) -> float:
 
 
 def _at_most(hits: int, samples: int, p: float) -> float:
-    """The probability of so many hits or fewer."""
+    """The probability of `hits` or fewer."""
     q = 1.0 - p
     return math.fsum(math.comb(samples, k) * p**k * q ** (samples - k) for k in range(hits + 1))
 
@@ -234,7 +239,7 @@ def samples_of(rows: Sequence[StudyRow], name: str) -> dict[tuple[str, int], Dra
     by_part: dict[str, dict[tuple[str, int], dict[int, float]]] = {}
     for part in ("", ERROR, REACH, *NAIVE):
         of = by_part.setdefault(part, {})
-        for row in select(rows, estimator=f"{name} {part}".rstrip()):
+        for row in select(rows, estimator=_name(name, part)):
             of.setdefault((row.cell.data, int(row["n"])), {})[row.cell.seed] = row.value
     found = {}
     for key, values in sorted(by_part.pop("").items(), key=lambda each: each[0][1]):

@@ -34,12 +34,6 @@ def _fixed(number: int) -> np.random.Generator:
     return np.random.default_rng(_FIXED + number)
 
 
-def _quadrants(X: Array) -> Labels:
-    """Four classes by the signs of the first two columns."""
-    found: Labels = (X[:, 0] > 0.0).astype(np.int64) + 2 * (X[:, 1] > 0.0)
-    return found
-
-
 def blobs(n: int, seed: int) -> Sample:
     """Five blobs of unit variance in twenty dimensions, of equal probabilities."""
     rng, centers = _rng(seed), _fixed(1).uniform(-10.0, 10.0, (5, 20))
@@ -50,13 +44,13 @@ def blobs(n: int, seed: int) -> Sample:
 def gaussian(n: int, seed: int) -> Sample:
     """Ten independent normal columns."""
     Z = _rng(seed).standard_normal((n, 10))
-    return Z, _quadrants(Z)
+    return Z, data.quadrants(Z)
 
 
 def student(n: int, seed: int) -> Sample:
     """Ten independent columns of Student's t with three degrees of freedom."""
     Z = _rng(seed).standard_t(3.0, (n, 10))
-    return Z, _quadrants(Z)
+    return Z, data.quadrants(Z)
 
 
 def swiss_roll(n: int, seed: int) -> Sample:
@@ -82,7 +76,7 @@ def relu_features(n: int, seed: int) -> Sample:
     """64 random features max(0, w x + b) of sixteen normal variables."""
     fixed, X = _fixed(2), _rng(seed).standard_normal((n, 16))
     W, b = fixed.standard_normal((16, 64)) / 4.0, 0.5 * fixed.standard_normal(64)
-    return np.maximum(X @ W + b, 0.0), _quadrants(X)
+    return np.maximum(X @ W + b, 0.0), data.quadrants(X)
 
 
 def rare_classes(n: int, seed: int) -> Sample:
@@ -101,7 +95,7 @@ def near_duplicates(n: int, seed: int) -> Sample:
     rng, prototypes = _rng(seed), _fixed(4).standard_normal((PROTOTYPES, 20))
     chosen = rng.integers(PROTOTYPES, size=n)
     Z = prototypes[chosen] + PROTOTYPE_NOISE * rng.standard_normal((n, 20))
-    return Z, _quadrants(prototypes[chosen])
+    return Z, data.quadrants(prototypes[chosen])
 
 
 SETS: dict[str, Draw] = {

@@ -24,6 +24,7 @@ class StudyPlan:
     repetitions: int | None = None  # None: the study's own number
     data: str | None = None  # None: the study's own
     epochs: int | None = None  # of studies of training; None: the study's own
+    models: Path | None = None  # a list of models, of studies that take one; None: their own
 
     def __post_init__(self) -> None:
         """Check the numbers before anything is measured."""
@@ -137,7 +138,9 @@ class Curve:
 class Panel:
     """One plot: curves with confidence bands, a scatter of points, or a map of values.
 
-    `possible` is what the values estimate can be, as far as it is known. Bands end there.
+    `possible` is what the values estimate can be, as far as it is known. Bands end there. A `small`
+    panel is one of a grid: it stands below its title and right of its y, without numbers. The
+    points of a `joined` scatter are a path, such as over the epochs; its last point is larger.
     """
 
     title: str
@@ -146,6 +149,8 @@ class Panel:
     curves: list[Curve] = field(default_factory=list)
     log_x: bool = False
     scatter: bool = False
+    joined: bool = False
+    small: bool = False
     possible: tuple[float, float] = (0.0, math.inf)
     cells: dict[tuple[float, float], float] = field(default_factory=dict)  # a map: (x, y) -> value
 
@@ -165,7 +170,8 @@ class Study:
 
     `measure` yields the rows of a job one by one; it may yield none for a cell that an estimator
     cannot measure, with a warning. `parallel` studies run one process a job. Those with `records`
-    take the directory for their runs as a second argument.
+    take the directory for their runs as a second argument. The jobs of those `by_engine` are tasks
+    of an engine, each of which leaves its rows in a file there.
     """
 
     name: str
@@ -177,7 +183,12 @@ class Study:
     listing: Callable[[Sequence[StudyRow]], Listing] | None = None
     parallel: bool = False
     records: bool = False
+    by_engine: bool = False
+    takes_models: bool = False  # a list of them, --models
     data: tuple[str, ...] = ()  # what --data may name
+    below: str = (  # what its figure shows
+        "shaded: 95 % confidence of the mean over repetitions (seeds), within what is possible"
+    )
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,8 @@ from eigentropy.studies.vision.learning import FLOAT32_ON_CPU, TEMPERATURE
 # Columns of the embedding.
 WIDTH = 32
 
-# Of VICReg: invariance, variance, covariance. The paper has 25, 25, 1 for 8192 columns; with these
-# the embedding of 32 columns has the effective rank 4 without any fault.
+# Of VICReg: invariance, variance, covariance. The paper has 25, 25, 1 for 8192 columns, with which
+# an embedding of 32 columns keeps few directions without any fault.
 WEIGHTS = (10.0, 25.0, 10.0)
 
 # Views: pixels are hidden with this probability, and get noise of this deviation.
@@ -62,7 +62,7 @@ class Attraction:
 
 
 class Encoder(nn.Module):
-    """Four layers; the `embedding` of SimCLR has length 1."""
+    """Four layers; SimCLR scales the rows of the `embedding` to length 1."""
 
     def __init__(self, method: str) -> None:
         super().__init__()

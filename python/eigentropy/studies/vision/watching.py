@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eigentropy._support.warnings import SaturationWarning
@@ -19,6 +19,10 @@ NAMES = {
     "dsmi_y": "DSMI(Z;Y)",
     "dsmi_y_adjusted": "adjusted(Z;Y)",
     "dsmi_x": "DSMI(Z;X)",
+    "kernel": "kernel entropy",
+    "kernel_y": "kernel information(Z;Y)",
+    "kernel_y_adjusted": "adjusted kernel information(Z;Y)",
+    "kernel_x": "kernel information(Z;X)",
 }
 PAPER_SIGMA = 10.0
 
@@ -41,8 +45,11 @@ class Watch:
     blocks : bool
     clusters : bool
         Also the information about the input, whose clusters are found once.
+    further : sequence of str
+        Measures of the monitor besides those: "kernel", "kernel_y", "kernel_x".
     place : str
-        What the measured numbers call Z.
+        What the measured numbers call Z. Blocks of a place that is not Z have its name before
+        their own.
     record : Recorder, optional
         Of the run.
     """
@@ -56,18 +63,20 @@ class Watch:
         sigma: float | str = "auto",
         blocks: bool = False,
         clusters: bool = False,
+        further: Sequence[str] = (),
         place: str = Z,
         record: Any = None,
     ) -> None:
         names = [f"body.{name}" for name in BLOCKS[network.name]] if blocks else []
         self.sigma = sigma if isinstance(sigma, str) else f"sigma={sigma:g}"
-        self.places = {name: f"block {i}" for i, name in enumerate(names, start=1)}
+        before = "" if place == Z else f"{place}, "
+        self.places = {name: f"{before}block {i}" for i, name in enumerate(names, start=1)}
         self.places[Z] = place
         self.monitor = Monitor(
             network,
             list(self.places),
             Probe(pictures.X, pictures.y, max_points=points),
-            measures=["dse", "dsmi_y", *(["dsmi_x"] if clusters else [])],
+            measures=["dse", "dsmi_y", *(["dsmi_x"] if clusters else []), *further],
             pooling=pooling(network.name),
             sigma=sigma,
             n_null=N_NULL,

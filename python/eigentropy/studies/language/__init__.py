@@ -1,0 +1,1 @@
+"""Texts, networks and numbers of the study `layers`."""
