@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from eigentropy._measures.comparison.difference import Difference
     from eigentropy._measures.converge import converge
     from eigentropy._measures.convergence.result import Convergence
+    from eigentropy._measures.entropies import Entropies, entropies
     from eigentropy._measures.entropy import diffusion_spectral_entropy
     from eigentropy._measures.entropy import diffusion_spectral_entropy as dse
     from eigentropy._measures.information import diffusion_spectral_mutual_information
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
         SaturationWarning,
         ShapeWarning,
     )
+    from eigentropy.ranking.rank import rank
+    from eigentropy.ranking.result import Ranking
 
     __version__: str
 
@@ -60,6 +63,7 @@ _HOMES = {
     "DiffusionEntropy": "_measures.results",
     "DiffusionInformation": "_measures.results",
     "DiffusionOperator": "_measures.operator",
+    "Entropies": "_measures.entropies",
     "Entropy": "_measures.results",
     "GroupWarning": "_support.warnings",
     "KernelEntropy": "_measures.kernel_results",
@@ -67,6 +71,7 @@ _HOMES = {
     "LayerProfile": "_measures.layer_profile",
     "MutualInformation": "_measures.results",
     "PrecisionWarning": "_support.warnings",
+    "Ranking": "ranking.result",
     "SaturationWarning": "_support.warnings",
     "ShapeWarning": "_support.warnings",
     "SolverError": "_core",
@@ -77,10 +82,12 @@ _HOMES = {
     "diffusion_spectral_entropy": "_measures.entropy",
     "diffusion_spectral_mutual_information": "_measures.information",
     "eigvalsh": "_spectra.eigenvalues",
+    "entropies": "_measures.entropies",
     "gaussian_entropy": "_measures.closed_forms",
     "kernel_entropy": "_measures.kernel_entropy",
     "kernel_information": "_measures.kernel_information",
     "profile": "_measures.profile",
+    "rank": "ranking.rank",
     "spectral_entropy": "_spectra.eigenvalues",
 }
 
@@ -111,6 +118,7 @@ __all__ = [
     "DiffusionEntropy",
     "DiffusionInformation",
     "DiffusionOperator",
+    "Entropies",
     "Entropy",
     "GroupWarning",
     "KernelEntropy",
@@ -118,6 +126,7 @@ __all__ = [
     "LayerProfile",
     "MutualInformation",
     "PrecisionWarning",
+    "Ranking",
     "SaturationWarning",
     "ShapeWarning",
     "SolverError",
@@ -131,11 +140,13 @@ __all__ = [
     "dse",
     "dsmi",
     "eigvalsh",
+    "entropies",
     "gaussian_entropy",
     "kernel_entropy",
     "kernel_information",
     "plot",
     "profile",
+    "rank",
     "spectral_entropy",
 ]
 

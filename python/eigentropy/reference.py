@@ -98,3 +98,45 @@ def joint_information(X: Any, Y: Any, sigma_x: float, sigma_y: float, **options:
     joint = np.column_stack([np.asarray(X) / sigma_x, np.asarray(Y) / sigma_y])
     apart = kernel_entropy(X, sigma_x, **options) + kernel_entropy(Y, sigma_y, **options)
     return apart - kernel_entropy(joint, 1.0, **options)
+
+
+def multislice_kernel(
+    units: Any, knn: int, decay: float, interslice_knn: int, threshold: float = 0.0
+) -> Array:
+    """The kernel of M-PHATE between units at epochs, pair by pair; units (epochs, units, samples).
+
+    Weights below the threshold are 0, before and after both directions are averaged. Units that
+    differ by the rounding of their z-scores are copies.
+    """
+    Z = np.asarray(units, dtype=np.float64)
+    Z = Z - Z.mean(axis=2, keepdims=True)
+    Z = Z / np.where(Z.std(axis=2, keepdims=True) > 0.0, Z.std(axis=2, keepdims=True), 1.0)
+    epochs, count, _ = Z.shape
+
+    def distance(e: int, i: int, f: int, j: int) -> float:
+        r = float(np.sqrt(((Z[e, i] - Z[f, j]) ** 2).sum()))
+        return r if r > 1e-14 * np.sqrt(Z.shape[2]) else 0.0
+
+    def weight(r: float, width: float, power: float) -> float:
+        return float(np.exp(-((r / width) ** power))) if width > 0.0 else float(r == 0.0)
+
+    def kept(value: float) -> float:
+        return value if value >= threshold else 0.0
+
+    def directed(e: int, i: int, j: int) -> float:
+        width = sorted(distance(e, i, e, other) for other in range(count))[knn]
+        return kept(weight(distance(e, i, e, j), width, decay))
+
+    def reach(e: int, i: int) -> float:
+        return sorted(distance(e, i, f, i) for f in range(epochs))[interslice_knn]
+
+    everywhere = [[reach(e, i) for e in range(epochs)] for i in range(count)]
+    epsilon = float(np.mean([np.median(of_unit) for of_unit in everywhere]))
+    K = np.zeros((epochs * count, epochs * count))
+    for e in range(epochs):
+        for i in range(count):
+            for j in range(count):
+                K[e * count + i, e * count + j] = kept((directed(e, i, j) + directed(e, j, i)) / 2)
+            for f in set(range(epochs)) - {e}:
+                K[e * count + i, f * count + i] = kept(weight(distance(e, i, f, i), epsilon, 2.0))
+    return K

@@ -87,7 +87,7 @@ def test_a_monitor_has_its_pooling_and_is_silent(tokens):
     monitoring = pytest.importorskip("eigentropy.torch")
     model = torch.nn.Sequential(torch.nn.Linear(4, 4))
     x = torch.from_numpy(tokens).float()
-    for pooling in ("flatten", "mean", "cls"):
+    for pooling in ("flatten", "mean", "first"):
         with monitoring.Monitor(
             model, ["0"], probe=(x, torch.from_numpy(LABELS)), pooling=pooling
         ) as monitor:

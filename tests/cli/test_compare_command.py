@@ -125,6 +125,20 @@ def test_different_numbers_of_rows_are_warned_of(here):
     assert names(result.stdout, "unpaired")
 
 
+def test_files_that_a_shell_has_sorted_are_warned_of(here):
+    for number in (1, 2, 10):
+        np.save(f"epoch{number}.npy", here[0]["one"])
+    by_letter = sorted(map(str, Path().glob("epoch*.npy")))
+    assert by_letter[1] == "epoch10.npy"
+    given = (*by_letter, "--against", "epoch1.npy")
+    assert names(invoke(*given).stderr, "warning", "epoch10.npy", "epoch2.npy", "changed_at")
+    (warned,) = as_json(*given)["warnings"]
+    assert names(warned, "epoch10.npy", "epoch2.npy")
+    by_number = ("epoch1.npy", "epoch2.npy", "epoch10.npy", "--against", "epoch1.npy")
+    assert as_json(*by_number)["warnings"] == []
+    assert as_json(*by_letter)["warnings"] == []  # no pair says anything of time
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [

@@ -189,6 +189,20 @@ def test_a_key_chooses_among_arrays(several, Z, name):
         read_matrix(f"{several / name}:logits", "hidden")
 
 
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+def test_features_and_labels_are_found_among_arrays_by_these_names(tmp_path, Z, suffix):
+    arrays = {"features": Z, "labels": np.arange(len(Z)), "layers.fc": 2 * Z}
+    path = tmp_path / f"m{suffix}"
+    if suffix == ".npz":
+        np.savez(path, **arrays)
+    else:
+        save_file({name: torch.from_numpy(array) for name, array in arrays.items()}, path)
+    np.testing.assert_array_equal(read_matrix(path), Z)
+    np.testing.assert_array_equal(read_labels(path), arrays["labels"])
+    np.testing.assert_array_equal(read_sample(path, column="labels")[0], Z)
+    np.testing.assert_array_equal(read_matrix(path, "layers.fc"), 2 * Z)
+
+
 def test_nested_dicts_have_dotted_keys(tmp_path, Z):
     nested = {"step": 1, "layers": {"conv": torch.zeros(2, 2), "fc": torch.from_numpy(Z)}}
     torch.save(nested, tmp_path / "m.pt")

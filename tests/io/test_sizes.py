@@ -201,7 +201,9 @@ def outcomes(tmp_path_factory):
     directory = tmp_path_factory.mktemp("hostile")
     for name, (save, _) in HOSTILE.items():
         save(directory / name)
-    return read_in_a_process(directory / name for name in HOSTILE)
+    # First what is refused last: it takes most, and pools of memory keep some of earlier files.
+    order = sorted(HOSTILE, key=lambda name: name != "long_row.csv")
+    return read_in_a_process(directory / name for name in order)
 
 
 @pytest.mark.parametrize("name", HOSTILE)

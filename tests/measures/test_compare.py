@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import pickle
+import re
 import warnings
 
 import numpy as np
 import pytest
 
 import eigentropy as eg
+from eigentropy._measures.sampling.measures import NAMES
 from eigentropy.baselines import spectral
 from linear_measure import mean
 from messages import names, naming
@@ -194,6 +196,14 @@ def test_a_baseline_by_its_name_is_its_function():
     assert about.base == 2.0
 
 
+@pytest.mark.parametrize(
+    "name", ["spectral.lidar", "views.infonce", "ksg.conditional_mutual_information"]
+)
+def test_a_baseline_that_needs_more_than_rows_and_labels_is_no_measure(name):
+    with pytest.raises(ValueError, match=naming(f"measure='{name}'")):
+        eg.compare(A, B, measure=name, Y=LABELS)
+
+
 def test_any_function_of_rows_is_a_measure():
     found = eg.compare(A, B, measure=lambda Z: float(np.asarray(Z)[:, 0].mean()))
     exact = eg.compare(A, B, measure=mean)
@@ -360,8 +370,12 @@ def test_halves_without_a_value_leave_no_error():
 @pytest.mark.parametrize(
     ("given", "error", "words"),
     [
-        ({"measure": "rankm"}, ValueError, ["measure", "rankm", "spectral.rankme", "dse"]),
+        ({"measure": "rankm"}, ValueError, ["measure", "rankm", "rankme"]),
+        ({"measure": "xyz"}, ValueError, ["measure", "xyz", "spectral.rankme", "dse"]),
         ({"measure": "entropy"}, ValueError, ["binning.entropy", "ksg.entropy"]),
+        ({"measure": "dsmi", "y": LABELS}, TypeError, ["y", "Y"]),
+        ({"measure": "knn_accuracy", "y": LABELS}, TypeError, ["y", "Y"]),
+        ({"Level": 0.9}, TypeError, ["Level", "level"]),
         ({"measure": "knn_accuracy"}, ValueError, ["Y", "knn_accuracy"]),
         ({"measure": "dsmi"}, ValueError, ["Y", "dsmi"]),
         ({"Y": LABELS}, ValueError, ["Y", "dse"]),
@@ -379,6 +393,35 @@ def test_halves_without_a_value_leave_no_error():
 def test_what_cannot_be_used_is_named(given, error, words):
     with pytest.raises(error, match=naming(*words)):
         eg.compare(A, B, **given)
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [
+        ("kernel_entrpy", "kernel_entropy"),
+        ("DSMI", "dsmi"),
+        ("rankm", "rankme"),
+        ("ksg.entrop", "ksg.entropy"),
+        ("kernel_information_bit", "kernel_information_bits"),
+    ],
+)
+def test_the_nearest_measure_is_named_before_the_others(misspelt, meant):
+    with pytest.raises(ValueError, match=naming("measure", misspelt)) as caught:
+        eg.compare(A, B, measure=misspelt)
+    words = re.findall(r"[\w.]+", str(caught.value).replace(misspelt, "", 1))
+    known = {*NAMES, "rankme", "spectral.rankme", "ksg.entropy"}
+    assert next(word.rstrip(".") for word in words if word.rstrip(".") in known) == meant
+
+
+def test_a_function_of_the_caller_may_have_an_option_y():
+    found = eg.compare(A, B, measure=lambda Z, y: y + Z.mean(), y=1.0)
+    assert found == pytest.approx(B.mean() - A.mean())
+
+
+@pytest.mark.parametrize("count", [3, 4])
+def test_more_than_two_need_names(count):
+    with pytest.raises(TypeError, match=naming(str(count), "names", "compare(a, b)", "layer 1")):
+        eg.compare(*[A] * count)
 
 
 @pytest.mark.parametrize(

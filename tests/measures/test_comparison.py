@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -95,7 +96,7 @@ def test_nothing_is_tied():
 def test_since_when_a_trajectory_has_changed():
     found = compared(0.0, 0.0, 0.5, 0.0, 0.3, 0.6, against="layer 1")
     assert found.changed_at == "layer 5"  # layer 3 came back
-    assert found.ties() == [("layer 1", "layer 2", "layer 4")]
+    assert found.ties() == [("layer 1", "layer 2"), ("layer 1", "layer 4")]
     assert names(" ".join(found.sentences()), "layer 5", "layer 1")
     assert compared(0.0, 0.5, 0.0, against="layer 1").changed_at is None
     assert compared(0.5, 0.0, 0.0, against="layer 2").changed_at is None  # what came before
@@ -111,6 +112,35 @@ def test_names_may_be_steps():
     assert list(found.p_values) == [(0, 10), (0, 20)]
     assert names(repr(found), "0", "10", "20")
     assert found._repr_html_()
+
+
+def _first_fall(steps):
+    """The first step with the one after it, where that is smaller."""
+    number = {one: one if isinstance(one, float | int) else float(one[5:]) for one in steps}
+    return next(pair for pair in pairwise(steps) if number[pair[0]] > number[pair[1]])
+
+
+@pytest.mark.parametrize(
+    ("steps", "is_warned"),
+    [
+        (("epoch1", "epoch2", "epoch10"), False),
+        (("epoch1", "epoch10", "epoch2"), True),
+        (("run1/step5", "run2/step1", "run2/step3"), False),
+        (("0020", "0100"), False),
+        ((0, 20, 10), True),
+        ((0.5, 0.2, 0.7), True),
+        ((None, ("a", 1), "b"), False),
+        (("a2", "b1"), False),  # numbers of different things
+        (("first", "last"), False),
+    ],
+)
+def test_steps_that_are_not_in_order_are_warned_of(steps, is_warned):
+    known = dict(zip(steps, STEPS.values(), strict=False))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        eg.compare(known, measure=mean, against=steps[0])
+    assert len(caught) == is_warned
+    assert all(names(str(one.message), *map(str, _first_fall(steps))) for one in caught)
 
 
 def test_names_that_were_not_compared():
@@ -206,9 +236,38 @@ def test_the_figure_has_a_line_for_each():
     pyplot = pytest.importorskip("matplotlib.pyplot")
     found = eg.compare(STEPS, measure=mean)
     axes = found.plot(color="black")
-    assert [text.get_text() for text in axes.get_yticklabels()] == list(STEPS)
+    letters = ["a", "a", "a", "b", "b"]
+    assert _names_on(axes) == [f"{name}  {one}" for name, one in zip(STEPS, letters, strict=True)]
+    assert names(axes.get_xlabel(), "95 %", "letter")
     (bars,) = axes.containers
     ends = [segment[:, 0] for segment in bars[2][0].get_segments()]
     assert np.allclose(ends, [found.interval(name) for name in STEPS])
     assert axes.get_ylim() == (4.5, -0.5)  # the first one on top
+    pyplot.close("all")
+
+
+def _names_on(axes):
+    return [text.get_text() for text in axes.get_yticklabels()]
+
+
+@pytest.mark.parametrize(
+    ("options", "marks", "word"),
+    [
+        ({"pairs": "neighbours"}, ["", "=", "=", "", "="], "above"),
+        ({"against": "layer 2"}, ["=", "", "=", "", ""], "layer 2"),
+    ],
+)
+def test_the_figure_marks_what_was_tested_and_does_not_differ(options, marks, word):
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    axes = eg.compare(STEPS, measure=mean, **options).plot()
+    expected = [f"{name}  {mark}".rstrip() for name, mark in zip(STEPS, marks, strict=True)]
+    assert _names_on(axes) == expected
+    assert names(axes.get_xlabel(), "=", word)
+    pyplot.close("all")
+
+
+def test_the_letters_of_the_figure_are_those_of_the_table():
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    found = compared(0.0, 0.018, 0.036)
+    assert [name.split()[-1] for name in _names_on(found.plot())] == ["a", "ab", "b"]
     pyplot.close("all")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+from itertools import combinations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import eigentropy as eg
+from eigentropy._measures.comparison.inputs import warn_of_order
 from linear_measure import mean
 
 MEANS = st.lists(st.sampled_from([0.0, 0.2, 0.5, 0.9]), min_size=2, max_size=5)
@@ -53,11 +57,22 @@ def test_fewer_questions_are_answered_no_less_surely(means, seed):
 
 
 @FEW
-@given(MEANS, SEEDS)
-def test_ties_and_what_differs_say_the_same(means, seed):
-    found = eg.compare(items(means, seed), measure=mean)
-    for a, b in found.differences:
-        assert found.differs(a, b) != any({a, b} <= set(tie) for tie in found.ties())
+@given(MEANS, SEEDS, st.one_of(st.none(), st.integers(0, 4)))
+def test_two_are_in_a_tie_exactly_if_they_were_tested_and_do_not_differ(means, seed, one):
+    known = items(means, seed)
+    against = None if one is None else [*known][one % len(known)]
+    found = eg.compare(known, measure=mean, against=against)
+    together = {frozenset(pair) for tie in found.ties() for pair in combinations(tie, 2)}
+    assert together == {frozenset(pair) for pair in found.differences if not found.differs(*pair)}
+
+
+@given(st.lists(st.integers(0, 300), min_size=2, max_size=6, unique=True), st.booleans())
+def test_steps_are_warned_of_exactly_if_they_do_not_ascend(steps, are_files):
+    given_names = [f"run7/step{step}.npy" for step in steps] if are_files else steps
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_of_order(given_names)
+    assert bool(caught) == (steps != sorted(steps))
 
 
 @FEW

@@ -184,6 +184,9 @@ def test_without_a_second_representation_nothing_is_paired():
         (lambda found: found.rows_for(0.0), ["difference", "0.0"]),
         (lambda found: found.rows_for(0.1, power=1.0), ["power", "1.0"]),
         (lambda found: found.detectable(power=0.0), ["power", "0.0"]),
+        (lambda found: found.detectable(power=0.001), ["power", "0.001", "0.025", "level=0.95"]),
+        (lambda found: found.detectable(power=0.025), ["power", "0.025"]),
+        (lambda found: found.rows_for(0.1, power=0.001), ["power", "0.001", "0.025"]),
         (lambda found: found.detectable(0), ["n", "0"]),
         (lambda found: found.predict(3), ["n", "50", "3"]),
     ],
@@ -334,6 +337,14 @@ def test_a_value_that_is_no_number_is_an_error():
     ):
         eg.converge(ROWS, measure=undefined)
     assert eg.converge(ROWS, measure=undefined, sizes=[100, 200]).values.tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("options", "meant"), [({"y": [0, 1] * 400}, "Y"), ({"Repeats": 2}, "repeats")]
+)
+def test_an_option_in_the_other_case_is_named(options, meant):
+    with pytest.raises(TypeError, match=naming("converge", *options, meant)):
+        eg.converge(ROWS, measure="dsmi", **options)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import eigentropy as eg
 from eigentropy._measures.convergence.curve import measured_subsets
 from eigentropy._measures.convergence.error_law import ErrorLaw, told_errors
+from messages import naming
 
 ROWS = np.random.default_rng(0).normal(size=(400, 2))
 
@@ -122,6 +123,16 @@ def test_less_power_and_larger_differences_take_fewer_rows(powers, differences):
     assert found.rows_for(small, power=strong) >= found.rows_for(large, power=weak)
     least = found.detectable(1000, power=strong)
     assert math.isclose(found.rows_for(least, power=strong), 1000, abs_tol=1)
+
+
+@settings(max_examples=30, deadline=None)
+@given(level=st.floats(0.01, 0.999), share=st.floats(0.01, 0.99))
+def test_a_power_has_a_difference_exactly_if_chance_alone_has_less(level, share):
+    """Chance alone finds a difference of one sign in a share (1 - level) / 2 of all samples."""
+    found, chance = eg.converge(ROWS, measure=np.mean, level=level), 0.5 * (1.0 - level)
+    assert found.detectable(power=chance + share * (1.0 - chance)) > 0.0
+    with pytest.raises(ValueError, match=naming("power")):
+        found.detectable(power=share * chance)
 
 
 @settings(max_examples=15, deadline=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from eigentropy._measures.comparison.difference import Difference
+from eigentropy._measures.comparison.layout import blocks
 from eigentropy._measures.layer_profile import (
     LayerDifference,
     LayerNumber,
@@ -58,6 +60,80 @@ def test_p_values_are_corrected_for_the_number_of_neighbours():
     assert several.p_values["dse", "0", "1"] == pytest.approx(2.0 * alone)
     assert several.ties() == [("0", "1", "2")]
     assert profile([0.0, 2.1, 2.1], errors, level=0.9).ties() == [("1", "2")]
+
+
+def with_ends(several, measure, ends):
+    """The same profile, with the errors of the differences between ends of runs."""
+    values = {name: float(one) for name, one in several.values(measure).items()}
+    return replace(several, ends=[
+        LayerDifference(measure, a, b, difference(values[a], values[b], error))
+        for (a, b), error in ends.items()
+    ])  # fmt: skip
+
+
+def test_of_a_run_it_is_said_whether_its_ends_differ():
+    run = profile([0.0, 1.0, 2.0, 3.0], [1.0, 1.0, 1.0])
+    assert run.ties() == [("0", "1", "2", "3")]
+    said = {
+        error: with_ends(run, "dse", {("0", "3"): error}).sentences()[0] for error in (0.5, 3.0)
+    }
+    plain = difference(0.0, 3.0, 0.5).p_value
+    assert with_ends(run, "dse", {("0", "3"): 0.5}).p_of_ends("dse", "0", "3") == plain
+    assert run.p_of_ends("dse", "0", "3") is None
+    assert len({*said.values(), run.sentences()[0]}) == 3
+    for error, sentence in said.items():
+        assert f"{difference(0.0, 3.0, error).p_value:.2g}" in sentence
+
+
+def test_the_ends_of_several_runs_are_corrected_for_their_number():
+    two = profile([0.0, 1.0, 2.0, 90.0, 91.0, 92.0], [1.0, 1.0, 1.0, 1.0, 1.0])
+    assert two.ties() == [("0", "1", "2"), ("3", "4", "5")]
+    both = with_ends(two, "dse", {("0", "2"): 0.9, ("3", "5"): 0.95})
+    alone = difference(0.0, 2.0, 0.9).p_value
+    assert both.p_of_ends("dse", "0", "2") == pytest.approx(2.0 * alone)
+
+
+@given(
+    st.integers(1, 4),
+    st.lists(st.lists(st.text("abc", max_size=12), min_size=4, max_size=4), max_size=6),
+    st.integers(1, 60),
+)
+def test_blocks_have_every_column_once_and_the_names_in_each(rows, columns, width):
+    names = ("", *(f"row{k}" for k in range(1, 4)))[:rows]
+    columns = [
+        [f"{text}{number}" for text in column[:rows]] for number, column in enumerate(columns)
+    ]
+    several = blocks([*zip(names, *columns, strict=True)], width)
+    cells = [[line.split() for line in block] for block in several]
+    for k in range(rows):
+        found = [cell for block in cells for cell in block[k] if cell != names[k]]
+        assert found == [column[k] for column in columns]
+        assert all(block[k][:1] == [names[k]] for block in cells if names[k])
+    for block, lines in zip(several, cells, strict=True):
+        is_single = max(map(len, lines)) <= 2
+        assert is_single or max(map(len, block)) <= width
+
+
+def test_the_table_fits_the_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    numbers = {f"measure_{k}": LayerNumber(1.0 + k, 0.1, 9.0) for k in range(9)}
+    whole = LayerProfile([ProfiledLayer(name, 8, numbers) for name in "ab"], [], N, 0, {})
+    lines = repr(whole).splitlines()[1:]
+    assert max(map(len, lines)) <= 40
+    assert [word for line in lines for word in line.split() if "_" in word] == [*numbers]
+    monkeypatch.setenv("COLUMNS", "400")
+    assert max(map(len, repr(whole).splitlines()[1:])) > 100
+
+
+def test_signs_are_explained_where_they_are():
+    def heading(*arguments):
+        return repr(profile(*arguments)).splitlines()[0]
+
+    assert "=" in heading([1.0, 1.1], [1.0])
+    assert "=" not in heading([1.0], [])
+    bare = LayerProfile([ProfiledLayer("a", 8, {"dse": LayerNumber(1.0)})], [], N, 0, {})
+    assert "+-" in heading([1.0], [])
+    assert "+-" not in repr(bare)
 
 
 def test_neighbours_that_were_not_compared_are_neither_tied_nor_different():

@@ -94,3 +94,9 @@ def test_what_is_no_measure_is_named(measure, Y, options, error, words):
 def test_groups_may_stand_for_y():
     groups = measure_of("dsmi", None, {"clusters": LABELS, "n_null": 3})
     assert float(groups(Z)) == eg.dsmi(Z, LABELS, n_null=3)
+
+
+def test_a_misspelt_name_is_answered_by_the_nearest():
+    for name in NAMES:
+        with pytest.raises(ValueError, match=rf"{name[:-1]}x\W.*'{name}'\W*$"):
+            measure_of(f"{name[:-1]}x")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import eigentropy as eg
+from eigentropy import bottleneck
 from eigentropy.plot import style
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -107,7 +108,12 @@ def figures(exact, information, blobs):
             eg.converge(blobs[0], sizes=[20, 40, 80]), ax=ax
         ),
         "history": lambda ax: eg.plot.history(rows, ax=ax),
+        "units": lambda ax: eg.plot.units(np.array([blobs[0][:9, :2], blobs[0][9:18, :2]]), ax=ax),
         "diffusion_map": lambda ax: eg.plot.diffusion_map(blobs[0], blobs[1], ax=ax),
+        "information_curve": lambda ax: eg.plot.information_curve(
+            bottleneck.binary_symmetric_curve(0.1), ax=ax
+        ),
+        "InformationCurve": lambda ax: bottleneck.binary_symmetric_curve(0.1).plot(ax=ax),
         "Entropy": lambda ax: exact.plot(ax=ax),
         "MutualInformation": lambda ax: information.plot(ax=ax),
         "Comparison": lambda ax: eg.compare({"a": blobs[0], "b": blobs[0] ** 3}).plot(ax=ax),

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from eigentropy._spectra.eigenvalues import EPS, renyi_nats
 from eigentropy._spectra.enclosure import entropy_interval
-from eigentropy._spectra.functionals import MinEntropy, Renyi, Shannon, least_flattering, renyi
+from eigentropy._spectra.functionals import (
+    MinEntropy,
+    Renyi,
+    Shannon,
+    least_flattering,
+    nats_of_groups,
+    renyi,
+)
 from eigentropy._spectra.rounding import Rounding
 
 ORDERS = [0.3, 0.5, 1.0, 1.0001, 1.5, 2.0, 3.0, 10.0, 1e4, math.inf]
@@ -126,3 +133,16 @@ def test_a_factor_encloses_orders_that_count_what_no_float64_resolves(order, lev
     p = np.concatenate([[1.0 - (n - 1) * level], np.full(n - 1, level)])
     ends = entropy_interval(p[:1], n, 1.0, np.full(n, level), which=Renyi(order), has_unit=False)
     assert ends[0] <= renyi_of(p, order) <= ends[1]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("which", [Shannon(), Shannon(3.0), renyi(2.0), renyi(math.inf)])
+def test_the_entropies_of_many_spectra_are_those_of_each(which, dtype):
+    rng = np.random.default_rng(0)
+    spectra = [rng.random(size) ** 8 for size in (1, 2, 7, 30)]
+    spectra[2][3] = 0.0
+    spectra[3][1:] *= 1e-20  # one eigenvalue, and noise
+    values = np.concatenate(spectra).astype(dtype)
+    found = nats_of_groups(which, values, np.array([0, 1, 3, 10]))
+    each = [which.of_eigenvalues(one) for one in np.split(values, [1, 3, 10])]
+    assert found == pytest.approx(each, rel=1e-6 if dtype == np.float32 else 1e-12, abs=1e-12)

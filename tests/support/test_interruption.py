@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from eigentropy._support.interruption import abandoned, interruptible
+from eigentropy._support.interruption import BRIEF, abandoned, interruptible
 
 LONG = 2.0
 
@@ -53,6 +53,13 @@ def test_another_thread_than_the_main_one_computes_by_itself():
     thread.start()
     thread.join()
     assert seen == [thread]
+
+
+def test_what_is_brief_is_computed_on_the_thread_of_the_caller():
+    caller = threading.current_thread()
+    assert interruptible(threading.current_thread, BRIEF) is caller
+    assert interruptible(threading.current_thread, BRIEF + 1) is not caller
+    assert interruptible(threading.current_thread) is not caller
 
 
 def test_a_step_that_cannot_be_stopped_is_left_and_known_until_it_ends(ctrl_c):

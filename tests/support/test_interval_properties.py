@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eigentropy._support.interval import student_p_value, student_quantile
+from eigentropy._support.interval import student_interval, student_p_value, student_quantile
 
 NEXT_TO_1 = float(np.nextafter(1.0, 0.0))
 LEVELS = st.floats(1e-12, NEXT_TO_1)
@@ -45,3 +45,24 @@ def test_the_p_value_falls_with_the_distance_from_0(t, degrees):
     near, far = sorted(t, key=abs)
     assert 0.0 <= student_p_value(far, degrees) <= student_p_value(near, degrees) * (1.0 + 1e-9)
     assert student_p_value(-far, degrees) == student_p_value(far, degrees) <= 1.0
+
+
+@given(
+    value=st.floats(-1e3, 1e3),
+    error=st.floats(1e-6, 1e3),
+    degrees=DEGREES,
+    rounding=st.floats(0.0, 10.0),
+)
+def test_the_interval_of_an_error_reaches_its_quantile_and_the_rounding(
+    value, error, degrees, rounding
+):
+    found = student_interval(value, error, degrees, 0.9, "samples", rounding=rounding)
+    half = student_quantile(0.9, degrees) * error + rounding
+    assert (found.level, found.over) == (0.9, "samples")
+    assert found == pytest.approx((value - half, value + half), abs=1e-9)
+
+
+@given(value=st.floats(-1e3, 1e3), degrees=st.sampled_from([math.nan, 0.0, math.inf]))
+def test_without_an_error_there_is_no_width_and_without_a_known_one_no_interval(value, degrees):
+    assert student_interval(value, 0.0, degrees, 0.9, "samples") == (value, value)
+    assert all(map(math.isnan, student_interval(value, math.nan, degrees, 0.9, "samples")))

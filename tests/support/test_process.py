@@ -6,9 +6,7 @@ import io
 import multiprocessing
 import os
 import signal
-import subprocess
 import sys
-import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,14 +16,7 @@ import pytest
 
 import eigentropy as eg
 from eigentropy import _core
-
-
-def run_script(script, **environment):
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script)],
-        capture_output=True, text=True, timeout=120, env={**os.environ, **environment},
-    )  # fmt: skip
-
+from subprocesses import run_script
 
 INTERRUPTED = """
     import os, signal, threading, time

@@ -15,7 +15,7 @@ import pytest
 import eigentropy as eg
 from eigentropy._measures.measurement import MeasurementSettings, Variable, measure
 from eigentropy._support import progress
-from eigentropy._support.progress import Meter, duration, lines, part, reporter
+from eigentropy._support.progress import Meter, Shares, duration, lines, part, reporter, stage
 from eigentropy.io.snapshots import track
 
 hypothesis = pytest.importorskip("hypothesis")
@@ -132,6 +132,20 @@ def test_parts_fill_the_whole():
 
 
 # Where it is shown
+
+
+def test_a_stage_is_named_wherever_in_the_whole_it_is():
+    meter = Meter("work")
+    inner = part(part(Shares(meter.update, meter), 0.5, 1.0), 0.0, 0.5)
+    stage(inner, "the second part")
+    inner(1.0)
+    assert meter.share == 0.75
+    for word in ("work", "the second part", "75 %"):
+        assert word in str(meter)
+    seen = []
+    stage(part(seen.append, 0.0, 1.0), "told to nobody")
+    stage(None, "told to nobody")
+    assert seen == []
 
 
 def test_a_file_gets_a_line_every_few_seconds_also_while_nothing_is_reported():

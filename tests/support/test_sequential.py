@@ -130,7 +130,7 @@ def test_a_whole_run_of_values_at_the_floor_is_wrong_at_most_at_the_rate(draw):
 
 
 @pytest.mark.parametrize(("left", "looks"), [(0.0, 6), (0.3, 8), (0.5, 12), (0.7, 40), (0.78, 150)])
-def test_a_fall_to_less_of_the_level_is_found_in_so_many_looks(left, looks):
+def test_a_fall_to_less_of_the_level_is_found_within_these_looks(left, looks):
     """The floor is 0.8 of a level of 1, and the fall begins after 100 looks."""
     found = []
     for seed in range(10):

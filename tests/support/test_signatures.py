@@ -6,7 +6,13 @@ import inspect
 
 import pytest
 
-from eigentropy._support.signatures import missing_name, named_options, option_names, unknown_option
+from eigentropy._support.signatures import (
+    missing_name,
+    named_options,
+    nearest,
+    option_names,
+    unknown_option,
+)
 
 KNOWN = ("sigma", "max_points", "batch_size")
 
@@ -88,3 +94,11 @@ def test_an_old_name_of_a_module_says_the_new_one_also_where_it_is_imported():
 
 def test_another_name_is_an_attribute_error():
     assert isinstance(missing_name("package", "Other", {"Old": "New"}), AttributeError)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("y", "Y"), ("Sigma", "sigma"), ("MAX_POINT", "max_points"), ("zzz", None)],
+)
+def test_the_nearest_name_whatever_its_case(given, meant):
+    assert nearest(given, ("Y", *KNOWN)) == meant

@@ -49,7 +49,11 @@ class Cpu:
     widens_distances = True
     # True on a GPU: how much memory cuSOLVER needs is known only once it is asked.
     solver_may_refuse = False
-    keeps_half_precision = False
+    # Whether 16 bits come with the first pass over the kernel, for as many tiles as fit.
+    keeps_half_precision = True
+    halves_come_first = True
+    # Whether one operator has the products of the density matrix, too.
+    shares_kernel = True
 
     def rows(self, Z: Any, progress: bool | Callback = False) -> Any:
         """Z as finite rows (n, d) that the functions below take."""
@@ -172,8 +176,40 @@ class Cpu:
 
         A is the density matrix G / n where alpha is None.
         """
+        return self.kernel_operator_with(
+            rows, chosen, sigma, alpha, dtype, explicit, memory_limit, progress
+        )
+
+    def kernel_operator_with(
+        self,
+        rows: Any,
+        chosen: npt.NDArray[np.int64] | None,
+        sigma: float,
+        alpha: float | None,
+        dtype: str,
+        explicit: bool,
+        memory_limit: float,
+        progress: Callback | None,
+        limit_of_16_bits: float = 0.0,
+        with_density: bool = False,
+    ) -> Any:
+        """The same with what only the host has.
+
+        `limit_of_16_bits` bytes may be taken by tiles of G in 16 bits. `with_density` prepares
+        products of G / n, too.
+        """
         some = rows if chosen is None else rows[chosen]
-        return _core.KernelOperator(some, sigma, alpha, dtype, explicit, memory_limit, progress)
+        return _core.KernelOperator(
+            some,
+            sigma,
+            alpha,
+            dtype,
+            explicit,
+            memory_limit,
+            progress,
+            limit_of_16_bits,
+            with_density,
+        )
 
     def block(self, V: npt.NDArray[Any], dtype: str) -> Block:
         """A new block with the entries of V."""

@@ -54,6 +54,8 @@ class Cuda:
     widens_distances = False
     solver_may_refuse = True
     keeps_half_precision = True
+    halves_come_first = False
+    shares_kernel = False
 
     @property
     def name(self) -> str:

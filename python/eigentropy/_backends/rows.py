@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from eigentropy import _core
 from eigentropy._backends.device_arrays import DeviceArray
 from eigentropy._backends.devices import HOST, Device, choose
 from eigentropy._backends.host_arrays import Matrix, chosen_rows, opened_array
@@ -76,6 +77,13 @@ class Rows:
     def on_host(self) -> Matrix:
         """All rows as a NumPy array."""
         return self.device.host_rows(self.array)
+
+    def squared_distances(
+        self, numbers: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.float64], float]:
+        """r^2 between the rows of these numbers, shape (m, m), and the unit of r."""
+        squared, scale = _core.squared_distances(*self.host_sample(numbers))
+        return squared, float(scale)
 
     def host_sample(self, numbers: npt.NDArray[np.int64]) -> tuple[Matrix, npt.NDArray[np.int64]]:
         """A matrix on the host that has the rows of these numbers, and where in it they stand."""

@@ -42,6 +42,8 @@ class Precomputed(Cpu):
     holds = "precomputed"
     has_low_rank = False
     has_estimates = False
+    keeps_half_precision = False
+    shares_kernel = False
 
     def rows(self, Z: Any, progress: Any = False) -> Matrix:
         """Z as a finite symmetric matrix."""
@@ -256,6 +258,14 @@ class GivenRows(Rows):
         """1: an entry of the kernel takes one number."""
         return 1
 
+    def squared_distances(self, numbers: npt.NDArray[np.int64]) -> tuple[Doubles, float]:
+        """The squares of the caller's distances between the rows of these numbers, and 1."""
+        return self.entries(numbers) ** 2, 1.0
+
+    def entries(self, numbers: npt.NDArray[np.int64]) -> Doubles:
+        """What the caller has for each two of the rows of these numbers."""
+        return np.array(self.array[np.ix_(numbers, numbers)], dtype=np.float64)
+
     def chosen(self, numbers: npt.NDArray[np.int64]) -> GivenRows:
         """The entries between the rows of these numbers."""
         return GivenRows(self.array[np.ix_(numbers, numbers)], self.device)
@@ -395,7 +405,7 @@ def _blocks(n: int) -> Iterator[slice]:
 
 
 def _batches(sizes: npt.NDArray[np.int64], entries: float) -> Iterator[npt.NDArray[np.intp]]:
-    """The numbers of subsets of one size, as many as have so many entries together."""
+    """The numbers of subsets of one size, no more than have `entries` entries together."""
     for size in np.unique(sizes):
         numbers = np.flatnonzero(sizes == size)
         count = max(1, int(entries / float(size) ** 2))

@@ -56,7 +56,7 @@ class SparseOperator:
     def matmul(self, V: npt.NDArray[Any], progress: Callback | None = None) -> npt.NDArray[Any]:
         """A^2 @ V for V of shape (n, m), in the dtype of V: a new array."""
         A = self.A
-        product: npt.NDArray[Any] = interruptible(lambda: A @ (A @ V))
+        product: npt.NDArray[Any] = interruptible(lambda: A @ (A @ V), 2 * A.nnz * V.shape[1])
         return product
 
     def with_norm_of_square(self, progress: Callback | None) -> SparseOperator:
@@ -81,7 +81,11 @@ def sparse_operator(neighbours: NearestNeighbours, alpha: float) -> SparseOperat
     with :math:`\sigma_i` the distance of i to its k-th neighbour; then the normalisation with
     alpha, as of the Gaussian kernel.
     """
-    W = _weights(neighbours)
+    return normalised(_weights(neighbours), alpha)
+
+
+def normalised(W: Any, alpha: float) -> SparseOperator:
+    """The diffusion matrix of symmetric weights >= 0, in CSR, no row of which is 0."""
     kernel_sum = float(W.data.sum())
     q = _row_sums(W)
     K = _scaled(W, (q / q.max()) ** -alpha)

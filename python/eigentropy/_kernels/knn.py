@@ -51,6 +51,8 @@ class Knn(Cpu):
     holds = "knn"
     is_sparse = True
     has_low_rank = False
+    keeps_half_precision = False
+    shares_kernel = False
 
     def __init__(self, n_neighbors: int, seed: int) -> None:
         self.n_neighbors, self.seed = n_neighbors, seed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -172,8 +173,7 @@ class KernelMatrix:
 
     def at_width(self, sigma: float) -> Any:
         """The matrix of the same rows with another sigma."""
-        other = copy.copy(self)
-        other.take(self.samples)
+        other = self.without_results()
         other.sigma, other.rule = sigma, None
         return other
 
@@ -192,7 +192,12 @@ class KernelMatrix:
         return self._single
 
     def products(
-        self, dtype: str, explicit: bool, progress: Callback | None, chosen: Any = None
+        self,
+        dtype: str,
+        explicit: bool,
+        progress: Callback | None,
+        chosen: Any = None,
+        **beside: Any,
     ) -> Any:
         """The matrix for products with blocks of vectors, as the core of the device makes it.
 
@@ -205,12 +210,15 @@ class KernelMatrix:
         progress : callable or None
         chosen : array of int, optional
             The matrix of these rows by themselves.
+        **beside
+            What the operator has besides, on the host: `Cpu.kernel_operator_with` says it.
         """
         device = self.samples.device
         limit = ROWS_SHARE * device.available()
-        return device.kernel_operator(
-            self.rows, chosen, self.sigma, self.alpha, dtype, explicit, limit, progress
-        )
+        make: Any = device.kernel_operator
+        if beside:
+            make = partial(device.kernel_operator_with, **beside)  # type: ignore[union-attr]
+        return make(self.rows, chosen, self.sigma, self.alpha, dtype, explicit, limit, progress)
 
     def _computed_spectrum(
         self, progress: Callback | None

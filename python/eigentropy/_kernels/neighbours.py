@@ -23,8 +23,8 @@ EXACT_ROWS = 2**17
 # The index has CELLS sqrt(n) cells, found by k-means on TRAINED rows for each of them.
 CELLS, TRAINED, ROUNDS = 4.0, 40, 8
 
-# As many cells are searched as it takes to find this share of the neighbours of so many rows, which
-# are compared with all rows.
+# COMPARED_ROWS rows are compared with all rows. As many cells are searched as it takes to find this
+# share of the neighbours of these rows.
 FOUND, COMPARED_ROWS = 0.98, 256
 
 # Where this share of the cells would have to be searched, all distances take no longer: the index
@@ -156,7 +156,7 @@ def _index(faiss: Any, scaled: npt.NDArray[np.float32], seed: int) -> Any:
 def _searches_enough_cells(
     faiss: Any, index: Any, scaled: npt.NDArray[np.float32], k: int, seed: int
 ) -> bool:
-    """Whether it finds the neighbours of a sample in few cells; it is set to search so many."""
+    """Whether it finds the neighbours of a sample in few cells, which it is then set to search."""
     own = np.sort(np.random.default_rng(seed).choice(len(scaled), COMPARED_ROWS, replace=False))
     sample = scaled[own]
     reach = interruptible(lambda: faiss.knn(sample, scaled, k + 1)[0])[:, -1:]

@@ -38,8 +38,14 @@ class Partitions:
     rows: Numbers
 
     @classmethod
-    def drawn(cls, codes: Codes, n_null: int, seed: int) -> Partitions:
-        """The observed groups, and n_null relabellings at random."""
+    def drawn(
+        cls, codes: Codes, n_null: int, seed: int, blocks: Numbers | None = None
+    ) -> Partitions:
+        """The observed groups, and n_null relabellings at random.
+
+        Rows of one of the `blocks` (n,), numbers from 0, stay together in these but for those that
+        a group ends in: rows of a block are not independent.
+        """
         n = len(codes)
         if 8.0 * n * n_null > CHECKED_FROM:
             memory.require(
@@ -51,7 +57,11 @@ class Partitions:
         rows[0] = np.argsort(codes, kind="stable")
         generator = np.random.default_rng(seed)
         for null in range(n_null):
-            rows[1 + null] = generator.permutation(n)
+            if blocks is None:
+                rows[1 + null] = generator.permutation(n)
+            else:
+                places = generator.permutation(int(blocks.max()) + 1)
+                rows[1 + null] = np.argsort(places[blocks], kind="stable")
         return cls(codes, np.bincount(codes), rows)
 
     def __len__(self) -> int:

@@ -19,10 +19,11 @@ from eigentropy._measures.sampling.variation import Variation
 from eigentropy._support.interval import LEVEL, checked_level
 from eigentropy._support.options import integer, random_seed
 from eigentropy._support.progress import Callback, reporter
+from eigentropy._support.signatures import check_case, option_names
 from eigentropy._support.warnings import recorded_warnings, warn
 
-# By default: the fewest rows of a size, the most subsets that half of the rows are cut into, and
-# the number of sizes up to n / 2.
+# By default: the smallest size, the most subsets that half of the rows are cut into, and the
+# number of sizes up to n / 2.
 SMALLEST = 50
 MOST_SUBSETS = 8
 SIZES = 4
@@ -52,12 +53,12 @@ def converge(
     .. math:: S(n) = S(n_0) + g \, \frac{1 - (n / n_0)^{-b}}{b}
 
     which tends to :math:`S(n_0) + g / b` and, as b goes to 0, becomes :math:`g \log n`, which has
-    no limit. The interval of what is predicted has two parts. Curves that are drawn anew from the
-    sampling error of the measured one are fitted, too. And the law is fitted without the largest
-    size: its error there grows with the way, as that of a parabola beyond the points that it goes
-    through. A limit is reported only if the law predicts the largest size better than the logarithm
-    does, and if the whole interval of the limit is no further away than what was gone from the
-    smallest size to the largest.
+    no limit. The interval of a prediction has two parts. One is from the laws of 400 curves, which
+    are drawn anew from the sampling error of the measured one. The other is the error that the law
+    makes at the largest size where that size is left out of the fit. It grows with the distance, as
+    the error of a parabola does beyond the points that it goes through. A limit is reported only if
+    the law predicts the largest size better than the logarithm does, and if all of its interval is
+    nearer to the value of the largest size than the value of the smallest size is.
 
     Parameters
     ----------
@@ -77,8 +78,8 @@ def converge(
         At least two, from 2 to n, one of them at most n / 2. By default from n / 16 on, and at
         least 50, to n / 2 in about equal ratios, and n.
     repeats : int
-        Random orders of the rows, at least 2. The smaller subsets are more than that: each half of
-        an order has up to 8 of each size.
+        Random orders of the rows, at least 2. Each half of an order has up to 8 subsets of each
+        size.
     level : float
         Of the intervals; the tests of the power table are at 1 - level.
     seed : int
@@ -118,6 +119,8 @@ def converge(
     if "max_points" in options:
         raise ValueError("max_points: converge draws the rows itself; pass sizes=[..., max_points]")
     level, seed = checked_level(level), random_seed(seed)
+    if not callable(measure):
+        check_case("converge", options, option_names(converge))
     repeats = integer(repeats, "repeats", at_least=2)
     named = measure_of(measure, Y, options).with_options(seed=seed)
     several = [Subsets(named, Z, Y)]

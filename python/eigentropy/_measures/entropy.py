@@ -10,9 +10,10 @@ from eigentropy._backends.rows import sample_rows
 from eigentropy._kernels.knn import is_square
 from eigentropy._measures.operator import DiffusionOperator
 from eigentropy._measures.results import DiffusionEntropy
-from eigentropy._spectra.functionals import Shannon
+from eigentropy._spectra.functionals import Functional, Shannon
 from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._spectra.solve import solve, warn_if_alone
+from eigentropy._spectra.spectrum import Spectrum
 from eigentropy._support.options import logarithm_base, positive
 from eigentropy._support.progress import Callback
 from eigentropy._support.signatures import named_options
@@ -168,6 +169,21 @@ def entropies(
     operator: DiffusionOperator, times: Sequence[float], base: float, plan: SpectrumPlan
 ) -> list[DiffusionEntropy]:
     """The entropy at each t, from one spectrum; each as accurate as `plan` asks for."""
-    spectrum = solve(operator, [Shannon(t) for t in times], plan)
+    return entropies_of(solve(operator, wanted_at(times), plan), operator, times, base, plan)
+
+
+def wanted_at(times: Sequence[float]) -> list[Functional]:
+    """What the entropies at these times ask of the spectrum."""
+    return [Shannon(t) for t in times]
+
+
+def entropies_of(
+    spectrum: Spectrum,
+    operator: DiffusionOperator,
+    times: Sequence[float],
+    base: float,
+    plan: SpectrumPlan,
+) -> list[DiffusionEntropy]:
+    """The entropy at each t of a spectrum that is known."""
     warn_if_alone(operator, spectrum, Shannon(min(times)))
     return [DiffusionEntropy.of(spectrum, operator, t, base, plan) for t in times]

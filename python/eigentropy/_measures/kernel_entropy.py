@@ -10,9 +10,10 @@ from eigentropy._backends.rows import sample_rows
 from eigentropy._kernels.density import DensityMatrix
 from eigentropy._kernels.given import is_given
 from eigentropy._measures.kernel_results import KernelEntropy
-from eigentropy._spectra.functionals import renyi
+from eigentropy._spectra.functionals import Functional, renyi
 from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._spectra.solve import solve, warn_if_alone
+from eigentropy._spectra.spectrum import Spectrum
 from eigentropy._support.options import logarithm_base, renyi_order
 from eigentropy._support.progress import Callback
 from eigentropy._support.signatures import named_options
@@ -133,6 +134,21 @@ def kernel_entropies(
     matrix: DensityMatrix, orders: Sequence[float], base: float, plan: SpectrumPlan
 ) -> list[KernelEntropy]:
     """The entropy of each order, from one spectrum; each as accurate as `plan` asks for."""
-    spectrum = solve(matrix, [renyi(order) for order in orders], plan)
+    return kernel_entropies_of(solve(matrix, wanted_of(orders), plan), matrix, orders, base, plan)
+
+
+def wanted_of(orders: Sequence[float]) -> list[Functional]:
+    """What the entropies of these orders ask of the spectrum."""
+    return [renyi(order) for order in orders]
+
+
+def kernel_entropies_of(
+    spectrum: Spectrum,
+    matrix: DensityMatrix,
+    orders: Sequence[float],
+    base: float,
+    plan: SpectrumPlan,
+) -> list[KernelEntropy]:
+    """The entropy of each order of a spectrum that is known."""
     warn_if_alone(matrix, spectrum, renyi(min(orders)))
     return [KernelEntropy.of(spectrum, matrix, order, base, plan) for order in orders]

@@ -117,7 +117,8 @@ class KernelEntropy(Entropy):
             raise ValueError(
                 "surprisals needs the data, which were left behind when this result was pickled"
             )
-        return surprisals_of(*self._source, method, self.base)
+        matrix, plan, _ = self._source
+        return surprisals_of(matrix, plan, method, self.base)
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -12,14 +13,17 @@ from typing import Any, NamedTuple
 from eigentropy._measures.comparison import ties
 from eigentropy._measures.comparison.difference import Difference
 from eigentropy._measures.comparison.holm import holm
-from eigentropy._measures.comparison.layout import Table, aligned, html_table
+from eigentropy._measures.comparison.layout import Table, blocks, html_table
 from eigentropy._measures.sampling.variation import OVER
-from eigentropy._support.interval import LEVEL, Interval, checked_level, student_quantile
+from eigentropy._support.interval import LEVEL, Interval, checked_level, student_interval
 from eigentropy._support.number import Number
 from eigentropy.plot import profiles
 
 # What stands after a value that does not differ from the one above it.
 TIED = "="
+
+# Columns of the table where no terminal says how wide it is.
+WIDTH = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +35,8 @@ class LayerNumber(Number):
     value : float
         NaN of a layer that is not finite.
     sampling_error : float
-        Standard deviation over other samples of as many rows; NaN where there is none.
+        Standard deviation over other samples of as many rows; NaN where there is none. Of an
+        information about labels in a profile of prompts, random partitions are part of it.
     degrees : float
         Degrees of freedom of `sampling_error`, for Student's t.
     null_error : float or None
@@ -45,9 +50,9 @@ class LayerNumber(Number):
 
     def interval(self, level: float = LEVEL) -> Interval:
         """Where the value is over other samples of the data; NaN without a sampling error."""
-        level, error = checked_level(level), self.sampling_error
-        half = student_quantile(level, self.degrees) * error if error > 0.0 else error
-        return Interval(self.value - half, self.value + half, level, OVER)
+        return student_interval(
+            self.value, self.sampling_error, self.degrees, checked_level(level), OVER
+        )
 
 
 class ProfiledLayer(NamedTuple):
@@ -99,7 +104,10 @@ class LayerProfile:
     units : dict of str to str
         Of the measures, such as "bits"; empty where there is none.
     level : float
-        LayerDifference differ if the p-value is at most 1 - level.
+        Neighbours differ if the p-value is at most 1 - level.
+    ends : list of LayerDifference
+        Of runs of three or more that `ties` returns: the last layer less the first one. Empty where
+        these were not compared.
     """
 
     layers: list[ProfiledLayer]
@@ -108,17 +116,23 @@ class LayerProfile:
     step: int
     units: dict[str, str]
     level: float = LEVEL
+    ends: list[LayerDifference] = field(default_factory=list)
     p_values: dict[tuple[str, str, str], float] = field(init=False)
 
     def __post_init__(self) -> None:
         """Correct the p-values, measure by measure."""
-        known = {}
+        object.__setattr__(self, "p_values", self._corrected(self.neighbours))
+
+    def _corrected(
+        self, differences: Sequence[LayerDifference]
+    ) -> dict[tuple[str, str, str], float]:
+        """P-values by measure and both layers, by Holm's correction for all of a measure."""
+        known: dict[tuple[str, str, str], float] = {}
         for measure in self.measures:
-            several = [one for one in self.neighbours if one.measure == measure]
+            several = [one for one in differences if one.measure == measure]
             corrected = holm([one.difference.p_value for one in several])
-            for one, p in zip(several, corrected, strict=True):
-                known[measure, one.a, one.b] = p
-        object.__setattr__(self, "p_values", known)
+            known |= {one[:3]: p for one, p in zip(several, corrected, strict=True)}
+        return known
 
     @property
     def names(self) -> list[str]:
@@ -146,7 +160,7 @@ class LayerProfile:
     def ties(self, measure: str | None = None) -> list[tuple[str, ...]]:
         """Layers in a row of which none differs from the next; by default in the first measure.
 
-        As far as these rows can tell. The ends of a long run may well differ, which was not tested.
+        As far as these rows can tell. The ends of a long run may well differ: see `p_of_ends`.
 
         Raises
         ------
@@ -160,6 +174,31 @@ class LayerProfile:
     def _is_tied(self, measure: str, a: str, b: str) -> bool:
         """Whether two were compared, and do not differ."""
         return self.p_values.get((measure, a, b), 0.0) > 1.0 - self.level
+
+    def p_of_ends(self, measure: str, a: str, b: str) -> float | None:
+        """The p-value of the ends of a run; None where these were not compared.
+
+        By Holm's correction for the number of such runs of the measure.
+        """
+        return self._corrected(self.ends).get((measure, a, b))
+
+    def sentences(self) -> list[str]:
+        """Which layers do not differ, run by run; of three or more, whether their ends do."""
+        return [
+            f"{measure}: {self._said(measure, run)}"
+            for measure in self.measures
+            for run in self.ties(measure)
+        ]
+
+    def _said(self, measure: str, run: Sequence[str]) -> str:
+        if len(run) == 2:
+            return f"{run[0]} and {run[1]} do not differ"
+        p = self.p_of_ends(measure, run[0], run[-1])
+        if p is None:
+            about = "its ends were not compared"
+        else:
+            about = f"its ends {'do' if p <= 1.0 - self.level else 'do not'} differ (p {p:.2g})"
+        return f"{run[0]} to {run[-1]}: none differs from the next; {about}"
 
     def to_rows(self) -> list[dict[str, Any]]:
         """One dict for each layer, as for ``pandas.DataFrame``.
@@ -237,16 +276,23 @@ class LayerProfile:
 
     def _heading(self) -> str:
         return (
-            f"{len(self.layers)} layers, {self.n} rows, step {self.step}: values +- sampling "
-            f"errors; {TIED} does not differ from the layer above (Holm, {self.level:.12g})"
+            f"{len(self.layers)} layers, {self.n} rows, step {self.step}: "
+            f"{self._signs('sampling errors')}"
         )
 
+    def _signs(self, errors: str) -> str:
+        """What the signs in the table mean, of those that are there."""
+        numbers = [one for layer in self.layers for one in layer.numbers.values()]
+        has_errors = any(math.isfinite(one.sampling_error) for one in numbers)
+        tied = f"; {TIED} does not differ from the layer above (Holm, {self.level:.12g})"
+        return f"values{f' +- {errors}' if has_errors else ''}{tied if self.p_values else ''}"
+
+    def _title(self, measure: str) -> str:
+        unit = self.units.get(measure)
+        return f"{measure} ({unit})" if unit else measure
+
     def _table(self) -> Table:
-        titles = [
-            measure + (f" ({self.units[measure]})" if self.units.get(measure) else "")
-            for measure in self.measures
-        ]
-        table: Table = [("", "columns", *titles)]
+        table: Table = [("", "columns", *map(self._title, self.measures))]
         for before, layer in pairwise([None, *self.layers]):
             assert layer is not None
             above = "" if before is None else before.name
@@ -264,24 +310,18 @@ class LayerProfile:
         return f"{number.value:.4g}{known} {mark}"
 
     def _sentences(self) -> Iterable[str]:
-        for measure in self.measures:
-            for tie in self.ties(measure):
-                yield f"{measure}: {_run(tie)}"
+        yield from self.sentences()
 
     def _repr_html_(self) -> str:
         lines = [self._heading(), *self._sentences()]
         heading, *sentences = (f"<div>{escape(line)}</div>" for line in lines)
-        table = html_table(self._table())
+        table = f'<div style="overflow-x: auto">{html_table(self._table())}</div>'
         return f'<div style="color: inherit">{heading}{table}{"".join(sentences)}</div>'
 
     def __repr__(self) -> str:
-        return "\n".join([self._heading(), "", *aligned(self._table()), "", *self._sentences()])
-
-
-def _run(names: Sequence[str]) -> str:
-    if len(names) == 2:
-        return f"{names[0]} and {names[1]} do not differ"
-    return f"{names[0]} to {names[-1]}: none differs from the next"
+        width = shutil.get_terminal_size((WIDTH, 0)).columns
+        lines = [line for block in blocks(self._table(), width) for line in (*block, "")]
+        return "\n".join([self._heading(), "", *lines, *self._sentences()])
 
 
 def _number(value: float) -> float | None:

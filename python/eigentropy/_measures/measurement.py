@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -28,16 +28,18 @@ from eigentropy._kernels.groups import (
     warn_of_numbers,
 )
 from eigentropy._kernels.matrix import KernelMatrix
-from eigentropy._measures.entropy import entropies
+from eigentropy._measures.entropy import entropies, entropies_of, wanted_at
 from eigentropy._measures.forms import ESTIMATORS
 from eigentropy._measures.information import informations
 from eigentropy._measures.joint import MatrixOfY, Part
-from eigentropy._measures.kernel_entropy import kernel_entropies
+from eigentropy._measures.kernel_entropy import kernel_entropies, kernel_entropies_of, wanted_of
 from eigentropy._measures.kernel_information import columns_of, kernel_informations
 from eigentropy._measures.kernel_results import KernelEntropy, KernelInformation
 from eigentropy._measures.operator import DiffusionOperator
 from eigentropy._measures.results import DiffusionEntropy, DiffusionInformation
+from eigentropy._spectra.estimated import EstimatedSpectrum
 from eigentropy._spectra.plan import SpectrumPlan
+from eigentropy._spectra.solve import estimates_of_both
 from eigentropy._support.options import (
     integer,
     logarithm_base,
@@ -231,7 +233,8 @@ def measure(
 ) -> Measurement:
     """Measure Z: the entropies, each from one spectrum, and what it says of each variable.
 
-    Without `diffusion` only the density matrix is measured.
+    Where both matrices are measured and estimated, each pass over the kernel serves both. Without
+    `diffusion` only the density matrix is measured.
     """
     for variable in variables.values():
         if len(variable.values) != len(Z):
@@ -243,7 +246,8 @@ def measure(
     sigma = resolve_sigma(settings.sigma, samples, settings.seed)
     plan = settings.plan.on(samples.device)
     with reporter(progress, name) as report:
-        sample = _Sample(samples, sigma, chosen, settings, plan)
+        both = diffusion and settings.kernel
+        sample = _Sample(samples, sigma, chosen, settings, plan, both)
         steps = [*sample.diffusion_steps(variables)] if diffusion else []
         steps += sample.kernel_steps(variables) if settings.kernel else []
         ends = np.cumsum([0.0, *(step.cost for step in steps)])
@@ -271,16 +275,42 @@ class _Sample:
     chosen: npt.NDArray[Any] | None
     settings: MeasurementSettings
     plan: SpectrumPlan
+    both: bool = False
+
+    @cached_property
+    def operator(self) -> DiffusionOperator:
+        """The diffusion operator of the rows."""
+        operator = DiffusionOperator(self.samples, alpha=self.settings.alpha, **self._of_matrix())
+        operator.rule = self._rule
+        return operator
+
+    @cached_property
+    def matrix(self) -> DensityMatrix:
+        """The density matrix of the rows."""
+        matrix = DensityMatrix(self.samples, **self._of_matrix())
+        matrix.rule = self._rule
+        return matrix
+
+    @cached_property
+    def estimates(self) -> list[EstimatedSpectrum | None]:
+        """Of both, where they are estimated together; the progress is that of the operator."""
+        if not self.both:
+            return [None, None]
+        settings = self.settings
+        of_diffusion = self.operator, wanted_at(settings.t)
+        of_density = self.matrix, wanted_of(settings.order)
+        return estimates_of_both(of_diffusion, of_density, self.plan)
 
     def diffusion_steps(self, variables: dict[str, Variable]) -> Iterator[_Step]:
         """What is measured of the diffusion operator."""
-        settings, plan = self.settings, self.plan
-        operator = DiffusionOperator(self.samples, alpha=settings.alpha, **self._of_matrix())
-        operator.rule = self._rule
+        settings, plan, operator = self.settings, self.plan, self.operator
 
         def of_all(progress: Callback | None) -> list[DiffusionEntropy]:
             with _told(operator, progress):
-                return entropies(operator, settings.t, settings.base, plan)
+                known = self.estimates[0]
+                if known is None:
+                    return entropies(operator, settings.t, settings.base, plan)
+                return entropies_of(known, operator, settings.t, settings.base, plan)
 
         yield _Step("diffusion", None, self._cost([operator.n], settings.alpha), of_all)
         for role, variable in variables.items():
@@ -294,13 +324,16 @@ class _Sample:
 
     def kernel_steps(self, variables: dict[str, Variable]) -> Iterator[_Step]:
         """What is measured of the density matrix."""
-        settings, plan = self.settings, self.plan
-        matrix = DensityMatrix(self.samples, **self._of_matrix())
-        matrix.rule = self._rule
+        settings, plan, matrix = self.settings, self.plan, self.matrix
 
         def of_all(progress: Callback | None) -> list[KernelEntropy]:
             with _told(matrix, progress):
-                return kernel_entropies(matrix, settings.order, settings.base, plan)
+                known = self.estimates[1]
+                if known is None:
+                    return kernel_entropies(matrix, settings.order, settings.base, plan)
+                if progress is not None:
+                    progress(1.0)  # it came with the diffusion operator
+                return kernel_entropies_of(known, matrix, settings.order, settings.base, plan)
 
         yield _Step("kernel", None, self._cost([matrix.n], None), of_all)
         for role, variable in variables.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,8 @@ from eigentropy._support.number import Number
 from eigentropy._support.options import one_of, positive
 from eigentropy._support.units import rounded_up, unit
 from eigentropy.plot import html, partitions, spectra
+
+OneEntropy = TypeVar("OneEntropy", bound="Entropy")
 
 # What an interval may be over.
 INTERVALS = ("computation", "sample")
@@ -112,8 +114,9 @@ class Entropy(Number, ABC):
         """Standard deviation of the entropy over other samples of as many rows.
 
         In the unit of `base`; a sigma that a rule has chosen is chosen anew for each sample. At
-        t = 1 and order 1 from what leaving out each row changes, otherwise from halves of the rows.
-        Computed at the first use, and kept. The study `sampling` has measured how good it is.
+        t = 1 and order 1 it is found from what leaving out each row changes; otherwise, and where
+        the sigma of the rule would jump from sample to sample, from subsets of the rows. Computed
+        at the first use, and kept. The study `sampling` has measured how good it is.
 
         Raises
         ------
@@ -159,6 +162,16 @@ class Entropy(Number, ABC):
             return computed
         low, high = widened(self.value, computed, self._variation(), level)
         return Interval(max(low, 0.0), min(high, math.log(self.n, self.base)), level, OVER)
+
+    def over_blocks(self: OneEntropy, blocks: Any) -> OneEntropy:
+        """The same result, whose sampling error is over blocks of rows that belong together.
+
+        `blocks` has the block of each row; None: each row is independent. `eigentropy.entropies`
+        checks it.
+        """
+        source = self._source
+        own = None if source is None else EntropySource(source.matrix, source.plan, blocks)
+        return replace(self, _source=own)
 
     def _variation(self) -> Variation:
         """How the entropy moves with its rows; found once."""
@@ -445,15 +458,15 @@ class MutualInformation(Number, ABC):
     def sampling_error(self) -> float:
         """Standard deviation of the information over other samples of as many rows.
 
-        Of the value, in the unit of `base`, found from random halves of the rows. Computed at the
-        first use, which takes about as long as the information, and kept.
+        Of the value, in the unit of `base`, found from random subsets of the rows. Computed at the
+        first use, which takes several times as long as the information, and kept.
         """
         return self.sampling_error_of("value")
 
     def sampling_error_of(self, what: str) -> float:
         """The same of a form of the information: "adjusted" or, of `KernelInformation`, "bits".
 
-        NaN where too many halves have no such form: `sampling_note` says so.
+        NaN where too many subsets have no such form: `sampling_note` says so.
 
         Raises
         ------
@@ -463,7 +476,7 @@ class MutualInformation(Number, ABC):
         return self._variation(what).standard_error
 
     def sampling_note(self, what: str = "value") -> str:
-        """Which halves have no value, such as an `adjusted` within the noise; mostly empty."""
+        """How many subsets lack a value, such as an `adjusted` within the noise; mostly empty."""
         return self._variation(what).note
 
     def _variation(self, of: str = "value") -> Halves:

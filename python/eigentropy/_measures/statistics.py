@@ -146,10 +146,10 @@ class GroupInformation:
     def halves(self, which: Functional, what: str, value: float) -> Halves:
         """How the information, or a form of it, moves with the rows."""
         matrix, codes = self.matrix, self.groups.partitions.codes
-        asked = Asked(which, what, self.estimator, self.base, self.seed, self.groups.dtype)
+        asked = Asked(which, (what,), self.estimator, self.base, self.seed, self.groups.dtype)
 
         def on_sets(sets: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.float64]:
-            return informations_of_sets(matrix, codes, sets, asked)
+            return informations_of_sets(matrix, codes, sets, asked)[:, 0]
 
         return halves_of(value, on_sets, matrix.n, self.seed, most=MOST_ROWS)
 
@@ -201,9 +201,13 @@ def group_informations(
     base: float,
     seed: int,
     progress: Callback | None,
+    blocks: npt.NDArray[np.int64] | None = None,
 ) -> list[Any]:
-    """The information between the rows and their groups by each entropy, from the same spectra."""
-    partitions = Partitions.drawn(codes, n_null, seed)
+    """The information between the rows and their groups by each entropy, from the same spectra.
+
+    `blocks` of rows stay together in random partitions: see `Partitions.drawn`.
+    """
+    partitions = Partitions.drawn(codes, n_null, seed, blocks)
     partitions.warn_about_groups()
     plan = plan.on(matrix.samples.device)
     of_groups = 1.0

@@ -23,7 +23,7 @@ Doubles = npt.NDArray[np.float64]
 
 METHODS = ("auto", "exact", "stochastic")
 
-# All eigenvectors of so many rows take some seconds.
+# All eigenvectors of this number of rows take some seconds.
 EXACT_UP_TO = 2000
 
 

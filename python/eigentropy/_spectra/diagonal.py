@@ -45,7 +45,7 @@ class Diagonal(NamedTuple):
 
 def exact_diagonal(A: npt.NDArray[Any]) -> Diagonal:
     """From all eigenvectors of a symmetric matrix (n, n): O(n^3), memory 3 n^2."""
-    values, vectors = interruptible(lambda: _core.symmetric_eigenpairs(A))
+    values, vectors = interruptible(lambda: _core.symmetric_eigenpairs(A), 10.0 * len(A) ** 3)
     diagonal: Doubles = vectors**2 @ _entropy_function(values)
     return Diagonal(diagonal, np.zeros(len(A)))
 

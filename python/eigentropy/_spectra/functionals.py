@@ -11,7 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from eigentropy._spectra.eigenvalues import renyi_nats, renyi_of, spectral_entropy
+import numpy as np
+import numpy.typing as npt
+
+from eigentropy._spectra.eigenvalues import (
+    renyi_nats,
+    renyi_of,
+    shannon_nats_of_groups,
+    spectral_entropy,
+)
 from eigentropy._support.options import positive
 
 
@@ -120,6 +128,15 @@ def functional(which: float | Functional) -> Functional:
 def functionals(which: Sequence[float | Functional]) -> list[Functional]:
     """The same for several."""
     return [functional(one) for one in which]
+
+
+def nats_of_groups(
+    which: Functional, eigenvalues: npt.NDArray[Any], starts: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """The entropy in nats of each of many spectra, which lie one after the other."""
+    if isinstance(which, Shannon):
+        return shannon_nats_of_groups(eigenvalues, starts, which.t)
+    return np.array([which.of_eigenvalues(one) for one in np.split(eigenvalues, starts[1:])])
 
 
 def least_flattering(which: Functional) -> Functional:

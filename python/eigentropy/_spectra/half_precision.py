@@ -1,4 +1,7 @@
-"""The kernel kept in half precision: what that does to an estimate, and when it is done.
+"""The kernel kept in 16 bits: what that does to an estimate, and when it is done.
+
+A GPU keeps entries in half precision, as its tensor cores take them; the host keeps their square
+roots as multiples of 1 / 65535.
 
 docs/explanations/stochastic.md derives the error; benchmarks/accuracy/half_kernel.py measures it.
 """
@@ -32,8 +35,16 @@ SMALLEST_TOL = 5e-4
 SMALLEST_TRACE = 6.0
 
 
+# The host's steps between square roots.
+ROOT_STEP = 1.0 / 65535.0
+
+
 class Scaled(Products, Protocol):
     """A with what is known of it before the first product."""
+
+    @property
+    def kernel_sum(self) -> float:
+        """Sum of all entries of G."""
 
     @property
     def scaling(self) -> Doubles:
@@ -50,6 +61,22 @@ def noise(A: Scaled) -> float:
     squares = np.asarray(A.scaling, dtype=np.float64) ** 2
     beside = max(0.0, A.frobenius2 - float(squares @ squares))
     return ROOT_MEAN_SQUARE * math.sqrt(beside / A.n)
+
+
+def noise_of_roots(A: Scaled) -> float:
+    """The same for square roots in 16 bits, whose errors are uniform in a step.
+
+    That of G_ij is 2 sqrt(G_ij) times as large, with the variance G_ij / 3 in steps. What is summed
+    of the rest are the squares of s_i s_j.
+    """
+    s = np.asarray(A.scaling, dtype=np.float64)
+    if np.ptp(s) == 0.0:
+        total = float(s[0]) ** 4 * A.kernel_sum
+    else:
+        column = s[:, None].astype(np.float32)
+        total = float(s @ A.matmul(column)[:, 0].astype(np.float64))
+    beside = max(0.0, total - float((s**2) @ (s**2)))
+    return ROOT_STEP * math.sqrt(beside / (3.0 * A.n))
 
 
 def may_be_tried(A: Scaled) -> bool:

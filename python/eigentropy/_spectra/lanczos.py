@@ -117,11 +117,14 @@ class BlockLanczos:
 
     def step(self, progress: Callback | None = None) -> None:
         """One more product: K_k becomes K_(k+1)."""
+        self.take(self._device.product(self._products, self.basis[-1], progress))
+
+    def take(self, product: Block) -> None:
+        """The same by the product of A with the last block of the basis, which is overwritten."""
         last = self.basis[-1]
-        product = self._device.product(self._products, last, progress)
         diagonal = self._device.inner(last, product)
         self._diagonal.append((diagonal + diagonal.T) / 2.0)
-        scale = self._device.largest_column(product) + self._norm / math.sqrt(product.shape[0])
+        scale = self._device.largest_column(product) + self._norm / math.sqrt(self._products.n)
         block, below = self._orthonormal(product, scale)
         self._below.append(below)
         if block.shape[1] == 0:

@@ -156,6 +156,10 @@ class SpectrumPlan:
         """Whether an estimate may stand in where the device cannot compute all eigenvalues."""
         return self.device.solver_may_refuse and self.method == "auto" and supports(n)
 
+    def stands_alone(self, n: int) -> bool:
+        """Whether an estimate of n rows that is not good enough is the result all the same."""
+        return self.method != "auto" or not self.fits_exactly(n)
+
     def only_estimates(self) -> SpectrumPlan:
         """The same without all eigenvalues."""
         return replace(self, method="stochastic")
@@ -170,19 +174,25 @@ class SpectrumPlan:
         return self._fits(n // (1.0 / share), self.product_dtype)
 
     def in_half(self, n: int) -> bool:
-        """Whether an estimate of n rows tries to keep the matrix in half precision.
+        """Whether an estimate of n rows tries to keep the matrix in 16 bits.
 
-        On a device that does so, where there is room for half precision and not for more, and
-        where rounding can change S by far less than `tol`: half_precision.py has the rest of the
-        rule.
+        On a device that does so, where there is no room for more than half precision, and where
+        rounding can change S by far less than `tol`: half_precision.py has the rest of the rule.
+        The host keeps as much as there is room for, a GPU all or nothing.
         """
         return (
             self.device.keeps_half_precision
             and self.product_dtype == "float32"
             and self.tol >= half_precision.SMALLEST_TOL
             and not self.explicit(n)
-            and self._fits(n, "float16")
+            and (self.device.halves_come_first or self._fits(n, "float16"))
         )
+
+    def limit_of_16_bits(self, n: int) -> float:
+        """Bytes that 16 bits may take where they come with the first pass over the kernel."""
+        if not (self.device.halves_come_first and self.in_half(n)):
+            return 0.0
+        return self.known_costs.memory * self.device.available()
 
     def _fits(self, n: float, dtype: str) -> bool:
         """Whether an n x n matrix leaves enough memory free."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from eigentropy import _core
 from eigentropy._kernels import saturation
@@ -22,7 +22,16 @@ from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._spectra.purity import COLLISION, purity_spectrum
 from eigentropy._spectra.spectrum import Spectrum
 from eigentropy._spectra.squares import Estimate, estimate_by_square
-from eigentropy._spectra.stochastic import SMALLEST_N, estimate_spectrum
+from eigentropy._spectra.stochastic import (
+    FEW_COLUMNS,
+    FEW_PASSES,
+    SMALLEST_N,
+    THOROUGH,
+    Effort,
+    estimate_spectrum,
+    estimation,
+)
+from eigentropy._spectra.together import DensityProducts, JointProgress, side_by_side
 from eigentropy._support.progress import Callback, part, reporter
 from eigentropy._support.warnings import warn
 
@@ -126,8 +135,112 @@ def estimated_spectrum(
     """The estimate for all rows, or for the matrix of some of the rows by themselves."""
     n = matrix.n if chosen is None else len(chosen)
     known = plan.share_of_kernel(n, matrix.samples.d, matrix.alpha)
-    A = matrix.products(plan.product_dtype, plan.explicit(n), part(progress, 0.0, known), chosen)
+    A = _products(matrix, plan, part(progress, 0.0, known), chosen)
     return _estimated(matrix, A, wanted, plan, seed, chosen, part(progress, known, 1.0))
+
+
+def _products(
+    matrix: KernelMatrix,
+    plan: SpectrumPlan,
+    progress: Callback | None,
+    chosen: Any = None,
+    **beside: Any,
+) -> Any:
+    """The matrix for products, with what the plan keeps of it."""
+    n = matrix.n if chosen is None else len(chosen)
+    limit = plan.limit_of_16_bits(n)
+    if limit > 0.0:
+        beside["limit_of_16_bits"] = limit
+    return matrix.products(plan.product_dtype, plan.explicit(n), progress, chosen, **beside)
+
+
+# The part of the kernel that is kept where most of a product's time is that of its columns.
+MOSTLY = 0.8
+
+# A matrix, and what is asked of it.
+Problem: TypeAlias = tuple[KernelMatrix, Sequence[Functional]]
+
+
+def estimates_of_both(
+    of_diffusion: Problem, of_density: Problem, plan: SpectrumPlan
+) -> list[EstimatedSpectrum | None]:
+    """The estimates for two matrices of one kernel, by passes over it that serve both.
+
+    Both are what `solve` would find, but for rounding. None for one that `solve` is to find by
+    itself: with all eigenvalues or a factor of low rank, or in a higher precision.
+    """
+    problems, (diffusion, _) = (of_diffusion, of_density), of_diffusion
+    plan, n = plan.on(diffusion.samples.device), diffusion.n
+    if not _are_estimated_together(problems, plan):
+        return [None, None]
+    plan = plan.giving([*of_diffusion[1], *of_density[1]])
+    known = plan.share_of_kernel(n, diffusion.samples.d, diffusion.alpha)
+    with reporter(diffusion.progress, "estimate") as report:
+        A = _products(diffusion, plan, part(report, 0.0, known), with_density=True)
+        both = [A, DensityProducts(A)]
+        for (matrix, wanted), one in zip(problems, both, strict=True):
+            untried = A.share_in_16_bits > 0.0 and not half_precision.may_be_tried(one)
+            if untried or _has_low_rank(matrix, one, wanted, plan):
+                return [None, None]
+        del one
+        _judge(diffusion, A.kernel_sum)
+        spectra = _side_by_side(A, both, problems, plan, part(report, known, 1.0))
+    found: list[EstimatedSpectrum | None] = []
+    for (matrix, wanted), one, spectrum in zip(problems, both, spectra, strict=True):
+        if A.share_in_16_bits > 0.0:
+            width = _noise(one, plan)
+            if not half_precision.is_good_enough(spectrum, wanted, width, plan.tol):
+                exact = matrix.products(plan.product_dtype, False, None)
+                spectrum = _estimate(matrix, exact, wanted, plan, matrix.seed, None)
+        stands = all(spectrum.meets(which) for which in wanted) or plan.stands_alone(n)
+        found.append(spectrum if stands else None)
+    return found
+
+
+def _side_by_side(
+    A: Any,
+    both: Sequence[Any],
+    problems: Sequence[Problem],
+    plan: SpectrumPlan,
+    progress: Callback | None,
+) -> list[EstimatedSpectrum]:
+    """The estimates for matrices of the kernel of A."""
+    shared = JointProgress(progress, len(both))
+    steps = [
+        estimation(
+            one,
+            wanted,
+            plan.tol,
+            matrix.seed,
+            shared.of(number),
+            dtype=plan.product_dtype,
+            has_unit_eigenvalue=matrix.has_unit_eigenvalue,
+            effort=_effort(A, plan),
+        )
+        for number, ((matrix, wanted), one) in enumerate(zip(problems, both, strict=True))
+    ]
+    spectra = side_by_side(A, both, steps)
+    for spectrum in spectra:
+        spectrum.kernel_sum = A.kernel_sum
+    return spectra
+
+
+def _are_estimated_together(problems: Sequence[Problem], plan: SpectrumPlan) -> bool:
+    """Whether `solve` would estimate both, of the same rows, in the same precision."""
+    (first, of_first), (second, of_second) = problems
+    return (
+        plan.device.shares_kernel
+        and plan.method in ("auto", "stochastic")
+        and first.samples is second.samples
+        and first.sigma == second.sigma
+        and not _takes_one_pass(second, of_second)
+        and plan.giving(of_first).product_dtype == plan.giving(of_second).product_dtype
+        and all(
+            not matrix.is_solved
+            and plan.giving(wanted).estimates(matrix.n, matrix.samples.d, matrix.alpha)
+            for matrix, wanted in problems
+        )
+    )
 
 
 def _estimated_or_low_rank(
@@ -139,19 +252,15 @@ def _estimated_or_low_rank(
     """
     known = plan.share_of_kernel(matrix.n, matrix.samples.d, matrix.alpha)
     with reporter(matrix.progress, "estimate") as report:
-        A = matrix.products(plan.product_dtype, plan.explicit(matrix.n), part(report, 0.0, known))
+        A = _products(matrix, plan, part(report, 0.0, known))
         _judge(matrix, A.kernel_sum)
-        if plan.may_try_low_rank(wanted, matrix.has_unit_eigenvalue) and plan.is_smooth(A):
-            most = plan.most_rank(matrix.n)
-            if _low_rank(matrix, A.scaling, wanted, plan.tol, most).converged:
-                del A
-                return _low_rank_from_rows(matrix, wanted, plan.tol, most, part(report, known, 1.0))
         rest = part(report, known, 1.0)
+        if _has_low_rank(matrix, A, wanted, plan):
+            del A
+            return _low_rank_from_rows(matrix, wanted, plan.tol, plan.most_rank(matrix.n), rest)
         spectrum = _estimated(matrix, A, wanted, plan, matrix.seed, None, rest)
     has_met = all(spectrum.meets(one) for one in wanted)
-    if not has_met and plan.method == "auto" and plan.fits_exactly(matrix.n):
-        return None
-    return spectrum
+    return spectrum if has_met or plan.stands_alone(matrix.n) else None
 
 
 def _estimated(
@@ -168,33 +277,65 @@ def _estimated(
     if isinstance(A, SparseOperator):
         return estimate_by_square(A, wanted, tol, seed, progress, dtype=dtype)
 
-    def estimate() -> EstimatedSpectrum:
-        return estimate_spectrum(
-            A,
-            wanted,
-            tol,
-            seed,
-            progress,
-            dtype=dtype,
-            device=matrix.samples.device,
-            has_unit_eigenvalue=matrix.has_unit_eigenvalue,
-        )
+    if not _is_in_half(A, plan):
+        return _estimate(matrix, A, wanted, plan, seed, progress)
+    if half_precision.may_be_tried(A):
+        spectrum = _estimate(matrix, A, wanted, plan, seed, progress)
+        if half_precision.is_good_enough(spectrum, wanted, _noise(A, plan), tol):
+            return spectrum
+    exact = matrix.products(dtype, False, None, chosen)
+    return _estimate(matrix, exact, wanted, plan, seed, progress)
 
-    if plan.in_half(A.n) and half_precision.may_be_tried(A):
-        width = half_precision.noise(A)
-        if _keeps_in_half(A):
-            spectrum = estimate()
-            if half_precision.is_good_enough(spectrum, wanted, width, tol):
-                spectrum.kernel_sum = A.kernel_sum
-                return spectrum
-            A = matrix.products(dtype, False, None, chosen)
-    spectrum = estimate()
+
+def _estimate(
+    matrix: KernelMatrix,
+    A: KernelProducts,
+    wanted: Sequence[Functional],
+    plan: SpectrumPlan,
+    seed: int,
+    progress: Callback | None,
+) -> EstimatedSpectrum:
+    """The estimate by products with A as it is."""
+    spectrum = estimate_spectrum(
+        A,
+        wanted,
+        plan.tol,
+        seed,
+        progress,
+        dtype=plan.product_dtype,
+        device=matrix.samples.device,
+        has_unit_eigenvalue=matrix.has_unit_eigenvalue,
+        effort=_effort(A, plan),
+    )
     spectrum.kernel_sum = A.kernel_sum
     return spectrum
 
 
-def _keeps_in_half(A: KernelProducts) -> bool:
-    """Whether there is room for half precision: others use the device, too. If not, A stays."""
+def _noise(A: KernelProducts, plan: SpectrumPlan) -> float:
+    """What keeping G in 16 bits adds to the eigenvalues of A."""
+    if plan.device.halves_come_first:
+        return half_precision.noise_of_roots(A)
+    return half_precision.noise(A)
+
+
+def _effort(A: Any, plan: SpectrumPlan) -> Effort:
+    """How to spend products with A, whose kernel is kept or not."""
+    if plan.explicit(A.n) or not plan.device.shares_kernel:
+        return THOROUGH
+    return FEW_COLUMNS if A.share_in_16_bits > MOSTLY else FEW_PASSES
+
+
+def _is_in_half(A: Any, plan: SpectrumPlan) -> bool:
+    """Whether A has some of G in 16 bits, or now keeps it so.
+
+    There must be room for it: others use the device, too. If there is none, A stays as it is.
+    """
+    if not plan.in_half(A.n):
+        return False
+    if plan.device.halves_come_first:
+        return bool(A.share_in_16_bits > 0.0)
+    if not half_precision.may_be_tried(A):
+        return False
     try:
         A.keep_in_half()
     except MemoryError:
@@ -214,6 +355,15 @@ def _low_rank_from_rows(
     if max_rank is None:  # otherwise the caller has looked at sigma
         _judge(matrix, A.kernel_sum)
     return _low_rank(matrix, A.scaling, wanted, tol, max_rank, part(progress, 0.5, 1.0))
+
+
+def _has_low_rank(
+    matrix: KernelMatrix, A: KernelProducts, wanted: Sequence[Functional], plan: SpectrumPlan
+) -> bool:
+    """Whether "auto" finds a factor of low rank that is good enough, and is quicker."""
+    if not (plan.may_try_low_rank(wanted, matrix.has_unit_eigenvalue) and plan.is_smooth(A)):
+        return False
+    return _low_rank(matrix, A.scaling, wanted, plan.tol, plan.most_rank(matrix.n)).converged
 
 
 def _low_rank(

@@ -7,7 +7,8 @@ benchmarks/accuracy/stochastic_variants.py compares it with simpler ones.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -64,6 +65,49 @@ SAME_DIRECTION = 1e-7
 RESERVE = 1.1
 
 
+Found = TypeVar("Found")
+
+
+class AskedProduct(NamedTuple):
+    """A block of vectors that A is to be multiplied with, and who is told how far that is."""
+
+    vectors: Block
+    progress: Callback | None
+
+
+class Effort(NamedTuple):
+    """How an estimate spends its products.
+
+    Attributes
+    ----------
+    sketched, probes : int
+        Columns of the first block.
+    sketch_blocks : int
+        Q spans this many blocks of the Krylov space of the sketched columns.
+    stops : bool
+        Whether it stops as soon as `tol` is met, where more products would make it better.
+    """
+
+    sketched: int = SKETCHED
+    probes: int = PROBES
+    sketch_blocks: int = SKETCH_BLOCKS
+    stops: bool = False
+
+
+THOROUGH = Effort()
+
+# Where a product takes a second or more. FEW_PASSES is for kernels that each product computes
+# anew, which costs far more than the columns. FEW_COLUMNS is for kernels in 16 bits: half as
+# many columns take fewer than twice as many products, and Q is as large by more of their blocks.
+FEW_PASSES = Effort(stops=True)
+FEW_COLUMNS = Effort(8, 8, 6, stops=True)
+
+
+# A computation that asks for one product after the other, is sent it, and returns its result. So
+# several can go on side by side, with one pass over the kernel that they have in common.
+Steps: TypeAlias = Generator[AskedProduct, Block, Found]
+
+
 def supports(n: int) -> bool:
     """Whether there are rows enough for an estimate; below, all eigenvalues are the way."""
     return n >= SMALLEST_N
@@ -79,6 +123,7 @@ def estimate_spectrum(
     dtype: str = "float32",
     device: Device = HOST,
     has_unit_eigenvalue: bool = True,
+    effort: Effort = THOROUGH,
 ) -> EstimatedSpectrum:
     r"""The entropies of the spectrum of A, from its products with random vectors.
 
@@ -111,6 +156,7 @@ def estimate_spectrum(
         Where A is, and the vectors are. The probes are the same on all.
     has_unit_eigenvalue : bool
         Whether A has the eigenvalue 1 with the eigenvector sqrt(degrees).
+    effort : Effort
 
     Returns
     -------
@@ -128,6 +174,32 @@ def estimate_spectrum(
     Meyer, Musco, Musco, Woodruff: Hutch++. SOSA 2021, arXiv:2010.09649.
     Chen, Hallman: Krylov-aware stochastic trace estimation. SIMAX 2023, arXiv:2205.01736.
     """
+    steps = estimation(
+        products, wanted, tol, seed, progress, dtype=dtype, device=device,
+        has_unit_eigenvalue=has_unit_eigenvalue, effort=effort,
+    )  # fmt: skip
+    try:
+        asked = next(steps)
+        while True:
+            asked = steps.send(device.product(products, *asked))
+    except StopIteration as end:
+        found: EstimatedSpectrum = end.value
+        return found
+
+
+def estimation(
+    products: Products,
+    wanted: Sequence[Which] = (1.0,),
+    tol: float = 1e-3,
+    seed: int = 0,
+    progress: Callback | None = None,
+    *,
+    dtype: str = "float32",
+    device: Device = HOST,
+    has_unit_eigenvalue: bool = True,
+    effort: Effort = THOROUGH,
+) -> Steps[EstimatedSpectrum]:
+    """The steps of `estimate_spectrum`, for someone else who multiplies."""
     entropies = functionals(wanted)
     if not entropies:
         raise ValueError("wanted must have at least one entropy, got none")
@@ -139,7 +211,7 @@ def estimate_spectrum(
         )
     seed = random_seed(seed)
     units = 1 if has_unit_eigenvalue else 0
-    return _Run(products, entropies, tol, seed, dtype, progress, device, units).result()
+    return _Run(products, entropies, tol, seed, dtype, progress, device, units, effort).steps()
 
 
 def _reachable(tol: float, dtype: str) -> float:
@@ -181,8 +253,9 @@ class _Run:
         progress: Callback | None,
         device: Device,
         units: int,
+        effort: Effort,
     ) -> None:
-        self._device, self._units = device, units
+        self._device, self._units, self._effort = device, units, effort
         self._products, self._wanted, self._tol, self._dtype = products, wanted, tol, dtype
         self._random = np.random.default_rng(seed)
         self._known = _unit_eigenvector(products) if units else None
@@ -190,37 +263,39 @@ class _Run:
         self._exact = traces - units
         self._norm = norm_bound(products)
         self._max_steps = max_steps(products.n, dtype, device)
-        self._work = _Work(progress, self._max_steps * (SKETCHED + PROBES))
+        self._work = _Work(progress, self._max_steps * (effort.sketched + effort.probes))
 
-    def result(self) -> EstimatedSpectrum:
-        """The estimate, as good as `tol` asks for or 1024 probes make it."""
-        space, Q, result = self._first()
+    def steps(self) -> Steps[EstimatedSpectrum]:
+        """To the estimate, as good as `tol` asks for or 1024 probes make it."""
+        space, Q, result = yield from self._first()
         more = self._missing(result)
         if more > 0:
-            refined = self._refined(space, result) if more > PROBES else None
+            refined = (yield from self._refined(space, result)) if more > PROBES else None
             if refined is not None:
                 sketch, Q = refined
                 result, more = self._estimate(sketch, []), AFTER
             vectors = self._device.combine(space.blocks(len(Q)), Q)
             space.basis.clear()  # its memory is needed
         while more > 0:
-            result = self._more(result, vectors, more)
+            result = yield from self._more(result, vectors, more)
             more = self._missing(result)
         self._work.finish()
         result.steps, result.columns = space.steps, self._work.done
         return result
 
-    def _first(self) -> tuple[BlockLanczos, Doubles, EstimatedSpectrum]:
+    def _first(self) -> Steps[tuple[BlockLanczos, Doubles, EstimatedSpectrum]]:
         """The first block: its space, Q in coordinates of its basis, and the estimate."""
-        space = self._space(self._signs(SKETCHED + PROBES))
+        sketched, count, blocks, _ = self._effort
+        blocks = min(blocks, self._max_steps - 1)
+        space = self._space(self._signs(sketched + count))
         sketch: list[tuple[Rule, Rule]] = []
         probes: list[tuple[Rule, Rule]] = []
         while True:
-            self._step(space)
-            if space.steps < SKETCH_BLOCKS and not space.exhausted:
+            yield from self._step(space)
+            if space.steps < blocks and not space.exhausted:
                 continue
             T = space.matrix()
-            Q, Z = _split(T, space, SKETCHED)
+            Q, Z = _split(T, space, sketched, blocks)
             gauss, radau = rules(T, Q, Z), rules(space.matrix_with_zero(), Q, Z)
             sketch.append((gauss[0].total(), radau[0].total()))
             probes.append((gauss[1], radau[1]))
@@ -230,7 +305,7 @@ class _Run:
 
     def _refined(
         self, space: BlockLanczos, result: EstimatedSpectrum
-    ) -> tuple[History, Doubles] | None:
+    ) -> Steps[tuple[History, Doubles] | None]:
         """A better sketch, for new probes: Ritz vectors, from the largest Ritz value down.
 
         As many Ritz vectors as are accurate enough are taken; if they are fewer than Q has now,
@@ -249,7 +324,7 @@ class _Run:
                     return _last([kept_rules]), Y[:, :kept]
                 if space.exhausted or space.steps >= min(MOST_REFINED_STEPS, self._max_steps):
                     return None
-            self._step(space)
+            yield from self._step(space)
 
     def _accurate(
         self, gauss: Rule, radau: Rule, result: EstimatedSpectrum, which: Functional
@@ -259,7 +334,7 @@ class _Run:
         width = np.cumsum(np.abs(by_gauss - by_radau))
         return int(np.searchsorted(width, SKETCH_SHARE * result.allowed(result.at(which))))
 
-    def _more(self, so_far: EstimatedSpectrum, Q: Block, count: int) -> EstimatedSpectrum:
+    def _more(self, so_far: EstimatedSpectrum, Q: Block, count: int) -> Steps[EstimatedSpectrum]:
         """The estimate with `count` more probes, outside the span of Q."""
         self._work.expect(self._max_steps * count)
         probes_outside = self._signs(count)
@@ -267,7 +342,7 @@ class _Run:
         space = self._space(probes_outside)
         probes: list[tuple[Rule, Rule]] = []
         while True:
-            self._step(space)
+            yield from self._step(space)
             gauss, radau = (
                 rules(T, space.start)[0] for T in (space.matrix(), space.matrix_with_zero())
             )
@@ -285,7 +360,10 @@ class _Run:
     def _is_enough(self, space: BlockLanczos, estimate: EstimatedSpectrum, count: int) -> bool:
         if space.exhausted or space.steps >= self._max_steps:
             return True
-        return count > 1 and all(estimate.is_converged(one) for one in self._wanted)
+        return count > 1 and all(
+            estimate.is_converged(one) or (self._effort.stops and estimate.excess(one) <= 1.0)
+            for one in self._wanted
+        )
 
     def _missing(self, estimate: EstimatedSpectrum) -> int:
         """How many more probes the tolerance needs, at most one block; 0 if no more are allowed."""
@@ -300,15 +378,17 @@ class _Run:
             self._products, start, self._known, self._dtype, self._device, self._norm
         )
 
-    def _step(self, space: BlockLanczos) -> None:
+    def _step(self, space: BlockLanczos) -> Steps[None]:
         columns = space.basis[-1].shape[1]
-        space.step(self._work.report(columns))
+        space.take((yield AskedProduct(space.basis[-1], self._work.report(columns))))
         self._work.done += columns
 
     def _signs(self, count: int) -> Block:
         """Rademacher vectors, shape (n, count)."""
-        bits = self._random.integers(0, 2, size=(self._products.n, count), dtype=np.int8)
-        return self._device.block(2 * bits - 1, self._dtype)
+        signs = self._random.integers(0, 2, size=(self._products.n, count), dtype=np.int8)
+        signs *= 2
+        signs -= 1
+        return self._device.block(signs, self._dtype)
 
 
 def _unit_eigenvector(products: Products) -> Doubles:
@@ -318,16 +398,19 @@ def _unit_eigenvector(products: Products) -> Doubles:
     return unit
 
 
-def _split(T: Doubles, space: BlockLanczos, sketched: int) -> tuple[Doubles, Doubles]:
+def _split(
+    T: Doubles, space: BlockLanczos, sketched: int, blocks: int = SKETCH_BLOCKS
+) -> tuple[Doubles, Doubles]:
     """Q and the probes outside it, in coordinates of the basis of T.
 
-    Q is an orthonormal basis of the Krylov space of the first `sketched` columns of the start.
+    Q is an orthonormal basis of so many blocks of the Krylov space of the first `sketched` columns
+    of the start.
     """
     start = np.zeros((len(T), space.start.shape[1]))
     start[: len(space.start)] = space.start
     block, Z = start[:, :sketched], start[:, sketched:]
     Q = np.zeros((len(T), 0))
-    for _ in range(min(SKETCH_BLOCKS, space.steps)):
+    for _ in range(min(blocks, space.steps)):
         length = np.linalg.norm(block, 2)
         for _ in range(2):
             block = block - Q @ (Q.T @ block)
@@ -336,7 +419,7 @@ def _split(T: Doubles, space: BlockLanczos, sketched: int) -> tuple[Doubles, Dou
         if new.shape[1] == 0:
             break
         Q, block = np.hstack([Q, new]), T @ new
-    rows = space.size(SKETCH_BLOCKS)
+    rows = space.size(blocks)
     return Q[:rows], (Z - Q @ (Q.T @ Z))[:rows]
 
 

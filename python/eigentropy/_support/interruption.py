@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import ctypes
+import math
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
@@ -17,10 +18,13 @@ PATIENCE = 0.3
 # A signal that comes just before the wait does not end it: how often signals are looked at.
 POLL = 0.05
 
+# So few operations, of all kinds, are over in a tenth of a second or so: nobody misses Ctrl-C.
+BRIEF = 3 * 10**7
+
 _abandoned: list[threading.Thread] = []
 
 
-def interruptible(compute: Callable[[], Result]) -> Result:
+def interruptible(compute: Callable[[], Result], operations: float = math.inf) -> Result:
     """What `compute` returns; a signal handler may raise, such as at Ctrl-C, while it computes.
 
     Python runs signal handlers on the main thread, between two steps of its own. A library that
@@ -28,9 +32,11 @@ def interruptible(compute: Callable[[], Result]) -> Result:
     After an exception that thread stops at its next step in Python; `compute` must write nothing
     that the caller still reads. What is local to a thread and not in a context variable is not
     known there.
+
+    At most BRIEF `operations`, roughly, are done at once: a thread would only take time to start.
     """
-    if threading.current_thread() is not threading.main_thread():
-        return compute()  # no signal arrives here
+    if operations <= BRIEF or threading.current_thread() is not threading.main_thread():
+        return compute()  # on other threads no signal arrives
     future: Future[Result] = Future()
     run = contextvars.copy_context().run
     thread = threading.Thread(target=run, args=(_into, future, compute), daemon=True)

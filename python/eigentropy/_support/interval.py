@@ -62,11 +62,16 @@ class Interval(tuple[float, float]):
     @property
     def sure(self) -> str:
         """How sure the interval is, in words: "95 %" or "certain"."""
-        return "certain" if self.level == 1.0 else f"{100.0 * self.level:.12g} %"
+        return "certain" if self.level == 1.0 else percent(self.level)
 
     def __repr__(self) -> str:
         also = "" if "other samples" in self.over else ", not over other samples"
         return f"Interval({self.low!r}, {self.high!r}, {self.sure}, over {self.over}{also})"
+
+
+def percent(level: float) -> str:
+    """A level in percent."""
+    return f"{100.0 * level:.12g} %"
 
 
 def checked_level(level: Any) -> float:
@@ -104,6 +109,24 @@ def student_quantile(level: float, degrees: float) -> float:
         is_below = inside < level if level < 0.5 else outside > 1.0 - level
         low, high = (middle, high) if is_below else (low, middle)
     return math.exp(0.5 * (low + high))
+
+
+def student_interval(
+    value: float,
+    error: float,
+    degrees: float,
+    level: float,
+    over: str,
+    *,
+    rounding: float = 0.0,
+) -> Interval:
+    """Student's interval of a standard error with its degrees of freedom.
+
+    `rounding` widens it. Without an error (0, or NaN where it is not known) the degrees say nothing
+    and are not used.
+    """
+    half = (student_quantile(level, degrees) * error if error > 0.0 else error) + rounding
+    return Interval(value - half, value + half, level, over)
 
 
 def student_p_value(t: float, degrees: float) -> float:

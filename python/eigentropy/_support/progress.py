@@ -38,8 +38,9 @@ def reporter(progress: bool | Callback, description: str) -> Iterator[Callback |
     if callable(progress):
         yield progress
     elif progress:
-        with _shown(Meter(description)) as callback:
-            yield callback
+        meter = Meter(description)
+        with _shown(meter) as callback:
+            yield Shares(callback, meter)
     else:
         yield None
 
@@ -48,14 +49,33 @@ def part(report: Callback | None, start: float, stop: float) -> Callback | None:
     """A report of one stretch of the work: its shares 0 .. 1 are start .. stop of the whole."""
     if not callable(report):
         return None
-    return lambda share: report(float((1.0 - share) * start + share * stop))
+    return Shares(report, getattr(report, "meter", None), start, stop)
+
+
+def stage(report: Callback | None, words: str) -> None:
+    """Say what comes next, if the progress is shown to a reader."""
+    meter = getattr(report, "meter", None)
+    if isinstance(meter, Meter):
+        meter.stage = words
+
+
+class Shares:
+    """Passes shares on, as those of a stretch of the whole; knows the meter that a reader sees."""
+
+    def __init__(
+        self, report: Callback, meter: Meter | None, start: float = 0.0, stop: float = 1.0
+    ) -> None:
+        self._report, self.meter, self._start, self._stop = report, meter, start, stop
+
+    def __call__(self, share: float) -> None:
+        self._report(float((1.0 - share) * self._start + share * self._stop))
 
 
 class Meter:
     """How much is done, for how long it has been going on, and how long the rest will take."""
 
     def __init__(self, description: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self.description, self._clock = description, clock
+        self.description, self.stage, self._clock = description, "", clock
         self._begun = self._last = clock()
         self.share = 0.0
         self._times, self._shares = [self._begun], [0.0]
@@ -96,7 +116,11 @@ class Meter:
 
     def __str__(self) -> str:
         """What, how much, for how long, and how long the rest will take."""
-        return f"{self.description}: {100 * self.share:.0f} %, {self.times()}"
+        return f"{self.what()}: {100 * self.share:.0f} %, {self.times()}"
+
+    def what(self) -> str:
+        """What is being done, with its stage where that is known."""
+        return f"{self.description}, {self.stage}" if self.stage else self.description
 
     def times(self) -> str:
         """For how long, and how long the rest will take, if that is known."""
@@ -158,15 +182,19 @@ def _output(meter: Meter) -> Iterator[Callback]:
 
 @contextmanager
 def _bar(meter: Meter, console: Any) -> Iterator[Callback]:
-    from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn
+    from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn
     from rich.text import Text
 
-    class Times(ProgressColumn):
-        def render(self, _: Any) -> Text:
-            return Text(meter.times())
+    class Told(ProgressColumn):
+        def __init__(self, words: Callable[[], str]) -> None:
+            super().__init__()
+            self.words = words
 
-    columns = TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn()
-    with Progress(*columns, Times(), console=console, transient=True) as bar:
+        def render(self, _: Any) -> Text:
+            return Text(self.words())
+
+    columns = Told(meter.what), BarColumn(), TaskProgressColumn(), Told(meter.times)
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(meter.description, total=1.0)
 
         def update(share: float) -> None:

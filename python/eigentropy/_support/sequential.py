@@ -30,17 +30,18 @@ MEMORIES = (1, 4, 16)
 # Losses that are counted as seen beside those of a memory: no bet is all of the capital.
 CAUTION = 0.5
 
-# Of the share that is bet from the first look on, and how the other shares fall with the look.
+# The share of the capital that is bet from the first look on, and the power of the look by which
+# the other shares fall.
 AT_ONCE = 0.5
 DECAY = 1.1
 
-# Halvings that leave nothing to find of a stake.
+# Halvings of an interval of length 1 that find a stake to 1e-12.
 HALVINGS = 40
 
-# Values that differ by this share of themselves differ by rounding.
+# Values whose relative difference is below this differ by rounding.
 EQUAL = 1e-15
 
-# Capital beyond has decided long since, and is not counted.
+# The most that capital grows to, so that it stays a number: far beyond any threshold.
 MOST = 1e200
 
 
@@ -164,7 +165,7 @@ def best_stake(shortfalls: Sequence[float]) -> float:
 def _share(look: int) -> float:
     """The share of what still waits that is put to work at a look, from 1.
 
-    So that half is at work at once, and the look j gets a share of the whole that falls as j**-1.1.
+    Half is put to work at once, and later looks j get shares of the whole that fall as j**-1.1.
     """
     if look == 1:
         return AT_ONCE
@@ -179,12 +180,12 @@ def _tail(look: int) -> float:
 
 
 def lower_limit(values: Iterable[float], error: float) -> float:
-    """A number that the level behind some values in a row exceeds, but for a probability `error`.
+    """A lower confidence limit of the level of a series; it is too high with probability `error`.
 
     The level is the mean of the values, or, if they fall, the end of a straight line through them.
-    The limit is by Student's quantile and the residuals from the line, taken to be normal.
-    Neighbours that are alike count as fewer of them: n is multiplied by ``(1 - r) / (1 + r)`` for
-    their correlation r, which is taken to be at least 0.
+    The limit comes from Student's quantile and the residuals from the line, taken to be normal.
+    Values that are like their neighbours count as fewer: n is multiplied by ``(1 - r) / (1 + r)``,
+    where r is their correlation, taken to be at least 0.
 
     Parameters
     ----------

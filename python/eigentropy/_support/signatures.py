@@ -15,6 +15,13 @@ R = TypeVar("R")
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
+def nearest(given: str, known: Iterable[str]) -> str | None:
+    """The known name that is nearest to a misspelt one, whatever its case; None if none is near."""
+    by_spelling = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(given.casefold(), by_spelling, n=1)
+    return by_spelling[near[0]] if near else None
+
+
 def unknown_option(
     function: str, given: str, known: Iterable[str], renamed: Mapping[str, str] = _NOTHING
 ) -> TypeError:
@@ -32,8 +39,7 @@ def unknown_option(
         From options that it had once to what takes their place, as the caller writes it.
     """
     options = sorted(known)
-    near = difflib.get_close_matches(given, [*options, *renamed], n=1)
-    meant = given if given in renamed else near[0] if near else None
+    meant = given if given in renamed else nearest(given, [*options, *renamed])
     if meant is None:
         advice = f"its options are {', '.join(options)}"
     elif meant in renamed:
@@ -54,6 +60,18 @@ def check_options(
     for name in given:
         if name not in names:
             raise unknown_option(function, name, names, renamed)
+
+
+def check_case(function: str, given: Iterable[str], own: Iterable[str]) -> None:
+    """Refuse options that are passed on, where only their case tells them from the function's own.
+
+    So ``y=`` is answered by Y, and not by what lacks Y.
+    """
+    names = frozenset(own)
+    spellings = {name.casefold() for name in names}
+    for name in given:
+        if name.casefold() in spellings:
+            raise unknown_option(function, name, names)
 
 
 def option_names(function: Callable[..., object]) -> frozenset[str]:

@@ -14,7 +14,9 @@ import typer
 from eigentropy._support.lifetime import version
 from eigentropy.cli.compare import compare_command
 from eigentropy.cli.environment import info_command
+from eigentropy.cli.layers import layers_command
 from eigentropy.cli.measure import measure_command
+from eigentropy.cli.rank import rank_command
 from eigentropy.cli.report import report_command
 from eigentropy.cli.running import INTERRUPTED, exit_codes
 from eigentropy.cli.study import study_command
@@ -31,6 +33,8 @@ app = typer.Typer(
 app.command("measure")(exit_codes(measure_command))
 app.command("track")(exit_codes(track_command))
 app.command("compare")(exit_codes(compare_command))
+app.command("rank")(exit_codes(rank_command))
+app.command("layers")(exit_codes(layers_command))
 app.command("study")(exit_codes(study_command))
 app.command("report")(exit_codes(report_command))
 app.command("info")(exit_codes(info_command))

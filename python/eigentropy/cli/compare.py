@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,48 +14,50 @@ from eigentropy._measures.measurement import MeasurementSettings
 from eigentropy._support.interval import LEVEL
 from eigentropy.cli import console, options
 from eigentropy.cli.documents import of_command
-from eigentropy.cli.measurement_options import DEFAULTS, MeasurementOptions, taken_apart
+from eigentropy.cli.measurement_options import DEFAULTS, SharedOptions, taken_apart
 from eigentropy.cli.running import collected_warnings
 from eigentropy.io.inputs import read_shared, read_with_labels
 from eigentropy.io.paths import shown
 
+
+def _about_data(*names: str, **shown: Any) -> Any:
+    return typer.Option(*names, rich_help_panel=options.DATA, **shown)
+
+
 MeasureName = Annotated[
     str | None,
-    typer.Option(
+    _about_data(
         "--measure",
         "-m",
         metavar="NAME",
         help="dse, dsmi, dsmi_adjusted, kernel_entropy, kernel_information, "
         "kernel_information_adjusted, kernel_information_bits, or a baseline such as rankme.",
         show_default="dse; with --labels dsmi",
-        rich_help_panel=options.DATA,
     ),
 ]
 Paired = Annotated[
     bool | None,
-    typer.Option(
+    _about_data(
         "--paired/--unpaired",
         help="Whether the rows of all files are the same inputs in the same order.",
         show_default="paired where there are as many",
-        rich_help_panel=options.DATA,
     ),
 ]
 Pairs = Annotated[
     str,
-    typer.Option(
+    _about_data(
         "--pairs",
         metavar="all|neighbours",
         help="Compare each file with each, or each with the next.",
-        rich_help_panel=options.DATA,
     ),
 ]
 AgainstFile = Annotated[
     str | None,
-    typer.Option(
+    _about_data(
         "--against",
         metavar="FILE",
-        help="One of the files, with which each other one is compared, in place of --pairs.",
-        rich_help_panel=options.DATA,
+        help="One of the files, with which each other one is compared, in place of --pairs. Give "
+        "the files of a training in the order of its steps.",
     ),
 ]
 Level = Annotated[
@@ -69,55 +71,34 @@ Level = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class ComparisonOptions:
-    """The options of a measurement that a comparison has, too."""
-
-    labels: options.Labels = None
-    key: options.Key = None
-    columns: options.Columns = None
-    without: options.Without = None
-    sigma: options.Sigma = str(DEFAULTS.sigma)
-    alpha: options.Alpha = DEFAULTS.alpha
-    base: options.Base = f"{DEFAULTS.base:g}"
-    method: options.Method = DEFAULTS.method
-    dtype: options.Dtype = "auto"
-    device: options.Device = DEFAULTS.device
-    tol: options.Tol = DEFAULTS.tol
-    max_points: options.MaxPoints = DEFAULTS.max_points
-    estimator: options.Estimator = DEFAULTS.estimator
-    n_null: options.NNull = DEFAULTS.n_null
-    kind: options.Kind = DEFAULTS.kind
-    n_clusters: options.NClusters = DEFAULTS.n_clusters
-    clusters: options.Clusters = DEFAULTS.clusters
-    seed: options.Seed = DEFAULTS.seed
-
-    def settings(self, t: str, order: str | None, is_of_kernel: bool) -> MeasurementSettings:
-        """Make settings from the texts; ValueError and TypeError name what cannot be used."""
-        same = {f.name: getattr(self, f.name) for f in fields(self)}
-        orders = None if order is None else [order]
-        found = MeasurementOptions(kernel=is_of_kernel, **same).settings([t], orders)
-        for name, given in {"t": t, "order": order}.items():
-            if len(getattr(found, name)) != 1:
-                raise ValueError(f"{name} must be one number for compare, got {given!r}")
-        return found
+def single_settings(
+    chosen: SharedOptions, t: str, order: str | None, is_of_kernel: bool
+) -> MeasurementSettings:
+    """The settings of one measure: with one t, and one order."""
+    found = chosen.settings([t], None if order is None else [order], kernel=is_of_kernel)
+    for name, given in {"t": t, "order": order}.items():
+        if len(getattr(found, name)) != 1:
+            raise ValueError(f"{name} must be one number for compare, got {given!r}")
+    return found
 
 
-# Of the settings, what is no option of a measure.
+# Settings that are no options of a measure, and those that have one value of several.
 OTHERS = ("t", "order", "kernel", "max_points", "seed")
 
 
 def of_measure(settings: MeasurementSettings) -> dict[str, Any]:
-    """The options that were given: those that the measure does not have are refused by it."""
-    names = [f.name for f in fields(settings) if f.name not in OTHERS]
-    single = {name: getattr(settings, name)[0] for name in ("t", "order")}
-    usual = {name: getattr(DEFAULTS, name)[0] for name in ("t", "order")}
-    known = {name: getattr(settings, name) for name in names}
-    usual |= {name: getattr(DEFAULTS, name) for name in names}
-    return {name: value for name, value in (single | known).items() if value != usual[name]}
+    """The options that are not the usual ones: the measure refuses those that it does not have."""
+    usual = _single(DEFAULTS)
+    return {name: value for name, value in _single(settings).items() if value != usual[name]}
 
 
-@taken_apart("chosen", ComparisonOptions)
+def _single(settings: MeasurementSettings) -> dict[str, Any]:
+    """Each option by its name; of t and of order, the first."""
+    known = {f.name: getattr(settings, f.name) for f in fields(settings) if f.name not in OTHERS}
+    return {**known, "t": settings.t[0], "order": settings.order[0]}
+
+
+@taken_apart("chosen", SharedOptions)
 def compare_command(
     several: Annotated[
         list[str],
@@ -126,7 +107,7 @@ def compare_command(
             help="Matrices (n, d), such as the layers of a network or the snapshots of a training.",
         ),
     ],
-    chosen: ComparisonOptions,
+    chosen: SharedOptions,
     measure: MeasureName = None,
     paired: Paired = None,
     pairs: Pairs = "all",
@@ -142,7 +123,7 @@ def compare_command(
     Example: eigentropy compare layer1.npy layer2.npy layer3.npy --labels y.npy
     """
     name = measure or ("dsmi" if chosen.labels else "dse")
-    settings = chosen.settings(t, order, name.startswith("kernel_"))
+    settings = single_settings(chosen, t, order, name.startswith("kernel_"))
     names = [shown(Path(file)) for file in several]
     if len(set(names)) < len(names) or len(names) < 2:
         raise ValueError(f"compare needs two or more different files, got {', '.join(names)}")

@@ -1,4 +1,4 @@
-"""The options that `measure` and `track` share: one object, shown to typer field by field."""
+"""The options that commands share: one object, shown to typer field by field."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ DEFAULTS = MeasurementSettings()
 
 
 @dataclass(frozen=True)
-class MeasurementOptions:
-    """What `measure` and `track` share, as texts; the defaults are those of the settings."""
+class SharedOptions:
+    """What `measure`, `track` and `compare` share; the defaults are those of the settings."""
 
     labels: options.Labels = None
-    against: options.Against = None
     key: options.Key = None
     columns: options.Columns = None
     without: options.Without = None
@@ -38,11 +37,11 @@ class MeasurementOptions:
     n_clusters: options.NClusters = DEFAULTS.n_clusters
     clusters: options.Clusters = DEFAULTS.clusters
     seed: options.Seed = DEFAULTS.seed
-    kernel: options.WithKernel = DEFAULTS.kernel
-    sampling: options.SamplingErrors = DEFAULTS.sampling
 
-    def settings(self, t: list[str], order: list[str] | None = None) -> MeasurementSettings:
-        """Make settings from the texts, and from those of t and order.
+    def settings(
+        self, t: list[str], order: list[str] | None = None, **others: bool
+    ) -> MeasurementSettings:
+        """Make settings from the texts, from those of t and order, and from others as they are.
 
         Raises
         ------
@@ -54,11 +53,20 @@ class MeasurementOptions:
         return MeasurementSettings(
             t=_numbers(t, "t", "1 or 1,10"),
             order=_numbers(order, "order", "1, 2 or inf") if order else DEFAULTS.order,
-            sigma=_number_or_name(self.sigma),
+            sigma=number_or_name(self.sigma),
             base=_base(self.base),
             dtype=None if self.dtype == "auto" else self.dtype,
-            **same,
+            **{**same, **others},
         )
+
+
+@dataclass(frozen=True)
+class MeasurementOptions(SharedOptions):
+    """What `measure` and `track` share beyond that."""
+
+    against: options.Against = None
+    kernel: options.WithKernel = DEFAULTS.kernel
+    sampling: options.SamplingErrors = DEFAULTS.sampling
 
 
 Command = Callable[..., None]
@@ -89,7 +97,8 @@ def taken_apart(name: str, group: type[Any]) -> Callable[[Command], Command]:
     return decorated
 
 
-def _number_or_name(text: str) -> float | str:
+def number_or_name(text: str) -> float | str:
+    """A number, or the name of a rule."""
     try:
         return float(text)
     except ValueError:

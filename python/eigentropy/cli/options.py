@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -276,9 +277,39 @@ StudyData = Annotated[
     typer.Option(
         "--data",
         metavar="NAME",
-        help="Data set of the studies of networks: digits; those of training also take mnist, "
-        "cifar10 and stl10.",
-        show_default="digits",
+        help="Data set of the studies of networks: digits; those of training also take "
+        "mnist-5000, fashion-mnist, mnist, cifar10 and stl10. Of the study imagenet: imagenet, or "
+        "stand-in for untrained networks over other pictures, which show that all works.",
+        show_default="the study's first",
+    ),
+]
+StudyModels = Annotated[
+    Path | None,
+    typer.Option(
+        "--models",
+        metavar="FILE",
+        help="List of pretrained models with their accuracy, of the study imagenet: CSV with the "
+        "columns of timm's results-imagenet.csv.",
+        show_default="$EIGENTROPY_DATA/results-imagenet.csv",
+    ),
+]
+StudyRay = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="ADDRESS",
+        help="Run the models of the study imagenet on a Ray cluster: auto, local or HOST:PORT.",
+        show_default="processes of this machine",
+    ),
+]
+StudyGpus = Annotated[
+    float,
+    typer.Option(
+        "--gpus-per-model",
+        metavar="SHARE",
+        min=0.0,
+        help="GPUs that a model of the study imagenet takes; below 1, models share one.",
+        show_default="none",
     ),
 ]
 Repetitions = Annotated[
@@ -287,7 +318,8 @@ Repetitions = Annotated[
         "--repetitions",
         metavar="N",
         min=1,
-        help="How many seeds, counted up from --seed; of the study models, how many networks.",
+        help="How many seeds, counted up from --seed; of the studies models and imagenet, how many "
+        "networks.",
         show_default="the study's own",
     ),
 ]
@@ -297,7 +329,8 @@ Processes = Annotated[
         "--processes",
         metavar="N",
         min=1,
-        help="How many networks are trained (study bandwidth: data sets measured) at a time.",
+        help="How many networks are trained (study bandwidth: data sets measured; study imagenet: "
+        "models run) at a time.",
         show_default="one a core",
     ),
 ]
@@ -305,6 +338,15 @@ Seed = Annotated[
     int,
     typer.Option(
         "--seed", metavar="N", help="Seed of the random numbers.", rich_help_panel=INFORMATION
+    ),
+]
+Distributed = Annotated[
+    bool,
+    typer.Option(
+        "--distributed",
+        help="Measure the rows over the ranks that torchrun has started: each reads its share of "
+        "FILE, and rank 0 prints. Entropies only.",
+        rich_help_panel=KERNEL,
     ),
 ]
 Json = Annotated[

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from eigentropy._support.warnings import recorded_warnings
 from eigentropy.cli import console, documents, options
 from eigentropy.io.paths import shown
 from eigentropy.io.writing import require_new, write_atomically
@@ -38,10 +39,11 @@ def report_command(
         raise ValueError(f"--output must end in .html, got {output!r}")
     require_new(path, force)
     known = [report.read_run(run) for run in runs]
-    content = report.page(known, title).encode(errors="backslashreplace")
+    with recorded_warnings() as warned:
+        content = report.page(known, title).encode(errors="backslashreplace")
     write_atomically(path, content)
     said = [f"{run.title}: {text}" for run in known for text in report.remarks(run)]
-    said = [*report.differences(known), *said]
+    said = [*report.differences(known), *said, *warned]
     if as_json:
         console.print_json(documents.of_report(title, known, path, len(content), said))
     else:

@@ -17,6 +17,7 @@ from eigentropy._core import SolverError
 from eigentropy._support.lifetime import ends_by_interrupt
 from eigentropy._support.warnings import recorded_warnings
 from eigentropy.cli import console
+from eigentropy.distributed.ranks import DistributedError
 from eigentropy.io.paths import shown
 from eigentropy.io.writing import write_atomically
 
@@ -61,7 +62,7 @@ def exit_codes(command: Callable[P, None]) -> Callable[P, None]:
 
 def _computation_errors() -> tuple[type[Exception], ...]:
     """The plug-in has classes of its own once it is loaded: ask when an error is there."""
-    return (SolverError, *plugin.plugin_errors())
+    return (SolverError, DistributedError, *plugin.plugin_errors())
 
 
 def _failure(what: str, error: BaseException, code: int) -> typer.Exit:
@@ -86,12 +87,12 @@ def collected_warnings(quiet: bool) -> Iterator[list[str]]:
 
 @contextmanager
 def rows_are_kept(done: Sequence[object], table: Path) -> Iterator[None]:
-    """Let Ctrl-C say how many rows the CSV file has already."""
+    """Let Ctrl-C say how many rows the CSV file has already, or what an engine says."""
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         where = f"rows in {shown(table)}: {len(done)}"
-        raise KeyboardInterrupt(where if done else "") from None
+        raise KeyboardInterrupt(where if done else str(error)) from None
 
 
 def write_figure(path: Path, draw: Callable[[], bytes], warned: list[str], quiet: bool) -> bool:

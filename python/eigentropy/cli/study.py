@@ -24,10 +24,13 @@ def study_command(
     show_list: Annotated[bool, typer.Option("--list", help="List the studies.")] = False,
     full: options.Full = False,
     data: options.StudyData = None,
+    models: options.StudyModels = None,
     output: options.OutputDirectory = "studies",
     seed: options.Seed = 0,
     repetitions: options.Repetitions = None,
     processes: options.Processes = None,
+    ray: options.StudyRay = None,
+    gpus: options.StudyGpus = 0.0,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -47,13 +50,22 @@ def study_command(
     if data is not None and data not in study.data:
         known = f"one of {', '.join(study.data)}" if study.data else f"left out for {study.name}"
         raise ValueError(f"--data must be {known}, got {data!r}")
+    for option, given, taken in (
+        ("--models", models, study.takes_models),
+        ("--ray", ray, study.by_engine),
+        ("--gpus-per-model", gpus or None, study.by_engine),
+    ):
+        if given is not None and not taken:
+            raise ValueError(f"{option} must be left out for {study.name}, got {str(given)!r}")
     table = Path(output) / f"{study.name}.csv"
-    plan = studies.StudyPlan(full=full, seed=seed, repetitions=repetitions, data=data)
+    plan = studies.StudyPlan(
+        full=full, seed=seed, repetitions=repetitions, data=data, models=models
+    )
     done: list[Any] = []
     with collected_warnings(quiet) as warned, rows_are_kept(done, table):
         outcome = studies.run(
             study, plan, table,
-            processes=processes, progress=not quiet, on_row=done.append,
+            processes=processes, progress=not quiet, on_row=done.append, ray=ray, gpus=gpus,
         )  # fmt: skip
     written = [table, *_pictures(study, plan, outcome, table, warned, quiet)]
     if as_json:

@@ -45,10 +45,12 @@ def read_matrix(
     suffix            what is read
     ================= =========================================================================
     ``.npy``          the array, mapped into memory instead of copied
-    ``.npz``          the array `key`; without `key` the only one. It must fit into memory
+    ``.npz``          the array `key`; without `key` the only one, or the one called ``features``.
+                      It must fit into memory
     ``.pt``, ``.pth`` the tensor, or the one at `key` of a dict (``outer.inner`` in nested ones);
                       needs torch, which loads with ``weights_only=True``
-    ``.safetensors``  the tensor `key`; without `key` the only one. bfloat16 becomes float32
+    ``.safetensors``  the tensor `key`; without `key` the only one, or the one called
+                      ``features``. bfloat16 becomes float32
     ``.csv``,         all columns, or the one called `key`; a first line that is not numbers is
     ``.tsv``          the header. Columns may be separated by commas, semicolons (then with decimal
                       commas, too), tabs, bars or white space. Needs pyarrow
@@ -85,6 +87,8 @@ def read_matrix(
 
 def read_labels(path: str | os.PathLike[str], key: str | None = None) -> Array:
     """Read one label a row, shape (n,), from a file of any kind that `read_matrix` reads.
+
+    Of several arrays in a file without `key`, it is the one called ``labels``.
 
     Floats stay floats, which the measures take for scalars and cut into bins; where they are
     numbers of classes, pass ``kind="labels"`` to the measure.
@@ -193,13 +197,13 @@ class _Contents:
                     f"{shown(self._path)} is not a table, so it has no columns to choose; "
                     f"tables are {', '.join(TABLES)}"
                 )
-            return self._member(key, label)
+            return self._member(key, label, "features")
 
     def labels(self, key: str | None) -> Array:
         with named_errors(self._path):
             if self._table is not None:
                 return self._table.labels(key)
-            return _whole(self._member(key, None), shown(self._path, key))
+            return _whole(self._member(key, None, "labels"), shown(self._path, key))
 
     def own_labels(self, column: str) -> Array:
         try:
@@ -210,9 +214,12 @@ class _Contents:
             hint = f"to name a file of labels, end it in one of {', '.join(SUFFIXES)}"
             raise FileError(f"{error}; {hint}") from error
 
-    def _member(self, key: str | None, without: str | None) -> Array:
+    def _member(self, key: str | None, without: str | None, usual: str) -> Array:
+        """The array `key`; without one, the only array, or the one of the usual name."""
         file, members = shown(self._path), self._members
         names = [name for name in members if name != without]
+        if key is None and len(names) > 1 and usual in names:
+            key = usual
         if list(members) == [""] and key is not None:
             raise FileError(f"{file} holds a single array without a key, so there is no {key!r}")
         if key is not None and key not in members:

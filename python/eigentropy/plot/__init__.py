@@ -10,13 +10,18 @@ the same axes later gets the next colour, line and marker. No setting of matplot
 
 from __future__ import annotations
 
+from eigentropy.plot.bottleneck import information_curve
 from eigentropy.plot.maps import diffusion_map
 from eigentropy.plot.partitions import null
 from eigentropy.plot.profiles import history, layers
 from eigentropy.plot.sizes import convergence
 from eigentropy.plot.spectra import entropy, spectrum
+from eigentropy.plot.trajectories import units
 
-__all__ = ["convergence", "diffusion_map", "entropy", "history", "layers", "null", "spectrum"]
+__all__ = [
+    "convergence", "diffusion_map", "entropy", "history", "information_curve", "layers", "null",
+    "spectrum", "units",
+]  # fmt: skip
 
 
 def __dir__() -> list[str]:

@@ -19,7 +19,7 @@ def intervals(
     ax: Any = None,
     **marks: Any,
 ) -> Any:
-    """A line for each name, from top to bottom, and return the axes.
+    """Draw a line for each name, from top to bottom, and return the axes.
 
     Parameters
     ----------
@@ -39,8 +39,7 @@ def intervals(
     ImportError
         matplotlib is missing.
     """
-    axes = style.axes_or_new(ax)
-    style.dress(axes)
+    axes = style.dressed(ax)
     middle = np.asarray(values, dtype=np.float64)
     reach = np.abs(np.asarray(ends, dtype=np.float64) - middle[:, None]).T
     look = {"fmt": "o", "color": style.COLOURS[0], "markersize": style.MARKER_SIZE, "capsize": 2.0}

@@ -51,8 +51,7 @@ def null(information: InformationResult, *, bins: Any = "auto", ax: Any = None, 
     values = np.asarray(information.null, dtype=np.float64)
     if len(values) == 0:
         raise ValueError("there is no null distribution to draw: n_null is 0")
-    axes = style.axes_or_new(ax)
-    style.dress(axes)
+    axes = style.dressed(ax)
     count = f"{len(values)} random partition{'s' if len(values) > 1 else ''}"
     look = {"histtype": "stepfilled", "color": style.SKY, "label": count}
     axes.hist(values, bins=bins, **{**look, **bars})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,12 +69,8 @@ def layers(
         through each of these.
     level : float
         Of the intervals.
-    ax : matplotlib axes, optional
-        Where to draw; a new figure by default.
-    label : str, optional
-        Name in the legend.
-    **line
-        For ``ax.plot``.
+    ax, label, **line
+        As in `spectrum`.
 
     Returns
     -------
@@ -104,19 +100,16 @@ def layers(
     base = _common_base(by_layer.values(), logarithm_base(base))
     heights = np.array([_number(value, name) for name, value in by_layer.items()])
     reach = np.array([_reach(value, level) for value in by_layer.values()]).T
-    axes = style.axes_or_new(ax)
-    style.dress(axes)
+    axes = style.dressed(ax)
     x = np.arange(float(len(heights)))
-    look = style.curve(style.curves_on(axes))
-    if label is not None:
-        look["label"] = label
-    drawn = style.draw_curve(axes, x, heights, {**look, "markevery": 1}, **line)
-    _draw_ties(axes, [_places(tie, list(by_layer)) for tie in ties], heights, drawn.get_color())
+    look = {**style.next_curve(axes, label), "markevery": 1}
+    drawn = style.draw_curve(axes, x, heights, look, **line)
+    draw_ties(axes, ties, by_layer, heights, drawn.get_color())
     if np.nanmax(reach, initial=0.0) > 0.0:
         axes.vlines(
             x, heights - reach[0], heights + reach[1], color=drawn.get_color(), linewidth=1.2
         )
-    _name_layers(axes, list(by_layer))
+    name_layers(axes, list(by_layer))
     axes.set(xlabel="layer", ylabel=_axis_label(measure, base, by_layer.values()))
     style.legend(axes)
     return axes
@@ -181,8 +174,7 @@ def history(
     if layers is not None:
         by_layer = _chosen_layers(by_layer, layers, measure)
     steps = np.array([_number(row["step"], "step") for row in several])
-    axes = style.axes_or_new(ax)
-    style.dress(axes)
+    axes = style.dressed(ax)
     looks = style.curves(len(by_layer), style.curves_on(axes))
     for (name, key), look in zip(by_layer.items(), looks, strict=True):
         y = _column(several, key)
@@ -206,19 +198,24 @@ def _places(tie: Sequence[str], names: Sequence[str]) -> list[int]:
     return [names.index(name) for name in tie]
 
 
-def _draw_ties(axes: Any, ties: Sequence[Sequence[int]], heights: Any, colour: Any) -> None:
+def draw_ties(
+    axes: Any,
+    ties: Sequence[Sequence[str]],
+    names: Iterable[str],
+    heights: Any,
+    colour: Any,
+    **look: Any,
+) -> None:
     """Broad lines through layers that do not differ, which are no curves."""
     from matplotlib.collections import LineCollection
 
     if ties:
-        lines = [[(place, heights[place]) for place in tie] for tie in ties]
-        axes.add_collection(
-            LineCollection(
-                lines, colors=colour, linewidths=TIE_WIDTH, alpha=style.BAND_OPACITY,
-                capstyle="round", label="none differs from the next",
-            ),
-            autolim=False,
-        )  # fmt: skip
+        places = [_places(tie, list(names)) for tie in ties]
+        lines = [[(place, heights[place]) for place in tie] for tie in places]
+        look = {"linewidths": TIE_WIDTH, "alpha": style.BAND_OPACITY, **look}
+        label = "none differs from the next"
+        drawn = LineCollection(lines, colors=colour, capstyle="round", label=label, **look)
+        axes.add_collection(drawn, autolim=False)
 
 
 def _of_one_measure(
@@ -335,10 +332,13 @@ def _kind(value: Any) -> str:
     return "entropy" if is_entropy(value) else ""
 
 
-def _name_layers(axes: Any, names: list[str]) -> None:
-    step = -(-len(names) // _MOST_TICKS)
+def name_layers(
+    axes: Any, names: list[str], most: int = _MOST_TICKS, longest: int = _SHORT_NAMES
+) -> None:
+    """Write names of layers below the axis, at most so many; longer ones at a slant."""
+    step = -(-len(names) // most)
     shown = names[::step]
-    slanted = sum(map(len, shown)) > _SHORT_NAMES
+    slanted = sum(map(len, shown)) > longest
     axes.set_xticks(
         np.arange(0.0, len(names), step),
         shown,

@@ -12,7 +12,7 @@ from eigentropy._support.units import unit
 from eigentropy.plot import style
 from eigentropy.plot.inputs import Doubles
 
-# The fitted law is drawn this many times beyond the largest size, through so many points.
+# The fitted law is drawn up to `BEYOND` times the largest size, through `POINTS` points.
 BEYOND = 4.0
 POINTS = 60
 
@@ -52,12 +52,8 @@ def convergence(
     Parameters
     ----------
     result : Convergence
-    ax : matplotlib axes, optional
-        Where to draw; a new figure by default.
-    label : str, optional
-        Name in the legend.
-    **line
-        For ``ax.plot``.
+    ax, label, **line
+        As in `spectrum`.
 
     Returns
     -------
@@ -73,13 +69,10 @@ def convergence(
     style.require_matplotlib()
     if not hasattr(result, "predicted_interval"):
         raise TypeError(f"a Convergence is needed, got {type(result).__name__}")
-    axes = style.axes_or_new(ax)
-    style.dress(axes)
+    axes = style.dressed(ax)
     sizes, values = np.asarray(result.sizes, dtype=np.float64), result.values
-    look = style.curve(style.curves_on(axes))
-    if label is not None:
-        look["label"] = label
-    drawn = style.draw_curve(axes, sizes, values, {**look, "linestyle": "none"}, **line)
+    look = {**style.next_curve(axes, label), "linestyle": "none"}
+    drawn = style.draw_curve(axes, sizes, values, look, **line)
     colour = drawn.get_color()
     half = student_quantile(result.level, math.inf) * result.errors
     axes.vlines(sizes, values - half, values + half, color=colour, linewidth=1.2)

@@ -106,11 +106,8 @@ def spectrum(
     else:
         assert known is not None
         x, y = np.arange(1.0, len(known) + 1.0), known
-    axes = style.axes_or_new(ax)
-    style.dress(axes)
-    drawn = style.draw_curve(
-        axes, x, y, style.curve(style.curves_on(axes)), **_named(label), **line
-    )
+    axes = style.dressed(ax)
+    drawn = style.draw_curve(axes, x, y, style.next_curve(axes, label), **line)
     if density:
         axes.set(xlabel="eigenvalue", ylabel="density of eigenvalues", xlim=(0.0, 1.0))
         if log_scale:
@@ -182,11 +179,8 @@ def entropy(
     several = [result.which_at(at) for at in times]
     values = np.array([result.spectrum.entropy(one, result.base) for one in several])
     ends = np.array([result.spectrum.interval(one, result.base, level) for one in several])
-    axes = style.axes_or_new(ax)
-    style.dress(axes)
-    drawn = style.draw_curve(
-        axes, times, values, style.curve(style.curves_on(axes)), **_named(label), **line
-    )
+    axes = style.dressed(ax)
+    drawn = style.draw_curve(axes, times, values, style.next_curve(axes, label), **line)
     style.draw_band(axes, times, ends[:, 0], ends[:, 1], drawn.get_color())
     axes.scatter(
         [own], [result.value], s=70, facecolors="none", edgecolors=drawn.get_color(),
@@ -204,10 +198,6 @@ def entropy(
     axes.set_ylim(bottom=0.0, auto=None)
     style.legend(axes)
     return axes
-
-
-def _named(label: str | None) -> dict[str, Any]:
-    return {} if label is None else {"label": label}
 
 
 def _known_eigenvalues(result: Any) -> Doubles | None:

@@ -76,6 +76,13 @@ def dress(axes: Any) -> None:
     axes.set_axisbelow(True)
 
 
+def dressed(ax: Any = None) -> Any:
+    """`ax` or new axes, dressed."""
+    axes = axes_or_new(ax)
+    dress(axes)
+    return axes
+
+
 def marker(number: int) -> str:
     """Of group `number`: with its colour it is unique among the first 144."""
     return MARKERS[(number + number // len(COLOURS)) % len(MARKERS)]
@@ -146,9 +153,30 @@ def mark(axes: Any, x: float, height: float = 1.0, **line: Any) -> None:
     axes.autoscale_view(scaley=False)
 
 
+def mark_level(axes: Any, value: float, label: str) -> None:
+    """A dotted line across the axes at a value, with its name; it is no curve."""
+    from matplotlib.collections import LineCollection
+
+    across = axes.get_yaxis_transform()
+    line = LineCollection([[(0.0, value), (1.0, value)]], transform=across, colors=QUIET)
+    line.set(linestyle=":", linewidth=1.2)
+    axes.add_collection(line, autolim=False)
+    axes.update_datalim([(0.0, value)], updatex=False)
+    axes.autoscale_view(scalex=False)
+    axes.text(
+        1.0, value, label, transform=across, ha="right", va="bottom", fontsize="small", color=QUIET
+    )
+
+
 def curves_on(axes: Any) -> int:
     """How many curves the axes have: the number of the next one."""
     return len(axes.lines)
+
+
+def next_curve(axes: Any, label: str | None = None) -> dict[str, Any]:
+    """Style of the next curve on the axes, with its name in the legend."""
+    look = curve(curves_on(axes))
+    return look if label is None else {**look, "label": label}
 
 
 def legend(axes: Any) -> None:

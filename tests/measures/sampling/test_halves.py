@@ -110,9 +110,12 @@ def test_what_is_drawn_anew_each_time_does_not_count():
 
     noise = [halves_of(x.mean(), one_by_one(noisy), 400, seed, count=200) for seed in range(30)]
     level = halves_of(x.mean(), one_by_one(quiet), 400, 0, count=200)
-    # Were each drawn once, it would be 3 of them in quadrature.
-    assert np.mean([one.standard_error for one in noise]) < 0.5
-    assert np.mean([one.degrees for one in noise]) < 0.1 * level.degrees
+    # Were each drawn once, it would be 3 of them in quadrature. Chance hides the error of some.
+    known = [one for one in noise if not math.isnan(one.standard_error)]
+    assert known
+    assert np.mean([one.standard_error for one in known]) < 0.5
+    assert np.mean([one.degrees for one in known]) < 0.1 * level.degrees
+    assert all(one.note for one in noise if math.isnan(one.standard_error))
 
 
 def test_the_degrees_are_fewer_than_the_values():

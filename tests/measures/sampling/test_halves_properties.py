@@ -57,6 +57,9 @@ def test_of_more_rows_than_are_used_the_same_ones_are_divided_each_time(n, seed,
 @given(numbers, seeds, values())
 def test_it_is_a_number_with_degrees(n, seed, drawn):
     one = found(n, seed, drawn)
+    if math.isnan(one.standard_error):  # chance hides it
+        assert one.note
+        return
     assert one.standard_error >= 0.0
     assert one.degrees >= 1.0
 
@@ -67,7 +70,7 @@ def test_a_constant_does_not_count_and_a_factor_does(n, seed, drawn, factor, con
     one, other = found(n, seed, drawn), found(n, seed, factor * drawn + constant)
     size = factor * max(1.0, float(np.abs(drawn).max()), abs(constant) / factor)
     assert other.standard_error == pytest.approx(
-        factor * one.standard_error, rel=1e-6, abs=1e-6 * size
+        factor * one.standard_error, rel=1e-6, abs=1e-6 * size, nan_ok=True
     )
 
 
@@ -75,7 +78,8 @@ def test_a_constant_does_not_count_and_a_factor_does(n, seed, drawn, factor, con
 @given(numbers, seeds, values(), values())
 def test_a_difference_varies_as_the_opposite_one(n, seed, drawn, others):
     a, b = found(n, seed, drawn), found(n, seed, others)
-    assert a.minus(b).standard_error == b.minus(a).standard_error
+    there, back = a.minus(b).standard_error, b.minus(a).standard_error
+    assert there == pytest.approx(back, rel=0.0, abs=0.0, nan_ok=True)
     assert a.minus(a).standard_error == 0.0
 
 
@@ -83,12 +87,13 @@ def test_a_difference_varies_as_the_opposite_one(n, seed, drawn, others):
 @given(numbers, seeds, values())
 def test_the_order_of_the_two_times_does_not_count(n, seed, drawn):
     one, other = found(n, seed, drawn), found(n, seed, drawn[:, ::-1])
-    assert one.standard_error == pytest.approx(other.standard_error, rel=1e-9)
+    assert one.standard_error == pytest.approx(other.standard_error, rel=1e-9, nan_ok=True)
 
 
 @settings(max_examples=50, deadline=None)
 @given(seeds, values(), st.integers(0, SETS - 1))
 def test_a_missing_value_leaves_its_division_out(seed, drawn, missing):
+    drawn[:, 1] = drawn[:, 0]  # nothing that chance could hide
     drawn[missing, 0] = math.nan
     one = found(64, seed, drawn)
     assert one.note.startswith("1 of 8")

@@ -221,7 +221,7 @@ def test_a_difference_of_the_same_rows_is_surer_than_one_of_two_samples(rng):
 def test_values_that_are_no_pair_are_refused(rng):
     Z = rng.normal(size=(100, 5))
     mine = eg.dse(Z)._variation()
-    for other in (eg.dse(Z[:80]), eg.dse(Z, t=2.0)):
+    for other in (eg.dse(Z[:80]), eg.dse(Z[:80], t=2.0)):
         with pytest.raises(ValueError, match=naming("same rows")):
             mine.minus(other._variation())
 
@@ -304,3 +304,40 @@ def test_a_sigma_of_long_rows_varies_with_the_fewer_rows_that_it_is_found_from(r
     assert (short.looked_at, long.looked_at) == (1800, 1024)
     assert long.standard_error > 1.05 * short.standard_error
     assert short.minus(long).standard_error == long.minus(short).standard_error
+
+
+def two_clusters(seed, n=80):
+    """Of about one size: the median distance is one within clusters, or one between them."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, n)
+    return 5.0 * np.eye(3)[labels] + 0.2 * rng.normal(size=(n, 3)), labels
+
+
+@pytest.mark.parametrize(
+    "measure", [lambda Z, _: eg.dse(Z), lambda Z, y: eg.dsmi(Z, y, n_null=4)], ids=["dse", "dsmi"]
+)
+def test_a_sigma_that_jumps_from_sample_to_sample_is_seen(measure):
+    spread = np.std([float(measure(*two_clusters(seed))) for seed in range(60)], ddof=1)
+    errors = [measure(*two_clusters(seed)).sampling_error for seed in range(100, 110)]
+    assert 0.6 < math.sqrt(np.mean(np.square(errors))) / spread < 1.7
+
+
+def test_a_number_for_sigma_and_one_cluster_do_not_jump(rng):
+    Z, _ = two_clusters(0)
+    assert type(eg.dse(Z)._variation()).__name__ == "Halves"
+    for result in (eg.dse(Z, sigma=1.0), eg.dse(Z, sigma="knn"), eg.dse(rng.normal(size=(80, 3)))):
+        assert type(result._variation()).__name__ == "Influences"
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_value_by_subsets_and_one_by_rows_are_compared_by_subsets(rng, first):
+    Z, _ = two_clusters(0)
+    results = eg.dse(Z), eg.dse(rng.normal(size=(80, 3)))
+    a, b = results[first], results[1 - first]
+    found = a._variation().minus(b._variation())
+    assert type(found).__name__ == "Halves"
+    assert found.value == pytest.approx(a.value - b.value)
+    assert found.standard_error > 0.0
+    kept = pickle.loads(pickle.dumps(results[1]))
+    with pytest.raises(ValueError, match=naming("rows", "subsets", "left behind")):
+        results[0]._variation().minus(kept._variation())

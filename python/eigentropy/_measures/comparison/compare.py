@@ -13,7 +13,9 @@ from eigentropy._measures.comparison.inputs import (
     check_rows,
     labels_of,
     named_items,
+    two_at_most,
     wanted_pairs,
+    warn_of_order,
     warn_of_sizes,
 )
 from eigentropy._measures.comparison.items import (
@@ -32,6 +34,7 @@ from eigentropy._support.interval import LEVEL, checked_level, combined
 from eigentropy._support.number import Number
 from eigentropy._support.options import random_seed
 from eigentropy._support.progress import Callback, reporter
+from eigentropy._support.signatures import check_case, option_names
 
 Several = Mapping[Any, Any] | Sequence[tuple[Name, Any]]
 
@@ -70,6 +73,7 @@ def compare(
 ) -> Comparison: ...
 
 
+@two_at_most
 def compare(
     a: Any,
     b: Any = None,
@@ -155,7 +159,8 @@ def compare(
     Warns
     -----
     UserWarning
-        Different numbers of rows, on which most measures depend.
+        Different numbers of rows, on which most measures depend. With `against`, names whose
+        numbers do not ascend, as epoch10 before epoch2: `changed_at` goes by the order given.
 
     References
     ----------
@@ -173,6 +178,8 @@ def compare(
     [('Z', 'again')]
     """
     level, seed = checked_level(level), random_seed(seed)
+    if not callable(measure):
+        check_case("compare", options, option_names(compare))
     several: dict[Name, Any] = {"a": a, "b": b} if b is not None else named_items(a)
     wanted = wanted_pairs(list(several), pairs, against)
     if b is not None and (pairs, against) != ("all", None):
@@ -195,6 +202,8 @@ def compare(
         )
     items = _measured(dict(zip(several, found, strict=True)), progress)
     warn_of_sizes(items)
+    if against is not None:
+        warn_of_order(list(several))
     known: dict[str, Any] = {
         "measure": name,
         "base": _base(next(iter(items.values())).result, name),

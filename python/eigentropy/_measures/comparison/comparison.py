@@ -46,7 +46,10 @@ class Comparison(Compared):
         """Draw the values with their intervals over other samples, and return the axes.
 
         That two intervals overlap does not say that there is no difference, above all where the
-        rows are the same: the differences have intervals of their own.
+        rows are the same: the differences have intervals of their own. So beside the names stand
+        the letters of the table, where all pairs were compared: two differ exactly if they share no
+        letter. Otherwise "=" stands beside what does not differ from the one above, or from
+        `against`.
 
         Parameters
         ----------
@@ -54,8 +57,9 @@ class Comparison(Compared):
             `ax`, the axes to draw on, and what ``ax.errorbar`` takes.
         """
         ends = [self.interval(name) for name in self.names]
-        label = f"{title(self.measure, self.base)}, {ends[0].sure} over other samples"
-        names = [str(name) for name in self.names]
+        marks, meaning = tables.marks(self)
+        label = f"{title(self.measure, self.base)}, {ends[0].sure} over other samples\n{meaning}"
+        names = [f"{name}  {mark}".rstrip() for name, mark in zip(self.names, marks, strict=True)]
         return intervals(names, list(self.values.values()), ends, label, **options)
 
     def _repr_html_(self) -> str:

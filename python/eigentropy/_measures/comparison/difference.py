@@ -6,14 +6,15 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from eigentropy._measures.comparison.layout import Table, html_table, percent, title
+from eigentropy._measures.comparison.layout import Table, html_table, title
 from eigentropy._measures.sampling.variation import OVER
 from eigentropy._support.interval import (
     LEVEL,
     Interval,
     checked_level,
+    percent,
+    student_interval,
     student_p_value,
-    student_quantile,
 )
 from eigentropy._support.number import Number
 from eigentropy._support.units import unit
@@ -71,10 +72,9 @@ class Difference(Number):
             level not between 0 and 1.
         """
         level = self.level if level is None else checked_level(level)
-        error = self.standard_error
-        half = student_quantile(level, self.degrees) * error if error > 0.0 else 0.0
-        half += self.rounding
-        return Interval(self.value - half, self.value + half, level, OVER)
+        return student_interval(
+            self.value, self.standard_error, self.degrees, level, OVER, rounding=self.rounding
+        )
 
     @property
     def p_value(self) -> float:

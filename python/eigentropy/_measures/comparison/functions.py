@@ -7,12 +7,12 @@ asks for one, as public names are.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
 from eigentropy._measures.sampling.measures import NAMES, Measure, measure_of
-from eigentropy._support.signatures import check_options, option_names
+from eigentropy._support.signatures import check_options, nearest, option_names
 
 PACKAGE = "eigentropy.baselines"
 
@@ -30,8 +30,15 @@ def chosen_measure(measure: Any, Y: Any, options: Mapping[str, Any], seed: int) 
     return measure_of(function, Y, {**own, **options})
 
 
-def baseline(name: str) -> Callable[..., Any]:
+def baseline(
+    name: str,
+    argument: str = "measure",
+    ours: Sequence[str] = NAMES,
+    besides: str = "a function of the rows, ",
+) -> Callable[..., Any]:
     """The function of this name, as "rankme", or "ksg.mutual_information" where several have it.
+
+    The others are for messages: the argument, and what it takes, by name and besides names.
 
     Raises
     ------
@@ -42,10 +49,16 @@ def baseline(name: str) -> Callable[..., Any]:
     if len(found) == 1:
         return next(iter(found.values()))
     if found:
-        raise ValueError(f"measure={name!r} may be {' or '.join(map(repr, found))}: say which")
+        raise ValueError(f"{argument}={name!r} may be {' or '.join(map(repr, found))}: say which")
+    functions = _functions()
+    known = [*functions, *(full.partition(".")[2] for full in functions)]
+    meant = nearest(name, [*ours, *known])
+    if meant is not None:
+        raise ValueError(f"there is no {argument}={name!r}: the nearest is {meant!r}")
     raise ValueError(
-        f"measure must be one of {', '.join(map(repr, NAMES))}, a function of the rows, or the "
-        f"name of one of eigentropy.baselines, which are {', '.join(_functions())}; got {name!r}"
+        f"there is no {argument}={name!r}. It must be one of "
+        f"{', '.join(map(repr, ours))}, {besides}or the name of one of eigentropy.baselines, which "
+        f"are {', '.join(functions)}"
     )
 
 
@@ -71,6 +84,9 @@ def _functions() -> dict[str, Callable[..., Any]]:
 
 
 def _is_of_rows(value: Any, module: str) -> bool:
-    """Whether it is an estimator of that module, and no helper."""
+    """Whether it is an estimator of that module, no helper, that needs rows and perhaps Y."""
     is_own = callable(value) and getattr(value, "__module__", "") == module
-    return is_own and getattr(value, "__annotations__", {}).get("return") == "BaselineEstimate"
+    if not is_own or getattr(value, "__annotations__", {}).get("return") != "BaselineEstimate":
+        return False
+    known = inspect.signature(value).parameters.values()
+    return {one.name for one in known if one.default is one.empty} <= {"Z", "X", "Y"}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+import re
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations, pairwise
-from typing import Any
+from numbers import Real
+from typing import Any, ParamSpec, TypeVar
 
 from eigentropy._measures.comparison.items import Item
 from eigentropy._measures.comparison.several import Name, Pair
@@ -13,15 +16,32 @@ from eigentropy._support.warnings import warn
 
 PAIRS = ("all", "neighbours")
 
+FORMS = (
+    "pass two representations, compare(a, b), or several with their names, "
+    "compare({'layer 1': Z1, 'layer 2': Z2, ...})"
+)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def two_at_most(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate `compare`: more representations than two need names, which Python does not say."""
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **options: P.kwargs) -> R:
+        if len(args) > 2:
+            raise TypeError(f"compare got {len(args)} representations without names: {FORMS}")
+        return function(*args, **options)
+
+    return checked
+
 
 def named_items(a: Any) -> dict[Name, Any]:
     """What is compared, by name."""
     pairs = list(a.items()) if isinstance(a, Mapping) else a
     if not isinstance(a, Mapping) and not _are_named(a):
-        raise TypeError(
-            "b is missing: pass two representations, compare(a, b), or several with their names, "
-            f"compare({{'layer 1': Z1, 'layer 2': Z2, ...}}); got {type(a).__name__}"
-        )
+        raise TypeError(f"b is missing: {FORMS}; got {type(a).__name__}")
     names = [name for name, _ in pairs]
     if len(names) < 2:
         raise ValueError(f"a has {len(names)} to compare: at least 2 are needed")
@@ -61,6 +81,30 @@ def check_rows(counts: dict[Name, int], paired: bool | None) -> None:
         )
 
 
+def warn_of_order(names: list[Name]) -> None:
+    """Of steps of a training: whether their numbers ascend, as far as the names have any.
+
+    A shell, and `sorted`, put epoch10 before epoch2.
+    """
+    texts, numbers = zip(*map(_taken_apart, names), strict=True)
+    for (one, mine), (other, its) in pairwise(zip(names, numbers, strict=True)):
+        if len(set(texts)) == 1 and mine > its:
+            warn(
+                f"{one} comes before {other}: with against=, the order in which the names are "
+                "given is taken for that of time, as for changed_at. Give them in the order of "
+                "their numbers"
+            )
+            return
+
+
+def _taken_apart(name: Name) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """The texts of a name, and the whole numbers between them."""
+    if isinstance(name, Real):
+        return (), (float(name),)
+    parts = re.split(r"([0-9]+)", str(name))
+    return tuple(parts[::2]), tuple(int(one) for one in parts[1::2])
+
+
 def labels_of(Y: Any, names: list[Name]) -> dict[Name, Any]:
     """Y of each."""
     if isinstance(Y, Mapping):
@@ -74,6 +118,7 @@ def labels_of(Y: Any, names: list[Name]) -> dict[Name, Any]:
 
 
 def warn_of_sizes(items: dict[Name, Item]) -> None:
+    """Of different numbers of rows, which make measures differ."""
     sizes = {item.n for item in items.values()}
     if len(sizes) > 1:
         listed = ", ".join(f"{name} has {item.n}" for name, item in items.items())

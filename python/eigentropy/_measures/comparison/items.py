@@ -38,12 +38,12 @@ class Item:
     result : Any
         What the measure returned.
     value : float
-        It, or that form of it which is compared.
+        The number that is compared: the result itself, or its adjusted form or bits.
     variation : Variation
     n : int
         Rows that were measured.
     drawn : tuple
-        How these were drawn, if they were; equal for equal rows.
+        How `max_points` drew the rows, equal for equal rows; empty where all were measured.
     """
 
     name: Name
@@ -133,7 +133,7 @@ def row_count(name: Name, Z: Any) -> int:
 
 
 def rows_of_result(result: Any) -> int:
-    """The same of what a result is of."""
+    """How many rows a result is of, before any were left out."""
     drawn_from = getattr(result, "sampled_from", None)
     return int(result.n if drawn_from is None else drawn_from)
 
@@ -189,8 +189,7 @@ def _item(
     name: Name, result: Any, value: float, moved: Variation, how_drawn: tuple[Any, ...]
 ) -> Item:
     if not math.isfinite(moved.standard_error):
-        note = getattr(moved, "note", "")
-        raise ValueError(f"there is no sampling error{f': {note}' if note else ''}")
+        raise ValueError(f"there is no sampling error{f': {moved.note}' if moved.note else ''}")
     return Item(name, result, value, moved, moved.n, how_drawn)
 
 

@@ -26,11 +26,6 @@ def title(measure: str, base: float | None) -> str:
     return name if base is None else f"{name} in {unit(base)}"
 
 
-def percent(level: float) -> str:
-    """A level as a share of a hundred."""
-    return f"{100.0 * level:.12g} %"
-
-
 def aligned(rows: Table) -> list[str]:
     """Columns of texts: names to the left, numbers to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -42,6 +37,26 @@ def aligned(rows: Table) -> list[str]:
         ).rstrip()
         for row in rows
     ]
+
+
+def blocks(rows: Table, width: int) -> list[list[str]]:
+    """Columns of texts below each other where they are wider than this, each with the names.
+
+    The names are the first column. A block has one column more, however wide that is.
+    """
+    names, *columns = zip(*rows, strict=True)
+    several: list[list[Sequence[str]]] = [[names]]
+    for column in columns:
+        wider = [*several[-1], column]
+        if len(wider) > 2 and _width(wider) > width:
+            wider = [names, column]
+            several.append(wider)
+        several[-1] = wider
+    return [aligned(list(zip(*block, strict=True))) for block in several]
+
+
+def _width(columns: Sequence[Sequence[str]]) -> int:
+    return sum(max(map(len, column)) + 2 for column in columns) - 2
 
 
 _CELL = "text-align: left; padding: 0.1em 0.9em 0.1em 0; border: none; background: none"

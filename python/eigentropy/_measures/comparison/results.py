@@ -89,8 +89,9 @@ def _same(settings: Mapping[Name, Mapping[str, Any]]) -> None:
     """ValueError for the first setting that two do not share."""
     (first, mine), *others = settings.items()
     for name, known in others:
-        both = {setting for setting in ("sigma",) if setting in mine and setting in known}
-        for setting in sorted({*mine, *known} - {"sigma"}) + sorted(both):
+        one_sided = {"sigma"} - (mine.keys() & known.keys())  # unknown of a result that was pickled
+        # sigma comes last, since it may differ for the sake of another setting.
+        for setting in sorted({*mine, *known} - one_sided, key=lambda one: (one == "sigma", one)):
             a, b = mine.get(setting), known.get(setting)
             if a != b and not (_is_nan(a) and _is_nan(b)):
                 raise ValueError(

@@ -11,7 +11,7 @@ from eigentropy._measures.comparison.difference import Difference
 from eigentropy._measures.comparison.holm import holm
 from eigentropy._measures.comparison.ties import Group
 from eigentropy._measures.sampling.variation import OVER
-from eigentropy._support.interval import Interval, student_quantile
+from eigentropy._support.interval import Interval, student_interval
 
 # Of one that is compared: a text, or a number such as a step of a training.
 Name = str | int
@@ -46,10 +46,17 @@ class Compared:
 
     def differs(self, a: Name, b: Name) -> bool:
         """Whether two that were compared differ: the corrected p-value is at most 1 - level."""
-        pair = (a, b) if (a, b) in self.p_values else (b, a)
-        if pair not in self.p_values:
+        p = self._p_value(a, b)
+        if p is None:
             raise ValueError(f"{a!r} and {b!r} were not compared; the names are {self.names}")
-        return self.p_values[pair] <= 1.0 - self.level
+        return p <= 1.0 - self.level
+
+    def _is_tied(self, a: Name, b: Name) -> bool:
+        """Whether two were compared, and do not differ."""
+        return self._p_value(a, b) is not None and not self.differs(a, b)
+
+    def _p_value(self, a: Name, b: Name) -> float | None:
+        return self.p_values.get((a, b), self.p_values.get((b, a)))
 
     def ties(self) -> list[tuple[Name, ...]]:
         """Those that do not differ, as far as these rows can tell, in groups of two or more.
@@ -61,21 +68,18 @@ class Compared:
         Of neighbours: the longest runs in which none differs from the next. The ends of a long run
         may well differ, which was not tested.
 
-        With `against`: that one and all that do not differ from it, which may differ among
-        themselves.
+        With `against`: pairs of that one and each one that does not differ from it. Others were not
+        tested with each other.
         """
         names = self.names
         return [tuple(names[one] for one in group) for group in self.groups() if len(group) > 1]
 
     def groups(self) -> list[Group]:
-        """The same by number, and those that differ from all others as groups of one."""
+        """The same by number, and those without a tie as groups of one."""
         names = self.names
-        if self.against is not None:
-            tied = [one for one in names if one == self.against or not self._is_new(one)]
-            return [tuple(names.index(one) for one in tied)]
         if self.pairs == "neighbours":
-            return ties.runs([not self.differs(*pair) for pair in pairwise(names)])
-        return ties.groups(len(names), lambda a, b: not self.differs(names[a], names[b]))
+            return ties.runs([self._is_tied(*pair) for pair in pairwise(names)])
+        return ties.groups(len(names), lambda a, b: self._is_tied(names[a], names[b]))
 
     @property
     def changed_at(self) -> Name | None:
@@ -88,22 +92,17 @@ class Compared:
         later = self.names[self.names.index(self.against) + 1 :]
         found = None
         for name in reversed(later):
-            if not self._is_new(name):
+            if self._is_tied(self.against, name):
                 break
             found = name
         return found
-
-    def _is_new(self, name: Name) -> bool:
-        assert self.against is not None
-        return self.differs(self.against, name)
 
     def interval(self, name: Name) -> Interval:
         """Where the value of one is, over other samples of the data; for all by itself."""
         if name not in self.values:
             raise ValueError(f"there is no {name!r}; the names are {self.names}")
         value, (error, degrees) = self.values[name], self.errors[name]
-        half = student_quantile(self.level, degrees) * error if error > 0.0 else 0.0
-        return Interval(value - half, value + half, self.level, OVER)
+        return student_interval(value, error, degrees, self.level, OVER)
 
     def to_rows(self) -> list[dict[str, Any]]:
         """One dict for each difference, as for ``pandas.DataFrame``."""

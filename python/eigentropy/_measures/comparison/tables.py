@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from html import escape
 from itertools import pairwise
 
-from eigentropy._measures.comparison.layout import Table, aligned, html_table, percent, title
+from eigentropy._measures.comparison.layout import Table, aligned, html_table, title
 from eigentropy._measures.comparison.several import Compared, Pair
 from eigentropy._measures.comparison.ties import Group, letters, runs
+from eigentropy._support.interval import percent
 
 # Of more differences only these are printed, those with the smallest p-values.
 MOST_PRINTED = 40
@@ -76,6 +77,19 @@ def differences(several: Compared) -> Table:
     return rows
 
 
+def marks(several: Compared) -> tuple[list[str], str]:
+    """What a figure has beside each name, and what that says: letters, or = for no difference."""
+    names = several.names
+    if several.against is not None:
+        tied = _tied_with_one(several)
+        found = ["=" if number in tied else "" for number in range(len(names))]
+        return found, f"= does not differ from {several.against}"
+    if several.pairs == "neighbours":
+        found = ["" if several.differs(*pair) else "=" for pair in pairwise(names)]
+        return ["", *found], "= does not differ from the one above"
+    return letters(several.groups(), len(names)), "two differ exactly if they share no letter"
+
+
 def _printed(several: Compared) -> set[Pair]:
     surest = sorted(several.differences, key=lambda pair: several.differences[pair].p_value)
     return set(surest[:MOST_PRINTED])
@@ -103,10 +117,19 @@ def _about_run(names: Sequence[str], run: Group) -> str:
     return f"{_listed(names, run)}: none differs from the next"
 
 
+def _tied_with_one(several: Compared) -> list[int]:
+    """The numbers of those that do not differ from the one with which all were compared."""
+    one = several.against
+    return [
+        number
+        for number, name in enumerate(several.names)
+        if one is not None and name != one and not several.differs(one, name)
+    ]
+
+
 def _about_one(several: Compared, names: Sequence[str]) -> list[str]:
     one, since = str(several.against), several.changed_at
-    (group,) = several.groups()
-    tied = [number for number in group if names[number] != one]
+    tied = _tied_with_one(several)
     if not tied:
         return [f"all differ from {one}"]
     verb = "does" if len(tied) == 1 else "do"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -50,8 +50,8 @@ class Convergence:
     base: float | None
     level: float
     seed: int
-    curve: SizeCurve = field(repr=False)
-    difference: SizeCurve | None = field(default=None, repr=False)
+    curve: SizeCurve
+    difference: SizeCurve | None = None
 
     @property
     def n(self) -> int:
@@ -89,7 +89,7 @@ class Convergence:
 
         - "limit": it tends to `limit`.
         - "level": it does not change with the rows, within twice the sampling error.
-        - "none in sight": it grows (or falls) on, or is too far from any limit to tell.
+        - "none in sight": it goes on growing or falling, or is too far from any limit to tell.
         - "undecided": there are fewer than four sizes, or they are too near to each other: the
           largest has to be 7.5 times the smallest.
         """
@@ -131,7 +131,7 @@ class Convergence:
         """Where the expected value of n rows is.
 
         It covers other samples of the data, and what the law may be wrong by: its error at the
-        largest size, when it is fitted to the smaller ones, grows with the way as that of a
+        largest size, where it is fitted to the smaller ones, grows with the distance as that of a
         parabola beyond the points that it goes through.
 
         Raises
@@ -160,7 +160,8 @@ class Convergence:
         Raises
         ------
         ValueError
-            A power not between 0 and 1; paired, and there is no second representation.
+            A power of 1 or more, or of at most (1 - level) / 2, which is that of no difference;
+            paired, and there is no second representation.
         """
         rows = float(self.sizes[-1]) if n is None else positive(n, "n")
         law, factor = self._told(power, paired)
@@ -237,6 +238,7 @@ class Convergence:
         if len(self.sizes) < FEWEST_SIZES:
             return None
         curve = self.curve
+        # Of the subsets alone, since the curves that are drawn anew vary as these do.
         law = ErrorLaw.of(curve.sizes[: len(curve.errors)], curve.errors, curve.degrees)
         return Tendency.of(curve, law, self.level, self.seed)
 
@@ -260,9 +262,13 @@ class Convergence:
         return Interval(low, high, self.level, OVER)
 
     def _told(self, power: float, paired: bool | None) -> tuple[ErrorLaw, float]:
-        """The errors, and how many of them a difference has to have."""
-        if not 0.0 < positive(power, "power") < 1.0:
-            raise ValueError(f"power must be below 1, got {power!r}")
+        """The law of the errors, and how many errors large a difference has to be."""
+        least = 0.5 * (1.0 - self.level)
+        if not least < positive(power, "power") < 1.0:
+            raise ValueError(
+                f"power must be below 1 and above {least:.3g}, got {power!r}: at level="
+                f"{self.level:g} chance alone finds a difference of one sign that often"
+            )
         if paired and self.difference is None:
             raise ValueError(
                 "paired is of two representations of the same rows, and there is one: pass the "

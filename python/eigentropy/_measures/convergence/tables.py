@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from eigentropy._measures.comparison.layout import Table, aligned
 from eigentropy._support.units import unit
 
 # Leading digits of the differences in the power table, and how many differences it has.
 _STEPS = (1.0, 2.0, 5.0)
 _DIFFERENCES = 4
-# The first one is so many steps below what the largest size tells.
+# How many of these steps the first one is below what the largest size tells.
 _BELOW = 2
 
 
@@ -32,10 +33,10 @@ def text(result: Any) -> str:
     names = ["difference", "rows, unpaired", "rows, paired"][: 1 + len(forms)]
     parts = [
         f"{_title(result)}{_of_unit(result)}",
-        *_aligned([head[:count], *curve]),
+        *_indented([head[:count], *curve]),
         *(f"{name}: {said}" for name, said in _said(result)),
     ]
-    return "\n".join([*parts, *(_aligned([names, *power]) if power else [])])
+    return "\n".join([*parts, *(_indented([names, *power]) if power else [])])
 
 
 def pairs(result: Any) -> list[tuple[str, str]]:
@@ -74,8 +75,8 @@ def _said(result: Any) -> list[tuple[str, str]]:
 
 def _limit(result: Any, bits: str) -> str:
     if result.limit is None or result.limit_interval is None:
-        many = "too few sizes, or too near to each other, to tell"
-        return many if result.tendency == "undecided" else "none in sight"
+        untold = "too few sizes, or too near to each other, to tell"
+        return untold if result.tendency == "undecided" else "none in sight"
     level = " (no change with the rows)" if result.tendency == "level" else ""
     return f"{result.limit:.5g}{bits}, {_ends(result.limit_interval)}{level}"
 
@@ -104,9 +105,5 @@ def _rows(count: float) -> str:
     return "error does not fall" if math.isinf(count) else f"{count}"
 
 
-def _aligned(lines: list[list[str]]) -> list[str]:
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return [
-        "  " + "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-        for line in lines
-    ]
+def _indented(lines: Table) -> list[str]:
+    return [f"  {line}" for line in aligned(lines)]

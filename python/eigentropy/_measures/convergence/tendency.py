@@ -19,10 +19,10 @@ import numpy.typing as npt
 from eigentropy._measures.convergence.curve import Doubles, SizeCurve
 from eigentropy._measures.convergence.error_law import ErrorLaw
 
-# So many sizes are needed: three numbers are fitted, and one size is held out.
+# The fewest sizes of a law: three numbers are fitted, and one size is held out.
 FEWEST_SIZES = 4
 
-# So far apart have the sizes to be, as a ratio, before anything is said about a limit.
+# The least ratio of the largest size to the smallest of which a limit is spoken.
 LEAST_RATIO = 7.5
 
 # Where the bend is sought; the first one is 0 but for rounding.
@@ -33,7 +33,7 @@ OF_MEANS = np.ones(1)
 # Curves that are drawn anew from the sampling error of the measured one.
 DRAWS = 400
 
-# A change over all sizes that is within so many sampling errors is none.
+# In sampling errors: a value that changes less over all sizes counts as level.
 NO_CHANGE = 2.0
 
 
@@ -72,7 +72,7 @@ class Fit:
         return self.value + self.slope * self.gone(n)
 
     def gone(self, n: float) -> Doubles:
-        """What the slope is multiplied by on the way to n rows."""
+        """The change between `rows` and n rows, in units of the slope."""
         if math.isinf(n):
             return 1.0 / self.bend
         return np.array([_gone(math.log(n / self.rows), bend) for bend in self.bend.tolist()])
@@ -139,7 +139,7 @@ class Tendency:
         return replace(found, kind="limit" if found.is_near_limit(values) else "none in sight")
 
     def is_near_limit(self, values: Doubles) -> bool:
-        """Whether less is left to go than was gone over the sizes, and it is no logarithm."""
+        """Whether the limit is nearer than the smallest size is, and the law is no logarithm."""
         _, low, high = self.at(math.inf)
         left = max(abs(low - values[-1]), abs(high - values[-1]))
         return bool(left <= abs(values[-1] - values[0]) and self.is_bent)
@@ -148,21 +148,22 @@ class Tendency:
         """The value of n rows, and the ends of its interval: of the sampling, and of the law.
 
         The law has three numbers, as a parabola has. Where it is off, it is off as a parabola is
-        beyond the points that it goes through: as the product of the ways from three of them.
+        beyond the points that it goes through: as the product of the distances from three of them.
         """
         drawn = self.drawn.at(n)
         low, high = np.quantile(drawn, [0.5 - 0.5 * self.level, 0.5 + 0.5 * self.level])
-        fault = self.fault * self._ways(n, self.sizes) / self._ways(self.sizes[-1], self.sizes[:-1])
+        held_out = self._distances(self.sizes[-1], self.sizes[:-1])
+        fault = self.fault * self._distances(n, self.sizes) / held_out
         value = float(self.fit.at(n)[0])
         return value, min(float(low), value) - fault, max(float(high), value) + fault
 
-    def _ways(self, n: float, sizes: Doubles) -> float:
-        """The product of the ways to n rows from the first, the middle and the last size."""
+    def _distances(self, n: float, sizes: Doubles) -> float:
+        """The product of the distances of n rows from the first, the middle and the last size."""
         if n <= sizes[-1]:
             return 0.0
         gone = np.concatenate([self.fit.gone(size) for size in sizes.tolist()])
-        ways = self.fit.gone(n)[0] - np.array([gone[0], np.median(gone), gone[-1]])
-        return float(ways.prod())
+        distances = self.fit.gone(n)[0] - np.array([gone[0], np.median(gone), gone[-1]])
+        return float(distances.prod())
 
 
 def _weights(curve: SizeCurve, law: ErrorLaw) -> Doubles:
@@ -185,7 +186,7 @@ def _errors_of_curve(curve: SizeCurve, law: ErrorLaw, seed: int) -> Doubles:
     # Orders share their rows: where each has used all of them, the mean of many is no better.
     shared = np.sqrt((1.0 - used) / curve.repeats + used)
     errors = 0.5 * (curve.halves[:, 0] - curve.halves[:, 1])
-    # So few differences have a size of chance: that of the law is known better.
+    # The size of a handful of differences is mostly chance; that of the law is known better.
     size = math.sqrt(np.mean(errors[:, -1] ** 2))
     expected = law.at(float(curve.sizes[small - 1])) / math.sqrt(curve.counts[small - 1])
     errors *= shared * (expected / size if size > 0.0 else 1.0)

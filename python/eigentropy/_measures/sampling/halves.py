@@ -13,7 +13,7 @@ import numpy.typing as npt
 from eigentropy._backends.host_arrays import as_matrix, as_numpy
 from eigentropy._kernels.groups import check_length
 from eigentropy._kernels.matrix import KernelMatrix
-from eigentropy._measures.sampling.variation import Variation, check_rows
+from eigentropy._measures.sampling.variation import LEAST_ROWS, Variation, check_rows
 from eigentropy._spectra.functionals import Functional
 from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._spectra.solve import solve
@@ -34,11 +34,24 @@ ValuesOfSets: TypeAlias = Callable[[Sequence[Numbers]], Doubles]
 # measured: together some 9 times the work of all rows where that is cubic.
 DIVISIONS = 8
 
-# Of more rows, so many at random stand for all, where a value takes a matrix.
+# Where a value takes a matrix, this number of random rows stands for more of them.
 MOST_ROWS = 2048
+
+# The same where rows belong together in blocks. The error of a diffusion entropy may hardly fall
+# with their number, as in many dimensions, so that few of them cannot stand for all.
+MOST_ROWS_OF_BLOCKS = 4096
+
+# And at least so many blocks are divided.
+LEAST_BLOCKS = 64
 
 # Divisions that have to have all four values.
 LEAST_DIVISIONS = 5
+
+# Why there may be no sampling error though all subsets have a value.
+HIDDEN = (
+    "what is random in the values of subsets of the rows hides how these move, so that there is no "
+    "sampling error: pass more rows, or another seed"
+)
 
 
 class Division(NamedTuple):
@@ -78,6 +91,61 @@ def divisions(n: int, seed: int, count: int = DIVISIONS, most: int | None = None
     return found
 
 
+def divisions_of_blocks(
+    blocks: npt.NDArray[Any], seed: int, count: int = DIVISIONS, most: int | None = None
+) -> list[Division]:
+    """Random divisions of rows that are independent from block to block only.
+
+    They are cut from the rows in a random order of the blocks. So at most two blocks of a division
+    are in part in a subset, and all halves have as many rows, whatever the blocks have.
+
+    Parameters
+    ----------
+    blocks : array of length n
+        Rows of one value belong together.
+    most : int, optional
+        About so many rows are divided, those of random blocks.
+
+    Raises
+    ------
+    ValueError
+        Too few blocks.
+    """
+    numbers = np.unique(blocks, return_inverse=True)[1].reshape(-1)
+    whole, used = int(numbers.max()) + 1, used_blocks(blocks, most)
+    generator = np.random.default_rng(np.random.SeedSequence([random_seed(seed), whole]))
+    rows = np.flatnonzero(generator.permutation(whole)[numbers] < used)
+    half, quarter, found = len(rows) // 2, len(rows) // 4, []
+    for _ in range(count):
+        places = generator.permutation(whole)[numbers[rows]]
+        order = rows[np.argsort(places, kind="stable")]
+        halves = np.sort(order[: 2 * half].reshape(2, half), axis=1)
+        rests = np.stack([order[quarter:], np.concatenate([order[:quarter], order[2 * quarter :]])])
+        found.append(Division(halves, np.sort(rests, axis=1)))
+    return found
+
+
+def used_blocks(blocks: npt.NDArray[Any], most: int | None = None) -> int:
+    """How many blocks have about `most` rows, but at least `LEAST_BLOCKS`; ValueError if too few.
+
+    A handful of blocks would say little about others.
+    """
+    whole = len(np.unique(blocks))
+    check_blocks(whole)
+    if most is None:
+        return whole
+    return min(whole, max(LEAST_BLOCKS, whole * most // len(blocks)))
+
+
+def check_blocks(count: int) -> None:
+    """Refuse too few blocks."""
+    if count < LEAST_ROWS:
+        raise ValueError(
+            f"the rows are of {count} blocks, which are too few for a sampling error: it needs at "
+            f"least {LEAST_ROWS} that are independent"
+        )
+
+
 @dataclass(frozen=True)
 class Halves(Variation):
     r"""A value, and its values on halves of the rows and on three quarters of them.
@@ -104,8 +172,8 @@ class Halves(Variation):
     seed : int
         Of the subsets.
     used : int
-        Of how many rows they are subsets: n or, where `MOST_ROWS` stand for all, these. A variance
-        is then said to fall as 1 / n.
+        Of how many rows they are subsets: n or, where some of them stand for all, these. A variance
+        is then said to fall as 1 / n. Where rows are of blocks, n and these are numbers of blocks.
     """
 
     n: int
@@ -118,20 +186,20 @@ class Halves(Variation):
     @property
     def standard_error(self) -> float:
         """Standard deviation of the value over other samples; NaN where `note` says why."""
-        return math.sqrt(self._variances().value)
+        return math.sqrt(float(self._variances().value))
 
     @property
     def degrees(self) -> float:
         """Degrees of freedom of `standard_error`, for Student's t."""
-        return self._variances().degrees
+        return float(self._variances().degrees)
 
     @property
     def note(self) -> str:
-        """How many subsets have no value; empty where all have one."""
+        """How many subsets have no value, or that chance hides how these move; mostly empty."""
         known = self._known()
         missing = len(known) - int(known.sum())
         if not missing:
-            return ""
+            return HIDDEN if math.isnan(self.standard_error) else ""
         if math.isnan(self.value):
             return "there is no value"
         few = ", which leaves too few for a sampling error" if known.sum() < LEAST_DIVISIONS else ""
@@ -140,15 +208,13 @@ class Halves(Variation):
     def minus(self, other: Variation) -> Halves:
         """The variation of the difference from another value of the same rows, set by set."""
         if not isinstance(other, Halves):
-            raise ValueError(
-                "the two sampling errors were found in different ways, which do not tell that of a "
-                "difference: compare values of one measure"
-            )
+            return self.minus(other.by_subsets())
         mine, its = (self.n, self.seed), (other.n, other.seed)
         if mine != its or self.used != other.used:
             raise ValueError(
-                f"paired values are of the same rows and the same seed, got n={mine[0]} with "
-                f"seed={mine[1]} and n={its[0]} with seed={its[1]}"
+                f"paired values are of the same rows and the same seed, which chooses the subsets; "
+                f"got n={mine[0]} with seed={mine[1]} and n={its[0]} with seed={its[1]}: measure "
+                "both with one seed, or compare them as unpaired"
             )
         return replace(
             self,
@@ -157,63 +223,112 @@ class Halves(Variation):
             of_rests=self.of_rests - other.of_rests,
         )
 
+    def by_subsets(self) -> Halves:
+        """Itself."""
+        return self
+
     def _known(self) -> npt.NDArray[np.bool_]:
         """Of which divisions all values are there."""
-        every = np.concatenate([self.of_halves, self.of_rests], axis=1)
-        known: npt.NDArray[np.bool_] = np.isfinite(every).all(axis=(1, 2))
-        return known
+        return _known(self.of_halves, self.of_rests)
 
-    def _variances(self) -> _Variances:
-        known = self._known()
-        count = int(known.sum())
-        if count < LEAST_DIVISIONS:
-            return _Variances(math.nan, math.nan)
-        n = self.used
-        m = n - n // 4
-        rests = [part.times(m / (n - m)) for part in _parts(self.of_rests[known])]
-        pairs = _parts(self.of_halves[known])[1].times(n / m)
-        total = rests[0].variance + rests[1].variance
-        # Pairs of rows alone leave this share of the first term.
-        variance = max(total - max(pairs.variance, 0.0), total * m / (n + m), 0.0)
-        noise = sum(part.noise for part in (*rests, pairs))
-        degrees = max(1.0, 2.0 * variance**2 / noise) if noise > 0.0 else math.inf
-        return _Variances(variance * n / self.n, degrees)
+    def _variances(self) -> Variances:
+        return variances(self.of_halves, self.of_rests, self.n, self.used)
 
 
-class _Variances(NamedTuple):
-    value: float
-    degrees: float
+class Variances(NamedTuple):
+    """Estimates of variances, and their degrees of freedom.
+
+    NaN where there are too few values, or where an estimate is not above 0 though it has noise.
+
+    `most` is not less what pairs of rows contribute twice: it is too large by as much, up to a
+    factor of 7/3, and has the degrees of freedom that a difference of two variances loses.
+    """
+
+    value: Doubles
+    degrees: Doubles
+    most: Doubles
+    degrees_of_most: Doubles
+
+
+def variances(of_halves: Doubles, of_rests: Doubles, n: int, used: int) -> Variances:
+    """The sampling variances of `Halves`, of one value or of many.
+
+    Parameters
+    ----------
+    of_halves, of_rests : array of shape (..., divisions, 2, 2)
+    n, used : int
+
+    Returns
+    -------
+    Variances
+        Of shape (...).
+    """
+    known = _known(of_halves, of_rests)
+    m = used - used // 4
+    rests = [part.times(m / (used - m)) for part in _parts(of_rests, known)]
+    pairs = _parts(of_halves, known)[1].times(used / m)
+    total = rests[0].variance + rests[1].variance
+    # Pairs of rows alone leave this share of the first term.
+    least = np.maximum(total * m / (used + m), 0.0)
+    variance = np.maximum(total - np.maximum(pairs.variance, 0.0), least)
+    noise = rests[0].noise + rests[1].noise
+    enough = known.sum(axis=-1) >= LEAST_DIVISIONS
+    share = used / n
+    several = (
+        variance * share,
+        _degrees(variance, noise + pairs.noise),
+        np.maximum(total, 0.0) * share,
+        _degrees(np.maximum(total, 0.0), noise),
+    )
+    enough &= (total > 0.0) | (noise == 0.0)
+    return Variances(*(np.where(enough, one, math.nan) for one in several))
+
+
+def _degrees(variance: Doubles, noise: Doubles) -> Doubles:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(noise > 0.0, np.maximum(1.0, 2.0 * variance**2 / noise), math.inf)
+
+
+def _known(of_halves: Doubles, of_rests: Doubles) -> npt.NDArray[np.bool_]:
+    """Of which divisions all values are there: shape (..., divisions)."""
+    every = np.concatenate([of_halves, of_rests], axis=-2)
+    known: npt.NDArray[np.bool_] = np.isfinite(every).all(axis=(-2, -1))
+    return known
 
 
 class _Part(NamedTuple):
-    """An estimate of a variance, and the variance of the estimate."""
+    """Estimates of variances, and the variances of the estimates."""
 
-    variance: float
-    noise: float
+    variance: Doubles
+    noise: Doubles
 
     def times(self, factor: float) -> _Part:
         return _Part(factor * self.variance, factor**2 * self.noise)
 
     @classmethod
-    def of(cls, values: Doubles, degrees: int) -> _Part:
-        """From values of mean 0, each of which was found twice: shape (values, 2).
+    def of(cls, values: Doubles, degrees: Doubles) -> _Part:
+        """From values of mean 0, each of which was found twice: shape (..., values, 2).
 
         The mean product is free of what the two times do not have in common, and varies by it.
         """
-        first, second = values[:, 0], values[:, 1]
-        product = float(first @ second) / degrees
-        squares = float(first @ first) * float(second @ second) / degrees**2
+        products = np.einsum("...vi,...vj->...ij", values, values)
+        product = products[..., 0, 1] / degrees
+        squares = products[..., 0, 0] * products[..., 1, 1] / degrees**2
         return cls(product, (product**2 + squares) / degrees)
 
 
-def _parts(values: Doubles) -> tuple[_Part, _Part]:
+def _parts(values: Doubles, known: npt.NDArray[np.bool_]) -> tuple[_Part, _Part]:
     """Variance of half the difference of two subsets of a division, and that of their mean.
 
-    `values` has the shape (divisions, 2, 2).
+    `values` has the shape (..., divisions, 2, 2), of which those that are not known do not count.
     """
-    means = values.mean(axis=1)
-    apart = 0.5 * (values[:, 0] - values[:, 1])
-    return _Part.of(apart, len(values)), _Part.of(means - means.mean(axis=0), len(values) - 1)
+    counted = np.where(known[..., None, None], values, 0.0)
+    count = np.maximum(known.sum(axis=-1), 2)
+    means = counted.mean(axis=-2)
+    apart = 0.5 * (counted[..., 0, :] - counted[..., 1, :])
+    centre = means.sum(axis=-2, keepdims=True) / count[..., None, None]
+    centred = np.where(known[..., None], means - centre, 0.0)
+    return _Part.of(apart, count), _Part.of(centred, count - 1)
 
 
 def halves_of(
@@ -224,15 +339,24 @@ def halves_of(
     *,
     count: int = DIVISIONS,
     most: int | None = None,
+    blocks: npt.NDArray[Any] | None = None,
 ) -> Halves:
-    """The value of n rows, and those of subsets of them, whose warnings are kept back."""
-    sets = [rows for one in divisions(n, seed, count, most) for pair in one for rows in pair]
+    """The value of n rows, and those of subsets of them, whose warnings are kept back.
+
+    Where the rows are of blocks, these are what counts, and `n` of the result is their number.
+    """
+    if blocks is None:
+        divided, used = divisions(n, seed, count, most), n if most is None else min(n, most)
+    else:
+        divided, used = divisions_of_blocks(blocks, seed, count, most), used_blocks(blocks, most)
+        n = len(np.unique(blocks))
+    sets = [rows for one in divided for pair in one for rows in pair]
     values = np.full((len(sets), 2), math.nan)
     if not math.isnan(value):
         with recorded_warnings():
             values = np.asarray(on_sets(sets), dtype=np.float64)
     halves, rests = values.reshape(-1, 2, 2, 2).transpose(1, 0, 2, 3)
-    return Halves(n, float(value), halves, rests, seed, n if most is None else min(n, most))
+    return Halves(n, float(value), halves, rests, seed, used)
 
 
 def one_by_one(on_rows: ValueOfRows) -> ValuesOfSets:
@@ -287,12 +411,22 @@ def variation_of(
 
 
 def entropy_halves(
-    matrix: KernelMatrix, which: Functional, plan: SpectrumPlan, base: float, value: float
+    matrix: KernelMatrix,
+    which: Functional,
+    plan: SpectrumPlan,
+    base: float,
+    value: float,
+    blocks: npt.NDArray[Any] | None = None,
 ) -> Halves:
-    """How an entropy of a matrix moves with its rows; each half has its own sigma if a rule did."""
+    """How an entropy of a matrix moves with its rows; each half has its own sigma if a rule did.
+
+    Or with blocks of rows that belong together.
+    """
 
     def on_rows(chosen: Numbers, number: int) -> tuple[float, float]:
         entropy = float(solve(matrix.of_rows(chosen), [which], plan).entropy(which, base))
         return entropy, entropy
 
-    return halves_of(value, one_by_one(on_rows), matrix.n, matrix.seed, most=MOST_ROWS)
+    on_sets = one_by_one(on_rows)
+    most = MOST_ROWS if blocks is None else MOST_ROWS_OF_BLOCKS
+    return halves_of(value, on_sets, matrix.n, matrix.seed, most=most, blocks=blocks)

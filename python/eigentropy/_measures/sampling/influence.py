@@ -6,7 +6,7 @@ By Efron and Stein, the changes :math:`D_i = S_{-i} - S` of the jackknife,
 
 count what rows contribute by pairs twice, and the variance is :math:`\sigma_1^2 + \sigma_2^2`. What
 leaving out two rows changes beyond both of them has :math:`\sigma_2^2`. So the variance is the
-jackknife's less :math:`\sigma_2^2`.
+jackknife's less :math:`\sigma_2^2`, or more where rows contribute in threes and fours: see `_less`.
 
 Of more than some hundreds of rows, random ones stand for all, and halves of these say how the
 variance falls with the number of rows.
@@ -15,16 +15,17 @@ variance falls with the number of rows.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from eigentropy import _core
 from eigentropy._kernels.bandwidth import sampled_rows
 from eigentropy._kernels.matrix import KernelMatrix
 from eigentropy._measures.sampling.families import density, diffusion
+from eigentropy._measures.sampling.halves import Halves
 from eigentropy._measures.sampling.left_out import Eigensystem, removals, without_each
 from eigentropy._measures.sampling.variation import Variation, check_rows
 from eigentropy._measures.sampling.width_influence import width_changes
@@ -36,9 +37,10 @@ Numbers = npt.NDArray[np.int64]
 # representation of the same rows has the same ones.
 SEED = 0x5EED
 
-# Up to so many rows are all looked at, and as many stand for more. The eigenvectors of the
-# diffusion matrix of so many take about as long as the entropy of 2000. Of more than twice as many
-# rows of the density matrix fewer do: its sampling error is to take a third of its entropy's time.
+# Up to MOST_ROWS, all rows are looked at, and MOST_ROWS stand for more. The sampling error of a
+# diffusion entropy of 2000 rows then takes one and a half times as long as the entropy. That of a
+# kernel entropy is to take a third of its time. So of more than 2 MOST_ROWS, a share of 1 / SHARE
+# stands for all, but at least FEW_ROWS. benchmarks/compare/sampling_cost.py measures both.
 MOST_ROWS = 768
 FEW_ROWS = 384
 SHARE = 6
@@ -133,6 +135,8 @@ class Influences(Variation):
         How many rows a rule of sigma looks at: its sigma varies with these alone.
     halves : tuple of Level
         Of two halves of the rows that stand for all; empty where m is n.
+    subsets : callable or None
+        Finds the variation from subsets of the rows. Not kept with a pickle.
     """
 
     n: int
@@ -141,6 +145,7 @@ class Influences(Variation):
     level: Level
     looked_at: int
     halves: tuple[Level, ...] = ()
+    subsets: Callable[[], Variation] | None = field(default=None, repr=False, compare=False)
 
     @property
     def standard_error(self) -> float:
@@ -158,15 +163,25 @@ class Influences(Variation):
         excess = float((total**4).mean()) / square**2 - 1.0
         return max(1.0, min(m - 1.0, 2.0 * m / excess if excess > 0.0 else math.inf))
 
-    def minus(self, other: Variation) -> Influences:
+    def minus(self, other: Variation) -> Variation:
         """The variation of the difference from another entropy of the same rows."""
+        if isinstance(other, Halves):
+            return self.by_subsets().minus(other)
         same = isinstance(other, Influences) and np.array_equal(self.numbers, other.numbers)
         if not isinstance(other, Influences) or self.n != other.n or not same:
             raise ValueError("only values of the same measure and of the same rows can be paired")
         halves = tuple(a.minus(b) for a, b in zip(self.halves, other.halves, strict=True))
         level, value = self.level.minus(other.level), self.value - other.value
         looked_at = min(self.looked_at, other.looked_at)
-        return replace(self, value=value, level=level, looked_at=looked_at, halves=halves)
+        return Influences(self.n, value, self.numbers, level, looked_at, halves)
+
+    def by_subsets(self) -> Variation:
+        """The same from subsets of the rows."""
+        return super().by_subsets() if self.subsets is None else self.subsets()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the data."""
+        return {**self.__dict__, "subsets": None}
 
     def _variance(self) -> float:
         if not self.halves:
@@ -181,7 +196,7 @@ class Influences(Variation):
         return max(more + width + shared * both, 0.0)
 
     def _at(self, rows: int, name: str) -> float:
-        """A variance at so many rows, if it falls as from the halves of these rows to all."""
+        """A variance at this number of rows, if it falls on as from the halves to all of them."""
         of_all = float(getattr(self.level.variances(), name))
         of_half = float(np.mean([getattr(half.variances(), name) for half in self.halves]))
         ratio = rows / len(self.numbers)
@@ -191,21 +206,33 @@ class Influences(Variation):
         return of_all * math.pow(ratio, -exponent)
 
 
-def influences(matrix: KernelMatrix, value: float, base: float) -> Influences:
-    """The variation of S of this matrix, at t = 1 or order 1, whose value is known."""
+def standing_for_all(matrix: KernelMatrix) -> Numbers:
+    """The rows that are looked at, in random order; all of them where there are few."""
     n = matrix.n
-    check_rows(n)
     if n <= MOST_ROWS:
-        numbers = np.arange(n)
-        return Influences(n, value, numbers, _level(matrix, numbers, base), n)
-    generator = np.random.default_rng([SEED, n])
+        return np.arange(n)
     many = matrix.has_unit_eigenvalue or n <= 2 * MOST_ROWS
     rows = MOST_ROWS if many else max(FEW_ROWS, min(n // SHARE, MOST_ROWS))
-    chosen = generator.permutation(n)[:rows]
-    numbers, two = np.sort(chosen), np.array_split(chosen, 2)
+    return np.random.default_rng([SEED, n]).permutation(n)[:rows]
+
+
+def influences(
+    matrix: KernelMatrix, value: float, base: float, subsets: Callable[[], Variation] | None = None
+) -> Influences:
+    """The variation of S of this matrix, at t = 1 or order 1, whose value is known.
+
+    `subsets` finds the same from subsets of the rows.
+    """
+    n, chosen = matrix.n, standing_for_all(matrix)
+    check_rows(n)
+    numbers = np.sort(chosen)
+    of_all = _level(matrix, numbers, base)
+    if len(chosen) == n:
+        return Influences(n, value, numbers, of_all, n, subsets=subsets)
+    two = np.array_split(chosen, 2)
     halves = tuple(_level(matrix, np.sort(half), base) for half in two)
     looked_at = len(sampled_rows(n, matrix.samples.d, 0))
-    return Influences(n, value, numbers, _level(matrix, numbers, base), looked_at, halves)
+    return Influences(n, value, numbers, of_all, looked_at, halves, subsets)
 
 
 def _level(matrix: KernelMatrix, numbers: Numbers, base: float) -> Level:
@@ -234,15 +261,11 @@ class _Widths(NamedTuple):
 
 def _kernel_and_widths(matrix: KernelMatrix, numbers: Numbers) -> tuple[Doubles, _Widths | None]:
     """G of these rows; and the widths where a rule has chosen sigma."""
-    samples = matrix.samples
-    rows, places = samples.host_sample(numbers)
+    samples: Any = matrix.samples
     if samples.holds == "precomputed":
-        G = np.array(rows[np.ix_(places, places)], dtype=np.float64)
+        G = samples.entries(numbers)
         return G / np.diag(G).max(), None
-    if samples.holds == "distances":
-        squared, scale = np.array(rows[np.ix_(places, places)], dtype=np.float64) ** 2, 1.0
-    else:
-        squared, scale = _core.squared_distances(rows, places)
+    squared, scale = samples.squared_distances(numbers)
     sigma = matrix.sigma / scale
     G = np.exp(squared / (-2.0 * sigma**2))
     return G, None if matrix.rule is None else _Widths(squared, sigma, matrix.rule)

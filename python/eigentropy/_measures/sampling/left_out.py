@@ -64,7 +64,7 @@ class Eigensystem:
     @classmethod
     def of(cls, A: Doubles) -> Eigensystem:
         """Solve it: O(m^3)."""
-        values, vectors = interruptible(lambda: _core.symmetric_eigenpairs(A))
+        values, vectors = interruptible(lambda: _core.symmetric_eigenpairs(A), 10.0 * len(A) ** 3)
         values = np.maximum(values, 0.0)
         total = float(entropy_terms(values).sum())
         return cls(A, values, vectors, vectors**2, float(np.trace(A)), total)

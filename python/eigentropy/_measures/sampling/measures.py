@@ -16,7 +16,7 @@ from eigentropy._measures.entropy import diffusion_spectral_entropy
 from eigentropy._measures.information import diffusion_spectral_mutual_information
 from eigentropy._measures.kernel_entropy import kernel_entropy
 from eigentropy._measures.kernel_information import kernel_information
-from eigentropy._support.signatures import check_options, option_names
+from eigentropy._support.signatures import check_options, nearest, option_names
 
 # The function behind each name, and the method of its result that has the value, if it is not the
 # result itself.
@@ -128,9 +128,11 @@ def measure_of(measure: Any, Y: Any = None, options: Mapping[str, Any] | None = 
     if callable(measure) and _KNOWN.get(name) != (measure, ""):
         return Measure(name, measure, options)
     if name not in NAMES:
+        meant = nearest(name, NAMES)
         raise ValueError(
             f"measure must be one of {', '.join(map(repr, NAMES))}, or a function of the rows, as "
             f"eigentropy.baselines.spectral.rankme is; got {name!r}"
+            + (f": the nearest is {meant!r}" if meant else "")
         )
     function, form = _KNOWN[name]
     _check_y(name, Y, options, "Y" in option_names(function))

@@ -49,8 +49,22 @@ class Variation(ABC):
         Raises
         ------
         ValueError
-            `other` was found from other rows, or another way.
+            `other` was found from other rows, or neither way serves both.
         """
+
+    def by_subsets(self) -> Variation:
+        """The same from subsets of the rows, for a difference from what was found so.
+
+        Raises
+        ------
+        ValueError
+            It cannot be found so, or no longer.
+        """
+        raise ValueError(
+            "of these two values, one has its sampling error from subsets of the rows and the "
+            "other one from rows that are left out; to find both alike takes the data, which "
+            "were left behind: pass the rows"
+        )
 
 
 def unpaired(a: Variation, b: Variation) -> tuple[float, float]:

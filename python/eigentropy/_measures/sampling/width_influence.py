@@ -14,11 +14,18 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy._kernels.bandwidth import DEFAULT_RULE, NARROW_FACTOR, NEIGHBOUR, PAIRS
+from eigentropy._kernels.matrix import KernelMatrix
 
 Doubles = npt.NDArray[np.float64]
 
 # The step in log(sigma) of a derivative.
 STEP = 0.05
+
+# The rules that follow the median distance, and the change of its logarithm, within its own
+# sampling error, from which on it jumps: of two clusters of one size, half of the distances are
+# short and half are long. No derivative shows a jump.
+OF_MEDIAN = ("auto", "median", "narrow")
+JUMP = 1.0
 
 
 def width_changes(squared: Doubles, sigma: float, rule: str) -> Doubles:
@@ -49,6 +56,21 @@ def width_changes(squared: Doubles, sigma: float, rule: str) -> Doubles:
     return _of_median(distances, pairs)
 
 
+def width_jumps(matrix: KernelMatrix, numbers: npt.NDArray[np.int64]) -> bool:
+    """Whether the sigma that a rule chose may be another one altogether on another sample.
+
+    `numbers` are the rows whose distances stand for all.
+    """
+    if matrix.rule not in OF_MEDIAN:
+        return False
+    squared, _ = matrix.samples.squared_distances(numbers)
+    pairs = _counted(np.sqrt(squared[np.triu_indices(len(squared), k=1)]))
+    if not len(pairs):
+        return False
+    low, high = _near_median(np.log(pairs[pairs > 0.0]), matrix.n)
+    return high - low > JUMP
+
+
 def _counted(pairs: Doubles) -> Doubles:
     """The pairs whose median a rule takes: all, or those that are not 0 where most are."""
     return pairs if np.median(pairs) > 0.0 else pairs[pairs > 0.0]
@@ -70,9 +92,19 @@ def _of_median(distances: Doubles, pairs: Doubles) -> Doubles:
 
 def _density(values: Doubles, m: int) -> float:
     """Of the median: over as wide a range as the share below it varies with m rows."""
-    half = min(0.25, 1.0 / math.sqrt(m))
+    low, high = _near_median(values, m)
+    return 2.0 * _half_share(m) / max(high - low, 1e-12)
+
+
+def _near_median(values: Doubles, m: int) -> tuple[float, float]:
+    """Where the medians of samples of m rows lie: two standard errors to both sides, or less."""
+    half = _half_share(m)
     low, high = np.quantile(values, [0.5 - half, 0.5 + half])
-    return 2.0 * half / max(float(high - low), 1e-12)
+    return float(low), float(high)
+
+
+def _half_share(m: int) -> float:
+    return min(0.25, 1.0 / math.sqrt(m))
 
 
 def _of_neighbours(distances: Doubles) -> Doubles:
