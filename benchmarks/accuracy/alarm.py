@@ -30,13 +30,13 @@ BEGINS = 100  # the look at which a collapse begins
 
 Series = np.ndarray  # (looks, values)
 
-# Of the margin between the level and the floor, what drifts leave.
+# Drifts and walks go down until this share of the margin between level and floor is left.
 LEFT = 0.35
 
-# Layers, and classes of each.
+# The number of layers, and of classes in each.
 SETTINGS = {"1 layer": (1, 0), "2 layers, 5 classes": (2, 5)}
 
-# What is left of a value's level, and how many looks it takes to fall there.
+# The share of its level that a value falls to, and the number of looks that the fall takes.
 COLLAPSES = [(0.0, 1), (0.3, 1), (0.5, 1), (0.7, 1), (0.3, 50)]
 
 
@@ -93,7 +93,7 @@ PROCESSES: dict[str, Callable[[np.random.Generator, Series], Series]] = {
 
 
 def at_the_floor(rng: np.random.Generator, floors: Series) -> Series:
-    """0 or the cap, with a mean that is just the floor: the worst that is no collapse."""
+    """0 or the cap, with a mean that is just the floor: the worst case without a collapse."""
     high = rng.random((LOOKS, len(floors))) < 1.0 / CAP
     return np.where(high, CAP, 0.0) * floors
 
@@ -120,6 +120,7 @@ def first_alarm(
 
 
 def keeps(layers: int, classes: int) -> Series:
+    """The share that each value must keep, by default."""
     return np.array([KEEP[kind] for _, kind in kinds_of(classes)] * layers)
 
 
@@ -149,7 +150,7 @@ def at_floors(runs: int) -> dict[str, object]:
 
 
 def delays(runs: int) -> Iterator[dict[str, object]]:
-    """Looks from the begin of a collapse of one entropy until the alarm, by its depth."""
+    """The looks from the beginning of a collapse of one entropy to the alarm, by its depth."""
     for setting, (layers, classes) in SETTINGS.items():
         keep = keeps(layers, classes)
         for left, looks in COLLAPSES:

@@ -118,7 +118,7 @@ def train_on_digits(path: Path, permuted: bool, epochs: int) -> None:
                                                       "lr": 2e-3, "batch": 50})  # fmt: skip
     with Monitor(
         model, ["pool1", "pool2", "relu3", "head"], Probe(X[probe], y[probe], max_points=300),
-        measures=["dse", "dsmi_y", "dsmi_x"], record=recorder,
+        measures=["dse", "dsmi_y", "dsmi_x"], sampling=True, record=recorder,
     ) as monitor:  # fmt: skip
 
         def scores() -> dict[str, float]:

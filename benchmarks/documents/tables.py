@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.documents import estimator_tables
+from benchmarks.documents import distributed_tables, estimator_tables, imagenet_tables
 from benchmarks.shared.markdown_tables import table, time, times
 from benchmarks.shared.results import RESULTS, to_rows
 from benchmarks.shared.summary import (
@@ -361,6 +361,61 @@ def many_rows(results: Results) -> str:
     return table(["n", "d", "what is computed", "time", "measured in"], rows)
 
 
+def many_tokens(results: Results) -> str:
+    """Both entropies of the tokens of a layer in one go."""
+    rows = [
+        [
+            str(row["layer"]),
+            f"{row['tokens']} of {row['prompts']}",
+            str(row["d"]),
+            *[
+                f"{one['bits']:.3f} ± {(one['high'] - one['low']) / 2.0:.3f} "
+                f"(± {one['sampling_error']:.3f})"
+                for one in (row["dse"], row["kernel_entropy"])
+            ],
+            time(row["seconds"]),
+            time(row["cpu_seconds"]),
+            f"{row['peak_bytes'] / 1e9:.1f} GB",
+        ]
+        for row in results["many_tokens"]["rows"]
+    ]
+    header = "layer,tokens of prompts,d,DSE,kernel entropy,time,CPU time,memory"
+    return table(header.split(","), rows)
+
+
+def tokens_of_a_reservoir(results: Results) -> str:
+    """What a reservoir predicts for more tokens, beside their entropies."""
+    rows = [
+        [
+            str(one["layer"]),
+            one["measure"].replace("_", " ").replace("dse", "DSE"),
+            f"{one['of_reservoir']:.3f}",
+            f"{one['predicted']:.3f}",
+            f"{one['low']:.3f} to {one['high']:.3f}",
+            f"{one['bits']:.3f}",
+            "yes" if one["inside"] else "no",
+        ]
+        for one in results["many_tokens"]["predictions"]
+    ]
+    header = "layer,measure,of the reservoir,predicted,95 % interval,of all tokens,inside"
+    return table(header.split(","), rows)
+
+
+def npeet(results: Results) -> str:
+    """eigentropy.compat.npeet beside NPEET, and the largest difference of their values."""
+    rows = [
+        [
+            f"`{case['function']}`",
+            str(case["n"]),
+            *[time(case["median_processor_seconds"][name]) for name in (OURS, "NPEET")],
+            times(case["times_as_fast"]),
+            f"{case['difference']:.0e}",
+        ]
+        for case in results["npeet"]["cases"]
+    ]
+    return table(["function", "n", "eigentropy", "NPEET", "times as fast", "differs by"], rows)
+
+
 def report_page(results: Results) -> str:
     """Size of a page, and when a browser has drawn it."""
     known = results["report_page"]
@@ -373,6 +428,44 @@ def report_page(results: Results) -> str:
     ]
     header = ["epochs x layers", "page", "drawn after", f"slowest of {drawn['rounds']}"]
     return table(header, [row])
+
+
+def units_cost(results: Results) -> str:
+    """What recording units adds to a measurement, to the disk and to the page."""
+    known = results["units_cost"]
+    spent = known["seconds"]
+    row = [
+        f"{known['layers']} x {known['width']}",
+        str(known["samples"]),
+        time(spent["without"]),
+        time(spent["with"]),
+        f"{known['bytes_a_step'] / 1e6:.2f} MB",
+        f"{known['page_bytes'] / 1e3:.0f} kB",
+    ]
+    header = [
+        "layers x units", "samples", "without units", "with units", "file", "on the page",
+    ]  # fmt: skip
+    return table(header, [row])
+
+
+def projection(results: Results) -> str:
+    """DSE of all columns, and of k columns with the projection to them."""
+    of, errors = ("k columns", "halves"), ("error", "error with halves")
+    header = ["n", "projection", "k", "DSE", "project", "DSE of k columns", "of both halves"]
+    header += ["times as fast", "with halves", "error / sampling error", "with halves"]
+    rows = [
+        [
+            str(size["n"]),
+            case["kind"],
+            str(case["k"]),
+            *[time(case[name]) for name in ("plain", "project", *[f"dse of {k}" for k in of])],
+            *[times(case[name]) for name in ("times as fast", "with halves")],
+            *[f"{case[name] / size['sampling error']:.2g}" for name in errors],
+        ]
+        for size in results["projection"]["sizes"]
+        for case in size["cases"]
+    ]
+    return table(header, rows)
 
 
 def scientific(value: float) -> str:
@@ -472,6 +565,27 @@ def _gradients(cases: list[Any], leading: Sequence[str] = ()) -> str:
     return table([*(["entropy"] if leading else []), *header], rows)
 
 
+def sequence_gradients(results: Results) -> str:
+    """Seconds of a batch, wall and processor; ratios are to the best of the peers in each."""
+    header = ["tokens", "measure", "length", "how", "time", "over the best peer"]
+    header += ["processor time", "over the best peer"]
+    rows = [
+        [
+            case["tokens"],
+            case["measure"],
+            str(case["length"]),
+            way,
+            time(seconds),
+            times(case["speed"][way]),
+            time(case["least_processor_seconds"][way]),
+            times(case["processor_ratio"][way]),
+        ]
+        for case in results["sequence_gradient"]["cases"]
+        for way, seconds in case["median_seconds"].items()
+    ]
+    return table(header, rows)
+
+
 # Of the rows of float32_accuracy.json; docs/explanations/mathematics.md shows these.
 FLOAT32_ROWS = {
     "gaussian d=2": ("auto", 10.0),
@@ -554,6 +668,8 @@ BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "known": (("large",), known),
     "ways": (("approaches",), ways),
     "many rows": (("approaches", "large"), many_rows),
+    "many tokens": (("many_tokens",), many_tokens),
+    "tokens of a reservoir": (("many_tokens",), tokens_of_a_reservoir),
     "dsmi": (("dsmi",), dsmi),
     "stages": (("stages",), stages),
     "reductions": (("eigenvalues_cpp",), reductions),
@@ -562,11 +678,17 @@ BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "monitor": (("monitor_cost",), monitor),
     "gradients": (("torch_gradient",), gradients),
     "kernel gradients": (("kernel_gradient",), kernel_gradients),
+    "sequence gradients": (("sequence_gradient",), sequence_gradients),
     "figure": (("eigenvalues", "dse"), figure),  # drawn by plot.py
+    "npeet": (("npeet",), npeet),
     "report page": (("report_page",), report_page),
+    "units": (("units_cost",), units_cost),
+    "projection": (("projection",), projection),
     "settings of others": (("settings_of_others",), settings_of_others),
     "speed": (("dse", "dsmi"), speed),
     **estimator_tables.BLOCKS,
+    **imagenet_tables.BLOCKS,
+    **distributed_tables.BLOCKS,
 }
 
 

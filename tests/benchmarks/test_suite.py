@@ -609,6 +609,15 @@ def test_the_table_of_the_report_page():
     ]
 
 
+def test_the_table_of_units_has_both_times_and_sizes():
+    spent = {"without": 0.25, "with": 0.26}
+    known = {"layers": 3, "width": 1024, "samples": 500, "bytes_a_step": 787_404}
+    results = {"units_cost": {**known, "page_bytes": 15_448, "seconds": spent}}
+    assert tables.render("units", results).splitlines()[2] == (
+        "| 3 x 1024 | 500 | 250 ms | 260 ms | 0.79 MB | 15 kB |"
+    )
+
+
 def test_the_table_of_a_monitor_has_both_ways_in_one_row():
     common = {"network": "small", "batch": 32, "layers": 1, "median_seconds": {"without": 0.25}}
     ways = [
