@@ -44,9 +44,10 @@ test-cpp: build-cpp ## Run the C++ tests
 	ctest --preset release --parallel $$(nproc) $(CTEST_ARGS)
 
 # With the CUDA plug-in for the emulated device where test-cpp has built it. Two processes run the
-# tests file by file: half of the tests use one processor only.
+# tests file by file: half of the tests use one processor only. A test that hangs ends its process
+# after ten minutes, which shows where each thread stands; another process goes on.
 test-python: $(STAMPS)/test ## Run the Python tests
-	PYTHONPATH=build/release/python $(VENV)/bin/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	PYTHONPATH=build/release/python $(VENV)/bin/python -m pytest -n 2 --dist loadfile --timeout 600 --timeout-method thread $(PYTEST_ARGS)
 
 test-quick: $(QUICK)/stamps/quick ## Run the Python tests that need NumPy and pytest only
 	$(QUICK)/bin/python -m pytest --quick $(PYTEST_ARGS)
@@ -147,7 +148,10 @@ $(STAMPS)/package: $(STAMPS)/build $(CORE)
 $(STAMPS)/demo: $(STAMPS)/package
 	$(call pip_install,--group demo)
 
+# m-phate, which eigentropy.embed is compared with, asks for a package that wants an old pandas and
+# is not needed. timm and torchvision would bring another build of PyTorch.
 $(STAMPS)/test: $(STAMPS)/package
+	$(call pip_install,--no-deps m-phate==0.1.6 timm==1.0.31 torchvision==0.28.0)
 	$(call pip_install,--group test)
 
 $(STAMPS)/coverage: $(STAMPS)/test

@@ -20,18 +20,22 @@ MODULES = (
     "eigentropy",
     "eigentropy.plot",
     "eigentropy.baselines.binning",
+    "eigentropy.baselines.densities",
+    "eigentropy.baselines.discrete",
     "eigentropy.baselines.ksg",
     "eigentropy.baselines.mine",
     "eigentropy.baselines.spectral",
+    "eigentropy.bottleneck",
     "eigentropy.io",
     "eigentropy.report",
     "eigentropy.torch",
     "eigentropy.torch.functional",
     "eigentropy.torch.initialization",
+    "eigentropy.torch.layers",
 )
 
 # Options whose name says something else in each function: their defaults are not compared.
-OWN_MEANING = {"measure", "title"}
+OWN_MEANING = {"by", "measure", "title"}
 
 # What functions return: nobody calls these with options.
 RESULTS = (
@@ -45,10 +49,18 @@ RESULTS = (
     "Convergence",
     "Comparison",
     "Difference",
+    "Ranking",
     "Run",
     "SnapshotRow",
     "Sweep",
     "Scale",
+    "Bifurcation",
+    "BottleneckSolution",
+    "CurvePoint",
+    "InformationCurve",
+    "JointDistribution",
+    "SamplingBound",
+    "LanguageProfile",
 )
 
 # Where a default must differ from that of the other functions, and why.
@@ -58,6 +70,9 @@ REASONS = {
     ("eigentropy.io.MeasurementSettings", "kernel"): "whether the density matrix is measured, too",
     ("eigentropy.io.MeasurementSettings", "clusters"): "an algorithm has to be named, since the "
     "groups themselves cannot be given here",
+    ("eigentropy.io.MeasurementSettings", "sampling"): "sampling errors cost several times as much "
+    "as what is asked for",
+    ("eigentropy.torch.Monitor", "sampling"): "as in MeasurementSettings, at each measurement",
     ("eigentropy.torch.InformationLoss", "estimator"): "random partitions at each step of the "
     "training would cost n_null times as much",
     ("eigentropy.torch.KernelInformationLoss", "estimator"): "as in InformationLoss",
@@ -65,6 +80,35 @@ REASONS = {
     ("eigentropy.profile", "layers"): "a profile is of the whole model",
     ("eigentropy.torch.CollapseAlarm", "alpha"): "the probability of a false alarm",
     ("eigentropy.torch.Probe", "max_points"): "a probe is measured again and again",
+    ("eigentropy.torch.layers.profile", "views"): "how many, or the texts of another view",
+    ("eigentropy.torch.layers.profile", "pooling"): "of tokens: there is no pooling of the model's "
+    "own in an inner layer",
+    ("eigentropy.torch.layers.profile", "batch_size"): "as many as fit into memory",
+    ("eigentropy.torch.TokenReservoir", "layers"): "the blocks of a transformer can be told",
+    ("eigentropy.torch.TokenReservoir", "max_bytes"): "n bounds it",
+    ("eigentropy.torch.TokenReservoir", "dtype"): "in which states are stored, not computed with",
+    ("eigentropy.torch.TokenReservoir", "device"): "where states are stored: the memory of "
+    "a GPU is the model's",
+    ("eigentropy.bottleneck.solve", "alpha"): "of the bottleneck, not of the kernel: 1 is the "
+    "original one",
+    ("eigentropy.bottleneck.curve", "alpha"): "as in solve",
+    ("eigentropy.bottleneck.solve", "tol"): "of a residual, not of an entropy",
+    ("eigentropy.bottleneck.curve", "tol"): "as in solve",
+    (
+        "eigentropy.bottleneck.solve",
+        "n_clusters",
+    ): "of the bottleneck: as many as may be, and equal ones are merged",
+    ("eigentropy.bottleneck.curve", "n_clusters"): "as in solve",
+    ("eigentropy.bottleneck.joint_distribution", "normalize"): "whether a matrix is divided by its "
+    "sum; elsewhere how each token is",
+    ("eigentropy.bottleneck.layers", "estimator"): "only bits can be compared between layers",
+    (
+        "eigentropy.bottleneck.layers",
+        "n_null",
+    ): "four informations of each layer have random orders",
+    ("eigentropy.bottleneck.layers", "n_clusters"): "clusters stand for the values of a layer, of "
+    "which there are more than classes",
+    ("eigentropy.bottleneck.layers", "bins"): "of each unit, and cells multiply with the units",
     ("eigentropy.plot.entropy", "t"): "None draws S over a grid of times",
     ("eigentropy.plot.history", "n_null"): "None draws no bands: rows do not say how many "
     "partitions stand behind them",

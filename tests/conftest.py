@@ -19,6 +19,7 @@ pytest.register_assert_rewrite("checks")
 
 import device_arrays
 import quick
+import torchvision_operators
 from data_sets import DATA_SETS
 from eigentropy._backends import plugin
 
@@ -29,9 +30,11 @@ try:
 except ImportError:
     pass
 else:
-    hypothesis.settings.register_profile("repeatable", derandomize=True)
-    hypothesis.settings.register_profile("search", derandomize=False)
+    hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
+    hypothesis.settings.register_profile("search", derandomize=False, deadline=None)
     hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
+
+torchvision_operators.install()
 
 LEFT_OUT = pytest.StashKey[dict]()
 

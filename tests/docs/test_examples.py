@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import csv
 import doctest
+import importlib
+import linecache
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -38,8 +41,10 @@ def run(guide, names, section=None):
     if section is not None:
         code = code[:1] + blocks(text.split(f"\n## {section}\n")[1].split("\n## ")[0])
     assert code
-    for example in code:
-        exec(compile(example, guide, "exec"), names)
+    for number, example in enumerate(code):
+        file = f"<{guide}, example {section or ''} {number}>"  # nnsight reads the source of a block
+        linecache.cache[file] = (len(example), None, example.splitlines(keepends=True), file)
+        exec(compile(example, file, "exec"), names)
     return names
 
 
@@ -101,6 +106,25 @@ def test_many_rows(given):
     assert run("many_rows.md", given)["S"].sampled_from == 500
 
 
+def test_token_reservoir(given):
+    names = run("token_reservoir.md", given)
+    tokens, found, small = (names[name] for name in ("tokens", "found", "small"))
+    assert (len(tokens), tokens.seen, tokens.prompts_seen) == (300, 20 * 52, 160)
+    assert len(tokens.labels) == 300
+    assert found.seen == 20 * 60
+    assert small.nbytes <= 20_000
+    assert len(small) == 60
+
+
+def test_features(given, capsys):
+    pytest.importorskip("PIL", reason="pillow is not installed")
+    names = run("features.md", given)
+    assert names["Z"].shape == (60, 16)
+    np.testing.assert_array_equal(names["y"], np.arange(60) % 3)
+    assert names["first"].shape == (60, 16)
+    assert capsys.readouterr().out.endswith("['0', '1']\nTrue\n")
+
+
 def test_how_many_rows(given):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     found = run("how_many_rows.md", given)["found"]
@@ -114,6 +138,30 @@ def test_figures(given):
     assert len(names["ax"].get_lines()) >= 2
     assert Path("entropy.png").stat().st_size > 0
     pyplot.close("all")
+
+
+@pytest.mark.filterwarnings("ignore:Graph is disconnected:UserWarning")
+def test_units(given):
+    pyplot = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not installed")
+    pytest.importorskip("phate", reason="phate is not installed")
+    names = run("units.md", given)
+    assert names["kernel"].shape == (640, 640)
+    assert names["embedding"].coordinates.shape == (20, 32, 2)
+    assert names["numbers"].dse[0] < names["numbers"].dse[-1]  # four groups walk apart
+    pyplot.close("all")
+
+
+def test_npeet(given, monkeypatch):
+    pytest.importorskip("scipy", reason="scipy is not installed")
+    from eigentropy.compat import npeet
+
+    monkeypatch.setattr(npeet, "add_noise", npeet.add_noise)  # which the page replaces
+    state = np.random.get_state()
+    try:
+        names = run("npeet.md", given)
+    finally:
+        np.random.set_state(state)
+    assert names["ee"].mi(names["x"], names["y"]) == pytest.approx(0.168, abs=1e-3)
 
 
 def test_training(given, capsys):
@@ -157,6 +205,39 @@ def test_frameworks(given, section, layer):
     assert float(best) == pytest.approx(max(row[key] for row in history), rel=1e-6)
 
 
+OF_LANGUAGE = {
+    "Transformers": "reservoir",
+    "Trainer": "callback",
+    "vLLM": "found",
+    "nnsight": "saved",
+    "TransformerLens": "cache",
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("section", OF_LANGUAGE)
+def test_language_models(given, section):
+    """What the first section makes, the others use."""
+    of = {"nnsight": "nnsight", "TransformerLens": "transformer_lens", "Trainer": "accelerate"}
+    for library in ("transformers", "safetensors", of.get(section, "tokenizers")):
+        pytest.importorskip(library, reason=f"{library} is not installed")
+    names = run("language_models.md", given, "Transformers")
+    assert list(names["entropies"]) == ["embedding", "block 1", "block 2", "block 3"]
+    if section == "Transformers":
+        names = run("language_models.md", names, "Generation")
+        assert names["reservoir"].seen > 20
+    else:
+        names = run("language_models.md", names, section)
+    found = names[OF_LANGUAGE[section]]
+    if section == "vLLM":
+        assert found.names == ["block 1", "block 2", "block 3"]
+        assert found.prompts == 60
+    if section == "Trainer":
+        assert "dse/transformer.h.2" in found.monitor.history[-1]
+    if section in ("nnsight", "TransformerLens"):
+        assert tuple(names["reservoir"].layers) == ("block 1", "block 2", "block 3")
+
+
 def test_losses(given, capsys):
     names = run("losses.md", given)
     assert names["loss"].requires_grad
@@ -171,6 +252,7 @@ def test_report(given):
     assert {"dsmi_x/encoder.0", "dsmi_y/head"} <= first.values.keys()
     assert (second.steps, second.title) == ([0], "lr 0.1")
     page([first, second])
+    assert read_run("runs/c").units("encoder.0")[1].shape[:2] == (2, 16)
 
 
 def test_uncertainty(given):
@@ -192,6 +274,49 @@ def test_difference(given):
     assert (
         len(eg.compare(dict.fromkeys(map(str, range(10)), rows), measure="rankme").p_values) == 45
     )
+
+
+def test_ranking(given):
+    pyplot = pytest.importorskip("matplotlib.pyplot", reason="matplotlib is not installed")
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    rng = np.random.default_rng(1)
+    labels = np.arange(120) % 3
+    rows = rng.normal(size=(120, 4))
+    gaps = {"vit": 6.0, "resnet": 3.0, "mixer": 2.0, "untrained": 0.0}
+    known = {name: rows + gap * np.eye(4)[labels] for name, gap in gaps.items()}
+    names = run("ranking.md", {**known, "labels": labels})
+    assert names["ranking"].models == tuple(gaps)
+    assert names["ranking"].shown_above("vit", "untrained")
+    pyplot.close("all")
+
+
+def test_cluster(given, tmp_path, monkeypatch):
+    """The first example: the others need Slurm, and a running Ray."""
+    (tmp_path / "scores.py").write_text(
+        "import pathlib\ndef of_model(argument, path): pathlib.Path(path).write_text('{}')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    names = {"scores": importlib.import_module("scores")}
+    first = blocks((GUIDES / "cluster.md").read_text())[0].replace("4 * 2**30", "2**20")
+    exec(compile(first, "cluster.md", "exec"), names)
+    assert sorted(names["outcome"].done) == ["resnet50", "vit_b"]
+
+
+def test_distributed(given, monkeypatch):
+    """One rank: tests/distributed has several."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    known = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "RANK": 0, "WORLD_SIZE": 1}
+    for name, value in known.items():
+        monkeypatch.setenv(name, str(value))
+    Z = given["Z"]
+    try:
+        names = run("distributed.md", {"Z_of_this_rank": Z, "V_of_this_rank": np.ones((len(Z), 1))})
+    finally:
+        torch.distributed.destroy_process_group()
+    exact = given["eg"].kernel_entropy(Z, order=2)
+    assert float(names["S"]) == pytest.approx(float(exact), rel=1e-6)
 
 
 def test_dse_dsmi(given):

@@ -65,7 +65,7 @@ def monitored(model=None, labels=LABELS, measures=("kernel", "kernel_y"), **opti
 
 
 def steps(monitor, model, count, collapse=None, layer="layer", until=lambda: False):
-    """So many measurements, of a layer that collapses or not; the values of the last one."""
+    """Take `count` measurements of a layer that collapses or not; returns the last values."""
     rng, values = np.random.default_rng(monitor.steps), None
     for _ in range(count):
         if until():

@@ -22,8 +22,9 @@ NAME = "eigentropy"
 # From left to right: a module imports only from packages that come before its own. "" is the
 # package's own __init__, which has the public names.
 ORDER = (
-    "_core", "_support", "_backends", "_kernels", "_spectra", "plot", "_measures", "",
-    "reference", "baselines", "compat", "io", "report", "torch", "studies", "cli", "__main__",
+    "_core", "_support", "_backends", "_kernels", "_spectra", "plot", "_measures", "baselines",
+    "io", "ranking", "", "reference", "compat", "bottleneck", "embed", "distributed", "report",
+    "torch", "studies", "cli", "__main__",
 )  # fmt: skip
 
 # What runs side by side: the map shows them on floors, and inside of a package, module by module.
@@ -122,11 +123,11 @@ def drawn() -> str:
         inside = [module for module in order if room(module) == package and module != package]
         names = [module.partition(".")[2] for module in inside]
         label = package or "__init__"
-        lines.append(f"{heights[package]:>2}  {label:<11}{_purpose(package)}")
+        lines.append(f"{heights[package]:>2}  {label:<13}{_purpose(package)}")
         if package and any(names):
             listed = " ".join(name for name in names if name)
             lines += textwrap.wrap(
-                listed, 96, initial_indent=" " * 15, subsequent_indent=" " * 15,
+                listed, 97, initial_indent=" " * 16, subsequent_indent=" " * 16,
                 break_on_hyphens=False, break_long_words=False,
             )  # fmt: skip
     return "\n".join(lines)

@@ -56,8 +56,49 @@ def choose(ask, select, text):
     )
 
 
+def focus(driver, ask, selector):
+    """By Tab, so that the browser shows the focus."""
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    ask("document.querySelector(arguments[0]).focus()", selector)
+    press(driver, Keys.TAB)
+    ActionChains(driver).key_down(Keys.SHIFT).send_keys(Keys.TAB).key_up(Keys.SHIFT).perform()
+    assert ask("document.activeElement.matches(arguments[0])", selector)
+
+
 def press(driver, *keys):
     """Keys of the keyboard, at what has the focus."""
     from selenium.webdriver.common.action_chains import ActionChains
 
     ActionChains(driver).send_keys(*keys).perform()
+
+
+# What stands wider than the window, outside of what can be scrolled.
+WIDE = """[...document.querySelectorAll("body *")].filter((e) => e.checkVisibility()
+    && !e.parentElement.closest(".scroll") && e.getBoundingClientRect().right > innerWidth + 0.5)
+  .map((e) => e.outerHTML.slice(0, 90))"""
+
+# Pairs of texts of a drawing that lie on each other.
+CROWDED = """[...document.querySelectorAll("figure > svg")].flatMap((root) => {
+  const all = [...root.querySelectorAll("text")]
+    .map((e) => [e.textContent, e.getBoundingClientRect()]).filter(([, box]) => box.width);
+  return all.flatMap(([a, one], i) => all.slice(0, i).filter(([, other]) =>
+    one.left < other.right - 1 && other.left < one.right - 1
+    && one.top < other.bottom - 3 && other.top < one.bottom - 3).map(([b]) => [a, b]));
+})"""
+
+# Parts of the page that lie on each other: all that stands below another begins below its end.
+STACKED = """[...document.querySelectorAll("main > section > *, .controls > *, figure > *")]
+  .filter((e) => {
+    const [a, b] = [e, e.nextElementSibling || e].map((one) => one.getBoundingClientRect());
+    return e.nextElementSibling && a.width && b.width
+      && a.left < b.right - 1 && b.left < a.right - 1 && b.top < a.bottom - 1;
+  }).map((e) => e.outerHTML.slice(0, 90))"""
+
+# Texts of drawings that reach over an edge of their drawing.
+CUT = """[...document.querySelectorAll("figure > svg text")].filter((text) => {
+  const [inner, outer] = [text, text.ownerSVGElement].map((e) => e.getBoundingClientRect());
+  return inner.width && (inner.left < outer.left - 1 || inner.right > outer.right + 1
+    || inner.top < outer.top - 1 || inner.bottom > outer.bottom + 1);
+}).map((text) => text.textContent)"""

@@ -23,6 +23,13 @@ def rows_of(step, layer):
     return generator.normal(size=(N, 3)) + step * np.eye(3)[np.arange(N) % 3]
 
 
+def activations_of(step, layer, count=8):
+    """Units, each for a class, that tell the classes apart more from step to step."""
+    generator = np.random.default_rng(len(layer))
+    own = np.arange(N)[:, None] % 3 == np.arange(count) % 3
+    return generator.normal(size=(N, count)) + step * own
+
+
 def record(
     path,
     steps=(1, 2, 3),
@@ -31,6 +38,8 @@ def record(
     loaded=None,
     information=(),
     further=lambda step, layer: {},
+    units=None,
+    accuracy=None,
     **options,
 ):
     """A run of some steps, as a monitor writes it; `information` are further measures.
@@ -39,11 +48,12 @@ def record(
     """
     recorder = Recorder(path, resume=loaded is not None, **options)
     recorder.describe(
+        units=units,
         **{
             "layers": list(layers), "measures": ["dse", "dsmi_y"], "n": N, "t": 1.0, "base": 2.0,
             "seed": 0, "classes": [{"name": str(k), "size": N // 3 + 1} for k in range(3)],
             **(description or {}),
-        }
+        },
     )  # fmt: skip
     if loaded is not None:
         recorder.loaded(loaded)
@@ -55,13 +65,15 @@ def record(
             rows = rows_of(step, layer)
             entropy = eg.DiffusionOperator(rows).entropy()
             recorder.layer(layer, rows, entropy, np.arange(N) % 3)
+            recorder.units(layer, activations_of(step, layer), np.arange(N) % 3)
             values[f"dse/{layer}"] = float(entropy)
             values[f"dsmi_y/{layer}"] = 0.1 * step
             values.update({f"{kind}/{layer}": 0.1 + value * step for kind, value in informations})
             values.update(
                 {f"{kind}/{layer}": value for kind, value in further(step, layer).items()}
             )
-        recorder.write({**values, "loss": 1.0 / (1 + step)}, step)
+        own = {"loss": 1.0 / (1 + step), **({"accuracy": accuracy(step)} if accuracy else {})}
+        recorder.write({**values, **own}, step)
     return path
 
 
