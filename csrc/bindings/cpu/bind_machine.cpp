@@ -1,11 +1,11 @@
 #include <cstdint>
 
+#include "base/simd/instruction_set.hpp"
 #include "base/threads.hpp"
 #include "bindings/common/run.hpp"
 #include "bindings/cpu/bindings.hpp"
 #include "cpu/blas.hpp"
 #include "cpu/blas_threads.hpp"
-#include "cpu/simd/instruction_set.hpp"
 
 namespace eigentropy::bindings {
 

@@ -22,9 +22,9 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "base/pipeline.hpp"
 #include "base/threads.hpp"
 #include "cpu/eigen/panel_qr.hpp"
-#include "cpu/pipeline.hpp"
 #include "cpu/simd/product_kernels.hpp"
 
 namespace eigentropy {

@@ -4,8 +4,8 @@
 #include <memory>
 
 #include "base/control.hpp"
+#include "base/eigen/band.hpp"
 #include "base/views.hpp"
-#include "cpu/eigen/band.hpp"
 
 namespace eigentropy {
 

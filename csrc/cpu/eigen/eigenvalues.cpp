@@ -7,10 +7,10 @@
 #include <stdexcept>
 #include <string>
 
+#include "base/eigen/band.hpp"
 #include "base/threads.hpp"
 #include "cpu/blas.hpp"
 #include "cpu/blas_threads.hpp"
-#include "cpu/eigen/band.hpp"
 #include "cpu/eigen/band_reduction.hpp"
 #include "cpu/eigen/tridiagonal.hpp"
 

@@ -1,4 +1,4 @@
-// Eigenvalues of symmetric tridiagonal matrices.
+// Eigenvalues of symmetric tridiagonal matrices, by the faster of two methods.
 #pragma once
 
 #include "base/control.hpp"

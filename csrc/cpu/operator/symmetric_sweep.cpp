@@ -3,9 +3,9 @@
 #include <limits>
 #include <vector>
 
+#include "base/pipeline.hpp"
 #include "base/threads.hpp"
 #include "cpu/kernel/row_strips.hpp"
-#include "cpu/pipeline.hpp"
 #include "cpu/simd/product_kernels.hpp"
 #include "cpu/simd/tile_kernels.hpp"
 

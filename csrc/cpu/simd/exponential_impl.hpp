@@ -1,4 +1,4 @@
-// exp for loops that the compiler vectorises; the rules of tile_kernels_impl.hpp hold here.
+// exp for loops that the compiler vectorises; the rules of instruction_set.hpp hold here.
 #pragma once
 
 namespace eigentropy::simd {

@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
+#include "base/simd/instruction_set.hpp"
 #include "base/views.hpp"
-#include "cpu/simd/instruction_set.hpp"
 
 namespace eigentropy::simd {
 

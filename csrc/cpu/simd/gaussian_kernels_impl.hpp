@@ -1,8 +1,8 @@
-// Register-blocked distances; the rules of tile_kernels_impl.hpp hold here.
+// Register-blocked distances; the rules of instruction_set.hpp hold here.
 #include "cpu/simd/gaussian_kernels.hpp"
 
+#include "base/simd/vectors_impl.hpp"
 #include "cpu/simd/exponential_impl.hpp"
-#include "cpu/simd/vectors_impl.hpp"
 
 namespace eigentropy::simd {
 namespace EIGENTROPY_INSTRUCTION_SET {

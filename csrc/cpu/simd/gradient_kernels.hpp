@@ -1,8 +1,8 @@
 // Rows of the matrices that a gradient of the entropy is made of.
 #pragma once
 
+#include "base/simd/instruction_set.hpp"
 #include "base/views.hpp"
-#include "cpu/simd/instruction_set.hpp"
 
 namespace eigentropy::simd {
 

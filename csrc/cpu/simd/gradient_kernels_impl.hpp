@@ -1,4 +1,4 @@
-// Plain loops; the rules of tile_kernels_impl.hpp hold here.
+// Plain loops; the rules of instruction_set.hpp hold here.
 #include "cpu/simd/gradient_kernels.hpp"
 
 namespace eigentropy::simd {

@@ -1,8 +1,8 @@
 // Distances in the maximum norm between the rows of two panels.
 #pragma once
 
+#include "base/simd/instruction_set.hpp"
 #include "base/views.hpp"
-#include "cpu/simd/instruction_set.hpp"
 
 namespace eigentropy::simd {
 

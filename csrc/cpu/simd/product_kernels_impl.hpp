@@ -1,6 +1,6 @@
-// Register-blocked products; the rules of tile_kernels_impl.hpp hold here.
+// Register-blocked products; the rules of instruction_set.hpp hold here.
+#include "base/simd/vectors_impl.hpp"
 #include "cpu/simd/product_kernels.hpp"
-#include "cpu/simd/vectors_impl.hpp"
 
 namespace eigentropy::simd {
 namespace EIGENTROPY_INSTRUCTION_SET {

@@ -1,8 +1,8 @@
 // The element-wise passes over a tile.
 #pragma once
 
+#include "base/simd/instruction_set.hpp"
 #include "base/views.hpp"
-#include "cpu/simd/instruction_set.hpp"
 
 namespace eigentropy::simd {
 

@@ -1,7 +1,5 @@
-// The passes themselves, written as plain loops that GCC and Clang vectorise. Compiled once for
-// each EIGENTROPY_INSTRUCTION_SET, with that set's flags. Nothing from the standard library may be
-// used here: an inline function compiled with AVX-512 could be the copy that the linker keeps for
-// everyone.
+// The passes themselves, written as plain loops that GCC and Clang vectorise; the rules of
+// instruction_set.hpp hold here.
 #include "cpu/simd/tile_kernels.hpp"
 
 #include "cpu/simd/exponential_impl.hpp"

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <new>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "cpu/operator/diffusion.hpp"
@@ -48,8 +49,29 @@ TEST(SolveChecked, BothReasonsAreInTheErrorIfBothFail) {
                   []() -> int { throw SolverError("wrong trace"); });
     FAIL() << "no error";
   } catch (const SolverError& error) {
-    EXPECT_STREQ(error.what(), "no convergence; a second solver failed, too: wrong trace");
+    EXPECT_STREQ(error.what(), "no convergence; another solver failed, too: wrong trace");
   }
+}
+
+TEST(SolveCheckedBy, TriesOneDriverAfterTheOther) {
+  std::vector<int> tried;
+  const auto solve = [&](int driver) {
+    tried.push_back(driver);
+    if (driver < 3) throw SolverError("reason " + std::to_string(driver));
+    return driver;
+  };
+  EXPECT_EQ(solve_checked_by(std::vector<int>{1, 2, 3, 4}, solve), 3);
+  EXPECT_EQ(tried, (std::vector<int>{1, 2, 3}));
+  try {
+    solve_checked_by(std::vector<int>{0, 1, 2}, solve);
+    FAIL() << "no error";
+  } catch (const SolverError& error) {
+    EXPECT_STREQ(error.what(),
+                 "reason 0; another solver failed, too: reason 1; another solver failed, too: "
+                 "reason 2");
+  }
+  const auto stops = [](int) -> int { throw Interrupted(); };
+  EXPECT_THROW(solve_checked_by(std::vector<int>{1, 2}, stops), Interrupted);
 }
 
 // Another solver would not help.

@@ -1,4 +1,4 @@
-#include "cpu/eigen/band.hpp"
+#include "base/eigen/band.hpp"
 
 #include <gtest/gtest.h>
 

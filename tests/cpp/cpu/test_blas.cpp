@@ -4,9 +4,9 @@
 
 #include <string>
 
+#include "base/eigen/band.hpp"
 #include "base/tiles.hpp"
 #include "cpu/blas.hpp"
-#include "cpu/eigen/band.hpp"
 
 namespace eigentropy::testing {
 namespace {

@@ -259,7 +259,7 @@ TEST_F(Faults, AGivenMatrixWhoseSolverFailsIsSolvedByAnother) {
     }
     sytrd_fault.of(always, 2);
     EXPECT_EQ(message_of<SolverError>(solve_stack),
-              sytrd_error + "; a second solver failed, too: " + sytrd_error);
+              sytrd_error + "; another solver failed, too: " + sytrd_error);
     sytrd_fault.calls = 0;
   }
 }
@@ -267,17 +267,17 @@ TEST_F(Faults, AGivenMatrixWhoseSolverFailsIsSolvedByAnother) {
 TEST_F(Faults, TwoDriversThatFailAreAnErrorWithBothReasons) {
   sterf_fault.of(always, 2);
   EXPECT_EQ(message_of<SolverError>([] { spectrum_of(sample(small_order)); }),
-            sterf_error + "; a second solver failed, too: " + sterf_error);
+            sterf_error + "; another solver failed, too: " + sterf_error);
   panel_fault.silently(1);
   EXPECT_EQ(message_of<SolverError>([] { spectrum_of(sample(large_order)); }),
-            wrong_sums(large_order) + "; a second solver failed, too: " + sterf_error);
+            wrong_sums(large_order) + "; another solver failed, too: " + sterf_error);
 }
 
 TEST_F(Faults, TwoDriversThatAreSilentlyWrongAreAnError) {
   sytrd_fault.silently(always);
   const std::string wrong = wrong_sums(small_order);
   EXPECT_EQ(message_of<SolverError>([] { spectrum_of(sample(small_order)); }),
-            wrong + "; a second solver failed, too: " + wrong);
+            wrong + "; another solver failed, too: " + wrong);
 }
 
 TEST_F(Faults, AnErrorOfOursIsNoReasonForASecondDriver) {
@@ -313,7 +313,7 @@ TEST_F(Faults, ASubsetWhoseSolverFailsIsSolvedByAnother) {
 TEST_F(Faults, ASubsetThatNoSolverSolvesIsAnErrorWithAllReasons) {
   sytrd_fault.of(always, 2);
   EXPECT_EQ(message_of<SolverError>([] { spectra_of_groups(SubsetKernels::shared); }),
-            sytrd_error + "; a second solver failed, too: " + sytrd_error);
+            sytrd_error + "; another solver failed, too: " + sytrd_error);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/eigen/bisection.hpp"
 #include "base/errors.hpp"
 #include "checkers.hpp"
 #include "cpu/blas.hpp"
@@ -164,6 +165,19 @@ TYPED_TEST(TridiagonalEigenvalues, AreCertifiedBySturmCounts) {
   for (const index_t n : orders) {
     for (const auto& matrix : matrices<TypeParam>(n)) {
       EXPECT_TRUE(are_eigenvalues(matrix, solve(matrix), solver_tolerance(matrix) + not_zero));
+    }
+  }
+}
+
+// Of small matrices, too, which the core leaves to sterf, and a plug-in without LAPACK does not.
+TYPED_TEST(TridiagonalEigenvalues, ByBisectionAloneAreCertified) {
+  constexpr double not_zero = static_cast<double>(std::numeric_limits<TypeParam>::min());
+  for (const index_t n : {1, 2, 3, 5, 21, 63, 64}) {
+    for (auto matrix : matrices<TypeParam>(n)) {
+      Control control;
+      std::vector<TypeParam> w = matrix.d;
+      bisect(w.data(), matrix.e.data(), static_cast<index_t>(w.size()), 2, control);
+      EXPECT_TRUE(are_eigenvalues(matrix, w, 4.0 * epsilon<TypeParam> * matrix.norm() + not_zero));
     }
   }
 }

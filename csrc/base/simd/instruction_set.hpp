@@ -1,5 +1,10 @@
 // The instruction sets that every family of kernels is compiled for, and the choice between them
 // when the library is first used, so that one binary serves every x86-64 machine.
+//
+// The rules of a family's <family>_impl.hpp: it is compiled once for each
+// EIGENTROPY_INSTRUCTION_SET, with that set's flags, in a namespace of that name. Nothing from the
+// standard library may be used in it: an inline function compiled with AVX-512 could be the copy
+// that the linker keeps for everyone.
 #pragma once
 
 namespace eigentropy::simd {

@@ -1,4 +1,4 @@
-// Vectors and the shape of register blocks; the rules of tile_kernels_impl.hpp hold here.
+// Vectors and the shape of register blocks; the rules of instruction_set.hpp hold here.
 #pragma once
 
 #include "base/views.hpp"

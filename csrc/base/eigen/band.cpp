@@ -16,16 +16,16 @@
 // the first has brought into the cache the others find there. The groups form a pipeline over the
 // threads. Every order that obeys the rule does the same arithmetic, so that the result does not
 // depend on the order.
-#include "cpu/eigen/band.hpp"
+#include "base/eigen/band.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "base/buffer.hpp"
+#include "base/pipeline.hpp"
+#include "base/simd/band_kernels.hpp"
 #include "base/threads.hpp"
-#include "cpu/pipeline.hpp"
-#include "cpu/simd/band_kernels.hpp"
 
 namespace eigentropy {
 namespace {

@@ -5,9 +5,9 @@
 // Either way the signs are those of a matrix whose entries differ from T's by a few eps |T|. A
 // minor that is zero lies between two of opposite signs, so that its own sign does not matter.
 //
-// The rules of tile_kernels_impl.hpp hold here. Vectors are GCC's: a plain loop over the lanes
+// The rules of instruction_set.hpp hold here. Vectors are GCC's: a plain loop over the lanes
 // would not keep them in registers.
-#include "cpu/simd/sturm_kernels.hpp"
+#include "base/simd/sturm_kernels.hpp"
 
 namespace eigentropy::simd {
 namespace EIGENTROPY_INSTRUCTION_SET {

@@ -1,5 +1,5 @@
 // The steps of a bulge chase, in the vector types of GCC and Clang; the rules of
-// tile_kernels_impl.hpp hold here.
+// instruction_set.hpp hold here.
 //
 // A step computes, with H = I - tau v v^T and v_0 = 1,
 //   u = tau B v,  H' from B e_0 - u
@@ -7,7 +7,7 @@
 //   z = tau' (B^T v' - (v'.u) v),  B <- B - u v^T - v' z^T
 // so that each entry is stored once: v'^T (B - u v^T) needs no B that is already updated. The
 // square root and the divisions of H' run while D, which does not need them, is multiplied.
-#include "cpu/simd/band_kernels.hpp"
+#include "base/simd/band_kernels.hpp"
 
 namespace eigentropy::simd {
 namespace EIGENTROPY_INSTRUCTION_SET {

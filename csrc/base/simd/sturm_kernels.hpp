@@ -1,8 +1,8 @@
 // Sturm counts of a symmetric tridiagonal matrix at many shifts at once.
 #pragma once
 
+#include "base/simd/instruction_set.hpp"
 #include "base/views.hpp"
-#include "cpu/simd/instruction_set.hpp"
 
 namespace eigentropy::simd {
 

@@ -1,8 +1,8 @@
 // The steps of chasing a bulge down a band.
 #pragma once
 
+#include "base/simd/instruction_set.hpp"
 #include "base/views.hpp"
-#include "cpu/simd/instruction_set.hpp"
 
 namespace eigentropy::simd {
 

@@ -1,4 +1,4 @@
-#include "cpu/simd/instruction_set.hpp"
+#include "base/simd/instruction_set.hpp"
 
 #include <cstdlib>
 #include <cstring>
