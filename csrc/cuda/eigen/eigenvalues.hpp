@@ -1,55 +1,57 @@
-// Eigenvalues of symmetric matrices on the device, by cuSOLVER.
+// Eigenvalues of a symmetric matrix on the device, by one of several drivers.
 #pragma once
+
+#include <limits>
+#include <vector>
 
 #include "base/buffer.hpp"
 #include "base/control.hpp"
 #include "cuda/runtime.hpp"
+#include "cuda/tuning.hpp"
 
 namespace eigentropy::cuda {
 
-// values: cusolverDnXsyevd, eigenvalues alone. vectors: cusolverDnXsyevd with eigenvectors, another
+// values: cusolverDnXsyevd, eigenvalues alone. It reduces the matrix in one stage, and ends with QR
+// iteration on one thread of the host. vectors: cusolverDnXsyevd with eigenvectors, another
 // algorithm, which takes more time and memory. batched: cusolverDnXsyevBatched with eigenvectors,
-// on a batch of one.
-enum class Driver { values, vectors, batched };
+// on a batch of one. one_stage: cusolverDn<t>sytrd, and bisection on all threads of the host.
+// two_stages: two_stage.hpp.
+enum class Driver { values, vectors, batched, one_stage, two_stages };
+
+// Which driver is taken for which order. The numbers are guesses until a GPU has measured them, by
+// the microbenchmarks eigenvalues_by and together_by; tests and microbenchmarks set others.
+struct SolverTuning {
+  static constexpr index_t never = std::numeric_limits<index_t>::max();
+
+  // From this order on, one_stage comes before values. Both reduce the matrix in one stage. The QR
+  // iteration that values ends with takes nine times as long as bisection on the same core (five
+  // times in float32; benchmarks/results/host_of_a_gpu.json), so that one_stage can lose little.
+  index_t one_stage_from = static_cast<index_t>(tuned("one_stage_from"));
+  // From this order on, two_stages comes before both.
+  index_t two_stages_from = never;
+  // Of the band between the two stages, for matrices of an order below and from `wide_from`.
+  index_t narrow_band = static_cast<index_t>(tuned("narrow_band"));
+  index_t wide_band = static_cast<index_t>(tuned("wide_band"));
+  index_t wide_from = static_cast<index_t>(tuned("wide_band_from"));
+  // Matrices up to this order are solved many at a time by cusolverDnXsyevBatched. A larger one
+  // keeps the device busy by itself.
+  index_t largest_batched = static_cast<index_t>(tuned("largest_batched_order"));
+  // Matrices above that and up to this order are solved many at a time in two stages.
+  index_t largest_together = static_cast<index_t>(tuned("largest_together_order"));
+};
+SolverTuning& solver_tuning();
+
+// Drivers for the eigenvalues alone of a matrix of order n, in the order in which they are tried.
+std::vector<Driver> drivers_of_values(index_t n);
+
+// cusolverDn<t>sytrd counts in 32 bits. A larger matrix has more than 2^31 entries.
+constexpr index_t largest_one_stage = 46'340;
 
 // The n eigenvalues of A (device, n x n, row-major, upper triangle), ascending. A is destroyed;
-// unless the driver is `values`, it becomes the orthonormal eigenvectors, one in each row. Waits
-// for the result. Throws SolverError if cuSOLVER reports a failure, or that n is too large.
+// with the drivers `vectors` and `batched` it becomes the orthonormal eigenvectors, one in each
+// row. Waits for the result. The drivers that compute on the host look for a request to stop.
+// Throws SolverError if cuSOLVER reports a failure, or that n is too large.
 template <class T>
-Buffer<T> eigenvalues(const Queue& queue, T* A, index_t n, Driver driver);
-
-// The eigenvalues of `count` matrices of order n, stored one after the other: ascending for each
-// matrix, with an info that is 0 if the matrix was solved. The matrices are destroyed. Waits for
-// the result. Throws SolverError if no matrix could be solved.
-template <class T>
-struct BatchEigenvalues {
-  Buffer<T> values;  // count x n
-  Buffer<int> info;
-};
-template <class T>
-BatchEigenvalues<T> batch_eigenvalues(const Queue& queue, T* A, index_t n, index_t count);
-
-// Throws SolverError unless info is 0, or logic_error if info names an illegal argument.
-void check_info(const char* routine, int info);
-constexpr const char* batch_routine = "cusolverDnXsyevBatched";
-
-// Matrices up to this order are solved many at a time by cusolverDnXsyevBatched. A larger one keeps
-// the device busy by itself. The limit is a guess, not measured yet.
-constexpr index_t largest_batched = 512;
-
-// How many matrices of order n are solved at a time in `bytes` of memory, at least one.
-template <class T>
-index_t batch_size(double bytes, index_t n);
-
-// Bytes of device memory that matrices may take: half of the free memory, on the assumption that
-// cuSOLVER needs about as much as the matrices.
-double memory_for_matrices(const Queue& queue);
-
-// The n eigenvalues of each of `count` matrices (device, count x n x n, one after the other; only
-// the upper triangles are read), descending: count x n. A is destroyed. Throws invalid_argument,
-// before anything is solved, if an entry is not finite, and SolverError if both drivers fail. If
-// the device has no room for a copy of a matrix, there is no second driver.
-template <class T>
-Buffer<T> symmetric_spectra(const Queue& queue, T* A, index_t count, index_t n, Control& control);
+Buffer<T> eigenvalues(const Queue& queue, T* A, index_t n, Driver driver, Control& control);
 
 }  // namespace eigentropy::cuda

@@ -4,10 +4,13 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "checkers.hpp"
+#include "cuda/eigen/batches.hpp"
+#include "cuda/eigen/given_matrices.hpp"
 #include "on_device.hpp"
 
 namespace eigentropy::cuda {
@@ -49,13 +52,69 @@ TYPED_TEST(Eigenvalues, AreThoseTheMatrixWasMadeOf) {
   for (const index_t n : {1, 2, 31, 65, 130}) {
     for (const auto& [name, lambda] : prescribed_spectra(n)) {
       const auto A = with_spectrum<T>(lambda);
-      for (const Driver driver : {Driver::values, Driver::vectors, Driver::batched}) {
+      for (const Driver driver : {Driver::values, Driver::vectors, Driver::batched,
+                                  Driver::one_stage, Driver::two_stages}) {
         const auto there = to_device(this->queue, A.data(), n * n);
-        const auto w = eigenvalues(this->queue, there.data(), n, driver);
+        const auto w = eigenvalues(this->queue, there.data(), n, driver, this->control);
         EXPECT_TRUE(all_near(w, sorted(lambda), tolerance<T>(n))) << name << ", n = " << n;
       }
     }
   }
+}
+
+// No panel, one panel, a last panel with fewer rows than columns, many panels; several blocks of
+// rows.
+TYPED_TEST(Eigenvalues, InTwoStagesAreTheSameForEveryBand) {
+  using T = TypeParam;
+  for (const index_t width : {1, 16, 24, 64}) {
+    const TunedDrivers tuned(two_stages_first(width));
+    for (const index_t n : {width, width + 1, width + 2, width + 3, 2 * width + 1, index_t{300}}) {
+      if (n > 200 && width == 1) continue;  // takes long on the emulated device
+      for (const auto& [name, lambda] : prescribed_spectra(n)) {
+        const auto A = with_spectrum<T>(lambda);
+        const auto there = to_device(this->queue, A.data(), n * n);
+        const auto w = eigenvalues(this->queue, there.data(), n, Driver::two_stages, this->control);
+        EXPECT_TRUE(all_near(w, sorted(lambda), tolerance<T>(n)))
+            << name << ", n = " << n << ", width = " << width;
+      }
+    }
+  }
+}
+
+TYPED_TEST(Eigenvalues, ReducedTogetherAreThoseOfEachMatrix) {
+  using T = TypeParam;
+  const TunedDrivers tuned(together_above(0));
+  const index_t n = 70;
+  std::vector<T> stack;
+  std::vector<double> expected;
+  for (const auto& [name, lambda] : prescribed_spectra(n)) {
+    const auto A = with_spectrum<T>(lambda);
+    stack.insert(stack.end(), A.begin(), A.end());
+    const auto values = sorted(lambda);
+    expected.insert(expected.end(), values.begin(), values.end());
+  }
+  const auto count = static_cast<index_t>(stack.size()) / (n * n);
+  const auto there = to_device(this->queue, stack.data(), count * n * n);
+  const auto found = batch_eigenvalues(this->queue, there.data(), n, count, this->control);
+  EXPECT_TRUE(all_near(found.values, expected, tolerance<T>(n)));
+}
+
+// A NaN anywhere in the upper triangle spoils its own matrix, and no other.
+TYPED_TEST(Eigenvalues, InTwoStagesOfWhatIsNotFiniteAreNaN) {
+  using T = TypeParam;
+  const TunedDrivers tuned(together_above(0));
+  const index_t n = 50;
+  const auto lambda = prescribed_spectra(n)[0].lambda;
+  const auto A = with_spectrum<T>(lambda);
+  std::vector<T> stack(A.begin(), A.end());
+  stack.insert(stack.end(), A.begin(), A.end());
+  stack[20 * n + 41] = std::numeric_limits<T>::quiet_NaN();
+  const auto there = to_device(this->queue, stack.data(), 2 * n * n);
+  const auto found = batch_eigenvalues(this->queue, there.data(), n, 2, this->control);
+  const std::vector<double> all = doubles(found.values);
+  EXPECT_TRUE(std::isnan(all[0]) && std::isnan(all[static_cast<std::size_t>(n) - 1]));
+  EXPECT_TRUE(
+      all_near(std::vector<double>(all.begin() + n, all.end()), sorted(lambda), tolerance<T>(n)));
 }
 
 TYPED_TEST(Eigenvalues, VectorsAreRows) {
@@ -64,7 +123,7 @@ TYPED_TEST(Eigenvalues, VectorsAreRows) {
   const auto A = with_spectrum<T>(prescribed_spectra(n)[0].lambda);
   for (const Driver driver : {Driver::vectors, Driver::batched}) {
     const auto there = to_device(this->queue, A.data(), n * n);
-    const auto w = eigenvalues(this->queue, there.data(), n, driver);
+    const auto w = eigenvalues(this->queue, there.data(), n, driver, this->control);
     const auto v = to_host(this->queue, there.data(), n * n);
     for (index_t a = 0; a < n; ++a) {
       for (index_t i = 0; i < n; ++i) {
@@ -84,7 +143,13 @@ TYPED_TEST(Eigenvalues, VectorsAreRows) {
 // NaN is below the diagonals.
 TYPED_TEST(Eigenvalues, OfAStackAreThoseOfEachMatrix) {
   using T = TypeParam;
-  for (const index_t n : {1, 2, 31, 65, 530}) {
+  for (const index_t n : {1, 2, 31, 65, 130, 530}) {
+    // The matrices of 65 rows are reduced together in two stages, those of 130 rows alone.
+    SolverTuning tuning = two_stages_first();
+    tuning.largest_batched = 40;
+    tuning.largest_together = 100;
+    std::optional<TunedDrivers> tuned;
+    if (n == 65 || n == 130) tuned.emplace(tuning);
     std::vector<T> stack;
     std::vector<double> expected;
     for (const auto& [name, lambda] : prescribed_spectra(n)) {
@@ -149,6 +214,43 @@ TYPED_TEST(Eigenvalues, OfNoMatrixAreNone) {
 TYPED_TEST(Eigenvalues, StopWhenTheyAreAskedTo) {
   this->control.cancel();
   EXPECT_THROW(this->spectra(std::vector<TypeParam>(4, 1), 1, 2), Interrupted);
+  const index_t n = 70;
+  const auto A = with_spectrum<TypeParam>(prescribed_spectra(n)[0].lambda);
+  for (const Driver driver : {Driver::one_stage, Driver::two_stages}) {
+    const auto there = to_device(this->queue, A.data(), n * n);
+    EXPECT_THROW(eigenvalues(this->queue, there.data(), n, driver, this->control), Interrupted);
+  }
+}
+
+TEST(Drivers, AreChosenByTheOrder) {
+  using List = std::vector<Driver>;
+  EXPECT_EQ(drivers_of_values(1), List({Driver::values, Driver::vectors}));
+  SolverTuning tuning;
+  tuning.one_stage_from = 1000;
+  tuning.two_stages_from = 2000;
+  tuning.largest_batched = 100;
+  tuning.largest_together = 0;
+  const TunedDrivers tuned(tuning);
+  EXPECT_EQ(drivers_of_values(999), List({Driver::values, Driver::vectors}));
+  EXPECT_EQ(drivers_of_values(1000), List({Driver::one_stage, Driver::values, Driver::vectors}));
+  EXPECT_EQ(drivers_of_values(2000),
+            List({Driver::two_stages, Driver::one_stage, Driver::values, Driver::vectors}));
+  EXPECT_EQ(drivers_of_values(largest_one_stage + 1),
+            List({Driver::two_stages, Driver::values, Driver::vectors}));
+  EXPECT_TRUE(are_batched(100));
+  EXPECT_FALSE(are_batched(101));
+  solver_tuning().largest_together = 500;
+  EXPECT_TRUE(are_batched(500));
+  EXPECT_FALSE(are_batched(501));
+}
+
+// The matrix is not touched.
+TEST(Drivers, SaySoIfTheOrderIsBeyondTheirIndices) {
+  const Queue queue(0, nullptr);
+  Control control;
+  EXPECT_THROW(
+      eigenvalues<float>(queue, nullptr, largest_one_stage + 1, Driver::one_stage, control),
+      SolverError);
 }
 
 TEST(BatchSize, IsWhatFitsAndAtLeastOne) {

@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "checkers.hpp"
 #include "cuda/eigen/eigenvalues.hpp"
+#include "cuda/eigen/given_matrices.hpp"
 #include "cuda/operator/diffusion.hpp"
 #include "cuda/operator/subsets.hpp"
 #include "on_device.hpp"
@@ -27,10 +29,13 @@ emulated::SolverFault info_of(int times, int info) {
   return {times, info, CUSOLVER_STATUS_SUCCESS};
 }
 emulated::SolverFault silent(int times) { return info_of(times, 0); }
+emulated::SolverFault nan(int times) {
+  return {times, 0, CUSOLVER_STATUS_SUCCESS, std::numeric_limits<double>::quiet_NaN()};
+}
 emulated::SolverFault status_of(int times, cusolverStatus_t status) { return {times, 0, status}; }
 
 const std::string not_converged = "cuSOLVER's cusolverDnXsyevd did not converge (info = 3)";
-const std::string second = "; a second solver failed, too: ";
+const std::string second = "; another solver failed, too: ";
 
 std::string wrong_sums(index_t order) {
   const std::string size = std::to_string(order);
@@ -52,6 +57,7 @@ class SolverFaults : public ::testing::Test {
  protected:
   void TearDown() override {
     emulated::set_solver_fault({});
+    emulated::set_product_fault({});
     emulated::set_memory(std::size_t{8} << 30);
   }
 
@@ -131,6 +137,63 @@ TEST_F(SolverFaults, AnIllegalArgumentIsAnErrorOfOurs) {
   }
 }
 
+// The first driver fails once, and the second one, which is today's first, gives the right answer.
+TEST_F(SolverFaults, AReductionThatFailsLeadsToTheNextDriver) {
+  const std::function<std::vector<double>()> runs[] = {[this] { return spectrum(); },
+                                                       [this] { return spectra_of_stack(1); }};
+  for (const auto& run : runs) {
+    const auto expected = run();
+    const TunedDrivers tuned(one_stage_first());
+    EXPECT_TRUE(all_near(run(), expected, 1e-13));
+    for (const auto& fault :
+         {info_of(1, 3), silent(1), nan(1), status_of(1, CUSOLVER_STATUS_INTERNAL_ERROR),
+          status_of(1, CUSOLVER_STATUS_NOT_SUPPORTED), info_of(2, 3), silent(2), nan(2)}) {
+      emulated::set_solver_fault(fault);
+      EXPECT_TRUE(all_near(run(), expected, 1e-13));
+    }
+    emulated::set_solver_fault(info_of(1, -5));
+    EXPECT_THROW(run(), std::logic_error);
+  }
+}
+
+TEST_F(SolverFaults, AllDriversThatFailAreAnErrorWithAllReasons) {
+  const TunedDrivers tuned(one_stage_first());
+  emulated::set_solver_fault(info_of(always, 3));
+  EXPECT_EQ(message_of<SolverError>([&] { spectrum(); }),
+            "cuSOLVER's cusolverDnDsytrd did not converge (info = 3)" + second + not_converged +
+                second + not_converged);
+}
+
+// No routine of cuSOLVER is in two stages; a product that goes wrong is seen in the traces.
+TEST_F(SolverFaults, TwoStagesThatGoWrongLeadToTheNextDriver) {
+  const auto expected = spectra_of_stack(1), of_three = spectra_of_stack(3);
+  for (const double error : {0.5, std::numeric_limits<double>::quiet_NaN()}) {
+    {
+      const TunedDrivers tuned(two_stages_first());
+      EXPECT_TRUE(all_near(spectra_of_stack(1), expected, 1e-13));
+      emulated::set_product_fault({always, error});
+      EXPECT_TRUE(all_near(spectra_of_stack(1), expected, 1e-13));
+      emulated::set_solver_fault(silent(always));
+      EXPECT_THROW(spectra_of_stack(1), SolverError);
+    }
+    emulated::set_solver_fault({});
+    emulated::set_product_fault({});
+    const TunedDrivers tuned(together_above(0));
+    EXPECT_TRUE(all_near(spectra_of_stack(3), of_three, 1e-13));
+    emulated::set_product_fault({always, error});
+    EXPECT_TRUE(all_near(spectra_of_stack(3), of_three, 1e-13));
+    emulated::set_product_fault({});
+  }
+}
+
+TEST_F(SolverFaults, GroupsReducedTogetherAreTheSame) {
+  for (const auto kernels : {SubsetKernels::shared, SubsetKernels::recomputed}) {
+    const auto expected = spectra_of_groups(kernels);
+    const TunedDrivers tuned(together_above(0));
+    EXPECT_TRUE(all_near(spectra_of_groups(kernels), expected, 1e-13));
+  }
+}
+
 // Whichever of the matrices it is, of those that are filled up, too.
 TEST_F(SolverFaults, AProblemOfABatchIsSolvedAgainAlone) {
   const auto expected = spectra_of_groups(SubsetKernels::recomputed);
@@ -173,6 +236,24 @@ TEST_F(SolverFaults, WithoutRoomForACopyThereIsOneDriver) {
   EXPECT_EQ(
       message_of<SolverError>([&] { symmetric_spectra(queue, there.data(), 1, 400, control); }),
       not_converged);
+}
+
+// Room for the copy and not for the vectors of two stages.
+TEST_F(SolverFaults, WithoutRoomForTwoStagesTheMatrixIsSolvedInPlace) {
+  const TunedDrivers tuned(two_stages_first());
+  const index_t order = 400;
+  const auto lambda = testing::prescribed_spectra(order)[0].lambda;
+  const auto A = testing::with_spectrum<double>(lambda);
+  const auto there = to_device(queue, A.data(), order * order);
+  const DeviceMemory memory = device_memory(0);
+  emulated::set_memory(memory.total - memory.free + order * order * sizeof(double) + (60 << 10));
+  {
+    const auto work = to_device(queue, A.data(), order * order);
+    EXPECT_THROW(eigenvalues(queue, work.data(), order, Driver::two_stages, control),
+                 OutOfDeviceMemory);
+  }
+  const auto found = symmetric_spectra(queue, there.data(), 1, order, control);
+  EXPECT_TRUE(all_near(sorted(doubles(found)), sorted(lambda), 1e-12));
 }
 
 TEST_F(SolverFaults, WithoutRoomForTheMatrixThereIsAnErrorOfMemory) {

@@ -25,7 +25,7 @@ cusolverStatus_t cusolverDnSetStream(cusolverDnHandle_t handle, cudaStream_t str
 cusolverStatus_t cusolverDnCreateParams(cusolverDnParams_t* params);
 cusolverStatus_t cusolverDnDestroyParams(cusolverDnParams_t params);
 
-// For a benchmark; LAPACK's.
+// LAPACK's.
 cusolverStatus_t cusolverDnSsytrd_bufferSize(cusolverDnHandle_t, cublasFillMode_t, int n,
                                              const float* A, int lda, const float* d,
                                              const float* e, const float* tau, int* size);
@@ -62,12 +62,13 @@ cusolverStatus_t cusolverDnXsyevBatched(cusolverDnHandle_t, cusolverDnParams_t, 
 
 namespace eigentropy::cuda::emulated {
 
-// What a test makes the solver do, `times` times: report info, or spoil an eigenvalue where info
-// is 0, or fail with a status.
+// What a test makes the solver do, `times` times: report info, or where info is 0 add `error` to
+// an eigenvalue, or to a diagonal entry of sytrd's result, or fail with a status.
 struct SolverFault {
   int times = 0;
   int info = 0;
   cusolverStatus_t status = CUSOLVER_STATUS_SUCCESS;
+  double error = 0.5;
 };
 void set_solver_fault(SolverFault fault);
 

@@ -1,8 +1,7 @@
-#include "cuda/eigen/eigenvalues.hpp"
+#include "cuda/eigen/given_matrices.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -10,154 +9,12 @@
 
 #include "base/solve_checked.hpp"
 #include "base/spectrum.hpp"
-#include "cuda/handles.hpp"
+#include "cuda/eigen/batches.hpp"
+#include "cuda/eigen/eigenvalues.hpp"
+#include "cuda/eigen/solver.hpp"
 #include "cuda/reductions.hpp"
 
 namespace eigentropy::cuda {
-namespace {
-
-constexpr const char* single_routine = "cusolverDnXsyevd";
-
-// Checks every status of a solver.
-void check_solver(cusolverStatus_t status, const char* routine, index_t n) {
-  if (status == CUSOLVER_STATUS_SUCCESS) return;
-  const std::string told = std::string("cuSOLVER's ") + routine + " returned " + name_of(status);
-  const bool too_large = status == CUSOLVER_STATUS_NOT_SUPPORTED ||
-                         status == CUSOLVER_STATUS_INVALID_VALUE ||
-                         status == CUSOLVER_STATUS_ALLOC_FAILED;
-  if (!too_large) throw SolverError(told + " for a matrix of order " + std::to_string(n));
-  throw SolverError(told + ": a matrix of order n = " + std::to_string(n) +
-                    " may be too large for it; method='stochastic' needs no such solver");
-}
-
-class Parameters {
- public:
-  Parameters() { check(cusolverDnCreateParams(&params_), "cusolverDnCreateParams"); }
-  ~Parameters() { cusolverDnDestroyParams(params_); }
-  Parameters(const Parameters&) = delete;
-  Parameters& operator=(const Parameters&) = delete;
-  operator cusolverDnParams_t() const { return params_; }
-
- private:
-  cusolverDnParams_t params_ = nullptr;
-};
-
-// The workspace of a cuSOLVER routine.
-struct Workspace {
-  Workspace(const Queue& queue, std::size_t device_bytes, std::size_t host_bytes)
-      : on_device(queue, static_cast<index_t>(device_bytes)), on_host(host_bytes) {
-    // Xsyevd of some versions reads workspace that it has not written; a NaN there would spoil the
-    // result.
-    if (device_bytes == 0) return;
-    check(cudaMemsetAsync(on_device.data(), 0, device_bytes, queue.stream()), "cudaMemsetAsync");
-  }
-  DeviceBuffer<unsigned char> on_device;
-  std::vector<unsigned char> on_host;
-};
-
-// The upper triangle of a row-major matrix is the lower triangle of cuSOLVER's column-major matrix.
-constexpr cublasFillMode_t triangle = CUBLAS_FILL_MODE_LOWER;
-
-template <class T>
-constexpr cudaDataType data_type = sizeof(T) == sizeof(double) ? CUDA_R_64F : CUDA_R_32F;
-
-template <class T>
-struct Solution {
-  Buffer<T> values;
-  Buffer<int> info;
-};
-
-template <class T>
-Solution<T> solve_one(const Queue& queue, T* A, index_t n, cusolverEigMode_t mode) {
-  const SolverHandle handle(queue);
-  const Parameters params;
-  const DeviceBuffer<T> w(queue, n);
-  const DeviceBuffer<int> info(queue, 1);
-  std::size_t device_bytes = 0, host_bytes = 0;
-  check_solver(
-      cusolverDnXsyevd_bufferSize(handle, params, mode, triangle, n, data_type<T>, A, n,
-                                  data_type<T>, w.data(), data_type<T>, &device_bytes, &host_bytes),
-      "cusolverDnXsyevd_bufferSize", n);
-  Workspace work(queue, device_bytes, host_bytes);
-  check_solver(cusolverDnXsyevd(handle, params, mode, triangle, n, data_type<T>, A, n, data_type<T>,
-                                w.data(), data_type<T>, work.on_device.data(), device_bytes,
-                                work.on_host.data(), host_bytes, info.data()),
-               single_routine, n);
-  return {to_host(queue, w.data(), n), to_host(queue, info.data(), 1)};
-}
-
-template <class T>
-Solution<T> solve_batch(const Queue& queue, T* A, index_t n, index_t count,
-                        cusolverEigMode_t mode) {
-  const SolverHandle handle(queue);
-  const Parameters params;
-  const DeviceBuffer<T> w(queue, count * n);
-  const DeviceBuffer<int> info(queue, count);
-  std::size_t device_bytes = 0, host_bytes = 0;
-  check_solver(cusolverDnXsyevBatched_bufferSize(handle, params, mode, triangle, n, data_type<T>, A,
-                                                 n, data_type<T>, w.data(), data_type<T>,
-                                                 &device_bytes, &host_bytes, count),
-               "cusolverDnXsyevBatched_bufferSize", n);
-  Workspace work(queue, device_bytes, host_bytes);
-  check_solver(
-      cusolverDnXsyevBatched(handle, params, mode, triangle, n, data_type<T>, A, n, data_type<T>,
-                             w.data(), data_type<T>, work.on_device.data(), device_bytes,
-                             work.on_host.data(), host_bytes, info.data(), count),
-      batch_routine, n);
-  return {to_host(queue, w.data(), count * n), to_host(queue, info.data(), count)};
-}
-
-}  // namespace
-
-void check_info(const char* routine, int info) {
-  if (info == 0) return;
-  if (info < 0) {
-    throw std::logic_error(std::string("cuSOLVER's ") + routine + ": argument " +
-                           std::to_string(-info) + " is illegal");
-  }
-  throw SolverError(std::string("cuSOLVER's ") + routine +
-                    " did not converge (info = " + std::to_string(info) + ")");
-}
-
-template <class T>
-Buffer<T> eigenvalues(const Queue& queue, T* A, index_t n, Driver driver) {
-  const Range range("eigenvalues");
-  Solution<T> solution;
-  const char* routine = single_routine;
-  if (driver == Driver::batched) {
-    routine = batch_routine;
-    solution = solve_batch(queue, A, n, 1, CUSOLVER_EIG_MODE_VECTOR);
-  } else {
-    solution =
-        solve_one(queue, A, n,
-                  driver == Driver::values ? CUSOLVER_EIG_MODE_NOVECTOR : CUSOLVER_EIG_MODE_VECTOR);
-  }
-  check_info(routine, solution.info[0]);
-  return std::move(solution.values);
-}
-
-template <class T>
-BatchEigenvalues<T> batch_eigenvalues(const Queue& queue, T* A, index_t n, index_t count) {
-  const Range range("batch_eigenvalues");
-  Solution<T> solution = solve_batch(queue, A, n, count, CUSOLVER_EIG_MODE_NOVECTOR);
-  return {std::move(solution.values), std::move(solution.info)};
-}
-
-double memory_for_matrices(const Queue& queue) {
-  return 0.5 * static_cast<double>(device_memory(queue.device()).free);
-}
-
-template <class T>
-index_t batch_size(double bytes, index_t n) {
-  // With more numbers than this, a 32-bit index inside cuSOLVER may overflow.
-  constexpr double most_numbers = 0x1p30;
-  const double each = static_cast<double>(n) * static_cast<double>(n);
-  const double fit = std::min(bytes / sizeof(T), most_numbers) / each;
-  return std::max<index_t>(1, static_cast<index_t>(fit));
-}
-
-// Matrices in the caller's memory.
-
 namespace {
 
 // largest_i <- max |a_ij| over the upper triangle; infinity if an entry is not finite.
@@ -252,8 +109,8 @@ void finish(const T* w, index_t n, const Traces& expected, double scale, T* out)
 template <class T>
 class GivenMatrices {
  public:
-  GivenMatrices(const Queue& queue, T* A, index_t count, index_t n)
-      : queue_(queue), A_(A), n_(n), scales_(count), factors_(queue, count) {
+  GivenMatrices(const Queue& queue, T* A, index_t count, index_t n, Control& control)
+      : queue_(queue), A_(A), n_(n), control_(control), scales_(count), factors_(queue, count) {
     find_scales(count);
   }
 
@@ -266,7 +123,7 @@ class GivenMatrices {
       const DeviceBuffer<T> copy(queue_, count * n_ * n_);
       traces = copy_to(copy.data(), first, count);
       try {
-        found = batch_eigenvalues(queue_, copy.data(), n_, count);
+        found = batch_eigenvalues(queue_, copy.data(), n_, count, control_);
       } catch (const SolverError& error) {
         reason = error.what();
       }
@@ -284,8 +141,7 @@ class GivenMatrices {
 
   void solve_alone(index_t b, T* out) const {
     try {
-      solve_checked([&] { solve_copy(b, Driver::values, out); },
-                    [&] { solve_copy(b, Driver::vectors, out); });
+      solve_checked_by(drivers_of_values(n_), [&](Driver driver) { solve_copy(b, driver, out); });
     } catch (const OutOfDeviceMemory&) {
       solve_in_place(b, out);
     }
@@ -331,7 +187,7 @@ class GivenMatrices {
   void solve_copy(index_t b, Driver driver, T* out) const {
     const DeviceBuffer<T> copy(queue_, n_ * n_);
     const Traces expected = copy_to(copy.data(), b, 1)[0];
-    const Buffer<T> w = eigenvalues(queue_, copy.data(), n_, driver);
+    const Buffer<T> w = eigenvalues(queue_, copy.data(), n_, driver, control_);
     finish(w.data(), n_, expected, scales_[b], out);
   }
 
@@ -341,13 +197,14 @@ class GivenMatrices {
     launch(queue_, scale_in_place<T>, blocks_of_warps(n_), dim3(threads_of_warps), 0, A, n_,
            factors_.data() + b, parts.data(), parts.data() + n_);
     const Traces expected = add_up(queue_, parts.data(), n_, n_)[0];
-    const Buffer<T> w = eigenvalues(queue_, A, n_, Driver::values);
+    const Buffer<T> w = eigenvalues(queue_, A, n_, Driver::values, control_);
     finish(w.data(), n_, expected, scales_[b], out);
   }
 
   const Queue& queue_;
   T* A_;
   index_t n_;
+  Control& control_;
   Buffer<double> scales_;
   DeviceBuffer<double> factors_;  // 1 / scale
 };
@@ -359,8 +216,8 @@ Buffer<T> symmetric_spectra(const Queue& queue, T* A, index_t count, index_t n, 
   const Range range("symmetric_spectra");
   Buffer<T> spectra(count * n);
   if (spectra.size() == 0) return spectra;
-  const GivenMatrices<T> matrices(queue, A, count, n);
-  const bool together = n <= largest_batched && count > 1;
+  const GivenMatrices<T> matrices(queue, A, count, n, control);
+  const bool together = are_batched(n) && count > 1;
   const index_t at_a_time = together ? batch_size<T>(memory_for_matrices(queue), n) : 1;
   for (index_t first = 0; first < count; first += at_a_time) {
     control.check();
@@ -376,13 +233,7 @@ Buffer<T> symmetric_spectra(const Queue& queue, T* A, index_t count, index_t n, 
   return spectra;
 }
 
-#define EIGENTROPY_INSTANTIATE(T)                                                     \
-  template Buffer<T> eigenvalues(const Queue&, T*, index_t, Driver);                  \
-  template BatchEigenvalues<T> batch_eigenvalues(const Queue&, T*, index_t, index_t); \
-  template index_t batch_size<T>(double, index_t);                                    \
-  template Buffer<T> symmetric_spectra(const Queue&, T*, index_t, index_t, Control&);
-EIGENTROPY_INSTANTIATE(float)
-EIGENTROPY_INSTANTIATE(double)
-#undef EIGENTROPY_INSTANTIATE
+template Buffer<float> symmetric_spectra(const Queue&, float*, index_t, index_t, Control&);
+template Buffer<double> symmetric_spectra(const Queue&, double*, index_t, index_t, Control&);
 
 }  // namespace eigentropy::cuda
