@@ -105,9 +105,10 @@ __device__ void write_tile(const SharedTile<T>& tile, const Problem<T>& problem,
 
 // Computes G of one tile from products. Tiles with near pairs are computed from differences in a
 // second pass. Differences of floats are summed in float64, because sums of many columns in float32
-// would add an error of their own to the exponents.
+// would add an error of their own to the exponents. Without the bound of one block, the compiler
+// spills sums in float64 to keep room for more blocks (12.0).
 template <class T, class Term>
-__global__ void __launch_bounds__(tile_threads) gaussian_tiles(TilePass<T> pass) {
+__global__ void __launch_bounds__(tile_threads, 1) gaussian_tiles(TilePass<T> pass) {
   __shared__ TileRows<T> tile;
   __shared__ int has_near_pairs;
   constexpr bool by_products = std::is_same_v<Term, Product>;

@@ -6,14 +6,14 @@
 // in registers, and as many rows of the second; operands come through shared memory in slices; one
 // slice is multiplied while the next is loaded.
 //
-// A Shape says how large the tile is and who multiplies, its Products: each thread by itself
-// (ByThreads), or the tensor cores (ByTensorCores, tensor_tile.hpp).
+// A Shape says how large the tile is.
 #pragma once
 
 #include <type_traits>
 
-#include "cuda/kernel/gaussian_sweep.hpp"
+#include "cuda/kernel/packed_rows.hpp"
 #include "cuda/kernel/product_tile.hpp"
+#include "cuda/kernel/slice_copies.hpp"
 
 namespace eigentropy::cuda {
 
@@ -28,12 +28,8 @@ struct TileShape {
   static constexpr int side = 32 * pack;  // 8 warps in 2 x 4, of 8 x 4 lanes, with 2 x 2 packs each
   static constexpr int threads = 256;
   static constexpr int per_thread = 2 * pack;
-  static constexpr int slice = 8;          // entries of the rows in a slice
-  static constexpr int vector_slice = 16;  // rows of the vectors in a slice
-  // Entries of the rows whose products are summed in registers; longer sums are made of these, so
-  // that rounding errors of one direction, as of rows of one number repeated, add up no further.
-  // That is a few hundredths of the work, not measured yet.
-  static constexpr int longest_sum = 128;
+  static constexpr int slice = depth_unit;  // entries of the rows in a slice
+  static constexpr int vector_slice = 16;   // rows of the vectors in a slice
   static_assert(slice * side == threads * pack, "a thread loads one pack of a slice");
 
   // Where things are in shared memory, in which the tile comes first and two buffers for slices
@@ -77,7 +73,7 @@ struct Position {
   int row, col, group;  // group: which sixteenth of the vectors
 
   __device__ Position() {
-    const auto thread = static_cast<int>(threadIdx.x);
+    const int thread = own_thread();
     const int warp = thread / 32, lane = thread % 32;
     row = (warp % 2) * 16 * pack + (lane % 8) * pack;
     col = (warp / 2) * 8 * pack + (lane / 8) * pack;
@@ -125,18 +121,40 @@ using Square = typename Shape::T[Shape::per_thread][Shape::per_thread];
 // The arguments that all blocks read.
 template <class T>
 struct TileRows {
-  const T *x, *norms, *tile_norms;
+  const T *x, *norms;
+  const LengthRange<T>* lengths;
   index_t stride;
   int depth;
-  T exponent_scale, largest_norm;
+  T exponent_scale;
+  PrecisionRule<T> rule;
+
+  __device__ TileWay way(int tile_i, int tile_j) const {
+    return rule.way(lengths[tile_i], lengths[tile_j]);
+  }
 };
+
+template <class T>
+TileRows<T> tile_rows(const PackedRows<T>& X) {
+  return {X.x.data(),       X.norms.data(), X.lengths.data(), X.stride, static_cast<int>(X.depth),
+          X.exponent_scale, X.rule};
+}
+
+// The part of a row of tiles that a block visits.
+struct Stretch {
+  int begin, end;
+};
+inline __device__ Stretch stretch_of_part(index_t tiles) {
+  const auto part = static_cast<int>(blockIdx.y), parts = static_cast<int>(gridDim.y);
+  const int each = static_cast<int>(tiles) / parts, longer = static_cast<int>(tiles) % parts;
+  return {part * each + min(part, longer), (part + 1) * each + min(part + 1, longer)};
+}
 
 // Each thread multiplies what belongs to the rows and columns that Position gives it.
 struct ByThreads {
   // sums_ij += x_i . y_j or |x_i - y_j|^2 for the entries of a slice.
   template <class Shape, bool differences = false>
-  static __device__ void add(const typename Shape::T* rows, const typename Shape::T* cols,
-                             Square<Shape>& sums);
+  static __device__ void add(const Position<Shape>& position, const typename Shape::T* rows,
+                             const typename Shape::T* cols, Square<Shape>& sums);
   // The tile <- G of the rows from first_i and from first_j on.
   template <class Shape>
   static __device__ void put_entries(const TileRows<typename Shape::T>& X, index_t first_i,
@@ -159,10 +177,9 @@ struct ByThreads {
 };
 
 template <class Shape, bool differences>
-__device__ void ByThreads::add(const typename Shape::T* rows, const typename Shape::T* cols,
-                               Square<Shape>& sums) {
+__device__ void ByThreads::add(const Position<Shape>& position, const typename Shape::T* rows,
+                               const typename Shape::T* cols, Square<Shape>& sums) {
   using T = typename Shape::T;
-  const Position<Shape> position;
   EIGENTROPY_UNROLL
   for (int s = 0; s < Shape::slice; ++s) {
     T x[Shape::per_thread], y[Shape::per_thread];
@@ -184,32 +201,33 @@ __device__ void ByThreads::add(const typename Shape::T* rows, const typename Sha
   }
 }
 
-// Adds the products of k < depth entries, a multiple of a slice, or their differences. a and b are
-// where the thread's pack of the first slice is, and afterwards where that of the next one would
-// be. `slices` may be written when all threads are here, and may be in use when they return.
+// Adds the products of k < depth entries, a multiple of a slice, or their differences. `a` is where
+// the thread's pack of the first slice is, and afterwards where that of the next one would be; that
+// of the other rows is b_from_a behind it. `slices` may be written when all threads are here, and
+// may be in use when they return.
 template <bool differences, class Shape>
-__device__ void add_products(const typename Shape::T*& a, const typename Shape::T*& b,
-                             index_t stride, int depth, typename Shape::T* slices,
-                             Square<Shape>& sums) {
+__device__ void add_products(const typename Shape::T*& a, int b_from_a, index_t stride, int depth,
+                             typename Shape::T* slices, Square<Shape>& sums) {
   using T = typename Shape::T;
-  constexpr int count = Shape::slice * Shape::pitch;
-  const int element = static_cast<int>(threadIdx.x) * Shape::pack;
-  const int place = element / Shape::side * Shape::pitch + element % Shape::side;
-  auto next_a = load_pack<Shape>(a), next_b = load_pack<Shape>(b);
-  for (int k = 0; k < depth; k += Shape::slice) {
-    // A thread may still be at the slice before this one, but not at the one before that.
+  constexpr int count = Shape::slice * Shape::pitch, bytes = sizeof(Pack<Shape>);
+  const Position<Shape> position;
+  const auto load = [&](int k) {
+    const int element = own_thread() * Shape::pack;
     T* const slice = slices + k / Shape::slice % 2 * (2 * count);
-    store_pack<Shape>(slice + place, next_a);
-    store_pack<Shape>(slice + count + place, next_b);
-    __syncthreads();
+    T* const to = slice + element / Shape::side * Shape::pitch + element % Shape::side;
+    copy_slice<bytes>(to, a);
+    copy_slice<bytes>(to + count, a + b_from_a);
     a += Shape::slice * stride;
-    b += Shape::slice * stride;
-    if (k + Shape::slice < depth) {
-      next_a = load_pack<Shape>(a);
-      next_b = load_pack<Shape>(b);
-    }
-    if constexpr (differences) {
-      ByThreads::add<Shape, true>(slice, slice + count, sums);
+  };
+  load(0);
+  for (int k = 0; k < depth; k += Shape::slice) {
+    wait_for_slices();
+    __syncthreads();
+    // No thread is at the slice before this one any more.
+    if (k + Shape::slice < depth) load(k + Shape::slice);
+    const T* const slice = slices + k / Shape::slice % 2 * (2 * count);
+    if constexpr (differences || std::is_same_v<typename Shape::Products, ByThreads>) {
+      ByThreads::add<Shape, differences>(position, slice, slice + count, sums);
     } else {
       Shape::Products::template add<Shape>(slice, slice + count, sums);
     }
@@ -252,7 +270,7 @@ __device__ void take(const typename Shape::T* tile, Square<Shape>& values) {
 }
 
 // Transposes the tile. Barriers must separate it from other threads' reads of the tile before and
-// after. (Packs of 8 lanes go to the same banks; the cost is not measured yet.)
+// after. Packs of 8 lanes go to the same banks.
 template <class Shape>
 __device__ void transpose(typename Shape::T* tile) {
   const Position<Shape> position;
@@ -275,14 +293,13 @@ __device__ void transpose(typename Shape::T* tile) {
 // sums_ij <- sum_k over all entries of the rows. Sums longer than longest_sum are added up in the
 // tile, where each thread has places of its own.
 template <class Shape>
-__device__ void products(bool differences, const typename Shape::T* a, const typename Shape::T* b,
-                         index_t stride, int depth, typename Shape::T* tile,
-                         typename Shape::T* slices, Square<Shape>& sums) {
-  constexpr int longest = Shape::longest_sum;
-  const int element = static_cast<int>(threadIdx.x) * Shape::pack;
+__device__ void products(bool differences, const typename Shape::T* a, int b_from_a, index_t stride,
+                         int depth, typename Shape::T* tile, typename Shape::T* slices,
+                         Square<Shape>& sums) {
+  constexpr int longest = longest_sum;
+  const int element = own_thread() * Shape::pack;
   const index_t place = element / Shape::side * stride + element % Shape::side;
   a += place;
-  b += place;
   int k = 0;
   do {  // at least once: otherwise the compiler keeps the last tile's sums for the other case
     for (auto& row : sums) {
@@ -292,9 +309,9 @@ __device__ void products(bool differences, const typename Shape::T* a, const typ
     static_assert(longest / Shape::slice % 2 == 0, "buffers alternate");
     const int length = depth - k < longest ? depth - k : longest;
     if (differences) {
-      add_products<true, Shape>(a, b, stride, length, slices, sums);
+      add_products<true, Shape>(a, b_from_a, stride, length, slices, sums);
     } else {
-      add_products<false, Shape>(a, b, stride, length, slices, sums);
+      add_products<false, Shape>(a, b_from_a, stride, length, slices, sums);
     }
     if (depth > longest) put<Shape>(sums, k > 0, tile);
     k += longest;
@@ -335,18 +352,19 @@ __device__ void ByThreads::put_entries(const TileRows<typename Shape::T>& X, ind
   put<Shape>(sums, false, tile);
 }
 
-// Entry (i, j) of the tile <- G of row i of one tile of rows and row j of another, or its square.
-// Threads must not be reading tile or slices when they come here, and are not synchronised when
-// they leave.
+// Entry (i, j) of the tile <- G of row i of one tile of rows and row j of another, or its square,
+// by products or differences. Threads must not be reading tile or slices when they come here, and
+// are not synchronised when they leave.
 template <class Shape>
 __device__ void gaussian_entries(const TileRows<typename Shape::T>& X, int tile_i, int tile_j,
-                                 bool squared, typename Shape::T* tile, typename Shape::T* slices) {
+                                 TileWay way, bool squared, typename Shape::T* tile,
+                                 typename Shape::T* slices) {
   const auto first_i = static_cast<index_t>(tile_i) * Shape::side;
   const auto first_j = static_cast<index_t>(tile_j) * Shape::side;
-  const bool cancels =
-      X.tile_norms[tile_i] > X.largest_norm || X.tile_norms[tile_j] > X.largest_norm;
+  const bool cancels = way == TileWay::differences;
   Square<Shape> sums;
-  products<Shape>(cancels, X.x + first_i, X.x + first_j, X.stride, X.depth, tile, slices, sums);
+  products<Shape>(cancels, X.x + first_i, static_cast<int>(first_j - first_i), X.stride, X.depth,
+                  tile, slices, sums);
   if (std::is_same_v<typename Shape::Products, ByThreads> || cancels) {
     ByThreads::put_entries<Shape>(X, first_i, first_j, cancels, squared, sums, tile);
   } else {
@@ -385,7 +403,7 @@ __device__ void multiply_tile(const typename Shape::T* tile, const typename Shap
   constexpr int count = Shape::vector_slice * m, step = Shape::threads * Shape::pack;
   constexpr int packs = (count + step - 1) / step;  // of a thread
   constexpr int pitch = m + Shape::vector_padding;
-  const int element = static_cast<int>(threadIdx.x) * Shape::pack;
+  const int element = own_thread() * Shape::pack;
   for (auto& row : sums) {
     for (auto& sum : row) sum = 0;
   }

@@ -11,15 +11,16 @@
 #include "cuda/handles.hpp"
 #include "cuda/kernel/gaussian_kernel.hpp"
 #include "cuda/reductions.hpp"
+#include "cuda/tuning.hpp"
 
 namespace eigentropy::cuda {
 namespace {
 
 // Share of the progress bar that the matrix takes: 2 n^2 d of 2 n^2 d + (4/3) n^3 flops, where the
-// latter run at a fraction of the rate. A guess, not measured yet.
+// latter run at a fraction of the rate.
 double matrix_share(index_t n, index_t d) {
   const auto columns = static_cast<double>(d);
-  return columns / (columns + 4.0 * static_cast<double>(n));
+  return columns / (columns + tuned("solve_columns") * static_cast<double>(n));
 }
 
 // A_ij <- A_ij - v_i v_j
@@ -111,7 +112,7 @@ Spectrum<T> diffusion_spectrum(const Queue& queue, const DeviceRows<T>& X,
     Spectrum<T> spectrum{{}, matrix.trace, matrix.frobenius2, matrix.kernel_sum, reach};
     {
       const Control::Detachable owns_its_memory(control);
-      spectrum.eigenvalues = eigenvalues(queue, matrix.entries.data(), X.n, driver);
+      spectrum.eigenvalues = eigenvalues(queue, matrix.entries.data(), X.n, driver, control);
     }
     control.check();
     T* const w = spectrum.eigenvalues.data();
@@ -120,8 +121,7 @@ Spectrum<T> diffusion_spectrum(const Queue& queue, const DeviceRows<T>& X,
     control.set_progress(1.0);
     return spectrum;
   };
-  return solve_checked([&] { return solve_by(Driver::values); },
-                       [&] { return solve_by(Driver::vectors); });
+  return solve_checked_by(drivers_of_values(X.n), solve_by);
 }
 
 template <class T>
@@ -135,7 +135,7 @@ Eigenpairs<T> diffusion_eigenpairs(const Queue& queue, const DeviceRows<T>& X,
     Buffer<T> w;
     {
       const Control::Detachable owns_its_memory(control);
-      w = eigenvalues(queue, A.entries.data(), X.n, driver);
+      w = eigenvalues(queue, A.entries.data(), X.n, driver, control);
     }
     control.check();
     check_remaining(w, A, options);

@@ -24,7 +24,7 @@ DeviceMatrix<T> build_matrix(const Queue& queue, const DeviceRows<T>& X,
                              const OperatorOptions& options, Control& control);
 
 // The device holds one n x n matrix and the solver's workspace. Throws invalid_argument as
-// build_matrix does, and SolverError if both drivers fail or return spectra that fail their check.
+// build_matrix does, and SolverError if all drivers fail or return spectra that fail their check.
 template <class T>
 Spectrum<T> diffusion_spectrum(const Queue& queue, const DeviceRows<T>& X,
                                const OperatorOptions& options, Control& control);

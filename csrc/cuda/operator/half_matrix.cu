@@ -3,6 +3,8 @@
 #include <cmath>
 
 #include "cuda/blas.hpp"
+#include "cuda/kernel/scaled_vectors.hpp"
+#include "cuda/kernel/written_tiles.hpp"
 #include "cuda/operator/stripe_sums.hpp"
 #include "cuda/reductions.hpp"
 
@@ -50,13 +52,14 @@ __global__ void split(const float* W, index_t n, index_t m, const float* unit, _
 }
 
 // out_ic <- factors_i (sums_ic + sums_i,m+c) / unit
-__global__ void join(const double* sums, const double* factors, index_t n, index_t m,
-                     const float* unit, float* out) {
+__global__ void join(const double* sums, const double* factors, RowOrder order, index_t n,
+                     index_t m, const float* unit, float* out) {
   const index_t place = static_cast<index_t>(blockIdx.x) * threads + threadIdx.x;
   if (place >= n * m) return;
   const double* const row = sums + place / m * 2 * m;
   const double sum = row[place % m] + row[m + place % m];
-  out[place] = static_cast<float>(factors[place / m] * sum / static_cast<double>(*unit));
+  const index_t to = order[place / m];
+  out[to * m + place % m] = static_cast<float>(factors[to] * sum / static_cast<double>(*unit));
 }
 
 }  // namespace
@@ -67,11 +70,11 @@ HalfMatrix::HalfMatrix(const Queue& queue, const PackedRows<float>& X, Stage& st
 }
 
 // diag(f) / c sum over stripes J of G_.J (H + L)_J
-void HalfMatrix::multiply(const Queue& queue, const double* factors, const float* V, index_t m,
-                          float* out) const {
+void HalfMatrix::multiply(const Queue& queue, const double* factors, RowOrder order, const float* V,
+                          index_t m, float* out) const {
   const index_t size = n_ * m;
   const DeviceBuffer<float> scaled(queue, size), largest(queue, threads), unit(queue, 1);
-  scale_vectors<float>(queue, {V, n_, m, 0, m, factors}, scaled.data(), n_, m);
+  scale_vectors<float>(queue, {V, n_, m, 0, m, factors, order}, scaled.data(), n_, m);
   launch(queue, find_largest, threads, threads, 0, scaled.data(), size, largest.data());
   launch(queue, choose_unit, 1, threads, 0, largest.data(), unit.data());
   const DeviceBuffer<__half> parts(queue, 2 * size);
@@ -86,7 +89,7 @@ void HalfMatrix::multiply(const Queue& queue, const double* factors, const float
                count);
   };
   const auto sums = sum_over_stripes<float>(queue, n_, 2 * size, multiply_stripes);
-  launch(queue, join, blocks_for(size, threads), threads, 0, sums.data(), factors, n_, m,
+  launch(queue, join, blocks_for(size, threads), threads, 0, sums.data(), factors, order, n_, m,
          unit.data(), out);
 }
 

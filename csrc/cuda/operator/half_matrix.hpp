@@ -4,7 +4,7 @@
 #include <cuda_fp16.h>
 
 #include "base/control.hpp"
-#include "cuda/kernel/gaussian_sweep.hpp"
+#include "cuda/kernel/packed_rows.hpp"
 
 namespace eigentropy::cuda {
 
@@ -25,8 +25,9 @@ class HalfMatrix {
 
   bool is_there() const { return G_.size() > 0; }
   // out_i <- factors_i sum_j G_ij factors_j V_j for V (n x m, row-major), all in device memory.
-  void multiply(const Queue& queue, const double* factors, const float* V, index_t m,
-                float* out) const;
+  // `order` is that of the packed rows.
+  void multiply(const Queue& queue, const double* factors, RowOrder order, const float* V,
+                index_t m, float* out) const;
 
  private:
   index_t n_ = 0, stride_ = 0;

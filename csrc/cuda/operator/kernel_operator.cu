@@ -10,6 +10,7 @@
 
 #include "base/gaussian.hpp"
 #include "cuda/blas.hpp"
+#include "cuda/kernel/written_tiles.hpp"
 #include "cuda/operator/stripe_sums.hpp"
 #include "cuda/reductions.hpp"
 
@@ -19,10 +20,11 @@ namespace {
 constexpr double not_known = std::numeric_limits<double>::quiet_NaN();
 constexpr int threads = 256;
 
-// Each row has a block: out_i <- factors_i sum_j G_ij factors_j in float64.
+// Each row of G, which is packed, has a block: out_i <- factors_i sum_j G_ij factors_j in float64,
+// with factors in the order of G.
 template <class T, bool squared>
 __global__ void sum_rows(const T* G, index_t stride, index_t n, const double* factors,
-                         double* out) {
+                         RowOrder order, double* out) {
   __shared__ double shared[threads];
   const T* const row = G + blockIdx.x * stride;
   double sum = 0.0;
@@ -31,15 +33,17 @@ __global__ void sum_rows(const T* G, index_t stride, index_t n, const double* fa
     sum += factors[j] * (squared ? entry * entry : entry);
   }
   sum = block_reduce<threads>(sum, shared, Plus{});
-  if (threadIdx.x == 0) out[blockIdx.x] = factors[blockIdx.x] * sum;
+  if (threadIdx.x == 0) out[order[blockIdx.x]] = factors[blockIdx.x] * sum;
 }
 
-// out_ic <- factors_i sums_ic
+// out_ic <- factors_i sums_ic, with sums in the order of G
 template <class T>
-__global__ void scale_rows(const double* sums, const double* factors, index_t n, index_t m,
-                           T* out) {
+__global__ void scale_rows(const double* sums, const double* factors, RowOrder order, index_t n,
+                           index_t m, T* out) {
   const index_t place = static_cast<index_t>(blockIdx.x) * threads + threadIdx.x;
-  if (place < n * m) out[place] = static_cast<T>(factors[place / m] * sums[place]);
+  if (place >= n * m) return;
+  const index_t row = order[place / m];
+  out[row * m + place % m] = static_cast<T>(factors[row] * sums[place]);
 }
 
 }  // namespace
@@ -57,7 +61,7 @@ KernelOperator<T>::KernelOperator(const Queue& queue, DeviceRows<T> X,
   if (options.keeps_matrix) {
     matrix_ = DeviceBuffer<T>(queue, n_ * X_.stride);
     write_gaussian(queue, X_, matrix_.data(), stage);
-    X_.x = DeviceBuffer<T>();
+    X_.drop_entries();
   }
   Buffer<double> w(n_);
   std::fill(w.begin(), w.end(), 1.0);
@@ -92,8 +96,11 @@ Buffer<double> KernelOperator<T>::row_sums(const Queue& queue, Entries entries,
   const DeviceBuffer<double> sums(queue, n_);
   if (has_matrix()) {
     const auto kernel = entries == Entries::plain ? sum_rows<T, false> : sum_rows<T, true>;
+    const DeviceBuffer<double> packed(queue, n_);
+    scale_vectors<double>(queue, {nullptr, n_, 1, 0, 1, there.data(), X_.row_order()},
+                          packed.data(), n_, 1);
     launch(queue, kernel, static_cast<unsigned>(n_), threads, 0, matrix_.data(), X_.stride, n_,
-           there.data(), sums.data());
+           packed.data(), X_.row_order(), sums.data());
     stage.finish_task();
   } else {
     gaussian_sweep<T, double>(queue, X_, entries, there.data(), nullptr, 1, sums.data(), stage);
@@ -124,7 +131,7 @@ void KernelOperator<T>::multiply(const Queue& queue, const T* V, T* out, index_t
     return gaussian_sweep<T, T>(queue, X_, Entries::plain, on_device_.data(), V, m, out, stage);
   }
   if constexpr (std::is_same_v<T, float>) {
-    if (half_.is_there()) half_.multiply(queue, on_device_.data(), V, m, out);
+    if (half_.is_there()) half_.multiply(queue, on_device_.data(), X_.row_order(), V, m, out);
   }
   if (matrix_.size() > 0) multiply_matrix(queue, V, out, m);
   stage.finish_task();
@@ -135,7 +142,8 @@ template <class T>
 void KernelOperator<T>::multiply_matrix(const Queue& queue, const T* V, T* out, index_t m) const {
   const index_t size = n_ * m;
   const DeviceBuffer<T> scaled(queue, size);
-  scale_vectors<T>(queue, {V, n_, m, 0, m, on_device_.data()}, scaled.data(), n_, m);
+  scale_vectors<T>(queue, {V, n_, m, 0, m, on_device_.data(), X_.row_order()}, scaled.data(), n_,
+                   m);
   const BlasHandle blas(queue);
   const auto multiply_stripes = [&](index_t first, index_t count, index_t columns, T* to) {
     // Row-major and symmetric: (G W)^T = W^T G.
@@ -145,7 +153,7 @@ void KernelOperator<T>::multiply_matrix(const Queue& queue, const T* V, T* out, 
   };
   const auto sums = sum_over_stripes<T>(queue, n_, size, multiply_stripes);
   launch(queue, scale_rows<T>, blocks_for(size, threads), threads, 0, sums.data(),
-         on_device_.data(), n_, m, out);
+         on_device_.data(), X_.row_order(), n_, m, out);
 }
 
 template <class T>
@@ -156,7 +164,7 @@ void KernelOperator<T>::keep_in_half(const Queue& queue, Control& control) {
     frobenius2(queue, control);  // it needs the rows, which go
     Stage stage(control, 0.0, 1.0, sweep_launches(queue, X_, 0));
     half_ = HalfMatrix(queue, X_, stage);
-    X_.x = DeviceBuffer<T>();
+    X_.drop_entries();
     queue.synchronize();  // from now on other streams may use the operator
   } else {
     throw std::invalid_argument("G is kept in half precision for products in float32 only");

@@ -13,7 +13,7 @@
 namespace eigentropy::cuda {
 
 // A = diag(s) G diag(s), with s of cpu/operator/kernel_operator.hpp. Blocks of threads compute G
-// tile by tile in T, or by tensor cores with about the error of float32 (Tiling), and multiply each
+// tile by tile in T, or by tensor cores with about the error of float32 (Path), and multiply each
 // tile with the vectors of its columns while it is in shared memory: a tile's products are summed
 // in T, sums over tiles in float64, each of them by one thread and in a fixed order. G is computed
 // whole, not one triangle of it. That is 2 n^2 (d + m) flops and n^2 exponentials for m <= 80
@@ -63,6 +63,9 @@ class KernelOperator {
   // |A|_F^2. The first call takes a pass over G and waits for it.
   double frobenius2(const Queue& queue, Control& control) const;
 
+  // By which arithmetic pairs of tiles are computed without a matrix. Waits for the device.
+  TileWays tile_ways(const Queue& queue) const { return count_tile_ways(queue, X_); }
+
   // out (n x m) <- A V for V (n x m), both in device memory, row-major and without gaps between
   // rows; they must not overlap. Does not wait for the result, unless it takes several launches:
   // then the host is at most two launches ahead of the device and checks `control` before each.
@@ -78,7 +81,7 @@ class KernelOperator {
 
   index_t n_;
   PackedRows<T> X_;                 // without its rows, once there is the matrix
-  DeviceBuffer<T> matrix_;          // n x X_.stride
+  DeviceBuffer<T> matrix_;          // n x X_.stride, in the order of the packed rows
   HalfMatrix half_;                 // or that
   DeviceBuffer<double> on_device_;  // s
   double trace_ = 0.0, kernel_sum_ = 0.0;

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "cuda/kernel/gaussian_sweep.hpp"
+#include "cuda/kernel/sweep_plan.hpp"
 #include "cuda/runtime.hpp"
 
 namespace eigentropy::cuda {

@@ -11,9 +11,12 @@
 
 #include "base/gaussian.hpp"
 #include "base/solve_checked.hpp"
+#include "cuda/eigen/batches.hpp"
 #include "cuda/eigen/eigenvalues.hpp"
+#include "cuda/eigen/solver.hpp"
 #include "cuda/kernel/gaussian_kernel.hpp"
 #include "cuda/reductions.hpp"
+#include "cuda/tuning.hpp"
 
 namespace eigentropy::cuda {
 namespace {
@@ -23,10 +26,13 @@ namespace {
 // 1], the kernel's in [0, n]; a number of the same size does not increase the rounding errors.
 constexpr int filling = -1;
 
-// How many rows may be added to a matrix so that it is solved together with one of order n: a tenth
-// of n, which is a third more work, plus a few for matrices so small that the launch takes most of
-// the time. A guess, not measured yet.
-index_t most_filled(index_t n) { return std::max<index_t>(n / 10, 8); }
+// How many rows may be added to a matrix so that it is solved together with one of order n: a share
+// of n, of which a tenth is a third more work, plus a few for matrices so small that the launch
+// takes most of the time.
+index_t most_filled(index_t n) {
+  const double rows = static_cast<double>(n) * tuned("most_filled_share");
+  return static_cast<index_t>(std::max(rows, tuned("most_filled_rows")));
+}
 
 // Proportional to n^3, plus a constant that counts for the smallest subsets.
 double solve_cost(index_t n) { return std::pow(static_cast<double>(n), 3.0) + 1e4; }
@@ -37,9 +43,9 @@ double kernel_cost(index_t n, index_t d) {
   return 0.5 * rows * rows * (static_cast<double>(d) + 30.0);
 }
 
-// A guess, not measured yet: reading a kernel entry at random costs as much as this many columns of
-// a product. It only decides how the kernels are obtained.
-constexpr double gather_columns = 20.0;
+// Reading a kernel entry at random costs as much as this many columns of a product. It only decides
+// how the kernels are obtained.
+constexpr double gather_columns = tuned("gather_columns");
 
 // Numbers of the subsets, the largest subset first.
 std::vector<index_t> by_size(const Subsets& subsets) {
@@ -103,8 +109,8 @@ class SubsetSolver {
   }
 
   void solve_large(index_t s) {
-    solve_checked([&] { solve_alone(s, Driver::values); },
-                  [&] { solve_alone(s, Driver::vectors); });
+    solve_checked_by(drivers_of_values(subsets_.size(s)),
+                     [&](Driver driver) { solve_alone(s, driver); });
     finish(s);
   }
 
@@ -121,17 +127,16 @@ class SubsetSolver {
       launch(queue_, fill_up<T>, blocks_of_warps(count * order), dim3(threads_of_warps), 0,
              batch.on_device(), count * order, order);
       try {
-        found = batch_eigenvalues(queue_, entries.data(), order, count);
+        found = batch_eigenvalues(queue_, entries.data(), order, count, control_);
       } catch (const SolverError& error) {
         reason = error.what();
       }
     }
     for (index_t p = 0; p < count; ++p) {
-      const index_t s = chosen[p];
+      const index_t s = chosen[p], n = subsets_.size(s);
       const auto take = [&] {
         if (!found) throw SolverError(reason);
         check_info(batch_routine, found->info[p]);
-        const index_t n = subsets_.size(s);
         const double norm = options_.normalized ? 1.0 : static_cast<double>(n);
         const T* const w = without_filling(found->values.data() + p * order, n, order, norm);
         store(s, w, sums[static_cast<std::size_t>(p)]);
@@ -177,7 +182,7 @@ class SubsetSolver {
 
   Buffer<T> detached(T* A, index_t n, Driver driver) const {
     const Control::Detachable owns_its_memory(control_);
-    return eigenvalues(queue_, A, n, driver);
+    return eigenvalues(queue_, A, n, driver, control_);
   }
 
   // Throws SolverError unless w, ascending, can be the spectrum of subset s.
@@ -253,7 +258,7 @@ SubsetSpectra<T> subset_spectra(const Queue& queue, const DeviceRows<T>& X, Subs
   for (const index_t s : by_size(subsets)) {
     control.check();
     const index_t n = subsets.size(s);
-    if (n > largest_batched) {
+    if (!are_batched(n)) {
       solver.solve_large(s);
     } else if (n > 0) {
       small.push_back(s);

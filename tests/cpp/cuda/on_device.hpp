@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "cuda/eigen/eigenvalues.hpp"
 #include "cuda/rows/centered_rows.hpp"
 #include "cuda/runtime.hpp"
 #include "matrices.hpp"
@@ -36,6 +37,35 @@ DeviceRows<T> rows_on_device(const Queue& queue, const Matrix<T>& Z) {
 template <class T>
 std::vector<double> doubles(const Buffer<T>& buffer) {
   return {buffer.begin(), buffer.end()};
+}
+
+// Other choices of drivers while it lives.
+struct TunedDrivers {
+  explicit TunedDrivers(const SolverTuning& tuning) : before(solver_tuning()) {
+    solver_tuning() = tuning;
+  }
+  ~TunedDrivers() { solver_tuning() = before; }
+  TunedDrivers(const TunedDrivers&) = delete;
+  TunedDrivers& operator=(const TunedDrivers&) = delete;
+  const SolverTuning before;
+};
+inline SolverTuning one_stage_first() {
+  SolverTuning tuning;
+  tuning.one_stage_from = 1;
+  return tuning;
+}
+inline SolverTuning two_stages_first(index_t band = 16) {
+  SolverTuning tuning;
+  tuning.two_stages_from = 1;
+  tuning.narrow_band = band;
+  return tuning;
+}
+// Matrices above `batched` rows are reduced together in two stages.
+inline SolverTuning together_above(index_t batched) {
+  SolverTuning tuning = two_stages_first();
+  tuning.largest_batched = batched;
+  tuning.largest_together = 1000;
+  return tuning;
 }
 
 // Rows for which a kernel may go wrong, each with a bandwidth that suits them.

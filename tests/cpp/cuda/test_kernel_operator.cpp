@@ -10,6 +10,7 @@
 
 #include "checkers.hpp"
 #include "cpu/operator/kernel_operator.hpp"
+#include "cuda/kernel/sweep_plan.hpp"
 #include "on_device.hpp"
 
 namespace eigentropy::cuda {
@@ -263,6 +264,25 @@ TYPED_TEST(DeviceOperator, OfCloudsThatAreFarApartIsThatOfTheHost) {
   expect_as_on_the_host(testing::clusters<TypeParam>(300, 20, 3, 1e5, 1), {4.0}, 3);
 }
 
+// Rows whose order by length is not theirs: some pairs of tiles are products, some differences, and
+// some 0. V has a column for each row, so that a row in the wrong place is seen.
+TYPED_TEST(DeviceOperator, OfRowsOfAllLengthsIsThatOfTheHost) {
+  auto Z = gaussian_rows<TypeParam>(400, 3, 1);
+  for (index_t i = 0; i < 400; ++i) {
+    const auto length = static_cast<double>(i * 37 % 400) / 400.0;
+    const auto factor = static_cast<TypeParam>(std::pow(by_precision<TypeParam>(1e5, 1e3), length));
+    for (index_t k = 0; k < 3; ++k) Z(i, k) *= factor;
+  }
+  const Queue queue(0, nullptr);
+  Control control;
+  const KernelOperator<TypeParam> A(queue, rows_on_device(queue, Z), {5.0}, control);
+  EXPECT_GT(A.tile_ways(queue).products, 0);
+  EXPECT_GT(A.tile_ways(queue).differences, 0);
+  EXPECT_GT(A.tile_ways(queue).nothing, 0);
+  expect_as_on_the_host(Z, {5.0}, 20);
+  expect_as_on_the_host(Z, density, 5);
+}
+
 // All rounding errors of a sum have one direction.
 TYPED_TEST(DeviceOperator, OfRowsOfOneNumberRepeatedIsThatOfTheHost) {
   for (const index_t d : {64, 300, 1024, 2000}) {
@@ -295,7 +315,8 @@ TYPED_TEST(DeviceOperator, IsBitwiseTheSameForEveryOrderOfThreads) {
   }
 }
 
-// Parts of a row of tiles are added in float64: only its rounding may differ.
+// Parts of a row of tiles are added in float64. Tensor cores' tiles are added in float32 before
+// that, up to the end of a part.
 TYPED_TEST(DeviceOperator, DoesNotDependOnHowItIsSharedOut) {
   const auto Z = gaussian_rows<TypeParam>(300, 5, 1);
   const auto V = gaussian_rows<TypeParam>(300, 20, 2);
@@ -307,33 +328,12 @@ TYPED_TEST(DeviceOperator, DoesNotDependOnHowItIsSharedOut) {
       const Override plan(blocks, flops);
       const auto actual = product(Z, {1.0}, V);
       EXPECT_TRUE(all_near(actual.values, expected.values, rounding));
-      EXPECT_TRUE(all_close(actual.degrees, expected.degrees, 1e-14));
-      EXPECT_TRUE(near(actual.frobenius2, expected.frobenius2, 1e-13 * expected.frobenius2));
-      const auto kept = product(Z, {1.0, 0.5, true}, V);
-      EXPECT_TRUE(all_near(kept.values, expected.values, by_precision<TypeParam>(1e-13, 1e-5)));
-    }
-  }
-}
-
-// One triangle's tiles, each used twice, in rounds: of an even and of an odd number of tiles, one
-// round or several at a time.
-TYPED_TEST(DeviceOperator, IsTheSameFromOneTriangle) {
-  for (const index_t n : {1, 60, 128, 129, 300, 400}) {
-    SCOPED_TRACE(n);
-    const auto Z = testing::clusters<TypeParam>(n, 5, 2, 1e3, 1);
-    // Two stripes of vectors are many sums: once.
-    const auto V = gaussian_rows<TypeParam>(n, n == 129 ? 90 : 17, 2);
-    const auto expected = product(Z, {1.0}, V);
-    for (const index_t blocks : {1, 5, 1000}) {
-      const Override plan(blocks, 0.0);
-      sweep_override().one_triangle = true;
-      const auto actual = product(Z, {1.0}, V);
-      EXPECT_TRUE(all_near(actual.values, expected.values, by_precision<TypeParam>(1e-13, 2e-6)));
       EXPECT_TRUE(
-          all_close(actual.degrees, expected.degrees, by_precision<TypeParam>(1e-13, 1e-6)));
+          all_close(actual.degrees, expected.degrees, by_precision<TypeParam>(1e-14, 1e-6)));
       EXPECT_TRUE(near(actual.frobenius2, expected.frobenius2,
                        by_precision<TypeParam>(1e-13, 1e-6) * expected.frobenius2));
-      emulated_descending([&] { expect_same(product(Z, {1.0}, V), actual); });
+      const auto kept = product(Z, {1.0, 0.5, true}, V);
+      EXPECT_TRUE(all_near(kept.values, expected.values, by_precision<TypeParam>(1e-13, 1e-5)));
     }
   }
 }
@@ -367,9 +367,9 @@ void expect_tensor_cores_as_good(const Matrix<float>& Z, double sigma, index_t m
   const Options options{sigma};
   const auto expected = expected_product(Z, options, V);
   const Override plan(0, 0.0);
-  sweep_override().tiling = Tiling::wide;
+  sweep_override().path = Path::threads;
   const Errors wide = errors(product(Z, options, V), expected);
-  sweep_override().tiling = Tiling::tensor;
+  sweep_override().path = Path::registers;
   const Errors tensor = errors(product(Z, options, V), expected);
   const double least = 8.0 * testing::epsilon<float>;
   EXPECT_LE(tensor.values, 4.0 * wide.values + least) << wide.values;
@@ -412,23 +412,31 @@ class Device {
   Device& operator=(const Device&) = delete;
 };
 
+struct Chosen {
+  Path path;
+  Tiling tiling;
+};
+bool operator==(Chosen a, Chosen b) { return a.path == b.path && a.tiling == b.tiling; }
+
 template <class T>
-Tiling tiling_on(int major, int minor, std::size_t shared) {
+Chosen chosen_on(int major, int minor, std::size_t shared) {
   const Device device(major, minor, shared);
   const Queue queue(0, nullptr);
-  return pack_rows(queue, rows_on_device(queue, gaussian_rows<T>(5, 2, 1)), 1.0).tiling;
+  const auto X = pack_rows(queue, rows_on_device(queue, gaussian_rows<T>(5, 2, 1)), 1.0);
+  return {X.path, X.tiling};
 }
 
-TEST(Tiling, IsByTensorCoresWhereThesePayAndFitsTheSharedMemory) {
-  EXPECT_EQ(tiling_on<float>(8, 0, 163 << 10), Tiling::tensor);
-  EXPECT_EQ(tiling_on<float>(9, 0, 227 << 10), Tiling::tensor);
-  EXPECT_EQ(tiling_on<float>(10, 0, 227 << 10), Tiling::tensor);
-  EXPECT_EQ(tiling_on<float>(8, 6, 99 << 10), Tiling::wide);
-  EXPECT_EQ(tiling_on<float>(8, 9, 99 << 10), Tiling::wide);
-  EXPECT_EQ(tiling_on<float>(12, 0, 99 << 10), Tiling::wide);
-  EXPECT_EQ(tiling_on<float>(7, 5, 64 << 10), Tiling::narrow);
-  EXPECT_EQ(tiling_on<double>(9, 0, 227 << 10), Tiling::wide);
-  EXPECT_EQ(tiling_on<double>(7, 5, 64 << 10), Tiling::wide);
+TEST(Path, IsThatOfTensorCoresWhereThesePayAndFitsTheSharedMemory) {
+  const Chosen tensor{Path::registers, Tiling::wide}, threads{Path::threads, Tiling::wide};
+  EXPECT_EQ(chosen_on<float>(8, 0, 163 << 10), tensor);
+  EXPECT_EQ(chosen_on<float>(9, 0, 227 << 10), tensor);
+  EXPECT_EQ(chosen_on<float>(10, 0, 227 << 10), tensor);
+  EXPECT_EQ(chosen_on<float>(8, 6, 99 << 10), threads);
+  EXPECT_EQ(chosen_on<float>(8, 9, 99 << 10), threads);
+  EXPECT_EQ(chosen_on<float>(12, 0, 99 << 10), threads);
+  EXPECT_EQ(chosen_on<float>(7, 5, 64 << 10), (Chosen{Path::threads, Tiling::narrow}));
+  EXPECT_EQ(chosen_on<double>(9, 0, 227 << 10), threads);
+  EXPECT_EQ(chosen_on<double>(7, 5, 64 << 10), threads);
 }
 
 // Its blocks have 64 KB of shared memory: a launch that needs more is an error.
@@ -437,18 +445,6 @@ TYPED_TEST(DeviceOperator, FitsComputeCapability75) {
   expect_as_on_the_host(gaussian_rows<TypeParam>(130, 20, 1), {3.0}, 81);
 }
 #endif
-
-TEST(Tournament, LetsEveryPairMeetOnce) {
-  for (index_t tiles = 1; tiles < 20; ++tiles) {
-    const auto plan = plan_tournament(tiles, 12);
-    EXPECT_EQ(plan.rounds() % 2, 1);
-    EXPECT_GE(plan.rounds(), tiles);
-    EXPECT_GE(plan.launches() * plan.at_once, plan.rounds());
-    EXPECT_GE(plan.at_once, 1);
-    EXPECT_LE(plan.at_once, plan.rounds());
-    EXPECT_GE(plan.pairs() * plan.rounds(), tiles * (tiles + 1) / 2);
-  }
-}
 
 TEST(SweepPlan, CoversAllRowsOfTilesInLaunchesThatAreNotTooLong) {
   for (const index_t tiles : {1, 2, 7, 391, 7813}) {
@@ -614,6 +610,16 @@ TEST(DeviceOperatorInHalf, KeepsWhatIsKnownOfTheExactOperator) {
   EXPECT_EQ(actual.kernel_sum, expected.kernel_sum);
   EXPECT_TRUE(bitwise_equal(actual.degrees, expected.degrees));
   EXPECT_TRUE(bitwise_equal(actual.scaling, expected.scaling));
+}
+
+TEST(DeviceOperatorInHalf, OfRowsOfAllLengthsHasThemInTheirOrder) {
+  auto Z = gaussian_rows<float>(300, 3, 1);
+  for (index_t i = 0; i < 300; ++i) {
+    for (index_t k = 0; k < 3; ++k) Z(i, k) *= std::exp(static_cast<float>(i * 37 % 300) / 40.0F);
+  }
+  const auto V = gaussian_rows<float>(300, 7, 5);
+  const auto actual = product_in_half(Z, 2.0, V);
+  EXPECT_TRUE(all_near(actual.values, with_rounded_entries(Z, 2.0, actual.scaling, V), 5e-5));
 }
 
 // What is below the smallest half that is not 0 goes; a diagonal of ones stays.
