@@ -99,7 +99,7 @@ Lease<Handle>::Lease(const Queue& queue) : device_(queue.device()), stream_(queu
   last_use_ = found.last_use;
   try {
     if (last_use_ == nullptr) {
-      check(cudaEventCreate(&last_use_), "cudaEventCreate");
+      last_use_ = make_event();
       make(&handle_);
     } else {
       check(cudaStreamWaitEvent(stream_, last_use_, 0), "cudaStreamWaitEvent");

@@ -2,15 +2,15 @@
 #pragma once
 
 #include "cuda/runtime.hpp"
+#include "cuda/tuning.hpp"
 
 namespace eigentropy::cuda {
 
 constexpr int warp_size = 32;
 
 // For kernels that give each row of a matrix a warp, whose lanes read neighbouring columns. With
-// eight warps a block has 256 threads, and such blocks fill a multiprocessor on every GPU. A guess,
-// not measured yet.
-constexpr int warps_per_block = 8;
+// eight warps a block has 256 threads, and such blocks fill a multiprocessor on every GPU.
+constexpr auto warps_per_block = static_cast<int>(tuned("warps_per_block"));
 constexpr unsigned threads_of_warps = warps_per_block * warp_size;
 
 inline dim3 blocks_of_warps(index_t rows) { return dim3(blocks_for(rows, warps_per_block)); }

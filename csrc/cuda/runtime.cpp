@@ -4,8 +4,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <set>
+#include <utility>
+
+#include "cuda/tuning.hpp"
 
 namespace eigentropy::cuda {
 
@@ -56,22 +60,76 @@ void check_earlier(cudaStream_t stream) {
                     status);
 }
 
+// What only the driver can say and do. The functions come through the runtime: a plug-in that is
+// linked with the driver's library could not be imported where there is none.
+struct Driver {
+  int (*get_context)(void** context) = nullptr;
+  int (*set_context)(void* context) = nullptr;
+  int (*state_of_primary)(int device, unsigned* flags, int* is_active) = nullptr;
+  cudaError_t status = cudaSuccess;
+
+  Driver() {
+    find("cuCtxGetCurrent", &get_context);
+    find("cuCtxSetCurrent", &set_context);
+    find("cuDevicePrimaryCtxGetState", &state_of_primary);
+  }
+  static const Driver& instance() {
+    static const Driver driver;
+    return driver;
+  }
+
+ private:
+  template <class Function>
+  void find(const char* name, Function** function) {
+    if (status != cudaSuccess) return;
+    constexpr unsigned version = 7000;  // CUDA 7 has all of them
+    void* found = nullptr;
+    status = cudaGetDriverEntryPointByVersion(name, &found, version, cudaEnableDefault, nullptr);
+    if (status == cudaSuccess && found == nullptr) status = cudaErrorSymbolNotFound;
+    *function = reinterpret_cast<Function*>(found);
+  }
+};
+
 }  // namespace
 
-Queue::Queue(int device, cudaStream_t stream) : device_(device), stream_(stream) {
-  check(cudaGetDevice(&previous_), "cudaGetDevice");
-  check(cudaSetDevice(device), "cudaSetDevice");
-  try {
-    check_earlier(stream);
-  } catch (...) {
+CurrentDevice::CurrentDevice(int device) noexcept : status_(Driver::instance().status) {
+  if (status_ == cudaSuccess) status_ = cudaGetDevice(&previous_);
+  if (status_ != cudaSuccess) return;
+  // An error means that the driver is not in use yet.
+  if (Driver::instance().get_context(&context_) != 0) context_ = nullptr;
+  status_ = cudaSetDevice(device);
+}
+
+// cudaSetDevice makes the primary context of a device current, as cuCtxSetCurrent does, and since
+// CUDA 12 creates it. What the runtime takes for the device of a thread without a context is known
+// to the runtime alone, so that cudaSetDevice chooses it again where that creates nothing.
+CurrentDevice::~CurrentDevice() {
+  if (status_ != cudaSuccess) return;
+  const Driver& driver = Driver::instance();
+  unsigned flags = 0;
+  int is_active = 0;
+  if (context_ == nullptr && driver.state_of_primary(previous_, &flags, &is_active) == 0 &&
+      is_active != 0) {
     cudaSetDevice(previous_);
-    throw;
+  } else {
+    driver.set_context(context_);
   }
 }
 
-Queue::~Queue() { cudaSetDevice(previous_); }
+Queue::Queue(int device, cudaStream_t stream) : device_(device), current_(device), stream_(stream) {
+  check(current_.status(), "cudaSetDevice");
+  check_earlier(stream);
+}
 
 void Queue::synchronize() const { check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize"); }
+
+cudaEvent_t make_event() {
+  cudaEvent_t event = nullptr;
+  check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cudaEventCreateWithFlags");
+  return event;
+}
+
+namespace {
 
 void require_shared_memory(const Queue& queue, std::size_t bytes) {
   int most = 0;
@@ -84,12 +142,26 @@ void require_shared_memory(const Queue& queue, std::size_t bytes) {
                     cudaErrorInvalidValue);
 }
 
+}  // namespace
+
+void allow_shared_memory(const Queue& queue, const void* kernel, std::size_t bytes) {
+  require_shared_memory(queue, bytes);
+  static std::mutex lock;
+  static std::map<std::pair<const void*, int>, std::size_t> allowed;
+  const std::lock_guard guard(lock);
+  std::size_t& most = allowed[{kernel, queue.device()}];
+  if (bytes <= most) return;
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                             static_cast<int>(bytes)),
+        "cudaFuncSetAttribute");
+  most = bytes;
+}
+
 namespace {
 
 // The bytes of freed memory that a pool keeps. Otherwise every synchronisation would return them to
-// the system, and an estimate allocates its blocks again between many synchronisations. A guess,
-// not measured yet.
-constexpr std::uint64_t kept_by_pool = std::uint64_t{1} << 30;
+// the system, and an estimate allocates its blocks again between many synchronisations.
+constexpr auto kept_by_pool = static_cast<std::uint64_t>(tuned("kept_by_pool"));
 
 void keep_some_memory(int device) {
   static std::mutex lock;
@@ -124,9 +196,7 @@ void* allocate(const Queue& queue, std::size_t bytes) {
 }
 
 void give_back(void* memory, int device, cudaStream_t stream) noexcept {
-  int current = device;
-  cudaGetDevice(&current);
-  if (current != device) cudaSetDevice(device);
+  const CurrentDevice current(device);
   if (is_captured(stream) || cudaFreeAsync(memory, stream) != cudaSuccess) {
     // The memory is not part of the graph. cudaFree is legal during a capture only in this mode.
     cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
@@ -135,17 +205,13 @@ void give_back(void* memory, int device, cudaStream_t stream) noexcept {
     cudaThreadExchangeStreamCaptureMode(&mode);
     cudaGetLastError();  // clears the error, which nobody else should see
   }
-  if (current != device) cudaSetDevice(current);
 }
 
 DeviceMemory device_memory(int device) {
-  int previous = 0;
-  check(cudaGetDevice(&previous), "cudaGetDevice");
-  check(cudaSetDevice(device), "cudaSetDevice");
+  const CurrentDevice current(device);
+  check(current.status(), "cudaSetDevice");
   DeviceMemory memory{};
-  const cudaError_t status = cudaMemGetInfo(&memory.free, &memory.total);
-  cudaSetDevice(previous);
-  check(status, "cudaMemGetInfo");
+  check(cudaMemGetInfo(&memory.free, &memory.total), "cudaMemGetInfo");
   return memory;
 }
 

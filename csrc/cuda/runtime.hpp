@@ -34,6 +34,25 @@ struct OutOfDeviceMemory : std::bad_alloc {
 // no longer the last one that CUDA remembers.
 void check(cudaError_t status, const char* what);
 
+// Makes a device the current one of this thread, and in the end what was current before. A device
+// without a context does not get one that way: to choose GPU 0 again would cost somebody who works
+// on cuda:1 alone some hundred MB there, and a place on a GPU that may be another one's.
+class CurrentDevice {
+ public:
+  explicit CurrentDevice(int device) noexcept;
+  ~CurrentDevice();
+  CurrentDevice(const CurrentDevice&) = delete;
+  CurrentDevice& operator=(const CurrentDevice&) = delete;
+
+  // Why the device is not the current one.
+  cudaError_t status() const { return status_; }
+
+ private:
+  cudaError_t status_;
+  int previous_ = 0;
+  void* context_ = nullptr;  // the driver's, that was current before
+};
+
 // A device and a stream of the caller, on which all work is done in order. While a Queue lives, its
 // device is the current device of this thread. The constructor throws DeviceError if an earlier
 // call of somebody else has failed, if the stream is invalid, or if a CUDA graph is being captured
@@ -41,7 +60,6 @@ void check(cudaError_t status, const char* what);
 class Queue {
  public:
   Queue(int device, cudaStream_t stream);
-  ~Queue();
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
 
@@ -51,9 +69,14 @@ class Queue {
   void synchronize() const;
 
  private:
-  int device_, previous_ = 0;
+  int device_;
+  CurrentDevice current_;
   cudaStream_t stream_;
 };
+
+// An event for the order of streams, and to wait for: without the times that only a benchmark asks
+// for. The caller destroys it.
+cudaEvent_t make_event();
 
 // Frees memory on its device, whatever the current device is, in the order of the stream on which
 // it was allocated. If the stream has been destroyed, all work that used the memory has ended.
@@ -137,8 +160,10 @@ Buffer<T> to_host(const Queue& queue, const T* data, index_t size) {
 // In a build for a GPU, only .cu files launch kernels.
 #if defined(__CUDACC__) || defined(EIGENTROPY_CUDA_EMULATED)
 
-// Throws DeviceError if a block on the queue's device cannot have this many bytes of shared memory.
-void require_shared_memory(const Queue& queue, std::size_t bytes);
+// Lets a block of this kernel have so many bytes of shared memory on the queue's device; CUDA is
+// told when that has grown, and not at each launch. Throws DeviceError if a block cannot have them
+// there.
+void allow_shared_memory(const Queue& queue, const void* kernel, std::size_t bytes);
 
 // kernel<<<grid, block, shared, stream>>>(arguments...). A grid without blocks is not launched.
 template <class... Parameters, class... Arguments>
@@ -147,13 +172,10 @@ void launch(const Queue& queue, void (*kernel)(Parameters...), dim3 grid, dim3 b
   if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
   // A kernel must ask for more shared memory than this.
   constexpr std::size_t without_asking = 48 << 10;
-  if (shared > without_asking) require_shared_memory(queue, shared);
-#ifdef __CUDACC__
   if (shared > without_asking) {
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               static_cast<int>(shared)),
-          "cudaFuncSetAttribute");
+    allow_shared_memory(queue, reinterpret_cast<const void*>(kernel), shared);
   }
+#ifdef __CUDACC__
   cudaLaunchConfig_t config{};
   config.gridDim = grid;
   config.blockDim = block;

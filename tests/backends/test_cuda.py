@@ -6,6 +6,7 @@ Runs on whatever is there: a GPU, the emulated device, or a stand-in in NumPy.
 from __future__ import annotations
 
 import copy
+import gc
 import itertools
 import math
 from dataclasses import replace
@@ -15,7 +16,7 @@ import pytest
 
 import eigentropy as eg
 from data_sets import separated_blobs
-from device_arrays import Foreign, OnAnotherDevice, on_host
+from device_arrays import Foreign, OnAnotherDevice, on_host, pretend_torch, torch_on_gpu
 from eigentropy import _core, reference
 from eigentropy._backends import plugin
 from eigentropy._backends.costs import GPU_COSTS
@@ -333,6 +334,78 @@ def test_arrays_on_two_devices_are_refused(fake_core, Z):
         operator.matmul(OnAnotherDevice(np.ones((90, 2)), 1))
     with pytest.raises(ValueError, match=naming("V", "GPU", "CPU")):
         eg.DiffusionOperator(Z).matmul(Foreign(np.ones(90)))
+
+
+@pytest.fixture
+def emulation(cuda_core):
+    """The emulated device, for what no real one can be told to be."""
+    if not hasattr(cuda_core, "emulation") or hasattr(cuda_core, "fake"):
+        pytest.skip("needs the emulated device")
+    yield cuda_core.emulation
+    cuda_core.emulation.set_compute_capability(9, 0)
+    cuda_core.emulation.set_shared_memory(227 << 10)
+    cuda_core.emulation.set_driver_version(cuda_core.runtime_version)
+
+
+def test_who_works_on_the_second_device_alone_takes_nothing_of_the_first(emulation, rng):
+    """A context of the first one would cost some hundred MB of its memory."""
+    gc.collect()  # arrays that other tests have left there
+    emulation.forget_contexts()
+    Z, labels = rng.normal(size=(260, 4)), np.arange(260) % 2
+    for rows in (Z, OnAnotherDevice(Z, 1)):
+        options = {"sigma": 1.0, "device": "cuda:1"}
+        expected = eg.dse(Z, sigma=1.0)
+        same(eg.dse(rows, **options), expected)
+        eg.dse(rows, method="stochastic", tol=1e-2, **options)
+        eg.dsmi(rows, labels, n_null=2, **options)
+        operator = eg.DiffusionOperator(rows, **options)
+        operator @ np.ones(260)
+        operator.diffusion_map(2)
+    eg.eigvalsh(OnAnotherDevice(np.eye(3), 1))
+    del operator
+    gc.collect()
+    assert emulation.contexts() == [1]
+    eg.dse(Z, sigma=1.0, device="cuda:0")
+    assert emulation.contexts() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("capability", "shared"), [((7, 5), 64 << 10), ((8, 6), 99 << 10), ((12, 0), 99 << 10)]
+)
+def test_a_gpu_without_the_tensor_path_gives_the_same_answers(emulation, rng, capability, shared):
+    emulation.set_compute_capability(*capability)
+    emulation.set_shared_memory(shared)
+    Z = rng.normal(size=(400, 3))
+    options = {"method": "stochastic", "dtype": "float32", "sigma": 0.6, "seed": 5}
+    same(eg.dse(Z, device="cuda", **options), eg.dse(Z, **options), "float32")
+    assert plugin.devices()[0]["compute_capability"] == "{}.{}".format(*capability)
+
+
+def test_a_gpu_or_a_driver_that_is_too_old_is_refused(emulation, monkeypatch, Z):
+    emulation.set_compute_capability(7, 0)
+    with pytest.raises(eg.DeviceError, match=naming("emulated", "7.0", "7.5", "'cpu'")):
+        eg.dse(Z, device="cuda")
+    emulation.set_driver_version(12080)
+    monkeypatch.setattr(plugin, "_core", None)  # as in a new process
+    with pytest.raises(eg.DeviceError, match=naming("12.8", "13.0", "driver 580")):
+        eg.dse(Z, device="cuda")
+
+
+def test_a_tensor_that_requires_grad_on_another_stream_is_measured_there(emulation, monkeypatch, Z):
+    torch = pytest.importorskip("torch")
+    stream = emulation.make_stream()
+    pretend_torch(monkeypatch, stream)
+    rows = torch.from_numpy(Z).requires_grad_().as_subclass(torch_on_gpu())
+    assert rows.requires_grad
+    same(eg.dse(rows, sigma=1.0), eg.dse(Z, sigma=1.0))
+    same(eg.dsmi(rows, np.arange(90) % 2, sigma=1.0), eg.dsmi(Z, np.arange(90) % 2, sigma=1.0))
+    operator = eg.DiffusionOperator(rows, sigma=1.0)
+    product = operator @ (2.0 * rows)
+    assert not product.requires_grad
+    np.testing.assert_allclose(on_host(product), eg.DiffusionOperator(Z, sigma=1.0) @ (2 * Z))
+    emulation.destroy_stream(stream)
+    with pytest.raises(plugin.core().DeviceError, match=naming("destroyed")):
+        operator.entropy()  # so the stream was the one that was worked in
 
 
 def test_labels_and_vectors_on_a_device_are_brought_to_the_host(blobs):

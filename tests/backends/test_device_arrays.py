@@ -303,6 +303,46 @@ def test_the_current_stream_of_torch_is_asked_for_each_time(fake_core, torch, mo
     assert fake_core.state.streams >= {11, 12}
 
 
+def test_a_tensor_that_is_read_later_is_kept_for_the_stream(fake_core, torch, monkeypatch, Z):
+    """torch would hand its memory out again in the order of the stream that it was made in."""
+    pretend_torch(monkeypatch, stream=12)
+    kind = torch_on_gpu()
+    operator = eg.DiffusionOperator(torch.from_numpy(Z).as_subclass(kind), sigma=1.0)
+    kind.in_use.clear()
+    V = torch.ones(40, 2, dtype=torch.float64, requires_grad=True).as_subclass(kind)
+    product = operator @ V
+    assert kind.in_use == [(V.data_ptr(), 12)]
+    assert not product.requires_grad
+    kind.in_use.clear()
+    operator @ np.ones(40)
+    operator.eigenvalues()  # which has been waited for
+    assert kind.in_use == []
+
+
+def test_what_torch_gets_lies_in_its_own_memory(fake_core, torch, torch_gpu, monkeypatch, Z):
+    """Else `record_stream` would do nothing, and another stream might read what has gone back."""
+    operator = eg.DiffusionOperator(torch_gpu(torch.from_numpy(Z)), sigma=1.0)
+    ours = []
+
+    def as_tensor(array, device):
+        ours.append(torch_gpu(torch.from_numpy(array.numpy())))
+        return ours[-1]
+
+    monkeypatch.setattr(torch, "as_tensor", as_tensor)
+    product = operator @ torch_gpu(torch.ones(40))
+    assert product.data_ptr() != ours[0].data_ptr()
+    np.testing.assert_array_equal(on_host(product), on_host(ours[0]))
+
+
+def test_a_product_in_another_stream_is_waited_for(fake_core, torch, monkeypatch, Z):
+    pretend_torch(monkeypatch, stream=12)
+    operator = eg.DiffusionOperator(torch.from_numpy(Z).as_subclass(torch_on_gpu()), sigma=1.0)
+    operator @ Foreign(np.ones(40), stream=12)
+    assert "synchronize" not in fake_core.state.calls
+    operator @ Foreign(np.ones(40), stream=55)
+    assert "synchronize" in fake_core.state.calls
+
+
 def test_tensors_on_two_devices_are_refused(fake_core, torch, torch_gpu, Z):
     operator = eg.DiffusionOperator(torch_gpu(torch.from_numpy(Z)), sigma=1.0)
     other = torch.ones(40).as_subclass(torch_on_gpu(1))

@@ -121,6 +121,30 @@ def test_an_old_driver_is_said_with_both_versions(fake_core):
         eg.dse(Z, device="cuda")
 
 
+@pytest.mark.parametrize(("driver", "works"), [(12090, False), (13000, True), (13020, True)])
+def test_a_driver_of_the_same_major_version_is_enough(fake_core, driver, works):
+    fake_core.runtime_version = 13010
+    fake_core.emulation.set_driver_version(driver)
+    if works:
+        assert float(eg.dse(Z, device="cuda")) > 0
+        return
+    with pytest.raises(eg.DeviceError, match=naming("12.9", "13.0", "driver 580")):
+        eg.dse(Z, device="cuda")
+
+
+@pytest.mark.parametrize("array", [Z, Foreign(Z)])
+def test_a_gpu_that_is_too_old_is_named_with_what_is_needed(fake_core, array):
+    for capability in ((7, 0), (6, 1)):
+        fake_core.emulation.set_compute_capability(*capability)
+        shown = "{}.{}".format(*capability)
+        plugin._core = None  # as in a new process
+        with pytest.raises(eg.DeviceError, match=naming("cuda:0 (Fake)", shown, "7.5", "'cpu'")):
+            eg.dse(array, device="cuda")
+    fake_core.emulation.set_compute_capability(10, 0)
+    plugin._core = None
+    assert float(eg.dse(array, device="cuda")) > 0
+
+
 def test_no_device_is_said_in_the_words_of_cuda(fake_core, monkeypatch):
     def devices():
         raise fake_core.DeviceError("no CUDA-capable device is detected", 100)
@@ -135,6 +159,16 @@ def test_no_device_is_said_in_the_words_of_cuda(fake_core, monkeypatch):
 def test_a_device_that_is_not_there_is_named_with_those_that_are(fake_core):
     with pytest.raises(eg.DeviceError, match=naming("'cuda:2'", "cuda:0 (Fake)", "cuda:1")):
         eg.dse(Z, device="cuda:2")
+
+
+def test_a_device_that_is_hidden_is_said_to_be(fake_core, monkeypatch):
+    """Under CUDA_VISIBLE_DEVICES=1 the second device is cuda:0."""
+    both = fake_core.devices()
+    fake_core.devices = lambda: both[1:]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert float(eg.dse(Z, device="cuda:0")) > 0
+    with pytest.raises(eg.DeviceError, match=naming("'cuda:1'", "CUDA_VISIBLE_DEVICES", "'1'")):
+        eg.dse(Z, device="cuda:1")
 
 
 def test_a_failure_is_not_remembered(fake_core):

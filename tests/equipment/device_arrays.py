@@ -11,6 +11,7 @@ import functools
 import importlib.util
 import sys
 import types
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -123,15 +124,62 @@ def on_host(array):
 
 @functools.cache
 def torch_on_gpu(index=0):
-    """A class of tensors of the host that say they are on a GPU."""
+    """A class of tensors of the host that say they are on a GPU, and that NumPy cannot read."""
+    return torch_elsewhere("cuda", index)
+
+
+# The shapes of what was copied from such tensors to the host, of at least one entry.
+copied = []
+
+
+@functools.cache
+def torch_elsewhere(kind, index=0):
+    """A class of tensors of the host that say they are on some device."""
     torch = pytest.importorskip("torch")
 
-    class TorchOnGpu(torch.Tensor):
+    class TorchElsewhere(torch.Tensor):
+        in_use: ClassVar = []  # the memory of tensors, and the streams that it is kept for
+
         @property
         def device(self):
-            return torch.device("cuda", index)
+            return torch.device(kind, index)
 
-    return TorchOnGpu
+        def cpu(self):
+            if self.numel():
+                copied.append(tuple(self.shape))
+            return self.as_subclass(torch.Tensor).clone()
+
+        def numpy(self):
+            raise TypeError(f"can't convert {self.device} device type tensor to numpy")
+
+        def __array__(self, *_, **__):
+            return self.numpy()
+
+        def record_stream(self, stream):
+            self.in_use.append((self.data_ptr(), stream.cuda_stream))
+
+    return TorchElsewhere
+
+
+def makes_tensors_on_gpu():
+    """A context in which torch makes and moves tensors on a GPU that are on the host."""
+    torch = pytest.importorskip("torch")
+
+    def is_gpu(value):
+        return isinstance(value, (str, torch.device)) and torch.device(value).type == "cuda"
+
+    class Elsewhere(torch.overrides.TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            kwargs = dict(kwargs or {})
+            there = is_gpu(kwargs.get("device", "cpu"))
+            if there:
+                kwargs["device"] = "cpu"
+            if function is torch.Tensor.to and any(map(is_gpu, args[1:])):
+                there, args = True, [arg for arg in args if not is_gpu(arg)]
+            made = function(*args, **kwargs) if len(args) > 1 or kwargs or not there else args[0]
+            return made.as_subclass(torch_on_gpu()) if there else made
+
+    return Elsewhere()
 
 
 def pretend_torch(monkeypatch, stream=0):
@@ -140,12 +188,26 @@ def pretend_torch(monkeypatch, stream=0):
     current = types.SimpleNamespace(cuda_stream=stream)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: current)
 
+    of_host = torch.tensor, torch.as_tensor
+
     def made(array, device):
         assert device == "cuda:0"
         return torch.from_numpy(array.copy()).as_subclass(torch_on_gpu())
 
-    monkeypatch.setattr(torch, "tensor", made)
-    monkeypatch.setattr(torch, "as_tensor", lambda array, device: made(array.numpy(), device))
+    def tensor(values, *, device=None, **options):
+        if torch.device(device or "cpu").type == "cpu":
+            return of_host[0](values, device=device, **options)
+        if isinstance(values, np.ndarray):
+            return made(values, device)
+        return of_host[0](values, **options).as_subclass(torch_on_gpu())
+
+    def as_tensor(values, device=None, **options):
+        if device is None:
+            return of_host[1](values, **options)
+        return made(values.numpy(), device)
+
+    monkeypatch.setattr(torch, "tensor", tensor)
+    monkeypatch.setattr(torch, "as_tensor", as_tensor)
 
 
 def pretend_cupy(monkeypatch, stream=0):

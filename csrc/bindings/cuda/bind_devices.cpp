@@ -1,7 +1,9 @@
 #include <pybind11/stl.h>
 
 #include "bindings/cuda/bindings.hpp"
+#include "bindings/cuda/device_array.hpp"
 #include "cuda/runtime.hpp"
+#include "cuda/tuning.hpp"
 
 namespace py = pybind11;
 
@@ -46,6 +48,12 @@ std::pair<std::size_t, std::size_t> memory(int device) {
   return {there.free, there.total};
 }
 
+// Waits for all work that is in the stream.
+void synchronize(int device, std::uintptr_t stream) {
+  const py::gil_scoped_release without_gil;
+  Queue(device, stream_of(stream)).synchronize();
+}
+
 #ifdef EIGENTROPY_CUDA_EMULATED
 // What tests do to the emulated device.
 void bind_emulation(py::module_& module) {
@@ -53,6 +61,11 @@ void bind_emulation(py::module_& module) {
   emulation.def("fail_once",
                 [](int status) { emulated::fail_once(static_cast<cudaError_t>(status)); });
   emulation.def("set_memory", &emulated::set_memory, py::arg("bytes"));
+  emulation.def("set_compute_capability", &emulated::set_compute_capability);
+  emulation.def("set_shared_memory", &emulated::set_shared_memory, py::arg("bytes"));
+  emulation.def("set_driver_version", &emulated::set_driver_version);
+  emulation.def("contexts", &emulated::contexts);
+  emulation.def("forget_contexts", &emulated::forget_contexts);
   emulation.def("make_stream", [] {
     cudaStream_t stream;
     check(cudaStreamCreate(&stream), "cudaStreamCreate");
@@ -72,11 +85,32 @@ void bind_emulation(py::module_& module) {
 
 }  // namespace
 
+namespace {
+
+// The table of tuning.hpp.
+py::list tuning() {
+  py::list rows;
+  for (const Tuned& entry : tuning_table) {
+    py::dict row;
+    row["name"] = std::string(entry.name);
+    row["value"] = entry.value;
+    row["unit"] = std::string(entry.unit);
+    row["source"] = std::string(entry.source);
+    row["meaning"] = std::string(entry.meaning);
+    rows.append(row);
+  }
+  return rows;
+}
+
+}  // namespace
+
 void bind_devices(py::module_& module) {
   module.attr("runtime_version") = runtime_version();
+  module.attr("tuning") = tuning();
   module.def("driver_version", &driver_version);
   module.def("devices", &devices);
   module.def("memory", &memory, py::arg("device"));
+  module.def("synchronize", &synchronize, py::arg("device"), py::arg("stream"));
 #ifdef EIGENTROPY_CUDA_EMULATED
   bind_emulation(module);
 #endif

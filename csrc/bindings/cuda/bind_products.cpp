@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <tuple>
 #include <variant>
 
 #include "base/gaussian.hpp"
@@ -68,6 +69,15 @@ class Operator {
               py::none());
         },
         A_);
+  }
+
+  // Pairs of tiles that are computed from products, from differences, and not at all.
+  std::tuple<index_t, index_t, index_t> tile_ways() const {
+    return get([&](const auto& A) {
+      const Queue queue(device_, stream_of(stream_));
+      const TileWays ways = A.tile_ways(queue);
+      return std::tuple{ways.products, ways.differences, ways.nothing};
+    });
   }
 
   // Keeps G in half precision for the products that follow.
@@ -166,6 +176,9 @@ void bind_products(py::module_& module) {
                              [](const Operator& A) {
                                return A.get([](const auto& a) { return copy_of(a.scaling()); });
                              })
+      .def_property_readonly("tile_ways", &Operator::tile_ways,
+                             "How many pairs of tiles are computed from products of rows, how many "
+                             "from differences, and how many are left out because G is 0 there.")
       .def("keep_in_half", &Operator::keep_in_half, py::arg("progress") = py::none())
       .def("matmul", &Operator::matmul, py::arg("V"), py::arg("progress") = py::none());
   module.def("symmetric_product", &symmetric_product, py::arg("A"), py::arg("V"),

@@ -7,7 +7,7 @@
 #include "bindings/common/run.hpp"
 #include "bindings/cuda/bindings.hpp"
 #include "bindings/cuda/device_array.hpp"
-#include "cuda/eigen/eigenvalues.hpp"
+#include "cuda/eigen/given_matrices.hpp"
 #include "cuda/operator/diffusion.hpp"
 #include "cuda/operator/subsets.hpp"
 

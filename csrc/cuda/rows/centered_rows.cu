@@ -269,17 +269,22 @@ class UploadedCenters {
   DeviceBuffer<Segment> segments_;
 };
 
-// x_ij <- (z_ij - c_j) * inverse, unless x is null, and |x_i|^2.
+// x_ij <- (z_ij - c_j) * inverse, unless x is null, and |x_i|^2, to the rounding of T or, in
+// double, to 3 eps: each lane's rounding errors are added up and subtracted (Kahan), which long
+// rows of one number repeated need.
 template <class S, class T>
 __global__ void center_and_square(Elements<S> Z, CentersThere centers, double inverse, T* x,
                                   T* norms) {
   const index_t i = row_of_warp();
   if (i >= Z.rows) return;
-  double sum = 0.0;
+  double sum = 0.0, excess = 0.0;
   for (index_t j = lane(); j < Z.cols; j += warp_size) {
     const T value = static_cast<T>(centers(static_cast<double>(Z(i, j)), j) * inverse);
     if (x != nullptr) x[i * Z.cols + j] = value;
-    sum += static_cast<double>(value) * static_cast<double>(value);
+    const double term = static_cast<double>(value) * static_cast<double>(value) - excess;
+    const double next = sum + term;
+    if (sizeof(T) == sizeof(double)) excess = (next - sum) - term;
+    sum = next;
   }
   sum = warp_sum(sum);
   if (lane() == 0) norms[i] = static_cast<T>(sum);

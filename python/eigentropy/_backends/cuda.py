@@ -221,11 +221,16 @@ class Cuda:
         else:  # in whose stream V may still be on its way
             stream = array.stream()
             array = array if array.dtype == dtype else array.astype(dtype)
-            V = plugin_array(array.contiguous().reshape(*columns), self.index)
+            array = array.contiguous().reshape(*columns)
+            V = plugin_array(array, self.index)
         product = self._core.symmetric_product(A(), V, stream)
+        if array is not None:  # which the caller may drop before it has been read
+            array.keep_for_stream()
         if self.library == "numpy":
             host_product: npt.NDArray[Any] = product.numpy(stream)
             return host_product.reshape(shape)
+        if self.source is not None and stream != self._stream():
+            self._core.synchronize(self.index, stream)  # the caller goes on in another stream
         owner = self.source if array is None else array  # in whose stream it was made
         if owner is not None and owner.stream_owner() is not None:
             product.keep_stream(owner.stream_owner())

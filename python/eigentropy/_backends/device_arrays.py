@@ -64,6 +64,13 @@ class DeviceArray(ABC):
         """What keeps this stream from being destroyed; None where nobody destroys it."""
         return None  # torch's are there as long as the process is
 
+    def keep_for_stream(self) -> None:
+        """Let its library keep the memory until the work that is in `stream` now has been done.
+
+        For what reads the array after the caller may have dropped it.
+        """
+        return  # torch alone has such a thing
+
     @abstractmethod
     def astype(self, dtype: str) -> DeviceArray:
         """Converted by its own library; a copy."""
@@ -98,8 +105,15 @@ class _TorchArray(DeviceArray):
         self.pointer = tensor.data_ptr()
 
     def stream(self) -> int:
-        torch = sys.modules["torch"]
-        return int(torch.cuda.current_stream(self.value.device).cuda_stream)
+        return int(self._current_stream().cuda_stream)
+
+    def keep_for_stream(self) -> None:
+        # Without this, torch hands the memory out again in the order of the stream in which it was
+        # allocated.
+        self.value.record_stream(self._current_stream())
+
+    def _current_stream(self) -> Any:
+        return sys.modules["torch"].cuda.current_stream(self.value.device)
 
     def astype(self, dtype: str) -> DeviceArray:
         return _TorchArray(self.value.to(getattr(sys.modules["torch"], dtype)))
@@ -248,10 +262,8 @@ def device_array(value: Any, name: str) -> DeviceArray | None:
     if isinstance(value, (np.ndarray, DeviceArray)):
         return value if isinstance(value, DeviceArray) else None
     torch, cupy = sys.modules.get("torch"), sys.modules.get("cupy")
-    if is_torch(value) and torch is not None:
-        if value.device.type != "cuda" or getattr(torch.version, "hip", None):
-            return None
-        return _TorchArray(dense_tensor(value, name))
+    if is_torch(value):
+        return _TorchArray(dense_tensor(value, name)) if is_on_cuda(value) else None
     if is_cupy(value):
         return _CupyArray(value)
     if hasattr(value, "__cuda_array_interface__"):
@@ -267,6 +279,12 @@ def device_array(value: Any, name: str) -> DeviceArray | None:
         f"{name} lies on a GPU and offers DLPack only (device type {kind}), for which eigentropy "
         "needs PyTorch with CUDA or CuPy: import one of them, or pass a NumPy array"
     )
+
+
+def is_on_cuda(tensor: Any) -> bool:
+    """Whether a tensor of PyTorch lies on a device of CUDA; AMD's have the same name in PyTorch."""
+    hip = getattr(sys.modules["torch"].version, "hip", None)
+    return tensor.device.type == "cuda" and not hip
 
 
 def device_rows(array: DeviceArray, name: str) -> DeviceArray:
@@ -311,12 +329,14 @@ def plugin_array(array: DeviceArray, device: int | None = None) -> Any:
 def returned(array: Any, library: str, device: int) -> Any:
     """A NumPy array or one of the plug-in as the caller's library has them, on that device.
 
-    Arrays of the plug-in are handed on without a copy.
+    An array of the plug-in must have been made in the library's current stream. torch copies it:
+    `Tensor.record_stream` keeps memory of torch's own alone. CuPy and others get it as it is.
     """
     if library == "torch":
-        torch = sys.modules["torch"]
-        make = torch.tensor if isinstance(array, np.ndarray) else torch.as_tensor
-        return make(array, device=f"cuda:{device}")
+        torch, place = sys.modules["torch"], f"cuda:{device}"
+        if isinstance(array, np.ndarray):
+            return torch.tensor(array, device=place)
+        return torch.as_tensor(array, device=place).clone()
     if library == "cupy":
         cupy = sys.modules["cupy"]
         with cupy.cuda.Device(device):

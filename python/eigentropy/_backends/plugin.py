@@ -30,9 +30,12 @@ LIBRARIES = (
 # The oldest driver for CUDA 13, as NVIDIA numbers them.
 OLDEST_DRIVER = "580"
 
+# Of the GPUs that CUDA 13 compiles for: Turing, of 2018.
+OLDEST_CAPABILITY = (7, 5)
+
 
 class DeviceError(RuntimeError):
-    """CUDA cannot be used here: no driver, an old one, no such device, or after a fork.
+    """CUDA cannot be used here: no driver or device, one that is too old, or after a fork.
 
     The message says what to do. Errors of CUDA itself during a computation are
     ``eigentropy_cuda13.DeviceError``, a `RuntimeError` as this one is.
@@ -74,11 +77,18 @@ def devices() -> list[dict[str, Any]]:
 
 
 def require_device(index: int) -> None:
-    """Refuse the number of a device that is not there."""
+    """Refuse the number of a device that is not there, or that is too old."""
     found = devices()
     if not 0 <= index < len(found):
         names = ", ".join(f"cuda:{i} ({one['name']})" for i, one in enumerate(found))
-        raise DeviceError(f"device='cuda:{index}' is not there; CUDA shows {names}")
+        raise DeviceError(f"device='cuda:{index}' is not there; CUDA shows {names}{_visible()}")
+    capability = found[index]["compute_capability"]
+    if tuple(int(part) for part in capability.split(".")) < OLDEST_CAPABILITY:
+        needed = ".".join(map(str, OLDEST_CAPABILITY))
+        raise DeviceError(
+            f"cuda:{index} ({found[index]['name']}) has compute capability {capability}, and "
+            f"{DISTRIBUTION} needs {needed} or newer: choose another device, or pass device='cpu'"
+        )
 
 
 def imported() -> Any:
@@ -150,10 +160,12 @@ def _listed_devices(module: Any) -> list[dict[str, Any]]:
             "there is no NVIDIA driver, which computing on a GPU needs: install one (version "
             f"{OLDEST_DRIVER} or newer; `nvidia-smi` then shows it), or pass device='cpu'"
         )
-    if driver < module.runtime_version:
+    # A driver for 13.0 runs what is built with 13.1, but nothing that is built with 14.0.
+    needed = module.runtime_version // 1000 * 1000
+    if driver < needed:
         raise DeviceError(
             f"the NVIDIA driver is for CUDA up to {shown_version(driver)}, and {DISTRIBUTION} "
-            f"needs {shown_version(module.runtime_version)}: install driver {OLDEST_DRIVER} or "
+            f"needs {shown_version(needed)}: install driver {OLDEST_DRIVER} or "
             "newer, or pass device='cpu'"
         )
     try:
@@ -166,9 +178,13 @@ def _listed_devices(module: Any) -> list[dict[str, Any]]:
 
 
 def _no_device(reason: str) -> str:
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    hidden = "" if visible is None else f" (CUDA_VISIBLE_DEVICES is {visible!r})"
     return (
-        f"there is no CUDA device: {reason}{hidden}; `nvidia-smi` shows those that the driver "
+        f"there is no CUDA device: {reason}{_visible()}; `nvidia-smi` shows those that the driver "
         "knows; pass device='cpu' to compute without one"
     )
+
+
+def _visible() -> str:
+    """What hides devices, and gives others their numbers; empty where nothing does."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return "" if visible is None else f" (CUDA_VISIBLE_DEVICES is {visible!r})"

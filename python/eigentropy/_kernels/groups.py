@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +19,7 @@ from eigentropy._kernels.few_values import (
 )
 from eigentropy._support.interruption import interruptible
 from eigentropy._support.options import integer, one_of, random_seed
-from eigentropy._support.warnings import GroupWarning, warn
+from eigentropy._support.warnings import GroupWarning, ignored_warnings, warn
 
 KINDS = ("auto", "labels", "scalars", "vectors")
 CLUSTERINGS = ("spectral", "kmeans")
@@ -235,9 +234,8 @@ def _cluster(vectors: npt.NDArray[Any], name: str, n_clusters: int, seed: int) -
             assign_labels="cluster_qr",
             random_state=random_state,
         )
-    with warnings.catch_warnings():
-        # Groups without a path between them are what is looked for, not a defect of the graph.
-        warnings.filterwarnings("ignore", message="Graph is not fully connected")
+    # Groups without a path between them are what is looked for, not a defect of the graph.
+    with ignored_warnings("Graph is not fully connected"):
         labels: npt.NDArray[Any] = interruptible(_as_configured(algorithm.fit, vectors)).labels_
     return labels
 

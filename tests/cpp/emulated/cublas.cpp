@@ -31,6 +31,13 @@ cublasStatus_t cublasSetMathMode(cublasHandle_t handle, cublasMath_t mode) {
 }
 
 namespace {
+eigentropy::cuda::emulated::ProductFault fault;
+}
+namespace eigentropy::cuda::emulated {
+void set_product_fault(ProductFault chosen) { fault = chosen; }
+}  // namespace eigentropy::cuda::emulated
+
+namespace {
 
 template <class T>
 cublasStatus_t gemm(cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t m, std::int64_t n,
@@ -41,6 +48,10 @@ cublasStatus_t gemm(cublasOperation_t op_a, cublasOperation_t op_b, std::int64_t
   const auto letter = [](cublasOperation_t op) { return op == CUBLAS_OP_N ? 'N' : 'T'; };
   eigentropy::blas::gemm(letter(op_a), letter(op_b), to_blas(m), to_blas(n), to_blas(k), *alpha, a,
                          to_blas(lda), b, to_blas(ldb), *beta, c, to_blas(ldc));
+  if (fault.times > 0) {
+    --fault.times;
+    c[0] += static_cast<T>(fault.error);
+  }
   return CUBLAS_STATUS_SUCCESS;
 }
 

@@ -47,3 +47,14 @@ cublasStatus_t cublasGemmStridedBatchedEx_64(
 EIGENTROPY_DECLARE_CUBLAS(float, S)
 EIGENTROPY_DECLARE_CUBLAS(double, D)
 #undef EIGENTROPY_DECLARE_CUBLAS
+
+namespace eigentropy::cuda::emulated {
+
+// What a test makes the next `times` products do: add `error` to an entry of the result.
+struct ProductFault {
+  int times = 0;
+  double error = 0.5;
+};
+void set_product_fault(ProductFault fault);
+
+}  // namespace eigentropy::cuda::emulated

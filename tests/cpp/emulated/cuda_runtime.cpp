@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -26,14 +27,51 @@ std::set<cudaStream_t> streams;
 std::map<cudaStream_t, cudaStreamCaptureStatus> captures;
 std::size_t memory_of_device = std::size_t{8} << 30, taken = 0;
 std::size_t shared_of_block = 227 << 10;
+int attribute_calls = 0;
 int capability_major = 9, capability_minor = 0;
 std::atomic<int> pending{cudaSuccess};
-thread_local int current_device = 0;
+std::set<int> primary_contexts;  // the devices that have one
+// What cudaSetDevice has chosen, and the device whose context is current: none in a new thread.
+thread_local int chosen_device = 0, context_device = -1;
 thread_local cudaStreamCaptureMode capture_mode = cudaStreamCaptureModeGlobal;
 thread_local cudaError_t last_error = cudaSuccess;
 
 constexpr int device_count = 2;
 constexpr int version = 13000;
+int driver_version = version;
+
+int current_device() { return context_device >= 0 ? context_device : chosen_device; }
+
+void make_current(int device) {
+  const std::lock_guard guard(lock);
+  primary_contexts.insert(device);
+  context_device = device;
+}
+// What calls begin with that work on a device.
+void need_context() {
+  if (context_device < 0) make_current(chosen_device);
+}
+
+// The driver's functions. A context is 1 + the number of its device.
+int get_context(void** context) {
+  *context = reinterpret_cast<void*>(static_cast<std::intptr_t>(1 + context_device));
+  return 0;
+}
+int set_context(void* context) {
+  context_device = static_cast<int>(reinterpret_cast<std::intptr_t>(context)) - 1;
+  return 0;
+}
+int state_of_primary(int device, unsigned* flags, int* is_active) {
+  const std::lock_guard guard(lock);
+  *flags = 0;
+  *is_active = static_cast<int>(primary_contexts.count(device));
+  return 0;
+}
+const std::map<std::string, void*> functions_of_driver = {
+    {"cuCtxGetCurrent", reinterpret_cast<void*>(&get_context)},
+    {"cuCtxSetCurrent", reinterpret_cast<void*>(&set_context)},
+    {"cuDevicePrimaryCtxGetState", reinterpret_cast<void*>(&state_of_primary)},
+    {"cuTensorMapEncodeTiled", eigentropy::cuda::emulated::encoder_of_tensor_maps()}};
 
 cudaError_t take_pending() { return static_cast<cudaError_t>(pending.exchange(cudaSuccess)); }
 
@@ -64,12 +102,19 @@ cudaError_t break_captures(cudaStream_t stream) {
 }
 
 cudaError_t status_of(cudaStream_t stream) {
+  need_context();
   const cudaError_t earlier = take_pending();
   if (earlier != cudaSuccess) return told(earlier);
   const cudaError_t captured = break_captures(stream);
   if (captured != cudaSuccess) return told(captured);
   return told(is_known(stream) ? cudaSuccess : cudaErrorInvalidResourceHandle);
 }
+
+struct Event {
+  bool has_time;
+  Clock::time_point time;
+};
+Event* event_of(cudaEvent_t event) { return reinterpret_cast<Event*>(event); }
 
 std::size_t rounded_up(std::size_t bytes, std::size_t unit) {
   return (bytes + unit - 1) / unit * unit;
@@ -95,6 +140,18 @@ bool end_capture(cudaStream_t stream) {
 }
 void set_memory(std::size_t bytes) { memory_of_device = bytes; }
 void set_shared_memory(std::size_t bytes) { shared_of_block = bytes; }
+void set_driver_version(int chosen) { driver_version = chosen; }
+std::vector<int> contexts() {
+  const std::lock_guard guard(lock);
+  return {primary_contexts.begin(), primary_contexts.end()};
+}
+void forget_contexts() {
+  const std::lock_guard guard(lock);
+  primary_contexts.clear();
+  chosen_device = 0;
+  context_device = -1;
+}
+int calls_of_function_attributes() { return attribute_calls; }
 void set_compute_capability(int major, int minor) {
   capability_major = major;
   capability_minor = minor;
@@ -116,6 +173,7 @@ void run_grid(dim3 grid, dim3 block, std::size_t shared, const std::function<voi
       for (unsigned x = 0; x < grid.x; ++x) {
         block_index = {x, y, z};
         set_dynamic_shared(shared);
+        forget_copies();
         run_block(threads, body);
       }
     }
@@ -138,6 +196,8 @@ const char* cudaGetErrorString(cudaError_t status) {
       return "invalid device ordinal";
     case cudaErrorInvalidResourceHandle:
       return "invalid resource handle";
+    case cudaErrorSymbolNotFound:
+      return "named symbol not found";
     case cudaErrorNotReady:
       return "device not ready";
     case cudaErrorIllegalAddress:
@@ -158,7 +218,7 @@ cudaError_t cudaGetLastError() {
 }
 
 cudaError_t cudaDriverGetVersion(int* out) {
-  *out = version;
+  *out = driver_version;
   return cudaSuccess;
 }
 cudaError_t cudaRuntimeGetVersion(int* out) {
@@ -166,16 +226,29 @@ cudaError_t cudaRuntimeGetVersion(int* out) {
   return cudaSuccess;
 }
 cudaError_t cudaGetDeviceCount(int* count) {
+  if (driver_version < version) return told(cudaErrorInsufficientDriver);
   *count = device_count;
   return cudaSuccess;
 }
 cudaError_t cudaGetDevice(int* device) {
-  *device = current_device;
+  *device = current_device();
   return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int device) {
   if (device < 0 || device >= device_count) return told(cudaErrorInvalidDevice);
-  current_device = device;
+  chosen_device = device;
+  make_current(device);
+  return cudaSuccess;
+}
+cudaError_t cudaGetDriverEntryPointByVersion(const char* symbol, void** function, unsigned,
+                                             unsigned long long,
+                                             cudaDriverEntryPointQueryResult* result) {
+  const auto found = functions_of_driver.find(symbol);
+  const bool is_there = found != functions_of_driver.end();
+  *function = is_there ? found->second : nullptr;
+  if (result != nullptr) {
+    *result = is_there ? cudaDriverEntryPointSuccess : cudaDriverEntryPointSymbolNotFound;
+  }
   return cudaSuccess;
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
@@ -187,6 +260,10 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   properties->minor = capability_minor;
   properties->multiProcessorCount = 4;
   properties->sharedMemPerBlockOptin = shared_of_block;
+  return cudaSuccess;
+}
+cudaError_t cudaFuncSetAttribute(const void*, cudaFuncAttribute, int) {
+  ++attribute_calls;
   return cudaSuccess;
 }
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
@@ -216,6 +293,7 @@ cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int) {
 cudaError_t cudaMemPoolGetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) { return cudaSuccess; }
 cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) { return cudaSuccess; }
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
+  need_context();
   const std::lock_guard guard(lock);
   *total = memory_of_device;
   *free = memory_of_device - std::min(taken, memory_of_device);
@@ -225,6 +303,7 @@ cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
 // The end of the memory is the end of a page, and what follows cannot be touched: an access beyond
 // ends the program, as does one after the memory was given back. Every byte is 0xFF, a NaN.
 cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
+  need_context();
   const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   const std::size_t used = rounded_up(std::max<std::size_t>(bytes, 1), 16);
   const std::size_t size = rounded_up(used, page);
@@ -237,7 +316,7 @@ cudaError_t cudaMalloc(void** memory, std::size_t bytes) {
   mprotect(begin + size, page, PROT_NONE);
   std::memset(begin, 0xFF, size);
   *memory = begin + size - used;
-  allocations[*memory] = {mapping, size + page, current_device};
+  allocations[*memory] = {mapping, size + page, current_device()};
   taken += size;
   return cudaSuccess;
 }
@@ -247,6 +326,7 @@ cudaError_t cudaMallocAsync(void** memory, std::size_t bytes, cudaStream_t strea
 }
 cudaError_t cudaFree(void* memory) {
   if (memory == nullptr) return cudaSuccess;
+  need_context();
   const std::lock_guard guard(lock);
   if (capture_mode != cudaStreamCaptureModeRelaxed) {
     for (auto& [captured, state] : captures) state = cudaStreamCaptureStatusInvalidated;
@@ -267,7 +347,7 @@ cudaError_t cudaFreeAsync(void* memory, cudaStream_t stream) {
   {
     const std::lock_guard guard(lock);
     const auto found = allocations.find(memory);
-    if (found != allocations.end() && found->second.device != current_device) {
+    if (found != allocations.end() && found->second.device != current_device()) {
       return told(cudaErrorInvalidValue);
     }
   }
@@ -305,6 +385,7 @@ cudaError_t cudaMemset2DAsync(void* memory, std::size_t pitch, int value, std::s
 }
 
 cudaError_t cudaStreamCreate(cudaStream_t* stream) {
+  need_context();
   const std::lock_guard guard(lock);
   *stream = reinterpret_cast<cudaStream_t>(new char[16]);
   streams.insert(*stream);
@@ -335,21 +416,25 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t, unsigned) {
 }
 
 cudaError_t cudaEventCreate(cudaEvent_t* event) {
-  *event = reinterpret_cast<cudaEvent_t>(new Clock::time_point());
+  return cudaEventCreateWithFlags(event, cudaEventDefault);
+}
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
+  need_context();
+  *event = reinterpret_cast<cudaEvent_t>(new Event{(flags & cudaEventDisableTiming) == 0, {}});
   return cudaSuccess;
 }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
-  delete reinterpret_cast<Clock::time_point*>(event);
+  delete event_of(event);
   return cudaSuccess;
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-  *reinterpret_cast<Clock::time_point*>(event) = Clock::now();
+  event_of(event)->time = Clock::now();
   return status_of(stream);
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t) { return told(take_pending()); }
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t stop) {
-  const auto elapsed =
-      *reinterpret_cast<Clock::time_point*>(stop) - *reinterpret_cast<Clock::time_point*>(start);
-  *milliseconds = std::chrono::duration<float, std::milli>(elapsed).count();
+  const Event *const first = event_of(start), *const last = event_of(stop);
+  if (!first->has_time || !last->has_time) return told(cudaErrorInvalidResourceHandle);
+  *milliseconds = std::chrono::duration<float, std::milli>(last->time - first->time).count();
   return cudaSuccess;
 }

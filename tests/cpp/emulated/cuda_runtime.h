@@ -8,17 +8,20 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <vector>
 
 #include "fibers.hpp"
+#include "warpgroup.hpp"
 
 #define __global__ static
-#define __device__ inline
+#define __device__
 #define __host__
 #define __forceinline__ inline
 // Several threads of the host may each emulate a block.
 #define __shared__ static thread_local
 #define __launch_bounds__(...)
 #define __align__(bytes) alignas(bytes)
+#define __grid_constant__
 
 enum cudaError_t {
   cudaSuccess = 0,
@@ -28,6 +31,7 @@ enum cudaError_t {
   cudaErrorNoDevice = 100,
   cudaErrorInvalidDevice = 101,
   cudaErrorInvalidResourceHandle = 400,
+  cudaErrorSymbolNotFound = 500,
   cudaErrorNotReady = 600,
   cudaErrorIllegalAddress = 700,
   cudaErrorStreamCaptureUnsupported = 900,
@@ -57,7 +61,14 @@ enum cudaDeviceAttr {
   cudaDevAttrComputeCapabilityMinor = 76,
   cudaDevAttrMaxSharedMemoryPerBlockOptin = 97
 };
+constexpr unsigned cudaEventDefault = 0, cudaEventDisableTiming = 2;
+enum cudaGetDriverEntryPointFlags { cudaEnableDefault = 0 };
 enum cudaMemPoolAttr { cudaMemPoolAttrReleaseThreshold = 4 };
+enum cudaDriverEntryPointQueryResult {
+  cudaDriverEntryPointSuccess = 0,
+  cudaDriverEntryPointSymbolNotFound = 1,
+  cudaDriverEntryPointVersionNotSufficent = 2
+};
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 
 struct CUstream_st;
@@ -97,8 +108,13 @@ cudaError_t cudaRuntimeGetVersion(int* version);
 cudaError_t cudaGetDeviceCount(int* count);
 cudaError_t cudaGetDevice(int* device);
 cudaError_t cudaSetDevice(int device);
+// Those of the driver's functions by which contexts are known, and cuTensorMapEncodeTiled.
+cudaError_t cudaGetDriverEntryPointByVersion(const char* symbol, void** function, unsigned version,
+                                             unsigned long long flags,
+                                             cudaDriverEntryPointQueryResult* result);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device);
+cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value);
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total);
 // There is no pool: what is given back is gone.
 cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int device);
@@ -124,16 +140,16 @@ cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* 
 cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode* mode);
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
 cudaError_t cudaEventCreate(cudaEvent_t* event);
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags);
 cudaError_t cudaEventDestroy(cudaEvent_t event);
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaEventSynchronize(cudaEvent_t event);
 cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t stop);
-template <class Kernel>
-cudaError_t cudaFuncSetAttribute(Kernel, cudaFuncAttribute, int) {
-  return cudaSuccess;
-}
 
 namespace eigentropy::cuda::emulated {
+
+// What the driver has for cuTensorMapEncodeTiled.
+void* encoder_of_tensor_maps();
 
 // What a test makes the next call of the runtime return, once: an error of an earlier kernel.
 void fail_once(cudaError_t status);
@@ -146,7 +162,14 @@ bool end_capture(cudaStream_t stream);
 void set_memory(std::size_t bytes);
 // How much of it a block can have to share.
 void set_shared_memory(std::size_t bytes);
+int calls_of_function_attributes();  // since the process began
 void set_compute_capability(int major, int minor);
+// The version of CUDA that the driver is for, as 13000. An older one than the runtime's fails.
+void set_driver_version(int version);
+// The devices that have a context, which whatever needs one creates.
+std::vector<int> contexts();
+// No device has a context, and this thread has not chosen one, as in a new process.
+void forget_contexts();
 
 extern EIGENTROPY_PER_THREAD dim3 block_index, block_size, grid_size;
 
@@ -183,8 +206,18 @@ T exchanged(const T& value, int lane) {
   return exchange(value, [&](const auto& of) -> T { return of(lane); });
 }
 
-// PTX's mma.m16n8k8 of TF32 with sums in float32, of the caller's warp: tensor_core.hpp.
-void add_tf32_product(const float (&a)[4], const float (&b)[2], float (&d)[4]);
+// PTX's mma.m16n8k16 and mma.m16n8k8 of halves with sums in float32, and ldmatrix with .x4, also
+// with .trans, of the caller's warp: tensor_core.hpp.
+void add_product_of_halves(const unsigned (&a)[4], const unsigned (&b)[2], float (&d)[4]);
+void add_product_of_halves(const unsigned (&a)[2], const unsigned (&b)[1], float (&d)[4]);
+void load_matrices(const void* row, bool transposed, unsigned (&r)[4]);
+
+// PTX's cp.async of 16 bytes, its commit_group and its wait_group.
+void start_copy(void* to, const void* from);
+void end_group_of_copies();
+void wait_for_copies(int pending);
+// Those of an earlier block.
+void forget_copies();
 
 }  // namespace eigentropy::cuda::emulated
 

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <deque>
 #include <memory>
 #include <stdexcept>
 #include <vector>
@@ -14,7 +15,7 @@ namespace {
 constexpr int warp_size = 32;
 constexpr std::size_t stack_bytes = std::size_t{1} << 17;
 
-enum class State { ready, at_block_barrier, at_warp_barrier, ended };
+enum class State { ready, at_block_barrier, at_warp_barrier, at_condition, failed, ended };
 
 // A place to go on from. The compiler's own setjmp and longjmp save only what they have to, and
 // make no system call.
@@ -48,6 +49,7 @@ struct Fiber {
   Place where;
   State state = State::ended;
   bool entered = false;
+  const std::function<bool()>* condition = nullptr;  // of State::at_condition
 };
 
 std::atomic<Order> order{Order::ascending};
@@ -67,7 +69,11 @@ class Block {
     slots_.assign(static_cast<std::size_t>(threads + warp_size) * slot_bytes, 0);
     for (int i = 0; i < threads; ++i) start(*fibers_[i]);
     block = this;
+    ++number_;
+    later_.clear();
+    failure_ = nullptr;
     while (run_ready()) release();
+    if (!later_.empty()) throw std::logic_error("a block ends before what it began");
   }
 
   void* slots() { return slots_.data() + running_thread / warp_size * warp_size * slot_bytes; }
@@ -78,6 +84,18 @@ class Block {
     fiber.state = state;
     go(fiber.where, scheduler_);
   }
+  void wait_until(const std::function<bool()>& condition) {
+    while (!condition()) {
+      fibers_[running_thread]->condition = &condition;
+      wait(State::at_condition);
+    }
+  }
+  void later(std::function<void()> action) { later_.push_back(std::move(action)); }
+  [[noreturn]] void fail(const char* text) {
+    failure_ = text;
+    for (;;) wait(State::failed);
+  }
+  int number() const { return number_; }
 
  private:
   static void start(Fiber& fiber) {
@@ -121,7 +139,19 @@ class Block {
       if (all(first, end, State::at_warp_barrier)) any |= set_ready(first, end);
     }
     if (!any && all(0, threads_, State::at_block_barrier)) any = set_ready(0, threads_);
-    if (!any) throw std::logic_error("threads of a block wait at different barriers");
+    for (int i = 0; i < threads_; ++i) {
+      Fiber& fiber = *fibers_[i];
+      if (fiber.state == State::at_condition && (*fiber.condition)()) any |= set_ready(i, i + 1);
+    }
+    if (any) return;
+    if (failure_ != nullptr) throw std::logic_error(failure_);
+    if (!later_.empty()) {
+      const auto action = std::move(later_.front());
+      later_.pop_front();
+      action();
+      return;
+    }
+    throw std::logic_error("threads of a block wait at different barriers");
   }
   bool all(int begin, int end, State state) const {
     for (int i = begin; i < end; ++i) {
@@ -142,7 +172,9 @@ class Block {
   std::vector<std::unique_ptr<Fiber>> fibers_;
   std::vector<char> slots_, shared_;
   const std::function<void()>* body_ = nullptr;
-  int threads_ = 0;
+  std::deque<std::function<void()>> later_;
+  const char* failure_ = nullptr;
+  int threads_ = 0, number_ = 0;
   Place scheduler_;
 };
 
@@ -168,6 +200,10 @@ void set_order(Order chosen) { order = chosen; }
 void run_block(int threads, const std::function<void()>& body) { own_block().run(threads, body); }
 void block_barrier() { block->wait(State::at_block_barrier); }
 void warp_barrier() { block->wait(State::at_warp_barrier); }
+void wait_until(const std::function<bool()>& condition) { block->wait_until(condition); }
+void later(std::function<void()> action) { block->later(std::move(action)); }
+void fail(const char* text) { block->fail(text); }
+int block_number() { return block->number(); }
 void* warp_slots() { return block->slots(); }
 
 void* dynamic_shared() { return block->shared().data(); }

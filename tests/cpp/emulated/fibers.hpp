@@ -31,6 +31,18 @@ inline int thread_index() { return running_thread; }
 void block_barrier();
 void warp_barrier();
 
+// The caller goes on when the condition holds, which another thread brings about, or what has been
+// put off: later(action) runs when no thread can go on without it, the oldest first. A block must
+// not end before all of it has run.
+void wait_until(const std::function<bool()>& condition);
+void later(std::function<void()> action);
+
+// A thread has done what a GPU does not allow: run_block throws a logic_error of this text.
+[[noreturn]] void fail(const char* text);
+
+// Differs for every block that this thread of the host runs.
+int block_number();
+
 // What the caller's warp exchanges: 32 slots, zeros at first.
 constexpr std::size_t slot_bytes = 128;
 void* warp_slots();
