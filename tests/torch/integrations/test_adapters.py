@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 import time
 import warnings
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
+import device_arrays
 import eigentropy as eg
 from eigentropy.torch import Evaluation, Monitor, Reservoir
 from eigentropy.torch.integrations.batches import Batches, labels_of
@@ -79,11 +81,16 @@ def fit(pl, model, callbacks, folder, epochs=3, rows=None, ckpt_path=None, **opt
     return trainer
 
 
-def test_lightning_logs_each_epoch_and_not_the_sanity_check(pl, tmp_path):
+@pytest.mark.parametrize("background", [False, 3])
+def test_lightning_logs_each_epoch_and_not_the_sanity_check(pl, tmp_path, background):
     from eigentropy.torch.integrations.lightning import MonitorCallback
 
+    def log(values, step):
+        seen.append(step)
+        time.sleep(0.2 if background else 0.0)  # the trainer is at another step by then
+
     seen = []
-    callback = MonitorCallback("head", blobs(), log=lambda values, step: seen.append(step))
+    callback = MonitorCallback("head", blobs(), log=log, background=background)
     model = lightning_module(pl)
     trainer = fit(pl, model, [callback], tmp_path)
     assert seen == [1, 2, 3]
@@ -330,12 +337,17 @@ def callback(layers=("encoder", "head"), **options):
     return MonitorCallback(list(layers), ({"x": x}, y), **options)
 
 
-def test_transformers_measures_at_each_evaluation(tmp_path):
+@pytest.mark.parametrize("background", [False, 3])
+def test_transformers_measures_at_each_evaluation(tmp_path, background):
     from eigentropy.report import read_run
 
+    def log(values, step):
+        seen.append(step)
+        time.sleep(0.2 if background else 0.0)  # the Trainer is at another step by then
+
     seen = []
-    log = lambda values, step: seen.append(step)  # noqa: E731
-    trainer = hugging_face(tmp_path, [callback(log=log, record=tmp_path / "run")])
+    options = {"log": log, "record": tmp_path / "run", "background": background}
+    trainer = hugging_face(tmp_path, [callback(**options)])
     trainer.train()
     assert seen == [3, 6]
     logged = [row for row in trainer.state.log_history if "dsmi_y/encoder" in row]
@@ -604,6 +616,41 @@ def test_metrics_are_those_of_all_batches():
         DiffusionSpectralMutualInformation(n_nul=5)
     with pytest.raises(ValueError, match="compute_on_cpu"):
         DiffusionSpectralEntropy(compute_on_cpu=3)
+
+
+def test_metrics_are_measured_where_the_rows_lie(gpu):
+    library("torchmetrics")
+    from eigentropy.torch.integrations.torchmetrics import (
+        DiffusionSpectralEntropy,
+        KernelInformation,
+    )
+
+    x, y = blobs()
+    there, labels = gpu.put(x, y)
+    entropy, information = DiffusionSpectralEntropy(), KernelInformation(n_null=3)
+    entropy.update(there)
+    information.update(there, labels)
+    assert entropy.compute().device == there.device
+    assert float(entropy.compute()) == pytest.approx(float(eg.dse(x)), rel=1e-5)
+    expected = float(eg.kernel_information(x, y, n_null=3))
+    assert float(information.compute()) == pytest.approx(expected, rel=1e-4)
+    assert (60, 4) not in gpu.copied
+
+
+@pytest.mark.filterwarnings("error")
+def test_metrics_without_the_plug_in_say_once_that_they_copy(gpu, monkeypatch):
+    library("torchmetrics")
+    from eigentropy.torch.integrations.torchmetrics import DiffusionSpectralEntropy
+
+    monkeypatch.setitem(sys.modules, device_arrays.PACKAGE, None)
+    x, _ = blobs()
+    metric = DiffusionSpectralEntropy()
+    metric.update(*gpu.put(x))
+    with pytest.warns(UserWarning, match=naming("cuda:0", "eigentropy-cuda13", "compute_on_cpu")):
+        assert float(metric.compute()) == pytest.approx(float(eg.dse(x)), rel=1e-5)
+    metric.reset()
+    metric.update(*gpu.put(x))
+    metric.compute()
 
 
 def test_metrics_of_the_kernel_are_those_of_all_batches():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
 from eigentropy.torch import DispersionLoss, functional
-from eigentropy.torch.losses import dispersion
+from eigentropy.torch.losses import dispersion_pairs
 from tests.equipment.messages import naming
 
 TEMPERATURES = {"angular": 0.3, "l2": 2.0}
@@ -52,9 +52,9 @@ def found(Z, mask=None, **options):
 
 
 @pytest.mark.parametrize("pairs_at_a_time", [2**22, 40, 5])
-@pytest.mark.parametrize("variant", dispersion.VARIANTS)
+@pytest.mark.parametrize("variant", dispersion_pairs.VARIANTS)
 def test_values_and_gradients_are_those_of_the_formulas(variant, pairs_at_a_time, monkeypatch):
-    monkeypatch.setattr(dispersion, "PAIRS_AT_A_TIME", pairs_at_a_time)
+    monkeypatch.setattr(dispersion_pairs, "PAIRS_AT_A_TIME", pairs_at_a_time)
     Z, mask, temperature = states(), some_masked(), TEMPERATURES.get(variant, 1.0)
     values, gradient = found(Z, mask, variant=variant, temperature=temperature)
     expected = torch.stack(
@@ -67,7 +67,7 @@ def test_values_and_gradients_are_those_of_the_formulas(variant, pairs_at_a_time
     torch.testing.assert_close(without, values)
 
 
-@pytest.mark.parametrize("variant", dispersion.VARIANTS)
+@pytest.mark.parametrize("variant", dispersion_pairs.VARIANTS)
 def test_float32_is_float64_to_its_rounding(variant):
     Z = states(dtype=torch.float32)
     values, gradient = found(Z, some_masked(), variant=variant)
@@ -77,7 +77,7 @@ def test_float32_is_float64_to_its_rounding(variant):
     torch.testing.assert_close(gradient.double(), slope, rtol=1e-3, atol=1e-5)
 
 
-@pytest.mark.parametrize("variant", dispersion.VARIANTS)
+@pytest.mark.parametrize("variant", dispersion_pairs.VARIANTS)
 def test_few_or_strange_tokens_have_finite_gradients(variant):
     Z = states(4, 5, 6, dtype=torch.float32).detach()
     Z[0, 1:] = 0.0

@@ -227,6 +227,19 @@ def test_a_reservoir_has_the_labels_of_its_steps(net):
     assert monitor.step(labels=y) == pytest.approx(expected, rel=1e-9)
 
 
+def test_labels_in_memory_that_the_loop_reuses_are_those_of_their_batch(net):
+    x, _ = samples()
+    found = []
+    for reused in (None, torch.empty(20, 2)):
+        with Monitor(net, "1", Reservoir(60), every=3, measures="kernel_y") as monitor:
+            for part in x.split(20):
+                net(part)
+                labels = part[:, :2].clone() if reused is None else reused.copy_(part[:, :2])
+                values = monitor.step(labels)
+        found.append(values)
+    assert found[1] == found[0]
+
+
 def test_missing_labels_are_said(net):
     x, _ = samples()
     with pytest.raises(ValueError, match=naming("labels", "kernel_y", "Probe(x, y)")):

@@ -917,3 +917,21 @@ def test_tensorboard_reads_what_was_logged(net, tmp_path):
     scalar = events.Scalars("dse/head")[0]
     assert scalar.step == 1
     assert scalar.value == pytest.approx(values["dse/head"], rel=1e-6)
+
+
+@pytest.mark.parametrize("source", ["probe", "evaluation"])
+def test_warnings_point_at_the_callers_line(source):
+    model = nn.Sequential(nn.Linear(3, 4)).eval()
+    x = torch.ones(5, 3)  # equal rows: an entropy of 0
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        if source == "probe":
+            Monitor(model, ["0"], probe=x).step()
+        else:
+            monitor = Monitor(model, ["0"], Evaluation(5))
+            with torch.no_grad():
+                model(x)
+            monitor.collect(torch.arange(5))
+            monitor.step()
+    assert caught
+    assert {warning.filename for warning in caught} == {__file__}

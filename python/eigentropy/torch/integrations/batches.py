@@ -71,6 +71,21 @@ class Batches:
         return None
 
 
+class TrainersSteps:
+    """Where a trainer was when its monitor took a step: of the values, which may come later."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, Any] = {}
+
+    def note(self, monitor: Monitor, where: Any) -> None:
+        """The monitor is about to take its next step."""
+        self._known[monitor.steps + 1] = where
+
+    def at(self, step: int, otherwise: Any) -> Any:
+        """What was noted for a step of the monitor; the notes of all steps are kept."""
+        return self._known.get(step, otherwise)
+
+
 _ADVICE = "give labels=, a function of the batch, or measures without 'dsmi_y' and 'kernel_y'"
 
 

@@ -11,6 +11,7 @@ from eigentropy._support.warnings import warn
 from eigentropy.report.recording import as_recorder
 from eigentropy.torch.integrations.batches import (
     Batches,
+    TrainersSteps,
     are_default,
     as_alarms,
     callback_source,
@@ -19,7 +20,7 @@ from eigentropy.torch.integrations.batches import (
     in_words,
 )
 from eigentropy.torch.monitoring.layers import Layers
-from eigentropy.torch.monitoring.loggers import as_list, as_log
+from eigentropy.torch.monitoring.loggers import CallersLog, as_list, as_log
 from eigentropy.torch.monitoring.monitor import Monitor
 from eigentropy.torch.monitoring.sources import AnySource
 
@@ -48,7 +49,8 @@ class MonitorCallback(Callback):  # type: ignore[misc]
     The values are in ``trainer.callback_metrics``, too, where `EarlyStopping` and `ModelCheckpoint`
     find them: ``ModelCheckpoint(monitor="dse/encoder", mode="max")``. With an `Evaluation` put this
     callback before them. In several processes each one has them if `gather` is true, or with an
-    alarm.
+    alarm. With `background` they are not there: the loggers get them after the next epoch, at the
+    global step of their own.
 
     Parameters
     ----------
@@ -106,6 +108,7 @@ class MonitorCallback(Callback):  # type: ignore[misc]
         self._logs = [as_log(one) for one in as_list(log)]  # one for all monitors, too
         self._alarms = as_alarms(alarm)
         self._theirs: dict[str, float] = {}  # the values of others in callback_metrics
+        self._steps = TrainersSteps()
         self.written: set[str] = set()  # what is ours there
         self.monitor: Monitor | None = None
         self._state: dict[str, Any] | None = None
@@ -125,12 +128,15 @@ class MonitorCallback(Callback):  # type: ignore[misc]
             return
 
         def to_trainer(values: dict[str, float], step: int) -> None:
-            ours = {k: v for k, v in values.items() if k not in self._theirs}
+            now = trainer.global_step, self._theirs
+            global_step, theirs = self._steps.at(step, now)
+            ours = {k: v for k, v in values.items() if k not in theirs}
             for logger in trainer.loggers:
-                logger.log_metrics(ours, step=trainer.global_step)
+                logger.log_metrics(ours, step=global_step)
 
         self._state = self.state_dict()  # of an earlier fit
-        self.monitor = Monitor(pl_module, log=[to_trainer, *self._logs], **self._arguments)
+        logs = [CallersLog(to_trainer), *self._logs]
+        self.monitor = Monitor(pl_module, log=logs, **self._arguments)
         for alarm in self._alarms:
             alarm.attach(self.monitor)
         self.load_state_dict(self._state)
@@ -180,12 +186,18 @@ class MonitorCallback(Callback):  # type: ignore[misc]
         not_theirs = {"step"}.union(*(one.written for one in monitors))
         metrics = trainer.callback_metrics
         self._theirs = {k: float(v) for k, v in metrics.items() if k not in not_theirs}
+        self._steps.note(self.monitor, (trainer.global_step, self._theirs))
         found = self.monitor.step(values=self._theirs) or {}
         ours = {k: torch.tensor(v) for k, v in found.items() if k not in self._theirs}
         self.written |= ours.keys()
         metrics.update(ours)
         if any(alarm.should_stop for alarm in self._alarms):
             trainer.should_stop = True
+
+    def on_train_end(self, trainer: Any, pl_module: torch.nn.Module) -> None:
+        """Wait for what is measured in the background, while the loggers are there."""
+        if self.monitor is not None:
+            self.monitor.wait()
 
     def on_exception(
         self, trainer: Any, pl_module: torch.nn.Module, exception: BaseException

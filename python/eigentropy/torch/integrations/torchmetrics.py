@@ -12,6 +12,8 @@ from eigentropy._measures.information import diffusion_spectral_mutual_informati
 from eigentropy._measures.kernel_entropy import kernel_entropy
 from eigentropy._measures.kernel_information import kernel_information
 from eigentropy._support.signatures import check_options, missing_name, option_names
+from eigentropy._support.warnings import warn
+from eigentropy.torch.devices import lies_on_gpu, refusal
 from eigentropy.torch.losses.kernel import flat_rows
 
 try:
@@ -22,7 +24,7 @@ except ImportError as error:
         "eigentropy.torch.integrations.torchmetrics needs torchmetrics: pip install torchmetrics"
     ) from error
 
-# Rows and labels come by `update`; what is gathered is measured on the CPU, without a bar.
+# Rows and labels come by `update`; what is gathered is measured where it lies, without a bar.
 _NOT_OF_A_METRIC = frozenset({"Z", "Y", "given", "device", "progress"})
 
 # Options of every metric, for the message about an option that none has.
@@ -42,8 +44,9 @@ _OF_METRICS = frozenset(
 class DiffusionSpectralEntropy(Metric):  # type: ignore[misc]
     """The entropy of all rows since the last reset, gathered from all processes.
 
-    The rows are kept, on the CPU if ``compute_on_cpu=True``: pass ``max_points`` to measure a
-    random sample of them.
+    The rows are kept and measured where they lie, on a GPU by its plug-in; on the CPU if
+    ``compute_on_cpu=True``, and where there is no plug-in, with one warning. Pass ``max_points`` to
+    measure a random sample of them.
 
     Parameters
     ----------
@@ -67,6 +70,7 @@ class DiffusionSpectralEntropy(Metric):  # type: ignore[misc]
             check_options(type(self).__name__, others, known | _OF_METRICS)
             raise
         self.options = {name: options[name] for name in known & options.keys()}
+        self._has_warned = False
         self.add_state("rows", default=[], dist_reduce_fx="cat")
 
     def update(self, Z: torch.Tensor) -> None:
@@ -94,10 +98,24 @@ class DiffusionSpectralEntropy(Metric):  # type: ignore[misc]
             return self._plot(val, ax)
 
     def _measured(self, rows: torch.Tensor, *labels: torch.Tensor) -> torch.Tensor:
-        """On the device of the rows, and never in half precision, which has three digits."""
-        value = float(self.measure(rows.cpu(), *(y.cpu() for y in labels), **self.options))
+        """Of the type of the default, never in half precision, which has three digits."""
+        value = float(self.measure(*self._placed(rows, *labels), **self.options))
         dtype = torch.promote_types(torch.get_default_dtype(), torch.float32)
         return torch.tensor(value, dtype=dtype, device=rows.device)
+
+    def _placed(self, *tensors: torch.Tensor) -> list[torch.Tensor]:
+        """All where the rows are measured: on their GPU, or, without the plug-in, on the host."""
+        rows = tensors[0]
+        why = refusal(rows) if lies_on_gpu(rows) else ""
+        if why is None:
+            return list(tensors)
+        if why and not self._has_warned:
+            self._has_warned = True
+            warn(
+                f"{type(self).__name__}: rows on {rows.device} are copied to the host to be "
+                f"measured there: {why}; compute_on_cpu=True says that this is meant"
+            )
+        return [one.cpu() for one in tensors]
 
 
 class DiffusionSpectralMutualInformation(DiffusionSpectralEntropy):

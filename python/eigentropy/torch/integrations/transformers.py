@@ -10,6 +10,7 @@ import torch
 from eigentropy.report.recording import as_recorder
 from eigentropy.torch.integrations.batches import (
     Batches,
+    TrainersSteps,
     are_default,
     as_alarms,
     callback_source,
@@ -19,7 +20,7 @@ from eigentropy.torch.integrations.batches import (
 )
 from eigentropy.torch.monitoring.hooks import Hook
 from eigentropy.torch.monitoring.layers import Layers, as_sequence, unwrapped
-from eigentropy.torch.monitoring.loggers import Log, as_list, as_log, files_of
+from eigentropy.torch.monitoring.loggers import CallersLog, Log, as_list, as_log, files_of
 from eigentropy.torch.monitoring.monitor import Monitor
 from eigentropy.torch.monitoring.sources import AnySource
 
@@ -50,7 +51,8 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
     The values join `state.log_history`, which the Trainer saves with its checkpoints, and go to
     `log` at the Trainer's global step, with the metrics of the evaluation, and to `record` at the
     number of the evaluation. They join the metrics of the evaluation with the prefix ``eval_``, so
-    that ``metric_for_best_model="dse/encoder"`` and `EarlyStoppingCallback` work on them. An
+    that ``metric_for_best_model="dse/encoder"`` and `EarlyStoppingCallback` work on them; not with
+    `background`, where they join the history after the next evaluation or at the end. An
     evaluation outside of `train` measures nothing. Steps, history and the state of alarms are part
     of the Trainer's checkpoints; ``train(resume_from_checkpoint=...)`` continues them.
     ``restore_callback_states_from_checkpoint=True`` is refused: the Trainer would make a new
@@ -116,6 +118,7 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         self.monitor: Monitor | None = None
         self._state: Any = None
         self._metrics: dict[str, float] = {}
+        self._steps = TrainersSteps()
 
     def on_train_begin(
         self, args: Any, state: Any, control: Any, model: torch.nn.Module, **others: Any
@@ -123,9 +126,9 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         """Make the monitor."""
 
         def log(values: dict[str, float], step: int) -> None:
-            ours = {k: v for k, v in values.items() if k not in self._metrics}
-            entry = {**ours, "step": self._state.global_step, "epoch": self._state.epoch}
-            self._state.log_history.append(entry)
+            global_step, epoch, metrics = self._steps.at(step, self._now())
+            ours = {k: v for k, v in values.items() if k not in metrics}
+            self._state.log_history.append({**ours, "step": global_step, "epoch": epoch})
 
         if self._arguments["layers"] is None:
             raise ValueError(
@@ -146,7 +149,7 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
                 file.loaded(state.global_step)
             file.check()
         self.monitor = Monitor(
-            model, log=[log, *map(self._at_global_step, self._logs)], **self._arguments
+            model, log=[CallersLog(log), *map(self._at_global_step, self._logs)], **self._arguments
         )
         for alarm in self._alarms:
             alarm.reset()  # of other training
@@ -186,7 +189,11 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         return {"args": {}, "attributes": {"watched": self._watched(), "saved": saved}}
 
     def _at_global_step(self, log: Log) -> Log:
-        return lambda values, step: log(values, self._state.global_step)
+        return lambda values, step: log(values, self._steps.at(step, self._now())[0])
+
+    def _now(self) -> tuple[int, float | None, dict[str, float]]:
+        """Where the Trainer is."""
+        return self._state.global_step, self._state.epoch, self._metrics
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Take what the layers returned for a batch."""
@@ -215,6 +222,7 @@ class MonitorCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
                 and not isinstance(value, _Measured)
                 and name != "step"
             }
+            self._steps.note(self.monitor, self._now())
             found = self.monitor.step(values=self._metrics) or {}
             if metrics is not None:  # the Trainer's own, which it looks into next
                 ours = {k: v for k, v in found.items() if k not in self._metrics}

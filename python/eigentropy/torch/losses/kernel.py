@@ -14,6 +14,7 @@ from eigentropy._backends.rows import Rows
 from eigentropy._backends.shapes import warn_if_flattened
 from eigentropy._kernels.bandwidth import MEDIAN_FACTOR, resolve_sigma, sampled_rows
 from eigentropy._support import memory
+from eigentropy.torch.devices import measured_there
 from eigentropy.torch.losses.gaps import ZERO_KERNEL_DISTANCE, centered, near_rows
 
 # Rounding may change the exponent of the kernel by this much; beyond, distances are in float64.
@@ -159,8 +160,9 @@ def _squared_distances(rows: torch.Tensor) -> tuple[torch.Tensor, float]:
 def _sigma(Z: torch.Tensor, r2: torch.Tensor, reach2: float, sigma: float | str) -> float:
     """The width of a rule of `eigentropy.bandwidth`, or the number that was given.
 
-    A width that follows from the median is computed on the device of the tensor; for other rules
-    the rows are copied to the CPU.
+    A width that follows from the median is computed on the device of the tensor by PyTorch. For
+    other rules the back end of the GPU takes a sample of the rows to the host; without it, all rows
+    are copied.
     """
     if sigma in ("auto", "median"):
         rows = torch.from_numpy(sampled_rows(len(Z), Z.shape[1], 0)).to(r2.device)
@@ -174,7 +176,7 @@ def _sigma(Z: torch.Tensor, r2: torch.Tensor, reach2: float, sigma: float | str)
     if sigma == "sqrt-d":
         return math.sqrt(Z.shape[1])
     if isinstance(sigma, str):
-        return resolve_sigma(sigma, Rows.of(Z.cpu()), 0)
+        return resolve_sigma(sigma, Rows.of(Z if measured_there(Z) else Z.cpu()), 0)
     return sigma
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 
 from eigentropy._support.signatures import named_options
 from eigentropy.torch.losses.functional import WidthCheck
-from eigentropy.torch.losses.modules import Schedule, Weighted, check_loss_options
+from eigentropy.torch.losses.modules import EntropyLoss
 from eigentropy.torch.losses.sequences import SequenceOptions, SequencesFound, sequence_entropies
 
 
@@ -212,7 +212,7 @@ class SequenceWidths:
             self._check.check(sums, sizes)
 
 
-class SequenceEntropyLoss(Weighted):
+class SequenceEntropyLoss(EntropyLoss):
     """A term for a loss that raises or lowers the mean entropy of the sequences of a batch.
 
     ``-weight * schedule(step) * mean of S`` to raise it, with a plus to lower it. Without `mask`
@@ -232,17 +232,6 @@ class SequenceEntropyLoss(Weighted):
     """
 
     measure: ClassVar[type[torch.nn.Module]] = SequenceEntropy
-
-    def __init__(
-        self,
-        weight: float = 1.0,
-        goal: str = "raise",
-        schedule: Schedule | None = None,
-        **options: Any,
-    ) -> None:
-        check_loss_options(type(self).__name__, options, self.measure)
-        super().__init__(weight, goal, schedule)
-        self.entropy = self.measure(**options)
 
     def forward(self, Z: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
         """The term for the sequences of Z; see `SequenceEntropy`."""

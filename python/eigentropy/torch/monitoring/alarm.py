@@ -350,6 +350,7 @@ class CollapseAlarm:
                 self._seen[layer] = _Seen({"spread": math.nan, "scale": math.nan}, None, None)
                 self._not_finite(layer)
         events = [self._event(layer, step) for layer in self._evidence.raise_now()]
+        self._note(events)
         values = self._values()
         self._seen = {}
         return values, events
@@ -408,9 +409,13 @@ class CollapseAlarm:
             The action is "raise".
         """
         self.events += events
+        self._note(events)  # in processes that have not concluded them
+        act(self.actions, events)
+
+    def _note(self, events: Sequence[CollapseEvent]) -> None:
+        """What a checkpoint has of these events, also where the actions are still to come."""
         self._evidence.raised.update(event.layer for event in events)
         self.should_stop = self.should_stop or bool(events and "stop" in self.actions)
-        act(self.actions, events)
 
     def state_dict(self) -> dict[str, Any]:
         """References and evidence, for a checkpoint; JSON can hold it. The events are not in it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from eigentropy._support.signatures import named_options
 from eigentropy.report.measures import named
 from eigentropy.torch.monitoring.rows import RowRule
 from eigentropy.torch.monitoring.samples import Samples
+from eigentropy.torch.monitoring.where import Where
 
 # What is said of layers whose rows are not those of all samples, or not of one pass.
 INCOMPLETE = "did not run, or not for all samples"
@@ -41,11 +42,12 @@ class Place:
 
 @dataclass(frozen=True)
 class Watched:
-    """The layers of a model, and how their output becomes rows."""
+    """The layers of a model, how their output becomes rows, and where these are kept."""
 
     model: torch.nn.Module
     layers: Mapping[str, torch.nn.Module]
     rule: RowRule
+    where: Where = field(default_factory=Where)
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,29 @@ class Counted:
         """Both together."""
         known = [n for n in (self.tokens, other.tokens) if n is not None]
         return Counted(self.prompts + other.prompts, sum(known) if known else None)
+
+
+@dataclass
+class Taken:
+    """What is there for a measurement, which may be made later and on another thread.
+
+    Attributes
+    ----------
+    step : int
+        Of the monitor.
+    samples : Samples
+    counted, shapes, unusable
+        Those of the `Collection`.
+    said : list of (str, str)
+        Layers, and what there is to say of them.
+    """
+
+    step: int
+    samples: Samples
+    counted: Counted
+    shapes: Mapping[str, tuple[int, ...]]
+    unusable: dict[str, str]
+    said: list[tuple[str, str]]
 
 
 class Source(Protocol):
@@ -170,6 +195,14 @@ class Collection:
 
     def discard(self) -> None:
         """Forget the samples."""
+
+    def taken(self, step: int, place: Place) -> Taken:
+        """The samples, with what there is to say of them."""
+        samples = self.take(place)
+        said = [(name, REPEATED) for name in sorted(self.repeated)]
+        said += [(name, PADDED) for name in sorted(self.padded)]
+        unusable, self.unusable = self.unusable, {}
+        return Taken(step, samples, self.counted, self.shapes, unusable, said)
 
     def remove(self) -> None:
         """Take the hooks off the model."""

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from eigentropy._support import memory
 from eigentropy.report.measures import DEFAULT_WITH_LABELS
 from eigentropy.torch.monitoring.collection import ActivationSource, Counted, Place, Watched
 from eigentropy.torch.monitoring.passes import Pass, PassingSamples
@@ -23,7 +22,9 @@ from eigentropy.torch.monitoring.samples import (
     as_labels,
     as_sample_numbers,
     check_lengths,
+    chosen_rows,
 )
+from eigentropy.torch.monitoring.where import Rows, put, require_room, room
 
 
 class Evaluation(ActivationSource):
@@ -64,7 +65,7 @@ class EvaluatedSamples(PassingSamples):
 
     def _forget(self) -> None:
         self.seen = Counted()
-        self.stored: dict[str, Array] = {}
+        self.stored: dict[str, Rows] = {}
         self.passed: Counter[str] = Counter()
         self.kept = LowestPriorities(self.most, self.seed)
         self.labelled = np.zeros(self.most, dtype=bool)  # for each place
@@ -99,14 +100,14 @@ class EvaluatedSamples(PassingSamples):
         labels = batch.labels_of_rows(labels)
         slots, rows = self.kept.places(batch.numbers_of_rows(numbers))
         for name, part in batch.rows.items():
+            chosen = self.where.kept(part, rows)
             if name not in self.stored:
-                self.stored[name] = self._room(part)
+                self.stored[name] = self._room(chosen)
             if self.stored[name].shape[1] != part.shape[1]:
                 self.unusable[name] = uneven(self.stored[name].shape[1], part.shape[1])
                 continue
             if len(rows):
-                chosen = part[torch.from_numpy(rows).to(part.device)]
-                self.stored[name][slots] = chosen.cpu().numpy()
+                put(self.stored[name], slots, chosen)
             self.passed[name] += size
         self.labelled[slots] = labels is not None
         if labels is not None:
@@ -120,14 +121,14 @@ class EvaluatedSamples(PassingSamples):
         self.labels = self.labels.astype(wide, copy=False)
         self.labels[slots] = labels
 
-    def _room(self, part: torch.Tensor) -> Array:
-        size = self.most * part.shape[1] * part.element_size()
-        memory.require(
-            float(size),
+    def _room(self, part: Rows) -> Rows:
+        require_room(
+            float(self.most * part.shape[1] * part.itemsize),
+            part,
             f"what another layer returns for {self.most} samples",
             "use pooling='mean', fewer layers or a smaller Evaluation(n)",
         )
-        return np.zeros((self.most, part.shape[1]), str(part.dtype).removeprefix("torch."))
+        return room(self.most, part)
 
     def pass_over(self) -> None:
         """Forget the samples: the weights will have changed when the next step is measured."""
@@ -146,7 +147,8 @@ class EvaluatedSamples(PassingSamples):
         order = np.argsort(self.kept.numbers[: self.kept.count])
         seen = self.counted = self.seen
         complete = [name for name in self.stored if 0 < self.passed[name] == seen.prompts]
-        rows = {name: self.stored[name][order] for name in complete}
+        # One layer at a time: there is no second copy of all of them.
+        rows = {name: chosen_rows(self.stored.pop(name), order) for name in complete}
         labels = None
         if self.labels is not None and self.labelled[: self.kept.count].all():
             labels = self.labels[order]

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 
 from eigentropy.torch.monitoring.samples import Array, Numbers, Samples, distinct
+from eigentropy.torch.monitoring.where import Rows, Where, is_double
 
 Result = TypeVar("Result")
 Further = TypeVar("Further")
@@ -64,37 +65,43 @@ class Gathered(Generic[Further]):
     further: list[Further]
     _mine: Samples
     _dtype: torch.dtype
+    _where: Where
 
     def distinct(self, most: int, seed: int) -> npt.NDArray[Any] | None:
         """The rows of `Samples.distinct`; None for all."""
         return distinct(self.numbers, most, seed)
 
-    def rows(self, name: str, processes: Iterable[int]) -> Array | None:
+    def rows(self, name: str, processes: Iterable[int]) -> Rows | None:
         """The rows of a layer, of all samples, in these processes; None in the others.
 
         Call it once for a layer: a process forgets its own rows when it has sent them.
         A process with fewer rows than another one sends zeros for the missing rows.
         """
         mine = self._mine.rows.pop(name, None)  # its memory is free afterwards
-        padded = torch.zeros(max(self.counts), self.columns[name], dtype=self._dtype, device="cpu")
-        if mine is not None:
-            padded[: len(mine)] = torch.from_numpy(mine)
-        padded = padded.to(_device())
+        shape = max(self.counts), self.columns[name]
+        padded = torch.zeros(shape, dtype=self._dtype, device=_device())
+        if mine is not None:  # from wherever it lies
+            here = mine if isinstance(mine, torch.Tensor) else torch.from_numpy(mine)
+            padded[: len(mine)] = here
         found = [self._rows_in(process, padded) for process in sorted(set(processes))]
         return next((rows for rows in found if rows is not None), None)
 
-    def _rows_in(self, process: int, padded: torch.Tensor) -> Array | None:
+    def _rows_in(self, process: int, padded: torch.Tensor) -> Rows | None:
         is_there = rank() == process
         everyones = [torch.empty_like(padded) for _ in self.counts] if is_there else None
         torch.distributed.gather(padded, everyones, dst=process)
         if everyones is None:
             return None
         parts = zip(everyones, self.counts, strict=True)
-        return np.concatenate([part[:count].cpu().numpy() for part, count in parts])
+        return self._where.placed(torch.cat([part[:count] for part, count in parts]))
 
 
-def gathered(local: Callable[[], tuple[Samples, Further]]) -> Gathered[Further]:
+def gathered(
+    local: Callable[[], tuple[Samples, Further]], where: Where | None = None
+) -> Gathered[Further]:
     """What the processes have; `local` gives the samples of this one, and what to send with them.
+
+    `where` decides where the rows are kept that the process group brings.
 
     Raises
     ------
@@ -120,6 +127,7 @@ def gathered(local: Callable[[], tuple[Samples, Further]]) -> Gathered[Further]:
         [summary["further"] for summary in known],
         here[0],
         torch.float64 if any(part["wide"] for part in parts) else torch.float32,
+        where or Where(),
     )
 
 
@@ -178,7 +186,7 @@ def _summary(here: tuple[Samples, Any] | None, error: Exception | None) -> dict[
     return {
         "error": None,
         "columns": {name: rows.shape[1] for name, rows in samples.rows.items()},
-        "wide": any(rows.dtype == np.float64 for rows in samples.rows.values()),
+        "wide": any(is_double(rows) for rows in samples.rows.values()),
         "numbers": samples.numbers,
         "labels": samples.labels,
         "further": further,

@@ -206,6 +206,20 @@ class WandbLogger:
         self.run.log({self.STEP: step, **values})
 
 
+class CallersLog:
+    """A function that is called on the thread of the training alone, such as a trainer's logger."""
+
+    def __init__(self, function: Log) -> None:
+        self.function = function
+
+    def __call__(self, values: Values, step: int) -> None:
+        """Hand the values on."""
+        self.function(dict(values), step)
+
+    def __repr__(self) -> str:
+        return repr(self.function)
+
+
 def as_log(log: Any) -> Log:
     """The function behind the argument `log`: a callable, a writer, or the path of a file."""
     if hasattr(log, "define_metric"):

@@ -25,8 +25,8 @@ from eigentropy.torch.monitoring.neighbours import neighbours
 from eigentropy.torch.monitoring.notices import Notices
 from eigentropy.torch.monitoring.outputs import Outputs, Seen
 from eigentropy.torch.monitoring.readings import Reading, readings
-from eigentropy.torch.monitoring.samples import Array
 from eigentropy.torch.monitoring.sharing import Share
+from eigentropy.torch.monitoring.where import Rows, all_finite, on_host
 
 NOT_FINITE = "has NaN or infinity in its activations: its values are NaN"
 
@@ -64,7 +64,7 @@ class MeasuredLayer(NamedTuple):
     """A layer with its rows, and with results that keep them."""
 
     found: FoundLayer
-    rows: Array
+    rows: Rows
     readings: list[Reading]
 
     def after(self, before: MeasuredLayer, level: float) -> MeasuredLayer:
@@ -141,7 +141,7 @@ class Measuring:
             found.append(layer if wanted.level is None else replace(layer, edge=results))
         return found
 
-    def show(self, layer: FoundLayer, rows: Array | None) -> None:
+    def show(self, layer: FoundLayer, rows: Rows | None) -> None:
         """Show the outputs a layer."""
         if layer.seen is not None:
             self._outputs.layer(layer.name, rows, layer.seen)
@@ -173,7 +173,7 @@ class Measuring:
     def layers(self, part: Share, known: Variables, wanted: Wanted) -> Iterator[MeasuredLayer]:
         """What is found in each layer; nothing of those that lead up to them."""
         shared = self._prepared(part, known) if part.samples.rows else {}
-        previous: Array | None = None
+        previous: Rows | None = None
         last: MeasuredLayer | None = None
         for number, name in enumerate(list(part.samples.rows)):
             rows = part.samples.rows.pop(name)  # its memory is free after the next layer
@@ -225,7 +225,7 @@ class Measuring:
         return kind, self._layers.index(name)
 
     def _layer(
-        self, name: str, rows: Array, previous: Array | None, shared: Variables, wanted: Wanted
+        self, name: str, rows: Rows, previous: Rows | None, shared: Variables, wanted: Wanted
     ) -> MeasuredLayer:
         variables = dict(shared)
         of = about("previous", self.measures)
@@ -233,7 +233,7 @@ class Measuring:
             with self._notices.caught(name):
                 variables["previous"] = self._before(previous, of)
         measured, taken = None, None
-        if np.isfinite(rows).all():
+        if all_finite(rows):
             self._notices.forget(name, NOT_FINITE)
             diffusion = wanted.records or bool(of_family("diffusion", self.measures))
             with self._notices.caught(name):
@@ -250,11 +250,12 @@ class Measuring:
         }
         return MeasuredLayer(FoundLayer(name, rows.shape[1], numbers, taken), rows, results)
 
-    def _before(self, previous: Array, of: Sequence[str]) -> Variable:
+    def _before(self, previous: Rows, of: Sequence[str]) -> Variable:
         """The layer before, and its clusters; a single group where it is not finite."""
         n, k, seed = len(previous), self.settings.n_clusters, self.settings.seed
         groups, source = None, "the layer before"
-        if not np.isfinite(previous).all():
+        previous = on_host(previous)  # which clusters them
+        if not all_finite(previous):
             return Variable(source, np.zeros(n, dtype=np.int64), "labels", of=of)
         if "diffusion" in of:
             groups = group_codes(previous, n, "vectors", k, "kmeans", seed, source)

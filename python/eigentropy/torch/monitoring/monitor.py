@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
@@ -19,40 +19,26 @@ from eigentropy.report.recording import Recorder
 from eigentropy.report.unit_files import Units
 from eigentropy.torch.monitoring import gathering
 from eigentropy.torch.monitoring.alarm import CollapseAlarm
+from eigentropy.torch.monitoring.background import Afterwards, Background, checked_background
 from eigentropy.torch.monitoring.budget import Budget
-from eigentropy.torch.monitoring.collection import (
-    INCOMPLETE,
-    PADDED,
-    REPEATED,
-    Counted,
-    Place,
-    Watched,
-)
+from eigentropy.torch.monitoring.collection import Counted, Taken, Watched
 from eigentropy.torch.monitoring.history import History
 from eigentropy.torch.monitoring.layers import Layers, find_layers, unwrapped
 from eigentropy.torch.monitoring.measuring import (
-    FoundLayer,
     Measuring,
-    Wanted,
     checked_clusters,
     checked_measures,
     checked_order,
     checked_values,
-    joined,
 )
-from eigentropy.torch.monitoring.notices import Notice, Notices
+from eigentropy.torch.monitoring.notices import Notices
 from eigentropy.torch.monitoring.outputs import Events, Outputs, description
-from eigentropy.torch.monitoring.rows import UNUSABLE, Pooling, RowRule
-from eigentropy.torch.monitoring.samples import Samples
-from eigentropy.torch.monitoring.sharing import Share, Sharing
+from eigentropy.torch.monitoring.procedure import Concluded, Procedure
+from eigentropy.torch.monitoring.rows import Pooling, RowRule
 from eigentropy.torch.monitoring.sources import RENAMED, AnySource, as_source, checked_units
+from eigentropy.torch.monitoring.transfer import Transfer
+from eigentropy.torch.monitoring.where import Where
 from eigentropy.torch.tokens.calls import MaskOption
-
-Begun = TypeVar("Begun")
-Result = TypeVar("Result")
-
-# What a process has to say of its layers, which of them it cannot measure, and what it has seen.
-_Remarks = tuple[list[Notice], dict[str, str], Counted]
 
 
 class Monitor:
@@ -116,6 +102,16 @@ class Monitor:
         at no more than 32 steps. `eigentropy.report.Units` sets all three. A unit is a column of
         the layer's rows; of flattened channels it is the mean of a channel, of flattened tokens the
         mean of a feature.
+    device : None or "cpu"
+        None: activations on a GPU of CUDA stay there and are measured there, if the plug-in is
+        installed; they are copied to the host, with one warning, if it is not. "cpu" copies them
+        and measures them on the host. Activations on other devices are always copied.
+    background : bool or int
+        Measure on the host, beside the training: a step copies the rows and returns None; the
+        values come to `history`, `log` and `record` in order, when they are there. An int is how
+        many measurements may be under way, and True is 2; a step waits while there are as many.
+        The values are those that are measured without it, bit for bit. Warnings, errors and what
+        alarms do come with the next call. Not where processes of torch.distributed share the work.
     measures : sequence of str, optional
         Of "dse", "dsmi_y", "dsmi_x", "dsmi_previous", "kernel", "kernel_y", "kernel_x",
         "kernel_previous". By default "dse", and "dsmi_y" for a probe with labels, for an
@@ -182,6 +178,8 @@ class Monitor:
         model; labels are missing; `units` without `record`, or of samples that change.
     RuntimeError
         Samples are gathered, and the monitor of another process failed.
+    BackgroundError
+        A measurement in the background failed, from the call after it; `__cause__` is its error.
     FileExistsError, FileError
         A file of `log` holds a run, or cannot be written.
     FileExistsError, ValueError
@@ -225,6 +223,8 @@ class Monitor:
         log: Any = None,
         record: Recorder | str | os.PathLike[str] | None = None,
         units: bool | int | Units = False,
+        device: str | torch.device | None = None,
+        background: bool | int = False,
         measures: str | Sequence[str] | None = None,
         pooling: str | Pooling = "flatten",
         mask: MaskOption = None,
@@ -265,23 +265,23 @@ class Monitor:
         self.history = History(base=base, n_null=n_null)
         self.steps = 0
         self.removed = False
+        most = checked_background(background)
+        where = Where(device, waits=most is not None)
+        self._background = None if most is None else Background(most)
         self._budget = budget if isinstance(budget, Budget) else Budget(budget)
-        self._gather = gather
-        self._unusable: dict[str, str] = {}  # of the last measurement
         self._states_of_alarms: dict[str, Any] = {}
         self._notices = Notices()
         self._outputs = Outputs(log, record, gathering.rank() == 0, self._notices)
-        self._sampling = bool(sampling)
-        self._measuring = Measuring(
-            self.layers, self.measures, self.settings, self._outputs, self._notices
-        )
-        self.collection = source.attach(Watched(model, modules, self._rule), seed)
-        self.counted = Counted()
-        self._variables = self.collection.variables(self.measures, self.settings)
-        most, known = self.collection.most, self._variables
+        self.collection = source.attach(Watched(model, modules, self._rule, where), seed)
+        known = self.collection.variables(self.measures, self.settings)
+        what = self.layers, self.measures, self.settings
+        self._procedure = Procedure(
+            self.layers, self.collection, known, Measuring(*what, self._outputs, self._notices),
+            self._outputs, self._notices, where, gather, bool(sampling),
+        )  # fmt: skip
         self._outputs.describe(
             units=kept,
-            **description(self.layers, self.measures, self.settings, most, known),
+            **description(*what, self.collection.most, known),
             **self._rule.description(),
         )
 
@@ -300,7 +300,7 @@ class Monitor:
             batches of a measurement, or for none.
         """
         self._check_open()
-        self.collection.collect(labels, index, self._must_have(labels), self._place())
+        self.collection.collect(labels, index, self._must_have(labels), self._procedure.place())
 
     def step(
         self, labels: Any = None, values: Mapping[str, Any] | None = None, index: Any = None
@@ -323,15 +323,22 @@ class Monitor:
         Returns
         -------
         dict or None
-            The values by their keys, None where nothing was measured.
+            The values by their keys, None where nothing was measured, and in the background.
         """
         self._check_open()
         self.steps += 1
         self.collection.commit(labels, index, self._must_have(labels))
         if self.steps % self.every == 0 and self._may_measure():
-            return self.measure(values)
+            found = self.measure(values)
+            return found if self._background is None else None
         self.collection.pass_over()
+        self._tell()
         return None
+
+    @property
+    def counted(self) -> Counted:
+        """What the last measurement has seen."""
+        return self._procedure.counted
 
     def _must_have(self, labels: Any) -> bool:
         """Whether labels are needed now: also where a batch before had some."""
@@ -340,7 +347,7 @@ class Monitor:
 
     def _may_measure(self) -> bool:
         """The same in all processes that a measurement brings together."""
-        if self._budget.share is None or not self._shares():
+        if self._budget.share is None or not self._procedure.shares():
             return self._budget.allows()
         return gathering.shared(self._budget.allows)
 
@@ -363,25 +370,88 @@ class Monitor:
         -------
         dict
             The values by their keys. Under torch.distributed the same in all processes where
-            samples are gathered, otherwise empty in all but that of rank 0.
+            samples are gathered, otherwise empty in all but that of rank 0. Empty in the
+            background.
         """
         self._check_open()
-        self._notices.step = self.steps
+        if self._background is not None:
+            self._measure_later(self._background, checked_values(values))
+            return {}
         with self._budget.measuring():
-            measured = self._measured(
-                self._wanted,
-                lambda layers: self._begun(layers, values),
-                self._concluded,
-                self._shares(),
-            )
+            measured = self._procedure.measured(self.steps, values)
             if measured is None:
                 return {}
-            found, profile, events = measured
-            self.history.append({"step": self.steps, **found})
-            if gathering.rank() == 0:
-                self._outputs.write(found, profile)
+            found, _, events = measured
+            self._keep(measured)
         self._outputs.act(events)
         return found
+
+    def _keep(self, measured: Concluded, later: list[Afterwards] | None = None) -> None:
+        """What was measured goes to the history, the loggers and the recorder."""
+        found, profile, _ = measured
+        self.history.append({"step": self._notices.step, **found})
+        if gathering.rank() == 0:
+            self._outputs.write(found, profile, later)
+
+    def _measure_later(self, background: Background, values: dict[str, float]) -> None:
+        """Take the samples, and have them measured while the training goes on."""
+        self._check_alone(self._procedure.shares())
+        with self._budget.measuring():
+            if gathering.rank() == 0:
+                try:
+                    background.make_room()  # before anything is taken
+                except BaseException:  # Ctrl-C: the step is not measured
+                    self.collection.pass_over()
+                    raise
+                taken = self._procedure.take(self.steps)
+                background.begin(taken.step, self._work(taken, values))
+        background.tell()
+
+    def _work(self, taken: Taken, values: dict[str, float]) -> Callable[[], Afterwards]:
+        """The measurement of what was taken, which leaves to do what belongs to the caller."""
+        arriving = Transfer(taken.samples.rows)
+        taken.samples.rows.clear()
+
+        def work() -> Afterwards:
+            taken.samples.rows.update(arriving.arrived())
+            measured = self._procedure.measured_of(taken, values)
+            later: list[Afterwards] = []
+            self._keep(measured, later)
+            return lambda: self._finish(later, measured[2])
+
+        return work
+
+    def _finish(self, later: Iterable[Afterwards], events: Events) -> None:
+        for log in later:
+            log()
+        self._outputs.act(events)
+
+    def _check_alone(self, shares: bool) -> None:
+        if self._background is not None and shares:
+            raise RuntimeError(
+                "background: the processes of torch.distributed measure together here, and the "
+                "calls by which they do must not mix with those of the training: give "
+                "gather=False and no alarms, or leave background out"
+            )
+
+    def wait(self) -> None:
+        """Wait for what is measured in the background, and hear of its warnings and errors.
+
+        Raises
+        ------
+        BackgroundError
+            A measurement failed.
+        """
+        self._wait()
+        self._tell()
+
+    def _wait(self) -> None:
+        if self._background is not None:
+            self._background.wait()
+
+    def _tell(self) -> None:
+        if self._background is not None:
+            self._background.tell()
 
     def add_alarm(self, alarm: CollapseAlarm) -> None:
         """Let an alarm look at each measurement from now on: see `CollapseAlarm`.
@@ -392,6 +462,8 @@ class Monitor:
             Another alarm of this monitor has the same name.
         """
         self._check_open()
+        self._check_alone(gathering.is_distributed())  # which share what an alarm says
+        self.wait()
         names = [one.name for one in self._outputs.alarms]
         if alarm.name in names:
             raise ValueError(
@@ -429,14 +501,9 @@ class Monitor:
         """
         self._check_open()
         self._rule.check(sampling=True)
-        self._notices.step = self.steps
+        self.wait()
         level = checked_level(level)
-        found = self._measured(
-            lambda records: Wanted(sampling=True, level=level, shown=False),
-            self._check_rows,
-            lambda layers, n, wanted, begun: self._measuring.profile(layers, n, level),
-            self._gathers(),
-        )
+        found = self._procedure.profile(self.steps, level)
         if gathering.rank() == 0 and found is not None:
             self._outputs.profile(found)
         return found
@@ -445,153 +512,14 @@ class Monitor:
         """Draw what was measured over the steps; see `eigentropy.plot.history`."""
         return self.history.plot(measure, **{"base": self.settings.base, **options})
 
-    def _gathers(self) -> bool:
-        wanted = self.collection.gathers if self._gather is None else self._gather
-        return wanted and gathering.is_distributed()
-
-    def _shares(self) -> bool:
-        """Whether all processes get the values, which an alarm is to stop together."""
-        return self._gathers() or (bool(self._outputs.alarms) and gathering.is_distributed())
-
-    def _place(self) -> Place:
-        return Place(gathering.rank(), gathering.world_size()) if self._gathers() else Place()
-
-    def _samples(self) -> Samples:
-        """What this process has."""
-        samples: Samples = self.collection.take(self._place())
-        for name in sorted(self.collection.repeated):
-            self._notices.about_layer(name, REPEATED)
-        for name in sorted(self.collection.padded):
-            self._notices.about_layer(name, PADDED)
-        self._outputs.shapes, self.counted = self.collection.shapes, self.collection.counted
-        self._unusable, self.collection.unusable = self.collection.unusable, {}
-        for why in dict.fromkeys(self._unusable.values()):  # one cause may be that of all layers
-            names = [name for name, reason in self._unusable.items() if reason == why]
-            self._notices.about_layer(", ".join(names), why, topic=UNUSABLE)
-        return samples
-
-    def _begun(self, layers: Iterable[str], values: Mapping[str, Any] | None) -> dict[str, float]:
-        """The caller's values, once it is clear that a measurement of these layers can begin."""
-        further = checked_values(values)
-        self._outputs.begin(self.counted)
-        self._note_missing(layers)
-        return further
-
-    def _check_rows(self, layers: Iterable[str]) -> None:
-        """Refuse a profile of nothing."""
-        self._note_missing(layers)
-        if not list(layers):
-            raise ValueError(
-                "no layer has rows: a profile takes samples as measure() does, and an evaluation "
-                "or a reservoir has none until the loop has passed some more"
-            )
-
-    def _note_missing(self, layers: Iterable[str]) -> None:
-        for name in self.layers:
-            if name not in layers and name not in self._unusable:
-                self._notices.about_layer(name, f"{INCOMPLETE}: {self.collection.not_run}")
-
-    def _wanted(self, records: bool) -> Wanted:
-        """What a measurement wants of the layers; a recorder also gets their differences."""
-        return Wanted(records, self._sampling, LEVEL if self._sampling and records else None)
-
-    def _concluded(
-        self, found: list[FoundLayer], n: int, wanted: Wanted, further: dict[str, float]
-    ) -> tuple[dict[str, float], LayerProfile | None, Events]:
-        """All values; the profile for the recorder; and what the alarms tell."""
-        values = self._measuring.values(found, wanted.sampling)
-        of_alarms, events = self._outputs.conclude(values)
-        values |= of_alarms
-        for key in values.keys() & further.keys():
-            raise ValueError(f"values: {key!r} is the name of what the monitor measures")
-        level = wanted.level
-        profile = None if level is None else self._measuring.profile(found, n, level)
-        return values | further, profile, events
-
-    def _measured(
-        self,
-        wanted: Callable[[bool], Wanted],
-        begin: Callable[[Iterable[str]], Begun],
-        conclude: Callable[[list[FoundLayer], int, Wanted, Begun], Result],
-        shares: bool,
-    ) -> Result | None:
-        """What `conclude` makes of the layers; None in a process that has no part in it.
-
-        `begin` gets the names of the layers that there are, `wanted` whether there is a recorder.
-        """
-        if self._gathers():
-            return self._measured_by_all(wanted, begin, conclude)
-        if shares:
-            return gathering.shared(lambda: self._measured_here(wanted, begin, conclude))
-        return self._measured_here(wanted, begin, conclude) if gathering.rank() == 0 else None
-
-    def _measured_here(
-        self,
-        wanted: Callable[[bool], Wanted],
-        begin: Callable[[Iterable[str]], Begun],
-        conclude: Callable[[list[FoundLayer], int, Wanted, Begun], Result],
-    ) -> Result:
-        """The same, where this process measures all layers."""
-        samples, known = self._samples(), wanted(self._outputs.records)
-        begun = begin(samples.rows)
-        part = Share.whole(samples.distinct(self.collection.most, self.settings.seed))
-        del samples  # its rows go one after the other
-        n = len(part.samples.numbers)
-        found = self._measuring.all_layers(part, self._variables, known)
-        return conclude(found, n, known, begun)
-
-    def _measured_by_all(
-        self,
-        wanted: Callable[[bool], Wanted],
-        begin: Callable[[Iterable[str]], Begun],
-        conclude: Callable[[list[FoundLayer], int, Wanted, Begun], Result],
-    ) -> Result:
-        """The same, where each process measures some of the layers."""
-        gathered = gathering.gathered(self._mine)
-        self._take_note([one for one, *_ in gathered.further])
-        records, keeps_rows = gathered.further[0][1:]
-        measuring, known = self._measuring, wanted(records)
-        begun = gathering.shared(lambda: begin(gathered.columns))
-        which = gathered.distinct(self.collection.most, self.settings.seed)
-        lead = int(bool(about("previous", self.measures)))
-        sharing = Sharing(gathered, which, lead, keeps=keeps_rows and known.shown)
-        found, rows = sharing.measured(
-            measuring.costs,
-            lambda part: measuring.share(part, self._variables, known),
-            self._notices,
-        )
-
-        def concluded() -> Result:
-            layers = joined(found, known.level)
-            for layer in layers:
-                measuring.show(layer, rows.pop(layer.name, None))
-            return conclude(layers, sharing.n, known, begun)
-
-        return gathering.shared(concluded)
-
-    def _mine(self) -> tuple[Samples, tuple[_Remarks, bool, bool]]:
-        """The samples of this process, what is to be said of them, and what its outputs need."""
-        with self._notices.withheld() as said:
-            samples = self._samples()
-        outputs = self._outputs
-        remarks = said, self._unusable, self.counted
-        return samples, (remarks, outputs.records, outputs.keeps_rows)
-
-    def _take_note(self, remarks: Iterable[_Remarks]) -> None:
-        """What all processes say of their layers is said by the first one."""
-        self.counted = Counted()
-        for said, unusable, counted in remarks:
-            self.counted += counted
-            self._unusable = unusable | self._unusable
-            if gathering.rank() == 0:
-                self._notices.say(said)
-
     def _check_open(self) -> None:
         if self.removed:
             raise RuntimeError("the monitor was removed from its model")
 
     def remove(self) -> None:
         """Take the monitor off the model; the history stays.
+
+        Waits for what is measured in the background.
 
         Warns
         -----
@@ -600,6 +528,7 @@ class Monitor:
         """
         was_on = not self.removed
         self._take_off()
+        self.wait()
         if was_on and (self.steps or self.history):
             self._outputs.end(self.steps)
 
@@ -617,7 +546,10 @@ class Monitor:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Remove it; an error is news enough, and nothing is warned about beside it."""
+        """Remove it; an error is news enough, and nothing is warned about beside it.
+
+        What is measured in the background after an error goes on, and is waited for at exit.
+        """
         if error is None:
             self.remove()
         else:
@@ -625,12 +557,20 @@ class Monitor:
 
     def state_dict(self) -> dict[str, Any]:
         """The number of steps, the history and the state of the alarms, for a checkpoint."""
+        self._wait()
         alarms = {alarm.name: alarm.state_dict() for alarm in self._outputs.alarms}
         history = [dict(row) for row in self.history]
         return {"steps": self.steps, "history": history, **({"alarms": alarms} if alarms else {})}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state_dict` was taken."""
+        """Go on where `state_dict` was taken.
+
+        Raises
+        ------
+        BackgroundError
+            A measurement from before failed; nothing is loaded then.
+        """
+        self.wait()  # what alarms have to tell of before is not about what is loaded
         self.steps = state["steps"]
         s = self.settings
         self.history = History((dict(row) for row in state["history"]), s.base, s.n_null)

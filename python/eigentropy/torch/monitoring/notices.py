@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from eigentropy._support.warnings import warn
+from eigentropy._support.warnings import Said, are_collected, collected_warnings, warn
 
 
 class Notice(NamedTuple):
@@ -56,11 +56,16 @@ class Notices:
     @contextmanager
     def caught(self, name: str) -> Iterator[None]:
         """Warn about a layer of what is warned about inside."""
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            yield
-        for warning in caught:
-            self.about_layer(name, str(warning.message), warning.category)
+        if are_collected():  # on a thread beside the caller's
+            with collected_warnings() as said:
+                yield
+        else:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                yield
+            said = [Said(str(warning.message), warning.category) for warning in caught]
+        for message, category in said:
+            self.about_layer(name, message, category)
 
     def forget(self, name: str, text: str) -> None:
         """What was said of a layer is over: said again, it is news."""

@@ -6,23 +6,28 @@ import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from eigentropy._backends.devices import HOST
 from eigentropy._kernels.groups import infer_kind
 from eigentropy._measures.layer_profile import LayerProfile
 from eigentropy._measures.measurement import Measurement, MeasurementSettings, Variable
 from eigentropy._measures.results import DiffusionEntropy
+from eigentropy._spectra.exact import ExactSpectrum
 from eigentropy._support.printable import encodable
 from eigentropy.report.recording import Recorder, as_recorder
 from eigentropy.torch.monitoring.alarm import CollapseAlarm
 from eigentropy.torch.monitoring.alarm_actions import CollapseEvent
 from eigentropy.torch.monitoring.collection import Counted
-from eigentropy.torch.monitoring.loggers import as_list, as_log, files_of
+from eigentropy.torch.monitoring.loggers import CallersLog, as_list, as_log, files_of
 from eigentropy.torch.monitoring.notices import Notices
 from eigentropy.torch.monitoring.samples import Array
 from eigentropy.torch.monitoring.watched_values import Look
+from eigentropy.torch.monitoring.where import Rows, on_host
 
 # This many classes are named in a recording; of more, only the sizes are kept.
 NAMED_CLASSES = 100
@@ -138,7 +143,7 @@ class Outputs:
     def see(
         self,
         name: str,
-        rows: Array,
+        rows: Rows,
         measured: Measurement,
         labels: Variable | None,
         records: bool,
@@ -147,13 +152,19 @@ class Outputs:
 
         `records` says whether there is a recorder, in whichever process.
         """
-        looks = {alarm.name: alarm.look(name, rows, measured, labels) for alarm in self.alarms}
+        looks = {}
+        if self.alarms:
+            host = on_host(rows)
+            looks = {one.name: one.look(name, host, measured, labels) for one in self.alarms}
         if not records:
             return Seen(None, None, looks)
-        return Seen(measured.entropies[0], None if labels is None else labels.groups, looks)
+        groups = None if labels is None else labels.groups
+        return Seen(_on_host(measured.entropies[0]), groups, looks)
 
-    def layer(self, name: str, rows: Array | None, seen: Seen) -> None:
+    def layer(self, name: str, rows: Rows | None, seen: Seen) -> None:
         """A layer has been measured; its rows are there if they are kept."""
+        if rows is not None and self.keeps_rows:
+            rows = on_host(rows)
         for alarm in self.alarms:
             if alarm.name not in seen.looks:
                 raise RuntimeError(
@@ -183,8 +194,16 @@ class Outputs:
         for alarm, happened in sorted(pairs, key=lambda pair: "raise" in pair[0].actions):
             alarm.act(happened)
 
-    def write(self, values: Mapping[str, float], profile: LayerProfile | None = None) -> None:
-        """All layers have been measured."""
+    def write(
+        self,
+        values: Mapping[str, float],
+        profile: LayerProfile | None = None,
+        later: list[Callable[[], object]] | None = None,
+    ) -> None:
+        """All layers have been measured.
+
+        On a thread beside the caller's, `later` gets the calls that belong to the caller's.
+        """
         step = self._notices.step
         if self._recorder is not None and self._recording:
             if profile is not None:
@@ -192,7 +211,11 @@ class Outputs:
             self._attempt(self._recorder, self._recorder.write, dict(values), step)
         known = {encodable(key): value for key, value in values.items()}
         for log in self._logs:
-            self._attempt(log, log, dict(known), step)
+            call = partial(self._attempt, log, log, dict(known), step)
+            if later is not None and isinstance(log, CallersLog):
+                later.append(call)
+            else:
+                call()
 
     def profile(self, profile: LayerProfile) -> None:
         """There is a profile of the layers."""
@@ -221,6 +244,13 @@ class Outputs:
             self._notices.about_logger(log, error)
             return False
         return True
+
+
+def _on_host(entropy: DiffusionEntropy) -> DiffusionEntropy:
+    """The same, which gives its eigenvalues on the host: it may be sent to another process."""
+    if not isinstance(entropy.spectrum, ExactSpectrum):
+        return entropy
+    return replace(entropy, spectrum=replace(entropy.spectrum, returned=HOST.returned))
 
 
 def description(

@@ -216,7 +216,7 @@ class PassingSamples(Collection):
             raise ValueError(
                 f"{who} cannot watch the replicas of DataParallel; use a probe instead"
             )
-        self.root, self.rule = unwrapped(watched.model), watched.rule
+        self.root, self.rule, self.where = unwrapped(watched.model), watched.rule, watched.where
         self.calls = Calls(self.rule.mask)
         self.modules = [self.root, *watched.layers.values()]
         self.repeated: set[str] = set()

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 
 from eigentropy._measures.measurement import MeasurementSettings, Variable
-from eigentropy._support import memory
 from eigentropy._support.options import integer
 from eigentropy._support.signatures import named_options
 from eigentropy._support.warnings import warn
@@ -23,17 +22,19 @@ from eigentropy.torch.monitoring.hooks import Hook, probing
 from eigentropy.torch.monitoring.layers import unwrapped
 from eigentropy.torch.monitoring.loaders import ADVICE, first_samples, is_loader
 from eigentropy.torch.monitoring.passes import Pass, flat_mask, note_calls
-from eigentropy.torch.monitoring.rows import RowRule, uneven
+from eigentropy.torch.monitoring.rows import uneven
 from eigentropy.torch.monitoring.samples import (
     Array,
     LowestPriorities,
     Numbers,
     Samples,
     as_labels,
+    chosen_rows,
     lengthened,
     sample_numbers,
 )
 from eigentropy.torch.monitoring.undisturbed import undisturbed
+from eigentropy.torch.monitoring.where import Rows, put, require_room, room
 from eigentropy.torch.tokens.calls import Calls
 
 NOT_CALLED = "the model's forward pass does not always call it"
@@ -178,9 +179,9 @@ class ProbedModel(Collection):
         numbers = np.arange(place.rank, self.n, place.processes)
         activations: Activations
         if rule.each_token:
-            activations = TokenActivations(numbers, rule, self.most, self.seed)
+            activations = TokenActivations(numbers, self.watched, self.most, self.seed)
         else:
-            activations = Activations(numbers, rule)
+            activations = Activations(numbers, self.watched)
         with undisturbed(model), probing(), _hooks(model, self.watched.layers, activations):
             for start in range(0, len(numbers), self.batch_size):
                 part = numbers[start : start + self.batch_size]
@@ -212,9 +213,10 @@ class Activations:
     counted : Counted
     """
 
-    def __init__(self, numbers: Numbers, rule: RowRule) -> None:
-        self.numbers, self.rule, self.calls = numbers, rule, Calls(rule.mask)
-        self.rows: dict[str, Array] = {}
+    def __init__(self, numbers: Numbers, watched: Watched) -> None:
+        self.numbers, self.rule, self.where = numbers, watched.rule, watched.where
+        self.calls = Calls(self.rule.mask)
+        self.rows: dict[str, Rows] = {}
         self.repeated: set[str] = set()
         self.padded: set[str] = set()
         self.unusable: dict[str, str] = {}
@@ -226,7 +228,7 @@ class Activations:
 
     def record(self, name: str, output: Any) -> None:
         """Take what a layer has returned in the pass that is under way."""
-        kept = lambda _, rows: rows.cpu().numpy().copy()  # noqa: E731
+        kept = lambda _, rows: self.where.kept(rows)  # noqa: E731
         self.passing.add(name, output, self.rule, self.calls, kept)
 
     def store(self, start: int) -> None:
@@ -251,7 +253,7 @@ class Activations:
         """The rows of the layers that have run for all samples; `labels` are those of a sample."""
         return Samples(self._complete(), self.numbers)
 
-    def _complete(self) -> dict[str, Array]:
+    def _complete(self) -> dict[str, Rows]:
         n = len(self.numbers)
         return {name: rows for name, rows in self.rows.items() if self.filled[name] == n}
 
@@ -260,18 +262,19 @@ class Activations:
         rows = np.arange(self.passing.count)
         return start + rows, rows
 
-    def _put(self, name: str, part: Array, slots: Numbers, rows: Numbers) -> None:
-        self.rows[name][slots] = part[rows]
+    def _put(self, name: str, part: Rows, slots: Numbers, rows: Numbers) -> None:
+        put(self.rows[name], slots, chosen_rows(part, rows))
 
-    def _room(self, part: Array) -> Array:
+    def _room(self, part: Rows) -> Rows:
         n = len(self.numbers)
-        self._reserve(n * part.shape[1] * part.itemsize)
-        return np.empty((n, part.shape[1]), part.dtype)
+        self._reserve(n * part.shape[1] * part.itemsize, part)
+        return room(n, part)
 
-    def _reserve(self, size: int) -> None:
+    def _reserve(self, size: int, beside: Rows) -> None:
         self.bytes += size
-        memory.require(
+        require_room(
             float(self.bytes),
+            beside,
             f"what {len(self.rows) + 1} layers return for {len(self.numbers)} samples",
             "use pooling='mean', fewer layers or a smaller max_points",
         )
@@ -280,15 +283,15 @@ class Activations:
 class TokenActivations(Activations):
     """At most `most` of the kept tokens of the samples, those with the lowest priorities."""
 
-    def __init__(self, numbers: Numbers, rule: RowRule, most: int, seed: int) -> None:
-        super().__init__(numbers, rule)
+    def __init__(self, numbers: Numbers, watched: Watched, most: int, seed: int) -> None:
+        super().__init__(numbers, watched)
         self.kept = LowestPriorities(most, seed)
 
     def samples(self, labels: Array | None) -> Samples:
         """The tokens, by sample and place, each with the label of its sample."""
         numbers = self.kept.numbers[: self.kept.count]
         order = np.argsort(numbers)
-        rows = {name: rows[order] for name, rows in self._complete().items()}
+        rows = {name: chosen_rows(rows, order) for name, rows in self._complete().items()}
         known = None if labels is None else labels[sample_numbers(numbers[order])]
         return Samples(rows, numbers[order], known)
 
@@ -298,14 +301,14 @@ class TokenActivations(Activations):
         part = self.numbers[start : start + (self.passing.size or 0)]
         return self.kept.places(self.passing.numbers_of_rows(part))
 
-    def _put(self, name: str, part: Array, slots: Numbers, rows: Numbers) -> None:
+    def _put(self, name: str, part: Rows, slots: Numbers, rows: Numbers) -> None:
         before = self.rows[name]
         self.rows[name] = after = lengthened(before, self.kept.count, self.kept.most)
-        self._reserve(after.nbytes - before.nbytes)
-        after[slots] = part[rows]
+        self._reserve(after.nbytes - before.nbytes, part)
+        put(after, slots, chosen_rows(part, rows))
 
-    def _room(self, part: Array) -> Array:
-        return np.empty((0, part.shape[1]), part.dtype)
+    def _room(self, part: Rows) -> Rows:
+        return room(0, part)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from eigentropy.torch.monitoring.samples import (
     as_sample_numbers,
     check_lengths,
 )
+from eigentropy.torch.monitoring.where import Rows, put, room
 
 
 class Reservoir(ActivationSource):
@@ -66,7 +67,7 @@ class TrainingSamples(PassingSamples):
     def _forget(self) -> None:
         self.seen = 0  # rows
         self.samples = Counted()
-        self.stored: dict[str, Array] = {}
+        self.stored: dict[str, Rows] = {}
         self.passed: Counter[str] = Counter()
         self.labels: dict[int, Any] = {}
         self.numbers: dict[int, int] = {}
@@ -74,11 +75,10 @@ class TrainingSamples(PassingSamples):
     def _counts(self, modules: list[torch.nn.Module]) -> bool:
         return torch.is_grad_enabled() and any(module.training for module in modules)
 
-    def _kept(self, found: Pass, rows: torch.Tensor) -> Array:
+    def _kept(self, found: Pass, rows: torch.Tensor) -> Rows:
         if found.chosen is None:
             found.slots, found.chosen = self._draw(len(rows))
-        kept: Array = rows[torch.from_numpy(found.chosen).to(rows.device)].cpu().numpy()
-        return kept
+        return self.where.kept(rows, found.chosen)
 
     def _draw(self, size: int) -> tuple[Numbers, Numbers]:
         """Places, and the row of a batch for each; of two rows for one place the later stays."""
@@ -112,21 +112,22 @@ class TrainingSamples(PassingSamples):
     def _keep_labels(
         self, slots: list[int], rows: list[int], labels: Array | None, numbers: Numbers | None
     ) -> None:
-        for slot, row in zip(slots, rows, strict=True):
+        own = None if labels is None else labels[rows]  # a copy: the loop may reuse its memory
+        for number, (slot, row) in enumerate(zip(slots, rows, strict=True)):
             self.labels.pop(slot, None)  # of the sample that was there before
-            if labels is not None:
-                self.labels[slot] = labels[row]
+            if own is not None:
+                self.labels[slot] = own[number]
             if numbers is not None:
                 self.numbers[slot] = int(numbers[row])
 
     def _keep_rows(self, batch: Pass, slots: Numbers) -> None:
         for name, part in batch.rows.items():
             if name not in self.stored:
-                self.stored[name] = np.zeros((self.most, part.shape[1]), part.dtype)
+                self.stored[name] = room(self.most, part)
             if self.stored[name].shape[1] != part.shape[1]:
                 self.unusable[name] = uneven(self.stored[name].shape[1], part.shape[1])
                 continue
-            self.stored[name][slots] = part
+            put(self.stored[name], slots, part)
             self.passed[name] += batch.count
 
     @property

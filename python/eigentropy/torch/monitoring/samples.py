@@ -95,21 +95,21 @@ class Samples:
 
     Attributes
     ----------
-    rows : dict of arrays (n, d)
-        By the names of the layers.
+    rows : dict of arrays or tensors (n, d)
+        By the names of the layers; a tensor where they lie on a GPU.
     numbers : array of int, shape (n,)
         Which samples of the data set these are.
     labels : array (n, ...) or None
     """
 
-    rows: dict[str, Array]
+    rows: dict[str, Any]
     numbers: Numbers
     labels: Array | None = None
 
     def chosen(self, which: npt.NDArray[Any]) -> Samples:
         """Some of them."""
         return Samples(
-            {name: rows[which] for name, rows in self.rows.items()},
+            {name: chosen_rows(rows, which) for name, rows in self.rows.items()},
             self.numbers[which],
             None if self.labels is None else self.labels[which],
         )
@@ -122,6 +122,11 @@ class Samples:
         """
         which = distinct(self.numbers, most, seed)
         return self if which is None else self.chosen(which)
+
+
+def chosen_rows(rows: Any, which: npt.NDArray[Any]) -> Any:
+    """A copy of some rows, where they lie; which ones is known on the host."""
+    return rows[torch.from_numpy(which) if isinstance(rows, torch.Tensor) else which]
 
 
 def distinct(numbers: Numbers, most: int, seed: int) -> npt.NDArray[Any] | None:
@@ -181,15 +186,17 @@ class LowestPriorities:
         return slots, rows
 
 
-def lengthened(array: Array, length: int, most: int) -> Array:
-    """An array with at least this length, which has the same entries at its beginning.
+def lengthened(array: Any, length: int, most: int) -> Any:
+    """An array or a tensor with at least this length, with the same entries at its beginning.
 
     It is made twice as long, so that one that grows is not copied each time, but not longer than
     `most`.
     """
     if len(array) >= length:
         return array
-    longer = np.empty((max(length, min(2 * len(array), most)), *array.shape[1:]), array.dtype)
+    shape = (max(length, min(2 * len(array), most)), *array.shape[1:])
+    is_tensor = isinstance(array, torch.Tensor)
+    longer = array.new_empty(shape) if is_tensor else np.empty(shape, array.dtype)
     longer[: len(array)] = array
     return longer
 

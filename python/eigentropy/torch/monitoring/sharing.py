@@ -12,7 +12,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from eigentropy.torch.monitoring import gathering
 from eigentropy.torch.monitoring.gathering import Gathered
 from eigentropy.torch.monitoring.notices import Notices
-from eigentropy.torch.monitoring.samples import Array, Samples
+from eigentropy.torch.monitoring.samples import Array, Samples, chosen_rows
+from eigentropy.torch.monitoring.where import Rows
 
 Found = TypeVar("Found")
 
@@ -73,12 +74,12 @@ class Shared(NamedTuple, Generic[Found]):
     ----------
     found : list
         Of all layers that all processes have, in the order of the layers.
-    rows : dict of str to array
+    rows : dict of str to array or tensor
         Of all layers, in the first process, where they are kept; empty elsewhere.
     """
 
     found: list[Found]
-    rows: dict[str, Array]
+    rows: dict[str, Rows]
 
 
 class Sharing:
@@ -134,7 +135,7 @@ class Sharing:
         found = [one for data, _, _ in everyones if data for one in gathering.unpacked(data)]
         return Shared(found, kept)
 
-    def _sent(self, blocks: Sequence[range]) -> tuple[Share, dict[str, Array]]:
+    def _sent(self, blocks: Sequence[range]) -> tuple[Share, dict[str, Rows]]:
         """The rows for this process, and those that the first one keeps."""
         own, kept = {}, {}
         mine = self._needed(blocks[gathering.rank()])
@@ -143,7 +144,7 @@ class Sharing:
             rows = self.gathered.rows(name, there | ({0} if self.keeps else set()))
             if rows is None:
                 continue
-            rows = rows if self.which is None else rows[self.which]
+            rows = rows if self.which is None else chosen_rows(rows, self.which)
             if number in mine:
                 own[name] = rows
             if self.keeps and gathering.rank() == 0:

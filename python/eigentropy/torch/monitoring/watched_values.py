@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -12,7 +11,12 @@ import numpy as np
 
 from eigentropy._measures.measurement import Measurement, MeasurementSettings, Variable, measure
 from eigentropy._measures.results import Entropy
-from eigentropy._support.warnings import PrecisionWarning, SaturationWarning
+from eigentropy._support.warnings import (
+    PrecisionWarning,
+    SaturationWarning,
+    collected_warnings,
+    warn,
+)
 from eigentropy.report.measures import FAMILIES
 from eigentropy.torch.monitoring.notices import Notice
 from eigentropy.torch.monitoring.samples import Array
@@ -141,10 +145,11 @@ def _entropy(rows: Array, sigma: float, settings: MeasurementSettings) -> float:
     if sigma == 0.0:
         return 0.0
     own = replace(settings, sigma=settings.sigma if math.isnan(sigma) else sigma, method="auto")
-    with warnings.catch_warnings():
-        for category in (SaturationWarning, PrecisionWarning):
-            warnings.simplefilter("ignore", category)
+    with collected_warnings() as said:
         measured = measure(rows, {}, own, diffusion=not settings.kernel)
+    for one in said:
+        if not issubclass(one.category, (SaturationWarning, PrecisionWarning)):
+            warn(*one)
     return float(_entropies(measured, _family(settings))[0])
 
 
