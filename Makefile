@@ -26,7 +26,7 @@ help: ## Show this list
 # ---- What people run ---------------------------------------------------------------------------
 # ctest runs as many tests at once as there are processors: most tests have one or two threads.
 
-.PHONY: demo test build-cpp test-cpp test-python test-quick coverage coverage-cpp test-sanitizers test-tsan lint format wheel wheel-cuda bench bench-estimators bench-cpp docs
+.PHONY: demo test build-cpp test-cpp test-python test-quick coverage coverage-cpp test-sanitizers test-tsan lint format wheel wheel-cuda check-cuda bench bench-estimators bench-cpp docs
 demo: $(STAMPS)/demo ## Train two small networks on digits and watch their hidden layer
 	$(VENV)/bin/python examples/digits_training.py $(DEMO_ARGS)
 
@@ -90,6 +90,10 @@ wheel: $(STAMPS)/wheel ## Build the wheel into dist/ and test it in an empty env
 
 wheel-cuda: wheel ## Build the plug-in wheel for CUDA 13 and test it; needs nvcc, but no GPU
 	scripts/build_cuda_wheel.sh
+
+# The wheel's build does the same on its way.
+check-cuda: $(STAMPS)/build ## Compile every kernel for all GPUs of data centres; none may spill; needs nvcc, but no GPU
+	scripts/check_cuda_code.sh
 
 # Alone on the machine; BENCH_ARGS="--full --budget 14400" measures what the documents quote.
 bench: $(STAMPS)/bench build/release/build.ninja ## Compare with other packages, in 20 minutes; results in benchmarks/results

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the plug-in wheel eigentropy-cuda13 into dist/, and tests it, where there need not be a GPU,
-# in an empty environment with NVIDIA's libraries from PyPI and without a compiler.
+# in an empty environment with NVIDIA's libraries from PyPI and without a compiler. A kernel that
+# spills registers is an error.
 # Once for each Python: the one given, or .venv's.
 #
 # usage: scripts/build_cuda_wheel.sh [python...]        (make wheel-cuda installs what it needs first)
@@ -37,7 +38,7 @@ check_contents() {
 }
 
 build_and_test() {
-  local python=$1 tag work wheel cpu_wheel
+  local python=$1 tag work wheel cpu_wheel chosen
   tag=$(tag_of "$python")
   work=$PWD/build/wheel-cuda/$tag
   cpu_wheel=$(find dist -name "eigentropy-*-$tag-*.whl" | head -n 1)
@@ -46,11 +47,20 @@ build_and_test() {
   mkdir -p "$work"
   echo "== $tag: building for $architectures"
   "$python" -m venv "$work/tools"
-  # Without .venv's cmake and ninja: as for anyone who builds from source.
-  PATH=${PATH//"$PWD/.venv/bin:"/} "$work/tools/bin/pip" wheel --quiet --disable-pip-version-check --no-deps \
+  # Without .venv's cmake and ninja: as for anyone who builds from source. ptxas tells of each kernel
+  # what check_cuda_code.sh reads.
+  if ! PATH=${PATH//"$PWD/.venv/bin:"/} "$work/tools/bin/pip" wheel --verbose --disable-pip-version-check --no-deps \
     --config-settings=build-dir="$work/cmake" \
     --config-settings=cmake.define.CMAKE_CUDA_ARCHITECTURES="$architectures" \
-    --config-settings=cmake.define.EIGENTROPY_WERROR=ON --wheel-dir "$work/raw" ./packaging/cuda13
+    --config-settings=cmake.define.CMAKE_CUDA_FLAGS=-Xptxas=-v \
+    --config-settings=cmake.define.EIGENTROPY_WERROR=ON --wheel-dir "$work/raw" ./packaging/cuda13 >"$work/build.log" 2>&1; then
+    tail -n 60 "$work/build.log" >&2
+    exit 1
+  fi
+  IFS=';' read -ra chosen <<<"$architectures"
+  scripts/check_cuda_code.sh --benchmarks "${chosen[@]}" >>"$work/build.log" 2>&1 ||
+    { tail -n 60 "$work/build.log" >&2; exit 1; }
+  scripts/check_cuda_code.sh --log "$work/build.log" "${chosen[@]}"
   # NVIDIA's libraries are those of its wheels, which are found by their place beside the module.
   auditwheel repair --exclude 'libcu*' --exclude 'libnv*' --wheel-dir "$work/repaired" "$work"/raw/*.whl
   wheel=$(echo "$work"/repaired/*.whl)

@@ -3,6 +3,7 @@
 
 #include "cuda/kernel/gaussian_kernel.hpp"
 #include "cuda/kernel/gaussian_sweep.hpp"
+#include "cuda/kernel/written_tiles.hpp"
 #include "yardsticks.hpp"
 
 namespace eigentropy::cuda::bench {

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cuda/kernel/sweep_plan.hpp"
+#include "cuda/kernel/warpgroup_sweep.hpp"
 #include "cuda/operator/kernel_operator.hpp"
 #include "yardsticks.hpp"
 
@@ -16,10 +18,10 @@ Buffer<T> eigenvectors(const KernelOperator<T>& A, index_t m) {
   return V;
 }
 
-enum class Way { all_tiles, one_triangle, with_matrix, in_half };
+enum class Way { all_tiles, with_matrix, in_half };
 
 template <class T>
-void multiply(benchmark::State& state, Way way) {
+void multiply(benchmark::State& state, Way way, Arithmetic arithmetic = Arithmetic::ordinary) {
   const bool in_half = way == Way::in_half, keeps_matrix = way == Way::with_matrix || in_half;
   const bool keeps_at_once = keeps_matrix && !in_half;
   const index_t n = state.range(0), d = state.range(1), m = state.range(2);
@@ -37,32 +39,36 @@ void multiply(benchmark::State& state, Way way) {
   const double tolerance = in_half ? 1e-3 : 1e-4;
   if (!(std::abs(last - expected) <= tolerance * expected)) state.SkipWithError("wrong result");
   const auto entries = static_cast<double>(n) * static_cast<double>(n);
-  const double of_distances = keeps_matrix ? 0.0 : (way == Way::one_triangle ? 1.0 : 2.0);
-  count_flops<T>(state,
-                 entries * (of_distances * static_cast<double>(d) + 2.0 * static_cast<double>(m)));
+  const double of_distances = keeps_matrix ? 0.0 : 2.0;
+  const double flops =
+      entries * (of_distances * static_cast<double>(d) + 2.0 * static_cast<double>(m));
+  count_flops<T>(state, flops);
+  count_limit<T>(state, flops, arithmetic);
   const auto of_vectors = static_cast<double>(n * m) * sizeof(T);
   const double of_entries = entries * (in_half ? 2.0 : sizeof(T));
   count_bytes(state, 2.0 * of_vectors +
                          (keeps_matrix ? of_entries : static_cast<double>(n * d) * sizeof(T)));
 }
 void matrix_free(benchmark::State& state) { multiply<double>(state, Way::all_tiles); }
-// The ways to compute tiles of float32, to find which of them is faster on a device.
-void matrix_free_by(benchmark::State& state, Tiling tiling) {
-  cudaDeviceProp properties;
-  check(cudaGetDeviceProperties(&properties, 0), "cudaGetDeviceProperties");
-  if (tiling == Tiling::tensor && properties.major < 8) {
-    return state.SkipWithError("TF32 needs compute capability 8.0");
+// Why the device cannot multiply by a path, or null.
+const char* missing(Path path) {
+  const Queue queue(0, nullptr);
+  if (path == Path::warpgroups && !has_warpgroups(queue)) {
+    return "this device, or this build, has no warpgroups";
   }
-  sweep_override().tiling = tiling;
-  multiply<float>(state, Way::all_tiles);
-  sweep_override().tiling.reset();
+  if (path == Path::registers && attribute_of(queue, cudaDevAttrComputeCapabilityMajor) < 8) {
+    return "tensor cores are used from compute capability 8.0 on";
+  }
+  return nullptr;
 }
-// The other way to sweep, to find where it is faster.
-template <class T>
-void from_one_triangle(benchmark::State& state) {
-  sweep_override().one_triangle = true;
-  multiply<T>(state, Way::one_triangle);
-  sweep_override().one_triangle = false;
+// The ways to compute tiles of float32, to find which of them is faster on a device.
+void matrix_free_by(benchmark::State& state, Path path, bool turns) {
+  if (const char* const why = missing(path)) return state.SkipWithError(why);
+  sweep_override().path = path;
+  sweep_override().turns = turns;
+  multiply<float>(state, Way::all_tiles,
+                  path == Path::threads ? Arithmetic::ordinary : Arithmetic::three_halves);
+  sweep_override() = {};
 }
 template <class T>
 void with_matrix(benchmark::State& state) {
@@ -74,8 +80,8 @@ void in_half(benchmark::State& state) { multiply<float>(state, Way::in_half); }
 
 void matrix_free_axes(benchmark::internal::Benchmark* benchmark) {
   timed(benchmark)->ArgNames({"n", "d", "m"});
-  for (const index_t d : {32, 128, 512}) {
-    for (const index_t m : {1, 16, 80}) {
+  for (const index_t d : {32, 128, 784}) {
+    for (const index_t m : {1, 32, 64}) {
       benchmark->Args({sized(50'000, 140), sized(d, d / 16), m});
     }
   }
@@ -89,14 +95,14 @@ void matrix_axes(benchmark::internal::Benchmark* benchmark) {
 
 void register_kernel_operator() {
   matrix_free_axes(benchmark::RegisterBenchmark("matrix_free<double>", matrix_free));
-  matrix_free_axes(
-      benchmark::RegisterBenchmark("matrix_free<float>/threads", matrix_free_by, Tiling::wide));
-  matrix_free_axes(benchmark::RegisterBenchmark("matrix_free<float>/tensor_cores", matrix_free_by,
-                                                Tiling::tensor));
-  matrix_free_axes(
-      benchmark::RegisterBenchmark("from_one_triangle<float>", from_one_triangle<float>));
-  matrix_free_axes(
-      benchmark::RegisterBenchmark("from_one_triangle<double>", from_one_triangle<double>));
+  const auto by = [](const char* name, Path path, bool turns) {
+    matrix_free_axes(benchmark::RegisterBenchmark(name, matrix_free_by, path, turns));
+  };
+  by("matrix_free<float>/threads", Path::threads, false);
+  by("matrix_free<float>/registers", Path::registers, false);
+  // With both values of warpgroups_take_turns.
+  by("matrix_free<float>/warpgroups", Path::warpgroups, true);
+  by("matrix_free<float>/warpgroups_at_once", Path::warpgroups, false);
   matrix_axes(benchmark::RegisterBenchmark("with_matrix<float>", with_matrix<float>));
   matrix_axes(benchmark::RegisterBenchmark("with_matrix<double>", with_matrix<double>));
   matrix_axes(benchmark::RegisterBenchmark("in_half", in_half));

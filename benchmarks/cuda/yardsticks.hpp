@@ -1,15 +1,15 @@
-// What every benchmark is compared with: the rate of cuBLAS's product of two matrices in single or
-// double precision, and of a copy, on this device and in this run. Times are those between two
-// events of the stream.
+// What every benchmark is compared with: the rate of cuBLAS's product of two matrices in half,
+// single or double precision, and of a copy, on this device and in this run. Times are those
+// between two events of the stream.
 #pragma once
 
 #include <benchmark/benchmark.h>
-
-#include <random>
+#include <cuda_fp16.h>
 
 #include "base/buffer.hpp"
 #include "cuda/rows/centered_rows.hpp"
 #include "cuda/runtime.hpp"
+#include "random_values.hpp"
 
 namespace eigentropy::cuda::bench {
 
@@ -76,6 +76,16 @@ void count_flops(benchmark::State& state, double flops) {
   state.counters["flops"] = Counter(flops, Counter::kIsIterationInvariantRate);
   state.counters["of_gemm"] = Counter(flops / gemm_rate<T>(), Counter::kIsIterationInvariantRate);
 }
+// The share of what the device could do at most with its arithmetic: by its tensor cores each
+// product of the formula is three products of halves.
+enum class Arithmetic { ordinary, three_halves };
+template <class T>
+void count_limit(benchmark::State& state, double flops, Arithmetic arithmetic) {
+  const double least = arithmetic == Arithmetic::ordinary ? flops / gemm_rate<T>()
+                                                          : 3.0 * flops / gemm_rate<__half>();
+  state.counters["of_limit"] =
+      benchmark::Counter(least, benchmark::Counter::kIsIterationInvariantRate);
+}
 inline void count_bytes(benchmark::State& state, double bytes) {
   using benchmark::Counter;
   state.counters["bytes"] = Counter(bytes, Counter::kIsIterationInvariantRate);
@@ -87,17 +97,6 @@ inline benchmark::internal::Benchmark* timed(benchmark::internal::Benchmark* ben
   return tiny() ? benchmark->Iterations(1) : benchmark;
 }
 
-// Standard Gaussian entries in device memory.
-template <class T>
-DeviceBuffer<T> gaussian_values(const Queue& queue, index_t size, unsigned seed) {
-  std::mt19937_64 generator(seed);
-  std::normal_distribution<double> normal;
-  const Buffer<T> values(size);
-  for (T& value : values) value = static_cast<T>(normal(generator));
-  auto there = to_device(queue, values.data(), size);
-  queue.synchronize();
-  return there;
-}
 template <class T>
 DeviceRows<T> gaussian_rows(const Queue& queue, index_t n, index_t d) {
   const auto Z = gaussian_values<T>(queue, n * d, 1);
