@@ -1,10 +1,12 @@
 """Both entropies of 100 000 tokens of a layer, their errors, and what a reservoir says of them.
 
+    python scripts/write_token_states.py STATES.npy PROMPTS.npz
     python -m benchmarks.compare.many_tokens --states STATES.npy --prompts PROMPTS.npz \\
         --output benchmarks/results/many_tokens.json
 
 STATES.npy has what the layers of a language model make of the tokens of many prompts, an array
-(layers, tokens, d); PROMPTS.npz has `pid`, the prompt of each token. Of each layer, 100 000 tokens
+(layers, tokens, d); PROMPTS.npz has `pid`, the prompt of each token. The script says which model
+and prompts these are. Of each layer, 100 000 tokens
 are drawn at random, and a reservoir of 16 384 of all tokens. Each measurement is in a process of
 its own. Seconds are from rows in memory to the numbers; CPU seconds are those of all threads of the
 process, which other processes on the machine change less than seconds. Fails where the interval of

@@ -2,16 +2,18 @@ r"""The entropy of each sequence of a batch, forward and backward, beside PyTorc
 
     python -m benchmarks.compare.sequence_gradient \
         --output benchmarks/results/sequence_gradient.json
-    python -m benchmarks.compare.sequence_gradient --states states.npy --layers 0 3 6
+    python scripts/write_token_states.py STATES.npy PROMPTS.npz
+    python -m benchmarks.compare.sequence_gradient --states STATES.npy --layers 0 3 6
 
 All take turns, A B A B, in one process with the same width of the kernel. The peers are what a user
 of PyTorch would write: the kernel, eigvalsh and autograd, in a loop over the sequences ("loop") or
 for all of them in one call ("batched"), each with one thread and with all of them; the fastest is
 what `eigentropy` is divided by. `sigma auto` chooses its own widths, which the others do not have
 to. `one by one` is `DiffusionSpectralEntropy` in a loop, and `dispersion` the dispersion loss.
-Tokens are normal, or states (layers, tokens, d) of a model, whose sequences are tokens that follow
-each other there, whatever text they are of. Gradients are compared with autograd's in float64. Wall
-time, and the processor time of all threads, which others on the machine disturb less.
+Tokens are normal, or states (layers, tokens, d) of the model of the script, whose sequences are
+tokens that follow each other there, whatever text they are of. Gradients are compared with
+autograd's in float64. Wall time, and the processor time of all threads, which others on the machine
+disturb less.
 """
 
 from __future__ import annotations

@@ -4,7 +4,13 @@
     python -m benchmarks.compare.stages build/benchmarks/cpp.json \\
         --output benchmarks/results/eigenvalues_cpp.json
 
-stores what docs/explanations/performance.md shows of a run of theirs.
+stores what docs/explanations/performance.md shows of a run of theirs. With
+
+    make bench-cpp BENCH_ARGS='--benchmark_filter=_of_a_gpu.*/threads:1/'
+    python -m benchmarks.compare.stages build/benchmarks/cpp.json --clock cpu_time \\
+        --output benchmarks/results/host_of_a_gpu.json
+
+it stores the host's share of eigenvalues on a GPU, by the clock of the thread that computes.
 """
 
 from __future__ import annotations
@@ -89,10 +95,10 @@ def read(results: dict[str, Any], wanted: dict[str, dict[str, Any]]) -> list[dic
     ]
 
 
-def stored(results: dict[str, Any]) -> dict[str, Any]:
+def stored(results: dict[str, Any], clock: str = "real_time") -> dict[str, Any]:
     """Of Google Benchmark's JSON: where it was measured, and the milliseconds of each run."""
     runs = [
-        {"name": run["name"], "milliseconds": 1e3 * run["real_time"] / UNITS[run["time_unit"]]}
+        {"name": run["name"], "milliseconds": 1e3 * run[clock] / UNITS[run["time_unit"]]}
         for run in results["benchmarks"]
         if run["run_type"] == "iteration"
     ]
@@ -103,8 +109,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("measured", type=Path, help="what --benchmark_out wrote")
     parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--clock", choices=["real_time", "cpu_time"], default="real_time")
     options = parser.parse_args()
-    write(options.output, stored(json.loads(options.measured.read_text())))
+    write(options.output, stored(json.loads(options.measured.read_text()), options.clock))
 
 
 if __name__ == "__main__":

@@ -179,16 +179,16 @@ def main() -> None:
         "torch_threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name() if options.device == "cuda" else None,
     }
-    measured = []
+    measured: list[dict[str, object]] = []
+    result["cases"] = measured
     for name, measure in MEASURES[options.measure].items():
         for n, d, dtype in cases(options.largest):
             rounds = options.rounds if n < ESTIMATED_FROM else options.large_rounds
             found = case(measure, n, d, dtype, options.device, rounds)
             measured.append({"measure": name, **found})
             print(json.dumps(measured[-1]), flush=True)
-    result["cases"] = measured
-    if options.output is not None:
-        write(options.output, rounded(result))
+            if options.output is not None:  # whole after each case: a run may be cut
+                write(options.output, rounded(result))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 // Band to tridiagonal: the whole stage, and one step of the chase.
 #include <algorithm>
 
+#include "base/eigen/band.hpp"
+#include "base/simd/band_kernels.hpp"
 #include "base/threads.hpp"
-#include "cpu/eigen/band.hpp"
-#include "cpu/simd/band_kernels.hpp"
 #include "yardsticks.hpp"
 
 namespace eigentropy::bench {
@@ -47,6 +47,14 @@ void axes(benchmark::internal::Benchmark* benchmark) {
 }
 BENCHMARK_TEMPLATE(band_to_tridiagonal, double)->Apply(axes);
 BENCHMARK_TEMPLATE(band_to_tridiagonal, float)->Apply(axes);
+
+// What a GPU that reduces a matrix to band form leaves to the host. Once each: they take seconds.
+void large_axes(benchmark::internal::Benchmark* benchmark) {
+  benchmark->ArgNames({"n", "width", "threads"})->UseRealTime()->Unit(benchmark::kMillisecond);
+  benchmark->ArgsProduct({{8192, 16384}, {32, 64}, thread_counts()})->Iterations(1);
+}
+BENCHMARK_TEMPLATE(band_to_tridiagonal, double)->Name("chase_of_a_gpu<double>")->Apply(large_axes);
+BENCHMARK_TEMPLATE(band_to_tridiagonal, float)->Name("chase_of_a_gpu<float>")->Apply(large_axes);
 
 // The same block again and again, which stays in the cache and keeps its norm and, in D, its trace.
 // `shift` is how many entries its first row lies behind a boundary of 64 bytes.

@@ -51,7 +51,7 @@ void kernel_of_long_rows(benchmark::State& state) {
   double q = 0.0;
   for (auto _ : state) {
     Control control;
-    const auto X = center_rows<float, T>({Z.data(), n, d, d, 1}, thread_count(), control);
+    const auto X = center_rows<float, T>({Z.data(), n, d, d, 1}, {}, thread_count(), control);
     Stage stage(control, 0.0, 1.0, upper_tile_visits(X));
     q = eigentropy::gaussian_kernel(X, bandwidth(d), SymmetricView<T>{G.data(), n, n},
                                     thread_count(), stage)[0];

@@ -2,11 +2,12 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/errors.hpp"
+#include "base/simd/sturm_kernels.hpp"
 #include "base/spectrum.hpp"
 #include "base/threads.hpp"
-#include "cpu/eigen/eigenvalues.hpp"
+#include "cpu/blas.hpp"
 #include "cpu/eigen/tridiagonal.hpp"
-#include "cpu/simd/sturm_kernels.hpp"
 #include "yardsticks.hpp"
 
 namespace eigentropy::bench {
@@ -37,10 +38,12 @@ Tridiagonal<T> glued_matrices(index_t n) {
 }
 
 enum class Spectrum { random, clustered };
+// lapack: sterf, QR iteration on one thread, which cuSOLVER's Xsyevd ends with, too.
+enum class Method { ours, lapack };
 
 // The flops are those of one count for each eigenvalue, 4 n^2: how far the rate stays behind that
 // of tridiagonal_counts is how many counts an eigenvalue takes.
-template <class T, Spectrum spectrum>
+template <class T, Spectrum spectrum, Method method = Method::ours>
 void tridiagonal_eigenvalues(benchmark::State& state) {
   const index_t n = state.range(0);
   const Threads threads(static_cast<int>(state.range(1)));
@@ -49,6 +52,10 @@ void tridiagonal_eigenvalues(benchmark::State& state) {
   for (auto _ : state) {
     std::copy(matrix.d.begin(), matrix.d.end(), d.begin());
     std::copy(matrix.e.begin(), matrix.e.end(), e.begin());
+    if (method == Method::lapack) {
+      check_info("sterf", blas::sterf(blas::to_blas(n), d.data(), e.data()));
+      continue;
+    }
     Control control;
     eigentropy::tridiagonal_eigenvalues(d.data(), e.data(), n, thread_count(), control);
   }
@@ -70,6 +77,25 @@ BENCHMARK_TEMPLATE(tridiagonal_eigenvalues, double, Spectrum::random)->Apply(axe
 BENCHMARK_TEMPLATE(tridiagonal_eigenvalues, float, Spectrum::random)->Apply(axes);
 BENCHMARK_TEMPLATE(tridiagonal_eigenvalues, double, Spectrum::clustered)->Apply(axes);
 BENCHMARK_TEMPLATE(tridiagonal_eigenvalues, float, Spectrum::clustered)->Apply(axes);
+
+// What a GPU that reduces a matrix to tridiagonal form leaves to the host, and what cuSOLVER leaves
+// to one of its threads. Once each: they take seconds. LAPACK uses one thread, whatever `threads`.
+void large_axes(benchmark::internal::Benchmark* benchmark) {
+  benchmark->ArgNames({"n", "threads"})->UseRealTime()->Unit(benchmark::kMillisecond);
+  benchmark->ArgsProduct({{2048, 4096, 8192, 16384}, thread_counts()})->Iterations(1);
+}
+BENCHMARK_TEMPLATE(tridiagonal_eigenvalues, double, Spectrum::random, Method::ours)
+    ->Name("bisection_of_a_gpu<double>")
+    ->Apply(large_axes);
+BENCHMARK_TEMPLATE(tridiagonal_eigenvalues, double, Spectrum::random, Method::lapack)
+    ->Name("sterf_of_a_gpu<double>")
+    ->Apply(large_axes);
+BENCHMARK_TEMPLATE(tridiagonal_eigenvalues, float, Spectrum::random, Method::ours)
+    ->Name("bisection_of_a_gpu<float>")
+    ->Apply(large_axes);
+BENCHMARK_TEMPLATE(tridiagonal_eigenvalues, float, Spectrum::random, Method::lapack)
+    ->Name("sterf_of_a_gpu<float>")
+    ->Apply(large_axes);
 
 // One call: 64 shifts, 16 bytes a row. Shifts reach beyond all eigenvalues on both sides.
 void tridiagonal_counts(benchmark::State& state) {

@@ -2,10 +2,10 @@
 
 #include <string>
 
+#include "base/simd/instruction_set.hpp"
 #include "base/threads.hpp"
 #include "cpu/blas.hpp"
 #include "cpu/blas_threads.hpp"
-#include "cpu/simd/instruction_set.hpp"
 
 int main(int argc, char** argv) {
   eigentropy::apply_blas_threads();

@@ -18,7 +18,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.documents import distributed_tables, estimator_tables, imagenet_tables
+from benchmarks.documents import (
+    distributed_tables,
+    error_tables,
+    estimator_tables,
+    imagenet_tables,
+)
 from benchmarks.shared.markdown_tables import table, time, times
 from benchmarks.shared.results import RESULTS, to_rows
 from benchmarks.shared.summary import (
@@ -228,6 +233,30 @@ def reductions(results: Results) -> str:
     return table(["n", *REDUCTIONS.values()], rows)
 
 
+HOST_OF_A_GPU = {
+    "chase/width:32": "chase, b = 32",
+    "chase/width:64": "chase, b = 64",
+    "bisection": "bisection",
+    "sterf": "QR iteration (`sterf`)",
+}
+
+
+def host_of_a_gpu(results: Results) -> str:
+    """Seconds of one core for what is left when a GPU has reduced a matrix."""
+    name = re.compile(r"(\w+)_of_a_gpu<(\w+)>/n:(\d+)(/width:\d+)?/threads:1/.*")
+    found: dict[tuple[int, str], dict[str, str]] = {}
+    for run in to_rows(results["host_of_a_gpu"]["runs"]):
+        if match := name.fullmatch(run["name"]):
+            dtype = {"double": "float64", "float": "float32"}[match[2]]
+            stage = match[1] + (match[4] or "")
+            found.setdefault((int(match[3]), dtype), {})[stage] = f"{run['milliseconds'] / 1e3:.3g}"
+    rows = [
+        [str(n), dtype, *[at.get(stage, "") for stage in HOST_OF_A_GPU]]
+        for (n, dtype), at in sorted(found.items())
+    ]
+    return table(["n", "dtype", *HOST_OF_A_GPU.values()], rows)
+
+
 def _known(seconds: float) -> str:
     return "" if math.isnan(seconds) else time(seconds)
 
@@ -399,6 +428,23 @@ def tokens_of_a_reservoir(results: Results) -> str:
     ]
     header = "layer,measure,of the reservoir,predicted,95 % interval,of all tokens,inside"
     return table(header.split(","), rows)
+
+
+def cost_of_a_reservoir(results: Results) -> str:
+    """What a reservoir of tokens adds to the forward passes that it watches."""
+    found = results["token_reservoir"]
+    seconds, memory, model = found["time"], found["memory"], found["model"]
+    row = [
+        str(memory["tokens"]),
+        str(model["layers"]),
+        str(model["d"]),
+        str(seconds["stored"]),
+        f"{memory['added_bytes'] / 1e6:.0f} MB",
+        time(seconds["seconds_without"]),
+        f"{100 * seconds['share']:.1f} %",
+    ]
+    header = "tokens,layers,d,kept in each layer,added memory,forward passes,added time"
+    return table(header.split(","), [row])
 
 
 def npeet(results: Results) -> str:
@@ -652,6 +698,25 @@ def settings_of_others(results: Results) -> str:
     return table(["project", "setting", *rows[0]["values"]], lines)
 
 
+def tensor_pairs(results: Results) -> str:
+    """One line a data set: how many pairs of tiles are not products of rows."""
+
+    def share(row: dict[str, Any], when: str, way: str) -> str:
+        return f"{row[when][way] / sum(row[when].values()):.1%}"
+
+    lines = [
+        [
+            row["data"],
+            f"{row['n']}",
+            share(row, "before", "differences"),
+            share(row, "after", "differences"),
+            share(row, "after", "nothing"),
+        ]
+        for row in to_rows(results["tensor_pairs"]["rows"])
+    ]
+    return table(["data", "n", "differences before", "differences", "left out"], lines)
+
+
 # What a block needs, and who writes it.
 BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "float32": (("float32_accuracy",), float32),
@@ -670,9 +735,11 @@ BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "many rows": (("approaches", "large"), many_rows),
     "many tokens": (("many_tokens",), many_tokens),
     "tokens of a reservoir": (("many_tokens",), tokens_of_a_reservoir),
+    "cost of a reservoir": (("token_reservoir",), cost_of_a_reservoir),
     "dsmi": (("dsmi",), dsmi),
     "stages": (("stages",), stages),
     "reductions": (("eigenvalues_cpp",), reductions),
+    "host of a gpu": (("host_of_a_gpu",), host_of_a_gpu),
     "batch": (("batch",), batch),
     "memory": (("memory",), memory),
     "monitor": (("monitor_cost",), monitor),
@@ -686,9 +753,11 @@ BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "projection": (("projection",), projection),
     "settings of others": (("settings_of_others",), settings_of_others),
     "speed": (("dse", "dsmi"), speed),
+    "tensor pairs": (("tensor_pairs",), tensor_pairs),
     **estimator_tables.BLOCKS,
     **imagenet_tables.BLOCKS,
     **distributed_tables.BLOCKS,
+    **error_tables.BLOCKS,
 }
 
 

@@ -382,6 +382,7 @@ def test_a_document_gets_the_tables_that_there_are():
         "docs/how_to/report.md",
         "docs/explanations/gradient.md",
         "docs/how_to/training.md",
+        "docs/how_to/uncertainty.md",
     ],
 )
 def test_the_documents_show_the_stored_results(document):
