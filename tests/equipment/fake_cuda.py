@@ -34,6 +34,8 @@ class State:
     """What tests do to the device, and what they see of it."""
 
     total: float = 64 * 2.0**30
+    capability: tuple = (9, 0)
+    driver: int = 13010
     pending: int = 0
     streams: set = field(default_factory=set)
     destroyed: set = field(default_factory=set)
@@ -275,7 +277,7 @@ def fake_plugin(device_count=2):
         return [
             {
                 "name": "Fake",
-                "compute_capability": "9.0",
+                "compute_capability": "{}.{}".format(*state.capability),
                 "multiprocessors": 2,
                 "memory": int(state.total),
             }
@@ -285,6 +287,8 @@ def fake_plugin(device_count=2):
     emulation = types.SimpleNamespace(
         fail_once=lambda status: setattr(state, "pending", status),
         set_memory=lambda size: setattr(state, "total", size),
+        set_compute_capability=lambda *pair: setattr(state, "capability", pair),
+        set_driver_version=lambda number: setattr(state, "driver", number),
         make_stream=lambda: 4242,
         destroy_stream=state.destroyed.add,
         begin_capture=state.captured.add,
@@ -295,9 +299,10 @@ def fake_plugin(device_count=2):
         emulated=True,
         fake=True,
         runtime_version=13000,
-        driver_version=lambda: 13010,
+        driver_version=lambda: state.driver,
         devices=devices,
         memory=lambda device: (state.total, state.total),
+        synchronize=lambda device, stream: enter("synchronize", stream),
         emulation=emulation,
         state=state,
         DeviceError=DeviceError,

@@ -10,11 +10,21 @@ from eigentropy.report import page, read_run
 
 def opened(driver, tmp_path, *runs):
     """Open the page of some runs; what is returned asks it for the value of an expression."""
+    return opened_text(driver, tmp_path, page([read_run(run) for run in runs], "A page"))
+
+
+def opened_text(driver, tmp_path, text):
+    """The same of the text of any page."""
     file = tmp_path / "page.html"
-    file.write_text(page([read_run(run) for run in runs], "A page"))
+    file.write_text(text)
     browser.complaints(driver)  # of earlier tests
     browser.open_page(driver, file)
     return lambda script, *arguments: driver.execute_script(f"return {script}", *arguments)
+
+
+def texts(ask, selector):
+    """Of all elements that the selector finds."""
+    return ask(f"[...document.querySelectorAll({selector!r})].map((e) => e.textContent)")
 
 
 def count(ask, selector):

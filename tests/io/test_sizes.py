@@ -177,12 +177,12 @@ READING = """
         path = Path(name)
         read = read_labels if path.stem == "labels" else read_matrix
         for read in (read, load) if path.suffix == ".npz" else (read,):
-            before, start = peak(), time.monotonic()
+            before, start = peak(), time.process_time()
             try:
                 said = repr(read(path).shape)
             except (ValueError, MemoryError) as error:
                 said = f"{type(error).__name__}: {error}"
-            took = time.monotonic() - start
+            took = time.process_time() - start
             print(json.dumps([path.name, said, took, peak() - before]))
 """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from itertools import pairwise
 
@@ -12,13 +11,7 @@ pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
 from eigentropy.report.layers_page import ABOUT, layers_page
 from layer_profiles import UNITS, language_profile
-
-NASTY = "</script><script>alert(1)</script>&\"'\ud800"
-
-
-def data_of(page):
-    text = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)[1]
-    return json.loads(text)
+from written_pages import NASTY, data_of
 
 
 def test_the_data_are_those_of_the_profile():

@@ -10,7 +10,18 @@ pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 from benchmarks.shared import browser
 from eigentropy.report.layers_page import layers_page
 from layer_profiles import UNITS, language_profile
-from opened_pages import CROWDED, CUT, STACKED, WIDE, count, focus, press, screen
+from opened_pages import (
+    CROWDED,
+    CUT,
+    STACKED,
+    WIDE,
+    count,
+    focus,
+    opened_text,
+    press,
+    screen,
+    texts,
+)
 
 pytestmark = [
     pytest.mark.skipif(browser.missing() is not None, reason=str(browser.missing())),
@@ -22,15 +33,7 @@ LONG = "a_very_long_name_of_a_layer_without_a_place_to_break_it_" * 2
 
 
 def opened(driver, tmp_path, profile, **options):
-    file = tmp_path / "layers.html"
-    file.write_text(layers_page(profile, "Some layers", **options))
-    browser.complaints(driver)  # of earlier tests
-    browser.open_page(driver, file)
-    return lambda script, *arguments: driver.execute_script(f"return {script}", *arguments)
-
-
-def texts(ask, selector):
-    return ask(f"[...document.querySelectorAll({selector!r})].map((e) => e.textContent)")
+    return opened_text(driver, tmp_path, layers_page(profile, "Some layers", **options))
 
 
 @pytest.mark.parametrize("width", [360, 768, 1400, 1920])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import numpy as np
@@ -10,13 +9,7 @@ import pytest
 
 from eigentropy.report.ranking_page import ranking_page
 from rankings import SCORES, ranking_of
-
-NASTY = "</script><script>alert(1)</script>&\"'\ud800"
-
-
-def data_of(page):
-    text = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)[1]
-    return json.loads(text)
+from written_pages import NASTY, data_of
 
 
 def test_the_data_are_those_of_the_ranking():

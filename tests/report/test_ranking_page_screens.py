@@ -11,7 +11,19 @@ WebDriverWait = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWa
 from benchmarks.shared import browser
 from eigentropy.ranking import Ranking
 from eigentropy.report.ranking_page import ranking_page
-from opened_pages import CROWDED, CUT, STACKED, WIDE, choose, count, focus, press, screen
+from opened_pages import (
+    CROWDED,
+    CUT,
+    STACKED,
+    WIDE,
+    choose,
+    count,
+    focus,
+    opened_text,
+    press,
+    screen,
+    texts,
+)
 from rankings import SCORES, ranking_of, scores_of
 
 pytestmark = [
@@ -24,15 +36,7 @@ LONG = "a_very_long_name_of_a_model_without_a_place_to_break_it_" * 2
 
 
 def opened(driver, tmp_path, ranking, **options):
-    file = tmp_path / "ranking.html"
-    file.write_text(ranking_page(ranking, "A ranking", **options))
-    browser.complaints(driver)  # of earlier tests
-    browser.open_page(driver, file)
-    return lambda script, *arguments: driver.execute_script(f"return {script}", *arguments)
-
-
-def texts(ask, selector):
-    return ask(f"[...document.querySelectorAll({selector!r})].map((e) => e.textContent)")
+    return opened_text(driver, tmp_path, ranking_page(ranking, "A ranking", **options))
 
 
 def marks(ask, inside, attribute):

@@ -68,8 +68,7 @@ def entropies(
         samples are samples of blocks. It changes `sampling_error` and ``interval(of="sample")``
         alone, which are then found from halves and three quarters of the blocks. That takes longer
         than the entropies. Of more than 4096 rows, random blocks of so many rows stand for all. The
-        error of the diffusion entropy is mostly too small, down to 0.7 of the truth where
-        all blocks are divided, and less beyond: docs/how_to/uncertainty.md has a table.
+        error of the diffusion entropy may then be too small: docs/how_to/uncertainty.md.
 
     Returns
     -------

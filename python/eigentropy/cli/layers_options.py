@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Annotated, Any
-
-import typer
+from dataclasses import dataclass
+from typing import Annotated
 
 from eigentropy._support.interval import LEVEL
-from eigentropy.cli.options import DATA, OUTPUT
+from eigentropy.cli.options import DATA, OUTPUT, described, option
 
 TOKENS, MEASURES, MODEL = "Tokens", "Measures", "Model"
 
 
-def _option(panel: str, *names: str, **shown: Any) -> Any:
-    return typer.Option(*names, rich_help_panel=panel, **shown)
-
-
 OutputPrefix = Annotated[
     str,
-    _option(
+    option(
         OUTPUT,
         "--output",
         "-o",
@@ -35,7 +29,7 @@ class LayersOptions:
 
     labels: Annotated[
         str | None,
-        _option(
+        option(
             DATA,
             "--labels",
             metavar="COLUMN|FILE",
@@ -46,7 +40,7 @@ class LayersOptions:
     ] = None
     column: Annotated[
         str,
-        _option(
+        option(
             DATA,
             "--column",
             metavar="NAME",
@@ -55,7 +49,7 @@ class LayersOptions:
     ] = "text"
     scope: Annotated[
         str,
-        _option(
+        option(
             TOKENS,
             "--scope",
             metavar="prompts|tokens|within",
@@ -65,7 +59,7 @@ class LayersOptions:
     ] = "prompts"
     pooling: Annotated[
         str | None,
-        _option(
+        option(
             TOKENS,
             "--pooling",
             metavar="mean|last|first",
@@ -75,7 +69,7 @@ class LayersOptions:
     ] = None
     drop_first: Annotated[
         int,
-        _option(
+        option(
             TOKENS,
             "--drop-first",
             metavar="N",
@@ -84,7 +78,7 @@ class LayersOptions:
     ] = 0
     normalize: Annotated[
         str,
-        _option(
+        option(
             TOKENS,
             "--normalize",
             metavar="none|l2|layer",
@@ -94,7 +88,7 @@ class LayersOptions:
     ] = "none"
     measures: Annotated[
         str | None,
-        _option(
+        option(
             MEASURES,
             "--measures",
             metavar="NAME,NAME",
@@ -106,7 +100,7 @@ class LayersOptions:
     ] = None
     views: Annotated[
         int | None,
-        _option(
+        option(
             MEASURES,
             "--views",
             metavar="2",
@@ -116,7 +110,7 @@ class LayersOptions:
     ] = None
     sigma: Annotated[
         str | None,
-        _option(
+        option(
             MEASURES,
             "--sigma",
             metavar="NUMBER|RULE",
@@ -127,7 +121,7 @@ class LayersOptions:
     ] = None
     max_rows: Annotated[
         int,
-        _option(
+        option(
             MEASURES,
             "--max-rows",
             metavar="N",
@@ -137,7 +131,7 @@ class LayersOptions:
     ] = 4096
     no_sampling_error: Annotated[
         bool,
-        _option(
+        option(
             MEASURES,
             "--no-sampling-error",
             help="Do not find how far values move with other prompts: faster, without bands and "
@@ -146,14 +140,14 @@ class LayersOptions:
     ] = False
     level: Annotated[
         float,
-        _option(MEASURES, "--level", metavar="NUMBER", help="Of intervals, and of ties."),
+        option(MEASURES, "--level", metavar="NUMBER", help="Of intervals, and of ties."),
     ] = LEVEL
     seed: Annotated[
-        int, _option(MEASURES, "--seed", metavar="N", help="Seed of the random numbers.")
+        int, option(MEASURES, "--seed", metavar="N", help="Seed of the random numbers.")
     ] = 0
     layers: Annotated[
         str | None,
-        _option(
+        option(
             MODEL,
             "--layers",
             metavar="NAME,NAME",
@@ -164,7 +158,7 @@ class LayersOptions:
     ] = None
     tokenizer: Annotated[
         str | None,
-        _option(
+        option(
             MODEL,
             "--tokenizer",
             metavar="NAME",
@@ -174,7 +168,7 @@ class LayersOptions:
     ] = None
     max_length: Annotated[
         int | None,
-        _option(
+        option(
             MODEL,
             "--max-length",
             metavar="N",
@@ -184,7 +178,7 @@ class LayersOptions:
     ] = None
     batch_size: Annotated[
         int | None,
-        _option(
+        option(
             MODEL,
             "--batch-size",
             metavar="N",
@@ -194,16 +188,11 @@ class LayersOptions:
     ] = None
     offline: Annotated[
         bool,
-        _option(
+        option(
             MODEL, "--offline", help="Take weights from the local cache, or say what is missing."
         ),
     ] = False
 
     def described(self) -> dict[str, str]:
         """What was asked for, for readers of the page."""
-        known = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {
-            name.replace("_", " "): "yes" if value is True else str(value)
-            for name, value in known.items()
-            if value is not None and value is not False
-        }
+        return described(self)

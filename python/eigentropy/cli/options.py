@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 DATA, KERNEL, INFORMATION, OUTPUT = "Data", "Entropy", "Mutual information", "Output"
+
+
+def option(panel: str, *names: str, **shown: Any) -> Any:
+    """An option that the help shows in this panel."""
+    return typer.Option(*names, rich_help_panel=panel, **shown)
+
+
+def described(options: Any, without: tuple[str, ...] = ()) -> dict[str, str]:
+    """What a dataclass of options asks for, for readers of the results; but for some of them."""
+    known = {one.name: getattr(options, one.name) for one in fields(options)}
+    return {
+        name.replace("_", " "): "yes" if value is True else str(value)
+        for name, value in known.items()
+        if value is not None and value is not False and name not in without
+    }
+
 
 Key = Annotated[
     str | None,

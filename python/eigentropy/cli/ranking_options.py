@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Annotated, Any
-
-import typer
+from dataclasses import dataclass
+from typing import Annotated
 
 from eigentropy._support.interval import LEVEL
 from eigentropy.cli import options
-from eigentropy.cli.options import DATA, OUTPUT
+from eigentropy.cli.options import DATA, OUTPUT, option
 
 SCORING, MODELS = "Scores", "Models that are run"
 
 
-def _option(panel: str, *names: str, **shown: Any) -> Any:
-    return typer.Option(*names, rich_help_panel=panel, **shown)
-
-
 OutputDirectory = Annotated[
     str,
-    _option(
+    option(
         OUTPUT,
         "--output",
         "-o",
@@ -32,7 +26,7 @@ OutputDirectory = Annotated[
 
 Force = Annotated[
     bool,
-    _option(
+    option(
         OUTPUT,
         "--force",
         "-f",
@@ -48,7 +42,7 @@ class RankingOptions:
 
     labels: Annotated[
         str | None,
-        _option(
+        option(
             DATA,
             "--labels",
             metavar="FILE",
@@ -61,7 +55,7 @@ class RankingOptions:
     without: options.Without = None
     accuracies: Annotated[
         str | None,
-        _option(
+        option(
             DATA,
             "--accuracies",
             metavar="TABLE",
@@ -71,7 +65,7 @@ class RankingOptions:
     ] = None
     accuracy: Annotated[
         str | None,
-        _option(
+        option(
             DATA,
             "--accuracy",
             metavar="COLUMN",
@@ -81,7 +75,7 @@ class RankingOptions:
     ] = None
     scores: Annotated[
         str | None,
-        _option(
+        option(
             SCORING,
             "--scores",
             metavar="NAME,NAME",
@@ -94,7 +88,7 @@ class RankingOptions:
     ] = None
     by: Annotated[
         str | None,
-        _option(
+        option(
             SCORING,
             "--by",
             metavar="NAME",
@@ -104,7 +98,7 @@ class RankingOptions:
     ] = None
     sigma: Annotated[
         str | None,
-        _option(
+        option(
             SCORING,
             "--sigma",
             metavar="NUMBER|RULE",
@@ -115,41 +109,41 @@ class RankingOptions:
     ] = None
     alpha: Annotated[
         float | None,
-        _option(SCORING, "--alpha", help="Density normalisation of dse and dsmi."),
+        option(SCORING, "--alpha", help="Density normalisation of dse and dsmi."),
     ] = None
     t: Annotated[
         float | None,
-        _option(SCORING, "-t", "--time", metavar="T", help="Diffusion time of dse and dsmi."),
+        option(SCORING, "-t", "--time", metavar="T", help="Diffusion time of dse and dsmi."),
     ] = None
     n_null: Annotated[
         int | None,
-        _option(SCORING, "--n-null", metavar="N", help="Random partitions of an information."),
+        option(SCORING, "--n-null", metavar="N", help="Random partitions of an information."),
     ] = None
     k: Annotated[
         int | None,
-        _option(SCORING, "-k", "--neighbours", metavar="K", help="Neighbours of knn_accuracy."),
+        option(SCORING, "-k", "--neighbours", metavar="K", help="Neighbours of knn_accuracy."),
     ] = None
     folds: Annotated[
         int | None,
-        _option(SCORING, "--folds", metavar="N", help="Folds of linear_accuracy."),
+        option(SCORING, "--folds", metavar="N", help="Folds of linear_accuracy."),
     ] = None
     no_sampling_error: Annotated[
         bool,
-        _option(
+        option(
             SCORING,
             "--no-sampling-error",
             help="Do not find how far scores move with other samples: without intervals and ties.",
         ),
     ] = False
     level: Annotated[
-        float, _option(SCORING, "--level", metavar="NUMBER", help="Of intervals and ties.")
+        float, option(SCORING, "--level", metavar="NUMBER", help="Of intervals and ties.")
     ] = LEVEL
     seed: Annotated[
-        int, _option(SCORING, "--seed", metavar="N", help="Seed of the random numbers.")
+        int, option(SCORING, "--seed", metavar="N", help="Seed of the random numbers.")
     ] = 0
     images: Annotated[
         str | None,
-        _option(
+        option(
             MODELS,
             "--images",
             metavar="DIR",
@@ -159,17 +153,17 @@ class RankingOptions:
     ] = None
     texts: Annotated[
         str | None,
-        _option(MODELS, "--texts", metavar="FILE", help="Texts for hf:NAME and other models."),
+        option(MODELS, "--texts", metavar="FILE", help="Texts for hf:NAME and other models."),
     ] = None
     offline: Annotated[
         bool,
-        _option(
+        option(
             MODELS, "--offline", help="Take weights from the local cache, or say what is missing."
         ),
     ] = False
     processes: Annotated[
         int | None,
-        _option(
+        option(
             MODELS,
             "--processes",
             metavar="N",
@@ -180,7 +174,7 @@ class RankingOptions:
     ] = None
     ray: Annotated[
         str | None,
-        _option(
+        option(
             MODELS,
             "--ray",
             metavar="auto|local|ADDRESS",
@@ -190,7 +184,7 @@ class RankingOptions:
     ] = None
     gpus_per_model: Annotated[
         float,
-        _option(
+        option(
             MODELS,
             "--gpus-per-model",
             metavar="NUMBER",
@@ -200,7 +194,7 @@ class RankingOptions:
     ] = 0.0
     memory_per_model: Annotated[
         float | None,
-        _option(
+        option(
             MODELS,
             "--memory-per-model",
             metavar="GIB",
@@ -212,11 +206,4 @@ class RankingOptions:
 
     def described(self) -> dict[str, str]:
         """What was asked for, for readers of the results."""
-        known = {field.name: getattr(self, field.name) for field in fields(self)}
-        if self.ray is None:
-            del known["gpus_per_model"]
-        return {
-            name.replace("_", " "): "yes" if value is True else str(value)
-            for name, value in known.items()
-            if value is not None and value is not False
-        }
+        return options.described(self, ("gpus_per_model",) if self.ray is None else ())

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 from eigentropy._measures.layer_profile import LayerNumber, LayerProfile
 from eigentropy._support.interval import student_quantile
-from eigentropy._support.lifetime import version
 from eigentropy._support.printable import encodable
-from eigentropy.report.assembly import assembled
+from eigentropy.report.result_page import DIGITS, OF_ERRORS, number, result_page, texts
 
 SCRIPTS = (
     "colours.js", "drawing.js", "selection.js", "statistics.js", "texts.js", "layer_curves.js",
     "layers.js",
 )  # fmt: skip
-
-# Digits of a value, and of its error and p-value.
-DIGITS, OF_ERRORS = 6, 3
 
 # What a measure is, for readers of the page.
 ABOUT = {
@@ -71,34 +67,23 @@ def layers_page(
     str
         A whole HTML document. It loads nothing, which its content security policy guarantees.
     """
-    return assembled(
-        title, "layers.html", SCRIPTS, _document(profile, title, settings or {}, remarks)
-    )
+    return result_page(
+        title, "layers.html", SCRIPTS, profile.level, _entries(profile),
+        settings=settings, remarks=remarks,
+    )  # fmt: skip
 
 
-def _document(
-    profile: LayerProfile, title: str, settings: Mapping[str, Any], remarks: Sequence[str]
-) -> dict[str, Any]:
+def _entries(profile: LayerProfile) -> dict[str, Any]:
     return {
-        "title": encodable(title),
-        "eigentropy": version(),
-        "level": profile.level,
-        "quantile": student_quantile(profile.level, math.inf),
         "summary": encodable(_summary(profile)),
-        "layers": _texts(profile.names),
+        "layers": texts(profile.names),
         "measures": [
             *(_measure(profile, measure) for measure in profile.measures),
             *_same_prompt(profile),
         ],
-        "sentences": _texts(profile.sentences()),
-        "footnotes": _texts(getattr(profile, "footnotes", ())),
-        "remarks": _texts(remarks),
-        "settings": [_texts([name, str(value)]) for name, value in settings.items()],
+        "sentences": texts(profile.sentences()),
+        "footnotes": texts(getattr(profile, "footnotes", ())),
     }
-
-
-def _texts(texts: Iterable[str]) -> list[str]:
-    return [encodable(text) for text in texts]
 
 
 def _summary(profile: LayerProfile) -> str:
@@ -120,10 +105,10 @@ def _measure(profile: LayerProfile, measure: str) -> dict[str, Any]:
         "name": measure,
         "unit": profile.units.get(measure, ""),
         "about": ABOUT.get(measure, ""),
-        "values": [_number(one.value, DIGITS) for one in numbers],
-        "standardErrors": [_number(one.sampling_error, OF_ERRORS) for one in numbers],
-        "errors": [_number(_half(one, profile.level) / quantile, OF_ERRORS) for one in numbers],
-        "pValues": [_number(profile.p_values.get((measure, *pair)), OF_ERRORS) for pair in pairs],
+        "values": [number(one.value, DIGITS) for one in numbers],
+        "standardErrors": [number(one.sampling_error, OF_ERRORS) for one in numbers],
+        "errors": [number(_half(one, profile.level) / quantile, OF_ERRORS) for one in numbers],
+        "pValues": [number(profile.p_values.get((measure, *pair)), OF_ERRORS) for pair in pairs],
         "chance": None,
         "isWithin": measure in getattr(profile, "within_prompts", ()),
     }
@@ -140,22 +125,16 @@ def _same_prompt(profile: LayerProfile) -> list[dict[str, Any]]:
             "name": SAME_PROMPT,
             "unit": "share of tokens",
             "about": "The share of tokens whose nearest other token is of the same prompt.",
-            "values": [_number(shares.get(name), DIGITS) for name in profile.names],
+            "values": [number(shares.get(name), DIGITS) for name in profile.names],
             "standardErrors": unknown,
             "errors": unknown,
             "pValues": unknown,
-            "chance": _number(getattr(profile, "same_prompt_by_chance", None), DIGITS),
+            "chance": number(getattr(profile, "same_prompt_by_chance", None), DIGITS),
             "isWithin": False,
         }
     ]
 
 
-def _half(number: LayerNumber, level: float) -> float:
-    low, high = number.interval(level)
+def _half(one: LayerNumber, level: float) -> float:
+    low, high = one.interval(level)
     return (high - low) / 2.0
-
-
-def _number(value: float | None, digits: int) -> float | None:
-    """A number that JSON has, to some digits."""
-    is_known = value is not None and math.isfinite(value)
-    return float(f"{value:.{digits}g}") if is_known else None

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eigentropy._measures.comparison.ties import letters
-from eigentropy._support.interval import student_quantile
-from eigentropy._support.lifetime import version
 from eigentropy._support.printable import encodable
 from eigentropy.ranking.ranked import COEFFICIENTS
 from eigentropy.ranking.result import Correlation, Ranking
-from eigentropy.report.assembly import assembled
+from eigentropy.report.result_page import DIGITS, OF_ERRORS, number, result_page, texts
 
 SCRIPTS = (
     "colours.js", "drawing.js", "selection.js", "labels.js", "models.js", "model_table.js",
     "model_scatter.js", "correlations.js", "texts.js", "ranking.js",
 )  # fmt: skip
 
-# Digits of a value, of its error and of a correlation.
-DIGITS, OF_ERRORS, OF_CORRELATIONS = 6, 3, 4
+# Digits of a correlation.
+OF_CORRELATIONS = 4
 
 # What models without a family have.
 NO_FAMILY = ""
@@ -51,32 +48,21 @@ def ranking_page(
     str
         A whole HTML document. It loads nothing, which its content security policy guarantees.
     """
-    return assembled(
-        title, "ranking.html", SCRIPTS, _document(ranking, title, settings or {}, remarks)
-    )
+    return result_page(
+        title, "ranking.html", SCRIPTS, ranking.level, _entries(ranking),
+        settings=settings, remarks=remarks,
+    )  # fmt: skip
 
 
-def _document(
-    ranking: Ranking, title: str, settings: Mapping[str, Any], remarks: Sequence[str]
-) -> dict[str, Any]:
+def _entries(ranking: Ranking) -> dict[str, Any]:
     return {
-        "title": encodable(title),
-        "eigentropy": version(),
-        "level": ranking.level,
-        "quantile": student_quantile(ranking.level, math.inf),
         "by": ranking.scores.index(ranking.by),
         "models": [_model(ranking, place) for place in range(len(ranking.models))],
         "scores": [_score(ranking, score) for score in ranking.scores],
         "hasAccuracies": bool(ranking.accuracies),
         "correlations": [_correlation(one) for one in ranking.correlations()],
-        "sentences": _texts(ranking.sentences()),
-        "remarks": _texts(remarks),
-        "settings": [_texts([name, str(value)]) for name, value in settings.items()],
+        "sentences": texts(ranking.sentences()),
     }
-
-
-def _texts(texts: Iterable[str]) -> list[str]:
-    return [encodable(text) for text in texts]
 
 
 def _model(ranking: Ranking, place: int) -> dict[str, Any]:
@@ -84,8 +70,8 @@ def _model(ranking: Ranking, place: int) -> dict[str, Any]:
     return {
         "name": encodable(name),
         "family": encodable(ranking.families.get(name, NO_FAMILY)),
-        "size": _number(ranking.sizes.get(name), DIGITS),
-        "accuracy": _number(ranking.accuracies.get(name), DIGITS),
+        "size": number(ranking.sizes.get(name), DIGITS),
+        "accuracy": number(ranking.accuracies.get(name), DIGITS),
     }
 
 
@@ -99,8 +85,8 @@ def _score(ranking: Ranking, score: str) -> dict[str, Any]:
     groups = [tuple(places[name] for name in group) for group in ranking.groups(score)]
     return {
         "name": score,
-        "values": [_number(value, DIGITS) for value in ranking.values[score]],
-        "errors": [_number(error, OF_ERRORS) for error in ranking.errors.get(score, ())],
+        "values": [number(value, DIGITS) for value in ranking.values[score]],
+        "errors": [number(error, OF_ERRORS) for error in ranking.errors.get(score, ())],
         "ranks": [ranks.get(name) for name in ranking.models],
         "groups": groups,
         "letters": letters(groups, len(places)),
@@ -110,13 +96,6 @@ def _score(ranking: Ranking, score: str) -> dict[str, Any]:
 def _correlation(found: Correlation) -> dict[str, Any]:
     numbers = {name: getattr(found, name) for name in COEFFICIENTS}
     rounded = {
-        name: [_number(value, OF_CORRELATIONS) for value in three]
-        for name, three in numbers.items()
+        name: [number(value, OF_CORRELATIONS) for value in three] for name, three in numbers.items()
     }
     return {"score": found.score, "target": found.target, "models": found.models, **rounded}
-
-
-def _number(value: float | None, digits: int) -> float | None:
-    """A number that JSON has, to some digits."""
-    is_known = value is not None and math.isfinite(value)
-    return float(f"{value:.{digits}g}") if is_known else None

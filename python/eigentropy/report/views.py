@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from importlib.util import find_spec
 from typing import Any
 
@@ -13,6 +12,7 @@ from eigentropy import embed
 from eigentropy._backends.host_arrays import as_numpy
 from eigentropy._core import SolverError
 from eigentropy._measures.operator import DiffusionOperator
+from eigentropy._support.warnings import ignored_warnings
 
 Array = npt.NDArray[Any]
 
@@ -53,8 +53,7 @@ def phate_coordinates(rows: Array) -> list[list[float]] | None:
     None where the library has none, as of rows that are all equal. What it warns of is about one
     picture, and would come again at each step of a training.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with ignored_warnings():
         try:
             coordinates = embed.phate(rows, knn=max(1, min(NEIGHBOURS, len(rows) - 2)))
         except (ValueError, ArithmeticError):  # a picture is not worth an error

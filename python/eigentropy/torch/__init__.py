@@ -34,6 +34,7 @@ from eigentropy.torch.monitoring.alarm_actions import (
     CollapseEvent,
     CollapseWarning,
 )
+from eigentropy.torch.monitoring.background import BackgroundError
 from eigentropy.torch.monitoring.evaluation import Evaluation
 from eigentropy.torch.monitoring.loggers import (
     CSVLogger,
@@ -48,6 +49,7 @@ from eigentropy.torch.monitoring.reservoir import Reservoir
 _threads.borrow()
 
 __all__ = [
+    "BackgroundError",
     "CSVLogger",
     "CollapseAlarm",
     "CollapseError",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ transformers = pytest.importorskip("transformers")
 import tiny_models
 from eigentropy.io import FileError
 from eigentropy.torch.features import UnavailableModelError, extract
-from messages import naming
+from messages import names, naming
 from torch_defaults import defaults, with_other_defaults
 
 TEXTS = ["a", "hello", "abcdefghijklmnop", "xy"]
@@ -175,6 +177,39 @@ def test_a_folder_that_is_none_and_a_model_that_is_not_cached_are_named(tmp_path
         monkeypatch.setenv(variable, "1")
         with pytest.raises(UnavailableModelError, match=naming("folder", variable)):
             extract("hf:nobody/nothing", TEXTS, path)
+
+
+def test_a_file_in_place_of_a_folder_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("reviews.csv").write_text("text\nA review.\n")
+    with pytest.raises(FileError, match=naming("hf:reviews.csv", "file", "folder")):
+        extract("hf:reviews.csv", TEXTS, "f.safetensors", offline=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "missing"),
+    [({}, False), ({"pooling": "pooler"}, True), ({"layers": "pooler"}, True)],
+)
+def test_weights_that_are_missing_are_said_where_they_count(tiny_bert, tmp_path, options, missing):
+    model = transformers.AutoModel.from_pretrained(tiny_bert)
+    transformers.BertModel(model.config, add_pooling_layer=False).save_pretrained(tmp_path)
+    transformers.AutoTokenizer.from_pretrained(tiny_bert).save_pretrained(tmp_path)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        extract(f"hf:{tmp_path}", TEXTS, tmp_path / "f.safetensors", offline=True, **options)
+    said = [names(str(one.message), "pooler.dense.weight", "random") for one in told]
+    assert said == [True] * missing
+
+
+def test_weights_of_a_head_are_left_out_without_a_word(tiny_bert, tmp_path, capfd):
+    config = transformers.AutoConfig.from_pretrained(tiny_bert)
+    transformers.BertForMaskedLM(config).save_pretrained(tmp_path)
+    transformers.AutoTokenizer.from_pretrained(tiny_bert).save_pretrained(tmp_path)
+    capfd.readouterr()
+    verbosity = transformers.logging.get_verbosity()
+    extract(f"hf:{tmp_path}", TEXTS, tmp_path / "f.safetensors", offline=True, progress=False)
+    assert "".join(capfd.readouterr()) == ""
+    assert transformers.logging.get_verbosity() == verbosity
 
 
 def test_data_of_the_other_kind_are_said_with_what_to_pass(tmp_path, tiny_vit, tiny_bert, pictures):

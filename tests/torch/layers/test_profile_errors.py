@@ -17,8 +17,9 @@ from eigentropy._measures.sampling.halves import variation_of
 from eigentropy.baselines import spectral
 from eigentropy.baselines import tokens as baselines
 from eigentropy.torch.layers import profile
-from eigentropy.torch.layers.measured import MeasuredValue, ProfiledRows, PromptSample, of_rows
+from eigentropy.torch.layers.measured import ProfiledRows, of_rows
 from eigentropy.torch.layers.measuring import differences, profiled
+from eigentropy.torch.layers.prompt_sample import MeasuredValue, PromptSample
 from eigentropy.torch.layers.within import Within
 from tiny_language_models import model_of, states_one_by_one
 

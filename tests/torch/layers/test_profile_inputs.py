@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 from eigentropy.io import FileError
 from eigentropy.torch.features import TextFile
 from eigentropy.torch.layers import LanguageProfile, profile
-from messages import naming
+from messages import names, naming
 from tiny_language_models import letters, model_of
 
 ALL = ["embedding", "block 1", "block 2"]
@@ -359,6 +359,19 @@ def test_few_prompts_have_values_and_no_errors(gpt2, tokenizer, texts):
     alone = profile(gpt2, texts[:1], tokenizer=tokenizer, scope="within")
     assert alone.prompts == 1
     assert any("one prompt" in note for note in alone.notes)
+
+
+def test_prompts_that_are_cut_are_counted(gpt2, tokenizer):
+    texts = ["abcd", "abcde", "abcdef", "bcdefgh"]
+    options = {"tokenizer": tokenizer, "measures": "rankme", "sampling": False}
+    found = profile(gpt2, texts, max_length=5, **options)
+    assert found.tokens == 4 + 3 * 5
+    assert [names(note, 2, 4, 5) for note in found.notes] == [True]
+    assert profile(gpt2, texts, max_length=7, **options).notes == []
+    long = profile(gpt2, ["a" * 64, "a" * 65, "ab"], **options)
+    assert [names(note, 1, 3, 64) for note in long.notes] == [True]
+    some = profile(gpt2, texts, max_length=3, max_rows=2, **options)  # of those that are measured
+    assert [names(note, 2, 3) for note in some.notes] == [True]
 
 
 def test_prompts_without_a_value_are_left_out_and_counted(gpt2, tokenizer, texts):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from eigentropy._support.warnings import warn
 from eigentropy.io.paths import FileError, shown
 from eigentropy.torch.features import digests, hubs
 from eigentropy.torch.features.extractors import Extractor, ModuleExtractor, Request
@@ -19,6 +20,9 @@ from eigentropy.torch.features.pictures import checked
 from eigentropy.torch.features.preparation import Preparation, as_they_are, by_function
 from eigentropy.torch.features.tokens import named, tokenised
 from eigentropy.torch.features.weights import UNTRAINED, seeded
+
+# So many of the weights that are missing are named.
+_SHOWN_WEIGHTS = 3
 
 # Our words for images, in those of image processors.
 _FILTERS = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}
@@ -63,6 +67,10 @@ def model_of(name: str, wanted: Request) -> tuple[Any, Preparation]:
     local = Path(name).is_dir()
     if not local and (Path(name).is_absolute() or name[0] in ".~" or re.search(r"/.*/|\\", name)):
         raise FileError(f"{wanted.source}: {shown(Path(name))} is no folder")
+    if Path(name).is_file():
+        raise FileError(
+            f"{wanted.source} is a file; the folder of a model or its name on the hub is wanted"
+        )
     if wanted.weights not in (None, UNTRAINED):
         raise ValueError(
             f"{wanted.source}: weights={wanted.weights!r} cannot be; name the folder that has them "
@@ -93,8 +101,37 @@ def _loaded(transformers: Any, name: str, wanted: Request, cache_alone: bool) ->
         config = transformers.AutoConfig.from_pretrained(name, local_files_only=cache_alone)
         with seeded():
             return transformers.AutoModel.from_config(config)
-    # As float32 whatever the file has: products are narrowed by autocast.
-    return transformers.AutoModel.from_pretrained(name, local_files_only=cache_alone).float()
+    with _without_its_report(transformers):
+        model, told = transformers.AutoModel.from_pretrained(
+            name, local_files_only=cache_alone, output_loading_info=True
+        )
+    _say_missing(told["missing_keys"], wanted)
+    return model.float()  # whatever the file has: products are narrowed by autocast
+
+
+@contextmanager
+def _without_its_report(transformers: Any) -> Iterator[None]:
+    """No table of weights: those of a head are in most files, and left out on purpose."""
+    before = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers.logging.set_verbosity(before)
+
+
+def _say_missing(keys: Iterable[str], wanted: Request) -> None:
+    """Warn of weights that no file has and that were drawn, but for those of an unused pooler."""
+    uses_pooler = wanted.layers or "pooler" in f"{wanted.pooling} {wanted.output}"
+    missing = sorted(key for key in keys if uses_pooler or not key.startswith("pooler."))
+    if missing:
+        first = ", ".join(missing[:_SHOWN_WEIGHTS])
+        more = len(missing) - _SHOWN_WEIGHTS
+        warn(
+            f"{wanted.source}: its files lack {first}{f' and {more} more' if more > 0 else ''}: "
+            "these weights are random; look whether the files are whole, and what of the model is "
+            "measured"
+        )
 
 
 def _tower(model: Any, wanted: Request) -> tuple[Any, bool]:

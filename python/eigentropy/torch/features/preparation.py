@@ -23,11 +23,14 @@ class Preparation(NamedTuple):
         Of a list of what `each` returns: the batch.
     described : str or None
         A text that tells this preparation from others. None: there is none.
+    losses : callable or None
+        Of a list of samples, what to say where some of them lose their end, or None.
     """
 
     each: Callable[[Any], Any]
     together: Callable[[list[Any]], Any]
     described: str | None
+    losses: Callable[[list[Any]], str | None] | None = None
 
 
 def as_they_are() -> Preparation:

@@ -67,10 +67,18 @@ def tokenised(
         )
         return dict(found)
 
+    def losses(texts: list[str]) -> str | None:
+        # Without padding and cutting; that a text is too long for the model, a note says here.
+        whole = tokenizer(texts, padding=False, truncation=False, verbose=False)["input_ids"]
+        cut = sum(len(tokens) > longest for tokens in whole)
+        if not cut:
+            return None
+        return f"{cut} of {len(texts)} prompts have more than {longest} tokens, and are cut there"
+
     vocabulary = digests.of_settings(tokenizer.get_vocab())[:16]
     kind = type(tokenizer).__name__
     said = f"{kind}, vocabulary {vocabulary}, at most {longest} tokens"
-    return Preparation(same, together, said)
+    return Preparation(same, together, said, losses)
 
 
 def _loaded(source: str, tokenizer: Any, cache_alone: bool) -> Any:

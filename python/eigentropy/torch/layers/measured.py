@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,30 +13,19 @@ import numpy.typing as npt
 from eigentropy._backends.rows import Rows
 from eigentropy._kernels.bandwidth import MEDIAN_FACTOR, sigma_of_rule
 from eigentropy._kernels.density import DensityMatrix
-from eigentropy._kernels.groups import Codes
 from eigentropy._measures.forms import seed_of_subset
 from eigentropy._measures.joint import MatrixOfY, Part, in_units
 from eigentropy._measures.kernel_information import kernel_informations
-from eigentropy._measures.sampling.halves import (
-    Halves,
-    divisions,
-    divisions_of_blocks,
-    used_blocks,
-)
-from eigentropy._measures.sampling.variation import Variation, check_rows
 from eigentropy._support.warnings import recorded_warnings
 from eigentropy.baselines import views as of_views
 from eigentropy.ranking.kernel_scores import DTYPE as SUBSET_DTYPE
 from eigentropy.ranking.kernel_scores import FAMILIES, PLAN, Found, kernel_scores
 from eigentropy.torch.layers import geometry
 from eigentropy.torch.layers.names import NEXT
+from eigentropy.torch.layers.prompt_sample import MeasuredValue, PromptSample
 from eigentropy.torch.layers.small_spectra import bits_of_each
 
 Doubles = npt.NDArray[np.float64]
-Numbers = npt.NDArray[np.int64]
-
-# Random rows stand for more of them where a measure is taken of 32 subsets for its sampling error.
-SUBSET_ROWS = 1024
 
 # Of DiME, whose Gram matrices have no low rank, whatever it is measured on.
 VIEW_ROWS = 1024
@@ -48,153 +36,6 @@ VIEW_ORDERS = 10
 
 # Random partitions that information about the labels of tokens is compared with.
 TOKEN_PARTITIONS = 6
-
-
-class MeasuredValue(NamedTuple):
-    """A measure of a layer.
-
-    Attributes
-    ----------
-    value : float
-    variation : Variation or None
-        How it moves with the prompts; None where that is not known.
-    error, bound : float
-        Of estimated spectra, and of rounding.
-    nulls : array of shape (partitions,), or None
-        Of an information, what each random partition gave: the same ones in all layers.
-    """
-
-    value: float
-    variation: Variation | None = None
-    error: float = 0.0
-    bound: float = 0.0
-    nulls: Doubles | None = None
-
-
-@dataclass(frozen=True)
-class PromptSample:
-    """Which rows the layers have: all layers the same.
-
-    Attributes
-    ----------
-    prompts : array of int, shape (m,)
-        Which prompt each row is of.
-    codes : array of int, shape (m,), or None
-        The class of each row.
-    seed : int
-    sampling : bool
-    """
-
-    prompts: Numbers
-    codes: Codes | None
-    seed: int
-    sampling: bool
-
-    @cached_property
-    def blocks(self) -> Numbers:
-        """The prompt of each row, from 0 without gaps."""
-        return np.unique(self.prompts, return_inverse=True)[1].reshape(-1)
-
-    @property
-    def n(self) -> int:
-        """How many prompts have rows: the independent units."""
-        return int(self.blocks.max()) + 1
-
-    @property
-    def is_of_tokens(self) -> bool:
-        """Whether a prompt has several rows."""
-        return self.n < len(self.prompts)
-
-    @cached_property
-    def used(self) -> int:
-        """How many prompts the subsets are drawn from: those of some `SUBSET_ROWS` rows."""
-        if self.is_of_tokens:
-            return used_blocks(self.blocks, SUBSET_ROWS)
-        return min(self.n, SUBSET_ROWS)
-
-    @cached_property
-    def sets(self) -> list[Numbers]:
-        """The rows of halves and of three quarters of the prompts; none without sampling."""
-        if not self.sampling:
-            return []
-        if self.is_of_tokens:
-            found = divisions_of_blocks(self.blocks, self.seed, most=SUBSET_ROWS)
-        else:
-            found = divisions(self.n, self.seed, most=SUBSET_ROWS)
-        return [rows for one in found for pair in one for rows in pair]
-
-    def moved(self, value: float, subsets: Any) -> Variation | None:
-        """How a value moves, from its values on the sets: shape (sets,), or (sets, 2)."""
-        if subsets is None:
-            return None
-        values = np.asarray(subsets, dtype=np.float64)
-        if values.ndim == 1:
-            values = np.stack([values, values], axis=1)
-        halves, rests = values.reshape(-1, 2, 2, 2).transpose(1, 0, 2, 3)
-        return Halves(self.n, value, halves, rests, self.seed, self.used)
-
-    def first(self, most: int) -> Numbers:
-        """At most so many of the prompts, at random; of rows that are one a prompt."""
-        generator = np.random.default_rng(self.seed)
-        return np.sort(generator.permutation(self.n)[:most])
-
-
-@dataclass(frozen=True, eq=False)
-class MeanOfPrompts(Variation):
-    """A mean over prompts.
-
-    Attributes
-    ----------
-    values : array (prompts,)
-        NaN of those that have none, which do not count.
-    """
-
-    values: Doubles
-
-    @property
-    def known(self) -> Doubles:
-        """Those that count."""
-        return self.values[np.isfinite(self.values)]
-
-    @property
-    def n(self) -> int:  # type: ignore[override]
-        """How many prompts count."""
-        return len(self.known)
-
-    @property
-    def value(self) -> float:  # type: ignore[override]
-        """The mean."""
-        return float(self.known.mean()) if self.n else math.nan
-
-    @property
-    def standard_error(self) -> float:
-        """Standard deviation over prompts, over the root of their number."""
-        return float(self.known.std(ddof=1)) / math.sqrt(self.n) if self.n > 1 else math.nan
-
-    @property
-    def degrees(self) -> float:
-        """Degrees of freedom of `standard_error`."""
-        return self.n - 1.0
-
-    def minus(self, other: Variation) -> MeanOfPrompts:
-        """The mean of the differences, prompt by prompt."""
-        assert isinstance(other, MeanOfPrompts)
-        return MeanOfPrompts(self.values - other.values)
-
-
-def mean_of_prompts(values: Doubles, sampling: bool) -> MeasuredValue:
-    """The mean of what each prompt has by itself."""
-    mean = MeanOfPrompts(values)
-    return MeasuredValue(mean.value, mean if sampling and mean.n > 1 else None)
-
-
-def why_no_errors(sample: PromptSample) -> str:
-    """Why there are no sampling errors; empty if there can be."""
-    try:
-        check_rows(sample.n)
-    except ValueError as error:
-        return str(error).replace("rows", "prompts", 1)
-    return ""
 
 
 class ProfiledRows(NamedTuple):

@@ -17,15 +17,14 @@ from eigentropy._measures.layer_profile import (
 from eigentropy._support.interval import combined
 from eigentropy._support.progress import Callback, stage
 from eigentropy.torch.layers.gathering import GatheredStates
-from eigentropy.torch.layers.measured import (
+from eigentropy.torch.layers.measured import ProfiledRows, of_rows
+from eigentropy.torch.layers.names import OF_PROMPTS, unit_of
+from eigentropy.torch.layers.prompt_sample import (
     Doubles,
     MeasuredValue,
-    ProfiledRows,
     PromptSample,
     mean_of_prompts,
-    of_rows,
 )
-from eigentropy.torch.layers.names import OF_PROMPTS, unit_of
 
 MeasuredLayer: TypeAlias = tuple[str, dict[str, MeasuredValue]]
 

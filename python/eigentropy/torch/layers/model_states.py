@@ -51,8 +51,8 @@ class ModelStates:
     name : str
     model : torch.nn.Module
     given : Prompts
-    prepared : callable or None
-        From a list of texts to the model's arguments.
+    preparation : Preparation or None
+        From a list of texts to the model's arguments; None of batches.
     wanted : sequence of str or int, or None
         The layers; None: all hidden states.
     size : int or None
@@ -64,7 +64,7 @@ class ModelStates:
     name: str
     model: torch.nn.Module
     given: Prompts
-    prepared: Callable[[list[str]], dict[str, torch.Tensor]] | None
+    preparation: Preparation | None
     wanted: Sequence[str | int] | None
     size: int | None
     lent: bool
@@ -78,6 +78,14 @@ class ModelStates:
     def of(self, prompts: Prompts) -> ModelStates:
         """The states over other prompts."""
         return replace(self, given=prompts)
+
+    def losses(self, numbers: Numbers) -> list[str]:
+        """What to say where some of these prompts are longer than what the model is given."""
+        texts = self.given.texts
+        if texts is None or self.preparation is None or self.preparation.losses is None:
+            return []
+        said = self.preparation.losses([texts[int(number)] for number in numbers])
+        return [said] if said else []
 
     def batches(self, chosen: Numbers | None) -> Iterator[StatesBatch]:
         """The longest texts first; batches of the caller's as they come."""
@@ -138,19 +146,20 @@ class ModelStates:
                 yield np.arange(first, first + count), batch
                 first += count
             return
-        assert self.prepared is not None
+        assert self.preparation is not None
+        prepared = self.preparation.together
         order = texts.order()
         if chosen is not None:
             order = order[np.isin(order, chosen)]
         size = self.size or self._fitting(called, texts[int(order[0])])
         for start in range(0, len(order), size):
             numbers = order[start : start + size]
-            yield numbers, self.prepared([texts[int(number)] for number in numbers])
+            yield numbers, prepared([texts[int(number)] for number in numbers])
 
     def _fitting(self, called: Any, longest: str) -> int:
         """How many of the longest texts fit into memory at once, by what one of them takes."""
-        assert self.prepared is not None
-        arguments = _placed(self.prepared([longest]), called)
+        assert self.preparation is not None
+        arguments = _placed(self.preparation.together([longest]), called)
         asked = {ASKED: True} if _accepts(called, ASKED) else {}
         states = _tensors(called(**arguments, **asked))
         needed = sum(one.numel() * one.element_size() for one in states)
@@ -177,10 +186,10 @@ def opened_model(
             other_tokenizer="tokenizer=NAME_OR_FOLDER",
         )  # fmt: skip
         found, preparation = model_of(name, request)
-        return ModelStates(name, found, prompts, preparation.together, wanted, size, False)
+        return ModelStates(name, found, prompts, preparation, wanted, size, False)
     own = name_of(model).rpartition(".")[2]
-    together = _own_preparation(own, model, said, offline).together if prompts.texts else None
-    return ModelStates(own, model, prompts, together, wanted, size, True)
+    prepared = _own_preparation(own, model, said, offline) if prompts.texts else None
+    return ModelStates(own, model, prompts, prepared, wanted, size, True)
 
 
 def _own_preparation(

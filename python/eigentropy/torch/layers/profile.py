@@ -18,7 +18,6 @@ from eigentropy.ranking.scores import OPTIONS
 from eigentropy.torch.features.texts import TextList
 from eigentropy.torch.layers.gathering import GatheredStates, TokenRule, gathered
 from eigentropy.torch.layers.language_profile import LanguageProfile, short_name
-from eigentropy.torch.layers.measured import PromptSample, why_no_errors
 from eigentropy.torch.layers.measuring import differences, ends_of, measured_layers, profiled
 from eigentropy.torch.layers.model_states import ModelStates
 from eigentropy.torch.layers.names import (
@@ -31,6 +30,7 @@ from eigentropy.torch.layers.names import (
     unit_of,
 )
 from eigentropy.torch.layers.nearest_rows import share_by_chance, share_of_same
+from eigentropy.torch.layers.prompt_sample import PromptSample, why_no_errors
 from eigentropy.torch.layers.prompts import Prompts, views_of
 from eigentropy.torch.layers.remarks import notes
 from eigentropy.torch.layers.reservoir import TokenReservoir
@@ -121,7 +121,7 @@ def profile(
     max_rows : int
         At most so many rows of each layer: prompts or tokens that are drawn at random, the same in
         all layers. In the scope "tokens" all prompts are given to the model. There the spectra of
-        as many rows take most of the time: 1000 rows take about a third of that of 4096.
+        as many rows take most of the time.
     batch_size : int, optional
         Texts that are given to the model at once, the longest first; by default as many as fit into
         memory.
@@ -130,7 +130,7 @@ def profile(
     sampling : bool
         Whether there are sampling errors, and neighbours are compared. False saves their time. In
         the scope "tokens", the prompts of some 1024 rows, but at least 64, stand for all: the
-        error of the dse is then mostly too small, see docs/how_to/uncertainty.md.
+        errors of dse and kernel information may then be too small, see docs/how_to/uncertainty.md.
     level : float
         Neighbours differ if the p-value is at most 1 - level.
     seed : int
@@ -166,7 +166,8 @@ def profile(
 
     Entropies within prompts depend on the number of tokens: the most that l tokens can have is
     log(l), and short prompts have less. To compare sets of prompts, give them a `max_length`
-    that all of them reach, or prompts of equal length.
+    that all of them reach, or prompts of equal length. Prompts longer than `max_length`, or than
+    what the model and its tokenizer allow, are cut there, and a note says how many.
 
     A rule for sigma is of the rows that are measured, and in the scope "within" of each prompt's
     own tokens, of which 512 random ones stand for more. "kernel_information_next" has kernels as
@@ -216,6 +217,7 @@ def profile(
         same_prompt_by_chance=share_by_chance(own.prompts) if of_tokens else math.nan,
         notes=[
             *(left_out(wanted, data) if measures is None else []),
+            *(states.losses(own.numbers) if isinstance(states, ModelStates) else []),
             *notes(found, sample, own, sampling),
         ],
     )

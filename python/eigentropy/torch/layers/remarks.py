@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from eigentropy.torch.layers.gathering import GatheredStates
-from eigentropy.torch.layers.measured import MeanOfPrompts, PromptSample, why_no_errors
 from eigentropy.torch.layers.measuring import MeasuredLayer
+from eigentropy.torch.layers.prompt_sample import MeanOfPrompts, PromptSample, why_no_errors
 
 
 def notes(
