@@ -139,14 +139,17 @@ TileRows<T> tile_rows(const PackedRows<T>& X) {
           X.exponent_scale, X.rule};
 }
 
-// The part of a row of tiles that a block visits.
+// The part of a row of tiles that a block visits: whole groups of tiles. What is summed in T before
+// it goes to float64 is a group, so that sums do not depend on the number of parts.
 struct Stretch {
   int begin, end;
 };
-inline __device__ Stretch stretch_of_part(index_t tiles) {
+inline __device__ Stretch stretch_of_part(int tiles, int group) {
   const auto part = static_cast<int>(blockIdx.y), parts = static_cast<int>(gridDim.y);
-  const int each = static_cast<int>(tiles) / parts, longer = static_cast<int>(tiles) % parts;
-  return {part * each + min(part, longer), (part + 1) * each + min(part + 1, longer)};
+  const int groups = (tiles + group - 1) / group, each = groups / parts, longer = groups % parts;
+  const int first = part * each + min(part, longer);
+  const int count = each + (part < longer ? 1 : 0);
+  return {min(tiles, first * group), min(tiles, (first + count) * group)};
 }
 
 // Each thread multiplies what belongs to the rows and columns that Position gives it.

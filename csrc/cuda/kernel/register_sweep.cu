@@ -38,7 +38,7 @@ __device__ int row_of_sum(int e) {
 }
 __device__ int col_of_sum(int e) { return e / 8 * 8 + 2 * RegisterLane().member + e % 2; }
 
-// Sums in float32 are moved to float64 after this many tiles.
+// Sums in float32 are moved to float64 after each group of this many tiles.
 constexpr auto tiles_of_flush = static_cast<int>(tuned("register_flush"));
 
 // Each block multiplies a row of tiles, or a part of it, with m vectors.
@@ -48,7 +48,7 @@ __global__ void __launch_bounds__(Tile::threads, 2)
   const auto block = static_cast<index_t>(blockIdx.y) * gridDim.x + blockIdx.x;
   double* const in_memory = all_sums + block * Tile::rows * m + threadIdx.x;
   const int tile_i = static_cast<int>(first_row_of_tiles) + static_cast<int>(blockIdx.x);
-  const Stretch stretch = stretch_of_part(operands.tiles);
+  const Stretch stretch = stretch_of_part(operands.tiles, tiles_of_flush);
   const int first_tile = operands.next_tile(tile_i, stretch.begin, stretch.end);
   const RegisterLane place;
   float row_exponents[2][2];
@@ -61,7 +61,6 @@ __global__ void __launch_bounds__(Tile::threads, 2)
   Slices<m, resident> slices(operands, tile_i, first_tile, stretch.end);
   RegisterSums<m> sums;
   sums.clear(in_memory);
-  int left = tiles_of_flush;
   for (int tile = first_tile, next; tile < stretch.end; tile = next) {
     next = operands.next_tile(tile_i, tile + 1, stretch.end);
     const float cross = of_rows * operands.tile_scales[tile / 2];
@@ -85,9 +84,8 @@ __global__ void __launch_bounds__(Tile::threads, 2)
         add_vectors<1>(entries, slices.cols(), scales, sums.values + v * 4);
       }
     }
-    if (--left > 0 && next < stretch.end) continue;
+    if (next < stretch.end && next / tiles_of_flush == tile / tiles_of_flush) continue;
     sums.add_to(in_memory);
-    left = tiles_of_flush;
   }
 }
 

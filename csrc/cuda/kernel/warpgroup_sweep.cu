@@ -52,7 +52,6 @@ __device__ void consume(const WarpgroupOperands& operands,
     consumer.wait_for_rows();
     consumer.begin_turns();
   }
-  int left = Tile::tiles_of_flush;
   for (int tile = first_tile, next; tile < end; tile = next) {
     next = operands.next_tile(tile_i, tile + 1, end);
     const float cross = of_rows * operands.tile_scales[tile];
@@ -68,9 +67,8 @@ __device__ void consume(const WarpgroupOperands& operands,
       entries.set<false>(square, row_exponents, columns, cross, own_row);
     }
     consumer.add_vectors(entries, sums.values);
-    if (--left > 0 && next < end) continue;
+    if (next < end && next / Tile::tiles_of_flush == tile / Tile::tiles_of_flush) continue;
     sums.add_to(in_memory);
-    left = Tile::tiles_of_flush;
   }
 }
 
@@ -85,7 +83,7 @@ __global__ void __launch_bounds__(Tile::threads, 1)
 #else
   const WarpgroupMemory<m, resident> memory(operands);
   const int tile_i = static_cast<int>(first_row_of_tiles) + static_cast<int>(blockIdx.x);
-  const Stretch stretch = stretch_of_part(operands.tiles);
+  const Stretch stretch = stretch_of_part(operands.tiles, Tile::tiles_of_flush);
   const int first_tile = operands.next_tile(tile_i, stretch.begin, stretch.end);
   if (threadIdx.x == 0) memory.init_barriers();
   __syncthreads();

@@ -23,7 +23,7 @@ struct WarpgroupTile {
   static constexpr int consumers = side / rows_of_warpgroup;
   static constexpr int threads_of_consumers = 128 * consumers, threads = 128 + threads_of_consumers;
   static constexpr int chunk = warpgroup::box_columns;  // entries of the rows that come at once
-  // Sums in float32 are moved to float64 after this many tiles.
+  // Sums in float32 are moved to float64 after each group of this many tiles.
   static constexpr auto tiles_of_flush = static_cast<int>(tuned("warpgroup_flush"));
   static constexpr unsigned bytes_of_box = side * 128;  // of a chunk of all rows
   static_assert(side == halves_side && chunk == halves_depth);
