@@ -1,10 +1,7 @@
 #include "cuda/kernel/register_sweep.hpp"
 
-#include <type_traits>
-
 #include "cuda/kernel/register_tile.hpp"
-#include "cuda/kernel/thread_sweep.hpp"
-#include "cuda/kernel/tile_sweep.hpp"
+#include "cuda/kernel/tensor_sweep.hpp"
 
 namespace eigentropy::cuda {
 namespace {
@@ -15,7 +12,15 @@ using Tile = RegisterTile;
 // at e * threads + t.
 template <int m>
 struct RegisterSums {
+  static constexpr int elements = m, threads = Tile::threads, rows = Tile::rows;
   float values[m / 8][2][4] = {};
+
+  // Row and column of the block's tile that element e belongs to.
+  static __device__ int row_of(int e) {
+    const RegisterLane place;
+    return place.row + e / 4 % 2 * 16 + e % 4 / 2 * 8 + place.group;
+  }
+  static __device__ int col_of(int e) { return e / 8 * 8 + 2 * RegisterLane().member + e % 2; }
 
   static __device__ void clear(double* in_memory) {
     for (int e = 0; e < m; ++e) in_memory[e * Tile::threads] = 0.0;
@@ -30,13 +35,6 @@ struct RegisterSums {
     }
   }
 };
-
-// Row and column of the block's tile that element e of a thread belongs to.
-__device__ int row_of_sum(int e) {
-  const RegisterLane place;
-  return place.row + e / 4 % 2 * 16 + e % 4 / 2 * 8 + place.group;
-}
-__device__ int col_of_sum(int e) { return e / 8 * 8 + 2 * RegisterLane().member + e % 2; }
 
 // Sums in float32 are moved to float64 after each group of this many tiles.
 constexpr auto tiles_of_flush = static_cast<int>(tuned("register_flush"));
@@ -89,29 +87,6 @@ __global__ void __launch_bounds__(Tile::threads, 2)
   }
 }
 
-// out_ic <- factors_i times the sum over the parts, plus what is of differences unless that is
-// null.
-template <int m, class Out>
-__global__ void add_parts_of_registers(const double* all_sums, RowsOfTiles rows,
-                                       const double* of_differences, index_t n,
-                                       Operands<float, Out> operands) {
-  constexpr index_t size = static_cast<index_t>(Tile::rows) * m;
-  const index_t first_row = (rows.first + blockIdx.x) * Tile::rows;
-  const double* const sums = all_sums + blockIdx.x * size + threadIdx.x;
-  for (int e = 0; e < m; ++e) {
-    const index_t row = first_row + row_of_sum(e), col = col_of_sum(e);
-    if (row >= n || col >= operands.count) continue;
-    double sum = 0.0;
-    for (index_t part = 0; part < rows.parts; ++part) {
-      sum += sums[part * rows.count * size + e * Tile::threads];
-    }
-    const index_t to = operands.order[row];
-    sum *= operands.factors[to];
-    if (of_differences != nullptr) sum += of_differences[to * operands.count + col];
-    operands.out[to * operands.columns + col] = static_cast<Out>(sum);
-  }
-}
-
 // Shared memory of a block.
 template <int m, bool resident>
 std::size_t bytes_of_block(int slices) {
@@ -158,8 +133,8 @@ struct RegisterLaunch {
     const DeviceBuffer<double> sums(queue, rows.count * rows.parts * Tile::rows * m);
     launch(queue, multiply_in_registers<m, resident>, dim3(count, parts), Tile::threads,
            bytes_of_block<m, resident>(in_registers.slices), in_registers, rows.first, sums.data());
-    launch(queue, add_parts_of_registers<m, Out>, count, Tile::threads, 0, sums.data(), rows,
-           of_differences, X.n, operands);
+    launch(queue, add_products_of_parts<RegisterSums<m>, Out>, count, Tile::threads, 0, sums.data(),
+           rows, of_differences, X.n, operands);
   }
 };
 
@@ -184,23 +159,12 @@ RegisterOperands operands_of(const PackedRows<float>& X, const SplitVectors& vec
 template <class Out>
 void register_sweep(const Queue& queue, const PackedRows<float>& X, const SweepPlan& plan,
                     index_t m, const Operands<float, Out>& operands, Stage& stage) {
-  // The square of 2^x is 2^2x.
-  const float scale = (operands.entries == Entries::squared ? 2.0F : 1.0F) * X.exponent_scale;
+  const float scale = exponent_scale_of(X, operands);
   const SplitVectors vectors = split_vectors(queue, operands.V, X.stride, m, X.norms.data(), scale);
   const RegisterOperands in_registers = operands_of(X, vectors, scale);
-  const bool has_differences = X.order.size() > 0;
-  const DeviceBuffer<double> differences(queue, has_differences ? X.n * operands.count : 0);
-  const Operands<float, double> of_differences{operands.entries, operands.factors,   operands.order,
-                                               operands.V,       differences.data(), operands.count,
-                                               operands.count};
   with_stripe(m, Entries::plain, [&](auto width, auto) {
     const RegisterLaunch<width, Out> multiply{queue, X, in_registers, operands};
-    for_each_launch(queue, X.tiles(), plan.rows_of_tiles, stage, [&](index_t first, index_t count) {
-      if (has_differences) {
-        thread_differences(queue, X, first, count, plan.parts, m, of_differences);
-      }
-      multiply({first, count, plan.parts}, differences.data());
-    });
+    sweep_beside_differences(queue, X, plan, m, operands, stage, multiply);
   });
 }
 

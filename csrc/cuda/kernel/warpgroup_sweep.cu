@@ -3,8 +3,7 @@
 #include <algorithm>
 
 #include "cuda/kernel/tensor_map.hpp"
-#include "cuda/kernel/thread_sweep.hpp"
-#include "cuda/kernel/tile_sweep.hpp"
+#include "cuda/kernel/tensor_sweep.hpp"
 #include "cuda/kernel/warpgroup_tile.hpp"
 
 namespace eigentropy::cuda {
@@ -13,19 +12,27 @@ namespace {
 using Tile = WarpgroupTile;
 
 // A thread's products of some tiles with m vectors. In memory, in float64, element e of consumer t
-// is at e * threads_of_consumers + t.
+// is at e * threads + t.
 template <int m>
 struct WarpgroupSums {
-  float values[m / 2] = {};
+  static constexpr int elements = m / 2, threads = Tile::threads_of_consumers, rows = Tile::side;
+  float values[elements] = {};
+
+  // Row and column of the block's tile that element e belongs to.
+  static __device__ int row_of(int e) {
+    return static_cast<int>(threadIdx.x) / 128 * Tile::rows_of_warpgroup +
+           warpgroup::Place().row_of(e);
+  }
+  static __device__ int col_of(int e) { return warpgroup::Place().col_of(e); }
 
   static __device__ void clear(double* in_memory) {
-    for (int e = 0; e < m / 2; ++e) in_memory[e * Tile::threads_of_consumers] = 0.0;
+    for (int e = 0; e < elements; ++e) in_memory[e * threads] = 0.0;
   }
   // Moves them to memory.
   __device__ void add_to(double* in_memory) {
     EIGENTROPY_UNROLL
-    for (int e = 0; e < m / 2; ++e) {
-      in_memory[e * Tile::threads_of_consumers] += static_cast<double>(values[e]);
+    for (int e = 0; e < elements; ++e) {
+      in_memory[e * threads] += static_cast<double>(values[e]);
       values[e] = 0.0F;
     }
   }
@@ -101,32 +108,6 @@ __global__ void __launch_bounds__(Tile::threads, 1)
 #endif
 }
 
-// out_ic <- factors_i times the sum over the parts, plus what is of differences unless that is
-// null.
-template <int m, class Out>
-__global__ void add_parts_of_warpgroups(const double* all_sums, RowsOfTiles rows,
-                                        const double* of_differences, index_t n,
-                                        Operands<float, Out> operands) {
-  constexpr index_t size = static_cast<index_t>(Tile::side) * m;
-  const auto thread = static_cast<int>(threadIdx.x);
-  const warpgroup::Place place;
-  const index_t first_row =
-      (rows.first + blockIdx.x) * Tile::side + thread / 128 * Tile::rows_of_warpgroup;
-  const double* const sums = all_sums + blockIdx.x * size + thread;
-  for (int e = 0; e < m / 2; ++e) {
-    const index_t row = first_row + place.row_of(e), col = place.col_of(e);
-    if (row >= n || col >= operands.count) continue;
-    double sum = 0.0;
-    for (index_t part = 0; part < rows.parts; ++part) {
-      sum += sums[part * rows.count * size + e * Tile::threads_of_consumers];
-    }
-    const index_t to = operands.order[row];
-    sum *= operands.factors[to];
-    if (of_differences != nullptr) sum += of_differences[to * operands.count + col];
-    operands.out[to * operands.columns + col] = static_cast<Out>(sum);
-  }
-}
-
 int most_shared_memory(const Queue& queue) {
   return attribute_of(queue, cudaDevAttrMaxSharedMemoryPerBlockOptin);
 }
@@ -144,11 +125,11 @@ template <int m, class Out>
 struct WarpgroupLaunch {
   const Queue& queue;
   const PackedRows<float>& X;
-  WarpgroupOperands for_warpgroups;
+  const WarpgroupOperands& given;
   const Operands<float, Out>& operands;
 
-  void operator()(const RowsOfTiles& rows, const double* of_differences) {
-    if (stages_that_fit<m, true>(queue, for_warpgroups.chunks) >= 2) {
+  void operator()(const RowsOfTiles& rows, const double* of_differences) const {
+    if (stages_that_fit<m, true>(queue, given.chunks) >= 2) {
       multiply<true>(rows, of_differences);
     } else {
       multiply<false>(rows, of_differences);
@@ -157,7 +138,8 @@ struct WarpgroupLaunch {
 
  private:
   template <bool resident>
-  void multiply(const RowsOfTiles& rows, const double* of_differences) {
+  void multiply(const RowsOfTiles& rows, const double* of_differences) const {
+    WarpgroupOperands for_warpgroups = given;
     for_warpgroups.stages = stages_that_fit<m, resident>(queue, for_warpgroups.chunks);
     for_warpgroups.turns = sweep_override().turns.value_or(warpgroups_take_turns) &&
                            for_warpgroups.chunks <= for_warpgroups.stages;
@@ -167,8 +149,8 @@ struct WarpgroupLaunch {
     const DeviceBuffer<double> sums(queue, rows.count * rows.parts * Tile::side * m);
     launch(queue, multiply_in_warpgroups<m, resident>, dim3(count, parts), Tile::threads,
            static_cast<std::size_t>(shared), for_warpgroups, rows.first, sums.data());
-    launch(queue, add_parts_of_warpgroups<m, Out>, count, Tile::threads_of_consumers, 0,
-           sums.data(), rows, of_differences, X.n, operands);
+    launch(queue, add_products_of_parts<WarpgroupSums<m>, Out>, count, Tile::threads_of_consumers,
+           0, sums.data(), rows, of_differences, X.n, operands);
   }
 };
 
@@ -209,24 +191,13 @@ bool has_warpgroups(const Queue& queue) {
 template <class Out>
 void warpgroup_sweep(const Queue& queue, const PackedRows<float>& X, const SweepPlan& plan,
                      index_t m, const Operands<float, Out>& operands, Stage& stage) {
-  // The square of 2^x is 2^2x.
-  const float scale = (operands.entries == Entries::squared ? 2.0F : 1.0F) * X.exponent_scale;
+  const float scale = exponent_scale_of(X, operands);
   const SplitVectors vectors =
       split_turned_vectors(queue, operands.V, X.stride, m, X.norms.data(), scale);
   const WarpgroupOperands for_warpgroups = operands_of(X, vectors, m, scale);
-  const bool has_differences = X.order.size() > 0;
-  const DeviceBuffer<double> differences(queue, has_differences ? X.n * operands.count : 0);
-  const Operands<float, double> of_differences{operands.entries, operands.factors,   operands.order,
-                                               operands.V,       differences.data(), operands.count,
-                                               operands.count};
   with_stripe(m, Entries::plain, [&](auto width, auto) {
-    WarpgroupLaunch<width, Out> multiply{queue, X, for_warpgroups, operands};
-    for_each_launch(queue, X.tiles(), plan.rows_of_tiles, stage, [&](index_t first, index_t count) {
-      if (has_differences) {
-        thread_differences(queue, X, first, count, plan.parts, m, of_differences);
-      }
-      multiply({first, count, plan.parts}, differences.data());
-    });
+    const WarpgroupLaunch<width, Out> multiply{queue, X, for_warpgroups, operands};
+    sweep_beside_differences(queue, X, plan, m, operands, stage, multiply);
   });
 }
 
