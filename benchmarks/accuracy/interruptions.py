@@ -33,7 +33,7 @@ KILLS, KILLS_OF_A_RUN = 20, 4
 MODELS, ROWS, COLUMNS, CLASSES = 16, 120, 8, 4
 SCORES = "dse,knn_accuracy"
 WORKERS = 2
-# A kill comes at most so many seconds after a model is done, or after the start.
+# The most seconds between the end of a model, or the start, and a kill.
 AFTER_RESULT, AFTER_START = 0.5, 5.0
 # Seconds that a process has to end whose program was killed, on a machine that does much else.
 PATIENCE = 20.0
@@ -125,7 +125,7 @@ def _works(process: int) -> bool:
 
 
 def interrupted(folder: Path, engine: str, options: list[str], kills: int) -> dict[str, Any]:
-    """An engine's tables after so many kills, beside that of a run without any."""
+    """An engine's tables after a number of kills, beside the table of a run without any."""
     undisturbed = Ranking(folder, f"{engine} undisturbed", options)
     start = time.perf_counter()
     table = undisturbed.finish()

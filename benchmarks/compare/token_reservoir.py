@@ -94,7 +94,7 @@ def seconds(model: nn.Module, batches: int, first: int) -> float:
 
 
 def times(tokens: int, rounds: int, stored: int = STORED) -> dict[str, Any]:
-    """Rounds without a reservoir and with one, in turn, until it has seen so many tokens."""
+    """Rounds without a reservoir and with one, in turn, until all tokens have been seen."""
     model = encoder()
     reservoir = TokenReservoir(model, "blocks.*", stored)
     batches = max(1, round(tokens / (rounds * PROMPTS * LENGTH)))
@@ -124,7 +124,7 @@ def encoder() -> nn.Module:
 
 
 def peak(tokens: int, watched: bool, stored: int = STORED) -> int:
-    """The most bytes that this process has had in memory, once it has read so many tokens."""
+    """The most bytes that this process has had in memory when it has read all tokens."""
     model = encoder()
     reservoir = TokenReservoir(model, "blocks.*", stored)
     with reservoir if watched else nullcontext():

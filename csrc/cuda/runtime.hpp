@@ -160,9 +160,9 @@ Buffer<T> to_host(const Queue& queue, const T* data, index_t size) {
 // In a build for a GPU, only .cu files launch kernels.
 #if defined(__CUDACC__) || defined(EIGENTROPY_CUDA_EMULATED)
 
-// Lets a block of this kernel have so many bytes of shared memory on the queue's device; CUDA is
-// told when that has grown, and not at each launch. Throws DeviceError if a block cannot have them
-// there.
+// Lets a block of this kernel have `bytes` of shared memory on the queue's device. CUDA is told
+// when the number has grown, and not at each launch. Throws DeviceError if the device has less for
+// a block.
 void allow_shared_memory(const Queue& queue, const void* kernel, std::size_t bytes);
 
 // kernel<<<grid, block, shared, stream>>>(arguments...). A grid without blocks is not launched.

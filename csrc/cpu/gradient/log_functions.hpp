@@ -46,7 +46,7 @@ class LogFunctions {
     return nullptr;
   }
 
-  // The one that reaches farthest with so many poles at most; null if there is none.
+  // The function that reaches farthest with at most `poles` poles; null if there is none.
   const LogFunction* widest(index_t poles) const {
     const LogFunction* found = nullptr;
     for (const LogFunction& function : functions_) {

@@ -9,7 +9,7 @@ namespace eigentropy {
 template <class T>
 struct GaussianTiles {
   T scale;         // of the exponent
-  index_t blocks;  // of columns, in which rows of so many are read: see distance_error_factor
+  index_t blocks;  // in which the columns of a row are read: see distance_error_factor
 
   // entries_ij <- G_ij of packed rows, in rows of sweep_tile entries. Below the diagonal of a tile
   // on the diagonal nothing is promised.

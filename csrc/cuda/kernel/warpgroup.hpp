@@ -26,8 +26,8 @@ inline __device__ std::uint32_t shared_address(const void* pointer) {
 #endif
 }
 
-// A barrier of 8 bytes. A phase of it ends when so many threads have arrived and as many bytes as
-// they expect. Phases have parity 0 and 1 by turns.
+// A barrier of 8 bytes. A phase of the barrier ends when `arrivals` threads have arrived, and all
+// bytes that these threads expect. Phases have parity 0 and 1 by turns.
 inline __device__ void init_barrier(std::uint32_t barrier, unsigned arrivals) {
 #ifdef __CUDACC__
   asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(arrivals) : "memory");

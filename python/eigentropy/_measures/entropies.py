@@ -67,7 +67,7 @@ def entropies(
         Rows with the same value belong together, such as the tokens of one prompt, and other
         samples are samples of blocks. It changes `sampling_error` and ``interval(of="sample")``
         alone, which are then found from halves and three quarters of the blocks. That takes longer
-        than the entropies. Of more than 4096 rows, random blocks of so many rows stand for all. The
+        than the entropies. Of more than 4096 rows, random blocks with 4096 rows stand for all. The
         error of the diffusion entropy may then be too small: docs/how_to/uncertainty.md.
 
     Returns

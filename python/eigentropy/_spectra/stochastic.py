@@ -403,7 +403,7 @@ def _split(
 ) -> tuple[Doubles, Doubles]:
     """Q and the probes outside it, in coordinates of the basis of T.
 
-    Q is an orthonormal basis of so many blocks of the Krylov space of the first `sketched` columns
+    Q is an orthonormal basis of `blocks` blocks of the Krylov space of the first `sketched` columns
     of the start.
     """
     start = np.zeros((len(T), space.start.shape[1]))

@@ -335,7 +335,7 @@ def _kind(value: Any) -> str:
 def name_layers(
     axes: Any, names: list[str], most: int = _MOST_TICKS, longest: int = _SHORT_NAMES
 ) -> None:
-    """Write names of layers below the axis, at most so many; longer ones at a slant."""
+    """Write names of layers below the axis, not all where there are many; long names at a slant."""
     step = -(-len(names) // most)
     shown = names[::step]
     slanted = sum(map(len, shown)) > longest

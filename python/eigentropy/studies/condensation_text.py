@@ -16,7 +16,7 @@ from eigentropy.studies.courses import missing, stored
 REVIEWS, HELP = "reviews", "python-help"
 DATA = (REVIEWS, HELP)
 
-# Every tenth stretch of so many characters is held out.
+# Characters of a stretch. Every tenth stretch is held out.
 STRETCH, SHARE = 4096, 10
 
 Symbols = npt.NDArray[np.int64]

@@ -41,7 +41,7 @@ MOST_ROWS = 2048
 # with their number, as in many dimensions, so that few of them cannot stand for all.
 MOST_ROWS_OF_BLOCKS = 4096
 
-# And at least so many blocks are divided.
+# The fewest blocks that are divided, whatever number of rows they have.
 LEAST_BLOCKS = 64
 
 # Divisions that have to have all four values.
@@ -104,7 +104,7 @@ def divisions_of_blocks(
     blocks : array of length n
         Rows of one value belong together.
     most : int, optional
-        About so many rows are divided, those of random blocks.
+        The number of rows, about, that are divided: those of random blocks.
 
     Raises
     ------

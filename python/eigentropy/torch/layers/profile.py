@@ -119,8 +119,8 @@ def profile(
         2: two views of each text, each of which lacks a random tenth of its words. Or other texts
         of the same meaning, one for each.
     max_rows : int
-        At most so many rows of each layer: prompts or tokens that are drawn at random, the same in
-        all layers. In the scope "tokens" all prompts are given to the model. There the spectra of
+        The most rows of each layer: prompts or tokens that are drawn at random, the same in all
+        layers. In the scope "tokens" all prompts are given to the model. There the spectra of
         as many rows take most of the time.
     batch_size : int, optional
         Texts that are given to the model at once, the longest first; by default as many as fit into

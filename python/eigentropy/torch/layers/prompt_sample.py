@@ -110,7 +110,7 @@ class PromptSample:
         return Halves(self.n, value, halves, rests, self.seed, self.used)
 
     def first(self, most: int) -> Numbers:
-        """At most so many of the prompts, at random; of rows that are one a prompt."""
+        """A random sample of the prompts, where each prompt is one row."""
         generator = np.random.default_rng(self.seed)
         return np.sort(generator.permutation(self.n)[:most])
 

@@ -55,7 +55,7 @@ class TokenStore:
     Parameters
     ----------
     n : int
-        At most so many tokens.
+        The most tokens.
     max_bytes : int or None
         That they may take.
     form : Form

@@ -46,7 +46,7 @@ class DispersionOptions:
 
 
 def sequences_at_a_time(length: int) -> int:
-    """How many sequences of so many tokens are looked at together."""
+    """How many sequences of `length` tokens are looked at together."""
     return max(1, PAIRS_AT_A_TIME // length**2)
 
 
@@ -161,7 +161,7 @@ class _Sums:
         return short**2, -2.0 * short * by_cosine
 
     def result(self, pairs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """The mean over so many pairs, or its logarithm, and the slope; 0 where there are none."""
+        """The mean over all pairs, or the logarithm of the mean, and the slope; 0 without pairs."""
         if self.is_log:
             value = self.largest + torch.log(self.total) - torch.log(pairs)
         else:

@@ -170,7 +170,7 @@ class _Entropies(torch.autograd.Function):
 def measured(
     rows: torch.Tensor, lengths: Sequence[int], options: SequenceOptions, with_slope: bool
 ) -> SequencesFound:
-    """Of sequences with so many rows, one below the other."""
+    """The entropies of sequences whose rows lie one below the other, `lengths` rows each."""
     dtype = options.each.dtype(rows)
     parts = _Parts(rows, lengths)
     sigma = options.each.sigma
