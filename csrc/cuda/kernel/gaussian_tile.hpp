@@ -9,21 +9,16 @@
 // A Shape says how large the tile is.
 #pragma once
 
-#include <type_traits>
-
 #include "cuda/kernel/packed_rows.hpp"
 #include "cuda/kernel/product_tile.hpp"
 #include "cuda/kernel/slice_copies.hpp"
 
 namespace eigentropy::cuda {
 
-struct ByThreads;
-
 // `width`: how many numbers a thread loads with one instruction. All else follows from it.
 template <class Element, int width>
 struct TileShape {
   using T = Element;
-  using Products = ByThreads;
   static constexpr int pack = width;
   static constexpr int side = 32 * pack;  // 8 warps in 2 x 4, of 8 x 4 lanes, with 2 x 2 packs each
   static constexpr int threads = 256;
@@ -32,12 +27,8 @@ struct TileShape {
   static constexpr int vector_slice = 16;   // rows of the vectors in a slice
   static_assert(slice * side == threads * pack, "a thread loads one pack of a slice");
 
-  // Where things are in shared memory, in which the tile comes first and two buffers for slices
-  // are behind it: entry (i, j) of the tile, how far lines of the rows' slices are from each other,
-  // and by how much those of m vectors are longer than m.
+  // Where entry (i, j) is in the tile, behind which shared memory has two buffers for slices.
   static __device__ int place(int i, int j) { return j * side + i; }
-  static constexpr int pitch = side;
-  static constexpr int vector_padding = 0;
 };
 
 template <class T>
@@ -47,8 +38,8 @@ using NarrowTile = TileShape<float, 2>;
 // Elements of two buffers for slices, and bytes of the tile and of them.
 template <class Shape>
 constexpr int size_of_slices(int m) {
-  const int of_rows = 2 * Shape::slice * Shape::pitch;
-  const int of_vectors = Shape::vector_slice * (m + Shape::vector_padding);
+  const int of_rows = 2 * Shape::slice * Shape::side;
+  const int of_vectors = Shape::vector_slice * m;
   return 2 * (of_rows > of_vectors ? of_rows : of_vectors);
 }
 template <class Shape>
@@ -186,8 +177,8 @@ __device__ void ByThreads::add(const Position<Shape>& position, const typename S
   EIGENTROPY_UNROLL
   for (int s = 0; s < Shape::slice; ++s) {
     T x[Shape::per_thread], y[Shape::per_thread];
-    const T* const from_rows = rows + s * Shape::pitch + position.row;
-    const T* const from_cols = cols + s * Shape::pitch + position.col;
+    const T* const from_rows = rows + s * Shape::side + position.row;
+    const T* const from_cols = cols + s * Shape::side + position.col;
     load_two_packs<Shape>(from_rows, from_rows + position.far_row, x);
     load_two_packs<Shape>(from_cols, from_cols + position.far_col, y);
     EIGENTROPY_UNROLL
@@ -212,14 +203,13 @@ template <bool differences, class Shape>
 __device__ void add_products(const typename Shape::T*& a, int b_from_a, index_t stride, int depth,
                              typename Shape::T* slices, Square<Shape>& sums) {
   using T = typename Shape::T;
-  constexpr int count = Shape::slice * Shape::pitch, bytes = sizeof(Pack<Shape>);
+  constexpr int count = Shape::slice * Shape::side, bytes = sizeof(Pack<Shape>);
   const Position<Shape> position;
   const auto load = [&](int k) {
     const int element = own_thread() * Shape::pack;
     T* const slice = slices + k / Shape::slice % 2 * (2 * count);
-    T* const to = slice + element / Shape::side * Shape::pitch + element % Shape::side;
-    copy_slice<bytes>(to, a);
-    copy_slice<bytes>(to + count, a + b_from_a);
+    copy_slice<bytes>(slice + element, a);
+    copy_slice<bytes>(slice + count + element, a + b_from_a);
     a += Shape::slice * stride;
   };
   load(0);
@@ -229,11 +219,7 @@ __device__ void add_products(const typename Shape::T*& a, int b_from_a, index_t 
     // No thread is at the slice before this one any more.
     if (k + Shape::slice < depth) load(k + Shape::slice);
     const T* const slice = slices + k / Shape::slice % 2 * (2 * count);
-    if constexpr (differences || std::is_same_v<typename Shape::Products, ByThreads>) {
-      ByThreads::add<Shape, differences>(position, slice, slice + count, sums);
-    } else {
-      Shape::Products::template add<Shape>(slice, slice + count, sums);
-    }
+    ByThreads::add<Shape, differences>(position, slice, slice + count, sums);
   }
 }
 
@@ -319,10 +305,7 @@ __device__ void products(bool differences, const typename Shape::T* a, int b_fro
     if (depth > longest) put<Shape>(sums, k > 0, tile);
     k += longest;
   } while (k < depth);
-  if (depth <= longest) return;
-  take<Shape>(tile, sums);
-  // Other threads read the places where this thread writes the tile's entries.
-  if (!std::is_same_v<typename Shape::Products, ByThreads>) __syncthreads();
+  if (depth > longest) take<Shape>(tile, sums);
 }
 
 // G_ij or its square from the result of products() for rows with these |x|^2.
@@ -368,11 +351,7 @@ __device__ void gaussian_entries(const TileRows<typename Shape::T>& X, int tile_
   Square<Shape> sums;
   products<Shape>(cancels, X.x + first_i, static_cast<int>(first_j - first_i), X.stride, X.depth,
                   tile, slices, sums);
-  if (std::is_same_v<typename Shape::Products, ByThreads> || cancels) {
-    ByThreads::put_entries<Shape>(X, first_i, first_j, cancels, squared, sums, tile);
-  } else {
-    Shape::Products::template put_entries<Shape>(X, first_i, first_j, false, squared, sums, tile);
-  }
+  ByThreads::put_entries<Shape>(X, first_i, first_j, cancels, squared, sums, tile);
   if (tile_i != tile_j) return;
   __syncthreads();
   const auto thread = static_cast<int>(threadIdx.x);
@@ -391,7 +370,7 @@ __device__ void ByThreads::add_vectors(const typename Shape::T* tile, int first,
                           tile + Shape::place(position.row + position.far_row, first + s), entries);
     EIGENTROPY_UNROLL
     for (int c = 0; c < m / 16; ++c) {
-      const T v = slice[s * (m + Shape::vector_padding) + position.group * (m / 16) + c];
+      const T v = slice[s * m + position.group * (m / 16) + c];
       EIGENTROPY_UNROLL
       for (int i = 0; i < Shape::per_thread; ++i) sums[i][c] += entries[i] * v;
     }
@@ -405,7 +384,6 @@ __device__ void multiply_tile(const typename Shape::T* tile, const typename Shap
                               typename Shape::T (&sums)[Shape::per_thread][m / 16]) {
   constexpr int count = Shape::vector_slice * m, step = Shape::threads * Shape::pack;
   constexpr int packs = (count + step - 1) / step;  // of a thread
-  constexpr int pitch = m + Shape::vector_padding;
   const int element = own_thread() * Shape::pack;
   for (auto& row : sums) {
     for (auto& sum : row) sum = 0;
@@ -421,15 +399,15 @@ __device__ void multiply_tile(const typename Shape::T* tile, const typename Shap
   load(0);
   __syncthreads();  // no thread reads the slices of the first product any more
   for (int first = 0; first < Shape::side; first += Shape::vector_slice) {
-    auto* const slice = slices + first / Shape::vector_slice % 2 * (Shape::vector_slice * pitch);
+    auto* const slice = slices + first / Shape::vector_slice % 2 * count;
     EIGENTROPY_UNROLL
     for (int p = 0; p < packs; ++p) {
       const int place = element + p * step;
-      if (place < count) store_pack<Shape>(slice + place / m * pitch + place % m, next[p]);
+      if (place < count) store_pack<Shape>(slice + place, next[p]);
     }
     __syncthreads();
     if (first + Shape::vector_slice < Shape::side) load(first + Shape::vector_slice);
-    Shape::Products::template add_vectors<Shape, m>(tile, first, slice, sums);
+    ByThreads::add_vectors<Shape, m>(tile, first, slice, sums);
   }
 }
 

@@ -77,14 +77,13 @@ __global__ void __launch_bounds__(Shape::threads, blocks_at_once<Shape>)
 template <class Shape, int m, class T, class Out>
 __global__ void add_parts(const double* all_sums, index_t rows_of_tiles, index_t parts,
                           index_t first_row_of_tiles, index_t n, Operands<T, Out> operands) {
-  using Products = typename Shape::Products;
   constexpr index_t size = static_cast<index_t>(Shape::side) * m;
   const index_t first_row = (first_row_of_tiles + blockIdx.x) * Shape::side;
   const double* const sums = all_sums + blockIdx.x * size + threadIdx.x;
   for (int i = 0; i < Shape::per_thread; ++i) {
-    const index_t row = first_row + Products::template row_of_sum<Shape>(i);
+    const index_t row = first_row + ByThreads::row_of_sum<Shape>(i);
     for (int c = 0; c < m / 16; ++c) {
-      const int col = Products::template col_of_sum<Shape, m>(i, c);
+      const int col = ByThreads::col_of_sum<Shape, m>(i, c);
       if (row >= n || col >= operands.count) continue;
       double sum = 0.0;
       for (index_t part = 0; part < parts; ++part) {
