@@ -1,6 +1,8 @@
 // Products with the operator: from its matrix, and without one.
 #include "cpu/operator/kernel_operator.hpp"
 
+#include <limits>
+
 #include "base/threads.hpp"
 #include "cpu/operator/diffusion.hpp"
 #include "yardsticks.hpp"
@@ -58,16 +60,28 @@ BENCHMARK_TEMPLATE(kernel_operator, double)->Apply(operator_axes);
 
 // From tiles that are kept: as much is read as of a stored triangle.
 template <class T>
-void kept_operator(benchmark::State& state) {
-  const index_t n = state.range(0), d = 16, m = state.range(1);
+void multiply_kept(benchmark::State& state, const KernelOperatorOptions& options,
+                   std::size_t bytes_of_entry) {
+  const index_t n = state.range(0), m = state.range(1);
   const Threads threads(static_cast<int>(state.range(2)));
   Control control;
-  KernelOperatorOptions options{bandwidth(d)};
-  options.keeps_matrix = true;
-  const KernelOperator<T> A(gaussian_rows<T>(n, d), options, thread_count(), control);
+  const KernelOperator<T> A(gaussian_rows<T>(n, 16), options, thread_count(), control);
   multiply(state, A, m);
   count_flops<T>(state, flops_of_product(n, 0, m), thread_count());
-  count_bytes(state, 0.5 * static_cast<double>(n * n) * sizeof(T));
+  count_bytes(state, 0.5 * static_cast<double>(n * n) * static_cast<double>(bytes_of_entry));
+}
+
+template <class T>
+void kept_operator(benchmark::State& state) {
+  KernelOperatorOptions options{bandwidth(16)};
+  options.keeps_matrix = true;
+  multiply_kept<T>(state, options, sizeof(T));
+}
+
+void kept_in_16_bits(benchmark::State& state) {
+  KernelOperatorOptions options{bandwidth(16)};
+  options.limit_of_16_bits = std::numeric_limits<double>::infinity();
+  multiply_kept<float>(state, options, sizeof(std::uint16_t));
 }
 void kept_axes(benchmark::internal::Benchmark* benchmark) {
   benchmark->ArgNames({"n", "m", "threads"})->UseRealTime()->Unit(benchmark::kMillisecond);
@@ -75,6 +89,7 @@ void kept_axes(benchmark::internal::Benchmark* benchmark) {
 }
 BENCHMARK_TEMPLATE(kept_operator, double)->Apply(kept_axes);
 BENCHMARK_TEMPLATE(kept_operator, float)->Apply(kept_axes);
+BENCHMARK(kept_in_16_bits)->Apply(kept_axes);
 
 }  // namespace
 }  // namespace eigentropy::bench

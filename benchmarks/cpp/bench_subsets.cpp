@@ -8,11 +8,11 @@
 namespace eigentropy::bench {
 namespace {
 
-// 10 groups of 300 rows, 20 partitions; each partition covers the 3000 rows once.
-constexpr index_t rows = 3000, group = 300, partitions = 20;
+// 10 groups, 20 partitions; each partition covers all rows once.
+constexpr index_t partitions = 20;
 
-Subsets random_partitions() {
-  constexpr index_t groups = partitions * rows / group;
+Subsets random_partitions(index_t group) {
+  const index_t rows = 10 * group, groups = partitions * 10;
   Subsets subsets{Buffer<index_t>(groups + 1), Buffer<index_t>(partitions * rows)};
   std::mt19937_64 generator(1);
   for (index_t s = 0; s <= groups; ++s) subsets.offsets[s] = s * group;
@@ -27,10 +27,10 @@ Subsets random_partitions() {
 // Flops of the eigenvalues alone, so that the share says what they leave of the whole.
 template <class T, SubsetKernels kernels>
 void subset_spectra(benchmark::State& state) {
-  const index_t d = state.range(0);
-  const Threads threads(static_cast<int>(state.range(1)));
-  const auto X = gaussian_rows<T>(rows, d);
-  Subsets subsets = random_partitions();
+  const index_t group = state.range(0), d = state.range(1);
+  const Threads threads(static_cast<int>(state.range(2)));
+  const auto X = gaussian_rows<T>(10 * group, d);
+  Subsets subsets = random_partitions(group);
   T largest = 0;
   for (auto _ : state) {
     Control control;
@@ -44,10 +44,10 @@ void subset_spectra(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * subsets.count());
 }
 void axes(benchmark::internal::Benchmark* benchmark) {
-  benchmark->ArgNames({"d", "threads"})->UseRealTime()->Unit(benchmark::kMillisecond);
-  for (const index_t d : {64, 4096}) {
-    benchmark->Args({d, 1});
-    if (thread_count() > 1) benchmark->Args({d, thread_count()});
+  benchmark->ArgNames({"group", "d", "threads"})->UseRealTime()->Unit(benchmark::kMillisecond);
+  for (const auto& [group, d] : {std::pair<index_t, index_t>{100, 64}, {300, 64}, {300, 4096}}) {
+    benchmark->Args({group, d, 1});
+    if (thread_count() > 1) benchmark->Args({group, d, thread_count()});
   }
 }
 BENCHMARK_TEMPLATE(subset_spectra, double, SubsetKernels::shared)->Apply(axes);

@@ -14,6 +14,7 @@
 #include "cpu/eigen/eigenvalues.hpp"
 #include "cpu/kernel/gaussian_kernel.hpp"
 #include "cpu/operator/diffusion.hpp"
+#include "cpu/operator/lane_operators.hpp"
 
 namespace eigentropy {
 namespace {
@@ -54,12 +55,45 @@ double own_kernel_cost(const CenteredRows<T>& X, index_t n) {
   return kernel_cost(n, X.d) + (X.fit_one_block() ? 0.0 : read_products * elements);
 }
 
+// Subsets, the largest of each list first.
 struct Plan {
-  std::vector<index_t> large;
-  std::vector<index_t> small;
-  index_t largest_small = 0;
+  std::vector<index_t> large;     // one after the other, by all threads
+  std::vector<index_t> small;     // one to a thread
+  std::vector<index_t> in_lanes;  // side by side
   bool shared_kernel = false;
 };
+
+index_t size_of(const std::vector<index_t>& list) { return static_cast<index_t>(list.size()); }
+
+index_t largest_of(const std::vector<index_t>& list, const Subsets& subsets) {
+  return list.empty() ? 0 : subsets.size(list[0]);
+}
+
+// Whether the subsets from `first` on are to be solved in lanes: not if the first one is so large
+// that the lanes beside it would be idle for most of the time.
+template <class T>
+bool fills_lanes(const std::vector<index_t>& list, std::size_t first, const Subsets& subsets) {
+  if (!prefers_lanes<T>(size_of(list) - static_cast<index_t>(first), subsets.size(list[first]))) {
+    return false;
+  }
+  const auto lanes = static_cast<std::size_t>(LaneSolver<T>::lanes());
+  const double most = solve_cost(subsets.size(list[first]));
+  double work = 0.0;
+  for (std::size_t i = first; i < std::min(first + lanes, list.size()); ++i) {
+    work += solve_cost(subsets.size(list[i]));
+  }
+  return work >= 0.5 * most * static_cast<double>(std::min(lanes, list.size() - first));
+}
+
+// Moves the smallest subsets to plan.in_lanes.
+template <class T>
+void choose_lanes(Plan& plan, const Subsets& subsets) {
+  std::size_t first = 0;
+  while (first < plan.small.size() && !fills_lanes<T>(plan.small, first, subsets)) ++first;
+  const auto from = plan.small.begin() + static_cast<std::ptrdiff_t>(first);
+  plan.in_lanes.assign(from, plan.small.end());
+  plan.small.erase(from, plan.small.end());
+}
 
 template <class T>
 Plan make_plan(const CenteredRows<T>& X, const Subsets& subsets, SubsetKernels kernels,
@@ -73,7 +107,6 @@ Plan make_plan(const CenteredRows<T>& X, const Subsets& subsets, SubsetKernels k
       plan.large.push_back(s);
     } else {
       plan.small.push_back(s);
-      plan.largest_small = std::max(plan.largest_small, n);
     }
     recomputing += own_kernel_cost(X, n);
     gathering += 0.5 * gather_columns * static_cast<double>(n) * static_cast<double>(n);
@@ -82,6 +115,7 @@ Plan make_plan(const CenteredRows<T>& X, const Subsets& subsets, SubsetKernels k
   plan.shared_kernel =
       kernels == SubsetKernels::shared ||
       (kernels == SubsetKernels::automatic && gathering < recomputing && bytes <= memory_limit);
+  choose_lanes<T>(plan, subsets);
   return plan;
 }
 
@@ -172,6 +206,65 @@ void solve_small(const CenteredRows<T>& X, const SharedKernel<T>& shared, const 
   std::reverse(w, w + n);
 }
 
+// One thread's memory for subsets in lanes, the largest of which has max_n rows.
+template <class T>
+struct LaneWorkspace {
+  LaneWorkspace(index_t max_n, const OperatorOptions& options, bool shared_kernel)
+      : operators(max_n, options),
+        kernels(shared_kernel ? 0 : LaneSolver<T>::lanes() * max_n * max_n) {}
+  LaneOperators<T> operators;
+  Buffer<T> kernels;  // of a group, if they are computed from the rows
+  Scratch scratch;
+};
+
+// Adds a group of subsets to the workspace's operators.
+template <class T>
+void add_group(const CenteredRows<T>& X, const SharedKernel<T>& shared, const Subsets& subsets,
+               const index_t* group, index_t count, double sigma, LaneWorkspace<T>& workspace,
+               Control& control) {
+  if (shared.n > 0) {
+    simd::LaneSubset lanes[LaneSolver<T>::most_lanes];
+    for (index_t k = 0; k < count; ++k)
+      lanes[k] = {subsets.begin(group[k]), subsets.size(group[k])};
+    return workspace.operators.gather(shared.view(), lanes, count);
+  }
+  simd::LaneSource<T> lanes[LaneSolver<T>::most_lanes];
+  T* memory = workspace.kernels.data();
+  for (index_t k = 0; k < count; ++k) {
+    const Scratch::Scope scope(workspace.scratch);
+    const index_t n = subsets.size(group[k]);
+    subset_kernel(X, shared, subsets, group[k], sigma, SymmetricView<T>{memory, n, n}, control);
+    lanes[k] = {memory, n, n, 1};
+    memory += n * n;
+  }
+  workspace.operators.interleave(lanes, count);
+}
+
+// Solves some subsets side by side. refuse(s) is called for each whose solution fails its check.
+template <class T, class Refuse>
+void solve_in_lanes(const CenteredRows<T>& X, const SharedKernel<T>& shared, const Subsets& subsets,
+                    const index_t* chosen, index_t count, const OperatorOptions& options,
+                    LaneWorkspace<T>& workspace, Control& control, SubsetSpectra<T>& out,
+                    const Refuse& refuse) {
+  LaneOperators<T>& operators = workspace.operators;
+  const index_t lanes = LaneSolver<T>::lanes();
+  operators.start(subsets.size(chosen[0]));
+  for (index_t first = 0; first < count; first += lanes) {
+    add_group(X, shared, subsets, chosen + first, std::min(lanes, count - first), options.sigma,
+              workspace, control);
+  }
+  operators.find_eigenvalues();
+  for (index_t k = 0; k < count; ++k) {
+    const index_t s = chosen[k], n = subsets.size(s);
+    T* const w = out.eigenvalues.data() + subsets.offsets[s];
+    operators.copy(k, n, w);
+    out.kernel_sums[s] = operators.kernel_sum(k);
+    out.traces[s] = operators.trace(k);
+    solve_checked([&] { check_spectrum(w, n, options, operators.trace(k), operators.squares(k)); },
+                  [&] { refuse(s); });
+  }
+}
+
 // A large subset whose kernel is gathered from that of all rows.
 template <class T>
 void solve_gathered(const SharedKernel<T>& shared, const Subsets& subsets, index_t s,
@@ -250,7 +343,7 @@ SubsetSpectra<T> subset_spectra(const CenteredRows<T>& X, Subsets& subsets,
                 progress.after(n), out);
     progress.finish(subsets.size(s));
   }
-  if (plan.small.empty()) return out;
+  if (plan.small.empty() && plan.in_lanes.empty()) return out;
 
   CenteredRows<T> rows = X;
   if (!plan.shared_kernel && X.fit_one_block()) rows = in_memory(X, threads);
@@ -258,19 +351,39 @@ SubsetSpectra<T> subset_spectra(const CenteredRows<T>& X, Subsets& subsets,
       owns_its_memory;  // not for long rows, which are read from the caller's memory
   if (plan.shared_kernel || rows.copy != nullptr) owns_its_memory.emplace(control);
   const SingleThreadedBlas one_thread;
-  const int workers =
-      static_cast<int>(std::min<index_t>(threads, static_cast<index_t>(plan.small.size())));
+  const index_t step = LaneSolver<T>::task(size_of(plan.in_lanes), threads);
+  const index_t alone = size_of(plan.small);
+  const index_t tasks = alone + (size_of(plan.in_lanes) + step - 1) / step;
+  const int workers = static_cast<int>(std::min<index_t>(threads, tasks));
   std::vector<SmallProblem<T>> workspaces;
-  for (int i = 0; i < workers; ++i) workspaces.emplace_back(plan.largest_small);
-  parallel_for(static_cast<index_t>(plan.small.size()), workers, [&](index_t i, int worker) {
-    const index_t s = plan.small[static_cast<std::size_t>(i)];
-    auto& workspace = workspaces[static_cast<std::size_t>(worker)];
-    const auto solve_by = [&](Reduction reduction) {
-      const Scratch::Scope scope(workspace.scratch);
-      solve_small(rows, shared, subsets, s, options, reduction, workspace, control, out);
-    };
-    solve_checked([&] { solve_by(Reduction::automatic); }, [&] { solve_by(Reduction::lapack); });
-    progress.finish(subsets.size(s));
+  std::vector<LaneWorkspace<T>> lane_workspaces;
+  for (int i = 0; i < workers; ++i) {
+    if (alone > 0) workspaces.emplace_back(largest_of(plan.small, subsets));
+    if (tasks > alone) {
+      lane_workspaces.emplace_back(largest_of(plan.in_lanes, subsets), options, plan.shared_kernel);
+    }
+  }
+  parallel_for(tasks, workers, [&](index_t task, int worker) {
+    const auto own = static_cast<std::size_t>(worker);
+    if (task < alone) {
+      const index_t s = plan.small[static_cast<std::size_t>(task)];
+      const auto solve_by = [&](Reduction reduction) {
+        const Scratch::Scope scope(workspaces[own].scratch);
+        solve_small(rows, shared, subsets, s, options, reduction, workspaces[own], control, out);
+      };
+      solve_checked([&] { solve_by(Reduction::automatic); }, [&] { solve_by(Reduction::lapack); });
+      return progress.finish(subsets.size(s));
+    }
+    const index_t first = (task - alone) * step;
+    const index_t count = std::min(step, size_of(plan.in_lanes) - first);
+    const index_t* const chosen = plan.in_lanes.data() + first;
+    solve_in_lanes(rows, shared, subsets, chosen, count, options, lane_workspaces[own], control,
+                   out, [&](index_t s) {
+                     SmallProblem<T> workspace(subsets.size(s));
+                     solve_small(rows, shared, subsets, s, options, Reduction::lapack, workspace,
+                                 control, out);
+                   });
+    for (index_t k = 0; k < count; ++k) progress.finish(subsets.size(chosen[k]));
   });
   return out;
 }

@@ -8,8 +8,9 @@
 
 namespace eigentropy {
 
-// The spectrum of the operator of every subset of the rows, each normalised by itself. Each small
-// subset is solved by one thread; large ones are solved one after the other by all threads.
+// The spectrum of the operator of every subset of the rows, each normalised by itself. Small
+// subsets are solved side by side in SIMD lanes, or one to a thread, and large ones one after the
+// other by all threads.
 template <class T>
 SubsetSpectra<T> subset_spectra(const CenteredRows<T>& X, Subsets& subsets,
                                 const OperatorOptions& options, SubsetKernels kernels,

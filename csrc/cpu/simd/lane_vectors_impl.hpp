@@ -1,0 +1,54 @@
+// Vectors of lanes; the rules of instruction_set.hpp hold here.
+#pragma once
+
+#include "base/views.hpp"
+
+namespace eigentropy::simd {
+namespace EIGENTROPY_INSTRUCTION_SET {
+
+// Vectors that are aligned, and the masks that comparing them gives.
+template <class T>
+struct LanesOf;
+template <>
+struct LanesOf<double> {
+  typedef double type __attribute__((vector_size(EIGENTROPY_VECTOR_BYTES), may_alias));
+  typedef long long integers __attribute__((vector_size(EIGENTROPY_VECTOR_BYTES)));
+};
+template <>
+struct LanesOf<float> {
+  typedef float type __attribute__((vector_size(EIGENTROPY_VECTOR_BYTES), may_alias));
+  typedef int integers __attribute__((vector_size(EIGENTROPY_VECTOR_BYTES)));
+};
+template <class T>
+using Lanes = typename LanesOf<T>::type;
+template <class T>
+using LaneIntegers = typename LanesOf<T>::integers;
+template <class T>
+constexpr index_t lane_count = EIGENTROPY_VECTOR_BYTES / static_cast<index_t>(sizeof(T));
+
+template <class T>
+constexpr T lane_epsilon = sizeof(T) == sizeof(double) ? T(0x1p-52) : T(0x1p-23);
+
+template <class V>
+inline V magnitude(const V& a) {
+  return a < 0 ? -a : a;
+}
+
+// The loop becomes one instruction.
+template <class T>
+inline Lanes<T> square_root(const Lanes<T>& a) {
+  T values[lane_count<T>];
+  __builtin_memcpy(values, &a, sizeof a);
+#pragma omp simd
+  for (index_t k = 0; k < lane_count<T>; ++k) {
+    values[k] = sizeof(T) == sizeof(float)
+                    ? static_cast<T>(__builtin_sqrtf(static_cast<float>(values[k])))
+                    : static_cast<T>(__builtin_sqrt(static_cast<double>(values[k])));
+  }
+  Lanes<T> root;
+  __builtin_memcpy(&root, values, sizeof root);
+  return root;
+}
+
+}  // namespace EIGENTROPY_INSTRUCTION_SET
+}  // namespace eigentropy::simd
