@@ -1,12 +1,10 @@
 // Owned, aligned, uninitialised memory.
 #pragma once
 
-#include <sys/mman.h>
-
-#include <cstdlib>
 #include <new>
 #include <utility>
 
+#include "base/platform.hpp"
 #include "base/scratch.hpp"
 #include "base/views.hpp"
 
@@ -33,7 +31,7 @@ class Buffer {
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
   ~Buffer() {
-    if (!from_scratch_) std::free(data_);
+    if (!from_scratch_) platform::release(data_);
   }
 
   T* data() const { return data_; }
@@ -42,7 +40,7 @@ class Buffer {
   T* begin() const { return data_; }
   T* end() const { return data_ + size_; }
 
-  // Gives the memory up; the caller frees it with std::free. Not inside a Scratch::Scope.
+  // Gives the memory up; the caller gives it to platform::release. Not inside a Scratch::Scope.
   T* release() {
     size_ = 0;
     return std::exchange(data_, nullptr);
@@ -51,16 +49,16 @@ class Buffer {
  private:
   void allocate() {
     if (size_ <= 0) return;
-    constexpr std::size_t huge_page = std::size_t{1} << 21;
     std::size_t bytes = static_cast<std::size_t>(size_) * sizeof(T);
-    const std::size_t alignment = bytes >= 4 * huge_page ? huge_page : 64;
+    const bool is_large = bytes >= 4 * platform::huge_page;
+    const std::size_t alignment = is_large ? platform::huge_page : 64;
     bytes = (bytes + alignment - 1) / alignment * alignment;
     void* memory = Scratch::take(bytes);
     from_scratch_ = memory != nullptr;
-    if (!from_scratch_) memory = std::aligned_alloc(alignment, bytes);
+    if (!from_scratch_) memory = platform::allocate(alignment, bytes);
     if (memory == nullptr) throw std::bad_alloc();
     // A 256 x 256 tile of a large matrix touches 256 small pages, more than the TLB holds.
-    if (alignment == huge_page && !from_scratch_) madvise(memory, bytes, MADV_HUGEPAGE);
+    if (is_large && !from_scratch_) platform::prefer_huge_pages(memory, bytes);
     data_ = static_cast<T*>(memory);
   }
 

@@ -12,9 +12,8 @@
 
 namespace eigentropy {
 
-// Records how far each column has come. A column waits only for the column before it, and
-// parallel_for starts columns in order, so the first unfinished column never waits: there is no
-// deadlock.
+// Records how far each column has come. A column waits only for work that was begun before it, so
+// the first of the unfinished work never waits: there is no deadlock.
 class Pipeline {
  public:
   explicit Pipeline(index_t columns) : done_(columns) {
@@ -32,6 +31,11 @@ class Pipeline {
     done_[column].steps.store(steps, std::memory_order_release);
   }
   void finish(index_t column) { advance(column, std::numeric_limits<index_t>::max()); }
+
+  bool finished(index_t column) const {
+    return done_[column].steps.load(std::memory_order_acquire) ==
+           std::numeric_limits<index_t>::max();
+  }
 
   // Returns the steps of the column that are done, at least `wanted`.
   index_t wait(index_t column, index_t wanted, const Control& control) const {

@@ -3,8 +3,9 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdlib>
 #include <memory>
+
+#include "base/platform.hpp"
 
 namespace eigentropy {
 
@@ -41,7 +42,7 @@ class Scratch {
 
  private:
   struct Free {
-    void operator()(void* memory) const { std::free(memory); }
+    void operator()(void* memory) const { platform::release(memory); }
   };
 
   static Scratch*& current() {
@@ -58,7 +59,7 @@ class Scratch {
   void reset() {
     if (wanted_ > size_) {
       memory_.reset();  // first, so that both are never there at once
-      memory_.reset(static_cast<unsigned char*>(std::aligned_alloc(64, wanted_)));
+      memory_.reset(static_cast<unsigned char*>(platform::allocate(64, wanted_)));
       size_ = memory_ == nullptr ? 0 : wanted_;
     }
     wanted_ = 0;

@@ -1,8 +1,5 @@
 #include "base/threads.hpp"
 
-#include <pthread.h>
-#include <sched.h>
-
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
@@ -11,6 +8,8 @@
 #include <mutex>
 #include <thread>
 #include <vector>
+
+#include "base/platform.hpp"
 
 namespace eigentropy {
 namespace {
@@ -21,8 +20,7 @@ int threads_of_environment() {
     const int count = text != nullptr ? std::atoi(text) : 0;
     if (count > 0) return count;
   }
-  cpu_set_t allowed;
-  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return CPU_COUNT(&allowed);
+  if (const int allowed = platform::allowed_processors()) return allowed;
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
@@ -31,11 +29,20 @@ std::atomic<int>& configured_threads() {
   return count;
 }
 
+thread_local int most_threads = 0;
+
 }  // namespace
 
-int thread_count() { return configured_threads().load(); }
+int thread_count() {
+  const int configured = configured_threads().load();
+  return most_threads > 0 ? std::min(most_threads, configured) : configured;
+}
 
 void set_thread_count(int count) { configured_threads().store(std::max(1, count)); }
+
+int thread_limit() { return most_threads; }
+
+void limit_threads(int most) { most_threads = std::max(0, most); }
 
 namespace {
 
@@ -160,7 +167,7 @@ struct Crew {
 namespace {
 
 std::atomic<OpenMpParallel> lent{nullptr};
-thread_local Crew* borrowed = nullptr;
+thread_local Crew* common = nullptr;  // runs the loops of this thread
 
 struct Borrowing {
   static void take_part(void* data) {
@@ -169,13 +176,13 @@ struct Borrowing {
       mine.crew.serve(1 + mine.helpers.fetch_add(1, std::memory_order_relaxed));
       return;
     }
-    borrowed = &mine.crew;
+    common = &mine.crew;
     try {
       mine.work();
     } catch (...) {  // an exception must not pass through OpenMP
       mine.failure = std::current_exception();
     }
-    borrowed = nullptr;
+    common = nullptr;
     mine.crew.dismiss();
   }
 
@@ -191,11 +198,14 @@ void run_alone(void (*function)(void*), void* data, unsigned, unsigned) { functi
 }  // namespace
 
 void lend_threads(OpenMpParallel parallel) {
-  static const int registered = pthread_atfork(nullptr, nullptr, [] {
-    lent.store(nullptr);
-    // The crew's helpers are gone, and one of them may have held a lock of the crew.
-    borrowed = nullptr;
-  });
+  static const bool registered = [] {
+    platform::at_fork(nullptr, nullptr, [] {
+      lent.store(nullptr);
+      // The crew's helpers are gone, and one of them may have held a lock of the crew.
+      common = nullptr;
+    });
+    return true;
+  }();
   static_cast<void>(registered);
   lent.store(parallel);
 }
@@ -204,7 +214,7 @@ bool threads_are_lent() { return lent.load() != nullptr; }
 
 void borrow_threads(int threads, const std::function<void()>& work) {
   OpenMpParallel parallel = lent.load();
-  if (borrowed != nullptr) return work();
+  if (common != nullptr) return work();
   if (threads <= 1 || parallel == nullptr) parallel = run_alone;
   Borrowing borrowing{work};
   parallel(&Borrowing::take_part, &borrowing, static_cast<unsigned>(threads), 0);
@@ -213,9 +223,10 @@ void borrow_threads(int threads, const std::function<void()>& work) {
 
 ThreadTeam::ThreadTeam(int threads) : threads_(threads) {
   if (threads <= 1) return;
-  crew_ = borrowed;
+  crew_ = common;
   if (crew_ != nullptr) return;
   own_ = std::make_unique<Crew>();
+  own_->helpers.reserve(static_cast<std::size_t>(threads - 1));
   for (int worker = 1; worker < threads; ++worker) {
     try {
       own_->helpers.emplace_back([crew = own_.get(), worker] { crew->serve(worker); });
@@ -231,6 +242,12 @@ ThreadTeam::~ThreadTeam() {
   own_->dismiss();
   for (std::thread& helper : own_->helpers) helper.join();
 }
+
+CommonTeam::CommonTeam(int threads) : team_(threads), outer_(common) {
+  if (team_.crew_ != nullptr) common = team_.crew_;
+}
+
+CommonTeam::~CommonTeam() { common = outer_; }
 
 void ThreadTeam::for_each(index_t count, Task task) {
   // A loop inside another loop of the same crew runs alone: the other threads are busy.

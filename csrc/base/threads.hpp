@@ -8,9 +8,15 @@
 
 namespace eigentropy {
 
-// EIGENTROPY_NUM_THREADS, else OMP_NUM_THREADS, else the processors this process may run on.
+// EIGENTROPY_NUM_THREADS, else OMP_NUM_THREADS, else the processors this process may run on; no
+// more than the limit of the calling thread.
 int thread_count();
 void set_thread_count(int count);
+
+// The most threads that a computation of the calling thread may take; 0 is no limit. Threads that
+// compute at the same time set a limit, so that they share the processors.
+int thread_limit();
+void limit_threads(int most);
 
 // The body of a loop, task(index, worker). It refers to the caller's function; std::function would
 // copy the function, possibly to the heap.
@@ -57,7 +63,7 @@ struct Crew;
 class ThreadTeam {
  public:
   // A team of `threads` threads, the caller's included, or of fewer if the process may start no
-  // more. Inside borrow_threads the team is the borrowed one.
+  // more. Inside borrow_threads the team is the borrowed one, and beside a CommonTeam it is that.
   explicit ThreadTeam(int threads);
   ~ThreadTeam();
   ThreadTeam(const ThreadTeam&) = delete;
@@ -69,13 +75,28 @@ class ThreadTeam {
   void for_each(index_t count, Task task);
 
  private:
+  friend class CommonTeam;
   int threads_;
   std::unique_ptr<Crew> own_;
   Crew* crew_ = nullptr;  // null if there is no thread but the caller's
 };
 
-// A single loop. Its threads are started and joined here. No thread outlives the call, so fork()
-// loses none.
+// While it lives, the loops of this thread run on one team. A computation of a few milliseconds has
+// a dozen loops, and starting threads for each loop would take a part of that time.
+class CommonTeam {
+ public:
+  explicit CommonTeam(int threads);
+  ~CommonTeam();
+  CommonTeam(const CommonTeam&) = delete;
+  CommonTeam& operator=(const CommonTeam&) = delete;
+
+ private:
+  ThreadTeam team_;
+  Crew* outer_;
+};
+
+// A single loop. Without a CommonTeam its threads are started and joined here. No thread outlives
+// the computation, so fork() loses none.
 void parallel_for(index_t count, int threads, Task task);
 
 }  // namespace eigentropy

@@ -1,10 +1,9 @@
 #include "cpu/blas_threads.hpp"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <mutex>
 
+#include "base/platform.hpp"
 #include "base/threads.hpp"
 #include "cpu/blas.hpp"
 
@@ -21,12 +20,14 @@ struct BlasScopes {
 
   static BlasScopes& instance() {
     static BlasScopes scopes;
-    static const int registered =
-        pthread_atfork([] { instance().lock.lock(); }, [] { instance().lock.unlock(); },
-                       [] {
-                         instance().single = instance().several = 0;
-                         instance().lock.unlock();
-                       });
+    static const bool registered = [] {
+      platform::at_fork([] { instance().lock.lock(); }, [] { instance().lock.unlock(); },
+                        [] {
+                          instance().single = instance().several = 0;
+                          instance().lock.unlock();
+                        });
+      return true;
+    }();
     static_cast<void>(registered);
     return scopes;
   }

@@ -25,17 +25,24 @@ constexpr int long_side = 4;
 #endif
 constexpr int short_side = 3;
 
-// GCC would otherwise load a vector again for each column, and loads would limit the speed.
-template <class V>
-inline __attribute__((always_inline)) void keep_in_register(V& vector) {
+// GCC would otherwise load a vector again for each column, and loads would limit the speed. No
+// template: clang deduces a vector's type without its alignment.
 #if defined(__AVX512F__)
-  asm("" : "+v"(vector));
+#define EIGENTROPY_IN_REGISTER(vector) asm("" : "+v"(vector))
 #elif defined(__x86_64__)
-  asm("" : "+x"(vector));
+#define EIGENTROPY_IN_REGISTER(vector) asm("" : "+x"(vector))
+#elif defined(__aarch64__)
+#define EIGENTROPY_IN_REGISTER(vector) asm("" : "+w"(vector))
 #else
-  static_cast<void>(vector);
+#define EIGENTROPY_IN_REGISTER(vector) static_cast<void>(vector)
 #endif
+inline __attribute__((always_inline)) void keep_in_register(Vector<float>& vector) {
+  EIGENTROPY_IN_REGISTER(vector);
 }
+inline __attribute__((always_inline)) void keep_in_register(Vector<double>& vector) {
+  EIGENTROPY_IN_REGISTER(vector);
+}
+#undef EIGENTROPY_IN_REGISTER
 
 }  // namespace EIGENTROPY_INSTRUCTION_SET
 }  // namespace eigentropy::simd

@@ -30,7 +30,7 @@ template <class T>
 py::array_t<T> to_array(Buffer<T>&& buffer, std::vector<py::ssize_t> shape) {
   if (buffer.size() == 0) return py::array_t<T>(std::move(shape));  // no memory to hand over
   T* data = buffer.release();
-  const py::capsule owner(data, [](void* memory) { std::free(memory); });
+  const py::capsule owner(data, [](void* memory) { platform::release(memory); });
   return py::array_t<T>(std::move(shape), data, owner);
 }
 template <class T>

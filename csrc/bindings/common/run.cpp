@@ -1,6 +1,6 @@
 #include "bindings/common/run.hpp"
 
-#include <unistd.h>
+#include "base/platform.hpp"
 
 namespace eigentropy::bindings {
 namespace {
@@ -10,7 +10,7 @@ struct Abandoned {
   std::mutex lock;
   std::condition_variable changed;
   int count = 0;
-  pid_t process = getpid();
+  long process = platform::process();
 };
 
 Abandoned& abandoned() {
@@ -21,7 +21,7 @@ Abandoned& abandoned() {
 
 bool none_abandoned() {
   Abandoned& state = abandoned();
-  if (state.process != getpid()) return true;
+  if (state.process != platform::process()) return true;
   std::unique_lock<std::mutex> guard(state.lock);
   return state.changed.wait_for(guard, poll_interval, [&] { return state.count == 0; });
 }
@@ -31,8 +31,8 @@ bool none_abandoned() {
 void add_abandoned(int change) {
   Abandoned& state = abandoned();
   const std::lock_guard<std::mutex> guard(state.lock);
-  if (state.process != getpid()) {
-    state.process = getpid();
+  if (state.process != platform::process()) {
+    state.process = platform::process();
     state.count = 0;
   }
   state.count += change;

@@ -105,20 +105,29 @@ auto run_borrowing(Compute& compute, double flops) {
   return std::move(*result);
 }
 
+// Whether a brief computation stays on the caller's thread. A thread that is limited to itself
+// needs no other; a limit of several threads is kept by a team of our own, and not by what is lent.
+inline bool stays_with_caller() {
+  return thread_limit() == 0 ? threads_are_lent() : thread_limit() == 1;
+}
+
 // Runs compute(Control&) -> Result without the GIL, on a thread of its own, or on the caller's
-// thread if the computation is tiny, or brief and threads are lent. compute may read the caller's
-// arrays only outside Control::Detachable scopes. Call it with the GIL held.
+// thread if the computation is tiny, or brief and threads are lent or not wanted. compute may read
+// the caller's arrays only outside Control::Detachable scopes. Call it with the GIL held.
 template <class Compute>
 auto run_interruptible(Compute compute, const py::object& progress,
                        double flops = std::numeric_limits<double>::infinity()) {
   using Result = decltype(compute(std::declval<Control&>()));
-  if (flops < tiny || (flops <= brief && threads_are_lent())) {
+  if (flops < tiny || (flops <= brief && stays_with_caller())) {
     Result result = run_borrowing(compute, flops);
     if (!progress.is_none()) progress(1.0);
     return result;
   }
   auto job = std::make_shared<Job<Result>>();
-  std::thread worker([job, compute = std::move(compute)]() mutable { job->run(compute); });
+  std::thread worker([job, most = thread_limit(), compute = std::move(compute)]() mutable {
+    limit_threads(most);
+    job->run(compute);
+  });
 
   const auto finished = [&] {
     const py::gil_scoped_release release;

@@ -19,7 +19,7 @@ class BandReducer {
 
   // band <- a matrix of bandwidth band.width = width with the eigenvalues of A. Only the upper
   // triangle (row-major) of A is read; A is destroyed. (4/3) n^3 flops, nearly all in matrix
-  // products; memory 6 n width; the result does not depend on the number of threads. `from` .. `to`
+  // products; memory 7 n width; the result does not depend on the number of threads. `from` .. `to`
   // is the stretch of the progress bar that the call fills.
   void reduce(SymmetricView<T> A, BandView<T> band, Control& control, double from, double to);
 

@@ -23,7 +23,10 @@ constexpr index_t two_stage_from = 128;
 
 // Width of the band between the two stages: a wide one makes the products of the first stage
 // efficient, a narrow one the second stage short, O(n^2 width).
-index_t band_width(index_t n) { return n < 1000 ? 16 : 32; }
+template <class T>
+index_t band_width(index_t n) {
+  return n < (sizeof(T) == sizeof(double) ? 1200 : 1700) ? 16 : 32;
+}
 
 // Symmetric tridiagonal matrix: n diagonal and n - 1 off-diagonal entries.
 template <class T>
@@ -85,7 +88,7 @@ struct OneStage {
 template <class T>
 struct TwoStage {
   TwoStage(index_t max_n, int thread_count)
-      : width(band_width(max_n)),
+      : width(band_width<T>(max_n)),
         threads(thread_count),
         entries(band_size(max_n, width, band_stride(width))),
         reducer(max_n, width, threads) {}
@@ -115,6 +118,8 @@ template <class T>
 void eigenvalues(SymmetricView<T> A, T* w, Reduction reduction, int threads, Control& control,
                  double from, double to) {
   control.check();
+  if (A.n < worth_threads) threads = 1;
+  const CommonTeam team(threads);
   require_finite(A);
   Buffer<T> off_diagonal(std::max<index_t>(1, A.n));
   const Tridiagonal<T> tridiagonal{w, off_diagonal.data()};

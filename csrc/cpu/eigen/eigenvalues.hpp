@@ -15,6 +15,10 @@ namespace eigentropy {
 // sterf, the driver to fall back on.
 enum class Reduction { automatic, one_stage, two_stage, lapack };
 
+// The order from which a second thread makes the eigenvalues of one matrix faster. Below it,
+// waiting for the other core takes longer than the work that the core takes over.
+constexpr index_t worth_threads = 400;
+
 // w <- the n eigenvalues of A, ascending. A is destroyed; extra memory is some 300 n. The two-stage
 // reduction stops soon after a request to stop; sytrd cannot be stopped. `from` .. `to` is the
 // stretch of the progress bar that the call fills. Throws invalid_argument, before anything else,

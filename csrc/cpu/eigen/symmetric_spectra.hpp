@@ -22,9 +22,9 @@ struct MatrixBatch {
 };
 
 // The n eigenvalues of each matrix, descending, one matrix after the other. Only the upper
-// triangles are read. Each small matrix is solved by one thread; large ones are solved one after
-// the other by all threads. Throws std::invalid_argument, before anything is computed, if an entry
-// is not finite.
+// triangles are read. Small matrices are solved side by side in SIMD lanes, or one to a thread, and
+// large ones one after the other by all threads. Throws std::invalid_argument, which names the
+// first matrix that has an entry that is not finite.
 template <class T>
 Buffer<T> symmetric_spectra(const MatrixBatch<T>& A, Reduction reduction, int threads,
                             Control& control);

@@ -11,6 +11,7 @@
 #include "base/threads.hpp"
 #include "base/tiles.hpp"
 #include "cpu/blas_threads.hpp"
+#include "cpu/rows/median_in_single.hpp"
 #include "cpu/simd/tile_kernels.hpp"
 
 namespace eigentropy {
@@ -178,10 +179,25 @@ std::vector<std::pair<index_t, index_t>> sampled_pairs(index_t n) {
   return pairs;
 }
 
+namespace {
+
+// From distances in single precision; NaN where these do not serve.
+double quick_median(const CenteredRows<float>&, int, Control&) {
+  return std::numeric_limits<double>::quiet_NaN();
+}
+double quick_median(const CenteredRows<double>& X, int threads, Control& control) {
+  if (!prefers_single(X)) return std::numeric_limits<double>::quiet_NaN();
+  return median_in_single(X, sampled_pairs(X.n), threads, control);
+}
+
+}  // namespace
+
 template <class T>
 double median_distance(const CenteredRows<T>& X, int threads, Control& control) {
   const index_t pairs = X.n * (X.n - 1) / 2;
   if (pairs == 0) return 0.0;
+  const double quick = quick_median(X, threads, control);
+  if (!std::isnan(quick)) return quick;
   PairSample sample(X.n);
   Bracketed found = look(X, everything, &sample, threads, control);
   double median = middle(found, pairs);

@@ -9,10 +9,10 @@
 
 namespace eigentropy {
 
-// The median of |x_i - x_j| over all pairs i < j, equal to the median of the entries of
-// squared_distances to the bit. For an even number of pairs it is the mean of the two in the
-// middle. If more than half of the pairs are duplicates, it is the median of the positive
-// distances, or 0 if there are none. Multiply by X.scale for the units of the input.
+// The median of |x_i - x_j| over all pairs i < j, to a few units in the last place. For an even
+// number of pairs it is the mean of the two in the middle. If more than half of the pairs are
+// duplicates, it is the median of the positive distances, or 0 if there are none. Multiply by
+// X.scale for the units of the input.
 template <class T>
 double median_distance(const CenteredRows<T>& X, int threads, Control& control);
 

@@ -48,7 +48,7 @@ TEST(Buffer, ReleasedMemoryBelongsToTheCaller) {
   memory[4] = 1.0;
   EXPECT_EQ(buffer.data(), nullptr);
   EXPECT_EQ(buffer.size(), 0);
-  std::free(memory);
+  platform::release(memory);
 }
 
 TEST(Buffer, MoreThanThereIsThrowsBadAlloc) {

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <ctime>
 #include <future>
+#include <mutex>
+#include <set>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -34,6 +36,25 @@ class ThreadCount {
  private:
   int before_;
 };
+
+TEST(ThreadLimit, HoldsForTheThreadThatSetsItAlone) {
+  const ThreadCount five(5);
+  EXPECT_EQ(thread_limit(), 0);
+  EXPECT_EQ(thread_count(), 5);
+  std::thread([] {
+    limit_threads(2);
+    EXPECT_EQ(thread_limit(), 2);
+    EXPECT_EQ(thread_count(), 2);
+    limit_threads(9);  // there are no more than all
+    EXPECT_EQ(thread_count(), 5);
+    limit_threads(-1);  // which is none
+    EXPECT_EQ(thread_limit(), 0);
+    EXPECT_EQ(thread_count(), 5);
+    limit_threads(1);
+  }).join();
+  EXPECT_EQ(thread_limit(), 0);
+  EXPECT_EQ(thread_count(), 5);
+}
 
 TEST(ParallelFor, VisitsEachIndexOnce) {
   for (const int threads : {1, 2, 5}) {
@@ -129,6 +150,54 @@ TEST(ThreadTeams, SleepWhenThereIsNothingToDo) {
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
   const double seconds = static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
   EXPECT_LT(seconds, 0.1);  // three threads that spin would take some 0.4
+}
+
+// How many threads have taken part in loops of two tasks that wait for each other.
+std::size_t threads_of_loops(int loops) {
+  static std::atomic<int> count{0};
+  std::set<int> seen;
+  std::mutex lock;
+  for (int loop = 0; loop < loops; ++loop) {
+    std::atomic<int> here{0};
+    parallel_for(2, 2, [&](index_t, int) {
+      thread_local const int number = ++count;  // an identifier may be given to a later thread, too
+      {
+        const std::lock_guard<std::mutex> guard(lock);
+        seen.insert(number);
+      }
+      for (++here; here.load() < 2;) std::this_thread::yield();
+    });
+  }
+  return seen.size();
+}
+
+TEST(CommonTeams, RunTheLoopsOfTheirCallerOnTheSameThreads) {
+  EXPECT_EQ(threads_of_loops(5), 6u);
+  {
+    const CommonTeam team(2);
+    EXPECT_EQ(threads_of_loops(5), 2u);
+    const CommonTeam same(2);
+    EXPECT_EQ(threads_of_loops(5), 2u);
+  }
+  EXPECT_EQ(threads_of_loops(5), 6u);
+}
+
+TEST(CommonTeams, LeaveALoopTheThreadsThatItAsksFor) {
+  const CommonTeam team(5);
+  std::atomic<int> most{0};
+  parallel_for(500, 2, [&](index_t, int worker) {
+    if (worker > most.load()) most.store(worker);
+  });
+  EXPECT_LT(most.load(), 2);
+  const CommonTeam none(1);  // changes nothing
+  EXPECT_EQ(threads_of_loops(5), 2u);
+}
+
+TEST(CommonTeams, PassExceptionsOnAndGoOn) {
+  const CommonTeam team(3);
+  EXPECT_THROW(parallel_for(20, 3, [](index_t, int) { throw std::range_error(""); }),
+               std::range_error);
+  EXPECT_EQ(threads_of_loops(5), 2u);
 }
 
 // Distances, kernel, operator and eigenvalues: all that uses threads, of this library and of BLAS.

@@ -35,18 +35,19 @@ void* __wrap_aligned_alloc(std::size_t alignment, std::size_t size) {
 namespace eigentropy::testing {
 namespace {
 
-constexpr index_t group = 150;
+// Rows of a group that is solved by itself, if there are few, and of one that is solved in lanes.
+constexpr index_t alone = 150, in_lanes = 50;
 
 template <class T>
-int allocations_of_groups(index_t groups, index_t d, double alpha) {
-  const Matrix<T> Z = gaussian_rows<T>(group, d, 1);
+int allocations_of_groups(index_t groups, index_t group, SubsetKernels kernels, double alpha) {
+  const Matrix<T> Z = gaussian_rows<T>(group, 40, 1);
   const auto X = center_rows<T, T>(Z.input(), 1);
   Subsets subsets{Buffer<index_t>(groups + 1), Buffer<index_t>(groups * group)};
   for (index_t s = 0; s <= groups; ++s) subsets.offsets[s] = s * group;
   for (index_t i = 0; i < groups * group; ++i) subsets.indices[i] = i % group;
   Control control;
   const int before = allocations;
-  subset_spectra(X, subsets, {3.0, alpha, true}, SubsetKernels::recomputed, 1e12, 1, control);
+  subset_spectra(X, subsets, {3.0, alpha, true}, kernels, 1e12, 1, control);
   return allocations - before;
 }
 
@@ -54,24 +55,31 @@ template <class T>
 class Allocations : public ::testing::Test {};
 TYPED_TEST_SUITE(Allocations, Precisions, PrecisionName);
 
-TYPED_TEST(Allocations, OfManyGroupsAreThoseOfTwo) {
+TYPED_TEST(Allocations, OfManyGroupsAreThoseOfFew) {
+  using T = TypeParam;
   for (const double alpha : {0.0, 0.5}) {
-    const int few = allocations_of_groups<TypeParam>(2, 40, alpha);
-    EXPECT_GT(few, 0);
-    EXPECT_EQ(allocations_of_groups<TypeParam>(40, 40, alpha), few) << "alpha = " << alpha;
+    for (const auto kernels : {SubsetKernels::recomputed, SubsetKernels::shared}) {
+      const int few = allocations_of_groups<T>(2, alone, kernels, alpha);
+      EXPECT_GT(few, 0);
+      EXPECT_EQ(allocations_of_groups<T>(15, alone, kernels, alpha), few) << "alpha = " << alpha;
+      EXPECT_EQ(allocations_of_groups<T>(500, in_lanes, kernels, alpha),
+                allocations_of_groups<T>(20, in_lanes, kernels, alpha))
+          << "alpha = " << alpha;
+    }
   }
 }
 
-TYPED_TEST(Allocations, OfManyMatricesAreThoseOfTwo) {
-  const auto allocations_of = [](index_t count) {
-    const std::vector<TypeParam> entries(static_cast<std::size_t>(count * group * group), 1);
+TYPED_TEST(Allocations, OfManyMatricesAreThoseOfFew) {
+  const auto allocations_of = [](index_t count, index_t n) {
+    const std::vector<TypeParam> entries(static_cast<std::size_t>(count * n * n), 1);
     Control control;
     const int before = allocations;
-    symmetric_spectra(MatrixBatch<TypeParam>{entries.data(), count, group, group * group, group, 1},
+    symmetric_spectra(MatrixBatch<TypeParam>{entries.data(), count, n, n * n, n, 1},
                       Reduction::automatic, 1, control);
     return allocations - before;
   };
-  EXPECT_EQ(allocations_of(32), allocations_of(2));
+  EXPECT_EQ(allocations_of(15, alone), allocations_of(2, alone));
+  EXPECT_EQ(allocations_of(500, in_lanes), allocations_of(20, in_lanes));
 }
 
 }  // namespace

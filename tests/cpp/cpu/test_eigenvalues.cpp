@@ -71,7 +71,7 @@ TYPED_TEST(Eigenvalues, OfEveryOrderUpToThreeBandsAreThePrescribedOnes) {
 }
 
 TYPED_TEST(Eigenvalues, DoNotDependOnTheNumberOfThreads) {
-  for (const index_t n : {97, 523}) {
+  for (const index_t n : {97, 421, 700}) {
     const auto A = with_spectrum<TypeParam>(prescribed_spectra(n)[0].lambda);
     for (const auto reduction : reductions) {
       const auto one = solve(A, reduction, 1);

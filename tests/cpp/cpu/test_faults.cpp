@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cmath>
 #include <mutex>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "cpu/eigen/symmetric_spectra.hpp"
 #include "cpu/operator/diffusion.hpp"
 #include "cpu/operator/subsets.hpp"
+#include "cpu/simd/lane_root_kernels.hpp"
 #include "matrices.hpp"
 
 namespace eigentropy::testing {
@@ -56,6 +58,7 @@ struct Fault {
 
 Fault sytrd_fault, sterf_fault, syevr_fault;
 Fault panel_fault;  // of our own first stage; it has no info
+Fault lane_fault;   // of the eigenvalues of a group; one of them becomes wrong
 
 constexpr int always = 1'000'000;
 
@@ -64,10 +67,12 @@ constexpr int always = 1'000'000;
 
 extern "C" {
 using eigentropy::index_t;
+using eigentropy::testing::lane_fault;
 using eigentropy::testing::panel_fault;
 using eigentropy::testing::sterf_fault;
 using eigentropy::testing::syevr_fault;
 using eigentropy::testing::sytrd_fault;
+using LaneRoots = eigentropy::simd::LaneRootKernels<double>;
 
 // NOLINTBEGIN: the linker wants these names.
 #define EIGENTROPY_WRAP(name, fault, failed, spoil, parameters, arguments) \
@@ -110,6 +115,25 @@ void __wrap__ZN10eigentropy7PanelQrIdE6factorElPKdlPdS4_S4_l(void* self, index_t
                                                           R_stride);
   if (panel_fault.strikes()) factor[0] = 0.0;
 }
+// The tables of simd::LaneRootKernels<double>. The solver takes a table whose function is spoilt.
+#define EIGENTROPY_WRAP_LANES(name)                                                              \
+  const LaneRoots& __real__ZN10eigentropy4simd15LaneRootKernelsIdE##name##Ev();                  \
+  const LaneRoots& __wrap__ZN10eigentropy4simd15LaneRootKernelsIdE##name##Ev() {                 \
+    static const LaneRoots& real = __real__ZN10eigentropy4simd15LaneRootKernelsIdE##name##Ev();  \
+    static const LaneRoots spoilt{                                                               \
+        real.groups_at_once, [](index_t groups, index_t n, double* d, double* e2, double* roots, \
+                                const index_t* unused) {                                         \
+          real.eigenvalues(groups, n, d, e2, roots, unused);                                     \
+          if (lane_fault.strikes()) roots[0] += 0.5;                                             \
+        }};                                                                                      \
+    return spoilt;                                                                               \
+  }
+EIGENTROPY_WRAP_LANES(8baseline)
+#ifdef EIGENTROPY_X86
+EIGENTROPY_WRAP_LANES(4avx2)
+EIGENTROPY_WRAP_LANES(6avx512)
+#endif
+#undef EIGENTROPY_WRAP_LANES
 // NOLINTEND
 }
 
@@ -119,7 +143,7 @@ namespace {
 class Faults : public ::testing::Test {
  protected:
   void TearDown() override {
-    for (Fault* fault : {&sytrd_fault, &sterf_fault, &syevr_fault, &panel_fault}) {
+    for (Fault* fault : {&sytrd_fault, &sterf_fault, &syevr_fault, &panel_fault, &lane_fault}) {
       fault->calls = 0;
     }
   }
@@ -234,34 +258,49 @@ TEST_F(Faults, AWrongPanelLeadsToTheSecondDriver) {
   }
 }
 
-// A stack solved one to a thread, and one matrix by all threads.
+// `count` copies of a matrix of order n.
+Buffer<double> spectra_of_copies(index_t count, index_t n) {
+  const auto A = with_spectrum<double>(prescribed_spectra(n)[0].lambda);
+  Buffer<double> stack(count * n * n);
+  for (index_t i = 0; i < count; ++i) std::copy(A.begin(), A.end(), stack.data() + i * n * n);
+  Control control;
+  return symmetric_spectra(MatrixBatch<double>{stack.data(), count, n, n * n, n, 1},
+                           Reduction::automatic, 2, control);
+}
+
+// The first driver of a single matrix, of a stack in lanes, and of one solved one to a thread.
 TEST_F(Faults, AGivenMatrixWhoseSolverFailsIsSolvedByAnother) {
-  for (const index_t count : {1, 4}) {
-    const auto lambda = prescribed_spectra(small_order)[0].lambda;
-    const auto A = with_spectrum<double>(lambda);
-    const index_t size = small_order * small_order;
-    Buffer<double> stack(count * size);
-    for (index_t i = 0; i < count; ++i) std::copy(A.begin(), A.end(), stack.data() + i * size);
-    const auto solve_stack = [&] {
-      Control control;
-      return symmetric_spectra(
-          MatrixBatch<double>{stack.data(), count, small_order, size, small_order, 1},
-          Reduction::automatic, 2, control);
-    };
+  struct Stack {
+    index_t count, n;
+    Fault& fault;
+  };
+  const Stack stacks[]{{1, small_order, sytrd_fault},
+                       {1, small_order, sterf_fault},
+                       {40, small_order, lane_fault},
+                       {3, 150, panel_fault}};
+  for (const Stack& stack : stacks) {
+    const auto solve_stack = [&] { return spectra_of_copies(stack.count, stack.n); };
     const auto expected = solve_stack();
-    for (Fault* fault : {&sytrd_fault, &sterf_fault}) {
-      fault->of(1, 2);
-      EXPECT_TRUE(all_near(solve_stack(), expected, 1e-13)) << count;
-      EXPECT_EQ(fault->calls, 0);
-      fault->silently(1);
-      EXPECT_TRUE(all_near(solve_stack(), expected, 1e-13)) << count;
-      EXPECT_EQ(fault->calls, 0);
+    stack.fault.silently(1);
+    EXPECT_TRUE(all_near(solve_stack(), expected, 1e-13)) << stack.count;
+    EXPECT_EQ(stack.fault.calls, 0);
+    if (stack.count == 1) {
+      stack.fault.of(1, 2);
+      EXPECT_TRUE(all_near(solve_stack(), expected, 1e-13));
+      EXPECT_EQ(stack.fault.calls, 0);
     }
-    sytrd_fault.of(always, 2);
-    EXPECT_EQ(message_of<SolverError>(solve_stack),
-              sytrd_error + "; another solver failed, too: " + sytrd_error);
-    sytrd_fault.calls = 0;
   }
+}
+
+TEST_F(Faults, AGivenMatrixThatNoSolverSolvesIsAnErrorWithBothReasons) {
+  sytrd_fault.of(always, 2);
+  EXPECT_EQ(message_of<SolverError>([] { spectra_of_copies(1, small_order); }),
+            sytrd_error + "; another solver failed, too: " + sytrd_error);
+  lane_fault.silently(1);
+  EXPECT_EQ(message_of<SolverError>([] { spectra_of_copies(40, small_order); }),
+            "the eigenvalues do not add up to the trace of the matrix; another solver failed, "
+            "too: " +
+                sytrd_error);
 }
 
 TEST_F(Faults, TwoDriversThatFailAreAnErrorWithBothReasons) {
@@ -286,34 +325,52 @@ TEST_F(Faults, AnErrorOfOursIsNoReasonForASecondDriver) {
   EXPECT_EQ(sytrd_fault.calls, 1);
 }
 
-// Three groups of the rows of `sample(2 * small_order)`.
-SubsetSpectra<double> spectra_of_groups(SubsetKernels kernels) {
-  const auto X = sample(2 * small_order);
-  Subsets subsets{Buffer<index_t>(4), Buffer<index_t>(X.n)};
-  const index_t offsets[] = {0, 20, 30, X.n};
-  std::copy_n(offsets, 4, subsets.offsets.begin());
+// Groups of the rows of a sample, each of consecutive ones.
+SubsetSpectra<double> spectra_of_groups(const std::vector<index_t>& sizes, SubsetKernels kernels) {
+  const auto X = sample(std::accumulate(sizes.begin(), sizes.end(), index_t{0}));
+  Subsets subsets{Buffer<index_t>(static_cast<index_t>(sizes.size()) + 1), Buffer<index_t>(X.n)};
+  subsets.offsets[0] = 0;
+  std::partial_sum(sizes.begin(), sizes.end(), subsets.offsets.begin() + 1);
   for (index_t i = 0; i < X.n; ++i) subsets.indices[i] = i;
   Control control;
   return subset_spectra(X, subsets, {0.8, 0.5, true}, kernels, 1e9, 2, control);
 }
 
+const std::vector<index_t> sizes_alone{150, 40};
+const std::vector<index_t> sizes_in_lanes(40, 21);
+
 TEST_F(Faults, ASubsetWhoseSolverFailsIsSolvedByAnother) {
+  struct Subset {
+    std::vector<index_t> sizes;
+    Fault& fault;
+  };
   for (const auto kernels : {SubsetKernels::shared, SubsetKernels::recomputed}) {
-    const auto expected = spectra_of_groups(kernels);
+    for (const Subset& subset : {Subset{sizes_alone, sytrd_fault}, Subset{sizes_alone, panel_fault},
+                                 Subset{sizes_in_lanes, lane_fault}}) {
+      const auto expected = spectra_of_groups(subset.sizes, kernels);
+      subset.fault.silently(1);
+      const auto spectra = spectra_of_groups(subset.sizes, kernels);
+      EXPECT_EQ(subset.fault.calls, 0);
+      EXPECT_TRUE(all_near(spectra.eigenvalues, expected.eigenvalues, 1e-13));
+      EXPECT_TRUE(all_near(spectra.kernel_sums, expected.kernel_sums, 1e-10));
+      EXPECT_TRUE(all_near(spectra.traces, expected.traces, 1e-13));
+    }
+    const auto expected = spectra_of_groups(sizes_alone, kernels);
     sytrd_fault.of(1, 2);
-    const auto spectra = spectra_of_groups(kernels);
+    EXPECT_TRUE(
+        all_near(spectra_of_groups(sizes_alone, kernels).eigenvalues, expected.eigenvalues, 1e-13));
     EXPECT_EQ(sytrd_fault.calls, 0);
-    EXPECT_TRUE(all_near(spectra.eigenvalues, expected.eigenvalues, 1e-13));
-    EXPECT_TRUE(all_near(spectra.kernel_sums, expected.kernel_sums, 1e-10));
-    sytrd_fault.silently(1);
-    EXPECT_TRUE(all_near(spectra_of_groups(kernels).eigenvalues, expected.eigenvalues, 1e-13));
   }
 }
 
 TEST_F(Faults, ASubsetThatNoSolverSolvesIsAnErrorWithAllReasons) {
   sytrd_fault.of(always, 2);
-  EXPECT_EQ(message_of<SolverError>([] { spectra_of_groups(SubsetKernels::shared); }),
+  EXPECT_EQ(message_of<SolverError>([] { spectra_of_groups({40}, SubsetKernels::shared); }),
             sytrd_error + "; another solver failed, too: " + sytrd_error);
+  lane_fault.silently(1);
+  EXPECT_EQ(
+      message_of<SolverError>([] { spectra_of_groups(sizes_in_lanes, SubsetKernels::shared); }),
+      wrong_sums(21) + "; another solver failed, too: " + sytrd_error);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 #include "cpu/rows/median_distance.hpp"
+#include "cpu/rows/median_in_single.hpp"
 
 #include <gtest/gtest.h>
 
@@ -38,7 +39,8 @@ TEST(MedianDistance, IsThatOfAllPairs) {
   for (const index_t n : sizes) {
     for (const index_t d : {1, 2, 40}) {
       const auto Z = gaussian_rows<double>(n, d, 1);
-      EXPECT_EQ(median_of(Z), expected_median(Z)) << n << " x " << d;
+      const double expected = expected_median(Z);
+      EXPECT_NEAR(median_of(Z), expected, 1e-14 * expected) << n << " x " << d;
     }
   }
 }
@@ -94,9 +96,58 @@ TEST(MedianDistance, LongRowsAreReadInBlocksOfColumns) {
 }
 
 TEST(MedianDistance, DoesNotDependOnTheNumberOfThreads) {
-  const auto Z = gaussian_rows<double>(700, 9, 5);
-  const double alone = median_of(Z, 1);
-  for (const int threads : {2, 3, 8}) EXPECT_EQ(median_of(Z, threads), alone) << threads;
+  for (const index_t d : {9, 64}) {
+    const auto Z = gaussian_rows<double>(700, d, 5);
+    const double alone = median_of(Z, 1);
+    for (const int threads : {2, 3, 8}) EXPECT_EQ(median_of(Z, threads), alone) << threads;
+  }
+}
+
+using Pairs = std::vector<std::pair<index_t, index_t>>;
+
+double quick_median(const Matrix<double>& Z, const Pairs& sample) {
+  Control control;
+  return median_in_single(center_rows<double, double>(Z.input(), 1), sample, 2, control);
+}
+
+TEST(MedianInSingle, IsTheMedianInDouble) {
+  for (const index_t n : {258, 601}) {  // even and odd numbers of pairs
+    for (const index_t d : {32, 300}) {
+      auto Z = gaussian_rows<double>(n, d, 8);
+      for (index_t j = 0; j < d; ++j) Z(n / 2, j) += 3.0;  // one row beside the others
+      const double expected = expected_median(Z);
+      EXPECT_NEAR(quick_median(Z, sampled_pairs(n)), expected, 1e-14 * expected) << n << ", " << d;
+    }
+  }
+}
+
+TEST(MedianInSingle, GivesUpWhereItCannotTell) {
+  const index_t n = 300;
+  auto Z = gaussian_rows<double>(n, 40, 9);
+  EXPECT_FALSE(std::isnan(quick_median(Z, sampled_pairs(n))));
+  EXPECT_TRUE(std::isnan(quick_median(Z, {{3, 4}})));  // no room around one pair
+  Z(7, 1) = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_TRUE(std::isnan(quick_median(Z, sampled_pairs(n))));
+  Z(7, 1) = 1e9;  // norms of which single precision leaves no distance
+  EXPECT_TRUE(std::isnan(quick_median(Z, sampled_pairs(n))));
+  EXPECT_TRUE(std::isnan(quick_median(Matrix<double>(n, 40, 1.5), sampled_pairs(n))));
+}
+
+TEST(MedianDistance, IsNotMisledByNormsFarAboveTheDistances) {
+  auto Z = gaussian_rows<double>(300, 40, 9);
+  for (index_t i = 0; i < 300; ++i) Z(i, 0) += i % 2 == 0 ? 3e4 : 0.0;  // two clusters
+  for (index_t i = 0; i < 300; ++i) Z(i, 1) += i < 60 ? 3e4 : 0.0;
+  const double expected = expected_median(Z);
+  EXPECT_NEAR(median_of(Z), expected, 1e-12 * expected);
+}
+
+TEST(MedianDistance, ManyTiesInManyColumnsAreCounted) {
+  const index_t n = 400, d = 64;
+  Matrix<double> Z(n, d);
+  for (index_t i = 0; i < n; ++i) {
+    for (index_t j = 0; j < d; ++j) Z(i, j) = static_cast<double>((i * (j + 3)) % 3);
+  }
+  EXPECT_EQ(median_of(Z), expected_median(Z));
 }
 
 // Rows x with |x|^2 = 1 and x_i.x_j = -0.005 for each pair in the sample, else 0: the distances of

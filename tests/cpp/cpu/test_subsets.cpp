@@ -105,6 +105,38 @@ TYPED_TEST(SubsetsSpectra, AreTheSameSharedRecomputedAndOneByOne) {
   }
 }
 
+// Groups of like sizes are solved side by side; with them some that are much larger or smaller.
+TYPED_TEST(SubsetsSpectra, OfManyGroupsAreTheSameSharedRecomputedAndOneByOne) {
+  const auto X = sample<TypeParam>(300);
+  std::vector<index_t> many{300, 240, 1, 1, 2};
+  for (index_t i = 0; i < 75; ++i) many.push_back(20 + (7 * i) % 61);
+  const auto groups = random_groups(300, many);
+  for (const OperatorOptions options :
+       {OperatorOptions{1.2, 0.5, true}, OperatorOptions{1.2, 0.0, true},
+        OperatorOptions{1.2, 1.0, true}, OperatorOptions{1.2, 0.3, true},
+        OperatorOptions{1.2, 0.5, false}}) {
+    const auto expected = solve_one_by_one(X, groups, options);
+    for (const auto kernels : {SubsetKernels::shared, SubsetKernels::recomputed}) {
+      const auto spectra = solve(X, groups, kernels, options);
+      expect_same(spectra, expected);
+      for (const int threads : {1, 7}) {
+        const auto again = solve(X, groups, kernels, options, threads);
+        EXPECT_TRUE(bitwise_equal(again.eigenvalues, spectra.eigenvalues));
+        EXPECT_TRUE(bitwise_equal(again.kernel_sums, spectra.kernel_sums));
+        EXPECT_TRUE(bitwise_equal(again.traces, spectra.traces));
+      }
+    }
+  }
+}
+
+TYPED_TEST(SubsetsSpectra, OfManyGroupsOfFarRowsAreOnes) {
+  const auto X = centered(clusters<TypeParam>(64, 2, 64, 1e5, 1));
+  const auto groups = random_groups(64, std::vector<index_t>(33, 30));
+  const auto spectra = solve(X, groups, SubsetKernels::shared, {1.0, 1.0, true});
+  EXPECT_TRUE(
+      all_near(spectra.eigenvalues, std::vector<double>(33 * 30, 1.0), 20.0 * epsilon<TypeParam>));
+}
+
 TYPED_TEST(SubsetsSpectra, OfAWideCloudAreTheSameSharedAndRecomputed) {
   const auto X = centered(clusters<TypeParam>(120, 3, 2, by_precision<TypeParam>(1e6, 1e3), 1));
   const auto groups = random_groups(120, {40, 41, 1});

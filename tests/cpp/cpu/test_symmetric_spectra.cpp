@@ -66,6 +66,53 @@ TYPED_TEST(SymmetricSpectra, OfABatchAreReadWithAnyStrides) {
   }
 }
 
+// Batches that fill the lanes of one group, two, many, or not quite; alone and with other threads.
+TYPED_TEST(SymmetricSpectra, OfAnyNumberOfMatricesAreThePrescribedOnes) {
+  for (const index_t n : {1, 7, 50, 100, 129}) {
+    const auto spectra = prescribed_spectra(n);
+    for (const index_t count : {2, 3, 7, 8, 9, 16, 31, 33, 70, 130}) {
+      Buffer<TypeParam> stack(count * n * n);
+      std::vector<double> expected;
+      for (index_t b = 0; b < count; ++b) {
+        const auto& lambda = spectra[static_cast<std::size_t>(b) % spectra.size()].lambda;
+        const auto A = with_spectrum<TypeParam>(lambda);
+        std::copy(A.begin(), A.end(), stack.data() + b * n * n);
+        for (const double value : descending(lambda)) expected.push_back(value);
+      }
+      const MatrixBatch<TypeParam> batch{stack.data(), count, n, n * n, n, 1};
+      Control control;
+      const auto w = symmetric_spectra(batch, Reduction::automatic, 1, control);
+      EXPECT_TRUE(all_near(w, expected, tolerance<TypeParam>(n))) << n << ", " << count;
+      for (const int threads : {2, 3}) {
+        EXPECT_TRUE(
+            bitwise_equal(symmetric_spectra(batch, Reduction::automatic, threads, control), w))
+            << n << ", " << count;
+      }
+    }
+  }
+}
+
+// In lanes and one to a thread: the first of two matrices, whichever is looked at first.
+TYPED_TEST(SymmetricSpectra, NameTheFirstMatrixThatIsNotFinite) {
+  for (const auto& [count, n] : {std::pair<index_t, index_t>{200, 30}, {5, 200}}) {
+    Buffer<TypeParam> stack(count * n * n);
+    std::fill(stack.begin(), stack.end(), TypeParam(1));
+    for (const index_t b : {count - 1, count / 2}) {
+      stack[b * n * n + 3 * n + 20] = std::numeric_limits<TypeParam>::quiet_NaN();
+      Control control;
+      try {
+        symmetric_spectra(MatrixBatch<TypeParam>{stack.data(), count, n, n * n, n, 1},
+                          Reduction::automatic, 2, control);
+        ADD_FAILURE() << "not refused";
+      } catch (const std::invalid_argument& error) {
+        EXPECT_EQ(error.what(), "matrix " + std::to_string(b) +
+                                    ": A has NaN or infinity in the upper triangle; the first is "
+                                    "in row 3");
+      }
+    }
+  }
+}
+
 TYPED_TEST(SymmetricSpectra, AreRefusedForTheFirstRowThatIsNotFinite) {
   auto A = with_spectrum<TypeParam>(prescribed_spectra(300)[0].lambda);
   A(299, 299) = std::numeric_limits<TypeParam>::infinity();

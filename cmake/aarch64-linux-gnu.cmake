@@ -1,0 +1,8 @@
+# Cross-compiles for Linux on aarch64 with Debian's g++-aarch64-linux-gnu; programs run under
+# qemu-aarch64. BLAS is in ScipyOpenBLAS_ROOT, since the Python that CMake finds is this machine's.
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR aarch64)
+set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
+set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64 -L /usr/aarch64-linux-gnu)
+set(CMAKE_FIND_ROOT_PATH /usr/aarch64-linux-gnu)
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
