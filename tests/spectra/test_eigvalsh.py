@@ -86,6 +86,31 @@ def test_a_stack_and_its_matrices_alone_agree_for_every_number_of_threads(rng):
     assert np.allclose(eg.eigvalsh(A)[3], eg.eigvalsh(A[3]), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("n", [1, 5, 50, 128, 129])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_matrix_of_a_stack_has_its_spectrum_whatever_is_beside_it(n, dtype, rng):
+    A = symmetric(rng, 70, n, dtype=dtype)
+    A[3], A[11], A[-1] = 0, np.eye(n), 1e-30 * A[-1]
+    values = eg.eigvalsh(A)
+    for index in (0, 3, 11, 42, 68):
+        assert_spectrum(values[index], np.linalg.eigvalsh(A[index].astype(np.float64)), dtype)
+    assert_spectrum(
+        (values[-1].astype(np.float64) * 1e30).astype(dtype),
+        np.linalg.eigvalsh(A[-1].astype(np.float64) * 1e30),
+        dtype,
+    )
+    order = rng.permutation(70)
+    assert eg.eigvalsh(A[order]).tobytes() == values[order].tobytes()
+
+
+def test_the_first_matrix_of_a_stack_that_is_not_finite_is_named(rng):
+    A = symmetric(rng, 60, 30)
+    A[50, 2, 3] = np.inf
+    A[17, 4, 29] = np.nan
+    with pytest.raises(ValueError, match=r"matrix 17\b.*row 4\b"):
+        eg.eigvalsh(A)
+
+
 def test_any_memory_layout_is_read(rng):
     A = symmetric(rng, 130)
     A[np.tril_indices(130, -1)] = 0.0  # which triangle is read shows

@@ -91,6 +91,18 @@ def test_the_noise_is_the_size_of_what_rounding_adds(rng, sigma, rounding, noise
     assert 0.7 < size / noise(A) < 1.25
 
 
+@pytest.mark.parametrize("sigma", [0.5, 1.0, 3.0, 30.0])
+@pytest.mark.parametrize("outlier", [0.0, 50.0])
+def test_the_noise_of_roots_has_a_bound_without_a_product(rng, sigma, outlier):
+    Z = rng.normal(size=(400, 10))
+    Z[0] += outlier
+    A = Operator(Z, sigma)
+    noise, most = half_precision.noise_of_roots(A), half_precision.most_noise_of_roots(A)
+    assert noise <= most * (1.0 + 1e-6)
+    if not outlier:
+        assert most < 2.0 * noise
+
+
 def test_roots_add_less_noise_where_entries_are_of_middle_size(rng):
     A = Operator(rng.normal(size=(400, 10)), 2.0)
     assert half_precision.noise_of_roots(A) < 0.3 * half_precision.noise(A)

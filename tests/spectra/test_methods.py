@@ -226,10 +226,13 @@ def test_auto_estimates_what_does_not_fit(gaussian, monkeypatch):
         eg.dse(gaussian, method="exact", sigma=3.0)
 
 
-def test_without_the_matrix_the_estimate_is_the_same(gaussian):
+def test_without_the_matrix_the_estimate_is_the_same_within_its_error(gaussian):
     explicit = entropy(gaussian, method="stochastic")
     free = entropy(gaussian, method="stochastic", costs=Costs(memory=0.0))
-    assert float(free) == pytest.approx(float(explicit), rel=1e-5)
+    # It stops as soon as tol is met, and the one with the matrix goes on.
+    assert float(free) == pytest.approx(float(explicit), rel=1e-3)
+    low, high = free.interval()
+    assert low <= float(explicit) <= high
 
 
 def test_costs_grow_as_they_should():

@@ -18,7 +18,16 @@ from eigentropy._spectra.quadrature import (
     rules,
     traces_by_probe,
 )
-from eigentropy._spectra.stochastic import SMALLEST_N, estimate_spectrum, supports
+from eigentropy._spectra.stochastic import (
+    FEW_COLUMNS,
+    FEW_PASSES,
+    PROBES,
+    SKETCHED,
+    SMALLEST_N,
+    THOROUGH,
+    estimate_spectrum,
+    supports,
+)
 from messages import naming
 from prescribed import Matrix, prescribed
 
@@ -169,6 +178,56 @@ def test_the_error_is_within_the_tolerance(case, t):
         errors.append(abs(result.entropy(t, math.e) / exact - 1.0))
     assert np.median(errors) <= 5e-4
     assert max(errors) <= 3e-3
+
+
+@pytest.mark.parametrize("effort", [FEW_PASSES, FEW_COLUMNS])
+def test_few_products_are_within_the_tolerance(case, effort):
+    matrix, spectrum = case
+    exact = nats(spectrum, 1.0)
+    errors, inside = [], 0
+    for seed in range(8):
+        result = estimate_spectrum(matrix, [1.0], 1e-3, seed, dtype="float64", effort=effort)
+        low, high = result.interval(1.0, math.e)
+        inside += low <= exact <= high
+        errors.append(abs(result.entropy(1.0, math.e) / exact - 1.0))
+    assert max(errors) <= 2e-3
+    assert inside >= 6
+
+
+def test_without_a_leading_part_nothing_is_sketched():
+    matrix, _ = of_rows(np.random.default_rng(0).normal(size=(600, 100)))
+    thorough, few = (
+        estimate_spectrum(matrix, [1.0], 1e-3, dtype="float64", effort=effort)
+        for effort in (THOROUGH, FEW_PASSES)
+    )
+    assert (thorough.probes, few.probes) == (PROBES, SKETCHED + PROBES)
+    assert few.steps < thorough.steps
+
+
+def test_a_leading_part_is_sketched_all_the_same():
+    matrix, spectrum = prescribed(decaying(300, 2.0))
+    result = estimate_spectrum(matrix, [1.0], 1e-3, dtype="float64", effort=FEW_PASSES)
+    assert result.probes % (SKETCHED + PROBES) == PROBES
+    assert result.meets(1.0)
+    assert result.entropy(1.0, math.e) == pytest.approx(nats(spectrum, 1.0), rel=2e-3)
+
+
+def test_the_frobenius_norm_is_asked_for_after_the_first_product():
+    """Which may find it on the way, where it would take a pass of its own before."""
+
+    class Late(Matrix):
+        @property
+        def frobenius2(self):
+            assert self.columns > 0
+            return float((self.A**2).sum())
+
+        @frobenius2.setter
+        def frobenius2(self, value):
+            pass
+
+    matrix, spectrum = prescribed(decaying(300))
+    result = estimate_spectrum(Late(matrix.A, matrix.degrees), dtype="float64")
+    assert result.entropy(1.0, math.e) == pytest.approx(nats(spectrum, 1.0), rel=2e-3)
 
 
 @pytest.mark.slow

@@ -29,7 +29,8 @@ def eigvalsh(A: Any, *, overwrite: bool = False, progress: bool | Callback = Fal
     band form, bulge chasing to tridiagonal form, Sturm counts. Each eigenvalue is within a modest
     multiple of n eps \|A\| of the exact one, in absolute terms: small ones have no relative
     accuracy. Time (4/3) n^3 for each matrix, memory one copy of a matrix and some 300 n. Small
-    matrices of a stack are solved one to a thread, with one copy for each.
+    matrices of a stack are solved side by side in SIMD lanes, or one to a thread, with a copy of
+    what is being solved.
 
     The sums of the eigenvalues and of their squares are compared with the trace and \|A\|_F^2; if
     they disagree, LAPACK's plain driver solves the matrix again. Matrices on a GPU are copied and
@@ -109,6 +110,11 @@ def spectral_entropy(eigenvalues: Any, t: float = 1.0, base: float = 2.0) -> flo
     """
     t = positive(t, "t")
     base = logarithm_base(base)
+    return shannon_nats(eigenvalues, t) / math.log(base)
+
+
+def shannon_nats(eigenvalues: Any, t: float) -> float:
+    """`spectral_entropy` in nats, for a t that was checked."""
     kept = _above_noise(eigenvalues)
 
     # The largest power is 1: nothing overflows, and what underflows to 0 could not be seen.
@@ -117,7 +123,7 @@ def spectral_entropy(eigenvalues: Any, t: float = 1.0, base: float = 2.0) -> flo
     powers = np.exp(log_powers)
     total = float(powers.sum())
     entropy = math.log(total) - float(powers @ log_powers) / total
-    return max(0.0, entropy) / math.log(base)  # the rounding of a single eigenvalue may be < 0
+    return max(0.0, entropy)  # the rounding of a single eigenvalue may be < 0
 
 
 def shannon_nats_of_groups(
@@ -183,7 +189,8 @@ def _above_noise(eigenvalues: Any) -> npt.NDArray[np.float64]:
 
 def _magnitudes(eigenvalues: Any) -> tuple[npt.NDArray[np.floating[Any]], Any]:
     """The magnitudes, and the largest of them."""
-    values = as_numpy(eigenvalues, "eigenvalues")
+    plain = type(eigenvalues) is np.ndarray  # as those of our own solver
+    values = eigenvalues if plain else as_numpy(eigenvalues, "eigenvalues")
     if values.ndim != 1 or values.size == 0:
         raise ValueError(f"eigenvalues must be a non-empty 1-d array, got shape {values.shape}")
     if values.dtype.kind not in "iufc":

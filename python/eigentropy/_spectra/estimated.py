@@ -22,11 +22,11 @@ from eigentropy._support.warnings import PrecisionWarning, warn
 T_IS_KNOWN = (1.0, 2.0)
 
 # Gauss and Gauss-Radau quadrature give the two ends of a bracket around the entropy. Its place in
-# the bracket is uncertain by BRACKET_PART of the width, or by what the next step may change, if
-# that is more: the entropy may lie near an end, and then does so for every seed. Lanczos goes on
-# until this uncertainty is at most BRACKET_ERRORS standard errors of the probes, or BRACKET_SHARE
-# of the tolerance, whichever is larger.
-BRACKET_PART = 0.4
+# the bracket, where the ends would meet, is uncertain by BRACKET_PART of the width, or by what the
+# place has moved in the last step, or by what the next step may change, whichever is most. Lanczos
+# goes on until this uncertainty is at most BRACKET_ERRORS standard errors of the probes, or
+# BRACKET_SHARE of the tolerance, whichever is larger.
+BRACKET_PART = 0.15
 BRACKET_ERRORS = 0.6
 BRACKET_SHARE = 0.02
 
@@ -37,16 +37,12 @@ ROUNDING_PART = 0.25
 # Rounding of a node in eps of the largest eigenvalue.
 NODE_ROUNDING = 4.0
 
-# An end of the bracket that has not moved in the last steps may still move. So the entropy is never
-# taken to be in the outer quarters of the bracket.
-OUTER = 0.25
-
 # A Renyi entropy divides the rounding of log T by 1 - order. An order this near to 1 counts as 1.
 NEAR_ONE = 1e-8
 
-# Gauss and Gauss-Radau after each of the last four steps, the last one at the end.
+# Gauss and Gauss-Radau after each of the last three steps, the last one at the end.
 History = Sequence[tuple[Rule, Rule]]
-REMEMBERED = 4
+REMEMBERED = 3
 
 
 class EstimatedSpectrum(Spectrum):
@@ -197,6 +193,7 @@ class EstimatedSpectrum(Spectrum):
         )
         ends = np.array([[value for value, _ in rule] for rule in (gauss, radau)])
         share, before = _where_they_meet(ends[:, 1:]), _where_they_meet(ends[:, :-1])
+        is_known = bool((ends[:, 0] != ends[:, 1]).any())
         value = _between(ends[:, -1], share)
         terms = _between((gauss[-1][1], radau[-1][1]), share)
         return Point(
@@ -204,7 +201,7 @@ class EstimatedSpectrum(Spectrum):
             statistical=float(terms.std(ddof=1)) / math.sqrt(len(terms)),
             ends=(float(ends[0, -1]), float(ends[1, -1])),
             drift=abs(float(value - _between(ends[:, -2], before))) * _narrowing(ends),
-            shift=abs(share - before),
+            shift=abs(share - before) if is_known else 1.0,
             rounding=self._of_products(which),
         )
 
@@ -320,7 +317,8 @@ class Point:
         What the next step may change: the change of the last step, times how much the bracket
         narrowed in it.
     shift : float
-        By what part of the bracket the estimated place in it changed in the last step.
+        By what part of the bracket the estimated place in it changed in the last step; 1 where
+        there was no place before.
     rounding : float
         What rounding may change, where that is known.
     """
@@ -345,14 +343,15 @@ class Point:
 
 
 def _where_they_meet(ends: Doubles) -> float:
-    """The place in the bracket where the ends will meet if they go on as in these steps.
+    """The place in the bracket where the ends will meet if they go on as in this step.
 
-    `ends` has shape (2, steps). 0 is the end of Gauss, 1 that of Gauss-Radau.
+    `ends` has shape (2, 2), the bracket before the step and after it. 0 is the end of Gauss, 1 that
+    of Gauss-Radau.
     """
     by_gauss, by_radau = np.ptp(ends, axis=1)
     if by_gauss + by_radau == 0.0:
         return 0.5
-    return float(np.clip(by_gauss / (by_gauss + by_radau), OUTER, 1.0 - OUTER))
+    return float(by_gauss / (by_gauss + by_radau))
 
 
 def _narrowing(ends: Doubles) -> float:

@@ -82,6 +82,11 @@ class ExactSpectrum(Spectrum):
         """Bound of the rounding error of S(t); 0 in float64."""
         return self._known(t)[1] / math.log(base)
 
+    def nats(self, which: Functional) -> tuple[float, float, float]:
+        """An entropy in nats, its standard error, which is 0, and its bound."""
+        value, bound = self._nats[which] if which in self._nats else self._known(which)
+        return value, 0.0, bound
+
     def uncertainty(self, t: Which = 1.0, base: float = 2.0) -> float:
         """Bound of the rounding error of S(t), in float64, too."""
         known = self.rounding or self.double
@@ -138,11 +143,15 @@ def exact_spectrum(
 
 
 def _solved(matrix: KernelMatrix, tol: float | None) -> ExactSpectrum:
+    """The spectrum in the precision of the matrix, which keeps it: entropies are found once."""
     solution = matrix.solved()
-    known = solution.reach, solution.outside, solution.trace, solution.kernel_sum
-    found = spectrum_of(matrix, solution.values, *known, matrix.dtype)
-    returned = matrix.samples.device.without_source().returned  # a result does not keep Z
-    return replace(found, returned=returned, tol=tol)
+    if tol not in matrix.spectra:
+        known = solution.reach, solution.outside, solution.trace, solution.kernel_sum
+        found = spectrum_of(matrix, solution.values, *known, matrix.dtype)
+        returned = matrix.samples.device.without_source().returned  # a result does not keep Z
+        matrix.spectra[tol] = replace(found, returned=returned, tol=tol)
+    spectrum: ExactSpectrum = matrix.spectra[tol]
+    return spectrum
 
 
 def spectrum_of(
@@ -153,11 +162,13 @@ def spectrum_of(
     trace: float,
     kernel_sum: float,
     dtype: str,
+    nats: dict[Functional, tuple[float, float]] | None = None,
 ) -> ExactSpectrum:
     """The spectrum of the matrix or of some of its rows, with what is known of its rounding.
 
     `reach` is the largest distance of a row from the centre, in units of sigma. The solver's
-    eigenvalues were outside of [0, 1] by up to `outside`.
+    eigenvalues were outside of [0, 1] by up to `outside`. `nats` has entropies that are known, with
+    the bounds of their errors.
     """
     n, unit = len(values), matrix.has_unit_eigenvalue
     norm = 1.0 if unit else float(values[0])
@@ -167,7 +178,9 @@ def spectrum_of(
     else:
         error = eigenvalue_error_in_double(n, matrix.samples.d, reach, outside, norm)
         double = Rounding(error, trace, unit)
-    return ExactSpectrum(values, rounding=rounding, double=double, kernel_sum=kernel_sum)
+    return ExactSpectrum(
+        values, rounding=rounding, double=double, kernel_sum=kernel_sum, _nats=nats or {}
+    )
 
 
 def warn_if_rounded(

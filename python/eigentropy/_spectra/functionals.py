@@ -17,8 +17,8 @@ import numpy.typing as npt
 from eigentropy._spectra.eigenvalues import (
     renyi_nats,
     renyi_of,
+    shannon_nats,
     shannon_nats_of_groups,
-    spectral_entropy,
 )
 from eigentropy._support.options import positive
 
@@ -53,7 +53,7 @@ class Shannon:
 
     def of_eigenvalues(self, eigenvalues: Any) -> float:
         """The entropy in nats of all eigenvalues."""
-        return spectral_entropy(eigenvalues, t=self.t, base=math.e)
+        return shannon_nats(eigenvalues, self.t)
 
 
 @dataclass(frozen=True)

@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core
-from eigentropy._kernels.matrix import (
-    KernelMatrix,
-    outside_of_range,
-    require_matrix_memory,
-)
+from eigentropy._kernels.matrix import KernelMatrix, require_matrix_memory
 from eigentropy._kernels.partitions import Partitions
 from eigentropy._kernels.saturation import warn_if_alone, warn_if_saturated
+from eigentropy._spectra.eigenvalues import shannon_nats_of_groups
 from eigentropy._spectra.exact import ExactSpectrum, spectrum_of
-from eigentropy._spectra.functionals import Functional, least_flattering
+from eigentropy._spectra.functionals import Functional, Shannon, functional, least_flattering
 from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._spectra.rounding import may_use_single
 from eigentropy._spectra.solve import estimated_spectrum
 from eigentropy._spectra.spectrum import Spectrum, Which
-from eigentropy._spectra.squares import Estimate
 from eigentropy._support.interval import combined
 from eigentropy._support.progress import Callback, part
 from eigentropy._support.warnings import PrecisionWarning, warn
@@ -43,11 +39,15 @@ class GroupSpectra:
         Of group y of partition b at b * (number of groups) + y.
     dtype : {"float64", "float32"}
         Precision of the exact ones.
+    estimated : list of bool
+        Of each group of a partition, whether it was to be estimated.
     """
 
     partitions: Partitions
     spectra: list[Spectrum]
     dtype: str
+    estimated: list[bool]
+    _known: dict[Functional, npt.NDArray[np.float64]] = field(default_factory=dict, repr=False)
 
     @property
     def method(self) -> str:
@@ -55,16 +55,17 @@ class GroupSpectra:
         estimated = any(spectrum.method == "stochastic" for spectrum in self.spectra)
         return "stochastic" if estimated else "exact"
 
+    def entropies(self, t: Which, base: float) -> npt.NDArray[np.float64]:
+        """S(Z | y) of each group of each partition, shape (partitions, groups)."""
+        found: npt.NDArray[np.float64] = self._nats(t)[0] / math.log(base)
+        return found
+
     def conditional_entropies(self, t: Which, base: float) -> npt.NDArray[np.float64]:
         """sum_y p_y S(Z | y), its standard error and the bound of its rounding error.
 
         Shape (3, partitions). The standard error of an estimate includes its rounding.
         """
-        known = [
-            (s.entropy(t, base), s.standard_error(t, base), s.bound(t, base)) for s in self.spectra
-        ]
-        shape = (len(self.partitions), -1, 3)
-        values, errors, bounds = np.reshape(known, shape).transpose(2, 0, 1)
+        values, errors, bounds = self._nats(t) / math.log(base)
         shares = self.partitions.shares
         return np.stack(
             [
@@ -73,6 +74,15 @@ class GroupSpectra:
                 np.nan_to_num(bounds) @ shares,
             ]
         )
+
+    def _nats(self, t: Which) -> npt.NDArray[np.float64]:
+        """S(Z | y), its standard error and bound, shape (3, partitions, groups); found once."""
+        which = functional(t)
+        if which not in self._known:
+            known = [spectrum.nats(which) for spectrum in self.spectra]
+            table = np.reshape(known, (len(self.partitions), -1, 3)).transpose(2, 0, 1)
+            self._known[which] = table
+        return self._known[which]
 
     def error_of_observed(self, t: Which, base: float) -> tuple[float, float]:
         """Standard error of the first partition's conditional entropy, and its degrees."""
@@ -119,18 +129,21 @@ def solve_groups(
     plan: SpectrumPlan,
     is_within: Callable[[GroupSpectra], bool],
     progress: Callback | None,
+    known: GroupSpectra | None = None,
 ) -> GroupSpectra:
     """The spectra of all groups, by the methods that the plan asks for.
 
-    `is_within` says whether spectra in float32 are good enough.
+    `is_within` says whether spectra in float32 are good enough. Those of the first partitions may
+    be known: the others are found in the same way.
     """
     plan = plan.on(matrix.samples.device).giving(wanted)
     try:
-        return _solved_by(matrix, partitions, wanted, plan, is_within, progress)
+        return _solved_by(matrix, partitions, wanted, plan, is_within, progress, known)
     except (_core.SolverError, MemoryError):
         if not plan.may_replace_solver(int(partitions.sizes.max())):
             raise
-        return _solved_by(matrix, partitions, wanted, plan.only_estimates(), is_within, progress)
+        plan = plan.only_estimates()
+        return _solved_by(matrix, partitions, wanted, plan, is_within, progress, None)
 
 
 def _solved_by(
@@ -140,43 +153,68 @@ def _solved_by(
     plan: SpectrumPlan,
     is_within: Callable[[GroupSpectra], bool],
     progress: Callback | None,
+    known: GroupSpectra | None,
 ) -> GroupSpectra:
     """In float32 first, where that is worth trying."""
     orders, d = partitions.orders, matrix.samples.d
-    large = np.array(plan.estimated_groups(orders, d, matrix.alpha))
-    of_large = plan.cost(orders[large], d, matrix.alpha) / plan.cost(orders, d, matrix.alpha)
-    estimated = _estimate_large(matrix, partitions, wanted, plan, part(progress, 0.0, of_large))
+    number, start = len(partitions.sizes), 0 if known is None else len(known.spectra)
+    if known is None:
+        large = np.array(plan.estimated_groups(orders, d, matrix.alpha))
+    else:
+        large = np.tile(known.estimated, len(partitions))
+    asked, of_large = start + np.flatnonzero(large[start:]), 0.0
+    if len(asked):
+        of_large = plan.cost(orders[asked], d, matrix.alpha)
+        of_large /= plan.cost(orders[start:], d, matrix.alpha)
+    told = part(progress, 0.0, of_large)
+    estimated = _estimate_large(matrix, partitions, asked, wanted, plan, told)
+    if known is not None:
+        for before, spectrum in enumerate(known.spectra):
+            estimated[before] = spectrum if spectrum.method == "stochastic" else None
     progress = part(progress, of_large, 1.0)
+
+    def solved(dtype: str) -> GroupSpectra:
+        """What is not estimated, in this precision; what is known of that is taken."""
+        spectra: list[Spectrum | None] = list(estimated)
+        if known is not None and known.dtype == dtype:
+            spectra[:start] = known.spectra
+        found = _solve_small(matrix, dtype, partitions, spectra, wanted, progress)
+        return GroupSpectra(partitions, found, dtype, [bool(one) for one in large[:number]])
+
     orders = orders[[spectrum is None for spectrum in estimated]]
     tol, samples = plan.rounding_tol, matrix.samples
-    if (
-        tol is not None
-        and len(orders) > 0
-        and may_use_single(orders, samples.d, matrix.reach, wanted, tol, samples.device)
-    ):
+    if known is not None:
+        try_single = known.dtype != matrix.dtype
+    else:
+        try_single = (
+            tol is not None
+            and len(orders) > 0
+            and may_use_single(orders, samples.d, matrix.reach, wanted, tol, samples.device)
+        )
+    if try_single:
         try:
-            single = _solve_small(matrix, "float32", partitions, estimated, progress)
+            single = solved("float32")
         except _core.SolverError:
             single = None
         if single is not None and is_within(single):
             return single
-    return _solve_small(matrix, matrix.dtype, partitions, estimated, progress)
+    return solved(matrix.dtype)
 
 
 def _estimate_large(
     matrix: KernelMatrix,
     partitions: Partitions,
+    numbers: npt.NDArray[np.intp],
     wanted: Sequence[Functional],
     plan: SpectrumPlan,
     progress: Callback | None,
-) -> list[Estimate | None]:
-    """Estimates of the spectra of large groups; None for each group that is to be solved."""
+) -> list[Spectrum | None]:
+    """Estimates of the spectra of these groups; None for each group that is to be solved."""
     orders = partitions.orders
-    large = plan.estimated_groups(orders, matrix.samples.d, matrix.alpha)
-    groups: list[Estimate | None] = [None] * len(orders)
-    if not any(large):
+    groups: list[Spectrum | None] = [None] * len(orders)
+    if not len(numbers):
         return groups
-    subsets, numbers = partitions.subsets(), np.flatnonzero(large)
+    subsets = partitions.subsets()
     shares = np.cumsum(orders[numbers].astype(float) ** 2)
     shares, short = np.concatenate([[0.0], shares]) / shares[-1], 0
     for number, start, stop in zip(numbers, shares, shares[1:], strict=False):
@@ -208,17 +246,18 @@ def _solve_small(
     matrix: KernelMatrix,
     dtype: str,
     partitions: Partitions,
-    estimated: Sequence[Estimate | None],
+    known: Sequence[Spectrum | None],
+    wanted: Sequence[Functional],
     progress: Callback | None,
-) -> GroupSpectra:
-    """All groups of all partitions that are not estimated, solved as one batch."""
-    spectra: list[Spectrum | None] = list(estimated)
-    numbers = np.flatnonzero([spectrum is None for spectrum in estimated])
+) -> list[Spectrum]:
+    """The spectra of all groups of all partitions; those that are not known, as one batch."""
+    spectra = list(known)
+    numbers = np.flatnonzero([spectrum is None for spectrum in known])
     if len(numbers):
-        solved = _solved_subsets(matrix, dtype, partitions, numbers, progress)
+        solved = _solved_subsets(matrix, dtype, partitions, numbers, wanted, progress)
         for number, spectrum in zip(numbers, solved, strict=True):
             spectra[number] = spectrum
-    return GroupSpectra(partitions, [one for one in spectra if one is not None], dtype)
+    return [one for one in spectra if one is not None]
 
 
 def _solved_subsets(
@@ -226,29 +265,37 @@ def _solved_subsets(
     dtype: str,
     partitions: Partitions,
     numbers: npt.NDArray[np.intp],
+    wanted: Sequence[Functional],
     progress: Callback | None,
 ) -> list[ExactSpectrum]:
     """All eigenvalues of the groups with these numbers."""
-    device, orders, subsets = (
-        matrix.samples.device,
-        partitions.orders[numbers],
-        partitions.subsets(),
-    )
-    largest = int(orders.max())
-    require_matrix_memory(largest, matrix.samples.d, dtype, rows=matrix.n, device=device)
+    device, orders = matrix.samples.device, partitions.orders[numbers]
+    largest, free = int(orders.max()), device.available()
+    require_matrix_memory(largest, matrix.samples.d, dtype, matrix.n, device, free)
     ends = np.cumsum(orders)
+    starts = np.concatenate([[0], ends[:-1]])
     eigenvalues, kernel_sums, traces = matrix.subset_spectra(
-        np.concatenate([[0], ends]),
-        np.concatenate([subsets[number] for number in numbers]),
+        np.append(starts, ends[-1]),
+        partitions.rows_of(numbers),
         dtype,
-        SHARED_KERNEL_SHARE * device.available(),
+        SHARED_KERNEL_SHARE * free,
         progress,
     )
-    split = np.split(eigenvalues, ends[:-1])
-    outside = [outside_of_range(values) for values in split]
+    low = np.minimum.reduceat(eigenvalues, starts)
+    high = np.maximum.reduceat(eigenvalues, starts)
+    outside = np.maximum(0.0, np.maximum(-low, high - 1.0)).tolist()
     np.clip(eigenvalues, 0.0, 1.0, out=eigenvalues)
-    known = zip(split, outside, traces, kernel_sums.ravel(), strict=True)
+    entropies = {
+        which: shannon_nats_of_groups(eigenvalues, starts, which.t).tolist()
+        for which in wanted
+        if isinstance(which, Shannon) and dtype == "float64"  # where the bounds are 0
+    }
+    reach, split = matrix.reach(), np.split(eigenvalues, ends[:-1])
+    known = zip(outside, traces.tolist(), kernel_sums.ravel().tolist(), strict=True)
     return [
-        spectrum_of(matrix, values, matrix.reach(), beyond, float(trace), float(total), dtype)
-        for values, beyond, trace, total in known
-    ]
+        spectrum_of(
+            matrix, split[number], reach, beyond, trace, total, dtype,
+            {which: (nats[number], 0.0) for which, nats in entropies.items()},
+        )
+        for number, (beyond, trace, total) in enumerate(known)
+    ]  # fmt: skip

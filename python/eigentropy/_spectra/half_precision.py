@@ -79,9 +79,20 @@ def noise_of_roots(A: Scaled) -> float:
     return ROOT_STEP * math.sqrt(beside / (3.0 * A.n))
 
 
-def may_be_tried(A: Scaled) -> bool:
+def most_noise_of_roots(A: Scaled) -> float:
+    r"""At least as much for A = diag(s) G diag(s) with the eigenvector sqrt(d), without a pass.
+
+    With w = s sqrt(d), G w = d / w. So sum_ij s_i^2 G_ij s_j^2, where s_j^2 = w_j (w_j / d_j), is
+    at most max_j (w_j / d_j) times sum_i s_i^2 d_i / w_i, which is sum_i w_i.
+    """
+    s, roots = (np.asarray(of, dtype=np.float64) for of in (A.scaling, np.sqrt(A.degrees)))
+    total = float((s / roots).max() * (s @ roots))
+    return ROOT_STEP * math.sqrt(max(0.0, total - float((s**2) @ (s**2))) / (3.0 * A.n))
+
+
+def may_be_tried(A: Scaled, has_unit_eigenvalue: bool = False) -> bool:
     """Whether an estimate with G in half precision is likely to be good enough."""
-    return A.trace >= SMALLEST_TRACE * norm_bound(A)
+    return A.trace >= SMALLEST_TRACE * norm_bound(A, has_unit_eigenvalue)
 
 
 def is_good_enough(

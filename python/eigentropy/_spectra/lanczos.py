@@ -47,9 +47,13 @@ class Products(Protocol):
         """A @ V for V of shape (n, m), in the dtype of V: a new array."""
 
 
-def norm_bound(A: Products) -> float:
-    """A bound of the largest eigenvalue of a matrix whose eigenvalues are in [0, 1]."""
-    return min(1.0, math.sqrt(A.frobenius2))
+def norm_bound(A: Products, has_unit_eigenvalue: bool = False) -> float:
+    """A bound of the largest eigenvalue of a matrix whose eigenvalues are in [0, 1].
+
+    Where it is known to be 1, nobody asks for the Frobenius norm: that may take a pass over a
+    kernel which comes with the first product anyway.
+    """
+    return 1.0 if has_unit_eigenvalue else min(1.0, math.sqrt(A.frobenius2))
 
 
 class BlockLanczos:

@@ -6,6 +6,7 @@ compares the predictions of `_backends/costs.py` with measured times.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -100,9 +101,9 @@ class SpectrumPlan:
         possible = all(low_rank_gives(one, has_unit) for one in wanted)
         return self.method == "auto" and self.device.has_low_rank and possible
 
-    def is_smooth(self, A: Products) -> bool:
+    def is_smooth(self, A: Products, has_unit: bool) -> bool:
         """Whether so few eigenvalues count that a factor of low rank is worth trying."""
-        return A.trace < self.known_costs.smooth_trace * norm_bound(A)
+        return A.trace < self.known_costs.smooth_trace * norm_bound(A, has_unit)
 
     def most_rank(self, n: int) -> int:
         """The rank up to which a factor of n rows is quicker than an estimate."""
@@ -122,22 +123,27 @@ class SpectrumPlan:
             return [False for _ in orders]
         # Exactly, "auto" may also compute in float32; that is not known yet.
         dtype, costs = self.dtype or "float32", self.known_costs
-        soon = sum(exact_cost(n, d, dtype, costs) for n in orders) <= costs.soon
+        counts = Counter(orders)
+        whole = sum(count * exact_cost(n, d, dtype, costs) for n, count in counts.items())
         wanted = {
             n: supports(n)
-            and (not self.fits_exactly(n) or (not soon and self._is_faster(n, d, alpha, dtype)))
-            for n in set(orders)
+            and (
+                not self.fits_exactly(n)
+                or (whole > costs.soon and self._is_faster(n, d, alpha, dtype))
+            )
+            for n in counts
         }
         return [wanted[n] for n in orders]
 
     def cost(self, sizes: Iterable[int], d: int, alpha: float | None) -> float:
         """What the spectra of these groups of rows are predicted to cost, in all."""
         orders, costs = [int(n) for n in sizes], self.known_costs
+        estimated = dict(zip(orders, self.estimated_groups(orders, d, alpha), strict=True))
         return sum(
-            estimate_cost(n, d, alpha, self.product_dtype, self.explicit(n), costs)
-            if estimated
-            else exact_cost(n, d, self.dtype or "float32", costs)
-            for n, estimated in zip(orders, self.estimated_groups(orders, d, alpha), strict=True)
+            count * estimate_cost(n, d, alpha, self.product_dtype, self.explicit(n), costs)
+            if estimated[n]
+            else count * exact_cost(n, d, self.dtype or "float32", costs)
+            for n, count in Counter(orders).items()
         )
 
     def share_of_kernel(self, n: int, d: int, alpha: float | None) -> float:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from eigentropy import _core
 from eigentropy._backends.devices import HOST, Device
 from eigentropy._backends.host_arrays import as_numpy
-from eigentropy._spectra.eigenvalues import NOISE_FLOOR_EPS, spectral_entropy
+from eigentropy._spectra.eigenvalues import NOISE_FLOOR_EPS, shannon_nats
 from eigentropy._spectra.functionals import Functional, MinEntropy, Renyi, Shannon, functional
 
 EPS = float(np.finfo(np.float32).eps)
@@ -143,7 +143,7 @@ def entropy_error(
 ) -> float:
     r"""Bound of \|S(t) - exact S(t)\| in nats; see `entropy_range`."""
     values = as_numpy(eigenvalues, "eigenvalues")
-    computed = spectral_entropy(values, t, math.e)
+    computed = shannon_nats(values, t)
     low, high = entropy_range(values, t, delta, trace, has_unit)
     # All three are sums in float64, which matters where they are nearly 0.
     n = len(values)

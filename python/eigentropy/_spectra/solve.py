@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias
 
 from eigentropy import _core
@@ -154,8 +154,9 @@ def _products(
     return matrix.products(plan.product_dtype, plan.explicit(n), progress, chosen, **beside)
 
 
-# The part of the kernel that is kept where most of a product's time is that of its columns.
-MOSTLY = 0.8
+# What an entry of the kernel may cost in each product, on average, in multiplications. Beyond that,
+# fewer products count for more than fewer columns.
+CHEAP_ENTRY = 200.0
 
 # A matrix, and what is asked of it.
 Problem: TypeAlias = tuple[KernelMatrix, Sequence[Functional]]
@@ -179,7 +180,9 @@ def estimates_of_both(
         A = _products(diffusion, plan, part(report, 0.0, known), with_density=True)
         both = [A, DensityProducts(A)]
         for (matrix, wanted), one in zip(problems, both, strict=True):
-            untried = A.share_in_16_bits > 0.0 and not half_precision.may_be_tried(one)
+            untried = A.share_in_16_bits > 0.0 and not half_precision.may_be_tried(
+                one, matrix.has_unit_eigenvalue
+            )
             if untried or _has_low_rank(matrix, one, wanted, plan):
                 return [None, None]
         del one
@@ -187,11 +190,10 @@ def estimates_of_both(
         spectra = _side_by_side(A, both, problems, plan, part(report, known, 1.0))
     found: list[EstimatedSpectrum | None] = []
     for (matrix, wanted), one, spectrum in zip(problems, both, spectra, strict=True):
-        if A.share_in_16_bits > 0.0:
-            width = _noise(one, plan)
-            if not half_precision.is_good_enough(spectrum, wanted, width, plan.tol):
-                exact = matrix.products(plan.product_dtype, False, None)
-                spectrum = _estimate(matrix, exact, wanted, plan, matrix.seed, None)
+        is_kept = A.share_in_16_bits > 0.0
+        if is_kept and not _is_good_enough(matrix, one, spectrum, wanted, plan):
+            exact = matrix.products(plan.product_dtype, False, None)
+            spectrum = _estimate(matrix, exact, wanted, plan, matrix.seed, None)
         stands = all(spectrum.meets(which) for which in wanted) or plan.stands_alone(n)
         found.append(spectrum if stands else None)
     return found
@@ -215,7 +217,7 @@ def _side_by_side(
             shared.of(number),
             dtype=plan.product_dtype,
             has_unit_eigenvalue=matrix.has_unit_eigenvalue,
-            effort=_effort(A, plan),
+            effort=_effort(matrix, A, plan),
         )
         for number, ((matrix, wanted), one) in enumerate(zip(problems, both, strict=True))
     ]
@@ -279,9 +281,9 @@ def _estimated(
 
     if not _is_in_half(A, plan):
         return _estimate(matrix, A, wanted, plan, seed, progress)
-    if half_precision.may_be_tried(A):
+    if half_precision.may_be_tried(A, matrix.has_unit_eigenvalue):
         spectrum = _estimate(matrix, A, wanted, plan, seed, progress)
-        if half_precision.is_good_enough(spectrum, wanted, _noise(A, plan), tol):
+        if _is_good_enough(matrix, A, spectrum, wanted, plan):
             return spectrum
     exact = matrix.products(dtype, False, None, chosen)
     return _estimate(matrix, exact, wanted, plan, seed, progress)
@@ -305,24 +307,36 @@ def _estimate(
         dtype=plan.product_dtype,
         device=matrix.samples.device,
         has_unit_eigenvalue=matrix.has_unit_eigenvalue,
-        effort=_effort(A, plan),
+        effort=_effort(matrix, A, plan),
     )
     spectrum.kernel_sum = A.kernel_sum
     return spectrum
 
 
-def _noise(A: KernelProducts, plan: SpectrumPlan) -> float:
-    """What keeping G in 16 bits adds to the eigenvalues of A."""
+def _is_good_enough(
+    matrix: KernelMatrix,
+    A: KernelProducts,
+    spectrum: EstimatedSpectrum,
+    wanted: Sequence[Functional],
+    plan: SpectrumPlan,
+) -> bool:
+    """Whether keeping G in 16 bits changes the entropies by little. A bound may say so sooner."""
+    noises: list[Callable[[Any], float]] = [half_precision.noise]
     if plan.device.halves_come_first:
-        return half_precision.noise_of_roots(A)
-    return half_precision.noise(A)
+        noises = [half_precision.noise_of_roots]
+        if matrix.has_unit_eigenvalue:
+            noises.insert(0, half_precision.most_noise_of_roots)
+    return any(
+        half_precision.is_good_enough(spectrum, wanted, noise(A), plan.tol) for noise in noises
+    )
 
 
-def _effort(A: Any, plan: SpectrumPlan) -> Effort:
+def _effort(matrix: KernelMatrix, A: Any, plan: SpectrumPlan) -> Effort:
     """How to spend products with A, whose kernel is kept or not."""
     if plan.explicit(A.n) or not plan.device.shares_kernel:
         return THOROUGH
-    return FEW_COLUMNS if A.share_in_16_bits > MOSTLY else FEW_PASSES
+    entry = (1.0 - A.share_in_16_bits) * (matrix.samples.d + plan.known_costs.entry)
+    return FEW_COLUMNS if entry <= CHEAP_ENTRY else FEW_PASSES
 
 
 def _is_in_half(A: Any, plan: SpectrumPlan) -> bool:
@@ -334,7 +348,7 @@ def _is_in_half(A: Any, plan: SpectrumPlan) -> bool:
         return False
     if plan.device.halves_come_first:
         return bool(A.share_in_16_bits > 0.0)
-    if not half_precision.may_be_tried(A):
+    if not half_precision.may_be_tried(A):  # now |A|_F^2 is that of the exact kernel
         return False
     try:
         A.keep_in_half()
@@ -361,7 +375,8 @@ def _has_low_rank(
     matrix: KernelMatrix, A: KernelProducts, wanted: Sequence[Functional], plan: SpectrumPlan
 ) -> bool:
     """Whether "auto" finds a factor of low rank that is good enough, and is quicker."""
-    if not (plan.may_try_low_rank(wanted, matrix.has_unit_eigenvalue) and plan.is_smooth(A)):
+    has_unit = matrix.has_unit_eigenvalue
+    if not (plan.may_try_low_rank(wanted, has_unit) and plan.is_smooth(A, has_unit)):
         return False
     return _low_rank(matrix, A.scaling, wanted, plan.tol, plan.most_rank(matrix.n)).converged
 

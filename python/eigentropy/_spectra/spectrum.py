@@ -61,6 +61,14 @@ class Spectrum(ABC):
         """Guaranteed bound of the error of `entropy`; NaN where there is no guarantee."""
         return 0.0
 
+    def nats(self, which: Functional) -> tuple[float, float, float]:
+        """An entropy in nats, its standard error and its bound."""
+        return (
+            self.entropy(which, math.e),
+            self.standard_error(which, math.e),
+            self.bound(which, math.e),
+        )
+
     def uncertainty(self, t: Which = 1.0, base: float = 2.0) -> float:
         """What rounding may have changed of `entropy`, where `bound` leaves float64 out, too."""
         return self.bound(t, base)

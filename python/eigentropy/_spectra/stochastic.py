@@ -61,6 +61,9 @@ ROUNDING = {"float32": 2e-6, "float64": 1e-12}
 # A direction whose length is below this share of the longest one lies in Q already.
 SAME_DIRECTION = 1e-7
 
+# The sketch of no vector, by both rules.
+NOTHING = (Rule(np.zeros(0), np.zeros((1, 0))),) * 2
+
 # The variance is an estimate and may be too small, so this factor more probes are taken.
 RESERVE = 1.1
 
@@ -85,7 +88,8 @@ class Effort(NamedTuple):
     sketch_blocks : int
         Q spans this many blocks of the Krylov space of the sketched columns.
     stops : bool
-        Whether it stops as soon as `tol` is met, where more products would make it better.
+        Whether it stops as soon as `tol` is met, where more products would make it better, be it
+        that all columns of the first block are probes and nothing is sketched.
     """
 
     sketched: int = SKETCHED
@@ -96,9 +100,10 @@ class Effort(NamedTuple):
 
 THOROUGH = Effort()
 
-# Where a product takes a second or more. FEW_PASSES is for kernels that each product computes
-# anew, which costs far more than the columns. FEW_COLUMNS is for kernels in 16 bits: half as
-# many columns take fewer than twice as many products, and Q is as large by more of their blocks.
+# Where a product takes a second or more. FEW_PASSES is for kernels that each product computes anew
+# from long rows, which costs far more than the columns. FEW_COLUMNS is for short rows and for
+# kernels in 16 bits: half as many columns take fewer than twice as many products, and Q is as large
+# by more of their blocks.
 FEW_PASSES = Effort(stops=True)
 FEW_COLUMNS = Effort(8, 8, 6, stops=True)
 
@@ -259,9 +264,7 @@ class _Run:
         self._products, self._wanted, self._tol, self._dtype = products, wanted, tol, dtype
         self._random = np.random.default_rng(seed)
         self._known = _unit_eigenvector(products) if units else None
-        traces = np.array([products.n, products.trace, products.frobenius2])
-        self._exact = traces - units
-        self._norm = norm_bound(products)
+        self._norm = norm_bound(products, has_unit_eigenvalue=units > 0)
         self._max_steps = max_steps(products.n, dtype, device)
         self._work = _Work(progress, self._max_steps * (effort.sketched + effort.probes))
 
@@ -285,18 +288,24 @@ class _Run:
 
     def _first(self) -> Steps[tuple[BlockLanczos, Doubles, EstimatedSpectrum]]:
         """The first block: its space, Q in coordinates of its basis, and the estimate."""
-        sketched, count, blocks, _ = self._effort
+        sketched, count, blocks, stops = self._effort
         blocks = min(blocks, self._max_steps - 1)
         space = self._space(self._signs(sketched + count))
+        columns: list[tuple[Rule, Rule]] = []
         sketch: list[tuple[Rule, Rule]] = []
         probes: list[tuple[Rule, Rule]] = []
         while True:
             yield from self._step(space)
+            T, with_zero = space.matrix(), space.matrix_with_zero()
+            if stops:
+                columns.append((rules(T, space.start)[0], rules(with_zero, space.start)[0]))
+                result = self._estimate([NOTHING] * REMEMBERED, [_last(columns)])
+                if len(columns) > 1 and self._meets(result):
+                    return space, np.zeros((0, 0)), result
             if space.steps < blocks and not space.exhausted:
                 continue
-            T = space.matrix()
             Q, Z = _split(T, space, sketched, blocks)
-            gauss, radau = rules(T, Q, Z), rules(space.matrix_with_zero(), Q, Z)
+            gauss, radau = rules(T, Q, Z), rules(with_zero, Q, Z)
             sketch.append((gauss[0].total(), radau[0].total()))
             probes.append((gauss[1], radau[1]))
             result = self._estimate(_last(sketch), [_last(probes)])
@@ -352,18 +361,21 @@ class _Run:
                 return result
 
     def _estimate(self, sketch: History, batches: Sequence[History]) -> EstimatedSpectrum:
-        rounding = ROUNDING[self._dtype]
+        A, rounding = self._products, ROUNDING[self._dtype]
+        # Only now is |A|_F^2 asked for: the first product may have found it on the way.
+        exact = np.array([A.n, A.trace, A.frobenius2]) - self._units
         return EstimatedSpectrum(
-            self._exact, sketch, batches, self._tol, rounding, self._dtype, self._units
+            exact, sketch, batches, self._tol, rounding, self._dtype, self._units
         )
 
     def _is_enough(self, space: BlockLanczos, estimate: EstimatedSpectrum, count: int) -> bool:
         if space.exhausted or space.steps >= self._max_steps:
             return True
-        return count > 1 and all(
-            estimate.is_converged(one) or (self._effort.stops and estimate.excess(one) <= 1.0)
-            for one in self._wanted
-        )
+        is_good = self._effort.stops and self._meets(estimate)
+        return count > 1 and (is_good or all(map(estimate.is_converged, self._wanted)))
+
+    def _meets(self, estimate: EstimatedSpectrum) -> bool:
+        return all(estimate.excess(one) <= 1.0 for one in self._wanted)
 
     def _missing(self, estimate: EstimatedSpectrum) -> int:
         """How many more probes the tolerance needs, at most one block; 0 if no more are allowed."""
