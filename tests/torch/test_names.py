@@ -69,7 +69,8 @@ def test_options_have_the_defaults_of_the_package(name):
     shared = [option for option in here if option in there and option not in ("Z", "labels")]
     assert set(shared) >= {*WIDTH, "method"}
     for option in shared:
-        assert here[option].default == there[option].default, option
+        if option != "n_null":  # a function with a gradient does not choose it by the rows
+            assert here[option].default == there[option].default, option
 
 
 def test_modules_have_the_options_of_the_functions():

@@ -189,6 +189,13 @@ class Collection:
     def pass_over(self) -> None:
         """The step that ends here is not measured."""
 
+    def expected(self) -> tuple[int, list[int]]:
+        """How many rows are there to measure, and how many columns each layer has.
+
+        Nothing is said of layers that are not known yet.
+        """
+        raise NotImplementedError
+
     def take(self, place: Place) -> Samples:
         """The samples; afterwards there are none until the next pass."""
         raise NotImplementedError

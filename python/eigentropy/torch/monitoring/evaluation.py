@@ -138,6 +138,10 @@ class EvaluatedSamples(PassingSamples):
         """Forget the samples."""
         self._forget()
 
+    def expected(self) -> tuple[int, list[int]]:
+        """How many rows are there to measure, and how many columns each layer has."""
+        return self.kept.count, [rows.shape[1] for rows in self.stored.values()]
+
     def take(self, place: Place) -> Samples:
         """The samples, ordered by number; afterwards there are none.
 

@@ -11,6 +11,8 @@ from contextvars import ContextVar
 from typing import Any
 
 import torch
+from torch._C import _len_torch_dispatch_stack
+from torch._ops import _len_torch_dispatch_stack_pre_dispatch
 from torch.utils._python_dispatch import _disable_current_modes
 
 from eigentropy.torch.uncompiled import uncompiled
@@ -44,11 +46,15 @@ class Hook(functools.partial[None]):
 
         def call(module: torch.nn.Module, *arguments: Any) -> None:
             in_turn = module is own() and _probing.get() == probing
-            if in_turn and not _in_backward() and torch._C._get_tracing_state() is None:
-                # Such a mode may keep what is computed, as selective checkpointing does, and give
-                # it back when the model alone is computed again.
-                with _disable_current_modes():
-                    function(module, *arguments)
+            if not in_turn or _in_backward() or torch._C._get_tracing_state() is not None:
+                return
+            if not _in_mode():
+                function(module, *arguments)
+                return
+            # Such a mode may keep what is computed, as selective checkpointing does, and give it
+            # back when the model alone is computed again.
+            with _disable_current_modes():
+                function(module, *arguments)
 
         # A partial object, since the compiler looks into the method __call__ of a class. A probe
         # does not run compiled.
@@ -56,6 +62,12 @@ class Hook(functools.partial[None]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return getattr, (contextlib.nullcontext(), "__exit__")
+
+
+def _in_mode() -> bool:
+    """Whether a mode sees what PyTorch computes now: asking takes a tenth of leaving all modes."""
+    before: int = _len_torch_dispatch_stack_pre_dispatch()  # type: ignore[no-untyped-call]
+    return before > 0 or _len_torch_dispatch_stack() > 0
 
 
 def _in_backward() -> bool:

@@ -32,6 +32,13 @@ def leaves(x: Any) -> list[Any]:
     return [x]
 
 
+def is_float(leaf: Any) -> bool:
+    """Whether a tensor or an array has floats, and not token ids or a mask."""
+    if isinstance(leaf, torch.Tensor):
+        return leaf.is_floating_point()
+    return getattr(getattr(leaf, "dtype", None), "kind", "") == "f"
+
+
 def part(x: Any, where: slice) -> Any:
     """Some samples of an input."""
     return _apply(x, lambda leaf: leaf[where])
@@ -64,10 +71,14 @@ def vectors(x: Any, n: int) -> Array:
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=1)
 
 
-def call(model: torch.nn.Module, x: Any) -> None:
-    """Pass an input through a model, on its device."""
-    first = next((p for p in model.parameters() if p.is_floating_point()), None)
-    x = _apply(x, lambda leaf: _as_tensor(leaf, first))
+def first_parameter(model: torch.nn.Module) -> torch.Tensor | None:
+    """The first parameter of floats: it says where a model is and what it computes with."""
+    return next((p for p in model.parameters() if p.is_floating_point()), None)
+
+
+def call(model: torch.nn.Module, x: Any, like: torch.Tensor | None) -> None:
+    """Pass an input through a model, on the device of its `first_parameter`."""
+    x = _apply(x, lambda leaf: _as_tensor(leaf, like))
     if isinstance(x, Mapping):
         model(**x)
     elif isinstance(x, (tuple, list)):

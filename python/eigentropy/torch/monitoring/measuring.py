@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -17,16 +19,27 @@ from eigentropy._measures.layer_profile import (
     LayerProfile,
     ProfiledLayer,
 )
-from eigentropy._measures.measurement import MeasurementSettings, Variable, measure
+from eigentropy._measures.measurement import (
+    Measurement,
+    MeasurementSettings,
+    Variable,
+    measure,
+)
+from eigentropy._support import memory
 from eigentropy._support.options import one_of, renyi_order
 from eigentropy._support.units import unit
+from eigentropy._support.warnings import collected_warnings
 from eigentropy.report.measures import INFORMATIONS, MEASURES, about, of_family
 from eigentropy.torch.monitoring.neighbours import neighbours
-from eigentropy.torch.monitoring.notices import Notices
+from eigentropy.torch.monitoring.notices import Notice, Notices
 from eigentropy.torch.monitoring.outputs import Outputs, Seen
+from eigentropy.torch.monitoring.parallel import in_parallel
 from eigentropy.torch.monitoring.readings import Reading, readings
 from eigentropy.torch.monitoring.sharing import Share
 from eigentropy.torch.monitoring.where import Rows, all_finite, on_host
+
+# Rows of which everything is measured in milliseconds.
+FEW_ROWS = 1500
 
 NOT_FINITE = "has NaN or infinity in its activations: its values are NaN"
 
@@ -72,6 +85,14 @@ class MeasuredLayer(NamedTuple):
         (a, _, its), (b, _, own) = before, self
         between = neighbours(a.name, its, b.name, own, level)
         return self._replace(found=replace(b, neighbours=between))
+
+
+class _Computed(NamedTuple):
+    """What is computed of a layer; `measured` is None of one that is not finite."""
+
+    measured: Measurement | None
+    results: list[Reading]
+    numbers: dict[str, LayerNumber]
 
 
 class Wanted(NamedTuple):
@@ -173,6 +194,9 @@ class Measuring:
     def layers(self, part: Share, known: Variables, wanted: Wanted) -> Iterator[MeasuredLayer]:
         """What is found in each layer; nothing of those that lead up to them."""
         shared = self._prepared(part, known) if part.samples.rows else {}
+        if self._may_be_parallel(part, shared, wanted):
+            yield from self._in_parallel(part, shared, wanted)
+            return
         previous: Rows | None = None
         last: MeasuredLayer | None = None
         for number, name in enumerate(list(part.samples.rows)):
@@ -191,7 +215,7 @@ class Measuring:
 
     def _cost(self, n: int, before: int, d: int) -> float:
         settings, plan = self.settings, self.settings.plan
-        draws, k = 1 + settings.n_null, settings.n_clusters
+        draws, k = settings.partitions, settings.n_clusters
         joint = {"kernel_x": d, "kernel_previous": before}
         families = {name.partition("_")[0] for name in self.measures}
         cost = plan.cost([n] * len(families), d, settings.alpha)
@@ -232,23 +256,71 @@ class Measuring:
         if of and previous is not None:
             with self._notices.caught(name):
                 variables["previous"] = self._before(previous, of)
-        measured, taken = None, None
-        if all_finite(rows):
-            self._notices.forget(name, NOT_FINITE)
-            diffusion = wanted.records or bool(of_family("diffusion", self.measures))
+        found = self._computed(name, rows, variables, wanted)
+        return self._shown(name, rows, found, variables, wanted)
+
+    def _computed(self, name: str, rows: Rows, variables: Variables, wanted: Wanted) -> _Computed:
+        """What is computed of a layer. It may be on a thread beside the caller's."""
+        measured = None
+        with _quickly(len(rows)):
+            if all_finite(rows):
+                self._notices.forget(name, NOT_FINITE)
+                with self._notices.caught(name):
+                    measured = measure(
+                        rows, dict(variables), self.settings, name=name,
+                        diffusion=wanted.records or bool(of_family("diffusion", self.measures)),
+                    )  # fmt: skip
+            else:
+                self._notices.about_layer(name, NOT_FINITE)
             with self._notices.caught(name):
-                measured = measure(rows, variables, self.settings, name=name, diffusion=diffusion)
-            if wanted.shown:
-                labels = variables.get("y")
-                taken = self._outputs.see(name, rows, measured, labels, wanted.records)
-        else:
-            self._notices.about_layer(name, NOT_FINITE)
-        with self._notices.caught(name):
-            results = [*readings(measured, variables, self.measures)]
+                results = [*readings(measured, variables, self.measures)]
         numbers = {
             one.kind: self._number(name, one) if wanted.sampling else one.plain() for one in results
         }
-        return MeasuredLayer(FoundLayer(name, rows.shape[1], numbers, taken), rows, results)
+        return _Computed(measured, results, numbers)
+
+    def _shown(
+        self, name: str, rows: Rows, found: _Computed, variables: Variables, wanted: Wanted
+    ) -> MeasuredLayer:
+        """A layer, of which the outputs take what they need."""
+        taken = None
+        if found.measured is not None and wanted.shown:
+            labels = variables.get("y")
+            taken = self._outputs.see(name, rows, found.measured, labels, wanted.records)
+        layer = FoundLayer(name, rows.shape[1], found.numbers, taken)
+        return MeasuredLayer(layer, rows, found.results)
+
+    def _may_be_parallel(self, part: Share, shared: Variables, wanted: Wanted) -> bool:
+        """Whether layers are measured side by side: brief ones that have nothing in common."""
+        layers = part.samples.rows.values()
+        return (
+            len(layers) > 1
+            and part.lead == 0
+            and not wanted.sampling
+            and wanted.level is None
+            and not about("previous", self.measures)
+            and all(isinstance(rows, np.ndarray) and len(rows) <= FEW_ROWS for rows in layers)
+            # What the joint kernel takes of a variable is found with the first layer.
+            and all("kernel" not in one.of or one.known_kind == "labels" for one in shared.values())
+        )
+
+    def _in_parallel(
+        self, part: Share, shared: Variables, wanted: Wanted
+    ) -> Iterator[MeasuredLayer]:
+        """The same, side by side; what there is to say of a layer is said when its turn comes."""
+        layers = dict(part.samples.rows)
+        part.samples.rows.clear()
+        works = [partial(self._aside, *layer, shared, wanted) for layer in layers.items()]
+        for (name, rows), (found, said) in zip(layers.items(), in_parallel(works), strict=True):
+            self._notices.say(said)
+            yield self._shown(name, rows, found, shared, wanted)
+
+    def _aside(
+        self, name: str, rows: Rows, variables: Variables, wanted: Wanted
+    ) -> tuple[_Computed, list[Notice]]:
+        """What is computed of a layer, and what there is to say of it, on whatever thread."""
+        with self._notices.withheld() as said, collected_warnings():
+            return self._computed(name, rows, variables, wanted), said
 
     def _before(self, previous: Rows, of: Sequence[str]) -> Variable:
         """The layer before, and its clusters; a single group where it is not finite."""
@@ -273,6 +345,11 @@ class Measuring:
             why = f"{one.kind} has no sampling error: {getattr(one.moved(), 'note', '')}"
             self._notices.about_layer(name, why, topic=f"{one.kind} sampling")
         return number
+
+
+def _quickly(n: int) -> AbstractContextManager[None]:
+    """Where few rows are measured the system is asked once how much memory there is."""
+    return memory.asked_once() if n <= FEW_ROWS else nullcontext()
 
 
 def joined(found: Sequence[FoundLayer], level: float | None) -> list[FoundLayer]:

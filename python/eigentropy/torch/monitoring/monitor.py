@@ -22,6 +22,7 @@ from eigentropy.torch.monitoring.alarm import CollapseAlarm
 from eigentropy.torch.monitoring.background import Afterwards, Background, checked_background
 from eigentropy.torch.monitoring.budget import Budget
 from eigentropy.torch.monitoring.collection import Counted, Taken, Watched
+from eigentropy.torch.monitoring.forecast import Forecast
 from eigentropy.torch.monitoring.history import History
 from eigentropy.torch.monitoring.layers import Layers, find_layers, unwrapped
 from eigentropy.torch.monitoring.measuring import (
@@ -86,8 +87,10 @@ class Monitor:
         `step` measures at each call whose number is a multiple.
     budget : float, optional
         Share of the time that measuring may take, such as 0.05. A step is left out if the last
-        measurement would be a larger share of the time since it began. Which steps are left out
-        depends on the machine.
+        measurement would be a larger share of the time since it began. Before the first one counts
+        what is predicted for it, and the time since the monitor was made. Which steps are left out
+        depends on the machine. With it, random rows are measured when the monitor is made, some
+        tens of milliseconds.
     log : callable, path, SummaryWriter, wandb run, or a list of these, optional
         ``log(values, step)``; a file ``.csv`` or ``.jsonl``; TensorBoard; Weights & Biases. A
         missing directory is made, and a file that holds a run is refused, at once: see `CSVLogger`.
@@ -144,9 +147,10 @@ class Monitor:
         other samples of as many rows. An information is measured anew on 32 parts of the rows for
         it, which takes longer than the value. Not with ``pooling="tokens"``: the tokens of a sample
         are not drawn independently.
-    n_null : int
+    n_null : int or "auto"
         Random partitions behind each information, at least 2. There are fewer than for a single
-        measurement, since they are the same at every step and shift the whole curve alike.
+        measurement, since they are the same at every step and shift the whole curve alike. The
+        number of "auto" may differ from step to step, so that a plot has no bands of it.
     clusters : {"spectral", "kmeans"}, optional
         How vectors, such as the input, are clustered.
     t, sigma, alpha, base, method, tol, n_clusters, seed
@@ -239,7 +243,7 @@ class Monitor:
         base: float = 2.0,
         method: str = "auto",
         tol: float = 1e-3,
-        n_null: int = 2,
+        n_null: int | str = 2,
         n_clusters: int = 10,
         clusters: str | None = None,
         seed: int = 0,
@@ -279,6 +283,12 @@ class Monitor:
             self.layers, self.collection, known, Measuring(*what, self._outputs, self._notices),
             self._outputs, self._notices, where, gather, bool(sampling),
         )  # fmt: skip
+        self._prediction: Forecast | None = None
+        if self._budget.share is not None and most is None:  # in the background no step waits
+            self._prediction = Forecast(
+                self._procedure.measuring, self.collection, self._budget.timed
+            )
+        self._budget.begin()
         self._outputs.describe(
             units=kept,
             **description(*what, self.collection.most, known),
@@ -348,8 +358,10 @@ class Monitor:
     def _may_measure(self) -> bool:
         """The same in all processes that a measurement brings together."""
         if self._budget.share is None or not self._procedure.shares():
-            return self._budget.allows()
-        return gathering.shared(self._budget.allows)
+            return self._budget.allows(self._prediction)
+        # Where samples are gathered, a probe's model may need all processes to run.
+        known = self._prediction if self.collection.gathers else None
+        return gathering.shared(lambda: self._budget.allows(known))
 
     def discard(self) -> None:
         """Forget what was gathered since the last measurement.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import NamedTuple
 
 from eigentropy._support.warnings import Said, are_collected, collected_warnings, warn
@@ -20,6 +21,10 @@ class Notice(NamedTuple):
     over: bool = False
 
 
+# Whose notices are kept for `Notices.say`, and the list that has them; each thread has its own.
+_withheld: ContextVar[tuple[Notices, list[Notice]] | None] = ContextVar("withheld", default=None)
+
+
 class Notices:
     """Warnings that name the step and the layer, or the logger, that they are about.
 
@@ -32,7 +37,6 @@ class Notices:
     def __init__(self) -> None:
         self.step = 0
         self._said: set[tuple[str, str]] = set()
-        self._withheld: list[Notice] | None = None
 
     def about_layer(
         self,
@@ -45,8 +49,7 @@ class Notices:
 
         Texts of a topic, or of a category of their own, may have figures in them: one each.
         """
-        if self._withheld is not None:
-            self._withheld.append(Notice(name, text, category, topic))
+        if self._keeps(Notice(name, text, category, topic)):
             return
         key = (name, topic or (text if category is UserWarning else category.__name__))
         if key not in self._said:
@@ -69,19 +72,27 @@ class Notices:
 
     def forget(self, name: str, text: str) -> None:
         """What was said of a layer is over: said again, it is news."""
-        if self._withheld is not None:
-            self._withheld.append(Notice(name, text, over=True))
+        if self._keeps(Notice(name, text, over=True)):
             return
         self._said.discard((name, text))
 
     @contextmanager
     def withheld(self) -> Iterator[list[Notice]]:
-        """Keep what is said of layers inside, for `say` in this process or in another one."""
-        before, self._withheld = self._withheld, []
+        """Keep what is said of layers inside, for `say` on another thread or in another process."""
+        kept: list[Notice] = []
+        token = _withheld.set((self, kept))
         try:
-            yield self._withheld
+            yield kept
         finally:
-            self._withheld = before
+            _withheld.reset(token)
+
+    def _keeps(self, notice: Notice) -> bool:
+        """Whether this is said later."""
+        held = _withheld.get()
+        if held is None or held[0] is not self:
+            return False
+        held[1].append(notice)
+        return True
 
     def say(self, notices: Iterable[Notice]) -> None:
         """Say what was withheld."""

@@ -23,7 +23,13 @@ from eigentropy.torch.monitoring.rows import (
     rows_of,
 )
 from eigentropy.torch.monitoring.samples import Array, Numbers, token_numbers
-from eigentropy.torch.tokens.calls import CallMask, Calls, modules_around, named_arguments
+from eigentropy.torch.tokens.calls import (
+    CallMask,
+    Calls,
+    may_name,
+    modules_around,
+    named_arguments,
+)
 from eigentropy.torch.tokens.masks import NAME, argument
 
 OTHER_TOKENS = (
@@ -168,6 +174,8 @@ def _mask_of(name: str, calls: Calls) -> CallMask:
 
 def flat_mask(model: torch.nn.Module, arguments: Sequence[Any], keywords: Any) -> Any:
     """The mask (prompts, tokens) that a model is called with, as it is given; or None."""
+    if not may_name(NAME, model, arguments, keywords):
+        return None
     known = named_arguments(model, arguments, keywords)
     mask = argument(NAME, [*known.values()], known)
     return mask if len(getattr(mask, "shape", ())) == 2 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,6 +38,9 @@ from eigentropy.torch.monitoring.undisturbed import undisturbed
 from eigentropy.torch.monitoring.where import Rows, put, require_room, room
 from eigentropy.torch.tokens.calls import Calls
 
+# A batch of a probe has so many samples, or more if they have no more numbers than this.
+FEW_SAMPLES, MANY_NUMBERS = 64, 2**18
+
 NOT_CALLED = "the model's forward pass does not always call it"
 
 
@@ -59,8 +63,9 @@ class Probe:
         A probe of more samples is thinned to this many, drawn once. None: never. The default is not
         None, as elsewhere, since a probe is measured again and again. With ``pooling="tokens"`` the
         kept tokens of these samples are thinned to this many as well, the same each time.
-    batch_size : int
-        Of the passes.
+    batch_size : int, optional
+        Of the passes. By default as many samples as have 2^18 numbers between them, since passes of
+        few numbers take longest to begin with; at least 64, and 64 of token ids and other integers.
 
     Examples
     --------
@@ -77,9 +82,10 @@ class Probe:
 
     @named_options()
     def __init__(
-        self, x: Any, y: Any = None, *, max_points: int | None = 2048, batch_size: int = 64
+        self, x: Any, y: Any = None, *, max_points: int | None = 2048, batch_size: int | None = None
     ) -> None:
-        self.batch_size = integer(batch_size, "batch_size", at_least=1)
+        if batch_size is not None:
+            batch_size = integer(batch_size, "batch_size", at_least=1)
         if max_points is not None:
             integer(max_points, "max_points", at_least=1)
         self.max_points = max_points
@@ -97,6 +103,7 @@ class Probe:
             )
         self.n = lengths.pop()
         self.x, self.y = x, as_labels(y)
+        self.batch_size = passed_at_once(x) if batch_size is None else batch_size
         if self.y is not None and len(self.y) != self.n:
             raise ValueError(f"the probe has {self.n} samples and {len(self.y)} labels")
 
@@ -124,6 +131,15 @@ class Probe:
         return ProbedModel(self, watched, seed)
 
 
+def passed_at_once(x: Any) -> int:
+    """How many samples are a batch, where the caller does not say."""
+    leaves = inputs.leaves(x)
+    if not all(inputs.is_float(leaf) for leaf in leaves):
+        return FEW_SAMPLES
+    numbers: int = sum(math.prod(leaf.shape[1:]) for leaf in leaves)
+    return max(FEW_SAMPLES, MANY_NUMBERS // max(1, numbers))
+
+
 class ProbedModel(Collection):
     """The samples of a probe, at most `max_points`, and a model that they are passed through."""
 
@@ -143,6 +159,7 @@ class ProbedModel(Collection):
             self.x = inputs.chosen(probe.x, rows)
             self.y = None if probe.y is None else probe.y[rows]
         self.most = self.n
+        self._expected: tuple[int, list[int]] | None = None
         if watched.rule.each_token:
             self.most = sys.maxsize if probe.max_points is None else probe.max_points
 
@@ -173,10 +190,35 @@ class ProbedModel(Collection):
             variable.grouped(settings)
         return variables
 
+    def expected(self) -> tuple[int, list[int]]:
+        """How many rows there will be, and how many columns each layer has, by the first samples.
+
+        Once they are known, nothing is passed through the model.
+        """
+        if self._expected is None:
+            few = min(self.batch_size, FEW_SAMPLES, self.n)
+            first = self._passed(np.arange(few), 1)
+            rows = first.passing.count * self.n // len(first.numbers)
+            self._expected = min(rows, self.most), [one.shape[1] for one in first.rows.values()]
+        return self._expected
+
     def take(self, place: Place) -> Samples:
         """What each layer returns for all samples, or for the share of one of several processes."""
+        numbers, rule = np.arange(place.rank, self.n, place.processes), self.watched.rule
+        activations = self._passed(numbers, place.processes)
+        self.repeated, self.unusable = activations.repeated, activations.unusable
+        self.padded = activations.padded
+        self.shapes = activations.shapes if rule.is_flat else {}
+        self.counted = activations.counted
+        return activations.samples(self.y)
+
+    def _passed(self, numbers: Numbers, apart: int) -> Activations:
+        """What the layers return for the samples with these numbers, of which each is so far apart.
+
+        In evaluation mode, without a trace.
+        """
         model, rule = unwrapped(self.watched.model), self.watched.rule
-        numbers = np.arange(place.rank, self.n, place.processes)
+        first = inputs.first_parameter(model)
         activations: Activations
         if rule.each_token:
             activations = TokenActivations(numbers, self.watched, self.most, self.seed)
@@ -185,18 +227,14 @@ class ProbedModel(Collection):
         with undisturbed(model), probing(), _hooks(model, self.watched.layers, activations):
             for start in range(0, len(numbers), self.batch_size):
                 part = numbers[start : start + self.batch_size]
-                step = slice(int(part[0]), int(part[-1]) + 1, place.processes)
+                step = slice(int(part[0]), int(part[-1]) + 1, apart)
                 x = inputs.part(self.x, step)
                 given = x if isinstance(x, (tuple, list)) else [x]
                 mask = flat_mask(model, given, {}) if rule.is_flat else None
                 activations.passing = Pass(size=len(part), mask=mask)
-                inputs.call(model, x)
+                inputs.call(model, x, first)
                 activations.store(start)
-        self.repeated, self.unusable = activations.repeated, activations.unusable
-        self.padded = activations.padded
-        self.shapes = activations.shapes if rule.is_flat else {}
-        self.counted = activations.counted
-        return activations.samples(self.y)
+        return activations
 
 
 class Activations:
@@ -228,8 +266,10 @@ class Activations:
 
     def record(self, name: str, output: Any) -> None:
         """Take what a layer has returned in the pass that is under way."""
-        kept = lambda _, rows: self.where.kept(rows)  # noqa: E731
-        self.passing.add(name, output, self.rule, self.calls, kept)
+        self.passing.add(name, output, self.rule, self.calls, self._copied)
+
+    def _copied(self, _: Pass, rows: torch.Tensor) -> Rows:
+        return self.where.kept(rows)
 
     def store(self, start: int) -> None:
         """The pass has ended; its first sample is that of this number."""
@@ -257,13 +297,12 @@ class Activations:
         n = len(self.numbers)
         return {name: rows for name, rows in self.rows.items() if self.filled[name] == n}
 
-    def _places(self, start: int) -> tuple[Numbers, Numbers]:
-        """The places that change, and which row of the pass comes to each."""
-        rows = np.arange(self.passing.count)
-        return start + rows, rows
+    def _places(self, start: int) -> tuple[Any, Any]:
+        """The places that change, and which row of the pass comes to each; all of them here."""
+        return slice(start, start + self.passing.count), None
 
-    def _put(self, name: str, part: Rows, slots: Numbers, rows: Numbers) -> None:
-        put(self.rows[name], slots, chosen_rows(part, rows))
+    def _put(self, name: str, part: Rows, slots: Any, rows: Any) -> None:
+        self.rows[name][slots] = part
 
     def _room(self, part: Rows) -> Rows:
         n = len(self.numbers)
@@ -295,13 +334,13 @@ class TokenActivations(Activations):
         known = None if labels is None else labels[sample_numbers(numbers[order])]
         return Samples(rows, numbers[order], known)
 
-    def _places(self, start: int) -> tuple[Numbers, Numbers]:
+    def _places(self, start: int) -> tuple[Any, Any]:
         if self.passing.prompts is None:  # no layer has rows
             return np.arange(0), np.arange(0)
         part = self.numbers[start : start + (self.passing.size or 0)]
         return self.kept.places(self.passing.numbers_of_rows(part))
 
-    def _put(self, name: str, part: Rows, slots: Numbers, rows: Numbers) -> None:
+    def _put(self, name: str, part: Rows, slots: Any, rows: Any) -> None:
         before = self.rows[name]
         self.rows[name] = after = lengthened(before, self.kept.count, self.kept.most)
         self._reserve(after.nbytes - before.nbytes, part)

@@ -139,6 +139,10 @@ class TrainingSamples(PassingSamples):
         """Forget the samples."""
         self._forget()
 
+    def expected(self) -> tuple[int, list[int]]:
+        """How many rows are there to measure, and how many columns each layer has."""
+        return self.n, [rows.shape[1] for rows in self.stored.values()]
+
     def take(self, place: Place) -> Samples:
         """The samples of each layer and their labels, if these were given; afterwards none is left.
 

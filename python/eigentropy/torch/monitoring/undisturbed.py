@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import numpy.random  # NumPy loads it at its first use, which would be the first measurement
 import torch
 
 
@@ -20,21 +21,25 @@ def undisturbed(model: torch.nn.Module) -> Iterator[None]:
     That is the mode of every module, every buffer and the random states of PyTorch, NumPy and
     Python. Modes are set module by module: a model may have overridden `train` to do more.
     """
-    modes = [(module, module.training) for module in model.modules()]
+    modules = [*model.modules()]
+    modes = [(module, module.training) for module in modules]
     # _buffers and _version are PyTorch's: there is no public way to see which tensor is the buffer
     # of a name, or whether a tensor was written to.
-    held = [(module, dict(module._buffers)) for module in model.modules()]
-    copies = [(buffer, _version(buffer), buffer.detach().clone()) for buffer in model.buffers()]
-    devices = {tensor.device for tensor in (*model.parameters(), *model.buffers())}
+    held = [(module, dict(module._buffers)) for module in modules]
+    all_buffers = [*model.buffers()] if any(buffers for _, buffers in held) else []
+    copies = [(buffer, _version(buffer), buffer.detach().clone()) for buffer in all_buffers]
+    devices = {tensor.device for tensor in (*model.parameters(), *all_buffers)}
     cuda = [device for device in devices if device.type == "cuda"]
     try:
         with same_random_numbers(cuda), torch.no_grad(), _uncompiled():
-            for module, _ in modes:
-                module.training = False
+            for module, mode in modes:
+                if mode:  # PyTorch takes its time to set an attribute
+                    module.training = False
             yield
     finally:
         for module, mode in modes:
-            module.training = mode
+            if module.training != mode:
+                module.training = mode
         for module, buffers in held:
             module._buffers.clear()
             module._buffers.update(buffers)

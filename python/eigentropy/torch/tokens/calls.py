@@ -245,6 +245,20 @@ def modules_around(
     return {"": model, **{name: one for name, one in modules.items() if name in names}}
 
 
+def may_name(
+    name: str, module: torch.nn.Module, arguments: Sequence[Any], keywords: Mapping[str, Any]
+) -> bool:
+    """Whether a call may have an argument of this name; no binding is needed where it cannot."""
+    if name in keywords or any(
+        isinstance(one, Mapping) for one in (*arguments, *keywords.values())
+    ):
+        return True
+    try:
+        return name in _signature_of(module).parameters
+    except (TypeError, ValueError):
+        return False
+
+
 def named_arguments(
     module: torch.nn.Module, arguments: Sequence[Any], keywords: Mapping[str, Any]
 ) -> dict[str, Any]:
