@@ -23,7 +23,7 @@ DIMENSIONS = (20, 200, 2000, 20000)
 
 
 def information(Z, labels, sigma) -> dict[str, float]:
-    result = eg.dsmi(Z, labels, sigma=sigma)
+    result = eg.dsmi(Z, labels, sigma=sigma, n_null=20)
     return {"sigma": result.sigma, "matched": result.value, "adjusted": result.adjusted()}
 
 

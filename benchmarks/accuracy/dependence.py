@@ -53,10 +53,10 @@ def dependence(most: int = N, sizes: Sequence[int] = SIZES) -> list[dict[str, An
 
 
 def _numbers(Z: np.ndarray, labels: np.ndarray, options: dict[str, Any]) -> dict[str, float]:
-    known = eg.dsmi(Z, labels, **options)
+    known = eg.dsmi(Z, labels, n_null=20, **options)
     return {
         "dse": float(eg.dse(Z, **options)),
-        "dsmi_z_z": float(eg.dsmi(Z, Z, **options)),
+        "dsmi_z_z": float(eg.dsmi(Z, Z, n_null=20, **options)),
         "dsmi": float(known),
         "adjusted": known.adjusted(),
     }

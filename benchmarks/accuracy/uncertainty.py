@@ -18,12 +18,12 @@ from benchmarks.shared.machine import describe
 from benchmarks.shared.results import rounded, text, write
 from eigentropy._support.interval import combined, student_quantile
 
-LEVEL = 0.95
+LEVEL, N_NULL = 0.95, 20
 
 
 def sampling_error(samples: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
     """The spread of the information over samples, beside its null standard error."""
-    found = [eg.dsmi(Z, labels) for Z, labels in samples]
+    found = [eg.dsmi(Z, labels, n_null=N_NULL) for Z, labels in samples]
     spread = float(np.std([one.value for one in found], ddof=1))
     null_se = float(np.mean([one.standard_error for one in found]))
     return {"spread": spread, "null_se": null_se, "times": spread / null_se}
@@ -79,22 +79,24 @@ def subjects(seed: int, count: int = 40, rows: int = 10) -> tuple[np.ndarray, np
 
 def all_rows(seed: int) -> float:
     Z, y = subjects(seed)
-    return eg.dsmi(Z.reshape(-1, Z.shape[-1]), np.repeat(y, Z.shape[1]), seed=seed).p_value
+    return eg.dsmi(
+        Z.reshape(-1, Z.shape[-1]), np.repeat(y, Z.shape[1]), n_null=N_NULL, seed=seed
+    ).p_value
 
 
 def mean_rows(seed: int) -> float:
     Z, y = subjects(seed)
-    return eg.dsmi(Z.mean(axis=1), y, seed=seed).p_value
+    return eg.dsmi(Z.mean(axis=1), y, n_null=N_NULL, seed=seed).p_value
 
 
 def first_rows(seed: int) -> float:
     Z, y = subjects(seed)
-    return eg.dsmi(Z[:, 0], y, seed=seed).p_value
+    return eg.dsmi(Z[:, 0], y, n_null=N_NULL, seed=seed).p_value
 
 
 def walk(seed: int) -> float:
     Z = np.cumsum(np.random.default_rng(seed).normal(size=(400, 5)), axis=0)
-    return eg.dsmi(Z, np.arange(400) // 100, seed=seed).p_value
+    return eg.dsmi(Z, np.arange(400) // 100, n_null=N_NULL, seed=seed).p_value
 
 
 def smallest(p_value: Callable[[int], float], count: int) -> int:

@@ -97,7 +97,17 @@ _SHORT = {
 }
 
 # Packages for those who need them; `import eigentropy` alone does not import them.
-_PACKAGES = ("baselines", "compat", "io", "reference", "report", "studies", "torch")
+_PACKAGES = (
+    "anndata",
+    "baselines",
+    "compat",
+    "io",
+    "reference",
+    "report",
+    "sklearn",
+    "studies",
+    "torch",
+)
 
 # Where a script that was written for an earlier version finds what it looks for.
 _FORMER = {

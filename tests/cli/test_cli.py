@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 import eigentropy as eg
 from data_sets import separated_blobs
 from eigentropy._measures.measurement import MeasurementSettings, measure
-from eigentropy.cli import commands, console
+from eigentropy.cli import commands, console, environment
 from eigentropy.cli.measurement_options import MeasurementOptions
 from eigentropy.cli.running import exit_codes, rows_are_kept
 from eigentropy.io import FileError
@@ -160,9 +160,24 @@ def test_measure_prints_a_table(here):
     assert f"{float(eg.dse(np.load('z.npy'))):.4f}" in result.stdout
     assert f"{float(expected):.4f}" in result.stdout
     assert f"{expected.adjusted():.3f}" in result.stdout
-    assert names(result.stdout, 0.048, 20)  # the lowest p of 20 null partitions
+    assert names(result.stdout, f"{expected.p_value:.2g}", "--n-null", 1000)
     assert names(result.stdout, "null se", f"{expected.standard_error:.4f}", 2.09)
     assert result.stderr == ""
+
+
+def test_the_number_of_partitions_is_shown_and_stored(here):
+    auto = eg.dsmi(np.load("z.npy"), np.load("y.npy"), tol=0.1)
+    options = ("measure", "z.npy", "--labels", "y.npy", "--tol", 0.1)
+    for given in ((), ("--n-null", "auto")):
+        document = as_json(*options, *given)
+        assert document["settings"]["n_null"] == "auto"
+        assert document["dsmi"]["labels"]["results"][0]["n_null"] == auto.n_null == 4
+        assert document["dsmi"]["labels"]["results"][0]["p_value_from"] == "student"
+    table = succeed(*options).stdout
+    assert names(table, 4, "null", "3.18")
+    asked = succeed(*options, "--n-null", 4).stdout
+    assert names(asked, 4, "null", "3.18", 0.2)
+    assert not names(asked, "Student")
 
 
 def test_tables_keep_all_digits_on_a_narrow_terminal(here, monkeypatch):
@@ -286,6 +301,8 @@ BAD_INPUT = {
     "tol": (["z.npy", "--tol", "0"], ["tol", 0.0]),
     "estimator": (["z.npy", "--estimator", "x"], ["estimator", "'x'", "'matched'"]),
     "n_null": (["z.npy", "--n-null", "1"], ["n_null", 2, 1]),
+    "n_null by name": (["z.npy", "--n-null", "many"], ["n_null", "'auto'", "'many'"]),
+    "n_null as a fraction": (["z.npy", "--n-null", "2.5"], ["n_null", "'auto'", "'2.5'"]),
     "kind": (["z.npy", "--kind", "x"], ["kind", "'x'", "'labels'"]),
     "n_clusters": (["z.npy", "--n-clusters", "0"], ["n_clusters", 1, 0]),
     "clusters": (["z.npy", "--against", "x.npy", "--n-clusters", "91"], ["n_clusters", 91, 90]),
@@ -625,6 +642,25 @@ def test_info_says_what_is_there():
     table = succeed("info").stdout
     for text in (eg.__version__, "threads", "cuda", "matplotlib"):
         assert text in table
+
+
+@pytest.mark.parametrize(
+    ("used", "available", "machine", "says"),
+    [
+        ("avx512", ["avx512", "avx2", "baseline"], "x86_64", None),
+        ("avx2", ["avx2", "baseline"], "AMD64", None),
+        ("baseline", ["baseline"], "x86_64", "no AVX2"),
+        ("baseline", ["baseline"], "aarch64", None),
+        ("baseline", ["avx2", "baseline"], "x86_64", "EIGENTROPY_SIMD"),
+    ],
+)
+def test_info_says_why_vectors_are_narrow(monkeypatch, used, available, machine, says):
+    monkeypatch.setattr(environment.platform, "machine", lambda: machine)
+    monkeypatch.setattr(environment._core, "instruction_set", lambda: used)
+    monkeypatch.setattr(environment._core, "instruction_sets", lambda: available)
+    found = as_json("info")["simd_note"]
+    assert (says is None and found == "") or says in found
+    assert found in " ".join(succeed("info").stdout.split())
 
 
 def test_version_and_help():

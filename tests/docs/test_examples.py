@@ -290,6 +290,26 @@ def test_ranking(given):
     pyplot.close("all")
 
 
+def test_scikit_learn(given, capsys):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    names = run("scikit_learn.md", given)
+    assert names["accuracy"] > 0.9
+    assert (names["scores"]["test_information"] > 0.5).all()
+    assert names["search"].best_params_["n_components"] >= 2  # three classes
+    assert capsys.readouterr().out == "[0 1 2]\n"
+    assert names["significant"].get_support()[:3].all()
+
+
+@pytest.mark.filterwarnings("ignore:The '.*' option is deprecated")  # of pandas, by anndata
+def test_anndata(given):
+    pytest.importorskip("anndata", reason="anndata is not installed")
+    names = run("anndata.md", given)
+    assert float(names["S"]) == float(eg.dse(given["Z"]))
+    assert names["diversity"]["cells"].tolist() == [167, 167, 166]
+    assert names["adata"].obsm["X_diffusion_map"].shape == (500, 5)
+    assert 400 < names["I"].n < 500
+
+
 def test_cluster(given, tmp_path, monkeypatch):
     """The first example: the others need Slurm, and a running Ray."""
     (tmp_path / "scores.py").write_text(

@@ -15,12 +15,12 @@ def test_each_default_that_differs_has_a_reason():
 
 def test_the_usual_default_is_that_of_most_functions():
     assert print_signatures.usual({"1": ["a", "b"], "2": ["c"]}) == "1"
-    assert print_signatures.usual(print_signatures.options()["n_null"]) == "20"
+    assert print_signatures.usual(print_signatures.options()["n_null"]) == "'auto'"
 
 
 def test_the_table_shows_defaults_that_differ_with_their_reason():
     (line,) = (one for one in print_signatures.table().splitlines() if one.startswith("| `n_null`"))
-    assert "| `20` |" in line
+    assert "| `'auto'` |" in line
     assert print_signatures.REASONS["eigentropy.torch.Monitor", "n_null"] in line
 
 

@@ -188,7 +188,7 @@ def test_an_estimate_has_no_count_and_says_who_has():
 
 def test_labels_of_blobs_have_their_information_late():
     Z, labels = blobs(2, (200, 200, 200), (0.3, 1.0, 2.0), 5)
-    found = eg.dsmi(Z, labels, kernel="knn", t=1e4)
+    found = eg.dsmi(Z, labels, kernel="knn", t=1e4, n_null=20)
     np.testing.assert_allclose(found, np.log2(3), rtol=1e-6)
     np.testing.assert_allclose(found.adjusted(), 1.0, rtol=1e-6)
     np.testing.assert_allclose(found.p_value, 1 / 21)

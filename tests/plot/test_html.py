@@ -75,7 +75,7 @@ def test_an_information(information):
     assert rows["null se"] == f"{information.standard_error:.2g} bits"
     low, high = information.interval()
     assert rows["95 % interval"].startswith(f"{low:.6g} to {high:.6g} bits")
-    assert "20 random partitions" in rows["95 % interval"]
+    assert f"{information.n_null} random partitions" in rows["95 % interval"]
     assert "other samples" in rows
     assert f"{information.p_value:.3g}" in rows["p-value"]
     assert rows["groups"] == "3, of 30, 30, 30 rows"

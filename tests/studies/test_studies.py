@@ -190,7 +190,7 @@ def test_estimators_give_what_the_functions_give():
     names += ("CSE 5 bins", "plug-in 5 bins", "CSMI 5 bins", "KSG", "KSG continuous", "MINE")
     job = make_job("toy", {"n": 60}, names, 3)
     found = {r.cell.estimator: r.value for r in estimators.measure(job, Z, labels, epochs=2)}
-    information = eg.dsmi(Z, labels, sigma=1.0, seed=3)
+    information = eg.dsmi(Z, labels, sigma=1.0, seed=3, n_null=20)
     assert found["DSE auto"] == eg.dse(Z)
     assert found["DSMI sigma=1"] == information
     assert found["adjusted sigma=1"] == information.adjusted()

@@ -61,3 +61,36 @@ def test_a_limit_of_the_address_space_counts_and_what_is_mapped_is_used(system, 
         memory.resource, "getrlimit", lambda w: (memory.resource.RLIM_INFINITY,) * 2
     )
     assert memory.available() == 8000 * 1024
+
+
+def test_inside_one_short_step_the_system_is_asked_once(system):
+    with memory.asked_once():
+        assert memory.available() == 8000 * 1024
+        system("proc/meminfo", "MemAvailable: 4000 kB\n")
+        assert memory.available() == 8000 * 1024
+    assert memory.available() == 4000 * 1024
+    with memory.asked_once():  # another step knows nothing of the one before
+        assert memory.available() == 4000 * 1024
+
+
+class Windows:
+    """GlobalMemoryStatusEx of a machine with 5000 bytes that are available, of 9000."""
+
+    def __init__(self, works):
+        self.windll = self.kernel32 = self
+        self.works = works
+
+    def GlobalMemoryStatusEx(self, status):
+        words = status._obj
+        assert words[0] == 64  # the size of the structure, which Windows checks
+        words[1], words[2] = 9000, 5000
+        return self.works
+
+
+@pytest.mark.parametrize(("works", "available"), [(1, 5000), (0, float("inf"))])
+def test_windows_is_asked_in_its_own_way(monkeypatch, works, available):
+    monkeypatch.setattr(memory.ctypes, "windll", Windows(works), raising=False)
+    monkeypatch.setattr(memory.sys, "platform", "win32")
+    monkeypatch.setattr(memory, "resource", None)
+    monkeypatch.setattr(memory, "_control_group", lambda: float("inf"))
+    assert memory.available() == available

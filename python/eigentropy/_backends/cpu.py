@@ -54,6 +54,8 @@ class Cpu:
     halves_come_first = True
     # Whether one operator has the products of the density matrix, too.
     shares_kernel = True
+    # Whether other processes compute with it, which all have to ask for the same.
+    has_ranks = False
 
     def rows(self, Z: Any, progress: bool | Callback = False) -> Any:
         """Z as finite rows (n, d) that the functions below take."""

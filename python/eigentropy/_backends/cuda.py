@@ -56,6 +56,7 @@ class Cuda:
     keeps_half_precision = True
     halves_come_first = False
     shares_kernel = False
+    has_ranks = False
 
     @property
     def name(self) -> str:

@@ -141,6 +141,18 @@ class DiffusionMatrix(KernelMatrix):
             k not in 1 .. n - 1.
         """
         k, t = integer(k, "k", at_least=1), positive(t, "t")
+        values, psi = self.right_eigenpairs(k)
+        coordinates: npt.NDArray[Any] = psi * values**t
+        return self.samples.device.returned(coordinates.astype(self.dtype))
+
+    def right_eigenpairs(self, k: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+        """Eigenvalues of P after the first, in [0, 1], and psi of `diffusion_map`, on the host.
+
+        Raises
+        ------
+        ValueError
+            k above n - 1.
+        """
         if k > self.n - 1:
             raise ValueError(f"k must be at most n - 1 = {self.n - 1}, got {k}")
         self._require_matrix()
@@ -153,8 +165,7 @@ class DiffusionMatrix(KernelMatrix):
         psi = vectors * np.sqrt(degrees.sum() / degrees)[:, None]
         largest = np.abs(psi).argmax(axis=0)
         psi *= np.sign(psi[largest, np.arange(k)])
-        coordinates: npt.NDArray[Any] = psi * np.clip(values, 0.0, 1.0) ** t
-        return self.samples.device.returned(coordinates.astype(self.dtype))
+        return np.clip(values, 0.0, 1.0), psi
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         """A as an array of shape (n, n)."""

@@ -103,6 +103,8 @@ class KernelMatrix:
     def forget(self) -> None:
         """Forget what was computed, to free its memory."""
         self._solution: Eigenvalues | None = None
+        # What was made of the eigenvalues, by the tolerance that they were chosen for.
+        self.spectra: dict[float | None, Any] = {}
 
     @property
     def rows(self) -> Any:
@@ -230,10 +232,18 @@ class KernelMatrix:
         require_matrix_memory(self.n, self.samples.d, self.dtype, device=self.samples.device)
 
 
-def require_matrix_memory(n: int, d: int, dtype: str, rows: int = 0, device: Device = HOST) -> None:
+def require_matrix_memory(
+    n: int,
+    d: int,
+    dtype: str,
+    rows: int = 0,
+    device: Device = HOST,
+    free: float | None = None,
+) -> None:
     """Refuse a matrix of n x n, with what is needed beside it, that does not fit.
 
-    `rows` rows of d columns are copied besides, unless they are too long for that.
+    `rows` rows of d columns are copied besides, unless they are too long for that. `free` bytes
+    are there, if that is known.
     """
     half = ", or dtype='float32' for half of it" if dtype == "float64" else ""
     where = "" if device.name == HOST.name else f" on {device.name}"
@@ -242,7 +252,7 @@ def require_matrix_memory(n: int, d: int, dtype: str, rows: int = 0, device: Dev
         device.matrix_bytes(n, d, dtype, rows),
         f"the {n} x {n} matrix in {dtype}{where}",
         f"use {remedy if device.has_estimates else 'max_points'}{half}",
-        free=device.available(),
+        free=device.available() if free is None else free,
     )
 
 

@@ -82,6 +82,15 @@ class Partitions:
         """The rows of each group of each partition."""
         return np.split(self.rows.ravel(), np.cumsum(self.orders)[:-1])
 
+    def rows_of(self, numbers: npt.NDArray[np.intp]) -> Numbers:
+        """The rows of the groups with these ascending numbers, one group after the other."""
+        ends, rows = np.cumsum(self.orders), self.rows.ravel()
+        first, last = int(numbers[0]), int(numbers[-1])
+        if last - first + 1 == len(numbers):
+            return rows[ends[first] - self.orders[first] : ends[last]]
+        subsets = self.subsets()
+        return np.concatenate([subsets[number] for number in numbers])
+
     def warn_about_groups(self) -> None:
         """Warn where there is one group, or where groups have one row."""
         if len(self.sizes) == 1:

@@ -16,7 +16,14 @@ from eigentropy._measures.results import DiffusionInformation
 from eigentropy._measures.statistics import group_informations
 from eigentropy._spectra.functionals import Functional, Shannon
 from eigentropy._spectra.plan import SpectrumPlan
-from eigentropy._support.options import integer, logarithm_base, one_of, positive, random_seed
+from eigentropy._support.options import (
+    N_NULL,
+    logarithm_base,
+    null_count,
+    one_of,
+    positive,
+    random_seed,
+)
 from eigentropy._support.progress import Callback, reporter
 from eigentropy._support.signatures import named_options
 
@@ -30,7 +37,7 @@ def diffusion_spectral_mutual_information(
     n_clusters: int = 10,
     clusters: Any = None,
     estimator: str = "matched",
-    n_null: int = 20,
+    n_null: int | str = N_NULL,
     t: float = 1.0,
     sigma: float | str = "auto",
     alpha: float = 0.5,
@@ -80,8 +87,10 @@ def diffusion_spectral_mutual_information(
         or how to find them in vectors: spectral clustering on a nearest-neighbour graph with
         cluster_qr (default), or k-means, which is faster.
     estimator : {"matched", "plain"}
-    n_null : int
-        Number of random partitions; at least 2 for "matched", may be 0 for "plain".
+    n_null : int or "auto"
+        Number of random partitions; at least 2 for "matched", may be 0 for "plain". "auto": 4, and
+        where those do not tell the baseline to `tol` of itself, with a probability of 95 %, as many
+        as do so, up to 20. They are the first ones of those of any larger `n_null`.
     t, sigma, alpha, base, kernel, n_neighbors, device, progress
         As in `diffusion_spectral_entropy`. With kernel="knn", the neighbours of a row are those in
         its own group: all other rows of a group that has `n_neighbors` or fewer.
@@ -90,7 +99,7 @@ def diffusion_spectral_mutual_information(
         "auto" and "stochastic" those of large groups are estimated, and those of small ones exact.
         What counts for "auto" is how long the groups of all partitions take together. The error
         that it may make of the information, a difference of entropies, is `tol` times the larger
-        of them, the baseline.
+        of them, the baseline. n_null="auto" takes `tol`, too, whatever the method.
     max_points : int, optional
         Use at most this many rows, drawn at random where Z has more.
     seed : int
@@ -145,7 +154,7 @@ def diffusion_spectral_mutual_information(
     if plan.method == "lowrank":
         raise ValueError("method='lowrank' is for the entropy of one set of rows, not for groups")
     one_of(estimator, "estimator", ESTIMATORS)
-    n_null = integer(n_null, "n_null", at_least=2 if estimator == "matched" else 0)
+    n_null = null_count(n_null, at_least=2 if estimator == "matched" else 0)
     t, base, seed = positive(t, "t"), logarithm_base(base), random_seed(seed)
     rows, chosen, drawn_from = sample_rows(Z, max_points, seed, square=is_square(kernel))
     operator = _operator(

@@ -30,6 +30,13 @@ from eigentropy._measures.forms import (
     seed_of_subset,
     twice,
 )
+from eigentropy._measures.null_counts import (
+    FIRST_ORDERS,
+    MOST,
+    enough_orders,
+    p_value,
+    p_value_from,
+)
 from eigentropy._measures.sampling.halves import MOST_ROWS, Halves, halves_of, one_by_one
 from eigentropy._measures.statistics import TIES, ResultOf
 from eigentropy._spectra.functionals import Functional, MinEntropy, Shannon
@@ -40,6 +47,7 @@ from eigentropy._spectra.solve import judge, solve
 from eigentropy._spectra.spectrum import Spectrum
 from eigentropy._support import memory
 from eigentropy._support.interval import combined
+from eigentropy._support.options import AUTO
 from eigentropy._support.progress import Callback, part
 
 Doubles = npt.NDArray[np.float64]
@@ -156,7 +164,7 @@ class JointInformation:
     plan: SpectrumPlan
     result_of: ResultOf
     estimator: str
-    n_null: int
+    n_null: int | str
     base: float
     seed: int
     _kept: dict[Any, Any] = field(default_factory=dict)
@@ -192,11 +200,11 @@ class JointInformation:
 
     def measured(self, progress: Callback | None) -> Any:
         """The information; everything is computed."""
-        if self.n_null and self.W is not None and self.W.codes is None:
+        if self._least_orders and not self._has_orders:
             raise ValueError(
                 "given is no label, so that there are no groups of rows within which Y could be "
-                "permuted: pass bins or clusters of it as integers, or estimator='plain' together "
-                "with n_null=0"
+                "permuted: pass bins or clusters of it as integers, or estimator='plain', with "
+                "n_null=0 or 'auto'"
             )
         observed, null = self._draws(progress)
         conditional = observed.minus(self._known())
@@ -204,13 +212,13 @@ class JointInformation:
         baseline, of_baseline, bound = self._baseline(null)
         parts = of_baseline, (observed.standard_error, observed.degrees)
         tie = TIES[observed.dtype] * max(1.0, abs(observed.value))
-        at_least = int((values <= observed.value + tie).sum())
         codes = np.zeros(0, dtype=np.int64) if self.Y.codes is None else self.Y.codes
         found = {
             "value": baseline - observed.value,
             "standard_error": math.hypot(*(error for error, _ in parts)),
             "error_parts": parts,
-            "p_value": (1 + at_least) / (1 + len(values)) if len(values) else math.nan,
+            "p_value": p_value(self.n_null, observed.value, values, tie),
+            "p_value_from": p_value_from(self.n_null, values, tie),
             "conditional_entropy": conditional.value,
             "null": baseline - values,
             "group_sizes": np.bincount(codes),
@@ -262,18 +270,38 @@ class JointInformation:
         """
         if "draws" not in self._kept:
             generator = np.random.default_rng(self.seed)
-            told = np.linspace(0.0, 1.0, self.n_null + 4)
+            count = self._least_orders
+            most = max(count, MOST) if count and self.n_null == AUTO else count
+            told = np.linspace(0.0, 1.0, most + 4)
             self._judge()
             self._of_rest(part(progress, told[0], told[1]))
             self._known(part(progress, told[1], told[2]))
-            draws = []
-            for number in range(1 + self.n_null):
+            draws: list[Value] = []
+            while len(draws) <= count:
+                number = len(draws)
                 order = self._order(generator) if number else None
                 own = part(progress, told[number + 2], told[number + 3])
                 draws.append(self._entropy([self._z, self.Y, *self._w], 3 + number, own, order))
+                if number == count < most:
+                    values = np.array([draw.value for draw in draws[1:]])
+                    count = most = enough_orders(values, self.plan.tol, self.base)
+            if progress is not None:
+                progress(1.0)
             self._kept["draws"] = draws[0], draws[1:]
         kept: tuple[Value, list[Value]] = self._kept["draws"]
         return kept
+
+    @property
+    def _has_orders(self) -> bool:
+        """Whether there are rows among which Y can be permuted."""
+        return self.W is None or self.W.codes is not None
+
+    @property
+    def _least_orders(self) -> int:
+        """How many random orders of Y there are at least."""
+        if isinstance(self.n_null, int):
+            return self.n_null
+        return 0 if self.estimator == "plain" and not self._has_orders else FIRST_ORDERS
 
     def _judge(self) -> None:
         """Warn of a sigma that does not fit its rows, where no entropy is of these alone."""

@@ -28,8 +28,9 @@ from eigentropy._measures.statistics import group_informations
 from eigentropy._spectra.functionals import Functional, renyi
 from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._support.options import (
-    integer,
+    N_NULL,
     logarithm_base,
+    null_count,
     one_of,
     random_seed,
     renyi_order,
@@ -51,7 +52,7 @@ def kernel_information(
     kind: str = "auto",
     clusters: Any = None,
     estimator: str = "matched",
-    n_null: int = 20,
+    n_null: int | str = N_NULL,
     order: float = 1.0,
     sigma: float | str = "auto",
     sigma_y: float | str = "auto",
@@ -102,17 +103,20 @@ def kernel_information(
         left out where `clusters` gives the groups.
     given : array-like of length n, optional
         W: labels, scalars or vectors. The null partitions permute Y among the rows of one label of
-        W. Scalars and vectors have no such rows: they take estimator="plain" and n_null=0, whose
-        value is far above 0 also where nothing is shared. Better pass bins or clusters of them, as
-        integers.
+        W. Scalars and vectors have no such rows: they take estimator="plain", whose value is far
+        above 0 also where nothing is shared, and no partitions. Better pass bins or clusters of
+        them, as integers.
     kind : {"auto", "labels", "scalars", "vectors"}
         What Y is. "auto": several columns are vectors, one column of floats scalars, anything else
         labels.
     clusters : array of int, optional
         The groups themselves, such as `clusters` of an earlier result: Y is then not looked at.
     estimator : {"matched", "plain"}
-    n_null : int
-        Number of random partitions; at least 2 for "matched", may be 0 for "plain".
+    n_null : int or "auto"
+        Number of random partitions; at least 2 for "matched", may be 0 for "plain". "auto": 4, and
+        where those do not tell the baseline to `tol` of itself, with a probability of 95 %, as many
+        as do so, up to 20. They are the first ones of those of any larger `n_null`.
+        Random orders of scalars and vectors: 8, or 20. None where `given` allows none.
     order : float
         Of the Renyi entropies, as in `kernel_entropy`. `adjusted` and `bits` are for order 1.
     sigma, sigma_y : float or str
@@ -167,7 +171,7 @@ def kernel_information(
         raise ValueError("method='lowrank' is for the entropy of one set of rows, not for groups")
     one_of(estimator, "estimator", ESTIMATORS)
     one_of(kind, "kind", KINDS)
-    n_null = integer(n_null, "n_null", at_least=2 if estimator == "matched" else 0)
+    n_null = null_count(n_null, at_least=2 if estimator == "matched" else 0)
     order, base, seed = renyi_order(order), logarithm_base(base), random_seed(seed)
     if isinstance(clusters, str):
         raise ValueError(

@@ -35,15 +35,18 @@ from eigentropy._measures.joint import MatrixOfY, Part
 from eigentropy._measures.kernel_entropy import kernel_entropies, kernel_entropies_of, wanted_of
 from eigentropy._measures.kernel_information import columns_of, kernel_informations
 from eigentropy._measures.kernel_results import KernelEntropy, KernelInformation
+from eigentropy._measures.null_counts import least_count
 from eigentropy._measures.operator import DiffusionOperator
 from eigentropy._measures.results import DiffusionEntropy, DiffusionInformation
 from eigentropy._spectra.estimated import EstimatedSpectrum
 from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._spectra.solve import estimates_of_both
 from eigentropy._support.options import (
+    N_NULL,
     integer,
     logarithm_base,
     nonnegative,
+    null_count,
     one_of,
     positive,
     random_seed,
@@ -88,7 +91,7 @@ class MeasurementSettings:
     dtype: str | None = None
     device: str | None = None
     estimator: str = "matched"
-    n_null: int = 20
+    n_null: int | str = N_NULL
     kind: str = "auto"
     n_clusters: int = 10
     clusters: str = "spectral"
@@ -116,7 +119,7 @@ class MeasurementSettings:
             "base": logarithm_base(self.base),
             "tol": positive(self.tol, "tol"),
             "max_points": None if most is None else integer(most, "max_points", at_least=1),
-            "n_null": integer(self.n_null, "n_null", at_least=least),
+            "n_null": null_count(self.n_null, at_least=least),
             "n_clusters": integer(self.n_clusters, "n_clusters", at_least=1),
             "seed": random_seed(self.seed),
             "order": tuple(renyi_order(order) for order in self.order),
@@ -128,6 +131,11 @@ class MeasurementSettings:
                 f"order={', '.join(f'{order:g}' for order in self.order)} is of the kernel "
                 "entropy, which is not asked for: add kernel=True (--kernel), or leave order out"
             )
+
+    @property
+    def partitions(self) -> int:
+        """How many partitions there are at least, with the observed one."""
+        return 1 + least_count(self.n_null)
 
     @property
     def plan(self) -> SpectrumPlan:
@@ -157,16 +165,19 @@ class Variable:
     kind: str
     groups: npt.NDArray[Any] | None = None
     of: Sequence[str] = FAMILIES
+    _codes: Codes | None = field(default=None, repr=False)
     _matrix: MatrixOfY | None = field(default=None, repr=False)
 
     def grouped(
         self, settings: MeasurementSettings, chosen: npt.NDArray[Any] | None = None
     ) -> Codes:
         """The group of each row, or of those with the numbers `chosen`."""
-        clusters = settings.clusters if self.groups is None else self.groups
-        n, k, seed = len(self.values), settings.n_clusters, settings.seed
-        self.groups = group_codes(self.values, n, self.kind, k, clusters, seed, self.source)
-        return self.groups if chosen is None else groups_of_rows(self.groups, chosen)
+        if self._codes is None:
+            clusters = settings.clusters if self.groups is None else self.groups
+            n, k, seed = len(self.values), settings.n_clusters, settings.seed
+            self._codes = group_codes(self.values, n, self.kind, k, clusters, seed, self.source)
+            self.groups = self._codes
+        return self._codes if chosen is None else groups_of_rows(self._codes, chosen)
 
     @property
     def known_kind(self) -> str:
@@ -214,12 +225,12 @@ class Measurement:
 class _Step(NamedTuple):
     """Results of one spectrum, or of the spectra of one variable, and what they are to cost.
 
-    `results` takes `progress`.
+    `results` takes `progress`. The cost is asked for where a progress is shown.
     """
 
     family: str
     role: str | None
-    cost: float
+    cost: Callable[[], float]
     results: Callable[..., Any]
 
 
@@ -250,10 +261,9 @@ def measure(
         sample = _Sample(samples, sigma, chosen, settings, plan, both)
         steps = [*sample.diffusion_steps(variables)] if diffusion else []
         steps += sample.kernel_steps(variables) if settings.kernel else []
-        ends = np.cumsum([0.0, *(step.cost for step in steps)])
         found = {
-            (step.family, step.role): step.results(progress=part(report, *stretch))
-            for step, stretch in zip(steps, pairwise(ends / ends[-1]), strict=True)
+            (step.family, step.role): step.results(progress=told)
+            for step, told in zip(steps, _told_of(steps, report, samples), strict=True)
         }
     if drawn_from is not None:
         for key in {(family, None) for family in FAMILIES} & found.keys():
@@ -264,6 +274,19 @@ def measure(
         return found.get((family, None), []), about
 
     return Measurement(*of("diffusion"), *of("kernel"))
+
+
+def _told_of(
+    steps: Sequence[_Step], report: Callback | None, samples: Rows
+) -> list[Callback | None]:
+    """What each step calls with its progress: its stretch of the whole, by what it costs.
+
+    Ranks ask each other how much memory is free, so that all find the costs if one shows them.
+    """
+    if report is None and not samples.device.has_ranks:
+        return [None for _ in steps]
+    ends = np.cumsum([0.0, *(step.cost() for step in steps)])
+    return [part(report, *stretch) for stretch in pairwise(ends / ends[-1])]
 
 
 @dataclass(frozen=True)
@@ -312,14 +335,15 @@ class _Sample:
                     return entropies(operator, settings.t, settings.base, plan)
                 return entropies_of(known, operator, settings.t, settings.base, plan)
 
-        yield _Step("diffusion", None, self._cost([operator.n], settings.alpha), of_all)
+        cost = partial(self._cost, [operator.n], settings.alpha)
+        yield _Step("diffusion", None, cost, of_all)
         for role, variable in variables.items():
             if "diffusion" in variable.of:
                 codes = variable.grouped(settings, self.chosen)
                 about = partial(
                     informations, operator, codes, settings.t, plan, **self._of_informations()
                 )
-                cost = self._cost(self._group_sizes(codes), settings.alpha)
+                cost = partial(self._cost_of_groups, codes, settings.alpha)
                 yield _Step("diffusion", role, cost, about)
 
     def kernel_steps(self, variables: dict[str, Variable]) -> Iterator[_Step]:
@@ -335,7 +359,7 @@ class _Sample:
                     progress(1.0)  # it came with the diffusion operator
                 return kernel_entropies_of(known, matrix, settings.order, settings.base, plan)
 
-        yield _Step("kernel", None, self._cost([matrix.n], None), of_all)
+        yield _Step("kernel", None, partial(self._cost, [matrix.n], None), of_all)
         for role, variable in variables.items():
             if "kernel" in variable.of:
                 of_y = variable.joined(settings, self.chosen)
@@ -343,8 +367,7 @@ class _Sample:
                     kernel_informations, matrix, of_y, settings.order, plan,
                     kind=variable.known_kind, rows=self.chosen, **self._of_informations(),
                 )  # fmt: skip
-                cost = self._cost_about(of_y)
-                yield _Step("kernel", role, cost, about)
+                yield _Step("kernel", role, partial(self._cost_about, of_y), about)
 
     @property
     def _rule(self) -> str | None:
@@ -361,17 +384,16 @@ class _Sample:
     def _cost(self, sizes: Iterable[int], alpha: float | None, columns: int = 0) -> float:
         return self.plan.cost(sizes, self.samples.d + columns, alpha)
 
-    def _group_sizes(self, codes: Codes) -> npt.NDArray[np.int64]:
-        """Those of all partitions."""
-        sizes: npt.NDArray[np.int64] = np.tile(np.bincount(codes), 1 + self.settings.n_null)
-        return sizes
+    def _cost_of_groups(self, codes: Codes, alpha: float | None) -> float:
+        """Of the groups of all partitions."""
+        return self._cost(np.tile(np.bincount(codes), self.settings.partitions), alpha)
 
     def _cost_about(self, of_y: Part) -> float:
         """Of the groups of labels, or of the joint kernel of every order of Y."""
         if of_y.codes is not None:
-            return self._cost(self._group_sizes(of_y.codes), None)
+            return self._cost_of_groups(of_y.codes, None)
         assert of_y.matrix is not None
-        draws = len(self.settings.order) * (1 + self.settings.n_null)
+        draws = len(self.settings.order) * self.settings.partitions
         return self._cost([self.samples.n] * draws, None, of_y.matrix.samples.d)
 
 

@@ -10,7 +10,7 @@ from eigentropy._kernels.diffusion import DiffusionMatrix
 from eigentropy._kernels.knn import Knn
 from eigentropy._kernels.saturation import warn_if_saturated
 from eigentropy._measures.results import DiffusionEntropy
-from eigentropy._spectra.exact import ExactSpectrum, exact_spectrum
+from eigentropy._spectra.exact import exact_spectrum
 from eigentropy._spectra.functionals import Shannon
 from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._spectra.solve import warn_if_alone
@@ -24,7 +24,17 @@ COUNTED_EXACTLY = 5000
 
 # Attributes that the package needs of an operator, and a user does not.
 _INTERNAL = frozenset(
-    {"auto_sigma", "in_single", "is_solved", "products", "reach", "samples", "solved"}
+    {
+        "auto_sigma",
+        "in_single",
+        "is_solved",
+        "products",
+        "reach",
+        "right_eigenpairs",
+        "samples",
+        "solved",
+        "spectra",
+    }
 )
 
 
@@ -83,17 +93,13 @@ class DiffusionOperator(DiffusionMatrix):
     Coifman, Lafon: Diffusion maps. Appl. Comput. Harmon. Anal. 21 (2006).
     """
 
-    _spectrum: ExactSpectrum | None
-
     def entropy(self, t: float = 1.0, base: float = 2.0) -> DiffusionEntropy:
         """The diffusion spectral entropy S(t), from all eigenvalues; see `spectral_entropy`."""
         t, base = positive(t, "t"), logarithm_base(base)
-        if self._spectrum is None:
-            self._spectrum = exact_spectrum(self)
-        warn_if_saturated(self.n, self._spectrum.kernel_sum, self.sigma)
-        warn_if_alone(self, self._spectrum, Shannon(t))
-        plan = SpectrumPlan(dtype=self.dtype)
-        return DiffusionEntropy.of(self._spectrum, self, t, base, plan)
+        spectrum = exact_spectrum(self)
+        warn_if_saturated(self.n, spectrum.kernel_sum, self.sigma)
+        warn_if_alone(self, spectrum, Shannon(t))
+        return DiffusionEntropy.of(spectrum, self, t, base, SpectrumPlan(dtype=self.dtype))
 
     def count(self, threshold: float = 0.5, t: float = 1.0) -> int:
         r"""How many eigenvalues have :math:`|\lambda|^t` above the threshold.
@@ -126,8 +132,3 @@ class DiffusionOperator(DiffusionMatrix):
     def __dir__(self) -> list[str]:
         """What is documented; the rest is for the package itself."""
         return [name for name in super().__dir__() if name not in _INTERNAL]
-
-    def forget(self) -> None:
-        """Forget what was computed, to free its memory."""
-        super().forget()
-        self._spectrum = None

@@ -8,6 +8,7 @@ from typing import Any
 
 from eigentropy._measures.layer_profile import LayerProfile
 from eigentropy._support.interval import LEVEL
+from eigentropy._support.options import N_NULL
 
 
 def profile(
@@ -17,7 +18,7 @@ def profile(
     *,
     measures: str | Sequence[str] | None = None,
     level: float = LEVEL,
-    n_null: int = 20,
+    n_null: int | str = N_NULL,
     **options: Any,
 ) -> LayerProfile:
     """Measure every layer of a PyTorch model, and say which neighbours differ.
@@ -35,8 +36,8 @@ def profile(
         "dsmi_previous" needs scikit-learn.
     level : float
         Of the intervals, and of the statement that neighbours differ.
-    n_null : int
-        Random partitions behind each information.
+    n_null : int or "auto"
+        Random partitions behind each information, as in `diffusion_spectral_mutual_information`.
     **options
         `pooling`, `gather`, and the settings of the measures, such as `sigma`, `t` and `seed`: as
         for `eigentropy.torch.Monitor`.

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from eigentropy._kernels.diffusion import DiffusionMatrix
 from eigentropy._kernels.matrix import KernelMatrix
+from eigentropy._measures.null_counts import PERMUTATION
 from eigentropy._measures.sampling.entropies import EntropySource, entropy_variation
 from eigentropy._measures.sampling.errors import known_sampling_error
 from eigentropy._measures.sampling.halves import Halves
@@ -24,6 +25,7 @@ from eigentropy._support.number import Number
 from eigentropy._support.options import one_of, positive
 from eigentropy._support.units import rounded_up, unit
 from eigentropy.plot import html, partitions, spectra
+from eigentropy.plot.inputs import p_value
 
 OneEntropy = TypeVar("OneEntropy", bound="Entropy")
 
@@ -391,12 +393,20 @@ class MutualInformation(Number, ABC):
         The parts of `standard_error` that `interval` needs, each with its degrees of freedom: of
         the baseline (n_null - 1), and of the observed groups' estimated entropies.
     p_value : float
-        (1 + number of null partitions at least as informative) / (1 + n_null); NaN without any.
-        It is of the hypothesis that Z and Y are independent, and valid if the rows are
-        exchangeable under it: if all orders of the labels are then equally likely. Rows of a
-        series, or of one subject, patch or batch, are not: a slow drift is told apart by any labels
-        in blocks, and p is then 1 / (1 + n_null) whatever Y is. Measure rows that are far enough
-        apart, or one row (such as the mean) of each block.
+        Probability of as much information where Z and Y are independent; NaN without null
+        partitions. Of an asked number of partitions it is that of the permutation test, (1 +
+        number of null partitions at least as informative) / (1 + n_null), exact, and never below
+        1 / (1 + n_null). With n_null="auto" there are too few for that. It is then Student's t
+        test with n_null - 1 degrees of freedom, of one more value of the normal distribution of
+        the null partitions, printed as "p~": a small one tells an order of magnitude, and none is
+        below 1e-6. Small ones come too often, where the null
+        distribution is skewed. For an exact p of 0.001, ask for n_null=1000. That one is valid if
+        the rows are exchangeable under independence: if all orders of the labels are then equally
+        likely. Rows of a series, or of one subject, patch or batch, are not: a slow drift is told
+        apart by any labels in blocks, and p is then as small as can be whatever Y is. Measure rows
+        that are far enough apart, or one row (such as the mean) of each block.
+    p_value_from : {"permutation", "student"}
+        Which test the p-value is of.
     conditional_entropy : float
         sum_y p_y S(Z | y).
     null : array of shape (n_null,)
@@ -435,6 +445,7 @@ class MutualInformation(Number, ABC):
     sigma: float
     base: float
     seed: int
+    p_value_from: str = PERMUTATION
     dtype: str = "float64"
     error_bound: float = 0.0
     error_parts: tuple[tuple[float, float], ...] = ()
@@ -597,7 +608,7 @@ class MutualInformation(Number, ABC):
         error = f"{name} {self.standard_error:.2g}, " if self.standard_error else ""
         return (
             f"{type(self).__name__}({self.value:.6g} {unit(self.base)}, {error}{self.estimator}, "
-            f"{self.n_null} partitions, {_how(self)}, p={self.p_value:.3g}, n={self.n}, "
+            f"{self.n_null} partitions, {_how(self)}, p{p_value(self)}, n={self.n}, "
             f"{groups}"
             f"{_settings(self)})"
         )

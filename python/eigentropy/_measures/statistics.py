@@ -15,6 +15,13 @@ from eigentropy._kernels.groups import Codes
 from eigentropy._kernels.matrix import KernelMatrix
 from eigentropy._kernels.partitions import Partitions
 from eigentropy._measures.forms import ONLY_ORDER_1, adjusted_information
+from eigentropy._measures.null_counts import (
+    MOST,
+    enough_partitions,
+    least_count,
+    p_value,
+    p_value_from,
+)
 from eigentropy._measures.results import MutualInformation
 from eigentropy._measures.sampling.halves import MOST_ROWS, Halves, halves_of
 from eigentropy._measures.sampling.subsets import Asked, informations_of_sets
@@ -25,6 +32,7 @@ from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._spectra.rounding import within
 from eigentropy._spectra.solve import estimated_spectrum
 from eigentropy._spectra.spectrum import Spectrum
+from eigentropy._support.options import AUTO
 from eigentropy._support.progress import Callback, part
 
 # Less conditional entropy is more information; equal partitions may differ in the last bits.
@@ -53,6 +61,8 @@ class GroupInformation:
         Of all rows.
     groups : GroupSpectra
     estimator : {"matched", "plain"}
+    n_null : int or "auto"
+        What the caller has asked for.
     base : float
     seed : int
     plan : SpectrumPlan
@@ -62,6 +72,7 @@ class GroupInformation:
     matrix: KernelMatrix
     groups: GroupSpectra
     estimator: str
+    n_null: int | str
     base: float
     seed: int
     plan: SpectrumPlan
@@ -79,6 +90,17 @@ class GroupInformation:
         """Whether rounding leaves the information within tol of the baseline."""
         result, baseline = self.measured(which)
         return within(result.error_bound, baseline, self.plan.tol, self.base)
+
+    def enough_partitions(self, wanted: Sequence[Functional]) -> int:
+        """How many random partitions are enough for all of these entropies."""
+        base, shares = self.base, self.groups.partitions.shares
+
+        def enough(which: Functional) -> int:
+            entropies = self.groups.entropies(which, base)[1:]
+            baseline = float((entropies @ shares).mean())
+            return enough_partitions(entropies, shares, baseline, self.plan.tol, base)
+
+        return max(enough(which) for which in wanted)
 
     def measured(self, which: Functional) -> Measured:
         """The information by this entropy; found once."""
@@ -101,14 +123,14 @@ class GroupInformation:
             of_baseline = whole.standard_error(which, self.base), whole.degrees
         parts = of_baseline, of_observed
         tie = TIES[self.groups.dtype] * max(1.0, abs(observed))
-        at_least = int((null <= observed + tie).sum())
         bound += float(bounds[0])
         matrix, partitions = self.matrix, self.groups.partitions
         known = {
             "value": baseline - observed,
             "standard_error": math.hypot(*(error for error, _ in parts)),
             "error_parts": parts,
-            "p_value": (1 + at_least) / (1 + len(null)) if len(null) else math.nan,
+            "p_value": p_value(self.n_null, observed, null, tie),
+            "p_value_from": p_value_from(self.n_null, null, tie),
             "conditional_entropy": observed,
             "null": baseline - null,
             "group_sizes": partitions.sizes,
@@ -197,7 +219,7 @@ def group_informations(
     result_of: ResultOf,
     *,
     estimator: str,
-    n_null: int,
+    n_null: int | str,
     base: float,
     seed: int,
     progress: Callback | None,
@@ -205,10 +227,12 @@ def group_informations(
 ) -> list[Any]:
     """The information between the rows and their groups by each entropy, from the same spectra.
 
-    `blocks` of rows stay together in random partitions: see `Partitions.drawn`.
+    `blocks` of rows stay together in random partitions: see `Partitions.drawn`. With
+    n_null="auto", those of the first partitions say how many more there are to be.
     """
-    partitions = Partitions.drawn(codes, n_null, seed, blocks)
+    partitions = Partitions.drawn(codes, least_count(n_null), seed, blocks)
     partitions.warn_about_groups()
+    most = 1 + (MOST if n_null == AUTO else len(partitions) - 1)
     plan = plan.on(matrix.samples.device)
     of_groups = 1.0
     if estimator == "plain":  # the entropy of all rows follows
@@ -218,7 +242,7 @@ def group_informations(
     told = part(progress, 0.0, of_groups)
 
     def information(groups: GroupSpectra) -> GroupInformation:
-        return GroupInformation(result_of, matrix, groups, estimator, base, seed, plan)
+        return GroupInformation(result_of, matrix, groups, estimator, n_null, base, seed, plan)
 
     single: list[GroupInformation] = []  # of groups in float32, which keep what is found of them
 
@@ -226,10 +250,18 @@ def group_informations(
         single.append(information(groups))
         return all(single[-1].is_within(one) for one in wanted)
 
-    groups = solve_groups(matrix, partitions, wanted, plan, is_within, told)
+    groups: GroupSpectra | None = None
+    while True:
+        done = 0 if groups is None else len(groups.partitions)
+        stretch = part(told, done / most, len(partitions) / most)
+        groups = solve_groups(matrix, partitions, wanted, plan, is_within, stretch, groups)
+        known = bool(single) and single[-1].groups is groups
+        source = single[-1] if known else information(groups)
+        enough = source.enough_partitions(wanted) if n_null == AUTO else len(partitions) - 1
+        if enough < len(partitions):
+            break
+        partitions = Partitions.drawn(codes, enough, seed, blocks)
     groups.warn_if_saturated(matrix, min(wanted, key=lambda one: one.exponent))
-    known = bool(single) and single[-1].groups is groups
-    source = single[-1] if known else information(groups)
     results = [source.measured(one).result for one in wanted]
     if progress is not None:
         progress(1.0)

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
-import resource
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+
+try:
+    import resource
+except ImportError:  # Windows sets no limits to a process
+    resource = None  # type: ignore[assignment]
+
+# What is known inside `asked_once`, which is empty at first; None outside.
+_known: ContextVar[list[float] | None] = ContextVar("known", default=None)
 
 
 def require(needed: float, what: str, alternative: str, free: float | None = None) -> None:
@@ -19,10 +31,34 @@ def require(needed: float, what: str, alternative: str, free: float | None = Non
 
 def available() -> float:
     """Bytes that this process can still allocate: of the machine and of the limits set to it."""
+    known = _known.get()
+    if known is None:
+        return _asked()
+    if not known:
+        known.append(_asked())
+    return known[0]
+
+
+@contextmanager
+def asked_once() -> Iterator[None]:
+    """Ask the system once for what is available inside, where all is over in milliseconds.
+
+    Each time takes as long as hundreds of lines of Python.
+    """
+    token = _known.set([])
+    try:
+        yield
+    finally:
+        _known.reset(token)
+
+
+def _asked() -> float:
     return min(_machine(), _control_group(), _address_space())
 
 
 def _machine() -> float:
+    if sys.platform == "win32":
+        return _windows()
     try:
         for line in Path("/proc/meminfo").read_text().splitlines():
             if line.startswith("MemAvailable:"):
@@ -30,6 +66,14 @@ def _machine() -> float:
     except OSError:
         pass
     return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+
+
+def _windows() -> float:
+    """Ask for the available memory: the third of the eight words of MEMORYSTATUSEX."""
+    status = (ctypes.c_uint64 * 8)(64)  # its first word holds the size
+    if not ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):  # type: ignore[attr-defined]
+        return float("inf")
+    return float(status[2])
 
 
 def _control_group() -> float:
@@ -48,6 +92,8 @@ def _control_group() -> float:
 
 def _address_space() -> float:
     """What `ulimit -v` leaves, of which mapped files take their share, too."""
+    if resource is None:
+        return float("inf")
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     if limit == resource.RLIM_INFINITY:
         return float("inf")

@@ -14,6 +14,11 @@ SHOWN_BITS = 256
 
 METHODS = ("auto", "exact", "stochastic", "lowrank")
 
+# As many random partitions as `tol` takes, by the rule of `_measures/null_counts.py`.
+AUTO = "auto"
+# What every function of a matched information takes where the caller says nothing.
+N_NULL = AUTO
+
 
 def positive(value: Any, name: str) -> float:
     """`value` as a finite float > 0."""
@@ -53,6 +58,18 @@ def integer(value: Any, name: str, at_least: int, at_most: int | None = LARGEST)
     if at_most is not None and number > at_most:
         raise ValueError(f"{name} must be at most {at_most}, got {_shown(number)}")
     return number
+
+
+def null_count(value: Any, at_least: int) -> int | str:
+    """`value` as a number of random partitions, or "auto"."""
+    if isinstance(value, str):
+        if value != AUTO:
+            raise ValueError(f"n_null must be an integer or {AUTO!r}, got {_shown(value)}")
+        return AUTO
+    try:
+        return integer(value, "n_null", at_least)
+    except TypeError:
+        raise TypeError(f"n_null must be an integer or {AUTO!r}, got {_shown(value)}") from None
 
 
 def random_seed(value: Any, name: str = "seed") -> int:

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from eigentropy._measures.kernel_results import KernelEntropy, KernelInformation
 from eigentropy._measures.measurement import Measurement, MeasurementSettings, Variable
+from eigentropy._measures.null_counts import PERMUTATION, STUDENT
 from eigentropy._measures.results import DiffusionEntropy, Entropy, MutualInformation
 from eigentropy._measures.sampling.errors import sampling_errors
 from eigentropy._support.interval import LEVEL, student_quantile
@@ -140,23 +141,48 @@ def _notes(
         span = f"{sizes.min()}" if len(set(sizes)) == 1 else f"{sizes.min()} to {sizes.max()}"
         lines.append(
             f"{role}: {variables[role].source}, {_count(len(sizes), 'group')} of {span} rows; "
-            f"{settings.estimator} estimator, {_count(settings.n_null, 'null partition')}"
+            f"{settings.estimator} estimator, {_counts([*results, *by_kernel])}"
         )
         notes = dict.fromkeys(r.adjusted_note() for r in results if r.adjusted_note())
         lines += [f"adjusted is not defined for {role}: {note}" for note in notes]
         lines += _kernel_notes(role, by_kernel)
     if settings.estimator == "matched" and measured.informations:
-        quantile = student_quantile(LEVEL, settings.n_null - 1.0)
+        quantiles = _span(
+            f"{student_quantile(LEVEL, count - 1.0):.3g}"
+            for count in sorted({r.n_null for r in every}, reverse=True)
+        )
         lines.append(
-            f"null se: of the mean of {settings.n_null} null partitions, not over other samples; "
-            f"{quantile:.3g} of it are the 95 % interval"
+            f"null se: of the mean of {_counts(every)}, not over other samples; "
+            f"{quantiles} of it are the 95 % interval"
         )
     if settings.sampling:
         lines += [SAMPLING, *_without_sampling_error([*entropies, *every])]
-    if settings.n_null and any(r.p_value * (1 + settings.n_null) < 1.5 for r in every):
-        lowest = 1 / (1 + settings.n_null)
-        lines.append(f"p = {lowest:.2g} is the lowest that {settings.n_null} null partitions allow")
+    return lines + _notes_of_p(every)
+
+
+def _notes_of_p(results: Sequence[MutualInformation]) -> list[str]:
+    """Say which test the p-values are of, where they do not say all."""
+    lines = []
+    if any(r.p_value_from == STUDENT and math.isfinite(r.p_value) for r in results):
+        lines.append("p: by Student's t; --n-null 1000 is a permutation test down to p = 0.001")
+    tested = [r for r in results if r.p_value_from == PERMUTATION]
+    for count in sorted({r.n_null for r in tested if r.p_value * (1 + r.n_null) < 1.5}):
+        lowest = 1 / (1 + count)
+        lines.append(f"p = {lowest:.2g} is the lowest that {count} null partitions allow")
     return lines
+
+
+def _counts(results: Sequence[MutualInformation]) -> str:
+    """How many null partitions there are, in words."""
+    counts = sorted({r.n_null for r in results})
+    noun = "null partition" + ("" if counts == [1] else "s")
+    return f"{_span(map(str, counts))} {noun}"
+
+
+def _span(ascending: Iterable[str]) -> str:
+    """The first and the last of some numbers, or the only one."""
+    numbers = [*ascending]
+    return numbers[0] if numbers[0] == numbers[-1] else f"{numbers[0]} to {numbers[-1]}"
 
 
 def _without_sampling_error(results: Sequence[Entropy | MutualInformation]) -> list[str]:
@@ -291,7 +317,8 @@ def print_environment(environment: dict[str, Any]) -> None:
     table.add_row("eigentropy", environment["eigentropy"])
     table.add_row("Python", environment["python"])
     table.add_row("NumPy", environment["numpy"])
-    table.add_row("SIMD", environment["simd"])
+    note = environment["simd_note"]
+    table.add_row("SIMD", environment["simd"] + (f" ({note})" if note else ""))
     table.add_row("BLAS", f"{blas['configuration']}")
     table.add_row("BLAS core", blas["core"])
     table.add_row("threads", f"{environment['threads']}")

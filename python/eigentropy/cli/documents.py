@@ -79,7 +79,7 @@ def _information(result: MutualInformation) -> dict[str, Any]:
     """List all fields but the group of each row."""
     values = ("value", "standard_error", "error_bound", "p_value")
     parts = ("conditional_entropy", "label_entropy", "null", "group_sizes")
-    names = (*values, *parts, "method", "dtype", "estimator", "n", "n_null")
+    names = (*values, *parts, "method", "dtype", "estimator", "n", "n_null", "p_value_from")
     fields = {name: getattr(result, name) for name in names} | _settings(result)
     fields |= {"adjusted": result.adjusted(), "adjusted_note": result.adjusted_note()}
     if isinstance(result, KernelInformation):

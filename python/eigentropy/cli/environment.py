@@ -39,7 +39,9 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "numpy": np.__version__,
+        "built_with": _core.built_with(),
         "simd": _core.instruction_set(),
+        "simd_note": simd_note(_core.instruction_set(), _core.instruction_sets()),
         "blas": {"configuration": _core.blas_configuration(), "core": _core.blas_core()},
         "threads": _core.thread_count(),
         "memory_available": int(memory.available()),
@@ -52,6 +54,16 @@ def environment() -> dict[str, Any]:
             for name, purpose in _OPTIONAL.items()
         },
     }
+
+
+def simd_note(used: str, available: list[str]) -> str:
+    """Say why a narrow instruction set is used; nothing where it is the usual one."""
+    best = available[0]
+    if used != best:
+        return f"EIGENTROPY_SIMD asks for it; this processor has {best}"
+    if used == "baseline" and platform.machine() in ("x86_64", "AMD64"):
+        return "this processor has no AVX2: vectors have 16 bytes"
+    return ""
 
 
 def _cuda_devices() -> dict[str, Any]:

@@ -32,7 +32,7 @@ class SharedOptions:
     tol: options.Tol = DEFAULTS.tol
     max_points: options.MaxPoints = DEFAULTS.max_points
     estimator: options.Estimator = DEFAULTS.estimator
-    n_null: options.NNull = DEFAULTS.n_null
+    n_null: options.NNull = str(DEFAULTS.n_null)
     kind: options.Kind = DEFAULTS.kind
     n_clusters: options.NClusters = DEFAULTS.n_clusters
     clusters: options.Clusters = DEFAULTS.clusters
@@ -48,12 +48,14 @@ class SharedOptions:
         ValueError, TypeError, NotImplementedError
             An option cannot be used; the message names it.
         """
-        texts = {"labels", "against", "key", "columns", "without", "sigma", "base", "dtype"}
+        texts = {"labels", "against", "key", "columns", "without"}
+        texts |= {"sigma", "base", "dtype", "n_null"}
         same = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in texts}
         return MeasurementSettings(
             t=_numbers(t, "t", "1 or 1,10"),
             order=_numbers(order, "order", "1, 2 or inf") if order else DEFAULTS.order,
             sigma=number_or_name(self.sigma),
+            n_null=_whole_or_name(self.n_null),
             base=_base(self.base),
             dtype=None if self.dtype == "auto" else self.dtype,
             **{**same, **others},
@@ -101,6 +103,14 @@ def number_or_name(text: str) -> float | str:
     """A number, or the name of a rule."""
     try:
         return float(text)
+    except ValueError:
+        return text
+
+
+def _whole_or_name(text: str) -> int | str:
+    """A whole number, or what may be a name."""
+    try:
+        return int(text)
     except ValueError:
         return text
 

@@ -207,11 +207,12 @@ Estimator = Annotated[
     ),
 ]
 NNull = Annotated[
-    int,
+    str,
     typer.Option(
         "--n-null",
-        metavar="N",
-        help="Random partitions, for the baseline and the p-value.",
+        metavar="N|auto",
+        help="Random partitions, for the baseline and the p-value. auto: 4 to 20, as many as --tol "
+        "takes, and p by Student's t; a number: p of the permutation test.",
         rich_help_panel=INFORMATION,
     ),
 ]

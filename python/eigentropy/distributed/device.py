@@ -32,6 +32,7 @@ class SplitCpu(Cpu):
     has_low_rank = False
     keeps_half_precision = False
     shares_kernel = False
+    has_ranks = True
 
     def __init__(self, rows: SplitRows) -> None:
         self._rows, self._ranks = rows, rows.ranks

@@ -147,5 +147,7 @@ def _caption(rows: Sequence[SnapshotRow], settings: MeasurementSettings) -> str:
     if rows[0].informations:
         parts.append(f"{settings.estimator} estimator")
         if settings.estimator == "matched":
-            parts.append(f"shaded: 95 % over {settings.n_null} random partitions, not over samples")
+            counts = sorted({one.n_null for row in rows for one in row.informations.values()})
+            shown = " to ".join(f"{count}" for count in dict.fromkeys((counts[0], counts[-1])))
+            parts.append(f"shaded: 95 % over {shown} random partitions, not over samples")
     return ", ".join(parts)

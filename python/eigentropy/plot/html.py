@@ -16,7 +16,7 @@ from eigentropy._kernels.diffusion import DiffusionMatrix
 from eigentropy._support.interval import LEVEL
 from eigentropy._support.units import unit
 from eigentropy.plot import sketches
-from eigentropy.plot.inputs import EntropyResult, InformationResult, Result, z_score
+from eigentropy.plot.inputs import EntropyResult, InformationResult, Result, p_value, z_score
 
 # Sizes of groups that are written; of more groups, only these and how many there are.
 MOST_SIZES = 10
@@ -66,7 +66,7 @@ def of_information(
         rows.append(
             (
                 "p-value",
-                f"{result.p_value:.3g}" + (f", z = {z:.3g}" if math.isfinite(z) else "")
+                p_value(result).removeprefix("=") + (f", z = {z:.3g}" if math.isfinite(z) else "")
                 + f", of {len(null)} random partitions",
             )
         )  # fmt: skip

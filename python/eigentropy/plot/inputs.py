@@ -89,7 +89,11 @@ class InformationResult(Result, Protocol):
 
     @property
     def p_value(self) -> float:
-        """Of the permutation test."""
+        """Of a test of independence."""
+
+    @property
+    def p_value_from(self) -> str:
+        """Which test that is: "permutation" or "student"."""
 
     @property
     def estimator(self) -> str:
@@ -130,6 +134,12 @@ def checked_eigenvalues(values: Any) -> Doubles:
     if not np.isfinite(array).all():
         raise ValueError("eigenvalues must be finite, some are NaN or infinite")
     return np.sort(array.astype(np.float64))[::-1]
+
+
+def p_value(information: InformationResult) -> str:
+    """The p-value behind "=", or behind "~" where a distribution is assumed."""
+    sign = "=" if information.p_value_from == "permutation" else "~"
+    return f"{sign}{information.p_value:.3g}"
 
 
 def z_score(information: InformationResult) -> float:

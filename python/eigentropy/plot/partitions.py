@@ -9,7 +9,7 @@ import numpy as np
 
 from eigentropy._support.units import unit
 from eigentropy.plot import style
-from eigentropy.plot.inputs import InformationResult, is_information, z_score
+from eigentropy.plot.inputs import InformationResult, is_information, p_value, z_score
 
 # Bars and mark end at this share of the axes, and the legend stands above.
 _HEIGHT = 0.8
@@ -19,8 +19,8 @@ def null(information: InformationResult, *, bins: Any = "auto", ax: Any = None, 
     """Histogram of the null distribution, with the value that was observed.
 
     Each tick at the bottom is one random partition into groups of the same sizes. The legend has
-    the p-value of the permutation test, and z, the standard deviations of the null distribution
-    between its mean and the value.
+    the p-value, and z, the standard deviations of the null distribution between its mean and the
+    value. n_null="auto" has few partitions: pass a number, such as 100, to see their distribution.
 
     Parameters
     ----------
@@ -74,7 +74,8 @@ def null(information: InformationResult, *, bins: Any = "auto", ax: Any = None, 
 
 
 def _observed(information: InformationResult) -> str:
-    parts = [f"p = {information.p_value:.3g}"] if math.isfinite(information.p_value) else []
+    p = p_value(information)
+    parts = [f"p {p[0]} {p[1:]}"] if math.isfinite(information.p_value) else []
     z = z_score(information)
     if math.isfinite(z):
         parts.append(f"z = {z:.3g}")

@@ -137,7 +137,7 @@ def _informations(
     seed = cells[0].seed
     times = _times(cells)
     method = "auto" if set(times) == {1.0} else "exact"
-    found = eg.dsmi(Z, labels, t=times[0], sigma=sigma, method=method, seed=seed)
+    found = eg.dsmi(Z, labels, t=times[0], sigma=sigma, method=method, n_null=20, seed=seed)
     by_t = {t: found.at(t) for t in dict.fromkeys(times)}
     numbers = [_part(by_t[t], cell, Z) for t, cell in zip(times, cells, strict=True)]
     seconds = time.perf_counter() - start

@@ -36,12 +36,12 @@ def _entropies(Z: Rows, y: Labels, seed: int) -> Values:
 
 
 def _diffusion(Z: Rows, y: Labels, seed: int) -> Values:
-    found = eg.dsmi(Z, y, kind="labels", seed=seed)
+    found = eg.dsmi(Z, y, kind="labels", n_null=20, seed=seed)
     return {"dsmi": float(found), DIFFUSION: found.adjusted()}
 
 
 def _kernel(Z: Rows, y: Labels, seed: int) -> Values:
-    found = eg.kernel_information(Z, y, kind="labels", seed=seed)
+    found = eg.kernel_information(Z, y, kind="labels", n_null=20, seed=seed)
     return {"kernel_information": float(found), OURS: found.adjusted()}
 
 

@@ -34,14 +34,14 @@ HALF = " half"
 
 def _holevo(setting: str) -> Score:
     def score(Z: Rows, y: Labels, seed: int) -> float:
-        found = eg.kernel_information(Z, y, sigma=sigma_of(setting, Z=Z), seed=seed)
+        found = eg.kernel_information(Z, y, sigma=sigma_of(setting, Z=Z), n_null=20, seed=seed)
         return float(found.adjusted())
 
     return score
 
 
 def _adjusted(Z: Rows, y: Labels, seed: int) -> float:
-    return eg.dsmi(Z, y, seed=seed).adjusted()
+    return eg.dsmi(Z, y, n_null=20, seed=seed).adjusted()
 
 
 def _scaled(Z: Rows) -> Rows:

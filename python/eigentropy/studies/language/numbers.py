@@ -44,7 +44,9 @@ SPREAD: dict[str, Callable[[States, int], Any]] = {
     "anisotropy": lambda Z, seed: tokens.anisotropy(Z),
 }
 OF_LABELS: dict[str, Callable[[States, Labels, int], Any]] = {
-    LABELS: lambda Z, y, seed: eg.kernel_information(Z, y, kind="labels", seed=seed).adjusted(),
+    LABELS: lambda Z, y, seed: eg.kernel_information(
+        Z, y, kind="labels", n_null=20, seed=seed
+    ).adjusted(),
     KNN: lambda Z, y, seed: probes.knn_accuracy(Z, y),
     LINEAR: lambda Z, y, seed: probes.linear_accuracy(Z, y),
 }
@@ -83,7 +85,7 @@ def _shared(Z: States, following: States, seed: int) -> Any:
     """
     sigma, sigma_y = (_median_distance(rows) for rows in (Z, following))
     return eg.kernel_information(
-        Z, following, kind="vectors", sigma=sigma, sigma_y=sigma_y, seed=seed
+        Z, following, kind="vectors", sigma=sigma, sigma_y=sigma_y, n_null=20, seed=seed
     )
 
 
