@@ -39,18 +39,35 @@ check_contents() {
 }
 unzip_list() { .venv/bin/python -m zipfile --list "$1"; }
 
+# On an emulated processor of 2008, where there is the emulator (Debian's qemu-user).
+test_without_avx2() {
+  local work=$1 qemu
+  if [ "$(uname -m)" != x86_64 ] || ! qemu=$(command -v qemu-x86_64); then
+    echo "== skipped: a processor without AVX2, since there is no qemu-x86_64"
+    return
+  fi
+  (
+    cd "$work"
+    export PATH=$work/empty/bin
+    unset PYTHONPATH VIRTUAL_ENV LD_LIBRARY_PATH OPENBLAS_CORETYPE
+    "$qemu" -cpu Nehalem "$work/empty/bin/python" -I "$OLDPWD/scripts/smoke_test.py" --emulated --without-avx2
+  )
+}
+
 build_and_test() {
-  local python=$1 tag work wheel
+  local python=$1 tag work cmake wheel
   tag=$(tag_of "$python")
   work=$PWD/build/wheel/$tag
-  rm -rf "$work"
+  # As deep as the builds of pip: a compiler cache with relative paths finds the same core again.
+  cmake=$PWD/build/wheel-cmake/$tag
+  rm -rf "$work" "$cmake"
   mkdir -p "$work" dist
   echo "== $tag: building"
   "$python" -m venv "$work/tools"
   # Without .venv's cmake and ninja: as for anyone who builds from source.
   PATH=${PATH//"$PWD/.venv/bin:"/} "$work/tools/bin/pip" wheel --quiet --disable-pip-version-check --no-deps \
-    --config-settings=build-dir="$work/cmake" --wheel-dir "$work/raw" .
-  scripts/check_instruction_sets.sh "$work"/cmake/csrc/{base,cpu}/libeigentropy_*.a
+    --config-settings=build-dir="$cmake" --wheel-dir "$work/raw" .
+  scripts/check_instruction_sets.sh "$cmake"/csrc/{base,cpu}/libeigentropy_*.a
   auditwheel repair --wheel-dir "$work/repaired" "$work"/raw/*.whl
   wheel=$(echo "$work"/repaired/*.whl)
   check_contents "$wheel"
@@ -65,7 +82,8 @@ build_and_test() {
     "$work/empty/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: "$wheel"
     "$work/empty/bin/python" -I "$OLDPWD/scripts/smoke_test.py"
   )
-  rm -f dist/eigentropy-*-"$tag"-*.whl
+  test_without_avx2 "$work"
+  rm -f dist/eigentropy-*-"$tag"-*_"$(uname -m)".whl
   cp "$wheel" dist/
   built+=("dist/$(basename "$wheel")")
 }

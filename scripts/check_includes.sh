@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Data moves one way in csrc/, too: base/ includes base/ alone, cpu/ and cuda/ include base/ but not
-# each other, and neither includes the bindings. Names each line that breaks that.
+# each other, and neither includes the bindings. What only some systems have is in base/platform.cpp.
+# Names each line that breaks that.
 #
 # usage: scripts/check_includes.sh [csrc]
 set -euo pipefail
@@ -26,4 +27,10 @@ check cuda base cuda
 check bindings/common base bindings/common
 check bindings/cpu base cpu bindings/common bindings/cpu
 check bindings/cuda base cuda bindings/common bindings/cuda
+
+# Of the systems' headers, all are in one file.
+if grep -rnE '#include <(fcntl|pthread|sched|signal|unistd|windows|sys/.*)\.?h?>' . | grep -v '^./base/platform.cpp:' >&2; then
+  echo "error: csrc/base/platform.cpp is the place for what only some systems have" >&2
+  status=1
+fi
 exit $status

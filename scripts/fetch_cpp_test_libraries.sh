@@ -9,7 +9,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 third_party=$PWD/build/third_party
-packages=(libgtest-dev libbenchmark-dev libbenchmark1debian)
+# The sources, in googletest, are for compilers with a C++ library of their own.
+packages=(libgtest-dev googletest libbenchmark-dev libbenchmark1debian)
 
 # True if find_package finds both: the question that the build itself will ask.
 found() {
@@ -25,6 +26,7 @@ CMAKE
   "${CMAKE:-cmake}" -S "$probe" -B "$probe/build" -DCMAKE_PREFIX_PATH="$third_party/usr" \
     >"$probe/log" 2>&1 || status=1
   rm -rf "$probe"
+  [ -d "$third_party/usr/src/googletest/googletest" ] || [ -d /usr/src/googletest/googletest ] || status=1
   return $status
 }
 

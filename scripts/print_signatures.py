@@ -18,6 +18,7 @@ from typing import Any
 
 MODULES = (
     "eigentropy",
+    "eigentropy.anndata",
     "eigentropy.plot",
     "eigentropy.baselines.binning",
     "eigentropy.baselines.densities",
@@ -35,7 +36,7 @@ MODULES = (
 )
 
 # Options whose name says something else in each function: their defaults are not compared.
-OWN_MEANING = {"by", "measure", "title"}
+OWN_MEANING = {"by", "key_added", "measure", "title"}
 
 # What functions return: nobody calls these with options.
 RESULTS = (
@@ -76,6 +77,14 @@ REASONS = {
     ("eigentropy.torch.InformationLoss", "estimator"): "random partitions at each step of the "
     "training would cost n_null times as much",
     ("eigentropy.torch.KernelInformationLoss", "estimator"): "as in InformationLoss",
+    ("eigentropy.torch.DiffusionSpectralMutualInformation", "n_null"): "a function with a gradient "
+    "is the same for all rows, and so is its number of partitions",
+    (
+        "eigentropy.torch.functional.diffusion_spectral_mutual_information",
+        "n_null",
+    ): "as in DiffusionSpectralMutualInformation",
+    ("eigentropy.torch.functional.kernel_information", "n_null"): "as in "
+    "DiffusionSpectralMutualInformation",
     ("eigentropy.torch.Monitor", "n_null"): "a measurement is repeated all through the training",
     ("eigentropy.profile", "layers"): "a profile is of the whole model",
     ("eigentropy.torch.CollapseAlarm", "alpha"): "the probability of a false alarm",
@@ -83,7 +92,6 @@ REASONS = {
     ("eigentropy.torch.layers.profile", "views"): "how many, or the texts of another view",
     ("eigentropy.torch.layers.profile", "pooling"): "of tokens: there is no pooling of the model's "
     "own in an inner layer",
-    ("eigentropy.torch.layers.profile", "batch_size"): "as many as fit into memory",
     ("eigentropy.torch.TokenReservoir", "layers"): "the blocks of a transformer can be told",
     ("eigentropy.torch.TokenReservoir", "max_bytes"): "n bounds it",
     ("eigentropy.torch.TokenReservoir", "dtype"): "in which states are stored, not computed with",
@@ -117,6 +125,9 @@ REASONS = {
 
 # Adapters, whose libraries may be missing.
 ADAPTERS = (
+    ("eigentropy.sklearn", "DiffusionMap"),
+    ("eigentropy.sklearn", "RepresentationScorer"),
+    ("eigentropy.sklearn", "feature_information"),
     ("eigentropy.torch.integrations.lightning", "MonitorCallback"),
     ("eigentropy.torch.integrations.transformers", "MonitorCallback"),
     ("eigentropy.torch.integrations.torchmetrics", "DiffusionSpectralEntropy"),

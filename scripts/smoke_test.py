@@ -1,18 +1,26 @@
 """Is the installed wheel whole? Runs with the Python of the environment that it is installed in.
 
 python -I scripts/smoke_test.py        (build_wheel.sh does so for every wheel that it builds)
+    --beside-compilers    where PATH has compilers, such as after an installation from source
+    --emulated            under qemu, which starts no other programs: commands run in this process
+    --without-avx2        on a processor without AVX2, which `eigentropy info` has to say
 """
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import io
 import json
 import math
+import platform
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -35,15 +43,22 @@ def expect_close(value: float, expected: float, what: str) -> None:
 
 def check_environment() -> None:
     """Nothing but the wheel can have provided what is tested here."""
-    found = [compiler for compiler in COMPILERS if shutil.which(compiler)]
-    expect(not found, f"PATH has a compiler: {', '.join(found)}")
     package = Path(eg.__file__).resolve().parent
     site_packages = Path(sysconfig.get_path("platlib")).resolve()
     expect(package.parent == site_packages, f"imported from {package}, not from {site_packages}")
 
 
+def check_compilers() -> None:
+    """The wheel does without."""
+    found = [compiler for compiler in COMPILERS if shutil.which(compiler)]
+    expect(not found, f"PATH has a compiler: {', '.join(found)}")
+
+
 def check_blas() -> None:
     """The BLAS that is mapped for us is the one inside the wheel. NumPy has one of its own."""
+    if not sys.platform.startswith("linux"):
+        print("not on Linux: which BLAS is loaded was not checked")
+        return
     maps = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
     mapped = {Path(line.split(maxsplit=5)[5]) for line in maps if "openblas" in line}
     ours = [path for path in mapped if "numpy" not in str(path)]
@@ -70,7 +85,17 @@ def check_closed_forms() -> None:
     expect_close(float(entropy), 0.0, "entropy of identical rows")
 
 
-def run(*arguments: str) -> str:
+def run_here(*arguments: str) -> str:
+    """Output of the command line, in this process."""
+    from eigentropy.cli.commands import app
+
+    written = io.StringIO()
+    with contextlib.redirect_stdout(written):
+        app(list(arguments), standalone_mode=False)
+    return written.getvalue()
+
+
+def run_program(*arguments: str) -> str:
     """Output of the command line, as installed beside this Python."""
     command = [str(Path(sys.executable).parent / "eigentropy"), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -78,7 +103,7 @@ def run(*arguments: str) -> str:
     return done.stdout
 
 
-def check_command_line() -> None:
+def check_command_line(run: Callable[..., str]) -> None:
     """The commands that need no extras; the page is made of files beside the modules."""
     version = json.loads(run("info", "--json"))["eigentropy"]
     expect(version == eg.__version__, f"eigentropy info says version {version}")
@@ -95,11 +120,26 @@ def check_command_line() -> None:
 
 def main() -> None:
     """Runs every check."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--beside-compilers", action="store_true")
+    parser.add_argument("--emulated", action="store_true")
+    parser.add_argument("--without-avx2", action="store_true")
+    options = parser.parse_args()
+    if not options.beside_compilers:
+        check_compilers()
     check_environment()
     check_closed_forms()
     check_blas()
-    check_command_line()
-    print(f"smoke test passed: eigentropy {eg.__version__}, Python {sys.version.split()[0]}")
+    run = run_here if options.emulated else run_program
+    check_command_line(run)
+    info = json.loads(run("info", "--json"))
+    if options.without_avx2:
+        expect(info["simd"] == "baseline", f"without AVX2 the core uses {info['simd']}")
+        expect("no AVX2" in info["simd_note"], "eigentropy info does not say that there is no AVX2")
+    print(
+        f"smoke test passed: eigentropy {eg.__version__}, Python {info['python']}, "
+        f"{platform.machine()}, {info['simd']}"
+    )
 
 
 if __name__ == "__main__":

@@ -23,8 +23,8 @@ NAME = "eigentropy"
 # package's own __init__, which has the public names.
 ORDER = (
     "_core", "_support", "_backends", "_kernels", "_spectra", "plot", "_measures", "baselines",
-    "io", "ranking", "", "reference", "compat", "bottleneck", "embed", "distributed", "report",
-    "torch", "studies", "cli", "__main__",
+    "io", "ranking", "", "reference", "compat", "sklearn", "anndata", "bottleneck", "embed",
+    "distributed", "report", "torch", "studies", "cli", "__main__",
 )  # fmt: skip
 
 # What runs side by side: the map shows them on floors, and inside of a package, module by module.

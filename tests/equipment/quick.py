@@ -17,6 +17,9 @@ ALLOWED = {"numpy", "pytest", "_pytest", "eigentropy", "_core", *sys.stdlib_modu
 # What imports PyTorch, and what takes its data from scikit-learn.
 HEAVY = ("eigentropy.torch", "eigentropy.studies")
 
+# What else may be imported: pytest --quick --beside scipy,sklearn.
+beside = frozenset()
+
 plain_importorskip = pytest.importorskip
 
 
@@ -71,4 +74,6 @@ def _beyond(name):
     if equipment.exists():
         return needs(equipment)
     heavy = {part for part in HEAVY if f"{name}.".startswith(f"{part}.")}
-    return heavy or ({top} - ALLOWED)
+    if heavy:
+        return set() if "torch" in beside and "eigentropy.studies" not in heavy else heavy
+    return {top} - ALLOWED - beside

@@ -58,6 +58,12 @@ def test_what_needs_more_is_named(needed, line, package):
     assert needed("import numpy", line) == {package}
 
 
+def test_packages_that_are_named_may_be_imported_as_well(monkeypatch, needed):
+    monkeypatch.setattr(quick, "beside", frozenset({"sklearn", "torch"}))
+    assert needed("import sklearn.cluster", "import torch", "import eigentropy.torch") == set()
+    assert needed("import scipy", "import eigentropy.studies") == {"scipy", "eigentropy.studies"}
+
+
 def test_a_file_needs_what_its_folder_needs(monkeypatch, tmp_path):
     monkeypatch.setattr(quick, "EQUIPMENT", tmp_path / "equipment")
     folder = tmp_path / "figures"
