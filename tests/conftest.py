@@ -98,12 +98,19 @@ def pytest_addoption(parser):
         help="only tests that need NumPy and pytest, and that are not marked slow; CUDA is the "
         "stand-in unless --device says otherwise",
     )
+    parser.addoption(
+        "--beside",
+        default="",
+        metavar="PACKAGE,...",
+        help="with --quick: also tests that need these, such as scipy,sklearn",
+    )
 
 
 def pytest_configure(config):
     device_arrays.choice = config.getoption("--device")
     config.stash[LEFT_OUT] = {}
     if config.getoption("--quick"):
+        quick.beside = frozenset(filter(None, config.getoption("--beside").split(",")))
         pytest.importorskip = quick.importorskip
         if device_arrays.choice == "auto":
             device_arrays.choice = "stand-in"

@@ -3,48 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import eigentropy as eg
+from benchmarks.compare.contenders import Case, Contender, Suite
 from benchmarks.compare.peers import classes
 
 # What keeps a contender to one BLAS thread, where the threads are above it.
 ONE_BLAS_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+# Of MKL's own threads there are none then.
+SEQUENTIAL = {"MKL_THREADING_LAYER": "SEQUENTIAL"}
+# How many matrices of this order: those of a mutual information, and what 20 minutes allow.
+BATCHES = {1000: 20}
 # Order of the product that everything is compared with.
 PRODUCT_ORDER = 4096
+DTYPES = ("float64", "float32")
 MKL_LAYERS = ("intel", "gnu", "tbb")
-
-
-@dataclass(frozen=True)
-class Contender:
-    name: str
-    # Distributions that it needs; the first is the library that the tables group it under.
-    needs: tuple[str, ...]
-    spec: dict[str, Any]
-    environment: dict[str, str] = field(default_factory=dict)
-    # Contenders that name the same thing give the same answer; None: no answer is kept.
-    answer: str | None = "answer"
-    # Of its answer; see rounds.difference.
-    tolerance: float = 10.0
-    # The tolerance is of the difference as a share of the reference.
-    relative: bool = False
-    # Only its answer is wanted: it takes part in the first round alone.
-    once: bool = False
-
-
-@dataclass(frozen=True)
-class Case:
-    parameters: dict[str, Any]
-    contenders: list[Contender]
-    # Writes the input file; None where there is none.
-    write_input: Callable[[Path], None] | None = None
-    # Slow contenders may be dropped on the evidence of the case before with the same value of this;
-    # without one, nobody is.
-    series: str = ""
 
 
 def rows(n: int, d: int) -> np.ndarray:
@@ -64,12 +41,12 @@ def _save_operator(n: int, dtype: str) -> Callable[[Path], None]:
     return save
 
 
-def _save_stack(n: int, count: int) -> Callable[[Path], None]:
+def _save_stack(n: int, count: int, dtype: str) -> Callable[[Path], None]:
     def save(path: Path) -> None:
         data = rows(2 * n, 64)
         generator = np.random.default_rng(0)
         chosen = (data[generator.permutation(2 * n)[:n]] for _ in range(count))
-        np.save(path, np.stack([np.asarray(eg.DiffusionOperator(Z)) for Z in chosen]))
+        np.save(path, np.stack([np.asarray(eg.DiffusionOperator(Z, dtype=dtype)) for Z in chosen]))
 
     return save
 
@@ -98,17 +75,35 @@ def single_matrix_solvers() -> list[Contender]:
 
 
 def eigenvalues(sizes: list[int], product_order: int = PRODUCT_ORDER) -> Iterator[Case]:
-    for dtype in ("float64", "float32"):
+    for dtype in DTYPES:
         parameters = {"task": "product", "n": product_order, "dtype": dtype}
-        yield Case(parameters, products(product_order, dtype))
+        yield Case(parameters, products(product_order, dtype), guess=1.0)
     for n in sizes:
-        for dtype in ("float64", "float32"):
+        for dtype in DTYPES:
+            every = single_matrix_solvers()
+            fast = [one for one in every if one.name in FASTEST]
             yield Case(
                 {"n": n, "d": 64, "dtype": dtype},
-                single_matrix_solvers(),
+                fast if n == FAST_AT else every,
                 _save_operator(n, dtype),
                 series=dtype,
+                guess=3.0 * (n / 5000) ** 3,
             )
+
+
+# The fastest peers of each library at n = 5000 in a run of all of them; with the others the suite
+# would take twice as long.
+FAST_AT = 5000
+FASTEST = (
+    "eigentropy",
+    "numpy",
+    "scipy evr",
+    "torch",
+    "openblas syevr",
+    "openblas syevd_2stage",
+    "mkl syevd tbb",
+    "mkl syevd_2stage intel",
+)
 
 
 def products(n: int, dtype: str) -> list[Contender]:
@@ -124,22 +119,20 @@ def products(n: int, dtype: str) -> list[Contender]:
     ]
 
 
-def _as_users_call(task: str) -> list[Contender]:
-    """Ours with its defaults, and the peer in float32, which is its better setting at some n.
+def _as_users_call() -> list[Contender]:
+    """`eg.dse` with its defaults, and the peer in float32, which is its better setting at some n.
 
     The peer has other defaults, so that ours is compared with all eigenvalues at the same settings.
-    `tol` = 1e-3, what method="auto" promises, is a share of the entropy, or of the baseline of an
-    information, by which both answers of that task are divided.
+    `tol` = 1e-3, what method="auto" promises, is a share of the entropy.
     """
 
     def contender(package: str, library: str = "eigentropy", **options: Any) -> Contender:
-        return Contender(package, (library,), {"task": task, "package": package}, **options)
+        return Contender(package, (library,), {"task": "entropy", "package": package}, **options)
 
     group = "by default"
-    share = task == "entropy"
     return [
         contender("eigentropy exact", answer=group, once=True),
-        contender("eigentropy", answer=group, tolerance=1e-3, relative=share),
+        contender("eigentropy", answer=group, tolerance=1e-3, relative=True),
         contender("dse-dsmi float32", "dse-dsmi", tolerance=1e-2),
     ]
 
@@ -159,9 +152,9 @@ def _entropies() -> list[Contender]:
 
 
 def dse(sizes: list[int]) -> Iterator[Case]:
-    contenders = [*_entropies(), *_as_users_call("entropy")]
+    contenders = [*_entropies(), *_as_users_call()]
     for n in sizes:
-        yield Case({"n": n, "d": 512}, contenders, _save_rows(n, 512))
+        yield Case({"n": n, "d": 512}, contenders, _save_rows(n, 512), guess=7.0 * (n / 5000) ** 3)
 
 
 def stochastic(sizes: list[int]) -> Iterator[Case]:
@@ -212,8 +205,9 @@ def memory(sizes: list[int]) -> Iterator[Case]:
         for name in ("eigentropy", "eigentropy copy", "numpy", "scipy evd", "torch")
     ]
     for n in sizes:
-        yield Case({"of": "entropy", "n": n, "d": 512}, _entropies(), _save_rows(n, 512))
-        yield Case({"of": "eigenvalues", "n": n}, solvers, _save_operator(n, "float64"))
+        entropy, spectrum = {"of": "entropy", "n": n, "d": 512}, {"of": "eigenvalues", "n": n}
+        yield Case(entropy, _entropies(), _save_rows(n, 512), memory_only=True)
+        yield Case(spectrum, solvers, _save_operator(n, "float64"), memory_only=True)
 
 
 def dsmi(sizes: list[int]) -> Iterator[Case]:
@@ -226,21 +220,82 @@ def dsmi(sizes: list[int]) -> Iterator[Case]:
     contenders = [
         contender("eigentropy compat", "eigentropy", 1e-9),
         # Its random groups are not those of the others, which also changes the answer.
-        contender("eigentropy auto", "eigentropy", 1e-2),
+        contender("eigentropy auto", "eigentropy", 3e-2),
         contender("dse-dsmi", "dse-dsmi", 1e-9),
-        *_as_users_call("information"),
     ]
     for n in sizes:
         parameters = {"n": n, "d": 512, "classes": 10, "repetitions_of_the_estimate": 5}
         yield Case(parameters, contenders, _save_classes(n, 512))
 
 
-def _save_classes(n: int, d: int) -> Callable[[Path], None]:
+def _save_classes(n: int, d: int, count: int = 10) -> Callable[[Path], None]:
     def save(path: Path) -> None:
-        centers = np.random.default_rng(0).normal(size=(10, d))
-        np.save(path, rows(n, d) + 0.5 * centers[classes(n)])
+        centers = np.random.default_rng(0).normal(size=(count, d))
+        np.save(path, rows(n, d) + 0.5 * centers[classes(n, count)])
 
     return save
+
+
+# n, d and number of classes of the calls of `eg.dsmi`.
+SHAPES = ((1000, 256, 10), (2000, 512, 10), (5000, 512, 10), (5000, 1000, 3))
+
+
+def calls(sizes: list[int], shapes: tuple[tuple[int, int, int], ...] = SHAPES) -> Iterator[Case]:
+    """`eg.dsmi(Z, labels)` beside the peer's call, each with its own defaults.
+
+    Ours is compared with all eigenvalues at its own settings; `tol` = 1e-3 is of the baseline.
+    """
+
+    def contender(package: str, library: str = "eigentropy", **options: Any) -> Contender:
+        spec = {"task": "call of dsmi", "package": package, "classes": count}
+        return Contender(package, (library,), spec, **options)
+
+    for n, d, count in shapes:
+        if n not in sizes:
+            continue
+        contenders = [
+            contender("eigentropy exact", once=True),
+            contender("eigentropy", tolerance=1e-3),
+            contender("dse-dsmi", "dse-dsmi", answer=None),
+            contender("dse-dsmi float32", "dse-dsmi", answer=None),
+        ]
+        parameters = {"call": "eg.dsmi(Z, labels)", "n": n, "d": d, "classes": count}
+        seconds = 8.0 * (n / 5000) ** 3 * (3 / count) ** 1.2
+        yield Case(parameters, contenders, _save_classes(n, d, count), guess=seconds)
+
+
+# Columns of the layer, and classes of the labels.
+LAYER = (128, 10)
+MONITORS = {
+    "eigentropy": ("eigentropy", "torch"),
+    "eigentropy outside": ("eigentropy", "torch"),
+    "dse-dsmi": ("dse-dsmi", "torch"),
+}
+
+
+def monitor(sizes: list[int]) -> Iterator[Case]:
+    """A step of a monitor of one layer, and what a user would do without one: the peer's calls."""
+    d, count = LAYER
+    for n in sizes:
+        known = {"n": n, "d": d, "classes": count}
+        contenders = [
+            Contender(name, needs, {"task": "monitor", "package": name, **known}, answer=None)
+            for name, needs in MONITORS.items()
+        ]
+        yield Case({"call": "Monitor.step()", **known}, contenders)
+
+
+def largest(sizes: list[int]) -> Iterator[Case]:
+    """An estimate without a matrix; there is no peer that could do it."""
+    spec = {"task": "estimate", "tol": 1e-3}
+    contenders = [Contender("eigentropy", ("eigentropy",), spec, answer=None)]
+    for n in sizes:
+        parameters = {"call": "eg.dse(Z)", "n": n, "d": 128, "tol": 1e-3}
+        yield Case(parameters, contenders, _save_single(n, 128), guess=60.0)
+
+
+def _save_single(n: int, d: int) -> Callable[[Path], None]:
+    return lambda path: np.save(path, rows(n, d).astype(np.float32))
 
 
 # What each stage returns, where both packages have it.
@@ -277,30 +332,30 @@ def batch(sizes: list[int]) -> Iterator[Case]:
         _solver("numpy, pool of threads", "numpy", "numpy pool", **ONE_BLAS_THREAD),
         _solver("torch", "torch"),
         _solver("torch, pool of threads", "torch", "torch pool", **ONE_BLAS_THREAD),
+        _solver("mkl, pool of threads", "mkl", "mkl pool", **ONE_BLAS_THREAD, **SEQUENTIAL),
     ]
     for n in sizes:
-        count = max(10, min(1000, 60000 // n))
-        yield Case({"n": n, "count": count}, contenders, _save_stack(n, count))
+        count = BATCHES.get(n) or max(10, min(1000, 60000 // n))
+        for dtype in DTYPES:
+            parameters = {"n": n, "count": count, "dtype": dtype}
+            save, seconds = _save_stack(n, count, dtype), 3.0 * count / 60 * (n / 1000) ** 2.5
+            yield Case(parameters, contenders, save, guess=seconds)
 
 
-@dataclass(frozen=True)
-class Suite:
-    cases: Callable[[list[int]], Iterator[Case]]
-    # n of a run that takes minutes, and of the one that the documents quote.
-    sizes: tuple[int, ...]
-    full_sizes: tuple[int, ...]
-    # Of the time that the suites have together.
-    share: float = 1.0
-
-
+REDUCED = (64, 100, 128, 200, 300, 500, 1000, 2000, 4000)
 SUITES = {
-    "eigenvalues": Suite(eigenvalues, (500, 1000, 2000), (500, 1000, 2000, 5000, 10000), 7.0),
-    "dse": Suite(dse, (500, 1000, 2000), (500, 1000, 2000, 5000, 10000), 2.0),
-    "stochastic": Suite(stochastic, (2000,), (2000, 5000, 10000), 2.0),
-    "vendi": Suite(vendi, (1000, 2000), (1000, 2000, 5000, 10000), 2.0),
-    "dimensions": Suite(dimensions, (2000,), (2000,), 2.0),
+    "calls": Suite(calls, (1000, 2000, 5000), (1000, 2000, 5000)),
+    "monitor": Suite(monitor, (1000,), (1000,)),
+    "batch": Suite(batch, (50, 100, 300, 1000), (50, 100, 300, 1000)),
+    "eigenvalues": Suite(eigenvalues, (500, 1000, 2000, 5000), (500, 1000, 2000, 5000, 10000)),
+    "dse": Suite(dse, (500, 1000, 2000, 5000), (500, 1000, 2000, 5000, 10000)),
+    "dsmi": Suite(dsmi, (2000, 5000), (2000, 5000)),
+    "stochastic": Suite(stochastic, (5000,), (5000, 10000)),
+    "vendi": Suite(vendi, (1000, 2000), (1000, 2000, 5000, 10000)),
+    "dimensions": Suite(dimensions, (2000,), (2000,)),
     "stages": Suite(stages, (1000, 2000), (1000, 2000, 5000)),
-    "dsmi": Suite(dsmi, (2000,), (2000, 5000)),
-    "batch": Suite(batch, (50, 100, 300), (50, 100, 300, 1000), 3.0),
-    "memory": Suite(memory, (1000, 2000), (1000, 2000, 5000)),
+    # Of n x n matrices by the C++ microbenchmarks.
+    "reductions": Suite(lambda sizes: iter(()), REDUCED, REDUCED),
+    "memory": Suite(memory, (1000, 2000, 5000), (1000, 2000, 5000)),
+    "largest": Suite(largest, (), (100_000,)),
 }

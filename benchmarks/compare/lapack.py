@@ -10,6 +10,7 @@ import ctypes
 import importlib.metadata
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,9 +27,13 @@ class Lapack:
 
     def call(self, name: str, dtype: np.dtype, *arguments: object) -> None:
         """Arguments as Fortran wants them: strings, integers and numbers by reference."""
+        function = self._function(name, dtype)
+        function(*[_by_reference(argument, dtype) for argument in arguments])
+
+    def _function(self, name: str, dtype: np.dtype) -> Any:
         function = getattr(self.library, f"{self.prefix}{LETTER[dtype]}{name}{self.suffix}")
         function.restype = None
-        function(*[_by_reference(argument, dtype) for argument in arguments])
+        return function
 
     def eigenvalues(self, driver: str, A: np.ndarray) -> np.ndarray:
         """Ascending eigenvalues by `syevd`, `syevr`, ... with jobz = 'N'. Destroys A."""
@@ -55,6 +60,28 @@ class Lapack:
         count = max(1, integer_size.value)
         work = np.empty(int(size[0]), A.dtype)
         solve(work, len(work), np.empty(count, np.int32), count)
+        return w
+
+    def eigenvalues_of_stack(self, driver: str, A: np.ndarray) -> np.ndarray:
+        """The same by `syevd` for a stack, with one workspace for all. Destroys A."""
+        count, n = A.shape[:2]
+        w, info = np.empty((count, n), A.dtype), ctypes.c_int(0)
+        size, integer_size = np.empty(1, A.dtype), ctypes.c_int(0)
+        head = ["N", "L", n, A[0], n, w[0]]
+        self.call(driver, A.dtype, *head, size, -1, integer_size, -1, info)
+        work = np.empty(int(size[0]), A.dtype)
+        integers = np.empty(max(1, integer_size.value), np.int32)
+        function = self._function(driver, A.dtype)
+        rest = [work, len(work), integers, len(integers), info]
+        start = [_by_reference(argument, A.dtype) for argument in head]
+        tail = [_by_reference(argument, A.dtype) for argument in rest]
+        base, found = A.ctypes.data, w.ctypes.data
+        for i in range(count):  # short, since only one thread at a time is in Python
+            start[3] = ctypes.c_void_p(base + i * A.strides[0])
+            start[5] = ctypes.c_void_p(found + i * w.strides[0])
+            function(*start, *tail)
+            if info.value != 0:
+                raise ArithmeticError(f"{driver} returned info = {info.value}")
         return w
 
     def product(self, A: np.ndarray, B: np.ndarray, C: np.ndarray) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.compare.monitor_contender import monitor
 from benchmarks.shared.timing import Ready
 
 Solver = Callable[[np.ndarray], np.ndarray]
@@ -51,10 +52,26 @@ def _openblas(driver: str) -> Solver:
     return partial(lapack.openblas().eigenvalues, driver)
 
 
+# A thread takes so many parts of a stack, one after the other: as few calls as leave none idle.
+PARTS_OF_A_THREAD = 8
+
+
 def _pool(solve: Solver) -> Solver:
-    """One matrix of a stack to a thread."""
-    executor = ThreadPoolExecutor(int(os.environ["EIGENTROPY_NUM_THREADS"]))
-    return lambda A: np.stack(list(executor.map(solve, A)))
+    """Parts of a stack to threads; `solve` is for stacks."""
+    threads = int(os.environ["EIGENTROPY_NUM_THREADS"])
+    executor = ThreadPoolExecutor(threads)
+
+    def solved(A: np.ndarray) -> np.ndarray:
+        parts = np.array_split(A, min(len(A), PARTS_OF_A_THREAD * threads))
+        return np.concatenate(list(executor.map(solve, parts)))
+
+    return solved
+
+
+def _mkl_stack() -> Solver:
+    from benchmarks.compare import lapack
+
+    return partial(lapack.mkl().eigenvalues_of_stack, "syevd")
 
 
 # Each may destroy its argument, a C-ordered symmetric matrix with both triangles.
@@ -74,6 +91,7 @@ SOLVERS: dict[str, Callable[[], Solver]] = {
     # Of stacks.
     "numpy pool": lambda: _pool(np.linalg.eigvalsh),
     "torch pool": lambda: _pool(_torch()),
+    "mkl pool": lambda: _pool(_mkl_stack()),
 }
 
 
@@ -106,7 +124,7 @@ def product(spec: dict[str, Any]) -> Ready:
     return lambda: None, multiply
 
 
-# Of dse and dsmi as users call them, and what they are compared with.
+# Of what users call, and what it is compared with.
 _BY_DEFAULT = {"eigentropy": {}, "eigentropy exact": {"method": "exact"}}
 # Of dse with the peer's sigma and alpha.
 _OPTIONS = {
@@ -137,14 +155,15 @@ def entropy(spec: dict[str, Any]) -> Ready:
     )
 
 
-def classes(n: int) -> np.ndarray:
-    """The classes of n rows, ten of them."""
-    return np.random.default_rng(1).integers(0, 10, n)
+def classes(n: int, count: int = 10) -> np.ndarray:
+    """The classes of n rows."""
+    return np.random.default_rng(1).integers(0, count, n)
 
 
-def information(spec: dict[str, Any]) -> Ready:
+def call_of_dsmi(spec: dict[str, Any]) -> Ready:
+    """Ours and the peer's with the defaults of each."""
     Z, name = np.load(spec["input"]), spec["package"]
-    labels, sigma = classes(len(Z)), float(np.sqrt(Z.shape[1]))
+    labels = classes(len(Z), spec["classes"])
     if name in _BY_DEFAULT:
         import eigentropy as eg
 
@@ -153,6 +172,22 @@ def information(spec: dict[str, Any]) -> Ready:
             return float(found.value / (found.value + found.conditional_entropy))
 
         return lambda: Z, share_of_baseline
+    package = _package(name)
+    Z = Z.astype("float32") if name.endswith("float32") else Z
+    return lambda: Z, lambda rows: package.diffusion_spectral_mutual_information(rows, labels)[0]
+
+
+def estimate(spec: dict[str, Any]) -> Ready:
+    """Of an entropy, as users call it, with a tolerance."""
+    import eigentropy as eg
+
+    Z = np.load(spec["input"])
+    return lambda: Z, lambda rows: float(eg.dse(rows, tol=spec["tol"]))
+
+
+def information(spec: dict[str, Any]) -> Ready:
+    Z, name = np.load(spec["input"]), spec["package"]
+    labels, sigma = classes(len(Z)), float(np.sqrt(Z.shape[1]))
     if name == "eigentropy auto":
         import eigentropy as eg
 
@@ -266,6 +301,9 @@ READY: dict[str, Callable[[dict[str, Any]], Ready]] = {
     "product": product,
     "entropy": entropy,
     "information": information,
+    "call of dsmi": call_of_dsmi,
+    "estimate": estimate,
+    "monitor": monitor,
     "vendi": vendi,
     "stage": stage,
 }

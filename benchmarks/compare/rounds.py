@@ -1,12 +1,14 @@
-"""Runs a case: its contenders in turn, A B C A B C, each measurement in a process of its own."""
+"""Runs a case: its contenders in turn, A B C A B C, each in a process that waits between its turns.
+
+A process starts and makes its first call, whose memory counts, before the rounds begin: the start
+of Python and the import of a library take longer than most calls.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
-import json
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,9 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.compare.cases import Case, Contender
+from benchmarks.compare.contenders import Case, Contender
+from benchmarks.compare.workers import ContenderError, Contending, Worker
 from benchmarks.shared.machine import clean_environment, environment
-from benchmarks.shared.results import rounded, to_columns
+from benchmarks.shared.results import rounded
+from benchmarks.shared.timing import LONG_SECONDS
 
 # Where it takes part, the others' answers are compared with its.
 REFERENCE = "numpy"
@@ -31,38 +35,30 @@ THREAD_VARIABLES = (
 )
 
 
-def in_a_process(spec: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
-    """What benchmarks.compare.measure says of a specification."""
-    output = subprocess.run(
-        [sys.executable, "-m", "benchmarks.compare.measure"],
-        input=json.dumps(spec),
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    result: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return result
-
-
 @dataclass
 class Settings:
     repetitions: int = 3
+    # Whose first call took so long takes part in two rounds at most: long calls vary less.
+    long_seconds: float = 1.0
+    long_repetitions: int = 2
     threads: int = 1
-    # A child repeats the call until it took this long, and reports the median.
-    enough_seconds: float = 0.3
+    # A contender repeats the call until it took this long, and reports the median.
+    enough_seconds: float = 0.2
     # Keep what this environment sets for BLAS.
     as_is: bool = False
     # Distributions that take part besides eigentropy; None: all that are installed.
     peers: set[str] | None = None
-    # time.monotonic() after which nothing new is started.
+    # time.monotonic() after which no round but the first is started, and no case.
     deadline: float = float("inf")
+    end: float = float("inf")
     # From this size on, who took `drop` times as long as the best peer on the case before of the
     # same series does not take part.
     drop: float = 1.15
     drop_from: int = 10000
-    # What measures a specification in an environment.
-    measure: Callable[[dict[str, Any], dict[str, str]], dict[str, Any]] = in_a_process
+    # From this size on a process ends after each turn: those that wait hold too much memory.
+    end_processes_from: int = 8000
+    # What starts the contender of a specification in an environment.
+    start: Callable[[dict[str, Any], dict[str, str]], Contending] = Worker
 
     def environment(self) -> dict[str, str]:
         base = environment() if self.as_is else clean_environment()
@@ -71,6 +67,10 @@ class Settings:
     def late(self, seconds: float = 0.0) -> bool:
         """Whether the deadline will have passed in so many seconds."""
         return time.monotonic() + seconds > self.deadline
+
+    def over(self) -> bool:
+        """Whether nothing new may begin."""
+        return time.monotonic() > self.end
 
 
 @dataclass
@@ -124,37 +124,88 @@ def too_slow(before: dict[str, Any] | None, factor: float) -> dict[str, str]:
     }
 
 
+class Turns:
+    """A contender with what it has measured; its process runs from its first turn to the last."""
+
+    def __init__(self, contender: Contender, folder: Path, settings: Settings) -> None:
+        self.contender, self.failed = contender, ""
+        self.runs: dict[str, list[float]] = {}
+        self._folder, self._settings = folder, settings
+        self._most_rounds = settings.repetitions
+        self._process: Contending | None = None
+
+    def first(self, keep: bool, memory_only: bool) -> None:
+        """Start, and make the call that counts for memory; for time only if it is long."""
+        answer = answer_file(self.contender, self._folder) if self.contender.answer else None
+        found = self._asked({"first": True, "answer": answer and str(answer)})
+        if found is None:
+            return
+        for quantity in ("peak_bytes", "extra_bytes"):
+            self.runs[quantity] = [found[quantity]]
+        if found["seconds"] > self._settings.long_seconds:
+            self._most_rounds = min(self._most_rounds, self._settings.long_repetitions)
+        if memory_only or found["seconds"] > LONG_SECONDS:
+            self._add(found)
+        if not keep:
+            self.close()
+
+    def next(self, keep: bool) -> None:
+        """A turn of a round."""
+        if self._process is None:
+            self._asked({"first": True})
+        found = self._asked({"first": False, "enough_seconds": self._settings.enough_seconds})
+        if found is not None:
+            self._add(found)
+        if not keep:
+            self.close()
+
+    def takes_part(self, number: int) -> bool:
+        """Whether the contender has a turn in this round, counted from 0."""
+        if self.contender.once:
+            return number == 0 and not self.runs.get("seconds")
+        return len(self.runs.get("seconds", ())) <= number < self._most_rounds
+
+    def close(self) -> None:
+        if self._process is not None:
+            self._process.close()
+        self._process = None
+
+    def _add(self, found: dict[str, Any]) -> None:
+        for quantity in ("seconds", "calls"):
+            self.runs.setdefault(quantity, []).append(found[quantity])
+
+    def _asked(self, request: dict[str, Any]) -> dict[str, Any] | None:
+        """The answer; None where the contender fails, or has failed before."""
+        if self.failed:
+            return None
+        try:
+            if self._process is None:
+                environment = {**self._settings.environment(), **self.contender.environment}
+                spec = {**self.contender.spec, "input": str(self._folder / "input.npy")}
+                self._process = self._settings.start(spec, environment)
+            return self._process.ask(request)
+        except ContenderError as error:
+            self.failed = str(error)
+            self.close()
+            return None
+
+
 def run_case(case: Case, settings: Settings, before: dict[str, Any] | None) -> dict[str, Any]:
     """Parameters, runs of each contender, differences of the answers, who is absent and why."""
+    start = time.monotonic()
     who = participants(case, settings, before)
-    runs: dict[str, list[dict[str, Any]]] = {contender.name: [] for contender in who.present}
-    failed: dict[str, str] = {}
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = Path(name)
         if case.write_input is not None:
             case.write_input(folder / "input.npy")
-        last_round = 0.0
-        for repetition in range(settings.repetitions):
-            if repetition > 0 and settings.late(last_round):
-                break
-            start = time.monotonic()
-            for contender in who.present:
-                if contender.name in failed or (contender.once and repetition > 0):
-                    continue
-                keep_answer = repetition == 0 and contender.answer is not None
-                try:
-                    measured = run_one(contender, folder, keep_answer, settings)
-                    runs[contender.name].append(measured)
-                except subprocess.CalledProcessError as error:
-                    status = f"exit status {error.returncode}"
-                    failed[contender.name] = (error.stderr.strip().splitlines() or [status])[-1]
-            last_round = time.monotonic() - start
+        turns = [Turns(contender, folder, settings) for contender in who.present]
+        for turn in turns:
+            stack.callback(turn.close)
+        take_turns(case, turns, settings)
         differences = compare(who.present, folder)
     return {
         **case.parameters,
-        "runs": {
-            name: to_columns(rounded(measured)) for name, measured in runs.items() if measured
-        },
+        "runs": {t.contender.name: rounded(t.runs) for t in turns if "seconds" in t.runs},
         "differences": differences,
         "wrong": [
             contender.name
@@ -163,24 +214,29 @@ def run_case(case: Case, settings: Settings, before: dict[str, Any] | None) -> d
             and not differences[contender.name] <= contender.tolerance
         ],
         "absent": who.absent,
-        "failed": failed,
+        "failed": {turn.contender.name: turn.failed for turn in turns if turn.failed},
+        "wall_seconds": rounded(time.monotonic() - start, 3),
     }
+
+
+def take_turns(case: Case, turns: list[Turns], settings: Settings) -> None:
+    """The first calls, and the rounds for which there is time."""
+    keep = case.parameters["n"] < settings.end_processes_from and not case.memory_only
+    for turn in turns:
+        turn.first(keep, case.memory_only)
+    last = 0.0
+    for number in range(0 if case.memory_only else settings.repetitions):
+        if number > 0 and settings.late(last):
+            return
+        start = time.monotonic()
+        for turn in turns:
+            if turn.takes_part(number):
+                turn.next(keep and not turn.contender.once)
+        last = time.monotonic() - start
 
 
 def answer_file(contender: Contender, folder: Path) -> Path:
     return folder / f"answer of {contender.name}.npy"
-
-
-def run_one(
-    contender: Contender, folder: Path, keep_answer: bool, settings: Settings
-) -> dict[str, Any]:
-    spec = {
-        **contender.spec,
-        "enough_seconds": settings.enough_seconds,
-        "input": str(folder / "input.npy"),
-        "answer": str(answer_file(contender, folder)) if keep_answer else None,
-    }
-    return settings.measure(spec, {**settings.environment(), **contender.environment})
 
 
 def compare(contenders: list[Contender], folder: Path) -> dict[str, float]:

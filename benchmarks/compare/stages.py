@@ -1,16 +1,13 @@
 """Times of the eigenvalue solver and of its three stages, from the C++ microbenchmarks.
 
-    make bench-cpp BENCH_ARGS='--benchmark_filter=^(gemm|eigenvalues)<'
-    python -m benchmarks.compare.stages build/benchmarks/cpp.json \\
-        --output benchmarks/results/eigenvalues_cpp.json
-
-stores what docs/explanations/performance.md shows of a run of theirs. With
+`benchmarks.compare.suite` has them in its suites `stages` and `reductions`. With
 
     make bench-cpp BENCH_ARGS='--benchmark_filter=_of_a_gpu.*/threads:1/'
     python -m benchmarks.compare.stages build/benchmarks/cpp.json --clock cpu_time \\
         --output benchmarks/results/host_of_a_gpu.json
 
-it stores the host's share of eigenvalues on a GPU, by the clock of the thread that computes.
+this program stores the host's share of eigenvalues on a GPU, by the clock of the thread that
+computes.
 """
 
 from __future__ import annotations
@@ -65,18 +62,36 @@ def exactly(names: Iterable[str]) -> str:
 
 def solver_stages(sizes: list[int], settings: Settings) -> list[dict[str, Any]] | str:
     """Seconds of each stage for the sizes that the program has, or why there are none."""
+    wanted = names(sizes, settings.threads)
+    output = microbenchmarks(exactly(wanted), settings)
+    return output if isinstance(output, str) else read(output, wanted)
+
+
+def reductions(sizes: list[int], settings: Settings) -> Any:
+    """Milliseconds for all eigenvalues in float64 by each reduction, or why there are none."""
+    alternatives = "|".join(map(str, sizes))
+    pattern = f"^eigenvalues<double, .*>/n:({alternatives})/threads:{settings.threads}/real_time$"
+    output = microbenchmarks(f"--benchmark_filter={pattern}", settings)
+    return output if isinstance(output, str) else stored(output)["runs"]
+
+
+def microbenchmarks(chosen: str, settings: Settings) -> dict[str, Any] | str:
+    """Google Benchmark's JSON, or why there is none: the other suites do not depend on it."""
     if not PROGRAM.exists():
         return "not measured: the C++ microbenchmarks are not built"
-    wanted = names(sizes, settings.threads)
-    command = [str(PROGRAM), exactly(wanted)]
+    command = [str(PROGRAM), chosen]
     command += ["--benchmark_format=json", f"--benchmark_repetitions={settings.repetitions}"]
     command += ["--benchmark_enable_random_interleaving=true", "--benchmark_min_time=0.1"]
-    output = subprocess.run(
-        command, env=settings.environment(), capture_output=True, text=True, check=True
-    ).stdout
+    try:
+        output = subprocess.run(
+            command, env=settings.environment(), capture_output=True, text=True, check=True
+        ).stdout
+    except subprocess.CalledProcessError as error:
+        return f"not measured: {(error.stderr.strip().splitlines() or [str(error)])[-1]}"
     if not output:  # it says so on stderr, and that it succeeded
         return "not measured: the C++ microbenchmarks do not have these sizes"
-    return read(json.loads(output), wanted)
+    result: dict[str, Any] = json.loads(output)
+    return result
 
 
 def read(results: dict[str, Any], wanted: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -96,11 +111,14 @@ def read(results: dict[str, Any], wanted: dict[str, dict[str, Any]]) -> list[dic
 
 
 def stored(results: dict[str, Any], clock: str = "real_time") -> dict[str, Any]:
-    """Of Google Benchmark's JSON: where it was measured, and the milliseconds of each run."""
+    """Of Google Benchmark's JSON: where it was measured, and the median milliseconds of each."""
+    found: dict[str, list[float]] = {}
+    for run in results["benchmarks"]:
+        if run["run_type"] == "iteration" and "error_message" not in run:
+            milliseconds = 1e3 * run[clock] / UNITS[run["time_unit"]]
+            found.setdefault(run["name"], []).append(milliseconds)
     runs = [
-        {"name": run["name"], "milliseconds": 1e3 * run[clock] / UNITS[run["time_unit"]]}
-        for run in results["benchmarks"]
-        if run["run_type"] == "iteration"
+        {"name": name, "milliseconds": statistics.median(times)} for name, times in found.items()
     ]
     return {"context": results["context"], "runs": to_columns(rounded(runs))}
 

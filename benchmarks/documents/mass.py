@@ -59,9 +59,9 @@ def information_of_corrupted_labels() -> np.ndarray:
         Z = rng.normal(size=(N, 20)) + rng.uniform(-10, 10, size=(3, 20))[true]
         for column, share in enumerate(SHARES_REDRAWN):
             drawn = np.where(rng.random(N) < share, rng.integers(0, 3, N), true)
-            kernel = eg.kernel_information(Z, drawn, seed=seed)
+            kernel = eg.kernel_information(Z, drawn, n_null=20, seed=seed)
             most = kernel.label_entropy
-            dsmi = eg.dsmi(Z, drawn, seed=seed).adjusted()
+            dsmi = eg.dsmi(Z, drawn, n_null=20, seed=seed).adjusted()
             found[seed, column] = shannon(true, drawn) / most, kernel.bits() / most, dsmi
     return found
 

@@ -10,7 +10,6 @@ Of everything in benchmarks/results. A document says where: between `<!-- benchm
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import re
 import statistics
@@ -23,6 +22,7 @@ from benchmarks.documents import (
     error_tables,
     estimator_tables,
     imagenet_tables,
+    runs,
 )
 from benchmarks.shared.markdown_tables import table, time, times
 from benchmarks.shared.results import RESULTS, to_rows
@@ -223,14 +223,19 @@ REDUCTIONS = {"one_stage": "one-stage", "two_stage": "two-stage", "lapack": "LAP
 
 
 def reductions(results: Results) -> str:
-    """Milliseconds for all eigenvalues on two threads, by how the matrix is reduced."""
-    name = re.compile(r"eigenvalues<double, Reduction::(\w+)>/n:(\d+)/threads:2/real_time")
+    """Milliseconds for all eigenvalues on all threads, by how the matrix is reduced."""
+    result = results["reductions"]
+    if isinstance(result["runs"], str):
+        return ""
+    threads = result.get("machine", {}).get("threads", 2)
+    name = re.compile(rf"eigenvalues<double, Reduction::(\w+)>/n:(\d+)/threads:{threads}/real_time")
     found: dict[int, dict[str, str]] = {}
-    for run in to_rows(results["eigenvalues_cpp"]["runs"]):
+    for run in to_rows(result["runs"]):
         if match := name.fullmatch(run["name"]):
             found.setdefault(int(match[2]), {})[match[1]] = f"{run['milliseconds']:.3g}"
-    rows = [[str(n), *[at.get(kind, "") for kind in REDUCTIONS]] for n, at in found.items()]
-    return table(["n", *REDUCTIONS.values()], rows)
+    kinds = dict.fromkeys([*REDUCTIONS, *(kind for at in found.values() for kind in at)])
+    rows = [[str(n), *[at.get(kind, "") for kind in kinds]] for n, at in sorted(found.items())]
+    return table(["n", *[REDUCTIONS.get(kind, kind) for kind in kinds]], rows)
 
 
 HOST_OF_A_GPU = {
@@ -261,8 +266,12 @@ def _known(seconds: float) -> str:
     return "" if math.isnan(seconds) else time(seconds)
 
 
+# The libraries that solve many matrices.
+BATCHES = ("numpy", "torch", "mkl")
+
+
 def batch(results: Results) -> str:
-    header = ["matrices", "n", "eigentropy", "best peer", "over it", "over NumPy", "over PyTorch"]
+    header = ["matrices", "n", "precision", "eigentropy", "best peer", "over it"]
     rows = []
     for case in results["batch"]["cases"]:
         peer = best_peer(case)
@@ -270,14 +279,15 @@ def batch(results: Results) -> str:
             [
                 str(case["count"]),
                 str(case["n"]),
+                case.get("dtype", "float64"),
                 seconds_of(case, OURS),
                 "" if peer is None else f"{peer}, {seconds_of(case, peer)}",
                 times_of(case, peer),
-                *[times_of(case, best_of(case, library)) for library in ("numpy", "torch")],
+                *[times_of(case, best_of(case, library)) for library in BATCHES],
                 difference(case),
             ]
         )
-    return table([*header, "error"], rows)
+    return table([*header, *[f"over {LIBRARIES[name]}" for name in BATCHES], "error"], rows)
 
 
 def memory(results: Results) -> str:
@@ -388,6 +398,25 @@ def many_rows(results: Results) -> str:
         for n, d, way, seconds, suite in chosen + estimates
     ]
     return table(["n", "d", "what is computed", "time", "measured in"], rows)
+
+
+def million_rows(results: Results) -> str:
+    """Measured and predicted times of an estimate that keeps no kernel."""
+    found = results["million_rows"]
+    cases = [(row, row["threads"], "measured") for row in found["sizes"]]
+    cases += [(row, row["cores"], "predicted") for row in found["predicted"]]
+    rows = [
+        [
+            str(row["n"]),
+            str(cores),
+            str(row["products"]),
+            time(row["seconds"]),
+            f"{row['peak_bytes'] / 1e6:.0f}",
+            how,
+        ]
+        for row, cores, how in cases
+    ]
+    return table(["n", "cores", "products", "time", "MB", ""], rows)
 
 
 def many_tokens(results: Results) -> str:
@@ -519,19 +548,51 @@ def scientific(value: float) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
-CALLS = {"dse": "`eg.dse(Z)`", "dsmi": "`eg.dsmi(Z, labels)`"}
+# The suites of users' calls; those of eg.dse do not say so.
+CALLS = ("dse", "calls", "monitor")
 
 
 def speed(results: Results) -> str:
     """What users call, with its defaults; empty where it was not measured."""
-    header = ["", "n", "time", "dse-dsmi", "times as fast", "memory", "of dse-dsmi", "differs by"]
+    header = ["", "n", "d", "classes", "time", "dse-dsmi", "times as fast"]
+    header += ["memory", "of dse-dsmi", "differs by"]
     rows = [
-        [CALLS[suite], str(case["n"]), *_beside(case, fastest(case, PEERS))]
+        [
+            f"`{case.get('call', 'eg.dse(Z)')}`",
+            str(case["n"]),
+            str(case["d"]),
+            str(case.get("classes", "")),
+            *_beside(case, fastest(case, PEERS)),
+        ]
         for suite in CALLS
         for case in results[suite]["cases"]
         if OURS in case["runs"]
     ]
     return table(header, rows) if rows else ""
+
+
+def monitor_step(results: Results) -> str:
+    """A step of one layer, and what of it is neither in the core nor in the network."""
+    rows = [
+        [
+            str(case["n"]),
+            str(case["d"]),
+            *[seconds_of(case, name) for name in (OURS, f"{OURS} outside", "dse-dsmi")],
+            times_of(case, "dse-dsmi"),
+        ]
+        for case in results["monitor"]["cases"]
+    ]
+    header = ["samples", "d", "a step", "of it hooks and Python", "with dse-dsmi", "times as fast"]
+    return table(header, rows)
+
+
+def largest(results: Results) -> str:
+    """An estimate of more rows than all eigenvalues could be found of."""
+    rows = [
+        [str(case["n"]), str(case["d"]), f"{case['tol']:g}", seconds_of(case, OURS)]
+        for case in results["largest"]["cases"]
+    ]
+    return table(["n", "d", "tol", "`eg.dse(Z)`"], rows)
 
 
 def _beside(case: dict[str, Any], peer: str | None) -> list[str]:
@@ -733,12 +794,13 @@ BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "known": (("large",), known),
     "ways": (("approaches",), ways),
     "many rows": (("approaches", "large"), many_rows),
+    "million rows": (("million_rows",), million_rows),
     "many tokens": (("many_tokens",), many_tokens),
     "tokens of a reservoir": (("many_tokens",), tokens_of_a_reservoir),
     "cost of a reservoir": (("token_reservoir",), cost_of_a_reservoir),
     "dsmi": (("dsmi",), dsmi),
     "stages": (("stages",), stages),
-    "reductions": (("eigenvalues_cpp",), reductions),
+    "reductions": (("reductions",), reductions),
     "host of a gpu": (("host_of_a_gpu",), host_of_a_gpu),
     "batch": (("batch",), batch),
     "memory": (("memory",), memory),
@@ -752,7 +814,9 @@ BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "units": (("units_cost",), units_cost),
     "projection": (("projection",), projection),
     "settings of others": (("settings_of_others",), settings_of_others),
-    "speed": (("dse", "dsmi"), speed),
+    "speed": (("dse", "calls", "monitor"), speed),
+    "monitor step": (("monitor",), monitor_step),
+    "largest": (("largest",), largest),
     "tensor pairs": (("tensor_pairs",), tensor_pairs),
     **estimator_tables.BLOCKS,
     **imagenet_tables.BLOCKS,
@@ -763,14 +827,20 @@ BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
 
 def load(folder: Path, as_is: bool = False) -> Results:
     suites = {suite for needed, _ in BLOCKS.values() for suite in needed}
-    files = {suite: folder / f"{suite}{'.as-is' if as_is else ''}.json" for suite in suites}
-    return {suite: json.loads(file.read_text()) for suite, file in files.items() if file.exists()}
+    found = {suite: runs.load(folder, suite, ".as-is" if as_is else "") for suite in suites}
+    return {suite: result for suite, result in found.items() if result is not None}
 
 
 def render(name: str, results: Results) -> str | None:
-    """The table of a block; None if its results are not there."""
+    """The table of a block, and where it was measured; None if its results are not there."""
     suites, function = BLOCKS[name]
-    return (function(results) or None) if all(suite in results for suite in suites) else None
+    if any(suite not in results for suite in suites):
+        return None
+    rendered = function(results)
+    if not rendered.startswith(("|", "![")):
+        return rendered or None
+    whole = rendered if rendered.endswith("\n") else f"{rendered}\n"
+    return whole + runs.below({suite: results[suite] for suite in suites})
 
 
 def updated(document: str, results: Results) -> str:

@@ -39,6 +39,10 @@ def _git(*arguments: str) -> str:
     return result.stdout.strip()
 
 
+# What is measured; a run writes its results while it measures the next suite.
+CODE = ("--", "csrc", "python", "benchmarks/**/*.py", "benchmarks/cpp", "CMakeLists.txt", "cmake")
+
+
 def _processor() -> str:
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
@@ -65,7 +69,7 @@ def describe() -> dict[str, Any]:
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "commit": _git("rev-parse", "HEAD"),
-        "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no", *CODE)),
         "processor": _processor(),
         "threads": _core.thread_count(),
         "instruction_set": _core.instruction_set(),

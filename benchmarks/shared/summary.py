@@ -41,10 +41,11 @@ def speedup(case: Case, peer: str, ours: str = OURS) -> float:
     return statistics.median(b / a for a, b in zip(mine, theirs, strict=False))
 
 
-def product_rate(result: dict[str, Any], dtype: str) -> float | None:
-    """The best rate of a matrix product in this run, flops a second."""
+def product_rate(result: dict[str, Any], dtype: str, run: int = 0) -> float | None:
+    """The best rate of a matrix product in this run of those of a result, flops a second."""
     for case in result["cases"]:
-        if case.get("task") == "product" and case["dtype"] == dtype:
+        product = case.get("task") == "product" and case.get("run", 0) == run
+        if product and case["dtype"] == dtype:
             best = fastest(case, case["runs"])
             if best is not None:
                 return 2.0 * float(case["n"]) ** 3 / median(case, best)
@@ -53,7 +54,7 @@ def product_rate(result: dict[str, Any], dtype: str) -> float | None:
 
 def share_of_product(result: dict[str, Any], case: Case, name: str = OURS) -> float | None:
     """(4/3) n^3 flops at the rate of a product, over the time that the eigenvalues take."""
-    rate = product_rate(result, case["dtype"])
+    rate = product_rate(result, case["dtype"], case.get("run", 0))
     if rate is None or name not in case["runs"]:
         return None
     return 4.0 / 3.0 * float(case["n"]) ** 3 / rate / median(case, name)

@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -54,7 +54,15 @@ def tiny(**options):
 
 def here(**options):
     """Settings by which contenders run in this process, which has loaded their libraries."""
-    return tiny(measure=lambda spec, environment: measure.measured(spec), **options)
+    return tiny(start=lambda spec, environment: measure.Measured(spec), **options)
+
+
+def answer(contender, folder, settings):
+    """Of its first call; it has no rounds."""
+    turns = rounds.Turns(contender, folder, settings)
+    turns.first(keep=False, memory_only=True)
+    assert not turns.failed
+    return np.load(rounds.answer_file(contender, folder))
 
 
 @pytest.fixture
@@ -121,13 +129,16 @@ RESULTS = {"eigenvalues": {"cases": [PRODUCT, CASE]}, "dse": {"cases": [ENTROPY]
 SMALL = {
     **cases.SUITES,
     "eigenvalues": cases.Suite(partial(cases.eigenvalues, product_order=64), (40,), (40,)),
+    "calls": cases.Suite(partial(cases.calls, shapes=((40, 8, 3),)), (40,), (40,)),
 }
+# The blocks that have other names than their suites.
+SHOWN = {"monitor": "monitor step"}
 
 
-@pytest.mark.parametrize("name", list(cases.SUITES))
+@pytest.mark.parametrize("name", [name for name in cases.SUITES if name != "reductions"])
 def test_a_suite_measures_every_contender_that_it_is_asked_for(name, two_threads):
-    n = 260 if name in ("stochastic", "dsmi") else 40  # for an estimate, and for ten groups
-    result = suite.run_suite(name, [n], here(peers={"numpy"}), suites=SMALL)
+    n = 260 if name in ("stochastic", "dsmi", "monitor") else 40  # estimates, and ten groups
+    result = suite.run_suite(name, [n], here(peers={"numpy", "torch"}), suites=SMALL)
     assert result["cases"]
     assert not result["skipped"]
     assert len(result["machine"]["commit"]) in (0, 40)
@@ -135,29 +146,32 @@ def test_a_suite_measures_every_contender_that_it_is_asked_for(name, two_threads
         assert not case["failed"]
         assert not case["wrong"]
         assert set(case["absent"].values()) <= {"not asked for"}
-        assert {summary.library(who) for who in case["runs"]} <= {"eigentropy", "numpy"}
+        assert {summary.library(who) for who in case["runs"]} <= {"eigentropy", "numpy", "torch"}
         for columns in case["runs"].values():
             assert sorted(columns) == ["calls", "extra_bytes", "peak_bytes", "seconds"]
             assert columns["seconds"][0] > 0
-    assert tables.render(name, {name: json.loads(results.text(result))}).count("\n") > 2
+    if name != "calls":
+        stored = {name: json.loads(results.text(result))}
+        assert tables.render(SHOWN.get(name, name), stored).count("\n") > 4
 
 
-@pytest.mark.parametrize("name", ["dse", "dsmi"])
+@pytest.mark.parametrize("name", ["dse", "calls"])
 def test_users_calls_are_compared_with_all_eigenvalues(name):
     if not rounds.installed("dse-dsmi"):
         pytest.skip("dse-dsmi not installed: part of the group bench")
     settings = here(peers={"dse-dsmi"})
     settings.repetitions = 2
-    (case,) = suite.run_suite(name, [260], settings)["cases"]
+    small = {"dse": cases.SUITES["dse"], "calls": SMALL["calls"]}
+    (case,) = suite.run_suite(name, [40], settings, suites=small)["cases"]
     assert not case["wrong"]
     assert case["differences"]["eigentropy exact"] == 0.0
-    assert case["differences"]["dse-dsmi float32"] > 0.0
+    assert "dse-dsmi float32" in case["runs"]
     # What users get is another number than the peer's, and compared with none of its answers.
     assert case["differences"]["eigentropy"] <= 1e-3
     rounds_of = {who: len(columns["seconds"]) for who, columns in case["runs"].items()}
     assert rounds_of.pop("eigentropy exact") == 1
     assert set(rounds_of.values()) == {2}
-    found = {"dse": {"cases": []}, "dsmi": {"cases": []}, name: {"cases": [case]}}
+    found = {suite: {"cases": []} for suite in tables.CALLS} | {name: {"cases": [case]}}
     assert tables.render("speed", found).count("\n") == 3
 
 
@@ -195,20 +209,19 @@ def test_every_solver_gives_the_eigenvalues_of_numpy(name, tmp_path, two_threads
     if contender in cases.single_matrix_solvers():
         A = A[0]
     np.save(tmp_path / "input.npy", A)
-    rounds.run_one(contender, tmp_path, True, settings_for(contender))
-    answer = np.load(rounds.answer_file(contender, tmp_path))
-    assert rounds.difference(answer, np.linalg.eigvalsh(A)) <= 1.0
+    found = answer(contender, tmp_path, settings_for(contender))
+    assert rounds.difference(found, np.linalg.eigvalsh(A)) <= 1.0
 
 
 @pytest.mark.parametrize("library", ["numpy", "torch", "openblas", "mkl"])
 def test_every_product_is_a_product(library, tmp_path):
     contender = {one.name: one for one in cases.products(37, "float32")}[library]
+    contender = replace(contender, answer="answer")
     if not rounds.installed(contender.needs[0]):
         pytest.skip(f"{contender.needs[0]} not installed: part of the group bench")
-    rounds.run_one(contender, tmp_path, True, settings_for(contender))
+    found = answer(contender, tmp_path, settings_for(contender))
     A = np.random.default_rng(0).normal(size=(37, 37)).astype(np.float32)
-    answer = np.load(rounds.answer_file(contender, tmp_path))
-    assert np.allclose(answer, A @ A.T, atol=1e-4)
+    assert np.allclose(found, A @ A.T, atol=1e-4)
 
 
 ROWS = [
@@ -279,24 +292,39 @@ def test_a_child_that_fails_is_recorded_with_its_last_words():
 
 
 def test_after_the_deadline_cases_are_skipped_and_named():
-    result = suite.run_suite("dse", [40, 50], here(deadline=0.0))
+    result = suite.run_suite("dse", [40, 50], here(end=0.0))
     assert result["cases"] == []
-    assert result["skipped"] == [{"n": 40, "d": 512}, {"n": 50, "d": 512}]
+    assert [(one["n"], one["reason"]) for one in result["skipped"]] == [
+        (40, "no time was left"),
+        (50, "no time was left"),
+    ]
 
 
-def test_a_round_that_would_end_after_the_deadline_is_not_begun():
+def test_a_round_that_would_end_after_the_deadline_is_not_begun(monkeypatch):
     calls = []
 
-    def slow(spec, environment):
-        calls.append(spec)
-        time.sleep(0.2)
-        return {"seconds": 0.2}
+    class Clock:
+        now = 100.0
 
-    settings = Settings(repetitions=9, measure=slow, deadline=time.monotonic() + 0.7)
+        def monotonic(self):
+            return self.now
+
+    class Slow:
+        def ask(self, request):
+            calls.append(request)
+            clock.now += 0.2
+            return {"seconds": 0.2, "calls": 1, "peak_bytes": 1, "extra_bytes": 1}
+
+        def close(self):
+            pass
+
+    clock = Clock()
+    monkeypatch.setattr(rounds, "time", clock)
+    settings = Settings(repetitions=9, start=lambda *_: Slow(), deadline=clock.now + 0.9)
     contender = cases.Contender("eigentropy", ("eigentropy",), {}, answer=None)
     measured = rounds.run_case(cases.Case({"n": 5}, [contender]), settings, None)
-    assert 1 < len(calls) <= 3
-    assert len(measured["runs"]["eigentropy"]["seconds"]) == len(calls)
+    assert len(calls) == 4  # the first one, and three rounds
+    assert len(measured["runs"]["eigentropy"]["seconds"]) == 3
 
 
 def test_slow_peers_are_dropped_at_large_sizes_only():
@@ -350,12 +378,16 @@ def test_tables_have_the_figures_of_the_results():
 
 
 def test_the_table_of_calls_has_the_faster_setting_of_the_peer():
-    results = {**RESULTS, "dsmi": {"cases": []}}
-    assert tables.render("speed", results).splitlines()[2:] == [
-        "| `eg.dse(Z)` | 100 | 100 ms | 1 s | 10.0x | 1 MiB | 3 MiB | 3e-04 |"
+    step = {"call": "Monitor.step()", "n": 9, "d": 3, "classes": 2, "differences": {}}
+    step["runs"] = {"eigentropy": runs(0.01), "dse-dsmi": runs(0.03, extra_bytes=2**20)}
+    none = {"calls": {"cases": []}, "monitor": {"cases": []}}
+    found = {**RESULTS, **none, "monitor": {"cases": [step]}}
+    assert tables.render("speed", found).splitlines()[2:] == [
+        "| `eg.dse(Z)` | 100 | 512 |  | 100 ms | 1 s | 10.0x | 1 MiB | 3 MiB | 3e-04 |",
+        "| `Monitor.step()` | 9 | 3 | 2 | 10 ms | 30 ms | 3.0x | 0 MiB | 1 MiB |  |",
     ]
     only_compat = {"cases": [{**ENTROPY, "runs": {"eigentropy compat": runs(1.0)}}]}
-    assert tables.render("speed", {"dse": only_compat, "dsmi": {"cases": []}}) is None
+    assert tables.render("speed", {**none, "dse": only_compat}) is None
 
 
 def test_a_document_gets_the_tables_that_there_are():
@@ -665,6 +697,25 @@ def test_errors_and_p_values_are_measured(tmp_path, capsys):
     assert found == json.loads(capsys.readouterr().out)
     assert found["smallest_p"]["subjects, all rows"] == 2
     assert found["sampling_error"]["README"]["times"] > 1.0
+
+
+def test_intervals_of_few_partitions_are_measured(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("sklearn")
+    from benchmarks.accuracy import partitions
+
+    rng = np.random.default_rng(0)
+    y = np.arange(60) % 3
+    sets = [partitions.Data(f"{k}", bool(k), rng.normal(size=(60, 3)), y) for k in range(2)]
+    monkeypatch.setattr(partitions, "data_sets", lambda: iter(sets))
+    file = tmp_path / "partitions.json"
+    partitions.main(["--output", str(file)], seeds=6)
+    found = json.loads(file.read_text())
+    assert found == json.loads(capsys.readouterr().out)
+    counts = [cell["partitions"] for cell in found["coverage"] if cell["kept_apart"]]
+    assert counts == sorted(counts)  # smaller tolerances take more
+    assert counts[0] < 10 < counts[-1]
+    assert found["kept_apart"]["cells"] == len(partitions.SHARES)
+    assert found["p_values"][0]["orders"] == 30
 
 
 def test_predictions_for_more_rows_are_measured(tmp_path, capsys, monkeypatch):
