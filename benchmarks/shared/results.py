@@ -24,8 +24,11 @@ def rounded(value: Any, digits: int = 6) -> Any:
 def write(path: Path, result: Any) -> None:
     """The whole file or nothing of it: a program may be stopped at any time."""
     part = path.with_name(f"{path.name}.part")
-    part.write_text(text(result) + "\n")
-    part.replace(path)
+    try:
+        part.write_text(text(result) + "\n")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def text(value: Any, indent: int = 0) -> str:

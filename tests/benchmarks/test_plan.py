@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from benchmarks.compare.contenders import Case, Contender, Suite
 from benchmarks.compare.rounds import Settings
 from benchmarks.shared import timing
 from benchmarks.shared.machine import clean_environment
-from benchmarks.shared.results import RESULTS
+from benchmarks.shared.results import RESULTS, write
 
 MINUTES = 60.0
 PARAMETERS = {"n": 5}
@@ -311,10 +312,20 @@ def test_the_program_can_be_interrupted_even_as_a_job_of_a_script(tmp_path, numb
         stderr=subprocess.PIPE,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
     )
-    while program.poll() is None and not list(tmp_path.iterdir()):
+    while program.poll() is None and not (tmp_path / "batch.unfinished.json").exists():
         time.sleep(0.05)
     program.send_signal(number)
     _, errors = program.communicate(timeout=60.0)
     assert program.returncode == suite.INTERRUPTED
     assert b"interrupted" in errors
     assert [file.name for file in tmp_path.iterdir()] == ["batch.unfinished.json"]
+
+
+def test_a_result_whose_writing_is_interrupted_leaves_nothing(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "suite.json", {"rows": [1]})
+    assert not list(tmp_path.iterdir())
