@@ -142,9 +142,11 @@ def test_an_estimate_has_the_same_probes(rng, alpha, dtype):
     found, expected = eg.dse(Z, device="cuda", **options), eg.dse(Z, **options)
     same(found, expected, dtype)
     assert found.method == "stochastic"
-    # By rounding of float32 the bracket narrows a little otherwise.
-    tolerance = 0.25 if dtype == "float32" else 1e-2
-    assert found.standard_error == pytest.approx(expected.standard_error, rel=tolerance)
+    # That of the probes: rounding in float32 moves the ends of the bracket.
+    of_probes = [result.spectrum.at(1.0).statistical for result in (found, expected)]
+    assert of_probes[0] == pytest.approx(of_probes[1], rel=1e-2)
+    if dtype == "float64":
+        assert found.standard_error == pytest.approx(expected.standard_error, rel=1e-2)
 
 
 @pytest.mark.filterwarnings("ignore::eigentropy.PrecisionWarning")
@@ -195,10 +197,10 @@ def test_the_kernel_entropy_is_that_of_the_cpu(Z, dtype, order):
 def test_an_estimate_of_the_kernel_entropy_has_the_same_probes(rng, dtype, order):
     Z = rng.normal(size=(400, 3))
     options = {"method": "stochastic", "order": order, "dtype": dtype, "sigma": 0.6, "seed": 5}
+    # In float64 after some more steps: rounding moves a wide bracket by more than this.
+    options["tol"] = 1e-3 if dtype == "float32" else 1e-4
     found = eg.kernel_entropy(Z, device="cuda", **options)
-    # Where the ends of the bracket meet, a difference is divided by a small one.
-    tolerance = max(1e-8, TOLERANCE[dtype])
-    assert float(found) == pytest.approx(float(eg.kernel_entropy(Z, **options)), rel=tolerance)
+    same(found, eg.kernel_entropy(Z, **options), dtype)
     assert found.method == "stochastic"
 
 

@@ -115,15 +115,8 @@ def spectral_entropy(eigenvalues: Any, t: float = 1.0, base: float = 2.0) -> flo
 
 def shannon_nats(eigenvalues: Any, t: float) -> float:
     """`spectral_entropy` in nats, for a t that was checked."""
-    kept = _above_noise(eigenvalues)
-
-    # The largest power is 1: nothing overflows, and what underflows to 0 could not be seen.
-    log_powers = t * np.log(kept)
-    log_powers -= log_powers.max()
-    powers = np.exp(log_powers)
-    total = float(powers.sum())
-    entropy = math.log(total) - float(powers @ log_powers) / total
-    return max(0.0, entropy)  # the rounding of a single eigenvalue may be < 0
+    magnitudes, _ = _magnitudes(eigenvalues)
+    return float(shannon_nats_of_groups(magnitudes, np.zeros(1, dtype=np.int64), t)[0])
 
 
 def shannon_nats_of_groups(
@@ -144,11 +137,12 @@ def shannon_nats_of_groups(
     largest = np.repeat(np.maximum.reduceat(magnitudes, starts), sizes)
     kept = magnitudes > NOISE_FLOOR_EPS * EPS[magnitudes.dtype] * largest
     ratios = np.where(kept, magnitudes, largest).astype(np.float64) / largest
+    # The largest power is 1: nothing overflows, and what underflows to 0 could not be seen.
     log_powers = t * np.log(ratios)
     powers = np.where(kept, np.exp(log_powers), 0.0)
     totals = np.add.reduceat(powers, starts)
     means = np.add.reduceat(powers * log_powers, starts) / totals
-    return np.maximum(np.log(totals) - means, 0.0)
+    return np.maximum(np.log(totals) - means, 0.0)  # rounding of one eigenvalue may be below 0
 
 
 def renyi_nats(eigenvalues: Any, order: float) -> float:
