@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.compare.monitor_contender import monitor
+from benchmarks.compare.monitor_step import monitor
 from benchmarks.shared.timing import Ready
 
 Solver = Callable[[np.ndarray], np.ndarray]

@@ -285,7 +285,7 @@ def test_a_process_rests_once_its_threads_do():
 
 def test_the_part_of_a_step_outside_is_less_than_the_step():
     pytest.importorskip("torch")
-    from benchmarks.compare.monitor_contender import monitor
+    from benchmarks.compare.monitor_step import monitor
 
     spec = {"task": "monitor", "n": 200, "d": 8, "classes": 2}
     fresh, step = monitor({**spec, "package": "eigentropy"})
