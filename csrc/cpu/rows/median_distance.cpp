@@ -11,23 +11,19 @@
 #include "base/threads.hpp"
 #include "base/tiles.hpp"
 #include "cpu/blas_threads.hpp"
+#include "cpu/rows/bracket.hpp"
 #include "cpu/rows/median_in_single.hpp"
 #include "cpu/simd/tile_kernels.hpp"
 
 namespace eigentropy {
 namespace {
 
-// The median of a sample of this many pairs brackets the median of all pairs. A bracket of 3
-// standard errors holds 5 % of all pairs and misses the median once in 400 times; then a second
-// pass is needed.
+// The median of a sample of this many pairs brackets the median of all pairs. The bracket holds 5 %
+// of all pairs. Where it misses the median, a second pass is needed.
 constexpr index_t sample_size = 4096;
-constexpr index_t sample_margin = 96;  // in ranks: 3 standard errors of (1/2) sqrt(4096)
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-struct Bracket {
-  double low, high;
-};
 constexpr Bracket everything{-infinity, infinity};
 constexpr Bracket positive{std::numeric_limits<double>::denorm_min(), infinity};
 
@@ -83,14 +79,7 @@ class PairSample {
   }
 
   // The median of all pairs is inside this bracket, with the probability given above.
-  Bracket bracket() {
-    const auto of_rank = [&](index_t rank) {
-      std::nth_element(r2_.begin(), r2_.begin() + rank, r2_.end());
-      return r2_[rank];
-    };
-    constexpr index_t middle = sample_size / 2;
-    return {of_rank(middle - sample_margin), of_rank(middle + sample_margin)};
-  }
+  Bracket bracket() { return bracket_of_median(r2_.begin(), sample_size); }
 
  private:
   index_t n_;

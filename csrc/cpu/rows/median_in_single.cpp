@@ -12,6 +12,7 @@
 #include "base/tiles.hpp"
 #include "cpu/blas.hpp"
 #include "cpu/blas_threads.hpp"
+#include "cpu/rows/bracket.hpp"
 #include "cpu/simd/tile_kernels.hpp"
 
 namespace eigentropy {
@@ -67,25 +68,12 @@ struct SingleRows {
   double max_norm = 0.0;
 };
 
-struct Bracket {
-  double low, high;
-};
-
-// The median of all pairs is inside, but for once in 400 samples of 4096 pairs: 3 standard errors
-// of a rank.
 Bracket bracket_by(const SingleRows& X, const std::vector<std::pair<index_t, index_t>>& sample) {
   std::vector<double> r2;
   r2.reserve(sample.size());
   const auto& kernels = simd::tile_kernels<float>();
   for (const auto& [i, j] : sample) r2.push_back(kernels.squared_distance(X.row(i), X.row(j), X.d));
-  const auto count = static_cast<std::ptrdiff_t>(r2.size());
-  const auto margin = static_cast<std::ptrdiff_t>(1.5 * std::sqrt(static_cast<double>(count)));
-  const auto of_rank = [&](std::ptrdiff_t rank) {
-    std::nth_element(r2.begin(), r2.begin() + rank, r2.end());
-    return r2[static_cast<std::size_t>(rank)];
-  };
-  const double low = of_rank(std::max<std::ptrdiff_t>(0, count / 2 - margin));
-  return {low, of_rank(std::min(count - 1, count / 2 + margin))};
+  return bracket_of_median(r2.data(), static_cast<std::ptrdiff_t>(r2.size()));
 }
 
 // out_ij <- |x_i - x_j|^2 for the tile; of one on the diagonal, for i <= j at least.
