@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "base/errors.hpp"
 #include "checkers.hpp"
 #include "matrices.hpp"
@@ -136,6 +138,37 @@ TYPED_TEST(SymmetricSpectra, StopWhenTheyAreAskedTo) {
   Control control;
   control.cancel();
   EXPECT_THROW(symmetric_spectra(one(A), Reduction::automatic, 2, control), Interrupted);
+}
+
+// Calls until the user, who leaves as soon as there is progress, has come in time.
+template <class Call>
+void leave_amid(const Call& call) {
+  Control control;
+  std::thread user([&] {
+    while (control.progress() == 0.0) std::this_thread::yield();
+    control.cancel();
+  });
+  EXPECT_THROW(for (;;) call(control), Interrupted);
+  user.join();
+}
+
+TYPED_TEST(SymmetricSpectra, OfOneMatrixAreLeftByAllThreadsWhenTheCallerLeaves) {
+  const auto A = with_spectrum<TypeParam>(prescribed_spectra(700)[0].lambda);
+  for (const int threads : {1, 2, 5}) {
+    leave_amid([&](Control& control) {
+      static_cast<void>(symmetric_spectra(one(A), Reduction::two_stage, threads, control));
+    });
+  }
+}
+
+TYPED_TEST(SymmetricSpectra, OfManySmallMatricesAreLeftWhenTheCallerLeaves) {
+  const auto A = with_spectrum<TypeParam>(prescribed_spectra(60)[0].lambda);
+  const MatrixBatch<TypeParam> same{A.data(), 2000, A.rows(), 0, A.input().row_stride, 1};
+  for (const int threads : {1, 2, 5}) {
+    leave_amid([&](Control& control) {
+      static_cast<void>(symmetric_spectra(same, Reduction::automatic, threads, control));
+    });
+  }
 }
 
 }  // namespace
