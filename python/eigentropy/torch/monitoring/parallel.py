@@ -1,7 +1,7 @@
 """Short pieces of work side by side, each on its share of the threads.
 
-A spectrum of a thousand rows hardly gains by a second thread: its loops are too short. Two of them
-side by side do.
+The loops of a spectrum of some hundred rows are too short for several threads. Spectra side by side
+keep them busy.
 """
 
 from __future__ import annotations
