@@ -20,6 +20,7 @@ from benchmarks.compare.rounds import Settings
 from benchmarks.shared import timing
 from benchmarks.shared.machine import clean_environment
 from benchmarks.shared.results import RESULTS, write
+from messages import names, naming
 
 MINUTES = 60.0
 PARAMETERS = {"n": 5}
@@ -157,7 +158,7 @@ def test_a_suite_that_fails_leaves_what_was_stored_and_the_others_go_on(tmp_path
     assert suite.main(arguments(tmp_path, *suites), suites) == 1
     assert stored(tmp_path, "dse") == "before"
     assert stored(tmp_path, "vendi")["cases"]
-    assert "error: dse: OSError: no such file" in capsys.readouterr().err
+    assert names(capsys.readouterr().err, "dse", "OSError", "no such file")
 
 
 def test_ctrl_c_keeps_the_suites_that_have_ended(tmp_path, capsys):
@@ -219,11 +220,11 @@ def test_a_process_that_ends_is_an_error_with_its_reason(tmp_path):
     process = worker(tmp_path)
     process.ask({"first": True})
     os.kill(process._process.pid, signal.SIGKILL)
-    with pytest.raises(workers.ContenderError, match="ended by signal 9"):
+    with pytest.raises(workers.ContenderError, match=naming("signal", signal.SIGKILL.value)):
         process.ask({"first": False, "enough_seconds": 0.0})
     process.close()
     process = worker(tmp_path, solver="none")
-    with pytest.raises(workers.ContenderError, match="KeyError: 'none'"):
+    with pytest.raises(workers.ContenderError, match=naming("KeyError", "'none'")):
         process.ask({"first": True})
     process.close()
 
@@ -233,7 +234,7 @@ def test_a_process_that_does_not_answer_is_ended(tmp_path):
     process.ask({"first": True})
     os.kill(process._process.pid, signal.SIGSTOP)
     process._patience = 0.2
-    with pytest.raises(workers.ContenderError, match="no answer within 0 s"):
+    with pytest.raises(workers.ContenderError, match=naming("answer", "0 s")):
         process.ask({"first": False, "enough_seconds": 0.0})
     process.close()
     assert process._process.returncode is not None

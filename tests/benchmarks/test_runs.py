@@ -7,6 +7,7 @@ import json
 import pytest
 
 from benchmarks.documents import runs, tables
+from messages import names
 
 
 def machine(date, commit, **more):
@@ -62,12 +63,12 @@ def test_a_row_is_that_of_the_newest_run():
 
 def test_rows_of_another_run_are_named_with_it():
     found = runs.joined([NEW, OLD])
-    assert lines(runs.below({"batch": found})) == [
-        "Measured on 2026-12-01, commit abcdef12, A processor, AVX-512, 2 threads.",
-        "Of another run, on 2026-11-01, commit 12345678, A processor, AVX-512, 1 thread: n = 500.",
-    ]
+    of_new, of_old = lines(runs.below({"batch": found}))
+    assert names(of_new, "2026-12-01", "abcdef12", "A processor", "AVX-512", "2 threads")
+    assert names(of_old, "2026-11-01", "12345678", "A processor", "AVX-512", "1 thread", "n = 500")
+    assert not names(of_old, "n = 50")
     one = runs.joined([NEW])
-    assert lines(runs.below({"batch": one})) == lines(runs.below({"batch": found}))[:1]
+    assert lines(runs.below({"batch": one})) == [of_new]
 
 
 def test_the_share_of_the_product_is_that_of_the_row_s_own_run():
@@ -82,28 +83,30 @@ RATES = [(50, 1e9, 1.0), (500, 5e8, 7.0)]
 
 def test_changes_that_are_not_committed_are_said():
     changed = {**NEW, "machine": machine("2026-12-01", "abcdef12", uncommitted_changes=True)}
-    assert "changes that are not committed" in runs.below({"batch": changed})
-    assert "changes" not in runs.below({"batch": NEW})
+    assert names(runs.below({"batch": changed}), "not committed")
+    assert not names(runs.below({"batch": NEW}), "not committed")
 
 
 def test_who_is_missing_is_named_with_the_reason():
-    failed = measured(50, 1.0, failed={"torch": "RuntimeError: no | memory", "mkl": "gone"})
+    failed = measured(50, 1.0, failed={"torch": "RuntimeError: a | b", "mkl": "gone"})
     other = measured(60, 1.0, absent={"mkl": "gone", "x": "dropped: 2.0 times as slow"})
-    skipped = {"n": 70, "count": 9, "dtype": "float64", "reason": "no time was left"}
+    skipped = {"n": 70, "count": 9, "dtype": "float64", "reason": "late"}
     result = {**NEW, "cases": [failed, other], "skipped": [skipped]}
-    assert lines(runs.below({"batch": result}))[1:] == [
-        "Without torch in rows n = 50: RuntimeError: no  memory.",
-        "Without mkl: gone.",
-        "Not measured, n = 70: no time was left.",
-    ]
+    of_torch, of_mkl, of_skipped = lines(runs.below({"batch": result}))[1:]
+    assert names(of_torch, "torch", "n = 50", "RuntimeError", "a", "b")
+    assert "|" not in of_torch  # it would begin a cell of a table
+    assert names(of_mkl, "mkl", "gone")
+    assert not names(of_mkl, "n")  # in all rows
+    assert names(of_skipped, "n = 70", "late")
 
 
 def test_a_row_is_named_by_what_differs():
     cases = [measured(50, 1.0), measured(50, 1.0, "float32"), measured(60, 1.0)]
     cases[1]["failed"] = cases[2]["failed"] = {"torch": "gone"}
-    assert lines(runs.below({"batch": {"cases": cases}})) == [
-        "Without torch in rows n = 50, float32; n = 60: gone."
-    ]
+    (line,) = lines(runs.below({"batch": {"cases": cases}}))
+    assert names(line, "torch", "gone")
+    assert "n = 50, float32; n = 60" in line
+    assert not names(line, "float64")
 
 
 def test_a_case_that_another_run_has_is_not_missing():

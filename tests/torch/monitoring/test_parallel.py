@@ -16,6 +16,7 @@ from eigentropy.torch import Monitor, Probe
 from eigentropy.torch.monitoring import measuring, parallel
 from eigentropy.torch.monitoring.notices import Notices
 from eigentropy.torch.monitoring.parallel import in_parallel
+from messages import names
 
 nn = torch.nn
 LAYERS = ("0", "2", "4", "6")
@@ -214,9 +215,9 @@ def test_warnings_name_their_layers_in_order_and_once(three_threads, monkeypatch
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         measured()
-    assert [str(one.message) for one in caught] == [
-        f"layer {name!r}, step 1: odd rows of {name}" for name in LAYERS
-    ]
+    assert len(caught) == len(LAYERS)
+    for one, name in zip(caught, LAYERS, strict=True):
+        assert names(str(one.message), "layer", repr(name), "step", 1, f"odd rows of {name}")
     assert {one.filename for one in caught} == {__file__}
 
 
