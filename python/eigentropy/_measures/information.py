@@ -88,9 +88,9 @@ def diffusion_spectral_mutual_information(
         cluster_qr (default), or k-means, which is faster.
     estimator : {"matched", "plain"}
     n_null : int or "auto"
-        Number of random partitions; at least 2 for "matched", may be 0 for "plain". "auto": 4, and
-        where those do not tell the baseline to `tol` of itself, with a probability of 95 %, as many
-        as do so, up to 20. They are the first ones of those of any larger `n_null`.
+        Number of random partitions; at least 2 for "matched", may be 0 for "plain". "auto": 4, or
+        as many more, up to 20, as bring the baseline's 95 % interval to within `tol` of it.
+        They are the first of the partitions of any larger `n_null`.
     t, sigma, alpha, base, kernel, n_neighbors, device, progress
         As in `diffusion_spectral_entropy`. With kernel="knn", the neighbours of a row are those in
         its own group: all other rows of a group that has `n_neighbors` or fewer.

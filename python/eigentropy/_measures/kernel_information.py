@@ -113,9 +113,9 @@ def kernel_information(
         The groups themselves, such as `clusters` of an earlier result: Y is then not looked at.
     estimator : {"matched", "plain"}
     n_null : int or "auto"
-        Number of random partitions; at least 2 for "matched", may be 0 for "plain". "auto": 4, and
-        where those do not tell the baseline to `tol` of itself, with a probability of 95 %, as many
-        as do so, up to 20. They are the first ones of those of any larger `n_null`.
+        Number of random partitions; at least 2 for "matched", may be 0 for "plain". "auto": 4, or
+        as many more, up to 20, as bring the baseline's 95 % interval to within `tol` of it.
+        They are the first of the partitions of any larger `n_null`.
         Random orders of scalars and vectors: 8, or 20. None where `given` allows none.
     order : float
         Of the Renyi entropies, as in `kernel_entropy`. `adjusted` and `bits` are for order 1.

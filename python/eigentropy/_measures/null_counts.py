@@ -78,10 +78,10 @@ def _is_enough(count: int, spread: float, baseline: float, tol: float, base: flo
 def p_value(n_null: int | str, observed: float, null: Doubles, tie: float) -> float:
     """How probable it is that a random partition leaves as little entropy as the observed one.
 
-    Of an asked number of partitions the share of those that do so, which no distribution enters.
-    The few of "auto" have no small shares: how far the observed entropy is from theirs, by
-    Student's t for one more value of the same normal distribution, but not below 1e-6. Entropies
-    that differ by at most `tie` are equal.
+    Where the caller has asked for a number of partitions, it is the share of those that do so, and
+    assumes no distribution. "auto" has too few for small shares: there it is Student's, of the
+    observed entropy as one more value of the same normal distribution, and not below 1e-6.
+    Entropies that differ by at most `tie` are equal.
     """
     count = len(null)
     if count == 0:

@@ -396,12 +396,12 @@ class MutualInformation(Number, ABC):
         Probability of as much information where Z and Y are independent; NaN without null
         partitions. Of an asked number of partitions it is that of the permutation test, (1 +
         number of null partitions at least as informative) / (1 + n_null), exact, and never below
-        1 / (1 + n_null). With n_null="auto" there are too few for that. It is then Student's t
-        test with n_null - 1 degrees of freedom, of one more value of the normal distribution of
-        the null partitions, printed as "p~": a small one tells an order of magnitude, and none is
-        below 1e-6. Small ones come too often, where the null
-        distribution is skewed. For an exact p of 0.001, ask for n_null=1000. That one is valid if
-        the rows are exchangeable under independence: if all orders of the labels are then equally
+        1 / (1 + n_null). With n_null="auto" there are too few partitions for that. The p-value is
+        then that of Student's t test with n_null - 1 degrees of freedom, of one more value of the
+        normal distribution of the null partitions, and is printed as "p~". A small one tells an
+        order of magnitude, is never below 1e-6, and comes too often where the null distribution is
+        skewed. For an exact p of 0.001, ask for n_null=1000. The permutation test is valid if the
+        rows are exchangeable under independence: if all orders of the labels are then equally
         likely. Rows of a series, or of one subject, patch or batch, are not: a slow drift is told
         apart by any labels in blocks, and p is then as small as can be whatever Y is. Measure rows
         that are far enough apart, or one row (such as the mean) of each block.

@@ -52,8 +52,9 @@ def eigvalsh(A: Any, *, overwrite: bool = False, progress: bool | Callback = Fal
     Returns
     -------
     array of shape (n,) or (..., n)
-        Descending (`numpy.linalg.eigvalsh` ascends), in the precision of the computation. A torch
-        tensor or CuPy array on the device where A is one.
+        Descending (`numpy.linalg.eigvalsh` ascends), in the precision of the computation, and
+        without a gradient. A torch tensor or CuPy array on a GPU has its eigenvalues there, as one
+        of its kind; all others, a tensor on the CPU too, have a NumPy array.
 
     Raises
     ------

@@ -50,8 +50,8 @@ class Products(Protocol):
 def norm_bound(A: Products, has_unit_eigenvalue: bool = False) -> float:
     """A bound of the largest eigenvalue of a matrix whose eigenvalues are in [0, 1].
 
-    Where it is known to be 1, nobody asks for the Frobenius norm: that may take a pass over a
-    kernel which comes with the first product anyway.
+    Where the largest is known to be 1, the Frobenius norm is not asked for: it may take a pass over
+    the kernel, while the first product may find it on its way.
     """
     return 1.0 if has_unit_eigenvalue else min(1.0, math.sqrt(A.frobenius2))
 

@@ -88,8 +88,8 @@ class Effort(NamedTuple):
     sketch_blocks : int
         Q spans this many blocks of the Krylov space of the sketched columns.
     stops : bool
-        Whether it stops as soon as `tol` is met, where more products would make it better, be it
-        that all columns of the first block are probes and nothing is sketched.
+        Whether it stops as soon as `tol` is met, though more products would make it better. All
+        columns of the first block are then tried as probes at first, with nothing sketched.
     """
 
     sketched: int = SKETCHED

@@ -65,7 +65,8 @@ def group_dse(
     Returns
     -------
     pandas.DataFrame, or AnnData if `copy`
-        A row a group: "cells" it has, "dse", the mean over the draws, and "sd" over them.
+        One row for each group: "cells", how many it has; "dse", the mean entropy over the draws;
+        "sd", its standard deviation over them.
 
     Raises
     ------

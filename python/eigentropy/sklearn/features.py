@@ -14,7 +14,7 @@ from eigentropy._support.signatures import check_options, option_names
 Doubles = npt.NDArray[np.float64]
 
 OPTIONS = option_names(kernel_information) - {"Z", "Y"}
-# Features are selected by p-values, which are exact of an asked number of partitions only.
+# Features are selected by p-values, and only those of a given number of partitions are exact.
 PARTITIONS = 20
 
 

@@ -12,7 +12,7 @@ from eigentropy._support.options import positive
 class Budget:
     """Allows a measurement once it is a small enough share of the time since the last one.
 
-    What it will take is what the last one has taken, and before the first one what is predicted.
+    A measurement is expected to take as long as the last one, the first one as is predicted.
 
     Parameters
     ----------

@@ -65,7 +65,7 @@ class Hook(functools.partial[None]):
 
 
 def _in_mode() -> bool:
-    """Whether a mode sees what PyTorch computes now: asking takes a tenth of leaving all modes."""
+    """Whether a mode sees what PyTorch computes now, which costs less to ask than to leave all."""
     before: int = _len_torch_dispatch_stack_pre_dispatch()  # type: ignore[no-untyped-call]
     return before > 0 or _len_torch_dispatch_stack() > 0
 
