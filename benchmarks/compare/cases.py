@@ -91,8 +91,8 @@ def eigenvalues(sizes: list[int], product_order: int = PRODUCT_ORDER) -> Iterato
             )
 
 
-# The fastest peers of each library at n = 5000 in a run of all of them; with the others the suite
-# would take twice as long.
+# The fastest peers of each library at n = 5000 in a run of all of them. With the others the suite
+# would take much longer.
 FAST_AT = 5000
 FASTEST = (
     "eigentropy",

@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.compare.plan import key
 
 Result = dict[str, Any]
-# The default form's run, and that with the sizes that take hours.
+# The default form's run, and that with larger sizes, of --full.
 ENDINGS = ("", ".full")
 # What a line calls the rows of a case.
 PARAMETERS = ("call", "of", "n", "d", "classes", "count", "dtype")

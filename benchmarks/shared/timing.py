@@ -15,7 +15,7 @@ Ready = tuple[Callable[[], Any], Callable[[Any], Any]]
 # The first call starts threads and loads kernels. It counts only if it alone takes this long.
 LONG_SECONDS = 4.0
 MOST_CALLS = 30
-# Threads of some libraries spin for up to 0.2 s after a call. A process rests once it has computed
+# Threads of some libraries spin for a while after a call. A process rests once it has computed
 # for less than this share of a pause; it is waited for until `MOST_PAUSES` have passed.
 PAUSE_SECONDS = 0.02
 BUSY_SHARE = 0.1

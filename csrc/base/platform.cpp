@@ -1,5 +1,5 @@
 // Linux is tested. The branches for macOS and Windows are experimental: the public workflows
-// compile them, and nothing has run there yet.
+// are to compile and test them, and have not run yet.
 #include "base/platform.hpp"
 
 #include <cstdlib>

@@ -97,8 +97,8 @@ def _require_writable(adata: Any, copy: bool) -> None:
         return
     if copy:
         raise ValueError(
-            "copy=True: adata lies in a file, of which anndata makes no copy in memory by copy(); "
-            "pass adata.to_memory()"
+            "copy=True: adata lies in a file, and anndata copies that to another file only; pass "
+            "adata.to_memory()"
         )
     if adata.is_view:
         raise ValueError(
