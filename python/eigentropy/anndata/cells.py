@@ -59,20 +59,23 @@ class Cells:
             found = _first_columns(found, n_pcs, source)
         return cls(adata.copy() if copy else adata, found, source, copy)
 
-    def written(self, key: str, found: dict[str, Any], options: dict[str, Any]) -> None:
-        """Write the results of a function, and with which parameters, into `.uns[key]`.
+    def returned(
+        self, result: Any, key: str, found: dict[str, Any], options: dict[str, Any]
+    ) -> Any:
+        """Write what was found, and with which parameters, into `.uns[key]`.
 
-        Results that there are not, None and NaN, are left out, and so are parameters that a file
+        Numbers that there are not, None and NaN, are left out, and so are parameters that a file
         cannot hold.
+
+        Returns
+        -------
+        What the caller gets: the result, or the copy with it.
         """
         params = {**self.source, **options}
         self.adata.uns[key] = {
             **{name: value for name, value in found.items() if _is_there(value)},
             "params": {name: value for name, value in params.items() if _is_plain(value)},
         }
-
-    def returned(self, result: Any) -> Any:
-        """What the caller gets: the result, or the copy with it."""
         return self.adata if self.copied else result
 
 

@@ -69,5 +69,5 @@ def diffusion_map(
         "sigma": operator.sigma,
         "n_neighbors": operator.n_neighbors,
     }
-    cells.written(key_added, known, {"n_comps": k, "t": t, **options})
-    return cells.returned(coordinates)
+    asked = {"n_comps": k, "t": t, **options}
+    return cells.returned(coordinates, key_added, known, asked)

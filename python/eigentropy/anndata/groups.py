@@ -99,9 +99,9 @@ def group_dse(
     columns = {"cells": sizes, "dse": found.mean(axis=1), "sd": spread}
     asked = {"groupby": groupby, "n_cells": n_cells, "n_draws": n_draws, "seed": seed, **options}
     listed = np.array([str(name) for name in names], dtype=object)
-    cells.written(key_added, {"groups": listed, **columns, "sigma": width}, asked)
-    table = import_module("pandas").DataFrame(columns, index=listed)
-    return cells.returned(table.rename_axis(groupby))
+    table = import_module("pandas").DataFrame(columns, index=listed).rename_axis(groupby)
+    known = {"groups": listed, **columns, "sigma": width}
+    return cells.returned(table, key_added, known, asked)
 
 
 def _require_cells(names: Any, sizes: Any, n_cells: int, groupby: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -63,9 +64,7 @@ def dse(
         As `eigentropy.dse`.
     """
     cells = Cells.of(adata, use_rep, layer, n_pcs, copy)
-    S = diffusion_spectral_entropy(cells.rows, **options)
-    cells.written(key_added, _of_entropy(S), options)
-    return cells.returned(S)
+    return _measured(cells, diffusion_spectral_entropy, _of_entropy, key_added, options)
 
 
 def kernel_entropy(
@@ -97,9 +96,7 @@ def kernel_entropy(
         As `dse`.
     """
     cells = Cells.of(adata, use_rep, layer, n_pcs, copy)
-    S = entropy_of_kernel(cells.rows, **options)
-    cells.written(key_added, {**_of_entropy(S), "vendi": S.vendi}, options)
-    return cells.returned(S)
+    return _measured(cells, entropy_of_kernel, _of_kernel_entropy, key_added, options)
 
 
 def dsmi(
@@ -138,9 +135,14 @@ def dsmi(
         As `dse`; no such column, and the message lists those there are; cells without a label.
     """
     cells = Cells.of(adata, use_rep, layer, n_pcs, copy)
-    found = diffusion_spectral_mutual_information(cells.rows, labels_of(adata, groupby), **options)
-    cells.written(key_added, _of_information(found), {"groupby": groupby, **options})
-    return cells.returned(found)
+    return _measured(
+        cells,
+        diffusion_spectral_mutual_information,
+        _of_information,
+        key_added,
+        options,
+        groupby=groupby,
+    )
 
 
 def kernel_information(
@@ -176,14 +178,31 @@ def kernel_information(
         As `dsmi`.
     """
     cells = Cells.of(adata, use_rep, layer, n_pcs, copy)
-    found = information_of_kernel(cells.rows, labels_of(adata, groupby), **options)
-    own = {"bits": found.bits()} if found.kind == "labels" else {}
-    cells.written(key_added, {**_of_information(found), **own}, {"groupby": groupby, **options})
-    return cells.returned(found)
+    return _measured(
+        cells, information_of_kernel, _of_kernel_information, key_added, options, groupby=groupby
+    )
+
+
+def _measured(
+    cells: Cells,
+    measure: Callable[..., Any],
+    numbers: Callable[[Any], dict[str, Any]],
+    key_added: str,
+    options: dict[str, Any],
+    **columns: str,
+) -> Any:
+    """Measure the cells, about their labels in these columns, and write the result's numbers."""
+    labels = [labels_of(cells.adata, column) for column in columns.values()]
+    result = measure(cells.rows, *labels, **options)
+    return cells.returned(result, key_added, numbers(result), {**columns, **options})
 
 
 def _of_entropy(S: Any) -> dict[str, Any]:
     return {**_of_both(S), "sampled_from": S.sampled_from}
+
+
+def _of_kernel_entropy(S: Any) -> dict[str, Any]:
+    return {**_of_entropy(S), "vendi": S.vendi}
 
 
 def _of_information(found: Any) -> dict[str, Any]:
@@ -196,6 +215,11 @@ def _of_information(found: Any) -> dict[str, Any]:
         "group_sizes": np.array(found.group_sizes),
         "label_entropy": found.label_entropy,
     }
+
+
+def _of_kernel_information(found: Any) -> dict[str, Any]:
+    own = {"bits": found.bits()} if found.kind == "labels" else {}
+    return {**_of_information(found), **own}
 
 
 def _of_both(result: Any) -> dict[str, Any]:

@@ -66,5 +66,4 @@ def surprisals(
     cells.adata.obs[key_added] = np.array(found)
     options = {"sigma": sigma, "base": base, "method": method, "seed": seed}
     known = {"sigma": matrix.sigma, "mean": float(found.mean()), "method": found.method}
-    cells.written(key_added, known, options)
-    return cells.returned(found)
+    return cells.returned(found, key_added, known, options)
