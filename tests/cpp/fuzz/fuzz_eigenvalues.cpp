@@ -7,8 +7,8 @@
 
 #include "base/errors.hpp"
 #include "base/spectrum.hpp"
-#include "bytes.hpp"
 #include "cpu/eigen/eigenvalues.hpp"
+#include "entry.hpp"
 
 namespace eigentropy::fuzzing {
 namespace {
@@ -18,6 +18,8 @@ void expect(bool condition, const char* what) {
   std::fprintf(stderr, "%s\n", what);
   std::abort();
 }
+
+}  // namespace
 
 template <class T>
 void run(Bytes& bytes) {
@@ -52,15 +54,4 @@ void run(Bytes& bytes) {
   expect(spectrum_matches(w.data(), n, trace, frobenius2), "the eigenvalues do not add up");
 }
 
-}  // namespace
 }  // namespace eigentropy::fuzzing
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  eigentropy::fuzzing::Bytes bytes(data, size);
-  if (bytes.number(0, 1) == 0) {
-    eigentropy::fuzzing::run<double>(bytes);
-  } else {
-    eigentropy::fuzzing::run<float>(bytes);
-  }
-  return 0;
-}

@@ -6,11 +6,10 @@
 #include <stdexcept>
 
 #include "base/errors.hpp"
-#include "bytes.hpp"
 #include "cpu/operator/diffusion.hpp"
+#include "entry.hpp"
 
 namespace eigentropy::fuzzing {
-namespace {
 
 template <class T>
 void run(Bytes& bytes) {
@@ -35,15 +34,4 @@ void run(Bytes& bytes) {
   }
 }
 
-}  // namespace
 }  // namespace eigentropy::fuzzing
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  eigentropy::fuzzing::Bytes bytes(data, size);
-  if (bytes.number(0, 1) == 0) {
-    eigentropy::fuzzing::run<double>(bytes);
-  } else {
-    eigentropy::fuzzing::run<float>(bytes);
-  }
-  return 0;
-}
