@@ -9,6 +9,8 @@
 // square root and the divisions of H' run while D, which does not need them, is multiplied.
 #include "base/simd/band_kernels.hpp"
 
+#include "base/simd/indices_impl.hpp"
+
 namespace eigentropy::simd {
 namespace EIGENTROPY_INSTRUCTION_SET {
 
@@ -47,15 +49,6 @@ inline void store(T* p, Vec<T> x) {
   *reinterpret_cast<typename Simd<T>::Unaligned*>(p) = x;
 }
 
-template <int... I>
-struct Indices {};
-template <int n, int... I>
-struct MakeIndices : MakeIndices<n - 1, n - 1, I...> {};
-template <int... I>
-struct MakeIndices<0, I...> {
-  using type = Indices<I...>;
-};
-
 // Lane i of the result: b_i + b_(i^h) where bit h of i is set, else a_i + a_(i^h).
 template <int h, class V, int... I>
 inline V fold(V a, V b, Indices<I...>) {
@@ -67,7 +60,7 @@ inline V fold(V a, V b, Indices<I...>) {
 // Lane i of the result, i < count: the sum of the lanes of x[i]. A transposition in log2 steps.
 template <class T, int count, int h = 1>
 inline Vec<T> sums(const Vec<T>* x) {
-  using All = typename MakeIndices<lanes<T>>::type;
+  using All = AllIndices<lanes<T>>;
   if constexpr (h == lanes<T>) {
     return x[0];
   } else {

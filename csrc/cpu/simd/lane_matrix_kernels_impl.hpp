@@ -9,6 +9,7 @@
 // The rules of instruction_set.hpp hold here.
 #include "cpu/simd/lane_matrix_kernels.hpp"
 
+#include "base/simd/indices_impl.hpp"
 #include "cpu/simd/lane_vectors_impl.hpp"
 
 namespace eigentropy::simd {
@@ -23,15 +24,6 @@ constexpr index_t pass_rows = 2;
 
 // Where column 0 of row i would be.
 inline index_t row_offset(index_t n, index_t i) { return i * n - i * (i + 1) / 2; }
-
-template <int... I>
-struct Indices {};
-template <int n, int... I>
-struct MakeIndices : MakeIndices<n - 1, n - 1, I...> {};
-template <int... I>
-struct MakeIndices<0, I...> {
-  using type = Indices<I...>;
-};
 
 // Of a pair of vectors, entries whose place has the bit `step` in `a`, and those without it in `b`,
 // change places.
@@ -50,7 +42,7 @@ inline void transpose(Lanes<T>* x) {
   if constexpr (step < width) {
 #pragma GCC unroll 16
     for (int r = 0; r < width; ++r) {
-      if ((r & step) == 0) exchange<step>(x[r], x[r + step], typename MakeIndices<width>::type{});
+      if ((r & step) == 0) exchange<step>(x[r], x[r + step], AllIndices<width>{});
     }
     transpose<T, 2 * step>(x);
   }
