@@ -375,7 +375,7 @@ void chase(T* block, index_t stride, index_t row, index_t width, index_t columns
 }
 
 template <class T>
-constexpr BandKernels<T> table{reflect<T>, chase<T>};
+static constexpr BandKernels<T> table{reflect<T>, chase<T>};
 
 }  // namespace EIGENTROPY_INSTRUCTION_SET
 

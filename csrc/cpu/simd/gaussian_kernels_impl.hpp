@@ -136,12 +136,12 @@ void from_roots(index_t count, const std::uint16_t* __restrict roots, T* __restr
 }
 
 template <class T>
-constexpr GaussianKernels<T> table{gaussian<T, Form::products>,
-                                   gaussian<T, Form::differences>,
-                                   squares<T>,
-                                   add<T>,
-                                   to_roots<T>,
-                                   from_roots<T>};
+static constexpr GaussianKernels<T> table{gaussian<T, Form::products>,
+                                          gaussian<T, Form::differences>,
+                                          squares<T>,
+                                          add<T>,
+                                          to_roots<T>,
+                                          from_roots<T>};
 
 }  // namespace EIGENTROPY_INSTRUCTION_SET
 

@@ -74,7 +74,7 @@ bool eliminate(T* A, index_t n, index_t stride) {
 }
 
 template <class T>
-constexpr GradientKernels<T> table{dot<T>, add_scaled<T>, slope_row<T>, eliminate<T>};
+static constexpr GradientKernels<T> table{dot<T>, add_scaled<T>, slope_row<T>, eliminate<T>};
 
 }  // namespace EIGENTROPY_INSTRUCTION_SET
 

@@ -264,7 +264,8 @@ void tridiagonalize(T* entries, index_t n, T* work, T* diagonal, T* squares) {
 }
 
 template <class T>
-constexpr LaneMatrixKernels<T> table{lane_count<T>, interleave<T>, scale<T>, tridiagonalize<T>};
+static constexpr LaneMatrixKernels<T> table{lane_count<T>, interleave<T>, scale<T>,
+                                            tridiagonalize<T>};
 
 }  // namespace EIGENTROPY_INSTRUCTION_SET
 

@@ -81,7 +81,7 @@ void conjugate(T* A, index_t n, const T* s_entries, double* squares) {
 }
 
 template <class T>
-constexpr LaneOperatorKernels<T> table{gather<T>, multiply<T>, conjugate<T>};
+static constexpr LaneOperatorKernels<T> table{gather<T>, multiply<T>, conjugate<T>};
 
 }  // namespace EIGENTROPY_INSTRUCTION_SET
 

@@ -217,7 +217,7 @@ void eigenvalues(index_t groups, index_t n, T* d, T* e2, T* roots, const index_t
 }
 
 template <class T>
-constexpr LaneRootKernels<T> table{groups_at_once, eigenvalues<T>};
+static constexpr LaneRootKernels<T> table{groups_at_once, eigenvalues<T>};
 
 }  // namespace EIGENTROPY_INSTRUCTION_SET
 

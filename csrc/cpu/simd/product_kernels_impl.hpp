@@ -203,8 +203,8 @@ void eliminate(index_t rows, index_t width, index_t column, index_t next, T* P,
 }
 
 template <class T>
-constexpr ProductKernels<T> table{panel_rows<T>, panel_cols, multiply<T>,
-                                  pack<T>,       update<T>,  eliminate<T>};
+static constexpr ProductKernels<T> table{panel_rows<T>, panel_cols, multiply<T>,
+                                         pack<T>,       update<T>,  eliminate<T>};
 
 }  // namespace EIGENTROPY_INSTRUCTION_SET
 

@@ -97,8 +97,8 @@ double squared_distance(const T* x, const T* y, index_t d) {
 }
 
 template <class T>
-constexpr TileKernels<T> table{squared_distances<T>, gaussian<T>, weighted_sums<T>, conjugate<T>,
-                               squared_distance<T>};
+static constexpr TileKernels<T> table{squared_distances<T>, gaussian<T>, weighted_sums<T>,
+                                      conjugate<T>, squared_distance<T>};
 
 }  // namespace EIGENTROPY_INSTRUCTION_SET
 
