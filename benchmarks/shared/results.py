@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from eigentropy.io.writing import is_stream
+
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
 # A value that is shorter than this takes one line.
@@ -22,7 +24,13 @@ def rounded(value: Any, digits: int = 6) -> Any:
 
 
 def write(path: Path, result: Any) -> None:
-    """The whole file or nothing of it: a program may be stopped at any time."""
+    """The whole file or nothing of it: a program may be stopped at any time.
+
+    A device or a pipe, such as /dev/null, is written to, and not replaced by a file.
+    """
+    if is_stream(path):
+        path.write_text(text(result) + "\n")
+        return
     part = path.with_name(f"{path.name}.part")
     try:
         part.write_text(text(result) + "\n")

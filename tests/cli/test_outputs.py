@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -105,6 +106,18 @@ def test_a_file_is_its_old_or_its_new_content(tmp_path, full_disk):
     assert (tmp_path / "link").is_symlink()
     assert path.read_bytes() == b"new"
     assert sorted(tmp_path.iterdir()) == [tmp_path / "link", path]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    require_new(pipe)
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit(pipe.read_bytes)
+        write_atomically(pipe, b"content")
+        assert read.result(timeout=60) == b"content"
+    assert pipe.is_fifo()
 
 
 # Names of any bytes, and markup.

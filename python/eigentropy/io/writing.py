@@ -24,25 +24,40 @@ def require_new(path: Path, overwrite: bool = False) -> None:
             f"{shown(path)} cannot be written: there is no directory {shown(path.parent)}; "
             "make it, or choose another output"
         )
-    if os.path.lexists(path) and not overwrite:
+    if os.path.lexists(path) and not overwrite and not is_stream(path):
         raise OutputExistsError(
             f"{shown(path)} exists and is left as it is; choose another output, or replace it by "
             "--force (in Python overwrite=True)"
         )
 
 
+def is_stream(path: Path) -> bool:
+    """Whether the path names a device or a pipe, such as /dev/null: nothing is lost by writing."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that its old or its new content is there at any moment, never a part."""
+    """Write a file so that its old or its new content is there at any moment, never a part.
+
+    A device or a pipe is written to, and not replaced by a file.
+    """
+    try:
+        _write(path, content)
+    except OSError as error:
+        raise FileError(f"{shown(path)} cannot be written: {error.strerror or error}") from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    if is_stream(path):
+        path.write_bytes(content)
+        return
     target = Path(os.path.realpath(path))  # a link stays a link
     temporary = target.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
-        try:
-            temporary.write_bytes(content)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise FileError(f"{shown(path)} cannot be written: {error.strerror or error}") from error
+        temporary.write_bytes(content)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def append_whole(path: Path, content: bytes) -> None:
