@@ -89,10 +89,11 @@ class KernelOperator<T>::Tiles final : public TileSource<T> {
   double frobenius2() const { return std::accumulate(squares_.begin(), squares_.end(), 0.0); }
 
  private:
-  // Of the tile among those of the upper triangle, row after row.
+  // Of the tile among those of the upper triangle: row after row, and from the right within a row.
+  // A sweep then reads memory in order, and what is fetched ahead of need is needed next.
   index_t number(const SweepTile& tile) const {
-    const index_t i = tile.row / sweep_tile, j = tile.col / sweep_tile;
-    return i * tile_blocks(A_.n()) - i * (i - 1) / 2 + (j - i);
+    const index_t i = tile.row / sweep_tile, j = tile.col / sweep_tile, across = tile_blocks(A_.n());
+    return i * across - i * (i - 1) / 2 + (across - 1 - j);
   }
 
   const KernelOperator& A_;

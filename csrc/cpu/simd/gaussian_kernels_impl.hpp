@@ -125,13 +125,22 @@ void to_roots(index_t count, const T* __restrict entries, std::uint16_t* __restr
   }
 }
 
+// Roots are read once, from memory. So many bytes ahead they are asked for: the processor does not
+// ask far enough by itself.
+constexpr index_t fetched_ahead = 4096;
+
 template <class T>
 void from_roots(index_t count, const std::uint16_t* __restrict roots, T* __restrict entries) {
+  constexpr index_t line = 64 / sizeof(std::uint16_t);
   constexpr float unit = 1.0f / most_of_16_bits;  // 65535 of them are 1 exactly
+  for (index_t begin = 0; begin < count; begin += line) {
+    __builtin_prefetch(reinterpret_cast<const char*>(roots + begin) + fetched_ahead);
+    const index_t end = count - begin < line ? count : begin + line;
 #pragma omp simd
-  for (index_t i = 0; i < count; ++i) {
-    const float root = static_cast<float>(static_cast<std::int32_t>(roots[i])) * unit;
-    entries[i] = static_cast<T>(root * root);
+    for (index_t i = begin; i < end; ++i) {
+      const float root = static_cast<float>(static_cast<std::int32_t>(roots[i])) * unit;
+      entries[i] = static_cast<T>(root * root);
+    }
   }
 }
 
