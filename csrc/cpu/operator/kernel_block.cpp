@@ -54,6 +54,11 @@ class KernelBlock<T>::Tiles final : public TileSource<T> {
     return entries;
   }
 
+  Memory reads(const SweepTile& tile) const override {
+    if (!B_.is_kept_ || !in_cache_) return {};
+    return {kept(tile), tile.rows * sweep_tile * static_cast<index_t>(sizeof(T))};
+  }
+
   double squares() const { return std::accumulate(squares_.begin(), squares_.end(), 0.0); }
 
  private:

@@ -86,13 +86,26 @@ class KernelOperator<T>::Tiles final : public TileSource<T> {
     return entries;
   }
 
+  Memory reads(const SweepTile& tile) const override {
+    const index_t at = number(tile);
+    if (at < A_.tiles_in_16_bits_ && A_.roots_are_there_) return kept(A_.roots_, at, tile);
+    return in_cache_ && A_.has_matrix() ? kept(A_.matrix_, at, tile) : Memory{};
+  }
+
   double frobenius2() const { return std::accumulate(squares_.begin(), squares_.end(), 0.0); }
 
  private:
+  template <class Entries>
+  static Memory kept(const Entries& entries, index_t at, const SweepTile& tile) {
+    constexpr auto bytes = static_cast<index_t>(sizeof *entries.data());
+    return {entries.data() + at * tile_entries, tile.rows * sweep_tile * bytes};
+  }
+
   // Of the tile among those of the upper triangle: row after row, and from the right within a row.
   // A sweep then reads memory in order, and what is fetched ahead of need is needed next.
   index_t number(const SweepTile& tile) const {
-    const index_t i = tile.row / sweep_tile, j = tile.col / sweep_tile, across = tile_blocks(A_.n());
+    const index_t i = tile.row / sweep_tile, j = tile.col / sweep_tile,
+                  across = tile_blocks(A_.n());
     return i * across - i * (i - 1) / 2 + (across - 1 - j);
   }
 

@@ -62,14 +62,15 @@ class SymmetricSweep<T>::RowOfTiles {
     return {begin_, rows_, col_begin, round_up(col_end - col_begin, strip)};
   }
 
-  // before_adding() is called before anything is added to the result.
+  // before_adding() is called before anything is added to the result. `next` is read after this.
   template <class BeforeAdding>
-  void multiply(const SweepTile& tile, const T* entries, const BeforeAdding& before_adding) const {
+  void multiply(const SweepTile& tile, const T* entries, const Memory& next,
+                const BeforeAdding& before_adding) const {
     for (index_t c = 0; c < chunks_.count; ++c) {
       const index_t width = chunks_.width(c);
       std::fill_n(work_.row_part.data(), tile.rows * width, T(0));
       std::fill_n(work_.col_part.data(), tile.cols * width, T(0));
-      multiply_chunk(tile, entries, c);
+      multiply_chunk(tile, entries, c, c == 0 ? next : Memory{});
       add_(tile.rows * width, work_.row_part.data(), row_sums(c));
       before_adding();
       add_(tile.cols * width, work_.col_part.data(), sweep_.sums(c, tile.col));
@@ -89,7 +90,8 @@ class SymmetricSweep<T>::RowOfTiles {
     return work_.row_sums.data() + sweep_tile * chunks_.begin(c);
   }
 
-  void multiply_chunk(const SweepTile& tile, const T* entries, index_t c) const {
+  void multiply_chunk(const SweepTile& tile, const T* entries, index_t c,
+                      const Memory& next) const {
     const index_t width = chunks_.width(c);
     for_each_part(tile, [&](index_t i, index_t rows, index_t j, index_t cols, bool mirrored) {
       const Part part{rows,
@@ -98,7 +100,8 @@ class SymmetricSweep<T>::RowOfTiles {
                       sweep_.values(c, tile.row + i),
                       sweep_.values(c, tile.col + j),
                       work_.row_part.data() + i * width,
-                      mirrored ? work_.col_part.data() + j * width : nullptr};
+                      mirrored ? work_.col_part.data() + j * width : nullptr,
+                      tile.diagonal() ? Memory{} : next};
       if (width == 1) {
         multiply_column(part);
       } else {
@@ -113,11 +116,12 @@ class SymmetricSweep<T>::RowOfTiles {
     index_t rows, cols;
     const T *entries, *of_rows, *of_cols;
     T *row_part, *col_part;
+    Memory next;
   };
 
   void multiply_columns(const Part& part, index_t width) const {
-    products_.multiply(part.rows, part.cols, width, part.entries, sweep_tile, 1, part.of_cols,
-                       part.row_part);
+    products_.multiply_and_fetch(part.rows, part.cols, width, part.entries, sweep_tile, 1,
+                                 part.of_cols, part.row_part, part.next.begin, part.next.bytes);
     if (part.col_part == nullptr) return;
     products_.multiply(part.cols, part.rows, width, part.entries, 1, sweep_tile, part.of_rows,
                        part.col_part);
@@ -181,12 +185,16 @@ void SymmetricSweep<T>::run(const Stretch& rows, const Stretch& cols, TileSource
     index_t ready = row == 0 ? std::numeric_limits<index_t>::max() : 0;
     // From the right, where every row has a tile: the next row of tiles can then follow one tile
     // behind.
-    for (index_t step = 1; step <= cols.tiles() - (triangle ? row : 0); ++step) {
-      const index_t col = cols.tiles() - step;
-      const index_t left = cols.begin + col * sweep_tile;
-      const SweepTile tile = tiles.tile(left, std::min(cols.end, left + sweep_tile));
+    const index_t steps = cols.tiles() - (triangle ? row : 0);
+    const auto at_step = [&](index_t step) {
+      const index_t left = cols.begin + (cols.tiles() - step) * sweep_tile;
+      return tiles.tile(left, std::min(cols.end, left + sweep_tile));
+    };
+    for (index_t step = 1; step <= steps; ++step) {
+      const SweepTile tile = at_step(step);
       const T* const entries = source.get(tile, work.tile.data());
-      tiles.multiply(tile, entries, [&] {
+      const Memory next = step < steps ? source.reads(at_step(step + 1)) : Memory{};
+      tiles.multiply(tile, entries, next, [&] {
         if (ready < step) ready = pipeline.wait(row - 1, step, stage.control());
       });
       pipeline.advance(row, step);

@@ -39,6 +39,11 @@ void for_each_part(const SweepTile& tile, const Visit& visit) {
   }
 }
 
+struct Memory {
+  const void* begin = nullptr;
+  index_t bytes = 0;
+};
+
 template <class T>
 class TileSource {
  public:
@@ -47,6 +52,8 @@ class TileSource {
   // elsewhere. Entries beyond the matrix must be finite. The tiles of one row are asked for in
   // order.
   virtual const T* get(const SweepTile& tile, T* workspace) = 0;
+  // What `get` will read of a tile from memory, to be fetched ahead of need.
+  virtual Memory reads(const SweepTile&) const { return {}; }
 };
 
 // A stretch of rows or of columns of B that begins where a tile begins.

@@ -18,6 +18,10 @@ struct ProductKernels {
   void (*multiply)(index_t rows, index_t depth, index_t width, const T* a, index_t a_row,
                    index_t a_depth, const T* v, T* y);
 
+  // The same, and memory that is read next is on its way to the cache meanwhile.
+  void (*multiply_and_fetch)(index_t rows, index_t depth, index_t width, const T* a, index_t a_row,
+                             index_t a_depth, const T* v, T* y, const void* next, index_t bytes);
+
   // out[k * height + h] for height rows h: x_k(h) of [left right], rows of `width` entries each;
   // rows beyond `rows` are 0. This is a panel of `update`.
   void (*pack)(index_t rows, index_t height, index_t width, const T* left, const T* right, T* out);

@@ -35,11 +35,38 @@ inline __attribute__((always_inline)) void accumulate(index_t depth, const T* x,
   }
 }
 
+// Memory that is not needed during a product, and memory that is needed right after it. That is
+// asked for a few lines at a time: more would wait for each other, and the product for them.
+struct NothingAhead {
+  void during(index_t) {}
+};
+
+class Ahead {
+ public:
+  Ahead(const void* begin, index_t bytes, index_t products)
+      : at_(static_cast<const char*>(begin)), end_(at_ + bytes), left_(products) {}
+
+  // Asks for as large a share of the rest as these products are of those that are left.
+  void during(index_t products) {
+    const index_t share = (end_ - at_) / line * products / left_;
+    for (const char* const until = at_ + share * line; at_ < until; at_ += line) {
+      __builtin_prefetch(at_, 0, 2);  // to the second-level cache
+    }
+    left_ = left_ > products ? left_ - products : 1;
+  }
+
+ private:
+  static constexpr index_t line = 64;
+  const char *at_, *end_;
+  index_t left_;
+};
+
 // Multiplies `height` rows at a time while that many are left. Returns the first row that is left.
-template <class T, int vecs, int height>
+template <class T, int vecs, int height, class Next>
 index_t multiply_rows(index_t i, index_t rows, index_t depth, index_t width, const T* a,
-                      index_t a_row, index_t a_depth, const T* v, T* y) {
+                      index_t a_row, index_t a_depth, const T* v, T* y, Next& next) {
   for (; i + height <= rows; i += height) {
+    next.during(height * depth * vecs * lanes<T>);
     accumulate<T, vecs, height>(depth, v, width, a + i * a_row, a_row, a_depth, y + i * width,
                                 width, T(1));
   }
@@ -48,15 +75,15 @@ index_t multiply_rows(index_t i, index_t rows, index_t depth, index_t width, con
 
 // Multiplies `vecs` vectors of the width for all rows. The fewer vectors, the more rows fit the
 // registers.
-template <class T, int vecs>
+template <class T, int vecs, class Next>
 void multiply_stripe(index_t rows, index_t depth, index_t width, const T* a, index_t a_row,
-                     index_t a_depth, const T* v, T* y) {
+                     index_t a_depth, const T* v, T* y, Next& next) {
   constexpr int height = vecs == 1 ? 8 : short_side * long_side / vecs;
-  index_t i = multiply_rows<T, vecs, height>(0, rows, depth, width, a, a_row, a_depth, v, y);
+  index_t i = multiply_rows<T, vecs, height>(0, rows, depth, width, a, a_row, a_depth, v, y, next);
   if constexpr (height > 4) {
-    i = multiply_rows<T, vecs, 4>(i, rows, depth, width, a, a_row, a_depth, v, y);
+    i = multiply_rows<T, vecs, 4>(i, rows, depth, width, a, a_row, a_depth, v, y, next);
   }
-  multiply_rows<T, vecs, 1>(i, rows, depth, width, a, a_row, a_depth, v, y);
+  multiply_rows<T, vecs, 1>(i, rows, depth, width, a, a_row, a_depth, v, y, next);
 }
 
 // Rows of v that stay in the first-level cache together with the matching entries of a.
@@ -65,40 +92,53 @@ constexpr index_t row_block = 96;
 
 // Multiplies as many stripes of `vecs` vectors as fit the width. Returns the first column that is
 // left.
-template <class T, int vecs>
+template <class T, int vecs, class Next>
 index_t multiply_stripes(index_t w, index_t rows, index_t depth, index_t width, const T* a,
-                         index_t a_row, index_t a_depth, const T* v, T* y) {
+                         index_t a_row, index_t a_depth, const T* v, T* y, Next& next) {
   for (; w + vecs * lanes<T> <= width; w += vecs * lanes<T>) {
-    multiply_stripe<T, vecs>(rows, depth, width, a, a_row, a_depth, v + w, y + w);
+    multiply_stripe<T, vecs>(rows, depth, width, a, a_row, a_depth, v + w, y + w, next);
   }
   return w;
 }
 
 // width is a multiple of 16: whole vectors. A stripe's accumulators, one row of its vectors and a
 // factor must fit into the registers.
-template <class T>
+template <class T, class Next>
 void multiply_block(index_t rows, index_t depth, index_t width, const T* a, index_t a_row,
-                    index_t a_depth, const T* v, T* y) {
+                    index_t a_depth, const T* v, T* y, Next& next) {
   constexpr int widest = long_side / 2;
-  index_t w = multiply_stripes<T, widest>(0, rows, depth, width, a, a_row, a_depth, v, y);
+  index_t w = multiply_stripes<T, widest>(0, rows, depth, width, a, a_row, a_depth, v, y, next);
   if constexpr (widest > 2) {
-    w = multiply_stripes<T, 3>(w, rows, depth, width, a, a_row, a_depth, v, y);
-    w = multiply_stripes<T, 2>(w, rows, depth, width, a, a_row, a_depth, v, y);
+    w = multiply_stripes<T, 3>(w, rows, depth, width, a, a_row, a_depth, v, y, next);
+    w = multiply_stripes<T, 2>(w, rows, depth, width, a, a_row, a_depth, v, y, next);
   }
-  multiply_stripes<T, 1>(w, rows, depth, width, a, a_row, a_depth, v, y);
+  multiply_stripes<T, 1>(w, rows, depth, width, a, a_row, a_depth, v, y, next);
 }
 
-template <class T>
-void multiply(index_t rows, index_t depth, index_t width, const T* a, index_t a_row,
-              index_t a_depth, const T* v, T* y) {
+template <class T, class Next>
+void multiply_blocks(index_t rows, index_t depth, index_t width, const T* a, index_t a_row,
+                     index_t a_depth, const T* v, T* y, Next next) {
   for (index_t k = 0; k < depth; k += depth_block) {
     const index_t ks = depth - k < depth_block ? depth - k : depth_block;
     for (index_t i = 0; i < rows; i += row_block) {
       const index_t is = rows - i < row_block ? rows - i : row_block;
       multiply_block(is, ks, width, a + i * a_row + k * a_depth, a_row, a_depth, v + k * width,
-                     y + i * width);
+                     y + i * width, next);
     }
   }
+}
+
+template <class T>
+void multiply(index_t rows, index_t depth, index_t width, const T* a, index_t a_row,
+              index_t a_depth, const T* v, T* y) {
+  multiply_blocks(rows, depth, width, a, a_row, a_depth, v, y, NothingAhead());
+}
+
+template <class T>
+void multiply_and_fetch(index_t rows, index_t depth, index_t width, const T* a, index_t a_row,
+                        index_t a_depth, const T* v, T* y, const void* next, index_t bytes) {
+  multiply_blocks(rows, depth, width, a, a_row, a_depth, v, y,
+                  Ahead(next, bytes, rows * depth * width));
 }
 
 template <class T>
@@ -203,8 +243,9 @@ void eliminate(index_t rows, index_t width, index_t column, index_t next, T* P,
 }
 
 template <class T>
-static constexpr ProductKernels<T> table{panel_rows<T>, panel_cols, multiply<T>,
-                                         pack<T>,       update<T>,  eliminate<T>};
+static constexpr ProductKernels<T> table{panel_rows<T>,         panel_cols, multiply<T>,
+                                         multiply_and_fetch<T>, pack<T>,    update<T>,
+                                         eliminate<T>};
 
 }  // namespace EIGENTROPY_INSTRUCTION_SET
 
