@@ -35,6 +35,7 @@ def operators(monkeypatch):
     class Counted:
         def __init__(self, *arguments):
             self.real, self.columns = _core.KernelOperator(*arguments), []
+            self.is_explicit = arguments[4]
             self.limit_of_16_bits = arguments[7] if len(arguments) > 7 else 0.0
             made.append(self)
 
@@ -169,6 +170,41 @@ def test_what_half_precision_would_change_is_computed_without_it(operators, half
     both = eg.entropies(cloud(1200), tol=2e-4, **ESTIMATED)
     assert {one.limit_of_16_bits for one in operators} == {0.0}
     assert all(found.spectrum.meets(found.which) for found in both)
+
+
+@pytest.fixture
+def halves_from_1000(monkeypatch):
+    monkeypatch.setattr("eigentropy._spectra.plan.HALF_FROM", 1000)
+
+
+@pytest.mark.parametrize(("n", "is_in_half"), [(999, False), (1000, True)])
+def test_many_rows_are_kept_in_half_precision_though_more_would_fit(
+    operators, halves_from_1000, n, is_in_half
+):
+    found = eg.dse(cloud(n), **ESTIMATED)
+    (A,) = operators
+    assert A.is_explicit != is_in_half
+    assert A.real.share_in_16_bits == is_in_half
+    # Half as many columns.
+    assert A.columns[0] == (8 + 8 if is_in_half else 16 + 16)
+    assert found.spectrum.meets(found.which)
+
+
+def test_what_half_precision_would_spoil_is_kept_whole_where_there_is_room(
+    operators, halves_from_1000, monkeypatch
+):
+    Z = cloud(1200)
+    monkeypatch.setattr("eigentropy._spectra.half_precision.is_good_enough", lambda *_: False)
+    found = eg.dse(Z, **ESTIMATED)
+    assert [one.is_explicit for one in operators] == [False, True]
+    monkeypatch.setattr("eigentropy._spectra.plan.HALF_FROM", 2000)
+    assert float(found) == float(eg.dse(Z, **ESTIMATED))
+
+
+@pytest.mark.parametrize("options", [{"tol": 2e-4}, {"dtype": "float64"}])
+def test_a_precise_estimate_of_many_rows_is_kept_whole(operators, halves_from_1000, options):
+    eg.dse(cloud(1200), **{**ESTIMATED, **options})
+    assert [(one.is_explicit, one.limit_of_16_bits) for one in operators] == [(True, 0.0)]
 
 
 # Blocks of rows that belong together

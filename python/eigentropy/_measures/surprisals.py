@@ -98,7 +98,7 @@ def surprisals_of(
             dense, *_ = device.matrix(matrix.rows, matrix.sigma, None, "float64", report)
             found = exact_diagonal(device.as_host(dense) / matrix.n)
         else:
-            dtype, explicit = plan.product_dtype, plan.explicit(matrix.n)
+            dtype, explicit = plan.product_dtype, plan.has_room(matrix.n)
             A = matrix.products(dtype, explicit, part(report, 0.0, 0.3))
             rest = part(report, 0.3, 1.0)
             found = estimated_diagonal(A, matrix.seed, rest, dtype=dtype, device=device)

@@ -20,6 +20,9 @@ from eigentropy._spectra.lanczos import Products, norm_bound
 from eigentropy._spectra.stochastic import FLOOR, PROBES, SKETCHED, supports
 from eigentropy._support.options import METHODS, one_of, positive, working_dtype
 
+# Of so many rows, one triangle of the kernel takes 0.8 GB in float32.
+HALF_FROM = 20_000
+
 SIZES = {"float16": 2.0, "float32": 4.0, "float64": 8.0}
 
 
@@ -140,7 +143,7 @@ class SpectrumPlan:
         orders, costs = [int(n) for n in sizes], self.known_costs
         estimated = dict(zip(orders, self.estimated_groups(orders, d, alpha), strict=True))
         return sum(
-            count * estimate_cost(n, d, alpha, self.product_dtype, self.explicit(n), costs)
+            count * estimate_cost(n, d, alpha, self.product_dtype, self.has_room(n), costs)
             if estimated[n]
             else count * exact_cost(n, d, self.dtype or "float32", costs)
             for n, count in Counter(orders).items()
@@ -148,14 +151,14 @@ class SpectrumPlan:
 
     def share_of_kernel(self, n: int, d: int, alpha: float | None) -> float:
         """How much of an estimate's cost is over when its kernel, or the degrees, are known."""
-        dtype, costs, explicit = self.product_dtype, self.known_costs, self.explicit(n)
-        passes = 1 if explicit or not alpha else 2
+        dtype, costs, kept = self.product_dtype, self.known_costs, self.has_room(n)
+        passes = 1 if kept or not alpha else 2
         kernels = passes * _slowness(dtype) * _kernel_cost(n, d, costs)
-        return kernels / estimate_cost(n, d, alpha, dtype, explicit, costs)
+        return kernels / estimate_cost(n, d, alpha, dtype, kept, costs)
 
     def _is_faster(self, n: int, d: int, alpha: float | None, dtype: str) -> bool:
         costs = self.known_costs
-        estimate = estimate_cost(n, d, alpha, self.product_dtype, self.explicit(n), costs)
+        estimate = estimate_cost(n, d, alpha, self.product_dtype, self.has_room(n), costs)
         return exact_cost(n, d, dtype, costs) > costs.preference * estimate
 
     def may_replace_solver(self, n: int) -> bool:
@@ -174,10 +177,18 @@ class SpectrumPlan:
         """Whether there is memory for all eigenvalues of n rows."""
         return self._fits(n, self.dtype or "float64")
 
-    def explicit(self, n: int) -> bool:
-        """Whether an estimate of n rows keeps the matrix, or what it takes of it."""
+    def has_room(self, n: int) -> bool:
+        """Whether the matrix of n rows, or what an estimate takes of it, leaves enough memory."""
         share: float = self.known_costs.kept**0.5
         return self._fits(n // (1.0 / share), self.product_dtype)
+
+    def explicit(self, n: int) -> bool:
+        """Whether an estimate of n rows keeps the matrix in the precision of its products.
+
+        The host keeps a large one in 16 bits all the same: half the memory comes in half the time.
+        """
+        halves = self.device.halves_come_first and n >= HALF_FROM and self._may_be_in_half()
+        return self.has_room(n) and not halves
 
     def in_half(self, n: int) -> bool:
         """Whether an estimate of n rows tries to keep the matrix in 16 bits.
@@ -187,11 +198,16 @@ class SpectrumPlan:
         The host keeps as much as there is room for, a GPU all or nothing.
         """
         return (
+            self._may_be_in_half()
+            and not self.explicit(n)
+            and (self.device.halves_come_first or self._fits(n, "float16"))
+        )
+
+    def _may_be_in_half(self) -> bool:
+        return (
             self.device.keeps_half_precision
             and self.product_dtype == "float32"
             and self.tol >= half_precision.SMALLEST_TOL
-            and not self.explicit(n)
-            and (self.device.halves_come_first or self._fits(n, "float16"))
         )
 
     def limit_of_16_bits(self, n: int) -> float:

@@ -192,8 +192,7 @@ def estimates_of_both(
     for (matrix, wanted), one, spectrum in zip(problems, both, spectra, strict=True):
         is_kept = A.share_in_16_bits > 0.0
         if is_kept and not _is_good_enough(matrix, one, spectrum, wanted, plan):
-            exact = matrix.products(plan.product_dtype, False, None)
-            spectrum = _estimate(matrix, exact, wanted, plan, matrix.seed, None)
+            spectrum = _without_halves(matrix, wanted, plan, matrix.seed, None, None)
         stands = all(spectrum.meets(which) for which in wanted) or plan.stands_alone(n)
         found.append(spectrum if stands else None)
     return found
@@ -285,8 +284,22 @@ def _estimated(
         spectrum = _estimate(matrix, A, wanted, plan, seed, progress)
         if _is_good_enough(matrix, A, spectrum, wanted, plan):
             return spectrum
-    exact = matrix.products(dtype, False, None, chosen)
-    return _estimate(matrix, exact, wanted, plan, seed, progress)
+    return _without_halves(matrix, wanted, plan, seed, chosen, progress)
+
+
+def _without_halves(
+    matrix: KernelMatrix,
+    wanted: Sequence[Functional],
+    plan: SpectrumPlan,
+    seed: int,
+    chosen: Any,
+    progress: Callback | None,
+) -> EstimatedSpectrum:
+    """The estimate where rounding to 16 bits may change too much."""
+    n = matrix.n if chosen is None else len(chosen)
+    is_kept = plan.has_room(n)
+    A = matrix.products(plan.product_dtype, is_kept, None, chosen)
+    return _estimate(matrix, A, wanted, plan, seed, progress, is_kept)
 
 
 def _estimate(
@@ -296,8 +309,9 @@ def _estimate(
     plan: SpectrumPlan,
     seed: int,
     progress: Callback | None,
+    is_kept: bool = False,
 ) -> EstimatedSpectrum:
-    """The estimate by products with A as it is."""
+    """The estimate by products with A as it is, which is kept or as the plan says."""
     spectrum = estimate_spectrum(
         A,
         wanted,
@@ -307,7 +321,7 @@ def _estimate(
         dtype=plan.product_dtype,
         device=matrix.samples.device,
         has_unit_eigenvalue=matrix.has_unit_eigenvalue,
-        effort=_effort(matrix, A, plan),
+        effort=THOROUGH if is_kept else _effort(matrix, A, plan),
     )
     spectrum.kernel_sum = A.kernel_sum
     return spectrum
