@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits, make_blobs, make_swiss_roll
 
 import eigentropy as eg
 from eigentropy._spectra.estimated import EstimatedSpectrum
-from eigentropy._spectra.stochastic import estimate_spectrum
+from eigentropy._spectra.stochastic import THOROUGH, Effort, estimate_spectrum
 
 DTYPE = "float32"
 
@@ -73,9 +73,9 @@ def products(data: Data, alpha: float, *, explicit: bool) -> Counted:
 
 
 def estimated(
-    A: Any, times: Sequence[float], tol: float = 1e-3, seed: int = 0
+    A: Any, times: Sequence[float], tol: float = 1e-3, seed: int = 0, effort: Effort = THOROUGH
 ) -> EstimatedSpectrum:
-    return estimate_spectrum(A, times, tol, seed, dtype=DTYPE)
+    return estimate_spectrum(A, times, tol, seed, dtype=DTYPE, effort=effort)
 
 
 def timed(call: Callable[[], Any]) -> tuple[float, Any]:

@@ -3,6 +3,9 @@
     OPENBLAS_NUM_THREADS=1 python -m benchmarks.accuracy.stochastic_accuracy \
         --output benchmarks/results/stochastic_accuracy.json
 
+With `--effort few-columns`, or `few-passes`, as estimates of many rows go, which stop where tol is
+met; the results are then in benchmarks/results/stochastic_accuracy.few_columns.json.
+
 Errors: for each data set, alpha and t, the relative error of S over a few seeds at tol = 1e-3, as
 `eg.dse(Z, t=t, method="stochastic")` gives it, and the work. Coverage: at fewer rows and
 alpha = 1/2, the share of many seeds whose 95 % interval contains the exact value. The exact values
@@ -26,6 +29,7 @@ import eigentropy as eg
 from benchmarks.accuracy.estimates import Counted, Data, data_sets, estimated, products
 from benchmarks.shared.machine import describe
 from benchmarks.shared.results import rounded, to_columns, write
+from eigentropy._spectra.stochastic import FEW_COLUMNS, FEW_PASSES, THOROUGH, Effort
 
 TOL = 1e-3
 AIM = 5e-4
@@ -34,6 +38,7 @@ ALPHAS = (0.0, 0.5, 1.0)
 LEVEL = 0.95
 COVERAGE = (0.90, 0.99)
 COVERAGE_AIM = (0.93, 0.97)
+EFFORTS = {"thorough": THOROUGH, "few-columns": FEW_COLUMNS, "few-passes": FEW_PASSES}
 FEWEST_SEEDS = 100  # the standard error of a share of 0.95 is then 0.02
 
 
@@ -43,11 +48,13 @@ def exact_entropies(data: Data, alpha: float) -> dict[float, float]:
     return {t: eg.spectral_entropy(spectrum, t) for t in TIMES}
 
 
-def measure(data: Data, alpha: float, seeds: int, tol: float = TOL) -> Iterator[dict[str, Any]]:
+def measure(
+    data: Data, alpha: float, seeds: int, tol: float = TOL, effort: Effort = THOROUGH
+) -> Iterator[dict[str, Any]]:
     """One row for each t: errors, coverage and work over the seeds."""
     A = products(data, alpha, explicit=True)
     for t, exact in exact_entropies(data, alpha).items():
-        runs = [one_estimate(A, t, exact, seed, tol) for seed in range(seeds)]
+        runs = [one_estimate(A, t, exact, seed, tol, effort) for seed in range(seeds)]
         yield {
             "data": data.name,
             "n": A.n,
@@ -59,9 +66,11 @@ def measure(data: Data, alpha: float, seeds: int, tol: float = TOL) -> Iterator[
         }
 
 
-def one_estimate(A: Counted, t: float, exact: float, seed: int, tol: float) -> dict[str, float]:
+def one_estimate(
+    A: Counted, t: float, exact: float, seed: int, tol: float, effort: Effort
+) -> dict[str, float]:
     calls, columns = A.calls, A.columns
-    found = estimated(A, [t], tol, seed)
+    found = estimated(A, [t], tol, seed, effort)
     value, error = found.entropy(t), found.standard_error(t)
     low, high = found.interval(t, level=LEVEL)
     return {
@@ -140,11 +149,11 @@ def overall(errors: list[dict[str, Any]], coverage: list[dict[str, Any]]) -> dic
     }
 
 
-def measured(n: int, alphas: Iterable[float], seeds: int) -> list[dict[str, Any]]:
+def measured(n: int, alphas: Iterable[float], seeds: int, effort: Effort) -> list[dict[str, Any]]:
     rows = []
     for data in data_sets(n):
         for alpha in alphas:
-            for row in measure(data, alpha, seeds):
+            for row in measure(data, alpha, seeds, effort=effort):
                 rows.append(row)
                 print(line(row), flush=True)
     return rows
@@ -157,15 +166,22 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--coverage-n", type=int, default=1000)
     parser.add_argument("--coverage-seeds", type=int, default=200)
+    parser.add_argument("--effort", choices=EFFORTS, default="thorough")
     options = parser.parse_args(arguments)
+    effort = EFFORTS[options.effort]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", eg.SaturationWarning)
-        errors = measured(options.n, ALPHAS, options.seeds)
-        coverage = measured(options.coverage_n, [0.5], options.coverage_seeds)
+        errors = measured(options.n, ALPHAS, options.seeds, effort)
+        coverage = measured(options.coverage_n, [0.5], options.coverage_seeds, effort)
     found = overall(errors, coverage)
     rows = [{"part": "errors", **row} for row in errors]
     rows += [{"part": "coverage", **row} for row in coverage]
-    results = {"machine": describe(), **found, "rows": to_columns(rounded(rows, 3))}
+    results = {
+        "machine": describe(),
+        "effort": options.effort,
+        **found,
+        "rows": to_columns(rounded(rows, 3)),
+    }
     for name, value in found.items():
         print(f"{name}: {value}")
     if options.output:
