@@ -13,7 +13,8 @@ from data_sets import separated_blobs
 from eigentropy._kernels import bandwidth
 from eigentropy._kernels.density import DensityMatrix
 from eigentropy._kernels.diffusion import DiffusionMatrix
-from eigentropy._measures import joint
+from eigentropy._kernels.partitions import Partitions
+from eigentropy._measures import joint, measurement
 from eigentropy._measures.joint import MatrixOfY
 from eigentropy._measures.measurement import MeasurementSettings, Variable, measure
 from messages import naming
@@ -100,6 +101,45 @@ def test_sigma_is_resolved_once_and_the_density_matrix_solved_once(monkeypatch):
     found.kernel_informations["labels"][0].adjusted()
     assert len(resolved) == 1
     assert solved == [len(Z)]
+
+
+def test_partitions_are_drawn_once_for_all_measurements_with_a_variable(monkeypatch):
+    made, draw = [], Partitions.drawn.__func__
+
+    def drawn(cls, codes, n_null, *rest, **known):
+        made.append(n_null)
+        return draw(cls, codes, n_null, *rest, **known)
+
+    monkeypatch.setattr(Partitions, "drawn", classmethod(drawn))
+    settings = MeasurementSettings(kernel=True)
+    known = {"y": Variable("y", LABELS, "labels")}
+    pairs = [(rows, measure(rows, known, settings)) for rows in (Z, Z[::-1] ** 3)]
+    assert len(set(made)) == len(made)  # each number of them but once
+    for rows, found in pairs:
+        alone = measure(rows, {"y": Variable("y", LABELS, "labels")}, settings)
+        for family in ("informations", "kernel_informations"):
+            (result,), (expected,) = (getattr(one, family)["y"] for one in (found, alone))
+            assert result.null.tolist() == expected.null.tolist()
+            assert float(result) == float(expected)
+
+
+def test_each_sample_of_the_rows_has_partitions_of_its_own():
+    known = {"y": Variable("y", LABELS, "labels")}
+    for most in (60, 40):
+        settings = MeasurementSettings(max_points=most, n_null=3)
+        found = measure(Z, known, settings).informations["y"][0]
+        alone = measure(Z, {"y": Variable("y", LABELS, "labels")}, settings).informations["y"][0]
+        assert found.null == pytest.approx(alone.null)
+        assert found.group_sizes.sum() == most
+
+
+def test_many_partitions_are_not_kept(monkeypatch):
+    monkeypatch.setattr(measurement, "KEPT_NUMBERS", 3 * len(Z))
+    variable = Variable("y", LABELS, "labels")
+    variable.grouped(MeasurementSettings())
+    assert variable.partitions(2, 0) is variable.partitions(2, 0)
+    assert variable.partitions(2, 0) is not variable.partitions(2, 1)
+    assert variable.partitions(3, 0) is not variable.partitions(3, 0)
 
 
 def test_the_density_matrix_of_a_variable_is_made_once(monkeypatch):

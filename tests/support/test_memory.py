@@ -12,7 +12,8 @@ from eigentropy._support import memory
 @pytest.fixture
 def system(tmp_path, monkeypatch):
     """The files of /proc and /sys, which a test writes."""
-    monkeypatch.setattr(memory, "Path", lambda name: tmp_path / Path(name).relative_to("/"))
+    read = lambda name: (tmp_path / Path(name).relative_to("/")).read_bytes()  # noqa: E731
+    monkeypatch.setattr(memory, "_content", read)
 
     def write(name, text):
         file = tmp_path / name
@@ -48,6 +49,13 @@ def test_a_limit_that_cannot_be_read_is_none(system):
 def test_a_machine_that_does_not_say_has_all_its_memory(system):
     system("proc/meminfo", "MemTotal: 9000 kB\n")
     assert memory.available() > 2**20
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux has this file")
+def test_the_whole_of_a_file_of_the_system_is_read():
+    assert memory._content("/proc/version") == Path("/proc/version").read_bytes()
+    with pytest.raises(FileNotFoundError):
+        memory._content("/proc/nothing")
 
 
 def test_a_limit_of_the_address_space_counts_and_what_is_mapped_is_used(system, monkeypatch):

@@ -121,6 +121,11 @@ class KernelMatrix:
         """Whether all eigenvalues are known."""
         return self._solution is not None
 
+    @property
+    def is_solved_in_single(self) -> bool:
+        """Whether all eigenvalues are known in float32, beside those in its own precision."""
+        return self._single is not None and self._single.is_solved
+
     def solved(self) -> Eigenvalues:
         """All eigenvalues on the host; computed once."""
         if self._solution is None:
@@ -165,6 +170,12 @@ class KernelMatrix:
         own.take(self.samples.chosen(numbers))
         if self.rule is not None:
             own.sigma = resolve_sigma(self.rule, own.samples, self.seed)
+        return own
+
+    def __copy__(self) -> Any:
+        """The same matrix, with the same results; `copy.copy` itself looks for more in it."""
+        own = object.__new__(type(self))
+        own.__dict__.update(self.__dict__)
         return own
 
     def without_results(self) -> Any:

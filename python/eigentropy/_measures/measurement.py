@@ -28,6 +28,7 @@ from eigentropy._kernels.groups import (
     warn_of_numbers,
 )
 from eigentropy._kernels.matrix import KernelMatrix
+from eigentropy._kernels.partitions import Partitions
 from eigentropy._measures.entropy import entropies, entropies_of, wanted_at
 from eigentropy._measures.forms import ESTIMATORS
 from eigentropy._measures.information import informations
@@ -59,6 +60,9 @@ Progress = bool | Callback
 
 # Of the diffusion operator, with groups of the rows; of the density matrix, with the joint kernel.
 FAMILIES = ("diffusion", "kernel")
+
+# Partitions of at most so many numbers are kept for the next measurement with the same variable.
+KEPT_NUMBERS = 2**20
 
 
 @dataclass(frozen=True)
@@ -166,6 +170,7 @@ class Variable:
     groups: npt.NDArray[Any] | None = None
     of: Sequence[str] = FAMILIES
     _codes: Codes | None = field(default=None, repr=False)
+    _drawn: dict[tuple[int, int], Partitions] = field(default_factory=dict, repr=False)
     _matrix: MatrixOfY | None = field(default=None, repr=False)
 
     def grouped(
@@ -178,6 +183,20 @@ class Variable:
             self._codes = group_codes(self.values, n, self.kind, k, clusters, seed, self.source)
             self.groups = self._codes
         return self._codes if chosen is None else groups_of_rows(self._codes, chosen)
+
+    def partitions(self, n_null: int, seed: int) -> Partitions:
+        """The groups of all rows, and the random ones that are compared with them.
+
+        Few are kept: each layer and each step of a monitor has the same.
+        """
+        key = n_null, seed
+        if key in self._drawn:
+            return self._drawn[key]
+        assert self._codes is not None
+        drawn = Partitions.drawn(self._codes, n_null, seed)
+        if drawn.rows.size <= KEPT_NUMBERS:
+            self._drawn[key] = drawn
+        return drawn
 
     @property
     def known_kind(self) -> str:
@@ -341,8 +360,9 @@ class _Sample:
             if "diffusion" in variable.of:
                 codes = variable.grouped(settings, self.chosen)
                 about = partial(
-                    informations, operator, codes, settings.t, plan, **self._of_informations()
-                )
+                    informations, operator, codes, settings.t, plan,
+                    **self._of_informations(), drawn=self._drawn(variable),
+                )  # fmt: skip
                 cost = partial(self._cost_of_groups, codes, settings.alpha)
                 yield _Step("diffusion", role, cost, about)
 
@@ -363,9 +383,12 @@ class _Sample:
         for role, variable in variables.items():
             if "kernel" in variable.of:
                 of_y = variable.joined(settings, self.chosen)
+                options = self._of_informations()
+                if of_y.codes is not None:
+                    options["drawn"] = self._drawn(variable)
                 about = partial(
                     kernel_informations, matrix, of_y, settings.order, plan,
-                    kind=variable.known_kind, rows=self.chosen, **self._of_informations(),
+                    kind=variable.known_kind, rows=self.chosen, **options,
                 )  # fmt: skip
                 yield _Step("kernel", role, partial(self._cost_about, of_y), about)
 
@@ -380,6 +403,10 @@ class _Sample:
     def _of_informations(self) -> dict[str, Any]:
         names = ("estimator", "n_null", "base", "seed")
         return {name: getattr(self.settings, name) for name in names}
+
+    def _drawn(self, variable: Variable) -> Callable[[int, int], Partitions] | None:
+        """The partitions by the groups of all rows, which are kept; None where some were chosen."""
+        return variable.partitions if self.chosen is None else None
 
     def _cost(self, sizes: Iterable[int], alpha: float | None, columns: int = 0) -> float:
         return self.plan.cost(sizes, self.samples.d + columns, alpha)

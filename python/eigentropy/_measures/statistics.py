@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -114,8 +115,10 @@ class GroupInformation:
         of_observed = self.groups.error_of_observed(which, self.base)
         if self.estimator == "matched":
             # The spread of the null has the errors of its estimates in it.
-            baseline, bound = float(null.mean()), float(bounds[1:].mean())
-            of_baseline = float(null.std(ddof=1)) / math.sqrt(len(null)), len(null) - 1.0
+            count = len(null)
+            baseline, bound = float(null.sum()) / count, float(bounds[1:].sum()) / count
+            spread = null - baseline
+            of_baseline = math.sqrt(float(spread @ spread) / (count - 1) / count), count - 1.0
         else:
             whole = self._whole(which)
             baseline, bound = whole.entropy(which, self.base), whole.bound(which, self.base)
@@ -195,7 +198,8 @@ class GroupInformation:
         if self._spectrum_of_all:
             return self._spectrum_of_all[0]
         matrix, plan = self.matrix, self.plan
-        if not matrix.is_solved and plan.estimates(matrix.n, matrix.samples.d, matrix.alpha):
+        is_solved = matrix.is_solved or matrix.is_solved_in_single
+        if not is_solved and plan.estimates(matrix.n, matrix.samples.d, matrix.alpha):
             return self._estimate_of_all(which)
         try:
             return exact_spectrum(matrix, [which], plan.rounding_tol)
@@ -224,13 +228,16 @@ def group_informations(
     seed: int,
     progress: Callback | None,
     blocks: npt.NDArray[np.int64] | None = None,
+    drawn: Callable[[int, int], Partitions] | None = None,
 ) -> list[Any]:
     """The information between the rows and their groups by each entropy, from the same spectra.
 
     `blocks` of rows stay together in random partitions: see `Partitions.drawn`. With
-    n_null="auto", those of the first partitions say how many more there are to be.
+    n_null="auto", those of the first partitions say how many more there are to be. `drawn` has
+    the partitions of these groups by the number of random ones and the seed, where they are kept.
     """
-    partitions = Partitions.drawn(codes, least_count(n_null), seed, blocks)
+    draw = partial(Partitions.drawn, codes, blocks=blocks) if drawn is None else drawn
+    partitions = draw(least_count(n_null), seed)
     partitions.warn_about_groups()
     most = 1 + (MOST if n_null == AUTO else len(partitions) - 1)
     plan = plan.on(matrix.samples.device)
@@ -260,7 +267,7 @@ def group_informations(
         enough = source.enough_partitions(wanted) if n_null == AUTO else len(partitions) - 1
         if enough < len(partitions):
             break
-        partitions = Partitions.drawn(codes, enough, seed, blocks)
+        partitions = draw(enough, seed)
     groups.warn_if_saturated(matrix, min(wanted, key=lambda one: one.exponent))
     results = [source.measured(one).result for one in wanted]
     if progress is not None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -39,8 +40,8 @@ class ExactSpectrum(Spectrum):
     rounding : Rounding or None
         What is known of the error of float32; None in float64, where the error is some 1e-13 for
         t >= 1 and `bound` is 0.
-    double : Rounding or None
-        The same in float64, for `interval`.
+    double : callable or None
+        Finds the same in float64, for `interval`, which few spectra are asked for.
     tol : float or None
         The relative error of S that float32 was chosen for; None where the caller chose the dtype.
     kernel_sum : float
@@ -52,7 +53,7 @@ class ExactSpectrum(Spectrum):
     values: npt.NDArray[Any]
     returned: Callable[[npt.NDArray[Any]], Any] = field(default=HOST.returned, repr=False)
     rounding: Rounding | None = None
-    double: Rounding | None = None
+    double: Callable[[], Rounding] | None = field(default=None, repr=False)
     tol: float | None = None
     kernel_sum: float = math.nan
     _nats: dict[Functional, tuple[float, float]] = field(default_factory=dict, repr=False)
@@ -89,7 +90,7 @@ class ExactSpectrum(Spectrum):
 
     def uncertainty(self, t: Which = 1.0, base: float = 2.0) -> float:
         """Bound of the rounding error of S(t), in float64, too."""
-        known = self.rounding or self.double
+        known = self.double() if self.double is not None else self.rounding
         return known.entropy_error(self.values, functional(t), base) if known else 0.0
 
     def count(self, level: float) -> int:
@@ -147,9 +148,9 @@ def _solved(matrix: KernelMatrix, tol: float | None) -> ExactSpectrum:
     solution = matrix.solved()
     if tol not in matrix.spectra:
         known = solution.reach, solution.outside, solution.trace, solution.kernel_sum
-        found = spectrum_of(matrix, solution.values, *known, matrix.dtype)
         returned = matrix.samples.device.without_source().returned  # a result does not keep Z
-        matrix.spectra[tol] = replace(found, returned=returned, tol=tol)
+        beside: dict[str, Any] = {"returned": returned, "tol": tol}
+        matrix.spectra[tol] = spectrum_of(matrix, solution.values, *known, matrix.dtype, **beside)
     spectrum: ExactSpectrum = matrix.spectra[tol]
     return spectrum
 
@@ -163,12 +164,13 @@ def spectrum_of(
     kernel_sum: float,
     dtype: str,
     nats: dict[Functional, tuple[float, float]] | None = None,
+    **beside: Any,
 ) -> ExactSpectrum:
     """The spectrum of the matrix or of some of its rows, with what is known of its rounding.
 
     `reach` is the largest distance of a row from the centre, in units of sigma. The solver's
     eigenvalues were outside of [0, 1] by up to `outside`. `nats` has entropies that are known, with
-    the bounds of their errors.
+    the bounds of their errors; `beside` other attributes of the spectrum.
     """
     n, unit = len(values), matrix.has_unit_eigenvalue
     norm = 1.0 if unit else float(values[0])
@@ -176,11 +178,17 @@ def spectrum_of(
     if dtype == "float32":
         rounding = Rounding(eigenvalue_error(n, reach, outside, norm=norm), trace, unit)
     else:
-        error = eigenvalue_error_in_double(n, matrix.samples.d, reach, outside, norm)
-        double = Rounding(error, trace, unit)
+        double = partial(_in_double, n, matrix.samples.d, reach, outside, norm, trace, unit)
     return ExactSpectrum(
-        values, rounding=rounding, double=double, kernel_sum=kernel_sum, _nats=nats or {}
+        values, rounding=rounding, double=double, kernel_sum=kernel_sum, _nats=nats or {}, **beside
     )
+
+
+def _in_double(
+    n: int, d: int, reach: float, outside: float, norm: float, trace: float, has_unit: bool
+) -> Rounding:
+    error = eigenvalue_error_in_double(n, d, reach, outside, norm)
+    return Rounding(error, trace, has_unit)
 
 
 def warn_if_rounded(

@@ -8,12 +8,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from pathlib import Path
 
 try:
     import resource
 except ImportError:  # Windows sets no limits to a process
     resource = None  # type: ignore[assignment]
+
+# No file of the system that is read here is longer.
+MOST_BYTES = 2**16
 
 # What is known inside `asked_once`, which is empty at first; None outside.
 _known: ContextVar[list[float] | None] = ContextVar("known", default=None)
@@ -60,9 +62,9 @@ def _machine() -> float:
     if sys.platform == "win32":
         return _windows()
     try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return float(line.split()[1]) * 1024
+        known = _content("/proc/meminfo").partition(b"MemAvailable:")[2].split(None, 1)
+        if known:
+            return float(known[0]) * 1024
     except OSError:
         pass
     return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
@@ -78,14 +80,14 @@ def _windows() -> float:
 
 def _control_group() -> float:
     """What a container's limit leaves; file caches of the group count as free."""
-    group = Path("/sys/fs/cgroup")
     try:
-        limit = (group / "memory.max").read_text().strip()
-        if limit == "max":
+        limit = _content("/sys/fs/cgroup/memory.max").strip()
+        if limit == b"max":
             return float("inf")
-        used = float((group / "memory.current").read_text())
-        statistics = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-        return float(limit) - used + float(statistics.get("inactive_file", 0))
+        used = float(_content("/sys/fs/cgroup/memory.current"))
+        lines = _content("/sys/fs/cgroup/memory.stat").splitlines()
+        statistics = dict(line.split() for line in lines)
+        return float(limit) - used + float(statistics.get(b"inactive_file", 0))
     except (OSError, ValueError):
         return float("inf")
 
@@ -98,7 +100,19 @@ def _address_space() -> float:
     if limit == resource.RLIM_INFINITY:
         return float("inf")
     try:
-        pages = float(Path("/proc/self/statm").read_text().split()[0])
+        pages = float(_content("/proc/self/statm").split()[0])
     except (OSError, ValueError):
         pages = 0.0
     return max(0.0, limit - pages * os.sysconf("SC_PAGE_SIZE"))
+
+
+def _content(name: str) -> bytes:
+    """What the system writes into one of its files.
+
+    It comes with one call, and takes a third of the time of a file that Python opens.
+    """
+    file = os.open(name, os.O_RDONLY)
+    try:
+        return os.read(file, MOST_BYTES)
+    finally:
+        os.close(file)

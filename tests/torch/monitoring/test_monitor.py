@@ -175,6 +175,23 @@ def test_a_probe_leaves_no_trace(net):
     assert_same(everything(net), before)
 
 
+def test_a_module_that_sets_its_attributes_by_itself_hears_of_both_modes():
+    modes = []
+
+    class Watching(nn.Linear):
+        def __setattr__(self, name, value):
+            if name == "training":
+                modes.append(value)
+            super().__setattr__(name, value)
+
+    net = nn.Sequential(Watching(4, 3), nn.Tanh())
+    modes.clear()
+    with Monitor(net, "1", probe=blobs()[0]) as monitor:
+        monitor.step()
+    assert modes == [False, True]
+    assert all(module.training for module in net.modules())
+
+
 def test_a_probe_between_forward_and_backward_does_no_harm(net):
     x, y = blobs()
     with Monitor(net, LAYERS, probe=(x, y)) as monitor:
@@ -385,8 +402,24 @@ def test_a_probe_in_a_mapped_file_is_read_by_rows(net, tmp_path):
     assert values == pytest.approx(Monitor(net, "head", probe=(x, y)).measure(), abs=1e-5)
 
 
+class Transposed(nn.Module):
+    """Its output lies in memory column by column."""
+
+    def forward(self, x):
+        return x.T.contiguous().T
+
+
+@pytest.mark.parametrize("batch_size", [120, 50])
+def test_rows_that_lie_column_by_column_are_measured_as_any_others(batch_size):
+    x, y = blobs()
+    net = nn.Sequential(Transposed(), nn.Identity())
+    expected = eg.dse(x, sigma=2.0, base=2.0)
+    values = Monitor(net, "0", Probe(x, y, batch_size=batch_size), sigma=2.0).measure()
+    assert values["dse/0"] == pytest.approx(float(expected), abs=1e-12)
+
+
 def test_activations_that_do_not_fit_are_refused_before_they_are_stored(net, monkeypatch):
-    monitor = Monitor(net, LAYERS, probe=blobs())
+    monitor = Monitor(net, LAYERS, Probe(*blobs(), batch_size=60))
     monkeypatch.setattr(memory, "available", lambda: 120 * 16 * 4 + 100.0)
     with pytest.raises(MemoryError, match=r"2 layers .*120 samples.*pooling='mean'.*max_points"):
         monitor.step()

@@ -199,7 +199,7 @@ def test_what_does_not_fit_on_the_gpu_is_refused_before_it_is_kept(
     monkeypatch.setattr(cuda_core, "memory", lambda device: (1000.0, 1000.0))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 0)
     with pytest.raises(MemoryError, match=naming("90 samples", "max_points")):
-        Monitor(model, "0", probe=(there, y)).measure()
+        Monitor(model, "0", Probe(there, y, batch_size=45)).measure()
     model.eval()
     with Monitor(model, "0", Evaluation(50)) as monitor, torch.no_grad():
         model(there)

@@ -35,7 +35,7 @@ from eigentropy.torch.monitoring.samples import (
     sample_numbers,
 )
 from eigentropy.torch.monitoring.undisturbed import undisturbed
-from eigentropy.torch.monitoring.where import Rows, put, require_room, room
+from eigentropy.torch.monitoring.where import Rows, lies_in_order, put, require_room, room
 from eigentropy.torch.tokens.calls import Calls
 
 # A batch of a probe has so many samples, or more if they have no more numbers than this.
@@ -228,7 +228,7 @@ class ProbedModel(Collection):
             for start in range(0, len(numbers), self.batch_size):
                 part = numbers[start : start + self.batch_size]
                 step = slice(int(part[0]), int(part[-1]) + 1, apart)
-                x = inputs.part(self.x, step)
+                x = self.x if len(part) == self.n else inputs.part(self.x, step)
                 given = x if isinstance(x, (tuple, list)) else [x]
                 mask = flat_mask(model, given, {}) if rule.is_flat else None
                 activations.passing = Pass(size=len(part), mask=mask)
@@ -302,10 +302,13 @@ class Activations:
         return slice(start, start + self.passing.count), None
 
     def _put(self, name: str, part: Rows, slots: Any, rows: Any) -> None:
-        self.rows[name][slots] = part
+        if self.rows[name] is not part:
+            self.rows[name][slots] = part
 
     def _room(self, part: Rows) -> Rows:
         n = len(self.numbers)
+        if len(part) == n and lies_in_order(part):
+            return part  # of all samples in one pass, and a copy already
         self._reserve(n * part.shape[1] * part.itemsize, part)
         return room(n, part)
 

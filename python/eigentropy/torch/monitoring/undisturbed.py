@@ -28,18 +28,17 @@ def undisturbed(model: torch.nn.Module) -> Iterator[None]:
     held = [(module, dict(module._buffers)) for module in modules]
     all_buffers = [*model.buffers()] if any(buffers for _, buffers in held) else []
     copies = [(buffer, _version(buffer), buffer.detach().clone()) for buffer in all_buffers]
-    devices = {tensor.device for tensor in (*model.parameters(), *all_buffers)}
-    cuda = [device for device in devices if device.type == "cuda"]
+    cuda = _gpus_of((*model.parameters(), *all_buffers))
     try:
         with same_random_numbers(cuda), torch.no_grad(), _uncompiled():
             for module, mode in modes:
-                if mode:  # PyTorch takes its time to set an attribute
-                    module.training = False
+                if mode:
+                    _set_mode(module, False)
             yield
     finally:
         for module, mode in modes:
             if module.training != mode:
-                module.training = mode
+                _set_mode(module, mode)
         for module, buffers in held:
             module._buffers.clear()
             module._buffers.update(buffers)
@@ -47,6 +46,20 @@ def undisturbed(model: torch.nn.Module) -> Iterator[None]:
             if version is None or buffer._version != version:
                 with torch.inference_mode(buffer.is_inference()), torch.no_grad():
                     buffer.copy_(copy)
+
+
+def _set_mode(module: torch.nn.Module, training: bool) -> None:
+    """Set the mode of a module alone: PyTorch asks first whether it is a parameter or a module."""
+    is_plain = type(module).__setattr__ is torch.nn.Module.__setattr__
+    set_attribute = object.__setattr__ if is_plain else setattr
+    set_attribute(module, "training", training)
+
+
+def _gpus_of(tensors: Sequence[torch.Tensor]) -> list[torch.device]:
+    """The GPUs that these tensors lie on; there are none before PyTorch has used CUDA."""
+    if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        return []
+    return [device for device in {one.device for one in tensors} if device.type == "cuda"]
 
 
 def _version(buffer: torch.Tensor) -> int | None:
@@ -57,13 +70,16 @@ def _version(buffer: torch.Tensor) -> int | None:
 @contextmanager
 def same_random_numbers(cuda: Sequence[torch.device] = ()) -> Iterator[None]:
     """What runs inside draws no random numbers that would come next in PyTorch, NumPy or Python."""
-    states = random.getstate(), np.random.get_state()  # noqa: NPY002
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    # It looks at all kinds of devices, which takes longer than the rest of what is done here.
+    on_gpus = torch.random.fork_rng(devices=cuda) if cuda else contextlib.nullcontext()
     try:
-        with torch.random.fork_rng(devices=cuda):
+        with on_gpus:
             yield
     finally:
         random.setstate(states[0])
         np.random.set_state(states[1])  # noqa: NPY002
+        torch.set_rng_state(states[2])
 
 
 def _uncompiled() -> contextlib.AbstractContextManager[Any]:

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
+from eigentropy import _core
 from eigentropy._backends import plugin
 from eigentropy._backends.devices import parse
 from eigentropy._support import memory
@@ -92,6 +93,13 @@ def room(n: int, like: Rows) -> Rows:
     return np.zeros((n, like.shape[1]), like.dtype)
 
 
+def lies_in_order(rows: Rows) -> bool:
+    """Whether the rows lie one after the other, without anything between them."""
+    if isinstance(rows, torch.Tensor):
+        return rows.is_contiguous()
+    return bool(rows.flags.c_contiguous)
+
+
 def is_double(rows: Rows) -> bool:
     """Whether they are in float64."""
     return str(rows.dtype).removeprefix("torch.") == "float64"
@@ -101,7 +109,7 @@ def all_finite(rows: Rows) -> bool:
     """Whether no entry is NaN or infinite."""
     if isinstance(rows, torch.Tensor):
         return bool(torch.isfinite(rows).all())
-    return bool(np.isfinite(rows).all())
+    return bool(_core.nonfinite_rows(rows)[0] == 0)
 
 
 def on_host(rows: Rows) -> Array:
