@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import eigentropy as eg
+from eigentropy._spectra.eigenvalues import shannon_nats_of_groups
 from messages import naming
 
 
@@ -102,3 +103,19 @@ def test_bad_t_is_named(t):
 def test_bad_base_is_named(base):
     with pytest.raises(ValueError, match=naming("base", base)):
         eg.spectral_entropy([1.0], base=base)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("t", [0.5, 1.0, 30.0])
+def test_spectra_one_after_the_other_have_the_entropies_that_they_have_alone(rng, t, dtype):
+    sizes = np.array([1, 7, 300, 2, 128])
+    starts = np.cumsum(sizes) - sizes
+    values = (rng.uniform(-1.0, 1.0, sizes.sum()) ** 9).astype(dtype)
+    found = shannon_nats_of_groups(values, starts, t)
+    for entropy, part in zip(found, np.split(values, starts[1:]), strict=True):
+        x = np.abs(part.astype(float)) / np.abs(part).max()
+        powers = np.where(x > 10 * np.finfo(dtype).eps, x, 0.0) ** t
+        p = powers / powers.sum()
+        p = p[p > 0.0]
+        assert entropy == pytest.approx(-(p * np.log(p)).sum(), abs=1e-12)
+        assert entropy == eg.spectral_entropy(part, t=t, base=math.e)

@@ -13,6 +13,7 @@ void bind_low_rank(pybind11::module_& module);
 void bind_operator(pybind11::module_& module);
 void bind_kernel_operator(pybind11::module_& module);
 void bind_kernel_block(pybind11::module_& module);
+void bind_entropy(pybind11::module_& module);
 void bind_entropy_gradient(pybind11::module_& module);
 void bind_sequence_gradients(pybind11::module_& module);
 void bind_machine(pybind11::module_& module);

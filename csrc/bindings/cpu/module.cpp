@@ -23,6 +23,7 @@ PYBIND11_MODULE(_core, module) {
   eigentropy::bindings::bind_kernel_block(module);
   eigentropy::bindings::bind_block_vectors(module);
   eigentropy::bindings::bind_low_rank(module);
+  eigentropy::bindings::bind_entropy(module);
   eigentropy::bindings::bind_entropy_gradient(module);
   eigentropy::bindings::bind_sequence_gradients(module);
   eigentropy::bindings::bind_machine(module);

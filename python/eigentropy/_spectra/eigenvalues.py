@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eigentropy import _core
 from eigentropy._backends.devices import choose
 from eigentropy._backends.host_arrays import as_numpy
 from eigentropy._support.options import logarithm_base, positive
@@ -133,17 +134,7 @@ def shannon_nats_of_groups(
         Where each begins; none is empty.
     t : float
     """
-    magnitudes = np.abs(eigenvalues)
-    sizes = np.diff(starts, append=len(magnitudes))
-    largest = np.repeat(np.maximum.reduceat(magnitudes, starts), sizes)
-    kept = magnitudes > NOISE_FLOOR_EPS * EPS[magnitudes.dtype] * largest
-    ratios = np.where(kept, magnitudes, largest).astype(np.float64) / largest
-    # The largest power is 1: nothing overflows, and what underflows to 0 could not be seen.
-    log_powers = t * np.log(ratios)
-    powers = np.where(kept, np.exp(log_powers), 0.0)
-    totals = np.add.reduceat(powers, starts)
-    means = np.add.reduceat(powers * log_powers, starts) / totals
-    return np.maximum(np.log(totals) - means, 0.0)  # rounding of one eigenvalue may be below 0
+    return _core.shannon_nats(eigenvalues, starts, t)
 
 
 def renyi_nats(eigenvalues: Any, order: float) -> float:

@@ -1,0 +1,38 @@
+#include "bindings/common/arrays.hpp"
+#include "bindings/cpu/bindings.hpp"
+#include "cpu/entropy/shannon.hpp"
+
+namespace eigentropy::bindings {
+namespace {
+
+template <class T>
+using Values = py::array_t<T, py::array::c_style | py::array::forcecast>;
+using Indices = Values<index_t>;
+
+// call(array) with eigenvalues in the precision that they have.
+template <class Call>
+auto with_eigenvalues(const py::array& eigenvalues, const Call& call) {
+  if (py::isinstance<py::array_t<float>>(eigenvalues)) return call(Values<float>(eigenvalues));
+  return call(Values<double>(eigenvalues));
+}
+
+// The entropies of spectra of which spectrum s begins at starts[s]; none is empty.
+py::array_t<double> entropies(const py::array& eigenvalues, const Indices& starts, double t) {
+  return with_eigenvalues(eigenvalues, [&](const auto& values) {
+    py::array_t<double> found(starts.size());
+    for (index_t s = 0; s < starts.size(); ++s) {
+      const index_t start = starts.data()[s];
+      const index_t end = s + 1 < starts.size() ? starts.data()[s + 1] : values.size();
+      found.mutable_data()[s] = shannon_nats(values.data() + start, end - start, t);
+    }
+    return found;
+  });
+}
+
+}  // namespace
+
+void bind_entropy(py::module_& module) {
+  module.def("shannon_nats", &entropies, py::arg("eigenvalues"), py::arg("starts"), py::arg("t"));
+}
+
+}  // namespace eigentropy::bindings
