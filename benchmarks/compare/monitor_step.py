@@ -51,26 +51,29 @@ class Outside:
         from eigentropy import _core
 
         self._call, self._inside = call, 0.0
+        self.parts: dict[str, float] = {}  # seconds in each compiled function, of the last call
         inside = [(_core, name) for name, value in vars(_core).items() if inspect.isbuiltin(value)]
         inside += [(functional, "linear"), (functional, "relu")]
-        self._inside_of = [(of, name, self._timed(getattr(of, name))) for of, name in inside]
+        self._inside_of = [(of, name, self._timed(name, getattr(of, name))) for of, name in inside]
 
     def __call__(self, _: None) -> Part:
         with contextlib.ExitStack() as stack:
             for of, name, function in self._inside_of:
                 stack.enter_context(mock.patch.object(of, name, function))
-            self._inside = 0.0
+            self._inside, self.parts = 0.0, {}
             start = time.perf_counter()
             self._call()
             return Part(time.perf_counter() - start - self._inside)
 
-    def _timed(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def _timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def timed(*arguments: Any, **options: Any) -> Any:
             start = time.perf_counter()
             try:
                 return function(*arguments, **options)
             finally:
-                self._inside += time.perf_counter() - start
+                taken = time.perf_counter() - start
+                self._inside += taken
+                self.parts[name] = self.parts.get(name, 0.0) + taken
 
         return timed
 
