@@ -586,6 +586,30 @@ def monitor_step(results: Results) -> str:
     return table(header, rows)
 
 
+# What the compiled functions of a step do; all others make entropies and bounds of eigenvalues.
+STEP = {
+    "the network's products": ("linear", "relu"),
+    "the median distance": ("median_distance",),
+    "all eigenvalues of the rows": ("spectrum",),
+    "all eigenvalues of the groups": ("subset_spectra",),
+}
+
+
+def monitor_parts(results: Results) -> str:
+    """Where the time of a step goes, and how long the arithmetic of all eigenvalues takes."""
+    rows = []
+    for case in results["monitor_parts"]["cases"]:
+        seconds = {what: sum(case["parts"][name] for name in STEP[what]) for what in STEP}
+        seconds["checks of the rows, entropies, bounds"] = sum(case["parts"].values()) - sum(
+            seconds.values()
+        )
+        seconds["hooks and Python"] = case["outside"]
+        seconds["the step as a whole"] = case["seconds"]
+        seconds["4/3 n^3 at the product rate"] = case["eigenvalues_at_product_rate"]
+        rows += [[str(case["n"]), what, time(taken)] for what, taken in seconds.items()]
+    return table(["samples", "part", "time"], rows)
+
+
 def largest(results: Results) -> str:
     """An estimate of more rows than all eigenvalues could be found of."""
     rows = [
@@ -816,6 +840,7 @@ BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "settings of others": (("settings_of_others",), settings_of_others),
     "speed": (("dse", "calls", "monitor"), speed),
     "monitor step": (("monitor",), monitor_step),
+    "monitor parts": (("monitor_parts",), monitor_parts),
     "largest": (("largest",), largest),
     "tensor pairs": (("tensor_pairs",), tensor_pairs),
     **estimator_tables.BLOCKS,
