@@ -1,5 +1,8 @@
+#include <utility>
+
 #include "bindings/common/arrays.hpp"
 #include "bindings/cpu/bindings.hpp"
+#include "cpu/entropy/entropy_range.hpp"
 #include "cpu/entropy/shannon.hpp"
 
 namespace eigentropy::bindings {
@@ -29,10 +32,21 @@ py::array_t<double> entropies(const py::array& eigenvalues, const Indices& start
   });
 }
 
+// (smallest, largest)
+std::pair<double, double> range(const py::array& eigenvalues, double t, double delta, double trace,
+                                bool has_unit) {
+  return with_eigenvalues(eigenvalues, [&](const auto& values) {
+    const Range found = entropy_range(values.data(), values.size(), t, {delta, trace, has_unit});
+    return std::pair(found.low, found.high);
+  });
+}
+
 }  // namespace
 
 void bind_entropy(py::module_& module) {
   module.def("shannon_nats", &entropies, py::arg("eigenvalues"), py::arg("starts"), py::arg("t"));
+  module.def("entropy_range", &range, py::arg("eigenvalues"), py::arg("t"), py::arg("delta"),
+             py::arg("trace"), py::arg("has_unit"));
 }
 
 }  // namespace eigentropy::bindings

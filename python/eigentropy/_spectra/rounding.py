@@ -17,7 +17,7 @@ import numpy.typing as npt
 from eigentropy import _core
 from eigentropy._backends.devices import HOST, Device
 from eigentropy._backends.host_arrays import as_numpy
-from eigentropy._spectra.eigenvalues import NOISE_FLOOR_EPS, shannon_nats
+from eigentropy._spectra.eigenvalues import shannon_nats
 from eigentropy._spectra.functionals import Functional, MinEntropy, Renyi, Shannon, functional
 
 EPS = float(np.finfo(np.float32).eps)
@@ -35,10 +35,6 @@ SINGLE_FROM = 1000
 REFINED_ABOVE = 1e-5
 WIDENED_COLUMNS = 1.0
 REFINED_COLUMNS = 0.25
-
-# The level of the largest entropy is sought until a step gains less than this share.
-LEVEL_TOLERANCE = 1e-14
-LEVEL_STEPS = 50
 
 Doubles = npt.NDArray[np.float64]
 
@@ -178,75 +174,9 @@ def entropy_range(
 
     Eigenvalues below 2 delta cannot be told from 0 one by one. Together they are what the trace
     leaves beside the others; S is largest where they share it equally, and smallest without them.
-    At t = 1 the trace narrows the range further: `_range_of_sum`.
+    At t = 1 the trace narrows the range further (csrc/cpu/entropy/entropy_range.cpp).
     """
-    given = np.asarray(eigenvalues)
-    eps = DOUBLE_EPS if given.dtype == np.float64 else EPS
-    values = np.sort(given.astype(np.float64))[::-1]
-    if has_unit:
-        values[0] = 1.0
-    cut = max(2.0 * delta, NOISE_FLOOR_EPS * eps * float(values[0]))
-    resolved = values[: max(1, int((values > cut).sum()))]
-    low = np.clip(resolved - delta, 0.0, 1.0) ** t
-    high = np.clip(resolved + delta, 0.0, 1.0) ** t
-    if has_unit:
-        low[0] = high[0] = 1.0
-
-    unresolved = len(values) - len(resolved)
-    hidden = max(0.0, trace - float(resolved.sum())) + (len(resolved) + 2.0 * trace) * delta
-    top = min(1.0, cut + delta)  # of the unresolved
-    hidden = min(hidden, unresolved * top)
-    rest = _power_sum(hidden, unresolved, t, top)
-    smallest = _smallest_entropy(low, high)
-    largest = _largest_entropy(low, high, rest, unresolved)
-    if t != 1.0:
-        return smallest, largest
-    of_sum = _range_of_sum(values, delta, trace, has_unit)
-    return max(smallest, of_sum[0]), min(largest, of_sum[1])
-
-
-def _range_of_sum(
-    values: Doubles, delta: float, trace: float, has_unit: bool
-) -> tuple[float, float]:
-    r"""Smallest and largest S(1) of spectra within delta whose sum T is the trace.
-
-    :math:`S = \log T + F / T` with :math:`F = -\sum \lambda_i \log \lambda_i`. Where the sum is
-    given, an eigenvalue can only grow if another one shrinks. F hardly changes if the two are about
-    equally large, so that the entropy of a flat spectrum changes only to second order in delta.
-    """
-    low, high = np.clip(values - delta, 0.0, 1.0), np.clip(values + delta, 0.0, 1.0)
-    if has_unit:
-        low[0] = high[0] = 1.0
-    totals = max(float(low.sum()), trace * (1.0 - 2.0 * delta)), trace * (1.0 + 2.0 * delta)
-    least, most = totals[0], min(float(high.sum()), totals[1])
-    if least > most:  # of no such spectrum
-        return 0.0, math.inf
-    smallest = math.log(least) + _smallest_moment(low, high, least, most) / most
-    return smallest, math.log(most) + _largest_moment(low, high, least, most) / least
-
-
-def _smallest_moment(low: Doubles, high: Doubles, least: float, most: float) -> float:
-    """Smallest F of numbers in descending intervals whose sum is between `least` and `most`.
-
-    For a given sum, the first k numbers are at their upper ends and the others at their lower ends,
-    except one in between, where F is above its chord. Along the chords F is convex in the sum.
-    """
-    sums = float(low.sum()) + np.append(0.0, np.cumsum(high - low))
-    raised = np.cumsum(_x_log_x(high) - _x_log_x(low))
-    moments = -float(_x_log_x(low).sum()) - np.append(0.0, raised)
-    at = min(max(float(sums[moments.argmin()]), least), most)
-    return float(np.interp(at, sums, moments))
-
-
-def _largest_moment(low: Doubles, high: Doubles, least: float, most: float) -> float:
-    """Largest F of numbers in descending intervals whose sum is between `least` and `most`.
-
-    For a given sum all are as near to one level as they may be. F is concave in the sum, with the
-    slope -(1 + log(level)).
-    """
-    level = _level(low, high, most)
-    slope = 1.0 + math.log(max(level, np.finfo(np.float64).tiny))
-    return -float(_x_log_x(np.clip(level, low, high)).sum()) + max(0.0, slope) * (most - least)
+    return _core.entropy_range(np.asarray(eigenvalues), t, delta, trace, has_unit)
 
 
 def _level(low: Doubles, high: Doubles, total: float) -> float:
@@ -266,43 +196,3 @@ def _farthest_apart(low: Doubles, high: Doubles, total: float) -> Doubles:
     filled = np.minimum(np.cumsum(high - low), missing)
     apart: Doubles = low + np.diff(filled, prepend=0.0)
     return apart
-
-
-def _power_sum(total: float, count: int, t: float, at_most: float) -> float:
-    """Largest sum of t-th powers of `count` numbers in 0 .. at_most that add up to `total`."""
-    if count == 0:
-        return 0.0
-    if t <= 1.0:
-        return float(count * (total / count) ** t)
-    return float(total * at_most ** (t - 1.0))
-
-
-def _smallest_entropy(low: Doubles, high: Doubles) -> float:
-    """The first k at their upper ends and the others at their lower ones, for the best k >= 1."""
-    totals = float(low.sum()) + np.cumsum(high - low)
-    moments = float(_x_log_x(low).sum()) + np.cumsum(_x_log_x(high) - _x_log_x(low))
-    return float((np.log(totals) - moments / totals).min())
-
-
-def _largest_entropy(low: Doubles, high: Doubles, rest: float, count: int) -> float:
-    """All as near to the level as they may be, and `count` equal ones that add up to `rest`.
-
-    The level belongs to the entropy that is sought. Each step takes it from the last one, and
-    brings it nearer, since only the numbers that are at the level follow it.
-    """
-    rest_moment = rest * (math.log(rest) - math.log(count)) if rest > 0.0 else 0.0
-    largest, level = -1.0, 1.0
-    for _ in range(LEVEL_STEPS):
-        x = np.clip(level, low, high)
-        total = float(x.sum()) + rest
-        entropy = math.log(total) - (float(_x_log_x(x).sum()) + rest_moment) / total
-        if entropy <= largest + LEVEL_TOLERANCE * abs(largest):
-            break
-        largest, level = entropy, total * math.exp(-entropy)
-    return max(largest, entropy)
-
-
-def _x_log_x(x: Doubles) -> Doubles:
-    logarithms = np.log(x, out=np.zeros_like(x), where=x > 0.0)  # 0 log 0 = 0
-    product: Doubles = x * logarithms
-    return product
