@@ -33,11 +33,12 @@ PROBES = 16
 SKETCH_BLOCKS = 3
 
 # If the first block is not enough, Q is replaced by MIN_SKETCH to MAX_SKETCH Ritz vectors. The
-# error of their quadrature may take SKETCH_SHARE of the tolerance; to get there, Lanczos goes on to
-# REFINED_STEPS, or to MOST_REFINED_STEPS if need be. AFTER new probes then start outside of Q.
+# error of their quadrature may take SKETCH_SHARE of the tolerance; to get there, Lanczos goes on
+# until its basis has REFINED columns, or MOST_REFINED if need be. AFTER new probes then start
+# outside of Q.
 MIN_SKETCH, MAX_SKETCH = 32, 64
 SKETCH_SHARE = 0.02
-REFINED_STEPS, MOST_REFINED_STEPS = 6, 8
+REFINED, MOST_REFINED = 6 * (SKETCHED + PROBES), 8 * (SKETCHED + PROBES)
 AFTER = 32
 
 # The most probes in one further block, and in all blocks together.
@@ -309,7 +310,9 @@ class _Run:
             sketch.append((gauss[0].total(), radau[0].total()))
             probes.append((gauss[1], radau[1]))
             result = self._estimate(_last(sketch), [_last(probes)])
-            if self._is_enough(space, result, len(sketch)):
+            # What the sketch leaves out stays, however many probes follow.
+            is_deep = not stops or self._columns(space) >= REFINED
+            if self._is_enough(space, result, len(sketch), is_deep or self._missing(result) == 0):
                 return space, Q, result
 
     def _refined(
@@ -323,7 +326,7 @@ class _Run:
         coordinates, or None where too few Ritz vectors become accurate.
         """
         while True:
-            if space.steps >= REFINED_STEPS or space.exhausted:
+            if self._columns(space) >= REFINED or space.exhausted:
                 T = space.matrix()
                 Y = _core.symmetric_eigenpairs(T)[1][:, : -MAX_SKETCH - 1 : -1]
                 (gauss,), (radau,) = rules(T, Y), rules(space.matrix_with_zero(), Y)
@@ -331,7 +334,7 @@ class _Run:
                 if kept >= MIN_SKETCH:
                     kept_rules = (gauss.first(kept).total(), radau.first(kept).total())
                     return _last([kept_rules]), Y[:, :kept]
-                if space.exhausted or space.steps >= min(MOST_REFINED_STEPS, self._max_steps):
+                if self._is_spent(space) or self._columns(space) >= MOST_REFINED:
                     return None
             yield from self._step(space)
 
@@ -368,11 +371,21 @@ class _Run:
             exact, sketch, batches, self._tol, rounding, self._dtype, self._units
         )
 
-    def _is_enough(self, space: BlockLanczos, estimate: EstimatedSpectrum, count: int) -> bool:
-        if space.exhausted or space.steps >= self._max_steps:
+    def _is_enough(
+        self, space: BlockLanczos, estimate: EstimatedSpectrum, count: int, is_deep: bool = True
+    ) -> bool:
+        if self._is_spent(space):
             return True
         is_good = self._effort.stops and self._meets(estimate)
-        return count > 1 and (is_good or all(map(estimate.is_converged, self._wanted)))
+        is_converged = is_deep and all(map(estimate.is_converged, self._wanted))
+        return count > 1 and (is_good or is_converged)
+
+    def _is_spent(self, space: BlockLanczos) -> bool:
+        return space.exhausted or space.steps >= self._max_steps
+
+    def _columns(self, space: BlockLanczos) -> int:
+        """Of the basis, where no block has lost a column."""
+        return space.steps * (self._effort.sketched + self._effort.probes)
 
     def _meets(self, estimate: EstimatedSpectrum) -> bool:
         return all(estimate.excess(one) <= 1.0 for one in self._wanted)
