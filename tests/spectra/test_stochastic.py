@@ -194,6 +194,16 @@ def test_few_products_are_within_the_tolerance(case, effort):
     assert inside >= 6
 
 
+def test_what_the_sketch_leaves_out_is_small_beside_the_error_of_many_probes():
+    """At large t the eigenvalues of the sketch decide, and the error of their quadrature stays."""
+    matrix, spectrum = of_rows(np.random.default_rng(0).normal(size=(1500, 20)), alpha=0.0)
+    exact = nats(spectrum, 3.5)
+    for seed in range(3):
+        found = estimate_spectrum(matrix, [3.5], 1e-3, seed, dtype="float64", effort=FEW_COLUMNS)
+        value, error = found.entropy(3.5, math.e), found.standard_error(3.5, math.e)
+        assert abs(value - exact) <= 3.0 * error
+
+
 def test_without_a_leading_part_nothing_is_sketched():
     matrix, _ = of_rows(np.random.default_rng(0).normal(size=(600, 100)))
     thorough, few = (
