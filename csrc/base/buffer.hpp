@@ -50,14 +50,15 @@ class Buffer {
   void allocate() {
     if (size_ <= 0) return;
     std::size_t bytes = static_cast<std::size_t>(size_) * sizeof(T);
-    const bool is_large = bytes >= 4 * platform::huge_page;
+    const bool is_large = bytes >= platform::huge_page / 4 * 3;
     const std::size_t alignment = is_large ? platform::huge_page : 64;
     bytes = (bytes + alignment - 1) / alignment * alignment;
     void* memory = Scratch::take(bytes);
     from_scratch_ = memory != nullptr;
     if (!from_scratch_) memory = platform::allocate(alignment, bytes);
     if (memory == nullptr) throw std::bad_alloc();
-    // A 256 x 256 tile of a large matrix touches 256 small pages, more than the TLB holds.
+    // A 256 x 256 tile of a large matrix touches 256 small pages, more than the TLB holds. And
+    // touching memory for the first time takes some 10 times longer page by page.
     if (is_large && !from_scratch_) platform::prefer_huge_pages(memory, bytes);
     data_ = static_cast<T*>(memory);
   }

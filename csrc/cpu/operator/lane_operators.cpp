@@ -20,6 +20,7 @@ LaneOperators<T>::LaneOperators(index_t max_n, const OperatorOptions& options)
     : options_(options),
       solver_(max_n),
       lanes_(LaneSolver<T>::lanes()),
+      max_n_(max_n),
       weights_(max_n * lanes_),
       products_(max_n * lanes_),
       row_sums_(max_n * lanes_),
@@ -35,15 +36,41 @@ void LaneOperators<T>::start(index_t order) {
   solver_.start(order);
 }
 
+// A lane too many takes another's problem.
 template <class T>
-void LaneOperators<T>::gather(SymmetricView<T> G, const simd::LaneSubset* subsets, index_t count) {
-  simd::LaneSubset lanes[LaneSolver<T>::most_lanes];
+void LaneOperators<T>::set_lanes(const simd::LaneSubset* subsets, index_t count,
+                                 simd::LaneSubset* lanes) {
   for (index_t k = 0; k < lanes_; ++k) {
-    // A lane too many takes another's problem.
     lanes[k] = subsets[k < count ? k : 0];
     unused_[static_cast<std::size_t>(k)] = order_ - lanes[k].n;
   }
+}
+
+template <class T>
+void LaneOperators<T>::gather(SymmetricView<T> G, const simd::LaneSubset* subsets, index_t count) {
+  simd::LaneSubset lanes[LaneSolver<T>::most_lanes];
+  set_lanes(subsets, count, lanes);
   kernels_.gather(G.data, G.stride, lanes, order_, products_.data(), solver_.entries());
+  add_group();
+}
+
+template <class T>
+void LaneOperators<T>::compute(const KernelRows<T>& rows, const simd::LaneSubset* subsets,
+                               index_t count) {
+  simd::LaneSubset lanes[LaneSolver<T>::most_lanes];
+  set_lanes(subsets, count, lanes);
+  if (packed_.size() == 0) {
+    packed_ = Buffer<T>((max_n_ + gaussian_.block_rows) * simd::lane_depth * lanes_);
+  }
+  T* const A = solver_.entries();
+  const auto add = rows.cancels ? gaussian_.differences : gaussian_.products;
+  for (index_t first = 0; first < rows.d; first += simd::lane_depth) {
+    const index_t depth = std::min(simd::lane_depth, rows.d - first);
+    gaussian_.pack(rows.rows, rows.d, lanes, order_, first, depth, packed_.data());
+    add(packed_.data(), depth, order_, first > 0, A);
+  }
+  const auto finish = rows.cancels ? gaussian_.from_differences : gaussian_.from_products;
+  finish(A, order_, rows.scale, unused_.data(), products_.data());
   add_group();
 }
 

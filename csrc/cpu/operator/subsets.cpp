@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/gaussian.hpp"
 #include "base/solve_checked.hpp"
 #include "base/threads.hpp"
 #include "base/tiles.hpp"
@@ -15,6 +16,7 @@
 #include "cpu/kernel/gaussian_kernel.hpp"
 #include "cpu/operator/diffusion.hpp"
 #include "cpu/operator/lane_operators.hpp"
+#include "cpu/rows/distances.hpp"
 
 namespace eigentropy {
 namespace {
@@ -209,31 +211,53 @@ void solve_small(const CenteredRows<T>& X, const SharedKernel<T>& shared, const 
 // One thread's memory for subsets in lanes, the largest of which has max_n rows.
 template <class T>
 struct LaneWorkspace {
-  LaneWorkspace(index_t max_n, const OperatorOptions& options, bool shared_kernel)
+  LaneWorkspace(index_t max_n, const OperatorOptions& options, bool long_rows)
       : operators(max_n, options),
-        kernels(shared_kernel ? 0 : LaneSolver<T>::lanes() * max_n * max_n) {}
+        kernels(long_rows ? LaneSolver<T>::lanes() * max_n * max_n : 0) {}
   LaneOperators<T> operators;
-  Buffer<T> kernels;  // of a group, if they are computed from the rows
+  Buffer<T> kernels;  // of a group, if they are computed from long rows
   Scratch scratch;
+};
+
+// Where the kernels of the subsets come from: the kernel of all rows, else rows in memory, else
+// rows that are read anew for each subset.
+template <class T>
+struct KernelSource {
+  const CenteredRows<T>& X;
+  const SharedKernel<T>& shared;
+  double sigma;
+  KernelRows<T> in_memory;
+
+  KernelSource(const CenteredRows<T>& rows, const SharedKernel<T>& kernel, double bandwidth)
+      : X(rows), shared(kernel), sigma(bandwidth), in_memory{} {
+    if (rows.copy == nullptr) return;
+    const T scale = exponent_scale(rows, bandwidth);
+    const double error = cancellation_error(rows, largest_finite(*rows.norms));
+    const bool cancels = refinement_of_kernel<T>(error, static_cast<double>(scale)).below > 0.0;
+    in_memory = {rows.copy->data(), rows.d, scale, cancels};
+  }
 };
 
 // Adds a group of subsets to the workspace's operators.
 template <class T>
-void add_group(const CenteredRows<T>& X, const SharedKernel<T>& shared, const Subsets& subsets,
-               const index_t* group, index_t count, double sigma, LaneWorkspace<T>& workspace,
-               Control& control) {
-  if (shared.n > 0) {
+void add_group(const KernelSource<T>& source, const Subsets& subsets, const index_t* group,
+               index_t count, LaneWorkspace<T>& workspace, Control& control) {
+  if (source.shared.n > 0 || source.in_memory.rows != nullptr) {
     simd::LaneSubset lanes[LaneSolver<T>::most_lanes];
     for (index_t k = 0; k < count; ++k)
       lanes[k] = {subsets.begin(group[k]), subsets.size(group[k])};
-    return workspace.operators.gather(shared.view(), lanes, count);
+    if (source.shared.n > 0) {
+      return workspace.operators.gather(source.shared.view(), lanes, count);
+    }
+    return workspace.operators.compute(source.in_memory, lanes, count);
   }
   simd::LaneSource<T> lanes[LaneSolver<T>::most_lanes];
   T* memory = workspace.kernels.data();
   for (index_t k = 0; k < count; ++k) {
     const Scratch::Scope scope(workspace.scratch);
     const index_t n = subsets.size(group[k]);
-    subset_kernel(X, shared, subsets, group[k], sigma, SymmetricView<T>{memory, n, n}, control);
+    subset_kernel(source.X, source.shared, subsets, group[k], source.sigma,
+                  SymmetricView<T>{memory, n, n}, control);
     lanes[k] = {memory, n, n, 1};
     memory += n * n;
   }
@@ -242,16 +266,14 @@ void add_group(const CenteredRows<T>& X, const SharedKernel<T>& shared, const Su
 
 // Solves some subsets side by side. refuse(s) is called for each whose solution fails its check.
 template <class T, class Refuse>
-void solve_in_lanes(const CenteredRows<T>& X, const SharedKernel<T>& shared, const Subsets& subsets,
-                    const index_t* chosen, index_t count, const OperatorOptions& options,
-                    LaneWorkspace<T>& workspace, Control& control, SubsetSpectra<T>& out,
-                    const Refuse& refuse) {
+void solve_in_lanes(const KernelSource<T>& source, const Subsets& subsets, const index_t* chosen,
+                    index_t count, const OperatorOptions& options, LaneWorkspace<T>& workspace,
+                    Control& control, SubsetSpectra<T>& out, const Refuse& refuse) {
   LaneOperators<T>& operators = workspace.operators;
   const index_t lanes = LaneSolver<T>::lanes();
   operators.start(subsets.size(chosen[0]));
   for (index_t first = 0; first < count; first += lanes) {
-    add_group(X, shared, subsets, chosen + first, std::min(lanes, count - first), options.sigma,
-              workspace, control);
+    add_group(source, subsets, chosen + first, std::min(lanes, count - first), workspace, control);
   }
   operators.find_eigenvalues();
   for (index_t k = 0; k < count; ++k) {
@@ -350,6 +372,7 @@ SubsetSpectra<T> subset_spectra(const CenteredRows<T>& X, Subsets& subsets,
   std::optional<Control::Detachable>
       owns_its_memory;  // not for long rows, which are read from the caller's memory
   if (plan.shared_kernel || rows.copy != nullptr) owns_its_memory.emplace(control);
+  const KernelSource<T> source(rows, shared, options.sigma);
   const SingleThreadedBlas one_thread;
   const index_t step = LaneSolver<T>::task(size_of(plan.in_lanes), threads);
   const index_t alone = size_of(plan.small);
@@ -360,7 +383,8 @@ SubsetSpectra<T> subset_spectra(const CenteredRows<T>& X, Subsets& subsets,
   for (int i = 0; i < workers; ++i) {
     if (alone > 0) workspaces.emplace_back(largest_of(plan.small, subsets));
     if (tasks > alone) {
-      lane_workspaces.emplace_back(largest_of(plan.in_lanes, subsets), options, plan.shared_kernel);
+      lane_workspaces.emplace_back(largest_of(plan.in_lanes, subsets), options,
+                                   !plan.shared_kernel && rows.copy == nullptr);
     }
   }
   parallel_for(tasks, workers, [&](index_t task, int worker) {
@@ -377,8 +401,8 @@ SubsetSpectra<T> subset_spectra(const CenteredRows<T>& X, Subsets& subsets,
     const index_t first = (task - alone) * step;
     const index_t count = std::min(step, size_of(plan.in_lanes) - first);
     const index_t* const chosen = plan.in_lanes.data() + first;
-    solve_in_lanes(rows, shared, subsets, chosen, count, options, lane_workspaces[own], control,
-                   out, [&](index_t s) {
+    solve_in_lanes(source, subsets, chosen, count, options, lane_workspaces[own], control, out,
+                   [&](index_t s) {
                      SmallProblem<T> workspace(subsets.size(s));
                      solve_small(rows, shared, subsets, s, options, Reduction::lapack, workspace,
                                  control, out);

@@ -333,12 +333,13 @@ ColumnBlock<T>::ColumnBlock(const CenteredRows<T>& X)
 }
 
 template <class T>
-void require_finite_rows(const Buffer<T>& norms) {
+T largest_finite(const Buffer<T>& norms) {
   for (index_t i = 0; i < norms.size(); ++i) {
     if (std::isfinite(norms[i])) continue;
     throw std::invalid_argument("row " + std::to_string(i) + " of " + std::to_string(norms.size()) +
                                 " has entries that are NaN or infinite");
   }
+  return *std::max_element(norms.begin(), norms.end());
 }
 
 template <class T>
@@ -364,8 +365,7 @@ void ColumnBlock<T>::load(index_t b, int threads, const Control& control) {
       },
       X_.source);
   if (!last()) return;
-  require_finite_rows(norms_);
-  max_norm_ = *std::max_element(norms_.begin(), norms_.end());
+  max_norm_ = largest_finite(norms_);
 }
 
 #define EIGENTROPY_INSTANTIATE(T)                                                                 \
@@ -382,7 +382,8 @@ void ColumnBlock<T>::load(index_t b, int threads, const Control& control) {
   template double largest_norm(const CenteredRows<T>&, int, const Control&);                      \
   template CenteredRows<T> select_rows(const CenteredRows<T>&, const index_t*, index_t);          \
   template CenteredRows<T> view_rows(const CenteredRows<T>&, const index_t*, index_t);            \
-  template CenteredRows<T> in_memory(const CenteredRows<T>&, int);
+  template CenteredRows<T> in_memory(const CenteredRows<T>&, int);                                \
+  template T largest_finite(const Buffer<T>&);
 EIGENTROPY_INSTANTIATE(float)
 EIGENTROPY_INSTANTIATE(double)
 #undef EIGENTROPY_INSTANTIATE

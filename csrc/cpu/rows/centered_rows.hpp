@@ -131,11 +131,24 @@ void read_row(const CenteredRows<T>& X, index_t i, Columns columns, T* x);
 template <class T>
 double read_centered_row(const CenteredRows<T>& X, index_t i, Columns columns, T* x);
 
+// The largest of the |x_i|^2. Throws invalid_argument if a row has an entry that is NaN or
+// infinite; distances would hide such an entry.
+template <class T>
+T largest_finite(const Buffer<T>& norms);
+
+// Independent sums: each addition alone would wait for the one before.
 template <class T>
 double squared_norm(const T* x, index_t d) {
-  double sum = 0.0;
-  for (index_t k = 0; k < d; ++k) sum += static_cast<double>(x[k]) * static_cast<double>(x[k]);
-  return sum;
+  constexpr index_t lanes = 8;
+  double sums[lanes] = {};
+  index_t k = 0;
+  for (; k + lanes <= d; k += lanes) {
+    for (index_t j = 0; j < lanes; ++j) {
+      sums[j] += static_cast<double>(x[k + j]) * static_cast<double>(x[k + j]);
+    }
+  }
+  for (; k < d; ++k) sums[0] += static_cast<double>(x[k]) * static_cast<double>(x[k]);
+  return ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
 }
 
 // A block of columns of all the rows x_i, and |x_i|^2 once the last block has been loaded.
@@ -143,8 +156,7 @@ template <class T>
 class ColumnBlock {
  public:
   explicit ColumnBlock(const CenteredRows<T>& X);
-  // Call it for block 0, 1, ... in order. The last call throws invalid_argument if a row has an
-  // entry that is NaN or infinite; distances would hide such an entry.
+  // Call it for block 0, 1, ... in order. The last call throws as largest_finite.
   void load(index_t b, int threads, const Control& control);
 
   const CenteredRows<T>& source() const { return X_; }

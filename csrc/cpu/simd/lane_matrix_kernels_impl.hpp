@@ -9,7 +9,6 @@
 // The rules of instruction_set.hpp hold here.
 #include "cpu/simd/lane_matrix_kernels.hpp"
 
-#include "base/simd/indices_impl.hpp"
 #include "cpu/simd/lane_vectors_impl.hpp"
 
 namespace eigentropy::simd {
@@ -21,32 +20,6 @@ constexpr index_t pass_rows = 4;
 #else
 constexpr index_t pass_rows = 2;
 #endif
-
-// Where column 0 of row i would be.
-inline index_t row_offset(index_t n, index_t i) { return i * n - i * (i + 1) / 2; }
-
-// Of a pair of vectors, entries whose place has the bit `step` in `a`, and those without it in `b`,
-// change places.
-template <int step, class V, int... I>
-inline void exchange(V& a, V& b, Indices<I...>) {
-  constexpr int width = static_cast<int>(sizeof...(I));
-  const V low = __builtin_shufflevector(a, b, (I & step ? width + I - step : I)...);
-  b = __builtin_shufflevector(a, b, (I & step ? width + I : I + step)...);
-  a = low;
-}
-
-// Transposes a square of vectors: one bit of the places after the other.
-template <class T, int step = 1>
-inline void transpose(Lanes<T>* x) {
-  constexpr int width = static_cast<int>(lane_count<T>);
-  if constexpr (step < width) {
-#pragma GCC unroll 16
-    for (int r = 0; r < width; ++r) {
-      if ((r & step) == 0) exchange<step>(x[r], x[r + step], AllIndices<width>{});
-    }
-    transpose<T, 2 * step>(x);
-  }
-}
 
 // out <- `count` entries of each lane, in[k][i * strides[k]].
 template <class T>
