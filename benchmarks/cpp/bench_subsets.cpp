@@ -46,9 +46,10 @@ void axes(benchmark::internal::Benchmark* benchmark) {
   benchmark->ArgNames({"group", "d", "partitions", "threads"})
       ->UseRealTime()
       ->Unit(benchmark::kMillisecond);
-  for (const auto& [group, d, partitions] :
-       {std::tuple<index_t, index_t, index_t>{100, 256, 5}, {100, 64, 20}, {300, 64, 20},
-        {300, 4096, 20}}) {
+  for (const auto& [group, d, partitions] : {std::tuple<index_t, index_t, index_t>{100, 256, 5},
+                                             {100, 64, 20},
+                                             {300, 64, 20},
+                                             {300, 4096, 20}}) {
     benchmark->Args({group, d, partitions, 1});
     if (thread_count() > 1) benchmark->Args({group, d, partitions, thread_count()});
   }

@@ -68,11 +68,19 @@ struct SingleRows {
   double max_norm = 0.0;
 };
 
-Bracket bracket_by(const SingleRows& X, const std::vector<std::pair<index_t, index_t>>& sample) {
-  std::vector<double> r2;
-  r2.reserve(sample.size());
+Bracket bracket_by(const SingleRows& X, const std::vector<std::pair<index_t, index_t>>& sample,
+                   int threads) {
+  constexpr std::size_t at_a_time = 256;
+  std::vector<double> r2(sample.size());
   const auto& kernels = simd::tile_kernels<float>();
-  for (const auto& [i, j] : sample) r2.push_back(kernels.squared_distance(X.row(i), X.row(j), X.d));
+  const auto shares = static_cast<index_t>((sample.size() + at_a_time - 1) / at_a_time);
+  parallel_for(shares, threads, [&](index_t share, int) {
+    const std::size_t begin = static_cast<std::size_t>(share) * at_a_time;
+    for (std::size_t k = begin; k < std::min(sample.size(), begin + at_a_time); ++k) {
+      const auto [i, j] = sample[k];
+      r2[k] = kernels.squared_distance(X.row(i), X.row(j), X.d);
+    }
+  });
   return bracket_of_median(r2.data(), static_cast<std::ptrdiff_t>(r2.size()));
 }
 
@@ -114,6 +122,41 @@ void collect(const Tile& tile, const float* r2, float low, float high, Found& fo
   }
 }
 
+// The distances of two ranks of those between `low` and `high`. Counting how many fall into each
+// of some equal parts leaves few to be sorted.
+class Ranks {
+ public:
+  Ranks(const std::vector<Pair>& pairs, double low, double high)
+      : pairs_(pairs), low_(low), parts_per_unit_(parts / std::max(high - low, least_width)) {
+    for (const Pair& pair : pairs) ++counts_[part_of(pair.r2)];
+  }
+
+  double of(index_t rank) const {
+    std::size_t part = 0;
+    for (; rank >= counts_[part]; ++part) rank -= counts_[part];
+    std::vector<float> values;
+    values.reserve(static_cast<std::size_t>(counts_[part]));
+    for (const Pair& pair : pairs_) {
+      if (part_of(pair.r2) == part) values.push_back(pair.r2);
+    }
+    std::nth_element(values.begin(), values.begin() + rank, values.end());
+    return static_cast<double>(values[static_cast<std::size_t>(rank)]);
+  }
+
+ private:
+  static constexpr double parts = 1024.0, least_width = 1e-300;
+
+  // Does not fall as r2 grows.
+  std::size_t part_of(float r2) const {
+    const double part = (static_cast<double>(r2) - low_) * parts_per_unit_;
+    return static_cast<std::size_t>(std::clamp(part, 0.0, parts - 1.0));
+  }
+
+  const std::vector<Pair>& pairs_;
+  double low_, parts_per_unit_;
+  std::vector<index_t> counts_ = std::vector<index_t>(static_cast<std::size_t>(parts), 0);
+};
+
 Found pairs_between(const SingleRows& X, index_t n, float low, float high, int threads,
                     Control& control) {
   const Buffer<float> tiles(threads * tile_size * tile_size);
@@ -150,21 +193,17 @@ double median_in_single(const CenteredRows<double>& rows,
                        static_cast<double>(std::numeric_limits<float>::epsilon()) * X.max_norm;
   // Within this range norms and distances are normal numbers of single precision.
   if (!(X.max_norm < 1e30)) return unknown;
-  const Bracket bracket = bracket_by(X, sample);
+  const Bracket bracket = bracket_by(X, sample, threads);
   if (!(bracket.low > 4.0 * error) || !(bracket.low > 1e-30)) return unknown;
   const double from = bracket.low - error, to = bracket.high + error;
-  Found found =
+  const Found found =
       pairs_between(X, rows.n, static_cast<float>(from), static_cast<float>(to), threads, control);
   const index_t first = (count - 1) / 2 - found.below, second = count / 2 - found.below;
   if (first < 0 || second >= static_cast<index_t>(found.inside.size())) return unknown;
-  const auto less = [](const Pair& a, const Pair& b) { return a.r2 < b.r2; };
-  const auto of_rank = [&](index_t rank) {
-    std::nth_element(found.inside.begin(), found.inside.begin() + rank, found.inside.end(), less);
-    return static_cast<double>(found.inside[static_cast<std::size_t>(rank)].r2);
-  };
+  const Ranks ranks(found.inside, from, to);
   // The distance in double of one of these ranks is within `error` of the one in single precision,
   // and the pair that has it within twice as much.
-  const double least = of_rank(first) - 2.0 * error, most = of_rank(second) + 2.0 * error;
+  const double least = ranks.of(first) - 2.0 * error, most = ranks.of(second) + 2.0 * error;
   if (least < from || most > to) return unknown;
   index_t below = 0;
   std::vector<double> near;
