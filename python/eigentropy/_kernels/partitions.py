@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -67,12 +68,12 @@ class Partitions:
     def __len__(self) -> int:
         return len(self.rows)
 
-    @property
+    @cached_property
     def orders(self) -> Numbers:
         """Number of rows of each group of each partition."""
         return np.tile(self.sizes, len(self))
 
-    @property
+    @cached_property
     def shares(self) -> npt.NDArray[np.float64]:
         """p_y: the part of the rows that each group has."""
         shares: npt.NDArray[np.float64] = self.sizes / len(self.codes)

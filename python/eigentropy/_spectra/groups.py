@@ -290,12 +290,12 @@ def _solved_subsets(
         for which in wanted
         if isinstance(which, Shannon) and dtype == "float64"  # where the bounds are 0
     }
-    reach, split = matrix.reach(), np.split(eigenvalues, ends[:-1])
-    known = zip(outside, traces.tolist(), kernel_sums.ravel().tolist(), strict=True)
+    reach, stretches = matrix.reach(), zip(starts.tolist(), ends.tolist(), strict=True)
+    known = zip(stretches, outside, traces.tolist(), kernel_sums.ravel().tolist(), strict=True)
     return [
         spectrum_of(
-            matrix, split[number], reach, beyond, trace, total, dtype,
+            matrix, eigenvalues[start:end], reach, beyond, trace, total, dtype,
             {which: (nats[number], 0.0) for which, nats in entropies.items()},
         )
-        for number, (beyond, trace, total) in enumerate(known)
+        for number, ((start, end), beyond, trace, total) in enumerate(known)
     ]  # fmt: skip
