@@ -95,31 +95,34 @@ inline double spectrum_flops(index_t n, index_t d = 0) {
   return 2.0 * rows * rows * (rows + static_cast<double>(d));
 }
 
-// Computes on the caller's thread, and on the threads that are lent to it unless that is tiny.
+// Computes on the caller's thread and, unless that is tiny, on others. Those that are lent keep no
+// limit of several threads: a team of our own does.
 template <class Compute>
-auto run_borrowing(Compute& compute, double flops) {
+auto run_here(Compute& compute, double flops) {
   const py::gil_scoped_release release;
   Control control;
   std::optional<decltype(compute(control))> result;
-  borrow_threads(flops < tiny ? 1 : thread_count(), [&] { result.emplace(compute(control)); });
+  const auto work = [&] { result.emplace(compute(control)); };
+  const int threads = flops < tiny ? 1 : thread_count();
+  if (threads > 1 && (thread_limit() != 0 || !threads_are_lent())) {
+    const CommonTeam team(threads);
+    work();
+  } else {
+    borrow_threads(threads, work);
+  }
   return std::move(*result);
 }
 
-// Whether a brief computation stays on the caller's thread. A thread that is limited to itself
-// needs no other; a limit of several threads is kept by a team of our own, and not by what is lent.
-inline bool stays_with_caller() {
-  return thread_limit() == 0 ? threads_are_lent() : thread_limit() == 1;
-}
-
-// Runs compute(Control&) -> Result without the GIL, on a thread of its own, or on the caller's
-// thread if the computation is tiny, or brief and threads are lent or not wanted. compute may read
-// the caller's arrays only outside Control::Detachable scopes. Call it with the GIL held.
+// Runs compute(Control&) -> Result without the GIL: on the caller's thread if the computation is
+// brief, for where other processes are busy, another thread may wait for milliseconds until it
+// starts; else on a thread of its own, while the caller's looks for interrupts. compute may read the
+// caller's arrays only outside Control::Detachable scopes. Call it with the GIL held.
 template <class Compute>
 auto run_interruptible(Compute compute, const py::object& progress,
                        double flops = std::numeric_limits<double>::infinity()) {
   using Result = decltype(compute(std::declval<Control&>()));
-  if (flops < tiny || (flops <= brief && stays_with_caller())) {
-    Result result = run_borrowing(compute, flops);
+  if (flops <= brief) {
+    Result result = run_here(compute, flops);
     if (!progress.is_none()) progress(1.0);
     return result;
   }

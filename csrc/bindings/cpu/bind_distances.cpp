@@ -75,7 +75,6 @@ py::tuple distances(const py::array& Z, const std::optional<Indices>& rows,
 double reach(const py::array& Z, double sigma) {
   return with_input(Z, [&](auto view) {
     const auto compute = [view, sigma](Control& control) {
-      const CommonTeam team(thread_count());
       const auto X = center_rows<decltype(view(0, 0)), double>(
           view, centering_for_kernel<double>(sigma), thread_count(), control);
       return X.scale / sigma * largest_norm(X, thread_count(), control);
@@ -93,7 +92,6 @@ std::pair<double, double> median_of_distances(const py::array& Z,
       view.rows = rows->size();
     }
     const auto compute = [view](Control& control) {
-      const CommonTeam team(thread_count());
       const auto X = center_rows<decltype(view(0, 0)), double>(view, centering_for_distances(),
                                                                thread_count(), control);
       return std::pair(median_distance(X, thread_count(), control), X.scale);

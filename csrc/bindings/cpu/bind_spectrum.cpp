@@ -73,7 +73,6 @@ py::tuple spectra_of_subsets(const py::array& Z, const Indices& offsets, const I
       auto compute = [view, options, choice, memory_limit,
                       subsets = Subsets{to_buffer<index_t>(offsets), to_buffer<index_t>(indices)}](
                          Control& control) mutable {
-        const CommonTeam team(thread_count());
         const auto X = center_rows<decltype(view(0, 0)), T>(
             view, centering_for_kernel<T>(options.sigma), thread_count(), control);
         return subset_spectra(X, subsets, options, choice, memory_limit, thread_count(), control);
