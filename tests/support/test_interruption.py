@@ -11,8 +11,10 @@ import textwrap
 import threading
 import time
 
+import numpy as np
 import pytest
 
+import eigentropy
 from eigentropy._support.interruption import BRIEF, abandoned, interruptible
 
 LONG = 2.0
@@ -60,6 +62,16 @@ def test_what_is_brief_is_computed_on_the_thread_of_the_caller():
     assert interruptible(threading.current_thread, BRIEF) is caller
     assert interruptible(threading.current_thread, BRIEF + 1) is not caller
     assert interruptible(threading.current_thread) is not caller
+
+
+def test_what_is_brief_in_the_core_is_computed_on_the_thread_of_the_caller():
+    A = np.eye(300) + 0.1  # of so few rows one thread finds the eigenvalues
+    eigentropy.eigvalsh(A)
+    of_caller, of_all = time.thread_time(), time.process_time()
+    for _ in range(50):
+        eigentropy.eigvalsh(A)
+    of_caller, of_all = time.thread_time() - of_caller, time.process_time() - of_all
+    assert of_caller > 0.5 * of_all
 
 
 def test_a_step_that_cannot_be_stopped_is_left_and_known_until_it_ends(ctrl_c):
