@@ -25,8 +25,9 @@ constexpr int long_side = 4;
 #endif
 constexpr int short_side = 3;
 
-// GCC would otherwise load a vector again for each column, and loads would limit the speed. No
-// template: clang deduces a vector's type without its alignment.
+// GCC would otherwise load a vector again for each column, and loads would limit the speed. A
+// pointer and no template: behind a reference, and behind a deduced type, clang forgets the
+// alignment of the vector and takes it for that of a register.
 #if defined(__AVX512F__)
 #define EIGENTROPY_IN_REGISTER(vector) asm("" : "+v"(vector))
 #elif defined(__x86_64__)
@@ -36,11 +37,11 @@ constexpr int short_side = 3;
 #else
 #define EIGENTROPY_IN_REGISTER(vector) static_cast<void>(vector)
 #endif
-inline __attribute__((always_inline)) void keep_in_register(Vector<float>& vector) {
-  EIGENTROPY_IN_REGISTER(vector);
+inline __attribute__((always_inline)) void keep_in_register(Vector<float>* vector) {
+  EIGENTROPY_IN_REGISTER(*vector);
 }
-inline __attribute__((always_inline)) void keep_in_register(Vector<double>& vector) {
-  EIGENTROPY_IN_REGISTER(vector);
+inline __attribute__((always_inline)) void keep_in_register(Vector<double>* vector) {
+  EIGENTROPY_IN_REGISTER(*vector);
 }
 #undef EIGENTROPY_IN_REGISTER
 

@@ -13,7 +13,7 @@ struct Exponential;
 
 template <>
 struct Exponential<double> {
-  static double evaluate(double x) {
+  static inline __attribute__((always_inline)) double evaluate(double x) {
     constexpr double rounder = 0x1.8p52;
     constexpr double log2_e = 0x1.71547652b82fep0;
     constexpr double ln2_high = 0x1.62e42fefa0000p-1;  // 15 trailing zeros: k * ln2_high is exact
@@ -46,7 +46,7 @@ struct Exponential<double> {
 
 template <>
 struct Exponential<float> {
-  static float evaluate(float x) {
+  static inline __attribute__((always_inline)) float evaluate(float x) {
     constexpr float rounder = 0x1.8p23f;
     constexpr float log2_e = 0x1.715476p0f;
     constexpr float ln2_high = 0x1.62e400p-1f;

@@ -20,7 +20,7 @@ inline __attribute__((always_inline)) void add_block(index_t depth, const T* x, 
 #pragma GCC unroll 3
     for (int v = 0; v < short_side; ++v) {
       col[v] = *reinterpret_cast<const Vector<T>*>(y + k * strip_rows + v * lanes<T>);
-      keep_in_register(col[v]);
+      keep_in_register(&col[v]);
     }
 #pragma GCC unroll 8
     for (int r = 0; r < long_side; ++r) {

@@ -31,13 +31,13 @@ template <class T>
 constexpr T lane_epsilon = sizeof(T) == sizeof(double) ? T(0x1p-52) : T(0x1p-23);
 
 template <class V>
-inline V magnitude(const V& a) {
+static inline V magnitude(const V& a) {
   return a < 0 ? -a : a;
 }
 
 // The loop becomes one instruction.
 template <class T>
-inline Lanes<T> square_root(const Lanes<T>& a) {
+static inline Lanes<T> square_root(const Lanes<T>& a) {
   T values[lane_count<T>];
   __builtin_memcpy(values, &a, sizeof a);
 #pragma omp simd

@@ -16,7 +16,7 @@ inline __attribute__((always_inline)) void accumulate(index_t depth, const T* x,
 #pragma GCC unroll 8
     for (int v = 0; v < vecs; ++v) {
       row[v] = *reinterpret_cast<const Vector<T>*>(x + k * x_step + v * lanes<T>);
-      keep_in_register(row[v]);
+      keep_in_register(&row[v]);
     }
 #pragma GCC unroll 12
     for (int c = 0; c < cols; ++c) {
