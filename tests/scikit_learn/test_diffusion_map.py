@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+pytest.importorskip("sklearn", minversion="1.6", reason="scikit-learn 1.6 is not installed")
 pytest.importorskip("pandas", reason="set_output makes tables of pandas")
 
 import pandas as pd

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+pytest.importorskip("sklearn", minversion="1.6", reason="scikit-learn 1.6 is not installed")
 
 from sklearn.feature_selection import SelectFpr, SelectKBest, f_classif
 

@@ -27,7 +27,7 @@ def test_without_scikit_learn_the_error_says_what_to_install(blocked):
 
 
 def test_the_names_are_those_of_the_module():
-    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    pytest.importorskip("sklearn", minversion="1.6", reason="scikit-learn 1.6 is not installed")
     import eigentropy.sklearn
 
     assert dir(eigentropy.sklearn) == sorted(eigentropy.sklearn.__all__)
@@ -37,7 +37,7 @@ def test_the_names_are_those_of_the_module():
 
 @pytest.mark.parametrize("module", ["diffusion_map", "features", "scorers"])
 def test_the_examples_of_the_docstrings(module):
-    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    pytest.importorskip("sklearn", minversion="1.6", reason="scikit-learn 1.6 is not installed")
     result = doctest.testmod(importlib.import_module(f"eigentropy.sklearn.{module}"))
     assert result.attempted > 0
     assert result.failed == 0
