@@ -35,6 +35,7 @@ build_wheel() {
     --config-settings=cmake.define.CMAKE_CXX_FLAGS="-isystem $into/root/usr/include -include $PWD/packaging/aarch64/no_clockwait.hpp" \
     --config-settings=cmake.define.CMAKE_MODULE_LINKER_FLAGS="$into/older_symbols.o -static-libstdc++" \
     --config-settings=cmake.define.CMAKE_PREFIX_PATH="$PWD/build/third_party/usr" \
+    --config-settings=cmake.define.pybind11_DIR="$("$python" -m pybind11 --cmakedir)" \
     --config-settings=cmake.define.ScipyOpenBLAS_ROOT="$into/blas/scipy_openblas32" \
     --config-settings=cmake.define.Python_INCLUDE_DIR="$into/root/usr/include/python$version" \
     --config-settings=cmake.define.EIGENTROPY_WERROR=ON \
