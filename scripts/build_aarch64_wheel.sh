@@ -44,7 +44,11 @@ build_wheel() {
     --config-settings=cmake.define.EIGENTROPY_SMALL_TESTS=ON \
     --wheel-dir "$into/raw" .
   scripts/count_neon.sh "$into"/cmake/csrc/{base,cpu}/libeigentropy_*.a
-  auditwheel repair --plat manylinux_2_28_aarch64 --wheel-dir "$into/repaired" "$into"/raw/*.whl
+  # On x86-64 auditwheel knows no name of another processor's platform, but finds the oldest one.
+  auditwheel repair --plat auto --wheel-dir "$into/repaired" "$into"/raw/*.whl
+  local tag
+  tag=$(basename "$into"/repaired/*.whl | sed -nE 's/.*-manylinux_2_([0-9]+)_aarch64\.whl/\1/p')
+  [ "${tag:-99}" -le 28 ] || { echo "error: not for manylinux_2_28_aarch64: $(ls "$into/repaired")" >&2; exit 1; }
 }
 
 # There is no compiler for aarch64 in reach of this Python, and nothing of this checkout.

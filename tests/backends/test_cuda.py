@@ -158,7 +158,8 @@ def test_more_probes_outside_a_refined_sketch_are_the_same(rng, monkeypatch, sig
     options = {"method": "stochastic", "tol": 1e-4, "sigma": sigma, "dtype": "float64"}
     found, expected = eg.dse(Z, device="cuda", **options), eg.dse(Z, **options)
     assert found.spectrum.probes == expected.spectrum.probes > 32
-    same(found, expected)
+    # An older BLAS of NumPy's rounds otherwise: 1.1e-10 was seen.
+    assert float(found) == pytest.approx(float(expected), rel=1e-9)
 
 
 def test_a_space_that_is_exhausted_is_the_same():

@@ -43,6 +43,10 @@ def example() -> ModuleType:
     return module
 
 
+# Matplotlib 3.7 has no scale for a single epoch.
+pytestmark = pytest.mark.filterwarnings("ignore:All values for SymLogScale:UserWarning")
+
+
 @pytest.fixture(scope="module")
 def run(example: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Result]:
     def call(epochs: int, *options: str) -> Result:

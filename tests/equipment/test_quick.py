@@ -11,6 +11,13 @@ import quick
 TESTS = Path(__file__).parents[1]
 
 
+@pytest.fixture(autouse=True)
+def nothing_beside(monkeypatch):
+    """Whatever these tests were started with."""
+    monkeypatch.setattr(quick, "beside", frozenset())
+    quick.needs.cache_clear()
+
+
 @pytest.fixture
 def needed(tmp_path):
     """What a file with these lines needs."""

@@ -13,7 +13,7 @@ sparse = pytest.importorskip("scipy.sparse")
 
 def ring(n, weight=0.5):
     """A walk on a ring that stays with a probability: eigenvalues 1 - weight (1 - cos)."""
-    steps = sparse.eye_array(n, format="csr") * (1.0 - weight)
+    steps = sparse.csr_array(sparse.eye(n, format="csr")) * (1.0 - weight)
     shift = sparse.csr_array(
         (np.full(n, weight / 2), (np.arange(n), (np.arange(n) + 1) % n)), shape=(n, n)
     )

@@ -121,10 +121,12 @@ def test_a_handler_that_does_not_raise_lets_the_computation_finish():
     handled = []
     previous = signal.signal(signal.SIGUSR1, lambda *_: handled.append(time.perf_counter()))
     start = time.perf_counter()
+    sender = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1))
     try:
-        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1)).start()
+        sender.start()
         assert interruptible(lambda: time.sleep(0.6)) is None
     finally:
+        sender.join()  # without our handler the signal would end the tests
         signal.signal(signal.SIGUSR1, previous)
     assert handled[0] - start < 0.5
 

@@ -95,7 +95,7 @@ def normalised(W: Any, alpha: float) -> SparseOperator:
 
 def row_alone() -> SparseOperator:
     """The matrix of one row."""
-    return SparseOperator(scipy_sparse().eye_array(1, format="csr"), np.ones(1), 1.0)
+    return SparseOperator(_identity(1), np.ones(1), 1.0)
 
 
 def scipy_sparse() -> Any:
@@ -109,6 +109,12 @@ def scipy_sparse() -> Any:
     return sparse
 
 
+def _identity(n: int) -> Any:
+    """In CSR; `eye_array` is in SciPy from 1.12 on."""
+    sparse = scipy_sparse()
+    return sparse.csr_array(sparse.eye(n, format="csr"))
+
+
 def _weights(neighbours: NearestNeighbours) -> Any:
     """W, in CSR with sorted columns; exactly symmetric."""
     sparse = scipy_sparse()
@@ -119,7 +125,7 @@ def _weights(neighbours: NearestNeighbours) -> Any:
     listed = sparse.csr_array(
         (np.exp(-ratios).ravel(), neighbours.rows.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n)
     )
-    W = listed.maximum(listed.T.tocsr()) + sparse.eye_array(n, format="csr")
+    W = listed.maximum(listed.T.tocsr()) + _identity(n)
     W.sort_indices()
     return W
 

@@ -115,18 +115,19 @@ void __wrap__ZN10eigentropy7PanelQrIdE6factorElPKdlPdS4_S4_l(void* self, index_t
                                                           R_stride);
   if (panel_fault.strikes()) factor[0] = 0.0;
 }
-// The tables of simd::LaneRootKernels<double>. The solver takes a table whose function is spoilt.
-#define EIGENTROPY_WRAP_LANES(name)                                                              \
-  const LaneRoots& __real__ZN10eigentropy4simd15LaneRootKernelsIdE##name##Ev();                  \
-  const LaneRoots& __wrap__ZN10eigentropy4simd15LaneRootKernelsIdE##name##Ev() {                 \
-    static const LaneRoots& real = __real__ZN10eigentropy4simd15LaneRootKernelsIdE##name##Ev();  \
-    static const LaneRoots spoilt{                                                               \
-        real.groups_at_once, [](index_t groups, index_t n, double* d, double* e2, double* roots, \
-                                const index_t* unused) {                                         \
-          real.eigenvalues(groups, n, d, e2, roots, unused);                                     \
-          if (lane_fault.strikes()) roots[0] += 0.5;                                             \
-        }};                                                                                      \
-    return spoilt;                                                                               \
+// The tables of simd::LaneRootKernels<double>. The solver takes a table whose function is spoilt. A
+// reference is returned as a pointer is, and C knows no references.
+#define EIGENTROPY_WRAP_LANES(name)                                                               \
+  const LaneRoots* __real__ZN10eigentropy4simd15LaneRootKernelsIdE##name##Ev();                   \
+  const LaneRoots* __wrap__ZN10eigentropy4simd15LaneRootKernelsIdE##name##Ev() {                  \
+    static const LaneRoots* real = __real__ZN10eigentropy4simd15LaneRootKernelsIdE##name##Ev();   \
+    static const LaneRoots spoilt{                                                                \
+        real->groups_at_once, [](index_t groups, index_t n, double* d, double* e2, double* roots, \
+                                 const index_t* unused) {                                         \
+          real->eigenvalues(groups, n, d, e2, roots, unused);                                     \
+          if (lane_fault.strikes()) roots[0] += 0.5;                                              \
+        }};                                                                                       \
+    return &spoilt;                                                                               \
   }
 EIGENTROPY_WRAP_LANES(8baseline)
 #ifdef EIGENTROPY_X86
