@@ -27,14 +27,15 @@ cpp_tests='^(Band|Buffer|DiffusionSpectrum|Distances|EntropyGradient|GaussianKer
 build_wheel() {
   rm -rf "$into/raw" "$into/repaired"
   aarch64-linux-gnu-as -o "$into/older_symbols.o" packaging/aarch64/older_symbols.s
-  SETUPTOOLS_EXT_SUFFIX=.cpython-${version//./}-aarch64-linux-gnu.so \
-    _PYTHON_HOST_PLATFORM=linux-aarch64 \
+  local suffix=.cpython-${version//./}-aarch64-linux-gnu.so
+  SETUPTOOLS_EXT_SUFFIX=$suffix _PYTHON_HOST_PLATFORM=linux-aarch64 \
     "$python" -m pip wheel --quiet --disable-pip-version-check --no-build-isolation --no-deps \
     --config-settings=build-dir="$into/cmake" \
     --config-settings=cmake.define.CMAKE_TOOLCHAIN_FILE="$PWD/cmake/aarch64-linux-gnu.cmake" \
     --config-settings=cmake.define.CMAKE_CXX_FLAGS="-isystem $into/root/usr/include -include $PWD/packaging/aarch64/no_clockwait.hpp" \
     --config-settings=cmake.define.CMAKE_MODULE_LINKER_FLAGS="$into/older_symbols.o -static-libstdc++" \
     --config-settings=cmake.define.CMAKE_PREFIX_PATH="$PWD/build/third_party/usr" \
+    --config-settings=cmake.define.PYTHON_MODULE_EXTENSION="$suffix" \
     --config-settings=cmake.define.pybind11_DIR="$("$python" -m pybind11 --cmakedir)" \
     --config-settings=cmake.define.ScipyOpenBLAS_ROOT="$into/blas/scipy_openblas32" \
     --config-settings=cmake.define.Python_INCLUDE_DIR="$into/root/usr/include/python$version" \
