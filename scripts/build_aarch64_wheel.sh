@@ -52,6 +52,7 @@ build_wheel() {
   [ "${tag:-99}" -le 28 ] || { echo "error: not for manylinux_2_28_aarch64: $(ls "$into/repaired")" >&2; exit 1; }
 }
 
+# The processor is that of cmake/aarch64-linux-gnu.cmake, which says why.
 # There is no compiler for aarch64 in reach of this Python, and nothing of this checkout.
 test_wheel() {
   local site=$into/root/usr/local/lib/python$version/dist-packages
@@ -64,7 +65,7 @@ test_wheel() {
   (
     unset PYTHONPATH
     cd "$into"
-    env PATH=/nonexistent "$(command -v qemu-aarch64)" -L "$into/root" \
+    env PATH=/nonexistent "$(command -v qemu-aarch64)" -cpu cortex-a72 -L "$into/root" \
       "$into/root/usr/bin/python$version" -I "$OLDPWD/scripts/smoke_test.py" --emulated
   )
 }
