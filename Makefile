@@ -72,7 +72,7 @@ clang-is-there:
 	@command -v clang++ >/dev/null || { echo "error: clang++ is missing: apt install clang libc++-dev libc++abi-dev" >&2; exit 1; }
 
 # Everything but the emulated GPU; the Python module says which compiler has built it.
-test-clang: clang-is-there build/clang/build.ninja build/clang-libcxx/build.ninja ## Build with clang, with libstdc++ and with libc++, and run the C++ tests
+test-clang: clang-is-there $(STAMPS)/clang build/clang/build.ninja build/clang-libcxx/build.ninja ## Build with clang, with libstdc++ and with libc++, and run the C++ tests
 	for preset in clang clang-libcxx; do \
 	  cmake --build --preset $$preset || exit; \
 	  ctest --preset $$preset --parallel $$(nproc) $(CTEST_ARGS) || exit; \
@@ -231,7 +231,7 @@ $(DOCS)/stamps/docs: $(DOCS)/stamps/pip build/as-installed.stamp
 $(STAMPS)/lint: $(STAMPS)/pip pyproject.toml
 	$(call pip_install,--group lint)
 
-$(STAMPS)/wheel $(STAMPS)/wheel-aarch64 $(STAMPS)/release: $(STAMPS)/pip pyproject.toml
+$(STAMPS)/wheel $(STAMPS)/wheel-aarch64 $(STAMPS)/release $(STAMPS)/clang: $(STAMPS)/pip pyproject.toml
 	$(call pip_install,--group $(@F))
 
 build/third_party.stamp: $(STAMPS)/build scripts/fetch_cpp_test_libraries.sh
