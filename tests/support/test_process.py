@@ -159,6 +159,7 @@ def test_the_progress_bar_goes_to_stderr(rng, monkeypatch):
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("FORCE_COLOR", "1")  # what Rich 13 reads instead
     eg.dse(rng.normal(size=(1500, 20)), progress=True)
     assert "diffusion spectrum" in stream.getvalue()
 

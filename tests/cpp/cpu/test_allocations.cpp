@@ -21,11 +21,13 @@ extern "C" {
 // NOLINTBEGIN: the linker wants these names.
 void* __real__Znwm(std::size_t size);
 void* __real_aligned_alloc(std::size_t alignment, std::size_t size);
-void* __wrap__Znwm(std::size_t size) {
+// Visible, since libc++ as a shared library asks for the first.
+__attribute__((visibility("default"))) void* __wrap__Znwm(std::size_t size) {
   ++allocations;
   return __real__Znwm(size);
 }
-void* __wrap_aligned_alloc(std::size_t alignment, std::size_t size) {
+__attribute__((visibility("default"))) void* __wrap_aligned_alloc(std::size_t alignment,
+                                                                  std::size_t size) {
   ++allocations;
   return __real_aligned_alloc(alignment, size);
 }
