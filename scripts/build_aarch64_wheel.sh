@@ -19,9 +19,9 @@ into=$PWD/build/aarch64
 python=$PWD/.venv/bin/python
 version=$("$python" -c 'import sys; print("{}.{}".format(*sys.version_info))')
 # Those of each family of kernels and of each solver; an emulator takes some hundred times as long.
-cpp_tests='^(Band|Buffer|DiffusionSpectrum|Distances|EntropyGradient|GaussianKernel|Kernel|MaxNorm|PanelQr|ParallelFor|Simd|SymmetricProduct|Tridiagonal)'
+cpp_tests='^(Band|Buffer|DiffusionSpectrum|Distances|EntropyGradient|GaussianKernel|Kernel|LaneGaussian|MaxNorm|PanelQr|ParallelFor|Simd|SymmetricProduct|Tridiagonal)'
 # Of the same kernels as others of these, and by far the slowest.
-slow_tests='(HasTheEigenvaluesOfTheDenseMatrix|HasTheSameBitsForEveryNumberOfThreads|OfAPrescribedSpectrumKeepsIt|OfLongRowsAreThoseOfShortOnes)<'
+slow_tests='(HasTheEigenvaluesOfTheDenseMatrix|HasTheSameBitsForEveryNumberOfThreads|OfAPrescribedSpectrumKeepsIt|OfLongRowsAreThoseOfShortOnes|OfRowsOverTheDefaultBlockAreSumsOfSquaredDifferences)<'
 
 # The newest symbols of libstdc++ and of libc are not on every machine of manylinux_2_28: the first
 # library is linked statically, packaging/aarch64 has older ones of the second.
