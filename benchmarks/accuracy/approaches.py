@@ -60,7 +60,7 @@ def chosen(n: int, d: int) -> str:
     approach = SpectrumPlan()
     if not approach.estimates(n, d, ALPHA):
         return EXACT
-    return EXPLICIT if approach.explicit(n) else MATRIX_FREE
+    return EXPLICIT if approach.has_room(n) else MATRIX_FREE
 
 
 def measure(n: int, d: int, repetitions: int) -> dict[str, Any]:

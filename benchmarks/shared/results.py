@@ -26,7 +26,7 @@ def rounded(value: Any, digits: int = 6) -> Any:
 def write(path: Path, result: Any) -> None:
     """The whole file or nothing of it: a program may be stopped at any time.
 
-    A device or a pipe, such as /dev/null, is written to, and not replaced by a file.
+    A pipe, or a device such as /dev/null, is written to, and not replaced by a file.
     """
     if is_stream(path):
         path.write_text(text(result) + "\n")

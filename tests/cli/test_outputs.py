@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,6 +119,15 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path):
         write_atomically(pipe, b"content")
         assert read.result(timeout=60) == b"content"
     assert pipe.is_fifo()
+
+
+def test_a_disk_is_no_stream(tmp_path, monkeypatch):
+    path = tmp_path / "disk"
+    path.write_bytes(b"precious")
+    monkeypatch.setattr(Path, "is_block_device", lambda self: self == path)
+    monkeypatch.setattr(Path, "is_file", lambda self: False)
+    with pytest.raises(FileExistsError):
+        require_new(path)
 
 
 # Names of any bytes, and markup.

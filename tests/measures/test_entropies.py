@@ -201,6 +201,19 @@ def test_what_half_precision_would_spoil_is_kept_whole_where_there_is_room(
     assert float(found) == float(eg.dse(Z, **ESTIMATED))
 
 
+def test_rows_that_are_read_anew_leave_no_halves_and_a_whole_kernel_is_kept(
+    operators, halves_from_1000, monkeypatch
+):
+    monkeypatch.setattr("eigentropy._kernels.matrix.ROWS_SHARE", 1e-9)
+    Z = cloud(1200)
+    found = eg.dse(Z, **ESTIMATED)
+    assert [one.real.share_in_16_bits for one in operators] == [0.0, 0.0]
+    assert [one.is_explicit for one in operators] == [False, True]
+    both = eg.entropies(Z, **ESTIMATED)
+    assert float(both.dse) == float(found)
+    assert operators[-1].is_explicit
+
+
 @pytest.mark.parametrize("options", [{"tol": 2e-4}, {"dtype": "float64"}])
 def test_a_precise_estimate_of_many_rows_is_kept_whole(operators, halves_from_1000, options):
     eg.dse(cloud(1200), **{**ESTIMATED, **options})

@@ -122,6 +122,11 @@ def test_the_ends_of_the_range_at_t_1_are_attained_by_errors_that_cancel(values)
     assert max(entropies) <= high <= max(entropies) + of_the_trace
 
 
+def test_nothing_is_known_where_all_powers_are_below_the_smallest_number():
+    values = np.full(3000, 1 / 3000)
+    assert entropy_range(values, 1000.0, 1e-9, trace=1.0, has_unit=False) == (0.0, math.inf)
+
+
 def test_a_flat_spectrum_with_a_known_trace_moves_to_second_order_only():
     """As of rows that are equally far from each other: each eigenvalue may be off by 1 %."""
     values = np.append(1.0, np.full(1000, 2e-4))

@@ -3,6 +3,7 @@
 
 #include <pybind11/pybind11.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <exception>
@@ -89,6 +90,9 @@ constexpr double brief = 2e10;
 // A computation of fewer operations is over before a second thread has started.
 constexpr double tiny = 1e6;
 
+// As many more are worth one thread more.
+constexpr double worth_a_thread = 1e7;
+
 // Operations for the spectrum of n rows of d columns, or for all entries of a function of it.
 inline double spectrum_flops(index_t n, index_t d = 0) {
   const auto rows = static_cast<double>(n);
@@ -103,7 +107,8 @@ auto run_here(Compute& compute, double flops) {
   Control control;
   std::optional<decltype(compute(control))> result;
   const auto work = [&] { result.emplace(compute(control)); };
-  const int threads = flops < tiny ? 1 : thread_count();
+  const int most = 1 + static_cast<int>(flops / worth_a_thread);
+  const int threads = flops < tiny ? 1 : std::min(thread_count(), std::max(most, 2));
   if (threads > 1 && (thread_limit() != 0 || !threads_are_lent())) {
     const CommonTeam team(threads);
     work();

@@ -91,7 +91,8 @@ class Intervals {
     for (int step = 0; step < level_steps; ++step) {
       const Sums sums = near(level);
       const double total = sums.total + rest;
-      if (!(total > 0.0)) break;  // powers of the level are below the smallest number
+      // Powers of the level are below the smallest number: nothing is known.
+      if (!(total > 0.0)) return std::numeric_limits<double>::infinity();
       const double entropy = std::log(total) - (sums.moment + rest_moment) / total;
       const bool is_last = entropy <= largest + level_tolerance * std::abs(largest);
       largest = std::max(largest, entropy);
@@ -217,7 +218,8 @@ Range entropy_range(const T* eigenvalues, index_t n, double t, const Rounding& r
   const double hidden =
       std::min(std::max(0.0, trace - sum) + (static_cast<double>(resolved) + 2.0 * trace) * delta,
                static_cast<double>(unresolved) * most);
-  const Range range{intervals.smallest_entropy(),
+  const double smallest = intervals.smallest_entropy();
+  const Range range{std::isfinite(smallest) ? smallest : 0.0,
                     intervals.largest_entropy(power_sum(hidden, unresolved, t, most), unresolved)};
   if (t != 1.0) return range;
   const Range of_sum =

@@ -30,6 +30,7 @@ double shannon_nats(const T* w, index_t n, double t) {
     Sums part;
     for (index_t i = start; i < std::min(n, start + summed_at_once); ++i) {
       const double magnitude = std::abs(static_cast<double>(w[i]));
+      if (std::isnan(magnitude)) return magnitude;
       if (!(magnitude > floor)) continue;
       // The largest power is 1: nothing overflows, and what underflows to 0 could not be seen.
       const double ratio = magnitude / largest, log_power = t * std::log(ratio);

@@ -101,7 +101,7 @@ class SymmetricSweep<T>::RowOfTiles {
                       sweep_.values(c, tile.col + j),
                       work_.row_part.data() + i * width,
                       mirrored ? work_.col_part.data() + j * width : nullptr,
-                      tile.diagonal() ? Memory{} : next};
+                      next};  // empty for a tile on the diagonal, which is the last of its row
       if (width == 1) {
         multiply_column(part);
       } else {

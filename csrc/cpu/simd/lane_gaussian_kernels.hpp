@@ -8,7 +8,7 @@
 
 namespace eigentropy::simd {
 
-// How many entries of the rows are packed at a time. No sum in the working precision is longer.
+// How many entries of the rows are packed at a time. Sums of longer rows are sums of these.
 constexpr index_t lane_depth = 64;
 
 template <class T>

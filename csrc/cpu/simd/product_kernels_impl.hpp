@@ -35,12 +35,13 @@ inline __attribute__((always_inline)) void accumulate(index_t depth, const T* x,
   }
 }
 
-// Memory that is not needed during a product, and memory that is needed right after it. That is
-// asked for a few lines at a time: more would wait for each other, and the product for them.
+// What a product asks memory for while it is computed: nothing.
 struct NothingAhead {
   void during(index_t) {}
 };
 
+// Or what is read next, a few lines at a time: more would wait for each other, and the product for
+// them.
 class Ahead {
  public:
   Ahead(const void* begin, index_t bytes, index_t products)

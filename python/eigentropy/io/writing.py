@@ -32,14 +32,17 @@ def require_new(path: Path, overwrite: bool = False) -> None:
 
 
 def is_stream(path: Path) -> bool:
-    """Whether the path names a device or a pipe, such as /dev/null: nothing is lost by writing."""
-    return path.exists() and not path.is_file() and not path.is_dir()
+    """Whether the path names a pipe, or a device that keeps nothing, such as /dev/null or a terminal.
+
+    Nothing is lost by writing to it. A disk is no stream.
+    """
+    return path.is_char_device() or path.is_fifo()
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that its old or its new content is there at any moment, never a part.
 
-    A device or a pipe is written to, and not replaced by a file.
+    A pipe, or a device such as /dev/null, is written to, and not replaced by a file.
     """
     try:
         _write(path, content)

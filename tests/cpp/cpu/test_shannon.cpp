@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "checkers.hpp"
@@ -38,6 +39,14 @@ TYPED_TEST(ShannonEntropy, OfAGeometricSequenceIsThatOfItsDistribution) {
     const double q = std::pow(r, t);
     const double expected = -std::log(1.0 - q) - q * std::log(q) / (1.0 - q);
     EXPECT_TRUE(near(nats(w, t), expected, by_precision<TypeParam>(1e-12, 2e-5))) << t;
+  }
+}
+
+TYPED_TEST(ShannonEntropy, OfWhatIsNoNumberIsNone) {
+  const auto nan = std::numeric_limits<TypeParam>::quiet_NaN();
+  for (const std::vector<TypeParam>& w : {std::vector<TypeParam>{nan, 1, 1}, {1, nan}, {nan}}) {
+    EXPECT_TRUE(std::isnan(nats(w, 1.0)));
+    EXPECT_TRUE(std::isnan(nats(w, 2.0)));
   }
 }
 

@@ -9,6 +9,7 @@
 #include "checkers.hpp"
 #include "cpu/rows/distances.hpp"
 #include "cpu/simd/gaussian_kernels.hpp"
+#include "cpu/simd/product_kernels.hpp"
 #include "cpu/simd/tile_kernels.hpp"
 #include "matrices.hpp"
 
@@ -366,6 +367,38 @@ TYPED_TEST(Simd, SquaredDistanceIsTheSumOfSquaredDifferencesInDouble) {
       EXPECT_TRUE(near(table.squared_distance(x.data(), y.data(), d), expected,
                        4.0 * epsilon<double> * expected));
       EXPECT_EQ(table.squared_distance(x.data(), x.data(), d), 0.0);
+    }
+  }
+}
+
+template <class T>
+class ProductKernels : public ::testing::Test {};
+TYPED_TEST_SUITE(ProductKernels, Precisions, PrecisionName);
+
+TYPED_TEST(ProductKernels, MultiplyTheSameWhateverTheyFetchMeanwhile) {
+  using T = TypeParam;
+  const index_t rows = 50, depth = 70, width = 48;
+  const auto A = gaussian_rows<T>(rows, depth, 1), V = gaussian_rows<T>(depth, width, 2);
+  for (const simd::InstructionSet set : simd::instruction_sets) {
+    if (!simd::is_available(set)) continue;
+    const auto& kernels = simd::kernels_of<simd::ProductKernels<T>>(set);
+    Matrix<T> plain(rows, width), fetching(rows, width), nothing(rows, width);
+    std::fill_n(plain.data(), rows * width, T(1));
+    std::fill_n(fetching.data(), rows * width, T(1));
+    std::fill_n(nothing.data(), rows * width, T(1));
+    kernels.multiply(rows, depth, width, A.data(), depth, 1, V.data(), plain.data());
+    kernels.multiply_and_fetch(rows, depth, width, A.data(), depth, 1, V.data(), fetching.data(),
+                               A.data(), rows * depth * static_cast<index_t>(sizeof(T)));
+    kernels.multiply_and_fetch(rows, depth, width, A.data(), depth, 1, V.data(), nothing.data(),
+                               nullptr, 0);
+    EXPECT_TRUE(bitwise_equal(fetching, plain));
+    EXPECT_TRUE(bitwise_equal(nothing, plain));
+    for (index_t i = 0; i < rows; ++i) {
+      for (index_t j = 0; j < width; ++j) {
+        double sum = 1.0;
+        for (index_t k = 0; k < depth; ++k) sum += static_cast<double>(A(i, k) * V(k, j));
+        ASSERT_TRUE(near(plain(i, j), sum, by_precision<T>(1e-12, 1e-4)));
+      }
     }
   }
 }
