@@ -292,7 +292,7 @@ def _estimated(
 
 
 def _lost_its_kernel(A: Any, plan: SpectrumPlan) -> bool:
-    """Whether nothing of G is kept though there is room: rows that are read anew leave no halves."""
+    """Whether G is not kept though there is room: rows that are read anew leave no halves."""
     return (
         plan.device.halves_come_first
         and plan.has_room(A.n)

@@ -101,10 +101,10 @@ class Effort(NamedTuple):
 
 THOROUGH = Effort()
 
-# Where a product takes long, with many rows. FEW_PASSES is for kernels that each product computes anew
-# from long rows, which costs far more than the columns. FEW_COLUMNS is for short rows and for
-# kernels in 16 bits: half as many columns take fewer than twice as many products, and Q is as large
-# by more of their blocks.
+# Where a product takes long. FEW_PASSES is for kernels that each product computes anew from long
+# rows, which costs far more than the columns. FEW_COLUMNS is for short rows and for kernels in 16
+# bits: half as many columns take fewer than twice as many products, and Q is as large by more of
+# their blocks.
 FEW_PASSES = Effort(stops=True)
 FEW_COLUMNS = Effort(8, 8, 6, stops=True)
 

@@ -32,7 +32,7 @@ def require_new(path: Path, overwrite: bool = False) -> None:
 
 
 def is_stream(path: Path) -> bool:
-    """Whether the path names a pipe, or a device that keeps nothing, such as /dev/null or a terminal.
+    """Whether the path names a pipe, or a device that keeps nothing, such as /dev/null.
 
     Nothing is lost by writing to it. A disk is no stream.
     """
