@@ -257,9 +257,7 @@ def test_intervals_cover_as_often_as_they_say(name):
 @pytest.mark.slow
 def test_traces_are_unbiased(monkeypatch):
     monkeypatch.setattr(stochastic._Run, "_missing", lambda self, result: 0)
-    monkeypatch.setattr(
-        stochastic._Run, "_is_enough", lambda self, space, result, count: space.steps >= 6
-    )
+    monkeypatch.setattr(stochastic._Run, "_is_enough", lambda self, space, *_: space.steps >= 6)
     matrix, spectrum = prescribed(decaying(300, 0.7))
     exact = (spectrum**3.5).sum()
     means = []
