@@ -23,7 +23,7 @@ using Indices = py::array_t<index_t, py::array::c_style | py::array::forcecast>;
 // Guesses on the safe side, so that what counts as brief is: an entry that is read may lie on a
 // disk, and a pair is compared, sorted or written besides being multiplied.
 double reading_flops(index_t rows, index_t columns) {
-  constexpr double each = 1000.0;
+  constexpr double each = 100.0;
   return each * static_cast<double>(rows) * static_cast<double>(columns);
 }
 
