@@ -18,7 +18,7 @@ for fuzzer in build/fuzz/tests/cpp/fuzz/fuzz_*; do
   inputs=("build/fuzz/corpus/$name")
   if [ -d "tests/cpp/fuzz/seeds/$name" ]; then inputs+=("tests/cpp/fuzz/seeds/$name"); fi
   echo "== $name, $seconds s"
-  "$fuzzer" -max_total_time="$seconds" -max_len=20000 -timeout=60 -print_final_stats=1 -verbosity=0 \
+  "$fuzzer" -max_total_time="$seconds" -max_len=20000 -timeout=20 -print_final_stats=1 -verbosity=0 \
     -artifact_prefix="build/fuzz/findings/$name-" "${inputs[@]}"
   ran=$((ran + 1))
 done
