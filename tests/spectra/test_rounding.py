@@ -122,6 +122,31 @@ def test_the_ends_of_the_range_at_t_1_are_attained_by_errors_that_cancel(values)
     assert max(entropies) <= high <= max(entropies) + of_the_trace
 
 
+def minus_x_log_x(x):
+    return -x * np.log(x, out=np.zeros_like(x), where=x > 0.0)
+
+
+def test_the_range_at_t_1_is_no_wider_than_its_formula(rng):
+    """log T + F / T with the largest F of all spectra on a grid, where the trace leaves a sum T."""
+    ends = np.linspace(-1.0, 1.0, 101)
+    for _ in range(300):
+        delta = 10.0 ** rng.uniform(-4.0, -2.0)
+        values = np.sort(np.append(1.0, rng.uniform(0.0, 1.0, 2) ** rng.integers(1, 9)))[::-1]
+        trace = values.sum() * (1.0 + rng.uniform(-1.0, 1.0) * delta)
+        grid = [np.clip(value + delta * ends, 0.0, 1.0) for value in values[1:]]
+        x, y = np.meshgrid(*grid)
+        sums, moments = 1.0 + x + y, minus_x_log_x(x) + minus_x_log_x(y)
+        known = (sums >= trace * (1.0 - 2.0 * delta)) & (sums <= trace * (1.0 + 2.0 * delta))
+        least, most = sums[known].min(), sums[known].max()
+        low, high = entropy_range(values, 1.0, delta, trace, has_unit=True)
+        missed = 1.5 * delta  # by the grid, and by the slope that stands for F between two sums
+        assert high <= math.log(most) + moments[known].max() / least + missed
+        assert low >= math.log(least) + moments[known].min() / most - missed
+        entropies = np.log(sums[known]) + moments[known] / sums[known]
+        assert low - 1e-12 <= entropies.min()
+        assert entropies.max() <= high + 1e-12
+
+
 def test_nothing_is_known_where_all_powers_are_below_the_smallest_number():
     values = np.full(3000, 1 / 3000)
     assert entropy_range(values, 1000.0, 1e-9, trace=1.0, has_unit=False) == (0.0, math.inf)

@@ -17,6 +17,9 @@ constexpr double noise_floor_eps = 10.0;
 constexpr double level_tolerance = 1e-14;
 constexpr int level_steps = 50;
 
+// Two ways to add the same numbers up may differ by this share.
+constexpr double sum_rounding = 1e-14;
+
 template <class T>
 constexpr double noise_floor() {
   return noise_floor_eps * static_cast<double>(std::numeric_limits<T>::epsilon());
@@ -60,8 +63,11 @@ class Intervals {
             above_[over].moment + between * x_log_x(level) + below_[reaching].moment};
   }
 
-  // The level at which numbers as near to it as can be have this sum, or come nearest to it.
-  double level_of(double total) const {
+  // The lowest level at which numbers as near to it as can be have this sum, or come nearest to it.
+  // A level above it may have the same sum, where no interval reaches so far. Sums that differ by
+  // rounding are the same.
+  double level_of(double sum) const {
+    const double total = sum * (1.0 - sum_rounding);
     Point under{-1.0, 0.0}, over{2.0, 0.0};
     for (const Buffer<double>* ends : {&low_, &high_}) narrow(*ends, total, under, over);
     if (under.level < 0.0) return over.level;
@@ -160,10 +166,10 @@ class Intervals {
            ends.begin();
   }
 
-  // Brings the points on both sides of a sum as near to it as there are ends.
+  // Brings the points below a sum, and at or above it, as near to it as there are ends.
   void narrow(const Buffer<double>& ends, double total, Point& under, Point& over) const {
-    const double* first = std::partition_point(ends.begin(), ends.end(),
-                                               [&](double end) { return near(end).total > total; });
+    const double* first = std::partition_point(
+        ends.begin(), ends.end(), [&](double end) { return near(end).total >= total; });
     if (first != ends.end() && *first > under.level) under = {*first, near(*first).total};
     if (first != ends.begin() && first[-1] < over.level) over = {first[-1], near(first[-1]).total};
   }
