@@ -77,6 +77,9 @@ class Operator {
   double density_frobenius2() const {
     return std::visit([](const auto& A) { return A->density_frobenius2(); }, A_);
   }
+  bool has_matrix() const {
+    return std::visit([](const auto& A) { return A->has_matrix(); }, A_);
+  }
   double share_in_16_bits() const {
     return std::visit([](const auto& A) { return A->share_in_16_bits(); }, A_);
   }
@@ -124,10 +127,10 @@ class Operator {
 // alpha = None: the density matrix G / n.
 std::unique_ptr<Operator> make_operator(const py::array& Z, double sigma,
                                         std::optional<double> alpha, const std::string& dtype,
-                                        bool keeps_matrix, double memory_limit,
+                                        bool has_matrix, double memory_limit,
                                         const py::object& progress, double limit_of_16_bits,
                                         bool with_density) {
-  const KernelOperatorOptions options{sigma,        alpha.value_or(0.0), keeps_matrix,
+  const KernelOperatorOptions options{sigma,        alpha.value_or(0.0), has_matrix,
                                       memory_limit, alpha.has_value(),   limit_of_16_bits,
                                       with_density};
   return std::make_unique<Operator>(Z, options, dtype, progress);
@@ -150,6 +153,7 @@ void bind_kernel_operator(py::module_& module) {
       .def_property_readonly("scaling", &Operator::scaling)
       .def_property_readonly("kernel_sums", &Operator::kernel_sums)
       .def_property_readonly("density_frobenius2", &Operator::density_frobenius2)
+      .def_property_readonly("has_matrix", &Operator::has_matrix)
       .def_property_readonly("share_in_16_bits", &Operator::share_in_16_bits)
       .def("kernel_matmul", &Operator::kernel_matmul<double>, py::arg("V").noconvert(),
            py::arg("progress") = py::none())

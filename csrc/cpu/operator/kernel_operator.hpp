@@ -51,6 +51,7 @@ class KernelOperator {
   const Buffer<double>& scaling() const { return s_; }
   const Buffer<double>& kernel_sums() const { return kernel_sums_; }  // q
   double density_frobenius2() const { return density_frobenius2_; }   // NaN: not asked for
+  bool has_matrix() const { return stretch_ == 0; }
   // The part of G that is kept in 16 bits.
   double share_in_16_bits() const {
     return static_cast<double>(tiles_in_16_bits_) / static_cast<double>(tiles());
@@ -80,7 +81,6 @@ class KernelOperator {
   Buffer<double> row_sums(const Buffer<double>& w, bool frobenius2, int threads,
                           Stage& stage) const;
   index_t tiles() const;
-  bool has_matrix() const { return stretch_ == 0; }
   void make_room_for_roots(double limit);
 
   CenteredRows<T> X_;

@@ -204,6 +204,11 @@ class KernelMatrix:
             self._single.forget()
         return self._single
 
+    def keeps_rows(self, n: int, dtype: str) -> bool:
+        """Whether `products` of n rows has them in memory; otherwise each product reads them."""
+        size = float(n) * self.samples.d * np.dtype(dtype).itemsize
+        return size <= ROWS_SHARE * self.samples.device.available()
+
     def products(
         self,
         dtype: str,

@@ -183,13 +183,13 @@ class SpectrumPlan:
         share: float = self.known_costs.kept**0.5
         return self._fits(n // (1.0 / share), self.product_dtype)
 
-    def explicit(self, n: int) -> bool:
+    def explicit(self, n: int, keeps_rows: bool = True) -> bool:
         """Whether an estimate of n rows keeps the matrix in the precision of its products.
 
-        The host keeps a large one in 16 bits all the same: half the memory comes in half the time.
+        From `HALF_FROM` on the host keeps 16 bits in its place, which takes rows in memory.
         """
-        halves = self.device.halves_come_first and n >= HALF_FROM and self._may_be_in_half()
-        return self.has_room(n) and not halves
+        prefers_halves = self.device.halves_come_first and n >= HALF_FROM and keeps_rows
+        return self.has_room(n) and not (prefers_halves and self._may_be_in_half())
 
     def in_half(self, n: int) -> bool:
         """Whether an estimate of n rows tries to keep the matrix in 16 bits.

@@ -148,10 +148,11 @@ def _products(
 ) -> Any:
     """The matrix for products, with what the plan keeps of it."""
     n = matrix.n if chosen is None else len(chosen)
+    explicit = plan.explicit(n, matrix.keeps_rows(n, plan.product_dtype))
     limit = plan.limit_of_16_bits(n)
-    if limit > 0.0:
+    if limit > 0.0 and not explicit:
         beside["limit_of_16_bits"] = limit
-    return matrix.products(plan.product_dtype, plan.explicit(n), progress, chosen, **beside)
+    return matrix.products(plan.product_dtype, explicit, progress, chosen, **beside)
 
 
 # What an entry of the kernel may cost in each product, on average, in multiplications. Beyond that,
@@ -186,8 +187,6 @@ def estimates_of_both(
             if untried or _has_low_rank(matrix, one, wanted, plan):
                 return [None, None]
         del one
-        if _lost_its_kernel(A, plan):
-            return [None, None]
         _judge(diffusion, A.kernel_sum)
         spectra = _side_by_side(A, both, problems, plan, part(report, known, 1.0))
     found: list[EstimatedSpectrum | None] = []
@@ -280,8 +279,6 @@ def _estimated(
     if isinstance(A, SparseOperator):
         return estimate_by_square(A, wanted, tol, seed, progress, dtype=dtype)
 
-    if _lost_its_kernel(A, plan):
-        return _without_halves(matrix, wanted, plan, seed, chosen, progress)
     if not _is_in_half(A, plan):
         return _estimate(matrix, A, wanted, plan, seed, progress)
     if half_precision.may_be_tried(A, matrix.has_unit_eigenvalue):
@@ -289,16 +286,6 @@ def _estimated(
         if _is_good_enough(matrix, A, spectrum, wanted, plan):
             return spectrum
     return _without_halves(matrix, wanted, plan, seed, chosen, progress)
-
-
-def _lost_its_kernel(A: Any, plan: SpectrumPlan) -> bool:
-    """Whether G is not kept though there is room: rows that are read anew leave no halves."""
-    return (
-        plan.device.halves_come_first
-        and plan.has_room(A.n)
-        and not plan.explicit(A.n)
-        and A.share_in_16_bits == 0.0
-    )
 
 
 def _without_halves(
@@ -311,9 +298,8 @@ def _without_halves(
 ) -> EstimatedSpectrum:
     """The estimate where rounding to 16 bits may change too much."""
     n = matrix.n if chosen is None else len(chosen)
-    is_kept = plan.has_room(n)
-    A = matrix.products(plan.product_dtype, is_kept, None, chosen)
-    return _estimate(matrix, A, wanted, plan, seed, progress, is_kept)
+    A = matrix.products(plan.product_dtype, plan.has_room(n), None, chosen)
+    return _estimate(matrix, A, wanted, plan, seed, progress)
 
 
 def _estimate(
@@ -323,9 +309,8 @@ def _estimate(
     plan: SpectrumPlan,
     seed: int,
     progress: Callback | None,
-    is_kept: bool = False,
 ) -> EstimatedSpectrum:
-    """The estimate by products with A as it is, which is kept or as the plan says."""
+    """The estimate by products with A as it is."""
     spectrum = estimate_spectrum(
         A,
         wanted,
@@ -335,7 +320,7 @@ def _estimate(
         dtype=plan.product_dtype,
         device=matrix.samples.device,
         has_unit_eigenvalue=matrix.has_unit_eigenvalue,
-        effort=THOROUGH if is_kept else _effort(matrix, A, plan),
+        effort=_effort(matrix, A, plan),
     )
     spectrum.kernel_sum = A.kernel_sum
     return spectrum
@@ -361,7 +346,7 @@ def _is_good_enough(
 
 def _effort(matrix: KernelMatrix, A: Any, plan: SpectrumPlan) -> Effort:
     """How to spend products with A, whose kernel is kept or not."""
-    if plan.explicit(A.n) or not plan.device.shares_kernel:
+    if not plan.device.shares_kernel or A.has_matrix:
         return THOROUGH
     entry = (1.0 - A.share_in_16_bits) * (matrix.samples.d + plan.known_costs.entry)
     return FEW_COLUMNS if entry <= CHEAP_ENTRY else FEW_PASSES

@@ -312,7 +312,7 @@ class _Run:
             result = self._estimate(_last(sketch), [_last(probes)])
             # What the sketch leaves out stays, however many probes follow.
             is_deep = not stops or self._columns(space) >= REFINED
-            if self._is_enough(space, result, len(sketch), is_deep or self._missing(result) == 0):
+            if self._is_enough(space, result, len(sketch), is_deep):
                 return space, Q, result
 
     def _refined(
