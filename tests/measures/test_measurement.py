@@ -142,6 +142,18 @@ def test_many_partitions_are_not_kept(monkeypatch):
     assert variable.partitions(3, 0) is not variable.partitions(3, 0)
 
 
+def test_fewer_partitions_are_the_first_of_those_that_are_kept(monkeypatch):
+    variable = Variable("y", LABELS, "labels")
+    variable.grouped(MeasurementSettings())
+    most = variable.partitions(7, 5)
+    alone = Partitions.drawn(most.codes, 3, 5)
+    monkeypatch.setattr(Partitions, "drawn", None)  # nothing is drawn any more
+    few = variable.partitions(3, 5)
+    assert few.rows.tolist() == alone.rows.tolist()
+    assert few.orders.tolist() == alone.orders.tolist()
+    assert variable.partitions(7, 5) is most
+
+
 def test_the_density_matrix_of_a_variable_is_made_once(monkeypatch):
     made = []
     make = MatrixOfY.__init__

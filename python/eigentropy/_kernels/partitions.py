@@ -68,6 +68,12 @@ class Partitions:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def first(self, n_null: int) -> Partitions:
+        """The observed groups and the first random ones, which any larger number begins with."""
+        if n_null + 1 == len(self):
+            return self
+        return Partitions(self.codes, self.sizes, self.rows[: n_null + 1])
+
     @cached_property
     def orders(self) -> Numbers:
         """Number of rows of each group of each partition."""

@@ -170,7 +170,7 @@ class Variable:
     groups: npt.NDArray[Any] | None = None
     of: Sequence[str] = FAMILIES
     _codes: Codes | None = field(default=None, repr=False)
-    _drawn: dict[tuple[int, int], Partitions] = field(default_factory=dict, repr=False)
+    _drawn: dict[int, Partitions] = field(default_factory=dict, repr=False)
     _matrix: MatrixOfY | None = field(default=None, repr=False)
 
     def grouped(
@@ -187,16 +187,15 @@ class Variable:
     def partitions(self, n_null: int, seed: int) -> Partitions:
         """The groups of all rows, and the random ones that are compared with them.
 
-        Few are kept: each layer and each step of a monitor has the same.
+        Each layer and each step of a monitor has the same. The most that were asked for are kept.
         """
-        key = n_null, seed
-        if key in self._drawn:
-            return self._drawn[key]
-        assert self._codes is not None
-        drawn = Partitions.drawn(self._codes, n_null, seed)
-        if drawn.rows.size <= KEPT_NUMBERS:
-            self._drawn[key] = drawn
-        return drawn
+        drawn = self._drawn.get(seed)
+        if drawn is None or len(drawn) < 1 + n_null:
+            assert self._codes is not None
+            drawn = Partitions.drawn(self._codes, n_null, seed)
+            if drawn.rows.size <= KEPT_NUMBERS:
+                self._drawn[seed] = drawn
+        return drawn.first(n_null)
 
     @property
     def known_kind(self) -> str:

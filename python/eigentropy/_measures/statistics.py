@@ -136,7 +136,7 @@ class GroupInformation:
             "p_value_from": p_value_from(self.n_null, null, tie),
             "conditional_entropy": observed,
             "null": baseline - null,
-            "group_sizes": partitions.sizes,
+            "group_sizes": partitions.sizes.copy(),  # partitions may be kept
             "clusters": partitions.codes,
             "label_entropy": self._label_entropy(),
             "method": self.groups.method,
