@@ -57,8 +57,8 @@ class Buffer {
     from_scratch_ = memory != nullptr;
     if (!from_scratch_) memory = platform::allocate(alignment, bytes);
     if (memory == nullptr) throw std::bad_alloc();
-    // A 256 x 256 tile of a large matrix touches 256 small pages, more than the TLB holds. And
-    // touching memory for the first time takes some 10 times longer page by page.
+    // A 256 x 256 tile of a large matrix touches 256 small pages, more than the TLB holds. And each
+    // small page that is touched for the first time interrupts the thread.
     if (is_large && !from_scratch_) platform::prefer_huge_pages(memory, bytes);
     data_ = static_cast<T*>(memory);
   }

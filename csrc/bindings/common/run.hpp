@@ -119,8 +119,8 @@ auto run_here(Compute& compute, double flops) {
 }
 
 // Runs compute(Control&) -> Result without the GIL: on the caller's thread if the computation is
-// brief, for where other processes are busy, another thread may wait for milliseconds until it
-// starts; else on a thread of its own, while the caller's looks for interrupts. compute may read
+// brief, since a new thread waits until it starts where other processes are busy; else on a thread
+// of its own, while the caller's looks for interrupts. compute may read
 // the caller's arrays only outside Control::Detachable scopes. Call it with the GIL held.
 template <class Compute>
 auto run_interruptible(Compute compute, const py::object& progress,

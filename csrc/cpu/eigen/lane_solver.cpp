@@ -11,8 +11,8 @@ namespace {
 // Up to this order, a batch of so many full groups is solved in lanes. A group takes as long as a
 // few matrices one by one, and more of them the larger they are: benchmarks/cpp/bench_lanes.cpp
 // measures it for each instruction set. Where a group takes milliseconds, there must be enough
-// groups to keep threads busy: in float32, lanes take 0.4 of the processor time at order 300, so
-// that 8 groups are the faster way with up to some 20 threads.
+// groups to keep threads busy: in float32, lanes take a third of the processor time at order 256,
+// so that they are the faster way for up to three times as many threads as there are groups.
 struct Crossover {
   index_t order;
   double groups;
