@@ -610,6 +610,24 @@ def monitor_parts(results: Results) -> str:
     return table(["samples", "part", "time"], rows)
 
 
+def kept_kernel(results: Results) -> str:
+    """An estimate with the kernel kept in float32, and in 16 bits."""
+    rows = []
+    for case in results["kept_kernel"]["cases"]:
+        taken = {way: statistics.median(seconds) for way, seconds in case["seconds"].items()}
+        rows.append(
+            [
+                str(case["n"]),
+                str(case["d"]),
+                f"{case['tol']:g}",
+                time(taken["float32"]),
+                time(taken["16 bits"]),
+                f"{case['times_as_fast']:.1f}x",
+            ]
+        )
+    return table(["n", "d", "tol", "in float32", "in 16 bits", "times as fast"], rows)
+
+
 def largest(results: Results) -> str:
     """An estimate of more rows than all eigenvalues could be found of."""
     rows = [
@@ -841,6 +859,7 @@ BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "speed": (("dse", "calls", "monitor"), speed),
     "monitor step": (("monitor",), monitor_step),
     "monitor parts": (("monitor_parts",), monitor_parts),
+    "kept kernel": (("kept_kernel",), kept_kernel),
     "largest": (("largest",), largest),
     "tensor pairs": (("tensor_pairs",), tensor_pairs),
     **estimator_tables.BLOCKS,

@@ -20,8 +20,9 @@ from eigentropy._spectra.lanczos import Products, norm_bound
 from eigentropy._spectra.stochastic import FLOOR, PROBES, SKETCHED, supports
 from eigentropy._support.options import METHODS, one_of, positive, working_dtype
 
-# Of so many rows, one triangle of the kernel takes 0.8 GB in float32, and estimates with 16 bits
-# were measured to be more than twice as fast.
+# From so many rows on, where one triangle of the kernel takes 0.8 GB in float32, 16 bits and steps
+# that end where `tol` is met take half as long: benchmarks/compare/kept_kernel.py measures it. With
+# fewer rows, an estimate is short, and a narrower interval is worth its time.
 HALF_FROM = 20_000
 
 SIZES = {"float16": 2.0, "float32": 4.0, "float64": 8.0}
