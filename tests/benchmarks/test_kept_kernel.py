@@ -1,4 +1,4 @@
-"""The program that compares a kernel kept in float32 with one in 16 bits, at a size that takes none."""
+"""The program that compares a kernel kept in float32 with one in 16 bits, at a small size."""
 
 from __future__ import annotations
 
