@@ -10,7 +10,7 @@ for tool in auditwheel patchelf; do
   command -v "$tool" >/dev/null || { echo "error: $tool is missing; run make wheel" >&2; exit 1; }
 done
 
-tag_of() { "$1" -c 'import sys; print("cp{}{}".format(*sys.version_info))' 2>/dev/null; }
+tag_of() { "$1" -c 'import sys; print("cp{}{}{}".format(*sys.version_info[:2], sys.abiflags))' 2>/dev/null; }
 
 # A Python 3.12 that runs: on PATH, or among pyenv's versions.
 find_python312() {
