@@ -134,7 +134,7 @@ void eigenvalues(SymmetricView<T> A, T* w, Reduction reduction, int threads, Con
     OneStage<T>(A.n).reduce(A, tridiagonal);
   }
   if (reduction == Reduction::lapack) {
-    check_info("sterf", blas::sterf(blas::to_blas(A.n), w, off_diagonal.data()));
+    eigenvalues_by_sterf(w, off_diagonal.data(), A.n);
   } else {
     tridiagonal_eigenvalues(w, off_diagonal.data(), A.n, threads, control);
   }

@@ -12,7 +12,7 @@ namespace eigentropy {
 // one_stage: dense -> tridiagonal directly (LAPACK's sytrd). Half of its flops are memory-bound.
 // two_stage: dense -> band -> tridiagonal (BandReducer, tridiagonalize), nearly all in products.
 // automatic: the faster of the two at this n, by a measured crossover. lapack: LAPACK's sytrd and
-// sterf, the driver to fall back on.
+// sterf (eigenvalues_by_sterf), the driver to fall back on.
 enum class Reduction { automatic, one_stage, two_stage, lapack };
 
 // The order from which a second thread makes the eigenvalues of one matrix faster. Below it,

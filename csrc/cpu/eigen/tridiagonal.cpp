@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/buffer.hpp"
 #include "base/eigen/bisection.hpp"
 #include "base/errors.hpp"
 #include "cpu/blas.hpp"
@@ -20,6 +21,21 @@ bool all_finite(const T* values, index_t n) {
 
 }  // namespace
 
+void eigenvalues_by_sterf(double* d, double* e, index_t n) {
+  check_info("sterf", blas::sterf(blas::to_blas(n), d, e));
+}
+
+// sterf works with squares of entries. Where entries of single precision differ widely, the squares
+// leave its range, and eigenvalues were wrong in the third digit.
+void eigenvalues_by_sterf(float* d, float* e, index_t n) {
+  const Buffer<double> diagonal(n), off_diagonal(n);
+  std::copy_n(d, n, diagonal.data());
+  std::copy_n(e, n - 1, off_diagonal.data());
+  eigenvalues_by_sterf(diagonal.data(), off_diagonal.data(), n);
+  std::transform(diagonal.begin(), diagonal.end(), d,
+                 [](double value) { return static_cast<float>(value); });
+}
+
 template <class T>
 void tridiagonal_eigenvalues(T* d, T* e, index_t n, int threads, Control& control) {
   // Bisection is left to say what a matrix that is not finite has for eigenvalues.
@@ -27,7 +43,7 @@ void tridiagonal_eigenvalues(T* d, T* e, index_t n, int threads, Control& contro
     return bisect(d, e, n, threads, control);
   }
   control.check();
-  check_info("sterf", blas::sterf(blas::to_blas(n), d, e));
+  eigenvalues_by_sterf(d, e, n);
 }
 
 template void tridiagonal_eigenvalues(float*, float*, index_t, int, Control&);

@@ -169,6 +169,30 @@ TYPED_TEST(TridiagonalEigenvalues, AreCertifiedBySturmCounts) {
   }
 }
 
+// Half of the entries are about 1, and the others of any size.
+template <class T>
+Tridiagonal<T> entries_of_all_sizes(index_t n, unsigned seed) {
+  std::mt19937_64 generator(seed);
+  std::normal_distribution<double> normal;
+  std::uniform_real_distribution<double> exponent(std::numeric_limits<T>::min_exponent10, 0.0);
+  const auto entry = [&](double) {
+    const double size = generator() % 2 == 0 ? 1.0 : std::pow(10.0, exponent(generator));
+    return normal(generator) * size;
+  };
+  return tridiagonal<T>("entries of all sizes", n, entry, entry);
+}
+
+TYPED_TEST(TridiagonalEigenvalues, OfEntriesOfAllSizesAreCertified) {
+  for (unsigned seed = 0; seed < 300; ++seed) {
+    const auto matrix = entries_of_all_sizes<TypeParam>(2 + seed % 80, seed);
+    EXPECT_TRUE(are_eigenvalues(matrix, solve(matrix), solver_tolerance(matrix))) << seed;
+    auto by_sterf = matrix;
+    eigenvalues_by_sterf(by_sterf.d.data(), by_sterf.e.data(),
+                         static_cast<index_t>(by_sterf.size()));
+    EXPECT_TRUE(are_eigenvalues(matrix, by_sterf.d, solver_tolerance(matrix))) << seed;
+  }
+}
+
 // Of small matrices, too, which the core leaves to sterf, and a plug-in without LAPACK does not.
 TYPED_TEST(TridiagonalEigenvalues, ByBisectionAloneAreCertified) {
   constexpr double not_zero = static_cast<double>(std::numeric_limits<TypeParam>::min());
