@@ -79,5 +79,5 @@ def _run(folder, task, rank, size):
 
 
 if __name__ == "__main__":
-    sys.path[:0] = [str(HERE), str(HERE.parents[1] / "python")]
+    sys.path.insert(0, str(HERE))
     _run(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

@@ -24,7 +24,7 @@ def defaults(dtype_and_device):
     try:
         yield
         assert torch.get_default_dtype() == getattr(torch, dtype)
-        assert torch.get_default_device().type == (device or "cpu")
+        assert torch.empty(0).device.type == (device or "cpu")
     finally:
         torch.set_default_dtype(before)
         torch.set_default_device(None)

@@ -71,6 +71,8 @@ def sampled(net):
 
 def gathered(net):
     """By the way of several processes."""
+    if torch.__version__.startswith("2.4."):
+        pytest.skip("PyTorch 2.4 may wait for itself when it destroys a group of Gloo")
     store = torch.distributed.HashStore()
     torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
     try:

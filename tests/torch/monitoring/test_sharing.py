@@ -202,6 +202,14 @@ def unsendable(rank):
     return ""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def width_of_the_terminal():
+    """The same here and in the other processes, which have none: tables are cut to it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "120")
+        yield
+
+
 @pytest.fixture(scope="module", params=[2, 3])
 def found(request, tmp_path_factory):
     """What each of two or three processes returns, by case; and the folder of what they record."""
