@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -80,6 +81,11 @@ class Partitions:
         return np.tile(self.sizes, len(self))
 
     @cached_property
+    def offsets(self) -> Numbers:
+        """Where the rows of each group begin among all `rows`, and where the last ones end."""
+        return np.append(0, np.cumsum(self.orders))
+
+    @cached_property
     def shares(self) -> npt.NDArray[np.float64]:
         """p_y: the part of the rows that each group has."""
         shares: npt.NDArray[np.float64] = self.sizes / len(self.codes)
@@ -87,16 +93,20 @@ class Partitions:
 
     def subsets(self) -> list[Any]:
         """The rows of each group of each partition."""
-        return np.split(self.rows.ravel(), np.cumsum(self.orders)[:-1])
+        return np.split(self.rows.ravel(), self.offsets[1:-1])
 
-    def rows_of(self, numbers: npt.NDArray[np.intp]) -> Numbers:
-        """The rows of the groups with these ascending numbers, one group after the other."""
-        ends, rows = np.cumsum(self.orders), self.rows.ravel()
-        first, last = int(numbers[0]), int(numbers[-1])
+    def rows_of(self, numbers: Sequence[int]) -> tuple[Numbers, Numbers]:
+        """The rows of the groups with these ascending numbers, one group after the other.
+
+        And where the rows of each begin, and where the last ones end.
+        """
+        first, last = numbers[0], numbers[-1]
         if last - first + 1 == len(numbers):
-            return rows[ends[first] - self.orders[first] : ends[last]]
+            offsets = self.offsets[first : last + 2]
+            return self.rows.ravel()[offsets[0] : offsets[-1]], offsets - offsets[0]
         subsets = self.subsets()
-        return np.concatenate([subsets[number] for number in numbers])
+        chosen = [subsets[number] for number in numbers]
+        return np.concatenate(chosen), np.cumsum([0, *map(len, chosen)])
 
     def warn_about_groups(self) -> None:
         """Warn where there is one group, or where groups have one row."""

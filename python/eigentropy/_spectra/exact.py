@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -120,6 +120,70 @@ class ExactSpectrum(Spectrum):
         return self._nats[which]
 
 
+@dataclass(frozen=True, eq=False)
+class ExactSpectra:
+    """The spectra of groups of rows that were solved as one batch.
+
+    Most measurements ask for no more than the entropies, of all groups at once. So the spectra
+    themselves are made where the first one is asked for.
+
+    Attributes
+    ----------
+    matrix : KernelMatrix
+        Of all rows.
+    eigenvalues : array of shape (rows of all groups,)
+        Of one group after the other, each descending.
+    offsets : sequence of int
+        Where the eigenvalues of each group begin, and where the last ones end.
+    reach : float
+    outside, traces, kernel_sums : lists of float
+        Of each group, as in `spectrum_of`.
+    dtype : str
+    entropies : mapping of Functional to array of shape (groups,)
+        Those that are known, in nats, and have no error.
+    """
+
+    matrix: KernelMatrix
+    eigenvalues: npt.NDArray[Any]
+    offsets: Sequence[int]
+    reach: float
+    outside: list[float]
+    traces: list[float]
+    kernel_sums: list[float]
+    dtype: str
+    entropies: Mapping[Functional, npt.NDArray[np.float64]]
+
+    method: ClassVar[str] = "exact"
+
+    def __len__(self) -> int:
+        return len(self.outside)
+
+    def __iter__(self) -> Iterator[ExactSpectrum]:
+        return iter(self._made)
+
+    def nats(self, which: Functional) -> npt.NDArray[np.float64]:
+        """An entropy of each group in nats, its standard error and its bound, shape (groups, 3)."""
+        found = np.zeros((len(self), 3))
+        if which in self.entropies:
+            found[:, 0] = self.entropies[which]
+        else:
+            found[:] = [spectrum.nats(which) for spectrum in self._made]
+        return found
+
+    @cached_property
+    def _made(self) -> list[ExactSpectrum]:
+        stretches = zip(self.offsets, self.offsets[1:], strict=False)
+        parts = zip(stretches, self.outside, self.traces, self.kernel_sums, strict=True)
+        entropies = {which: nats.tolist() for which, nats in self.entropies.items()}
+        return [
+            spectrum_of(
+                self.matrix, self.eigenvalues[start:end], self.reach, *known, self.dtype,
+                {which: (nats[number], 0.0) for which, nats in entropies.items()},
+            )
+            for number, ((start, end), *known) in enumerate(parts)
+        ]  # fmt: skip
+
+
 def exact_spectrum(
     matrix: KernelMatrix, wanted: Sequence[Functional] = (), tol: float | None = None
 ) -> ExactSpectrum:
@@ -131,7 +195,7 @@ def exact_spectrum(
     if tol is None or matrix.is_solved:
         return _solved(matrix, tol)
     worth_trying = may_use_single(
-        matrix.n, matrix.samples.d, matrix.reach, wanted, tol, matrix.samples.device
+        [matrix.n], matrix.samples.d, matrix.reach, wanted, tol, matrix.samples.device
     )
     if worth_trying:
         try:

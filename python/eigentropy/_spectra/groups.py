@@ -14,7 +14,7 @@ from eigentropy._kernels.matrix import KernelMatrix, require_matrix_memory
 from eigentropy._kernels.partitions import Partitions
 from eigentropy._kernels.saturation import warn_if_alone, warn_if_saturated
 from eigentropy._spectra.eigenvalues import shannon_nats_of_groups
-from eigentropy._spectra.exact import ExactSpectrum, spectrum_of
+from eigentropy._spectra.exact import ExactSpectra
 from eigentropy._spectra.functionals import Functional, Shannon, functional, least_flattering
 from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._spectra.rounding import may_use_single
@@ -28,6 +28,25 @@ from eigentropy._support.warnings import PrecisionWarning, warn
 SHARED_KERNEL_SHARE = 0.5
 
 
+class MixedSpectra(list[Spectrum]):
+    """Spectra of groups of which some are estimates, or were found before the others."""
+
+    @property
+    def method(self) -> str:
+        """Stochastic as soon as one is."""
+        estimated = any(spectrum.method == "stochastic" for spectrum in self)
+        return "stochastic" if estimated else "exact"
+
+    @property
+    def kernel_sums(self) -> list[float]:
+        """The sum of the kernel of each group."""
+        return [spectrum.kernel_sum for spectrum in self]
+
+    def nats(self, which: Functional) -> npt.NDArray[np.float64]:
+        """An entropy of each group in nats, its standard error and its bound, shape (groups, 3)."""
+        return np.array([spectrum.nats(which) for spectrum in self])
+
+
 @dataclass(frozen=True)
 class GroupSpectra:
     """The spectra of the groups of several partitions.
@@ -35,7 +54,7 @@ class GroupSpectra:
     Attributes
     ----------
     partitions : Partitions
-    spectra : list of Spectrum
+    spectra : ExactSpectra or MixedSpectra
         Of group y of partition b at b * (number of groups) + y.
     dtype : {"float64", "float32"}
         Precision of the exact ones.
@@ -44,7 +63,7 @@ class GroupSpectra:
     """
 
     partitions: Partitions
-    spectra: list[Spectrum]
+    spectra: ExactSpectra | MixedSpectra
     dtype: str
     estimated: list[bool]
     _known: dict[Functional, npt.NDArray[np.float64]] = field(default_factory=dict, repr=False)
@@ -52,8 +71,7 @@ class GroupSpectra:
     @property
     def method(self) -> str:
         """Stochastic as soon as one spectrum is."""
-        estimated = any(spectrum.method == "stochastic" for spectrum in self.spectra)
-        return "stochastic" if estimated else "exact"
+        return self.spectra.method
 
     def entropies(self, t: Which, base: float) -> npt.NDArray[np.float64]:
         """S(Z | y) of each group of each partition, shape (partitions, groups)."""
@@ -65,27 +83,27 @@ class GroupSpectra:
 
         Shape (3, partitions). The standard error of an estimate includes its rounding.
         """
-        values, errors, bounds = self._nats(t) / math.log(base)
-        shares = self.partitions.shares
-        return np.stack(
-            [
-                values @ shares,
-                np.sqrt(errors**2 @ shares**2),
-                np.nan_to_num(bounds) @ shares,
-            ]
-        )
+        table, shares = self._nats(t) / math.log(base), self.partitions.shares
+        values, errors, bounds = table
+        found = np.zeros((3, len(values)))
+        found[0] = values @ shares
+        if table[1:].any():  # none are where all eigenvalues are known in float64
+            found[1] = np.sqrt(errors**2 @ shares**2)
+            found[2] = np.nan_to_num(bounds) @ shares
+        return found
 
     def _nats(self, t: Which) -> npt.NDArray[np.float64]:
         """S(Z | y), its standard error and bound, shape (3, partitions, groups); found once."""
         which = functional(t)
         if which not in self._known:
-            known = [spectrum.nats(which) for spectrum in self.spectra]
-            table = np.reshape(known, (len(self.partitions), -1, 3)).transpose(2, 0, 1)
-            self._known[which] = table
+            known = self.spectra.nats(which).reshape(len(self.partitions), -1, 3)
+            self._known[which] = known.transpose(2, 0, 1)
         return self._known[which]
 
     def error_of_observed(self, t: Which, base: float) -> tuple[float, float]:
         """Standard error of the first partition's conditional entropy, and its degrees."""
+        if self.method == "exact":
+            return 0.0, math.inf
         observed = zip(self.partitions.shares, self.spectra, strict=False)
         return combined((p * s.standard_error(t, base), s.degrees) for p, s in observed)
 
@@ -108,7 +126,7 @@ class GroupSpectra:
         sizes = partitions.sizes
         pairs = int((sizes * (sizes - 1)).sum())
         if pairs:
-            total = sum(spectrum.kernel_sum for spectrum in self.spectra[-len(sizes) :])
+            total = sum(self.spectra.kernel_sums[-len(sizes) :])
             warn_if_saturated(matrix.n, float(total), matrix.sigma, pairs)
             if not matrix.has_unit_eigenvalue:
                 return
@@ -159,7 +177,7 @@ def _solved_by(
     orders, d = partitions.orders, matrix.samples.d
     number, start = len(partitions.sizes), 0 if known is None else len(known.spectra)
     if known is None:
-        large = np.array(plan.estimated_groups(orders, d, matrix.alpha))
+        large = np.array(plan.estimated_groups(orders.tolist(), d, matrix.alpha))
     else:
         large = np.tile(known.estimated, len(partitions))
     asked, of_large = start + np.flatnonzero(large[start:]), 0.0
@@ -189,7 +207,7 @@ def _solved_by(
         try_single = (
             tol is not None
             and len(orders) > 0
-            and may_use_single(orders, samples.d, matrix.reach, wanted, tol, samples.device)
+            and may_use_single(orders.tolist(), samples.d, matrix.reach, wanted, tol, samples.device)
         )
     if try_single:
         try:
@@ -249,53 +267,45 @@ def _solve_small(
     known: Sequence[Spectrum | None],
     wanted: Sequence[Functional],
     progress: Callback | None,
-) -> list[Spectrum]:
+) -> ExactSpectra | MixedSpectra:
     """The spectra of all groups of all partitions; those that are not known, as one batch."""
+    numbers = [number for number, spectrum in enumerate(known) if spectrum is None]
     spectra = list(known)
-    numbers = np.flatnonzero([spectrum is None for spectrum in known])
-    if len(numbers):
+    if numbers:
         solved = _solved_subsets(matrix, dtype, partitions, numbers, wanted, progress)
+        if len(numbers) == len(known):
+            return solved
         for number, spectrum in zip(numbers, solved, strict=True):
             spectra[number] = spectrum
-    return [one for one in spectra if one is not None]
+    return MixedSpectra(one for one in spectra if one is not None)
 
 
 def _solved_subsets(
     matrix: KernelMatrix,
     dtype: str,
     partitions: Partitions,
-    numbers: npt.NDArray[np.intp],
+    numbers: Sequence[int],
     wanted: Sequence[Functional],
     progress: Callback | None,
-) -> list[ExactSpectrum]:
+) -> ExactSpectra:
     """All eigenvalues of the groups with these numbers."""
-    device, orders = matrix.samples.device, partitions.orders[numbers]
-    largest, free = int(orders.max()), device.available()
+    rows, offsets = partitions.rows_of(numbers)
+    starts, largest = offsets[:-1], int((offsets[1:] - offsets[:-1]).max())
+    device = matrix.samples.device
+    free = device.available()
     require_matrix_memory(largest, matrix.samples.d, dtype, matrix.n, device, free)
-    ends = np.cumsum(orders)
-    starts = np.concatenate([[0], ends[:-1]])
-    eigenvalues, kernel_sums, traces = matrix.subset_spectra(
-        np.append(starts, ends[-1]),
-        partitions.rows_of(numbers),
-        dtype,
-        SHARED_KERNEL_SHARE * free,
-        progress,
-    )
+    limit = SHARED_KERNEL_SHARE * free
+    eigenvalues, kernel_sums, traces = matrix.subset_spectra(offsets, rows, dtype, limit, progress)
     low = np.minimum.reduceat(eigenvalues, starts)
     high = np.maximum.reduceat(eigenvalues, starts)
-    outside = np.maximum(0.0, np.maximum(-low, high - 1.0)).tolist()
-    np.clip(eigenvalues, 0.0, 1.0, out=eigenvalues)
+    outside = np.maximum(0.0, np.maximum(-low, high - 1.0))
+    eigenvalues.clip(0.0, 1.0, out=eigenvalues)
     entropies = {
-        which: shannon_nats_of_groups(eigenvalues, starts, which.t).tolist()
+        which: shannon_nats_of_groups(eigenvalues, starts, which.t)
         for which in wanted
         if isinstance(which, Shannon) and dtype == "float64"  # where the bounds are 0
     }
-    reach, stretches = matrix.reach(), zip(starts.tolist(), ends.tolist(), strict=True)
-    known = zip(stretches, outside, traces.tolist(), kernel_sums.ravel().tolist(), strict=True)
-    return [
-        spectrum_of(
-            matrix, eigenvalues[start:end], reach, beyond, trace, total, dtype,
-            {which: (nats[number], 0.0) for which, nats in entropies.items()},
-        )
-        for number, ((start, end), beyond, trace, total) in enumerate(known)
-    ]  # fmt: skip
+    return ExactSpectra(
+        matrix, eigenvalues, offsets.tolist(), matrix.reach(), outside.tolist(), traces.tolist(),
+        kernel_sums.ravel().tolist(), dtype, entropies,
+    )  # fmt: skip

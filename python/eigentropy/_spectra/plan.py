@@ -77,7 +77,7 @@ class SpectrumPlan:
                 f"method='lowrank' is not there on {device.name}: use method='stochastic', or "
                 "device='cpu' with an array on the host"
             )
-        return replace(self, device=device)
+        return self if device is self.device else replace(self, device=device)
 
     def giving(self, wanted: Iterable[Functional]) -> SpectrumPlan:
         """The same in float64 where a power below 1 magnifies the rounding of small eigenvalues."""

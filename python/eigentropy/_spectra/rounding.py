@@ -95,7 +95,7 @@ def eigenvalue_error_in_double(
 
 
 def may_use_single(
-    sizes: npt.ArrayLike,
+    sizes: Sequence[int],
     d: int,
     reach: Callable[[], float],
     wanted: Sequence[float | Functional],
@@ -107,12 +107,8 @@ def may_use_single(
     `sizes` are the numbers of rows of all matrices, d that of columns. Powers below 1 magnify the
     smallest eigenvalues, which float32 does not resolve. `reach` is called only where it decides.
     """
-    orders = np.atleast_1d(np.asarray(sizes, dtype=np.float64))
-    largest = int(orders.max())
-    if (
-        float((orders**3).sum()) < SINGLE_FROM**3
-        or min(functional(one).exponent for one in wanted) < 1.0
-    ):
+    largest, work = max(sizes), sum(n**3 for n in sizes)
+    if work < SINGLE_FROM**3 or any(functional(one).exponent < 1.0 for one in wanted):
         return False
     if eigenvalue_error(largest, reach()) >= tol:
         return False
