@@ -243,5 +243,7 @@ def _can_be_shared(array: Any, dtype: np.dtype[Any]) -> bool:
         return False
     if any(stride % dtype.itemsize for stride in array.strides) or not array.flags.aligned:
         return False  # a field of a packed structured array
+    if array.flags.c_contiguous:
+        return True
     row = array[:1]
     return np.may_share_memory(row, row.reshape(1, -1))  # else (n, ...) is flattened by a copy

@@ -46,9 +46,9 @@ def float_dtype(dtype: np.dtype[Any], name: str) -> np.dtype[np.floating[Any]]:
             f"{name} is complex ({dtype}); pass real features, such as "
             f"np.column_stack([{name}.real, {name}.imag])"
         )
-    if dtype.name == "bfloat16":  # ml_dtypes, as JAX uses it
-        return np.dtype(np.float32)
     if dtype.kind not in "iubf":
+        if dtype.name == "bfloat16":  # ml_dtypes, as JAX uses it
+            return np.dtype(np.float32)
         raise TypeError(
             f"{name} must hold numbers, got an array of dtype {dtype}: convert what are numbers, "
             f"such as {_converted(dtype, name)}"

@@ -133,7 +133,8 @@ class KernelMatrix:
             with reporter(self.progress, self.spectrum_name) as report:
                 values, trace, frobenius2, kernel_sum, reach = self._computed_spectrum(report)
             outside = outside_of_range(values)
-            np.clip(values, 0.0, 1.0, out=values)
+            if outside > 0.0:
+                values.clip(0.0, 1.0, out=values)
             values.flags.writeable = False
             self._solution = Eigenvalues(values, trace, frobenius2, kernel_sum, outside, reach)
         return self._solution
@@ -273,5 +274,5 @@ def require_matrix_memory(
 
 
 def outside_of_range(eigenvalues: npt.NDArray[Any]) -> float:
-    """How far the computed eigenvalues leave [0, 1], where the exact ones lie."""
-    return max(0.0, -float(eigenvalues.min()), float(eigenvalues.max()) - 1.0)
+    """How far computed eigenvalues, descending, leave [0, 1], where the exact ones lie."""
+    return max(0.0, -float(eigenvalues[-1]), float(eigenvalues[0]) - 1.0)

@@ -91,6 +91,21 @@ class Partitions:
         shares: npt.NDArray[np.float64] = self.sizes / len(self.codes)
         return shares
 
+    @cached_property
+    def pairs(self) -> int:
+        """How many pairs of different rows, in either order, are in one group."""
+        return int((self.sizes * (self.sizes - 1)).sum())
+
+    @cached_property
+    def label_nats(self) -> float:
+        """H(Y) in nats."""
+        return max(0.0, -float(self.shares @ np.log(self.shares)))
+
+    @cached_property
+    def single_rows(self) -> int:
+        """How many groups have a single row."""
+        return int((self.sizes == 1).sum())
+
     def subsets(self) -> list[Any]:
         """The rows of each group of each partition."""
         return np.split(self.rows.ravel(), self.offsets[1:-1])
@@ -113,9 +128,8 @@ class Partitions:
         if len(self.sizes) == 1:
             warn("Y has a single group, so its mutual information with anything is 0")
             return
-        single = int((self.sizes == 1).sum())
-        if single:
+        if self.single_rows:
             warn(
-                f"{single} of the {len(self.sizes)} groups of Y have a single row; their entropy "
+                f"{self.single_rows} of the {len(self.sizes)} groups of Y have a single row; their entropy "
                 "is 0, and so is what they contribute"
             )

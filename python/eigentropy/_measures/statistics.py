@@ -185,8 +185,7 @@ class GroupInformation:
         return self._conditionals[which]
 
     def _label_entropy(self) -> float:
-        p = self.groups.partitions.shares
-        return max(0.0, -float(p @ np.log(p))) / math.log(self.base)
+        return self.groups.partitions.label_nats / math.log(self.base)
 
     def _whole_entropy(self, which: Functional) -> tuple[float, float]:
         """The entropy of all rows and its standard error."""

@@ -114,9 +114,10 @@ class ExactSpectrum(Spectrum):
         """S(t) and the bound of its rounding error in nats; the bound takes the longer of both."""
         which = functional(t)
         if which not in self._nats:
-            values, rounding = self.values, self.rounding
-            error = 0.0 if rounding is None else rounding.entropy_error(values, which, math.e)
-            self._nats[which] = which.of_eigenvalues(values), error
+            if self.rounding is None:
+                self._nats[which] = which.of_eigenvalues(self.values), 0.0
+            else:
+                self._nats[which] = self.rounding.nats(self.values, which)
         return self._nats[which]
 
 

@@ -123,21 +123,22 @@ class GroupSpectra:
         partitions = self.partitions
         if len(partitions) == 1:
             return
-        sizes = partitions.sizes
-        pairs = int((sizes * (sizes - 1)).sum())
-        if pairs:
-            total = sum(self.spectra.kernel_sums[-len(sizes) :])
-            warn_if_saturated(matrix.n, float(total), matrix.sigma, pairs)
+        if partitions.pairs:
+            total = float(sum(self.spectra.kernel_sums[-len(partitions.sizes) :]))
+            warn_if_saturated(matrix.n, total, matrix.sigma, partitions.pairs)
             if not matrix.has_unit_eigenvalue:
                 return
-            most = float(partitions.shares @ np.log(sizes))
-            at = least_flattering(which)
             warn_if_alone(
-                float(total) / matrix.n - 1.0,
-                lambda: float(self.conditional_entropies(at, math.e)[0].min()) / most,
+                total / matrix.n - 1.0,
+                lambda: self._least_share(least_flattering(which)),
                 matrix.sigma,
                 matrix.auto_sigma,
             )
+
+    def _least_share(self, which: Functional) -> float:
+        """The least conditional entropy over what it is where each row is alone."""
+        most = float(self.partitions.shares @ np.log(self.partitions.sizes))
+        return float(self.conditional_entropies(which, math.e)[0].min()) / most
 
 
 def solve_groups(
@@ -177,11 +178,11 @@ def _solved_by(
     orders, d = partitions.orders, matrix.samples.d
     number, start = len(partitions.sizes), 0 if known is None else len(known.spectra)
     if known is None:
-        large = np.array(plan.estimated_groups(orders.tolist(), d, matrix.alpha))
+        large = plan.estimated_groups(orders.tolist(), d, matrix.alpha)
     else:
-        large = np.tile(known.estimated, len(partitions))
-    asked, of_large = start + np.flatnonzero(large[start:]), 0.0
-    if len(asked):
+        large = known.estimated * len(partitions)
+    asked, of_large = [i for i in range(start, len(large)) if large[i]], 0.0
+    if asked:
         of_large = plan.cost(orders[asked], d, matrix.alpha)
         of_large /= plan.cost(orders[start:], d, matrix.alpha)
     told = part(progress, 0.0, of_large)
@@ -197,17 +198,17 @@ def _solved_by(
         if known is not None and known.dtype == dtype:
             spectra[:start] = known.spectra
         found = _solve_small(matrix, dtype, partitions, spectra, wanted, progress)
-        return GroupSpectra(partitions, found, dtype, [bool(one) for one in large[:number]])
+        return GroupSpectra(partitions, found, dtype, large[:number])
 
-    orders = orders[[spectrum is None for spectrum in estimated]]
+    sizes = [n for n, one in zip(orders.tolist(), estimated, strict=True) if one is None]
     tol, samples = plan.rounding_tol, matrix.samples
     if known is not None:
         try_single = known.dtype != matrix.dtype
     else:
         try_single = (
             tol is not None
-            and len(orders) > 0
-            and may_use_single(orders.tolist(), samples.d, matrix.reach, wanted, tol, samples.device)
+            and len(sizes) > 0
+            and may_use_single(sizes, samples.d, matrix.reach, wanted, tol, samples.device)
         )
     if try_single:
         try:
@@ -222,7 +223,7 @@ def _solved_by(
 def _estimate_large(
     matrix: KernelMatrix,
     partitions: Partitions,
-    numbers: npt.NDArray[np.intp],
+    numbers: Sequence[int],
     wanted: Sequence[Functional],
     plan: SpectrumPlan,
     progress: Callback | None,
@@ -230,14 +231,14 @@ def _estimate_large(
     """Estimates of the spectra of these groups; None for each group that is to be solved."""
     orders = partitions.orders
     groups: list[Spectrum | None] = [None] * len(orders)
-    if not len(numbers):
+    if not numbers:
         return groups
     subsets = partitions.subsets()
     shares = np.cumsum(orders[numbers].astype(float) ** 2)
     shares, short = np.concatenate([[0.0], shares]) / shares[-1], 0
     for number, start, stop in zip(numbers, shares, shares[1:], strict=False):
         # Independent probes for each: the errors of differences would not be those of their parts.
-        seed = np.random.SeedSequence([matrix.seed, int(number)])
+        seed = np.random.SeedSequence([matrix.seed, number])
         found = estimated_spectrum(
             matrix,
             wanted,

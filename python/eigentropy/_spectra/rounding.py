@@ -59,12 +59,13 @@ class Rounding:
 
     def entropy_error(self, eigenvalues: Any, which: Functional, base: float) -> float:
         """Bound of the error of an entropy, in the unit of `base`."""
-        known = self.delta, self.trace
+        return self.nats(eigenvalues, which)[1] / math.log(base)
+
+    def nats(self, eigenvalues: Any, which: Functional) -> tuple[float, float]:
+        """An entropy of the computed eigenvalues and the bound of its error."""
         if isinstance(which, Shannon):
-            nats = entropy_error(eigenvalues, which.t, *known, has_unit=self.has_unit)
-        else:
-            nats = renyi_error(eigenvalues, which, self.delta)
-        return nats / math.log(base)
+            return entropy_with_error(eigenvalues, which.t, self.delta, self.trace, self.has_unit)
+        return which.of_eigenvalues(eigenvalues), renyi_error(eigenvalues, which, self.delta)
 
 
 def eigenvalue_error(
@@ -134,13 +135,20 @@ def entropy_error(
     eigenvalues: Any, t: float, delta: float, trace: float, has_unit: bool = True
 ) -> float:
     r"""Bound of \|S(t) - exact S(t)\| in nats; see `entropy_range`."""
+    return entropy_with_error(eigenvalues, t, delta, trace, has_unit)[1]
+
+
+def entropy_with_error(
+    eigenvalues: Any, t: float, delta: float, trace: float, has_unit: bool = True
+) -> tuple[float, float]:
+    """S(t) in nats, with the same bound."""
     values = as_numpy(eigenvalues, "eigenvalues")
     computed = shannon_nats(values, t)
     low, high = entropy_range(values, t, delta, trace, has_unit)
     # All three are sums in float64, which matters where they are nearly 0.
     n = len(values)
     own_rounding = n * DOUBLE_EPS * (1.0 + math.log(n))
-    return max(high - computed, computed - low) + own_rounding
+    return computed, max(high - computed, computed - low) + own_rounding
 
 
 def renyi_error(eigenvalues: Any, which: Renyi | MinEntropy, delta: float) -> float:

@@ -72,8 +72,15 @@ def vectors(x: Any, n: int) -> Array:
 
 
 def first_parameter(model: torch.nn.Module) -> torch.Tensor | None:
-    """The first parameter of floats: it says where a model is and what it computes with."""
-    return next((p for p in model.parameters() if p.is_floating_point()), None)
+    """The first parameter of floats: it says where a model is and what it computes with.
+
+    `parameters` finds the names of all of them for that, by generators within generators.
+    """
+    for module in model.modules():
+        for parameter in module._parameters.values():
+            if parameter is not None and parameter.is_floating_point():
+                return parameter
+    return None
 
 
 def call(model: torch.nn.Module, x: Any, like: torch.Tensor | None) -> None:

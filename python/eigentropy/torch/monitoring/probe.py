@@ -148,6 +148,7 @@ class ProbedModel(Collection):
 
     def __init__(self, probe: Probe, watched: Watched, seed: int) -> None:
         self.watched, self.batch_size = watched, probe.batch_size
+        self.root = unwrapped(watched.model)
         self.x, self.y, self.n, self.seed = probe.x, probe.y, probe.n, seed
         self.repeated: set[str] = set()
         self.padded: set[str] = set()
@@ -217,7 +218,7 @@ class ProbedModel(Collection):
 
         In evaluation mode, without a trace.
         """
-        model, rule = unwrapped(self.watched.model), self.watched.rule
+        model, rule = self.root, self.watched.rule
         first = inputs.first_parameter(model)
         activations: Activations
         if rule.each_token:

@@ -28,7 +28,7 @@ def undisturbed(model: torch.nn.Module) -> Iterator[None]:
     held = [(module, dict(module._buffers)) for module in modules]
     all_buffers = [*model.buffers()] if any(buffers for _, buffers in held) else []
     copies = [(buffer, _version(buffer), buffer.detach().clone()) for buffer in all_buffers]
-    cuda = _gpus_of((*model.parameters(), *all_buffers))
+    cuda = _gpus_of(model, all_buffers)
     try:
         with same_random_numbers(cuda), torch.no_grad(), _uncompiled():
             for module, mode in modes:
@@ -55,11 +55,12 @@ def _set_mode(module: torch.nn.Module, training: bool) -> None:
     set_attribute(module, "training", training)
 
 
-def _gpus_of(tensors: Sequence[torch.Tensor]) -> list[torch.device]:
-    """The GPUs that these tensors lie on; there are none before PyTorch has used CUDA."""
+def _gpus_of(model: torch.nn.Module, buffers: Sequence[torch.Tensor]) -> list[torch.device]:
+    """The GPUs that a model with these buffers lies on; none before PyTorch has used CUDA."""
     if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         return []
-    return [device for device in {one.device for one in tensors} if device.type == "cuda"]
+    devices = {one.device for one in (*model.parameters(), *buffers)}
+    return [device for device in devices if device.type == "cuda"]
 
 
 def _version(buffer: torch.Tensor) -> int | None:

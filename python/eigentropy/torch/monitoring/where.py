@@ -73,8 +73,9 @@ class Where:
         """A copy of some rows, or of all: the next module may work in place."""
         if which is not None:
             return self.placed(chosen_rows(rows, which))
-        is_shared = self.stays(rows) or rows.device.type == "cpu"
-        return self.placed(rows.clone() if is_shared else rows)
+        stays = self.stays(rows)
+        copy = rows.clone() if stays or rows.device.type == "cpu" else rows
+        return copy if stays else on_host(copy)
 
     def placed(self, rows: torch.Tensor) -> Rows:
         """Rows that nobody else works with, where they are kept."""
