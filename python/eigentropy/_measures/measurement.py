@@ -198,6 +198,11 @@ class Variable:
         return drawn.first(n_null)
 
     @property
+    def is_prepared(self) -> bool:
+        """Whether all that is found in it is known: without the joint kernel, its groups."""
+        return self._codes is not None and "kernel" not in self.of
+
+    @property
     def known_kind(self) -> str:
         """The kind, once "auto" is resolved."""
         return known_kind(self.values, self.source) if self.kind == "auto" else self.kind

@@ -85,7 +85,7 @@ class ExactSpectrum(Spectrum):
 
     def nats(self, which: Functional) -> tuple[float, float, float]:
         """An entropy in nats, its standard error, which is 0, and its bound."""
-        value, bound = self._nats[which] if which in self._nats else self._known(which)
+        value, bound = self._known(which)
         return value, 0.0, bound
 
     def uncertainty(self, t: Which = 1.0, base: float = 2.0) -> float:
@@ -113,12 +113,14 @@ class ExactSpectrum(Spectrum):
     def _known(self, t: Which) -> tuple[float, float]:
         """S(t) and the bound of its rounding error in nats; the bound takes the longer of both."""
         which = functional(t)
-        if which not in self._nats:
+        known = self._nats.get(which)
+        if known is None:
             if self.rounding is None:
-                self._nats[which] = which.of_eigenvalues(self.values), 0.0
+                known = which.of_eigenvalues(self.values), 0.0
             else:
-                self._nats[which] = self.rounding.nats(self.values, which)
-        return self._nats[which]
+                known = self.rounding.nats(self.values, which)
+            self._nats[which] = known
+        return known
 
 
 @dataclass(frozen=True, eq=False)

@@ -109,6 +109,7 @@ class MinEntropy:
 
 
 Functional: TypeAlias = Shannon | Renyi | MinEntropy
+_FUNCTIONALS = (Shannon, Renyi, MinEntropy)
 
 
 def renyi(order: float) -> Functional:
@@ -120,7 +121,7 @@ def renyi(order: float) -> Functional:
 
 def functional(which: float | Functional) -> Functional:
     """A number is a diffusion time."""
-    if isinstance(which, Shannon | Renyi | MinEntropy):
+    if isinstance(which, _FUNCTIONALS):
         return which
     return Shannon(positive(which, "t"))
 

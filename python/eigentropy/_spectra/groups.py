@@ -297,16 +297,16 @@ def _solved_subsets(
     require_matrix_memory(largest, matrix.samples.d, dtype, matrix.n, device, free)
     limit = SHARED_KERNEL_SHARE * free
     eigenvalues, kernel_sums, traces = matrix.subset_spectra(offsets, rows, dtype, limit, progress)
-    low = np.minimum.reduceat(eigenvalues, starts)
-    high = np.maximum.reduceat(eigenvalues, starts)
-    outside = np.maximum(0.0, np.maximum(-low, high - 1.0))
-    eigenvalues.clip(0.0, 1.0, out=eigenvalues)
+    ends = zip(eigenvalues[starts].tolist(), eigenvalues[offsets[1:] - 1].tolist(), strict=True)
+    outside = [max(0.0, -lowest, highest - 1.0) for highest, lowest in ends]
+    if any(outside):
+        eigenvalues.clip(0.0, 1.0, out=eigenvalues)
     entropies = {
         which: shannon_nats_of_groups(eigenvalues, starts, which.t)
         for which in wanted
         if isinstance(which, Shannon) and dtype == "float64"  # where the bounds are 0
     }
     return ExactSpectra(
-        matrix, eigenvalues, offsets.tolist(), matrix.reach(), outside.tolist(), traces.tolist(),
+        matrix, eigenvalues, offsets.tolist(), matrix.reach(), outside, traces.tolist(),
         kernel_sums.ravel().tolist(), dtype, entropies,
     )  # fmt: skip

@@ -121,11 +121,10 @@ class SpectrumPlan:
     def estimated_groups(self, sizes: Iterable[int], d: int, alpha: float | None) -> list[bool]:
         """Which of some groups of rows have their spectra estimated, as one computation."""
         orders = [int(n) for n in sizes]
-        supported = [supports(n) for n in orders]
         if self.method == "stochastic":
-            return supported
+            return [supports(n) for n in orders]
         possible = self.device.has_estimates and self.tol >= FLOOR[self.product_dtype]
-        if self.method != "auto" or not possible or not any(supported):
+        if self.method != "auto" or not possible or not supports(max(orders, default=0)):
             return [False for _ in orders]
         # Exactly, "auto" may also compute in float32; that is not known yet.
         dtype, costs = self.dtype or "float32", self.known_costs

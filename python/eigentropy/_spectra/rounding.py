@@ -17,7 +17,7 @@ import numpy.typing as npt
 from eigentropy import _core
 from eigentropy._backends.devices import HOST, Device
 from eigentropy._backends.host_arrays import as_numpy
-from eigentropy._spectra.eigenvalues import shannon_nats
+from eigentropy._spectra.eigenvalues import shannon_nats_of_groups
 from eigentropy._spectra.functionals import Functional, MinEntropy, Renyi, Shannon, functional
 
 EPS = float(np.finfo(np.float32).eps)
@@ -37,6 +37,9 @@ WIDENED_COLUMNS = 1.0
 REFINED_COLUMNS = 0.25
 
 Doubles = npt.NDArray[np.float64]
+
+# Where the eigenvalues of each group begin, if there is one.
+_ONE_GROUP = np.zeros(1, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ def may_use_single(
     `sizes` are the numbers of rows of all matrices, d that of columns. Powers below 1 magnify the
     smallest eigenvalues, which float32 does not resolve. `reach` is called only where it decides.
     """
-    largest, work = max(sizes), sum(n**3 for n in sizes)
+    largest, work = max(sizes), sum([n**3 for n in sizes])
     if work < SINGLE_FROM**3 or any(functional(one).exponent < 1.0 for one in wanted):
         return False
     if eigenvalue_error(largest, reach()) >= tol:
@@ -143,7 +146,7 @@ def entropy_with_error(
 ) -> tuple[float, float]:
     """S(t) in nats, with the same bound."""
     values = as_numpy(eigenvalues, "eigenvalues")
-    computed = shannon_nats(values, t)
+    computed = float(shannon_nats_of_groups(values, _ONE_GROUP, t)[0])
     low, high = entropy_range(values, t, delta, trace, has_unit)
     # All three are sums in float64, which matters where they are nearly 0.
     n = len(values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,12 +71,12 @@ def vectors(x: Any, n: int) -> Array:
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=1)
 
 
-def first_parameter(model: torch.nn.Module) -> torch.Tensor | None:
+def first_parameter(modules: Iterable[torch.nn.Module]) -> torch.Tensor | None:
     """The first parameter of floats: it says where a model is and what it computes with.
 
-    `parameters` finds the names of all of them for that, by generators within generators.
+    `modules` are those of the model. PyTorch's `parameters` would find them anew.
     """
-    for module in model.modules():
+    for module in modules:
         for parameter in module._parameters.values():
             if parameter is not None and parameter.is_floating_point():
                 return parameter
@@ -86,15 +86,17 @@ def first_parameter(model: torch.nn.Module) -> torch.Tensor | None:
 def call(model: torch.nn.Module, x: Any, like: torch.Tensor | None) -> None:
     """Pass an input through a model, on the device of its `first_parameter`."""
     x = _apply(x, lambda leaf: _as_tensor(leaf, like))
-    if isinstance(x, Mapping):
-        model(**x)
-    elif isinstance(x, (tuple, list)):
-        model(*x)
-    else:
+    if isinstance(x, torch.Tensor):
         model(x)
+    elif isinstance(x, Mapping):
+        model(**x)
+    else:
+        model(*x)
 
 
 def _apply(x: Any, function: Callable[[Any], Any]) -> Any:
+    if isinstance(x, torch.Tensor):
+        return function(x)
     if isinstance(x, Mapping):
         return {key: _apply(value, function) for key, value in x.items()}
     if isinstance(x, (tuple, list)):

@@ -235,12 +235,14 @@ class Measuring:
         of = about("y", self.measures)
         if of and part.samples.labels is not None:
             variables["y"] = Variable("labels", part.samples.labels, "auto", of=of)
-        with self._notices.caught(part.first):
-            for variable in variables.values():
-                if "diffusion" in variable.of:
-                    variable.grouped(self.settings)
-                if "kernel" in variable.of:
-                    variable.joined(self.settings)
+        new = [variable for variable in variables.values() if not variable.is_prepared]
+        if new:
+            with self._notices.caught(part.first):
+                for variable in new:
+                    if "diffusion" in variable.of:
+                        variable.grouped(self.settings)
+                    if "kernel" in variable.of:
+                        variable.joined(self.settings)
         return variables
 
     def _place(self, key: str) -> tuple[str, int]:

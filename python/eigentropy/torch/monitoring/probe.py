@@ -219,13 +219,14 @@ class ProbedModel(Collection):
         In evaluation mode, without a trace.
         """
         model, rule = self.root, self.watched.rule
-        first = inputs.first_parameter(model)
         activations: Activations
         if rule.each_token:
             activations = TokenActivations(numbers, self.watched, self.most, self.seed)
         else:
             activations = Activations(numbers, self.watched)
-        with undisturbed(model), probing(), _hooks(model, self.watched.layers, activations):
+        hooks = _hooks(model, self.watched.layers, activations)
+        with undisturbed(model) as modules, probing(), hooks:
+            first = inputs.first_parameter(modules)
             for start in range(0, len(numbers), self.batch_size):
                 part = numbers[start : start + self.batch_size]
                 step = slice(int(part[0]), int(part[-1]) + 1, apart)

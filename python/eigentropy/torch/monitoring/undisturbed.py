@@ -15,8 +15,10 @@ import torch
 
 
 @contextmanager
-def undisturbed(model: torch.nn.Module) -> Iterator[None]:
+def undisturbed(model: torch.nn.Module) -> Iterator[list[torch.nn.Module]]:
     """Evaluation mode without gradients, uncompiled; afterwards everything is as it was.
+
+    Yields the modules of the model.
 
     That is the mode of every module, every buffer and the random states of PyTorch, NumPy and
     Python. Modes are set module by module: a model may have overridden `train` to do more.
@@ -34,7 +36,7 @@ def undisturbed(model: torch.nn.Module) -> Iterator[None]:
             for module, mode in modes:
                 if mode:
                     _set_mode(module, False)
-            yield
+            yield modules
     finally:
         for module, mode in modes:
             if module.training != mode:
