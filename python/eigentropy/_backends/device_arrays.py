@@ -283,8 +283,9 @@ def device_array(value: Any, name: str) -> DeviceArray | None:
 
 def is_on_cuda(tensor: Any) -> bool:
     """Whether a tensor of PyTorch lies on a device of CUDA; AMD's have the same name in PyTorch."""
-    hip = getattr(sys.modules["torch"].version, "hip", None)
-    return tensor.device.type == "cuda" and not hip
+    if tensor.device.type != "cuda":
+        return False
+    return not getattr(sys.modules["torch"].version, "hip", None)
 
 
 def device_rows(array: DeviceArray, name: str) -> DeviceArray:

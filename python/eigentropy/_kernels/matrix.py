@@ -262,14 +262,18 @@ def require_matrix_memory(
     `rows` rows of d columns are copied besides, unless they are too long for that. `free` bytes
     are there, if that is known.
     """
+    needed = device.matrix_bytes(n, d, dtype, rows)
+    free = device.available() if free is None else free
+    if needed <= free:
+        return
     half = ", or dtype='float32' for half of it" if dtype == "float64" else ""
     where = "" if device.name == HOST.name else f" on {device.name}"
     remedy = "method='stochastic' or 'auto', which need no matrix"
     memory.require(
-        device.matrix_bytes(n, d, dtype, rows),
+        needed,
         f"the {n} x {n} matrix in {dtype}{where}",
         f"use {remedy if device.has_estimates else 'max_points'}{half}",
-        free=device.available() if free is None else free,
+        free=free,
     )
 
 

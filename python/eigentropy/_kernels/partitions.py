@@ -130,6 +130,6 @@ class Partitions:
             return
         if self.single_rows:
             warn(
-                f"{self.single_rows} of the {len(self.sizes)} groups of Y have a single row; their entropy "
-                "is 0, and so is what they contribute"
+                f"{self.single_rows} of the {len(self.sizes)} groups of Y have a single row; their "
+                "entropy is 0, and so is what they contribute"
             )

@@ -209,9 +209,9 @@ class Outputs:
             if profile is not None:
                 self.profile(profile)
             self._attempt(self._recorder, self._recorder.write, dict(values), step)
-        known = {encodable(key): value for key, value in values.items()}
         for log in self._logs:
-            call = partial(self._attempt, log, log, dict(known), step)
+            known = {encodable(key): value for key, value in values.items()}
+            call = partial(self._attempt, log, log, known, step)
             if later is not None and isinstance(log, CallersLog):
                 later.append(call)
             else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -261,7 +260,7 @@ class Activations:
         self.padded: set[str] = set()
         self.unusable: dict[str, str] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
-        self.filled: Counter[str] = Counter()
+        self.filled: dict[str, int] = {}
         self.bytes = 0
         self.passing = Pass()
         self.counted = Counted()
@@ -289,7 +288,7 @@ class Activations:
                 self.unusable[name] = uneven(self.rows[name].shape[1], part.shape[1])
                 continue
             self._put(name, part, *places)
-            self.filled[name] += self.passing.size or 0
+            self.filled[name] = self.filled.get(name, 0) + (self.passing.size or 0)
 
     def samples(self, labels: Array | None) -> Samples:
         """The rows of the layers that have run for all samples; `labels` are those of a sample."""
@@ -297,7 +296,7 @@ class Activations:
 
     def _complete(self) -> dict[str, Rows]:
         n = len(self.numbers)
-        return {name: rows for name, rows in self.rows.items() if self.filled[name] == n}
+        return {name: rows for name, rows in self.rows.items() if self.filled.get(name) == n}
 
     def _places(self, start: int) -> tuple[Any, Any]:
         """The places that change, and which row of the pass comes to each; all of them here."""

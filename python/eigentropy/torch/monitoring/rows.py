@@ -159,7 +159,8 @@ def activation_of(output: Any) -> torch.Tensor:
 
     An LSTM returns its output with its state, a model of transformers a loss before its logits.
     """
-    tensor = next((t for t in _tensors(output) if t.ndim > 0), None)
+    is_plain = isinstance(output, torch.Tensor) and output.ndim > 0
+    tensor = output if is_plain else next((t for t in _tensors(output) if t.ndim > 0), None)
     if tensor is None:
         raise NoRows(
             f"it returns {_kind(output)}, in which there is no tensor of samples; {REMEDY}"
