@@ -15,6 +15,7 @@ from checks import integral
 from eigentropy._backends.costs import Costs
 from eigentropy._measures.entropy import entropies
 from eigentropy._spectra import solve
+from eigentropy._spectra.functionals import Shannon
 from eigentropy._spectra.plan import SpectrumPlan, estimate_cost, exact_cost
 from eigentropy._spectra.stochastic import THOROUGH
 from eigentropy._support import memory
@@ -317,6 +318,24 @@ def test_large_groups_are_estimated_and_small_ones_exact(labelled, estimator):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_spectra_of_solved_groups_are_those_of_their_rows(labelled, dtype):
+    Z, labels = labelled
+    result = eg.dsmi(Z, labels, method="exact", dtype=dtype, n_null=2)
+    groups = result._source.groups
+    together = groups.spectra.nats(Shannon())
+    spectra = list(groups.spectra)  # which are made here
+    np.testing.assert_array_equal([one.nats(Shannon()) for one in spectra], together)
+    assert (together[:, 2] > 0.0).all() == (dtype == "float32")
+    for label, spectrum in enumerate(spectra[:3]):
+        alone = eg.DiffusionOperator(Z[labels == label], sigma=result.sigma, dtype=dtype)
+        error = 1e-12 if dtype == "float64" else spectrum.rounding.delta
+        np.testing.assert_allclose(spectrum.eigenvalues, alone.eigenvalues(), atol=error, rtol=0)
+        assert spectrum.dtype == dtype
+        assert spectrum.kernel_sum == pytest.approx(alone.solved().kernel_sum, rel=1e-5)
+        assert groups.spectra.kernel_sums[label] == spectrum.kernel_sum
+
+
 def test_the_errors_of_estimated_groups_cover_their_differences(labelled):
     options = {"estimator": "plain", "n_null": 0}
     exact = eg.dsmi(*labelled, method="exact", **options)
