@@ -175,15 +175,15 @@ class ExactSpectra:
 
     @cached_property
     def _made(self) -> list[ExactSpectrum]:
-        stretches = zip(self.offsets, self.offsets[1:], strict=False)
-        parts = zip(stretches, self.outside, self.traces, self.kernel_sums, strict=True)
+        starts, ends = self.offsets[:-1], self.offsets[1:]
+        parts = zip(starts, ends, self.outside, self.traces, self.kernel_sums, strict=True)
         entropies = {which: nats.tolist() for which, nats in self.entropies.items()}
         return [
             spectrum_of(
-                self.matrix, self.eigenvalues[start:end], self.reach, *known, self.dtype,
-                {which: (nats[number], 0.0) for which, nats in entropies.items()},
+                self.matrix, self.eigenvalues[start:end], self.reach, outside, trace, total,
+                self.dtype, {which: (nats[number], 0.0) for which, nats in entropies.items()},
             )
-            for number, ((start, end), *known) in enumerate(parts)
+            for number, (start, end, outside, trace, total) in enumerate(parts)
         ]  # fmt: skip
 
 

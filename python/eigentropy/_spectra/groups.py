@@ -301,7 +301,7 @@ def _solved_subsets(
     outside = [max(0.0, -lowest, highest - 1.0) for highest, lowest in ends]
     if any(outside):
         eigenvalues.clip(0.0, 1.0, out=eigenvalues)
-    entropies = {
+    entropies: dict[Functional, npt.NDArray[np.float64]] = {
         which: shannon_nats_of_groups(eigenvalues, starts, which.t)
         for which in wanted
         if isinstance(which, Shannon) and dtype == "float64"  # where the bounds are 0

@@ -402,6 +402,13 @@ def test_a_probe_in_a_mapped_file_is_read_by_rows(net, tmp_path):
     assert values == pytest.approx(Monitor(net, "head", probe=(x, y)).measure(), abs=1e-5)
 
 
+def test_an_array_gets_the_dtype_of_the_first_parameter_that_there_is():
+    x, y = blobs()
+    net = nn.Sequential(nn.BatchNorm1d(4, affine=False), nn.Linear(4, 3, bias=False)).double()
+    values = Monitor(net, "1", Probe(x.numpy(), y)).measure()  # whose parameters are None at first
+    assert values == Monitor(net, "1", Probe(x.double(), y)).measure()
+
+
 class Transposed(nn.Module):
     """Its output lies in memory column by column."""
 
