@@ -252,11 +252,11 @@ def test_auto_uses_float32_from_1000_rows_and_stays_within_tol(gaussian):
 
 
 def test_the_bound_of_the_rounding_is_computed_once(gaussian, monkeypatch):
-    calls, bound = [], rounding.Rounding.entropy_error
+    calls, nats = [], rounding.Rounding.nats
     monkeypatch.setattr(
         rounding.Rounding,
-        "entropy_error",
-        lambda self, values, which, base: calls.append(which.t) or bound(self, values, which, base),
+        "nats",
+        lambda self, values, which: calls.append(which.t) or nats(self, values, which),
     )
     operator = eg.DiffusionOperator(gaussian, dtype="float32")
     entropies = [operator.entropy(t, base) for t in (1.0, 2.0) for base in (2.0, math.e)]
