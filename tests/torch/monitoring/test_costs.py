@@ -125,13 +125,13 @@ def test_few_numbers_are_passed_at_once(x, sizes):
 
 
 def test_the_bound_of_the_rounding_is_found_once(network, monkeypatch):
-    bounds, plain = [], exact.Rounding.entropy_error
+    bounds, plain = [], exact.Rounding.nats
 
     def counted(self, values, *rest):
         bounds.append(len(values))
         return plain(self, values, *rest)
 
-    monkeypatch.setattr(exact.Rounding, "entropy_error", counted)
+    monkeypatch.setattr(exact.Rounding, "nats", counted)
     x, y = data(1000)
     with Monitor(network, "1", Probe(x, y)) as monitor:
         monitor.step()  # the adjusted information asks for the entropy of all rows, too

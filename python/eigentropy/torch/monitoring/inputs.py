@@ -74,11 +74,11 @@ def vectors(x: Any, n: int) -> Array:
 def first_parameter(modules: Iterable[torch.nn.Module]) -> torch.Tensor | None:
     """The first parameter of floats: it says where a model is and what it computes with.
 
-    `modules` are those of the model. PyTorch's `parameters` would find them anew.
+    `modules` are those of the model; the `parameters` of the model itself would find them anew.
     """
     for module in modules:
-        for parameter in module._parameters.values():
-            if parameter is not None and parameter.is_floating_point():
+        for parameter in module.parameters(recurse=False):
+            if parameter.is_floating_point():
                 return parameter
     return None
 
