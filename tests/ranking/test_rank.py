@@ -6,6 +6,8 @@ import csv
 import io
 import math
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -384,3 +386,31 @@ def test_an_unknown_score_or_model_is_answered(ranking):
         ranking.ranks("logne")
     with pytest.raises(ValueError, match=naming("bets", "logme")):
         ranking.shown_above("bets", "good")
+
+
+UNGUARDED = """
+import numpy as np, eigentropy as eg
+y = np.arange(40) % 2
+Z = np.random.default_rng(0).normal(size=(40, 2))
+ranking = eg.rank({"a": Z, "b": Z + y[:, None]}, y, scores=["rankme"], sampling=False, **OPTIONS)
+"""
+
+
+@pytest.mark.parametrize("is_file", [True, False])
+def test_a_script_without_a_guard_is_told_of_the_way_without_one(tmp_path, is_file):
+    script = tmp_path / "script.py"
+
+    def last_line(options):
+        code = f"OPTIONS = {options}\n{UNGUARDED}"
+        script.write_text(code)
+        given = [str(script)] if is_file else ["-"]
+        done = subprocess.run(
+            [sys.executable, *given], input=code, capture_output=True, text=True, check=False
+        )
+        return done.returncode, (done.stderr.splitlines() or [""])[-1]
+
+    code, line = last_line({"processes": 2})
+    assert code == 1
+    assert names(line, "ProcessNotBegunError", "__main__", "processes=1")
+    assert not names(line, "run_tasks")
+    assert last_line({"processes": 1}) == (0, "")

@@ -14,7 +14,7 @@ from eigentropy._measures.comparison.items import row_count
 from eigentropy._support.interval import LEVEL, checked_level
 from eigentropy._support.options import integer, random_seed
 from eigentropy._support.progress import Callback, reporter
-from eigentropy.ranking.engines import run_tasks
+from eigentropy.ranking.engines import ProcessNotBegunError, run_tasks
 from eigentropy.ranking.feature_files import find_features, read_features
 from eigentropy.ranking.measured import ModelScores, class_codes, random_subsets, score_model
 from eigentropy.ranking.ranked import chosen_score
@@ -79,7 +79,7 @@ def rank(
         Of all random numbers: subsets, partitions, folds.
     processes : int, optional
         How many processes measure models, by default one a core, each with its share of the
-        threads. 1 measures here. A script that starts others needs
+        threads. 1 measures here. A script that starts others has to be a file, and needs
         ``if __name__ == "__main__":``.
     progress : bool or callable
         Show what is done on stderr, or call it with the fraction that is done.
@@ -105,6 +105,9 @@ def rank(
         An option that no score has; an accuracy or a size that is no number.
     FileError
         A file is missing, or two models have one name.
+    RuntimeError
+        A process could not import the script, which has no ``if __name__ == "__main__":`` or is no
+        file.
 
     Warns
     -----
@@ -220,7 +223,11 @@ def _measured(
         return _one_by_one(tasks, progress)
     told = (lambda status: progress(status.share)) if callable(progress) else progress
     with TemporaryDirectory(prefix="eigentropy-") as directory:
-        outcome = run_tasks(write_scores, tasks, directory, workers=processes, progress=told)
+        try:
+            outcome = run_tasks(write_scores, tasks, directory, workers=processes, progress=told)
+        except ProcessNotBegunError as error:
+            error.args = (f"{error}; or pass processes=1, which starts no process",)
+            raise
         found = [ModelScores.from_json(path.read_text()) for path in outcome.done.values()]
     return found, outcome.failed
 

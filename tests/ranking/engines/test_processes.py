@@ -177,7 +177,7 @@ def test_a_script_without_a_guard_is_told_so(tmp_path):
     process = engine_tasks.script(script)
     _, errors = process.communicate(timeout=engine_tasks.PATIENCE)
     assert process.returncode == 1
-    assert names(errors.splitlines()[-1], "RuntimeError", "__name__", "__main__")
+    assert names(errors.splitlines()[-1], "ProcessNotBegunError", "__name__", "__main__")
 
 
 def test_status_says_what_is_done_and_what_runs_where(tmp_path):

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from eigentropy.ranking.engines.outcome import TaskOutcome, reason_beside
+from eigentropy.ranking.engines.processes import ProcessNotBegunError
 from eigentropy.ranking.engines.run import run_tasks
 from eigentropy.ranking.engines.status import RunningTask, TaskStatus
 
-__all__ = ["RunningTask", "TaskOutcome", "TaskStatus", "reason_beside", "run_tasks"]
+__all__ = [
+    "ProcessNotBegunError",
+    "RunningTask",
+    "TaskOutcome",
+    "TaskStatus",
+    "reason_beside",
+    "run_tasks",
+]

@@ -30,9 +30,14 @@ PATIENCE = 5.0
 THREADS = ("EIGENTROPY_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 _GUARD = (
-    "a process of the pool ended before it began (exit code {code}); in a script, call run_tasks "
-    "below `if __name__ == '__main__':`, since each process imports the script"
+    "a process of the pool ended before it began (exit code {code}): each process imports the "
+    "script, so that the script has to be a file, and to call this function below "
+    "`if __name__ == '__main__':`"
 )
+
+
+class ProcessNotBegunError(RuntimeError):
+    """A process of the pool could not import the script that has started it."""
 
 
 class ProcessPool:
@@ -113,7 +118,7 @@ class ProcessPool:
         code = worker.end(at_once=False)  # it is at its end, and the code says why
         self._shares.append(worker.share)
         if code > 0 and not worker.has_begun:
-            raise RuntimeError(_GUARD.format(code=code))
+            raise ProcessNotBegunError(_GUARD.format(code=code))
         return Lost(worker.task, _how_it_ended(code))
 
 

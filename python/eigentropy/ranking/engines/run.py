@@ -90,6 +90,9 @@ def run_tasks(
     ------
     ImportError
         Ray is missing.
+    ProcessNotBegunError
+        A process could not import the script: its call is not below ``if __name__ == "__main__":``,
+        or it is no file.
     ConnectionError
         No Ray cluster can be reached at the address, or one of another version.
     KeyboardInterrupt
