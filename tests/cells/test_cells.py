@@ -133,7 +133,7 @@ def test_bad_options_of_groups_are_named(adata):
         (name,) = options
         with pytest.raises(ValueError, match=naming(name)):
             ea.group_dse(adata, "cell_type", **options)
-    with pytest.raises(TypeError, match=naming("group_dse", "n_cell", "t")):
+    with pytest.raises(TypeError, match=naming("group_dse", "n_cell", "'n_cells'")):
         ea.group_dse(adata, "cell_type", n_cell=5)
 
 

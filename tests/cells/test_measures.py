@@ -11,7 +11,7 @@ import pandas as pd
 
 import eigentropy as eg
 import eigentropy.anndata as ea
-from messages import naming
+from messages import names, naming
 
 # Options of pandas that anndata asks for.
 pytestmark = pytest.mark.filterwarnings("ignore:The '.*' option is deprecated")
@@ -96,12 +96,15 @@ def test_a_key_names_where_the_results_go_and_a_copy_leaves_the_cells_alone(adat
 
 def test_a_file_holds_what_is_written(adata, written, tmp_path):
     for name in FUNCTIONS:
-        measured(name, adata, progress=False)
+        measured(name, adata, progress=False, dtype=np.float64, max_points=None)
+    types = adata.obs["cell_type"]
+    for key, clusters in {"codes": np.arange(90) % 3, "names": types, "list": list(types)}.items():
+        ea.dsmi(adata, "cell_type", key_added=key, clusters=clusters)
     ea.surprisals(adata)
     ea.diffusion_map(adata, n_comps=2)
     ea.group_dse(adata, "cell_type")
     before = {key: dict(adata.uns[key]) for key in adata.uns}
-    assert len(before) == 7
+    assert len(before) == 10
     read = anndata.read_h5ad(written(adata, tmp_path / "written.h5ad"))
     for key, found in before.items():
         assert set(read.uns[key]) == set(found)
@@ -109,6 +112,41 @@ def test_a_file_holds_what_is_written(adata, written, tmp_path):
             np.testing.assert_equal(read.uns[key][name], value)
     np.testing.assert_array_equal(read.obs["surprisal"], adata.obs["surprisal"])
     np.testing.assert_array_equal(read.obsm["X_diffusion_map"], adata.obsm["X_diffusion_map"])
+
+
+def test_the_parameters_are_what_was_asked_for(adata):
+    """No default that nobody passed, and nothing left out that was passed but None."""
+
+    def params(function, *about, **options):
+        function(adata, *about, key_added="found", **options)
+        return adata.uns["found"]["params"]
+
+    source, about = {"use_rep": "X_pca"}, {"groupby": "cell_type"}
+    for name in FUNCTIONS:
+        measured(name, adata, key_added="found")
+        assert adata.uns["found"]["params"] == source | (about if name in INFORMATIONS else {})
+    assert params(ea.surprisals) == params(ea.diffusion_map) == source
+    assert params(ea.group_dse, "cell_type") == source | about
+    given = {"base": np.e, "seed": 4}
+    assert params(ea.surprisals, **given) == source | given
+    given = {"n_draws": 3, "alpha": 1.0}
+    assert params(ea.group_dse, "cell_type", n_pcs=2, **given) == source | about | given | {
+        "n_pcs": 2
+    }
+    assert params(ea.dse, max_points=None, dtype=np.float32) == source | {"dtype": "float32"}
+    found = params(ea.dsmi, "cell_type", clusters=adata.obs["batch"])
+    assert found.pop("clusters").tolist() == adata.obs["batch"].tolist()
+    assert found == source | about
+
+
+def test_what_a_default_was_is_written_beside_the_results(adata):
+    ea.group_dse(adata, "cell_type")
+    ea.surprisals(adata)
+    ea.diffusion_map(adata)
+    drawn = [adata.uns["group_dse"][name] for name in ("n_cells", "n_draws", "seed")]
+    assert drawn == [30, 20, 0]
+    assert [adata.uns["surprisal"][name] for name in ("base", "seed")] == [2.0, 0]
+    assert adata.uns["diffusion_map"]["t"] == 1.0
 
 
 @pytest.mark.parametrize("options", [{}, {"use_rep": "X"}, {"layer": "counts"}])
@@ -158,6 +196,84 @@ def test_a_key_that_is_not_there_is_answered_by_those_that_are(adata, name):
     with pytest.raises(ValueError, match=naming("'X_pca'", "none", "use_rep='X'")):
         call(name, adata)
     assert list(adata.uns) == []
+
+
+def test_a_layer_without_a_name_is_none(adata, monkeypatch):
+    """From 0.13 on, anndata has adata.X among the layers, as None."""
+    layers = {None: adata.X, **adata.layers}
+    monkeypatch.setattr(anndata.AnnData, "layers", property(lambda self: layers))
+    for options in ({"layer": "raw"}, {"use_rep": "X_scvi"}):
+        with pytest.raises(ValueError, match=naming("'counts'", "'by column'")) as caught:
+            ea.dse(adata, **options)
+        assert "None" not in str(caught.value)
+    layers.clear()
+    layers[None] = adata.X
+    with pytest.raises(ValueError, match=naming("adata.layers", "none")):
+        ea.dse(adata, layer="raw")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_key_that_no_file_can_hold_is_refused_before_anything_is_measured(adata, name):
+    adata.obsm["X_pca"][0] = np.nan  # which would be found while measuring
+    for key in (3, None, ("a", "b")):
+        with pytest.raises(TypeError, match=naming("key_added", type(key).__name__)):
+            call(name, adata, key_added=key)
+    for key in ("a/b", "", ".", "..", "a\0b"):
+        with pytest.raises(ValueError, match=naming("key_added", repr(key))):
+            call(name, adata, key_added=key)
+
+
+def test_a_column_beside_the_names_of_the_cells_has_another_name(adata):
+    adata.obs.index.name = "barcode"
+    for key in ("_index", "barcode"):
+        with pytest.raises(ValueError, match=naming("key_added", repr(key))):
+            ea.surprisals(adata, key_added=key)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_names_of_what_is_measured_are_strings(adata, name):
+    for option in ("use_rep", "layer"):
+        with pytest.raises(TypeError, match=naming(option, "ndarray", "(90, 6)")):
+            call(name, adata, **{option: adata.obsm["X_pca"]})
+
+
+@pytest.mark.parametrize("name", ["dsmi", "kernel_information", "group_dse"])
+def test_labels_in_place_of_their_column_are_refused_without_printing_them(adata, name):
+    labels = adata.obs["cell_type"].to_numpy()
+    for given in (labels, list(labels), adata.obs["cell_type"]):
+        with pytest.raises(TypeError, match=naming("groupby", "adata.obs")) as caught:
+            getattr(ea, name)(adata, given)
+        assert "NK" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_an_unknown_option_is_answered_by_those_that_can_be_passed(adata, name):
+    own = {"use_rep", "layer", "n_pcs", "key_added", "copy"}
+    with pytest.raises(TypeError, match=naming(name, "foo", *own)) as caught:
+        call(name, adata, foo=3)
+    listed = str(caught.value).split("options are ")[1].split(", ")
+    assert own < set(listed)
+    assert {"Z", "Y", "asked"}.isdisjoint(listed)
+    with pytest.raises(TypeError, match=naming(name, "use_reps", "'use_rep'")):
+        call(name, adata, use_reps="X")
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize(
+    ("options", "place"),
+    [
+        ({}, "adata.obsm['X_pca']"),
+        ({"layer": "counts"}, "adata.layers['counts']"),
+        ({"use_rep": "X"}, "adata.X"),
+    ],
+)
+def test_errors_name_what_is_measured_by_its_place(adata, name, options, place):
+    adata.obsm["X_pca"][7, 1] = np.nan
+    adata.layers["counts"].data[adata.layers["counts"].indptr[7]] = np.nan
+    adata.X = adata.layers["counts"]
+    with pytest.raises(ValueError, match=naming(place, "row 7")) as caught:
+        call(name, adata, **options)
+    assert not names(str(caught.value), "Z")
 
 
 @pytest.mark.parametrize("name", ALL)

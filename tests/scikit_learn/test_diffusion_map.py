@@ -26,7 +26,7 @@ import eigentropy as eg
 from eigentropy import _core
 from eigentropy._kernels import extension
 from eigentropy.sklearn import DiffusionMap
-from messages import naming
+from messages import names, naming
 
 CHECKED = [
     DiffusionMap(),
@@ -164,18 +164,19 @@ def test_eigenvalues_and_width_are_those_of_the_operator(X):
     assert fitted.sigma_ == eg.bandwidth(X)
 
 
-@pytest.mark.parametrize("far", [1e3, 1e150])
-def test_a_row_far_away_is_placed_beside_the_nearest(X, far):
-    fitted = DiffusionMap(2, alpha=0.0).fit(X)
-    new = np.zeros((1, 4))
-    new[0, 0] = far
-    nearest = int(cdist(new, X).argmin()) if far < 1e100 else None
-    found = fitted.transform(new)
-    assert np.isfinite(found).all()
-    if nearest is not None:
-        np.testing.assert_allclose(
-            found[0] * fitted.eigenvalues_, fitted.transform(X)[nearest], rtol=1e-6
-        )
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+@pytest.mark.parametrize("t", [0.5, 1.0, 3.0])
+def test_a_row_far_away_has_the_coordinates_of_the_nearest_over_the_eigenvalues(X, alpha, t):
+    fitted = DiffusionMap(6, alpha=alpha, t=t).fit(X)
+    new = np.array([[1e3, 0.0, 0.0, 0.0]])
+    own = fitted.transform(X)[int(cdist(new, X).argmin())]
+    assert fitted.eigenvalues_[-1] < 0.5  # so that dividing by them tells
+    np.testing.assert_allclose(fitted.transform(new)[0], own / fitted.eigenvalues_, rtol=1e-6)
+
+
+def test_a_row_too_far_for_squared_distances_is_placed_all_the_same(X):
+    new = np.array([[1e150, 0.0, 0.0, 0.0]])
+    assert np.isfinite(DiffusionMap(2, alpha=0.0).fit(X).transform(new)).all()
 
 
 def test_new_rows_without_weight_are_refused_by_their_number(X):
@@ -241,6 +242,14 @@ def test_options_are_checked_in_fit_and_named(X, options, words):
     for fit in (estimator.fit, estimator.fit_transform):
         with pytest.raises(ValueError, match=naming(*words)):
             fit(X)
+
+
+def test_a_kernel_that_is_none_is_refused_as_X(X):
+    K = kernels(X)["precomputed"](X, X)
+    K[3, 1] += 1.0
+    with pytest.raises(ValueError, match=naming("X", "precomputed")) as caught:
+        DiffusionMap(2, kernel="precomputed").fit(K)
+    assert not names(str(caught.value), "Z")
 
 
 @pytest.mark.parametrize("make", [scipy.sparse.csr_matrix, scipy.sparse.csc_array])

@@ -67,7 +67,7 @@ def test_numbers_are_told_by_numbers(rng):
 
 def test_bad_input_is_named(sample):
     X, y = sample
-    with pytest.raises(ValueError, match=naming("Y", "240", "239")):
+    with pytest.raises(ValueError, match=naming("y", "240", "X", "239")):
         feature_information(X, y[:-1])
     with pytest.raises(ValueError, match=naming("X", "row 3")):
         feature_information(np.where(np.arange(240)[:, None] == 3, np.nan, X), y)

@@ -159,3 +159,12 @@ def test_an_option_that_the_measure_lacks_is_answered_by_the_nearest():
         RepresentationScorer("dse", n_null=3)
     with pytest.raises(TypeError, match=naming("dsmi", "Y")):
         RepresentationScorer("dsmi", Y=[1, 2])
+    with pytest.raises(TypeError, match=naming("RepresentationScorer", "forms", "'form'")):
+        RepresentationScorer("dsmi", forms="value")
+
+
+def test_errors_of_the_measure_name_what_the_caller_has_passed(sample):
+    X, y = sample
+    fitted = PCA(2).fit(X)
+    with pytest.raises(ValueError, match=naming("y", "149", "PCA.transform(X)", "150")):
+        RepresentationScorer("dsmi")(fitted, X, y[:-1])

@@ -7,6 +7,7 @@ import inspect
 import pytest
 
 from eigentropy._support.signatures import (
+    arguments_called,
     missing_name,
     named_options,
     nearest,
@@ -102,3 +103,19 @@ def test_another_name_is_an_attribute_error():
 )
 def test_the_nearest_name_whatever_its_case(given, meant):
     assert nearest(given, ("Y", *KNOWN)) == meant
+
+
+@pytest.mark.parametrize("error", [ValueError, TypeError])
+def test_errors_from_within_name_arguments_as_the_caller_does(error):
+    with pytest.raises(error) as caught, arguments_called(Z="rows[0]", Y="Z"):
+        raise error("Z has 3 rows, Y 4: pass Z.real, not Z_2, 'Z' or eg.Z")
+    assert str(caught.value) == "rows[0] has 3 rows, Z 4: pass rows[0].real, not Z_2, 'Z' or eg.Z"
+
+
+def test_errors_of_other_classes_stay_as_they_are():
+    class OwnError(ValueError):
+        pass
+
+    for error in (OwnError, KeyError):
+        with pytest.raises(error, match="Z is"), arguments_called(Z="X"):
+            raise error("Z is")

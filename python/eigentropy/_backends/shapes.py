@@ -97,7 +97,7 @@ def is_missing(entry: Any, absent: Any = None) -> bool:
         return False
 
 
-_LEAVE_OUT = "leave such rows out (of Z and Y, if there are both), or fill them"
+_LEAVE_OUT = "leave such rows out of all arguments, or fill them"
 
 
 def warn_if_flattened(shape: tuple[int, ...], floats: bool, name: str) -> None:

@@ -86,7 +86,7 @@ class Extension:
     def extended(self, X: Matrix, t: float) -> Doubles:
         """The coordinates of other rows at time t, shape (m, k).
 
-        A row that is far from all others has those of the nearest, over the eigenvalues.
+        A row that is far from all others has those of the nearest, each over its eigenvalue.
 
         Raises
         ------

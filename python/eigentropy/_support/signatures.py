@@ -1,11 +1,13 @@
-"""Errors for options and names that do not exist: each says which one was probably meant."""
+"""Errors for options and names that do not exist, and errors in the names that a caller knows."""
 
 from __future__ import annotations
 
 import difflib
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import ParamSpec, TypeVar
 
@@ -104,6 +106,25 @@ def named_options(**renamed: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return checked
 
     return decorate
+
+
+@contextmanager
+def arguments_called(**names: str) -> Iterator[None]:
+    """Let errors from within name arguments as the caller knows them.
+
+    Parameters
+    ----------
+    **names : str
+        From arguments of the functions that are called, such as Z, to what the caller calls them.
+    """
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        if type(error) not in (TypeError, ValueError):  # whose arguments may be other ones
+            raise
+        argument = re.compile(rf"(?<![\w'.])({'|'.join(names)})(?!\w)")
+        error.args = (argument.sub(lambda found: names[found.group()], str(error)),)
+        raise
 
 
 def _shown_name(function: Callable[..., object], args: tuple[object, ...]) -> str:

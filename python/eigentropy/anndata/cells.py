@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
 from eigentropy._backends import libraries
+from eigentropy._backends.host_arrays import as_numpy
 from eigentropy._support.options import integer
+from eigentropy._support.signatures import arguments_called, check_options, option_names
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # Where principal components are.
 DEFAULT_REP = "X_pca"
@@ -29,6 +38,8 @@ class Cells:
     rows : array-like of shape (n_obs, d)
     source : dict of str
         Where the rows come from, as it is written down.
+    key : str
+        Of what is written.
     copied : bool
         Whether `adata` is a copy, which is what the caller wants back.
     """
@@ -36,52 +47,110 @@ class Cells:
     adata: Any
     rows: Any
     source: dict[str, Any]
+    key: str
     copied: bool
 
     @classmethod
     def of(
-        cls, adata: Any, use_rep: str | None, layer: str | None, n_pcs: int | None, copy: bool
+        cls,
+        adata: Any,
+        use_rep: str | None,
+        layer: str | None,
+        n_pcs: int | None,
+        key: str,
+        copy: bool,
     ) -> Cells:
         """The cells of the caller's AnnData.
 
         Raises
         ------
         TypeError
-            No AnnData.
+            No AnnData; a key that is no string.
         ValueError
-            There is no such matrix; or nothing can be written.
+            There is no such matrix; nothing can be written, or no file can hold the key.
         """
         if not libraries.is_anndata(adata):
             raise TypeError(f"adata must be an AnnData, got {_described(adata)}")
+        _require_key(key)
         _require_writable(adata, copy)
         found, source = _matrix(adata, use_rep, layer)
         if n_pcs is not None:
             found = _first_columns(found, n_pcs, source)
-        return cls(adata.copy() if copy else adata, found, source, copy)
+        return cls(adata.copy() if copy else adata, found, source, key, copy)
 
-    def returned(
-        self, result: Any, key: str, found: dict[str, Any], options: dict[str, Any]
-    ) -> Any:
-        """Write what was found, and with which parameters, into `.uns[key]`.
+    def named(self, groupby: str | None = None) -> AbstractContextManager[None]:
+        """Let errors of measures name what is measured by its place in the AnnData."""
+        if "layer" in self.source:
+            place = f"adata.layers[{self.source['layer']!r}]"
+        elif self.source["use_rep"] == X and X not in self.adata.obsm:
+            place = "adata.X"
+        else:
+            place = f"adata.obsm[{self.source['use_rep']!r}]"
+        about = {} if groupby is None else {"Y": f"adata.obs[{groupby!r}]"}
+        return arguments_called(Z=place, **about)
 
-        Numbers that there are not, None and NaN, are left out, and so are parameters that a file
-        cannot hold.
+    def returned(self, result: Any, found: dict[str, Any], asked: dict[str, Any]) -> Any:
+        """Write what was found, and with which parameters, into `.uns`.
+
+        Numbers that there are not, None and NaN, are left out, and so are parameters that are None.
 
         Returns
         -------
         What the caller gets: the result, or the copy with it.
         """
-        params = {**self.source, **options}
-        self.adata.uns[key] = {
+        params = {**self.source, **asked}
+        self.adata.uns[self.key] = {
             **{name: value for name, value in found.items() if _is_there(value)},
-            "params": {name: value for name, value in params.items() if _is_plain(value)},
+            "params": {
+                name: _written(value) for name, value in params.items() if value is not None
+            },
         }
         return self.adata if self.copied else result
 
 
+# What every function has, which `source` and the place of the results remember.
+_OF_CELLS = frozenset({"adata", "groupby", "use_rep", "layer", "n_pcs", "key_added", "copy"})
+
+
+def remembering(function: Callable[Concatenate[dict[str, Any], P], R]) -> Callable[P, R]:
+    """Decorate a function of cells: as its first argument it gets the options that were passed.
+
+    So they are told from those that were left out.
+    """
+
+    @functools.wraps(function)
+    def called(*args: P.args, **options: P.kwargs) -> R:
+        asked = {name: value for name, value in options.items() if name not in _OF_CELLS}
+        return function(asked, *args, **options)
+
+    signature = inspect.signature(function)
+    parameters = list(signature.parameters.values())[1:]
+    called.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return called
+
+
+def check_measure_options(
+    function: Callable[..., Any], given: Iterable[str], passed_on: Iterable[str]
+) -> None:
+    """Refuse options that neither a function of cells has nor the measure that it calls.
+
+    Parameters
+    ----------
+    function : callable
+        Of cells.
+    given : iterable of str
+        The options that it is to pass on.
+    passed_on : iterable of str
+        The options of the measure.
+    """
+    own = option_names(function) - {"adata"}
+    check_options(function.__name__, given, own | (frozenset(passed_on) - {"Z", "Y"}))
+
+
 def labels_of(adata: Any, groupby: str) -> Any:
     """The labels of the cells, or a number for each, none of which is missing."""
-    if not isinstance(groupby, str) or groupby not in adata.obs.columns:
+    _require_name(groupby, "groupby", "the name of a column of adata.obs")
+    if groupby not in adata.obs.columns:
         raise ValueError(
             f"adata.obs has no column {groupby!r}; it has {_listed(adata.obs.columns)}"
         )
@@ -93,6 +162,24 @@ def labels_of(adata: Any, groupby: str) -> Any:
             f"leave them out, as by adata[adata.obs[{groupby!r}].notna()].copy()"
         )
     return labels
+
+
+def _require_name(value: Any, argument: str, meaning: str) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f"{argument} must be {meaning}, got {_described(value)}")
+
+
+def _require_key(key: Any) -> None:
+    """Refuse a key that no file can hold: names in HDF5 and Zarr are paths."""
+    _require_name(key, "key_added", "a string")
+    if key in ("", ".", "..") or "/" in key or "\0" in key:
+        raise ValueError(f"key_added={key!r}: no file can hold it; pass a name without '/'")
+
+
+def require_column(adata: Any, key: str) -> None:
+    """Refuse a key that no file can hold beside the names of the cells."""
+    if key in ("_index", adata.obs.index.name):
+        raise ValueError(f"key_added={key!r}: adata.obs has its index under this name in a file")
 
 
 def _require_writable(adata: Any, copy: bool) -> None:
@@ -113,12 +200,14 @@ def _require_writable(adata: Any, copy: bool) -> None:
 def _matrix(adata: Any, use_rep: str | None, layer: str | None) -> tuple[Any, dict[str, Any]]:
     """The matrix that is measured, and where it was found."""
     if layer is not None:
+        _require_name(layer, "layer", "a key of adata.layers")
         if use_rep is not None:
             raise ValueError(f"use_rep={use_rep!r} and layer={layer!r}: pass one of them")
         if layer not in adata.layers:
             raise ValueError(f"adata.layers has no {layer!r}; it has {_listed(adata.layers)}")
         return adata.layers[layer], {"layer": layer}
     name = DEFAULT_REP if use_rep is None else use_rep
+    _require_name(name, "use_rep", "a key of adata.obsm")
     if name == X and X not in adata.obsm:
         if adata.X is None:
             raise ValueError(f"use_rep='X': adata has no X; adata.obsm has {_listed(adata.obsm)}")
@@ -147,9 +236,14 @@ def _is_there(value: Any) -> bool:
     return value is not None and not (isinstance(value, float) and math.isnan(value))
 
 
-def _is_plain(value: Any) -> bool:
-    """Whether a file of AnnData can hold it as a parameter."""
-    return isinstance(value, (str, bool, int, float, np.integer, np.floating))
+def _written(value: Any) -> Any:
+    """A parameter as a file of AnnData can hold it: types and functions by their names."""
+    if isinstance(value, (str, bool, int, float, np.bool_, np.integer, np.floating)):
+        return value
+    if isinstance(value, (type, np.dtype)) or not hasattr(value, "__len__"):
+        return getattr(value, "__qualname__", str(value))
+    array = as_numpy(value, "a parameter")
+    return array if array.dtype.kind in "biuf" else array.astype(str).astype(object)
 
 
 def _described(value: Any) -> str:
@@ -158,4 +252,5 @@ def _described(value: Any) -> str:
 
 
 def _listed(names: Any) -> str:
-    return ", ".join(repr(str(name)) for name in names) or "none"
+    """The names, of which anndata has None among layers for adata.X."""
+    return ", ".join(repr(str(name)) for name in names if name is not None) or "none"

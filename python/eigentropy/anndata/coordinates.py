@@ -9,10 +9,13 @@ import numpy as np
 from eigentropy._backends.host_arrays import as_numpy
 from eigentropy._measures.operator import DiffusionOperator
 from eigentropy._support.options import integer, positive
-from eigentropy.anndata.cells import Cells
+from eigentropy._support.signatures import option_names
+from eigentropy.anndata.cells import Cells, check_measure_options, remembering
 
 
+@remembering
 def diffusion_map(
+    asked: dict[str, Any],
     adata: Any,
     *,
     n_comps: int = 15,
@@ -56,8 +59,10 @@ def diffusion_map(
         The matrix does not fit.
     """
     k, t = integer(n_comps, "n_comps", at_least=1), positive(t, "t")
-    cells = Cells.of(adata, use_rep, layer, n_pcs, copy)
-    operator = DiffusionOperator(cells.rows, **options)
+    check_measure_options(diffusion_map, options, option_names(DiffusionOperator.__init__))
+    cells = Cells.of(adata, use_rep, layer, n_pcs, key_added, copy)
+    with cells.named():
+        operator = DiffusionOperator(cells.rows, **options)
     if k >= operator.n:
         raise ValueError(f"n_comps={k} must be below the number of cells, {operator.n}")
     values, psi = operator.right_eigenpairs(k)
@@ -68,6 +73,6 @@ def diffusion_map(
         "alpha": operator.alpha,
         "sigma": operator.sigma,
         "n_neighbors": operator.n_neighbors,
+        "t": t,
     }
-    asked = {"n_comps": k, "t": t, **options}
-    return cells.returned(coordinates, key_added, known, asked)
+    return cells.returned(coordinates, known, asked)

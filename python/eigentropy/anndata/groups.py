@@ -12,15 +12,16 @@ from eigentropy._kernels.bandwidth import resolve_sigma
 from eigentropy._kernels.groups import label_codes
 from eigentropy._measures.entropy import diffusion_spectral_entropy
 from eigentropy._support.options import integer, random_seed
-from eigentropy._support.signatures import check_options, option_names
 from eigentropy._support.warnings import warn
-from eigentropy.anndata.cells import Cells, labels_of
+from eigentropy.anndata.cells import Cells, check_measure_options, labels_of, remembering
 
 # `sigma` is chosen on all cells, and each draw is exact: what remains is what the entropy is of.
-OPTIONS = option_names(diffusion_spectral_entropy) & {"t", "alpha", "base"}
+OPTIONS = frozenset({"t", "alpha", "base"})
 
 
+@remembering
 def group_dse(
+    asked: dict[str, Any],
     adata: Any,
     groupby: str,
     *,
@@ -78,13 +79,14 @@ def group_dse(
     UserWarning
         Some groups have fewer than `n_cells` cells.
     """
-    check_options("group_dse", options, OPTIONS)
+    check_measure_options(group_dse, options, OPTIONS)
     n_cells = integer(n_cells, "n_cells", at_least=2)
     n_draws = integer(n_draws, "n_draws", at_least=1)
-    cells = Cells.of(adata, use_rep, layer, n_pcs, copy)
+    cells = Cells.of(adata, use_rep, layer, n_pcs, key_added, copy)
     labels = np.asarray(labels_of(adata, groupby), dtype=object)
-    rows = Rows.of(cells.rows)
-    width = resolve_sigma(sigma, rows, random_seed(seed))
+    with cells.named():
+        rows = Rows.of(cells.rows)
+        width = resolve_sigma(sigma, rows, random_seed(seed))
     codes = label_codes(labels, rows.n, f"adata.obs[{groupby!r}]")
     names, sizes = labels[np.unique(codes, return_index=True)[1]], np.bincount(codes)
     _require_cells(names, sizes, n_cells, groupby)
@@ -97,11 +99,11 @@ def group_dse(
             found[group, draw] = diffusion_spectral_entropy(Z[chosen], sigma=width, **options)
     spread = found.std(axis=1, ddof=1) if n_draws > 1 else np.full(len(names), np.nan)
     columns = {"cells": sizes, "dse": found.mean(axis=1), "sd": spread}
-    asked = {"groupby": groupby, "n_cells": n_cells, "n_draws": n_draws, "seed": seed, **options}
     listed = np.array([str(name) for name in names], dtype=object)
     table = import_module("pandas").DataFrame(columns, index=listed).rename_axis(groupby)
-    known = {"groups": listed, **columns, "sigma": width}
-    return cells.returned(table, key_added, known, asked)
+    drawn = {"n_cells": n_cells, "n_draws": n_draws, "seed": seed}
+    known = {"groups": listed, **columns, "sigma": width, **drawn}
+    return cells.returned(table, known, {"groupby": groupby, **asked})
 
 
 def _require_cells(names: Any, sizes: Any, n_cells: int, groupby: str) -> None:

@@ -11,7 +11,8 @@ from eigentropy._measures.entropy import diffusion_spectral_entropy
 from eigentropy._measures.information import diffusion_spectral_mutual_information
 from eigentropy._measures.kernel_entropy import kernel_entropy as entropy_of_kernel
 from eigentropy._measures.kernel_information import kernel_information as information_of_kernel
-from eigentropy.anndata.cells import Cells, labels_of
+from eigentropy._support.signatures import option_names
+from eigentropy.anndata.cells import Cells, check_measure_options, labels_of
 
 
 def dse(
@@ -40,7 +41,8 @@ def dse(
     n_pcs : int, optional
         Take the first columns only.
     key_added : str
-        Where the results are written, in ``adata.uns``, with the parameters under "params".
+        Where the results are written, in ``adata.uns``. Under "params" is where the cells were
+        taken from, and the options that were passed.
     copy : bool
         Write into a copy of `adata`, and return it.
     **options
@@ -53,18 +55,20 @@ def dse(
     Raises
     ------
     TypeError
-        `adata` is no AnnData; an option that `eigentropy.dse` does not have.
+        `adata` is no AnnData; a key that is no string; an option that neither this function nor
+        `eigentropy.dse` has.
     ValueError
         There is no such key, and the message lists those there are; a view of a file, or a copy of
-        one; NaN.
+        one; a `key_added` that no file can hold, such as one with "/"; NaN.
 
     Warns
     -----
     SaturationWarning, PrecisionWarning
         As `eigentropy.dse`.
     """
-    cells = Cells.of(adata, use_rep, layer, n_pcs, copy)
-    return _measured(cells, diffusion_spectral_entropy, _of_entropy, key_added, options)
+    check_measure_options(dse, options, option_names(diffusion_spectral_entropy))
+    cells = Cells.of(adata, use_rep, layer, n_pcs, key_added, copy)
+    return _measured(cells, diffusion_spectral_entropy, _of_entropy, options)
 
 
 def kernel_entropy(
@@ -95,8 +99,9 @@ def kernel_entropy(
     TypeError, ValueError
         As `dse`.
     """
-    cells = Cells.of(adata, use_rep, layer, n_pcs, copy)
-    return _measured(cells, entropy_of_kernel, _of_kernel_entropy, key_added, options)
+    check_measure_options(kernel_entropy, options, option_names(entropy_of_kernel))
+    cells = Cells.of(adata, use_rep, layer, n_pcs, key_added, copy)
+    return _measured(cells, entropy_of_kernel, _of_kernel_entropy, options)
 
 
 def dsmi(
@@ -132,17 +137,13 @@ def dsmi(
     Raises
     ------
     TypeError, ValueError
-        As `dse`; no such column, and the message lists those there are; cells without a label.
+        As `dse`; `groupby` is not the name of a column, and the message lists those there are;
+        cells without a label.
     """
-    cells = Cells.of(adata, use_rep, layer, n_pcs, copy)
-    return _measured(
-        cells,
-        diffusion_spectral_mutual_information,
-        _of_information,
-        key_added,
-        options,
-        groupby=groupby,
-    )
+    measure = diffusion_spectral_mutual_information
+    check_measure_options(dsmi, options, option_names(measure))
+    cells = Cells.of(adata, use_rep, layer, n_pcs, key_added, copy)
+    return _measured(cells, measure, _of_information, options, groupby)
 
 
 def kernel_information(
@@ -177,24 +178,24 @@ def kernel_information(
     TypeError, ValueError
         As `dsmi`.
     """
-    cells = Cells.of(adata, use_rep, layer, n_pcs, copy)
-    return _measured(
-        cells, information_of_kernel, _of_kernel_information, key_added, options, groupby=groupby
-    )
+    check_measure_options(kernel_information, options, option_names(information_of_kernel))
+    cells = Cells.of(adata, use_rep, layer, n_pcs, key_added, copy)
+    return _measured(cells, information_of_kernel, _of_kernel_information, options, groupby)
 
 
 def _measured(
     cells: Cells,
     measure: Callable[..., Any],
     numbers: Callable[[Any], dict[str, Any]],
-    key_added: str,
     options: dict[str, Any],
-    **columns: str,
+    groupby: str | None = None,
 ) -> Any:
-    """Measure the cells, about their labels in these columns, and write the result's numbers."""
-    labels = [labels_of(cells.adata, column) for column in columns.values()]
-    result = measure(cells.rows, *labels, **options)
-    return cells.returned(result, key_added, numbers(result), {**columns, **options})
+    """Measure the cells, about this column where there is one, and write the result's numbers."""
+    about = {} if groupby is None else {"groupby": groupby}
+    labels = [labels_of(cells.adata, column) for column in about.values()]
+    with cells.named(groupby):
+        result = measure(cells.rows, *labels, **options)
+    return cells.returned(result, numbers(result), {**about, **options})
 
 
 def _of_entropy(S: Any) -> dict[str, Any]:

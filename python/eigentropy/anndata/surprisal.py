@@ -12,11 +12,13 @@ from eigentropy._spectra.plan import SpectrumPlan
 from eigentropy._support.options import logarithm_base
 from eigentropy._support.progress import Callback
 from eigentropy._support.signatures import named_options
-from eigentropy.anndata.cells import Cells
+from eigentropy.anndata.cells import Cells, remembering, require_column
 
 
 @named_options()
+@remembering
 def surprisals(
+    asked: dict[str, Any],
     adata: Any,
     *,
     use_rep: str | None = None,
@@ -60,10 +62,17 @@ def surprisals(
         The eigenvectors do not fit.
     """
     base = logarithm_base(base)
-    cells = Cells.of(adata, use_rep, layer, n_pcs, copy)
-    matrix = DensityMatrix(cells.rows, sigma=sigma, seed=seed, progress=progress)
-    found = surprisals_of(matrix, SpectrumPlan(), method, base)
+    cells = Cells.of(adata, use_rep, layer, n_pcs, key_added, copy)
+    require_column(adata, key_added)
+    with cells.named():
+        matrix = DensityMatrix(cells.rows, sigma=sigma, seed=seed, progress=progress)
+        found = surprisals_of(matrix, SpectrumPlan(), method, base)
     cells.adata.obs[key_added] = np.array(found)
-    options = {"sigma": sigma, "base": base, "method": method, "seed": seed}
-    known = {"sigma": matrix.sigma, "mean": float(found.mean()), "method": found.method}
-    return cells.returned(found, key_added, known, options)
+    known = {
+        "sigma": matrix.sigma,
+        "mean": float(found.mean()),
+        "method": found.method,
+        "base": base,
+        "seed": seed,
+    }
+    return cells.returned(found, known, asked)

@@ -14,6 +14,7 @@ from eigentropy._kernels.extension import Extension
 from eigentropy._kernels.given import is_given
 from eigentropy._measures.operator import DiffusionOperator
 from eigentropy._support.options import integer, positive
+from eigentropy._support.signatures import arguments_called
 
 Doubles = npt.NDArray[np.float64]
 
@@ -28,8 +29,9 @@ class DiffusionMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     Nystroem's formula, of which the rows of `fit` are fixed points: ``fit_transform(X)`` is
     ``fit(X).transform(X)`` but for rounding.
 
-    Where it is weak: a new row that is far from all rows of `fit` is placed beside the nearest of
-    them. `fit` takes a matrix n x n and O(n^3) time; `max_points` bounds n.
+    Where it is weak: a new row that is far from all rows of `fit` has the coordinates of the
+    nearest of them, each divided by its eigenvalue, however far away it is. `fit` takes a matrix
+    n x n and O(n^3) time; `max_points` bounds n.
 
     Parameters
     ----------
@@ -167,15 +169,16 @@ class DiffusionMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             raise ValueError(
                 f"n_components={k} must be below the number of rows, n_samples={n}{drawn}"
             )
-        operator = DiffusionOperator(
-            rows,
-            sigma=self.sigma,
-            alpha=self.alpha,
-            kernel=self.kernel,
-            dtype=self.dtype,
-            seed=self.seed,
-        )
-        self._extension = Extension.of(operator, k)
+        with arguments_called(Z="X"):
+            operator = DiffusionOperator(
+                rows,
+                sigma=self.sigma,
+                alpha=self.alpha,
+                kernel=self.kernel,
+                dtype=self.dtype,
+                seed=self.seed,
+            )
+            self._extension = Extension.of(operator, k)
         self.eigenvalues_ = self._extension.values
         self.sigma_ = operator.sigma
         self.sample_indices_ = numbers

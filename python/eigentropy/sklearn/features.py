@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from eigentropy._backends.host_arrays import as_matrix
 from eigentropy._measures.kernel_information import kernel_information
-from eigentropy._support.signatures import check_options, option_names
+from eigentropy._support.signatures import arguments_called, check_options, option_names
 
 Doubles = npt.NDArray[np.float64]
 
@@ -62,6 +62,7 @@ def feature_information(X: Any, y: Any, **options: Any) -> tuple[Doubles, Double
     scores, p_values = np.zeros(matrix.shape[1]), np.ones(matrix.shape[1])
     for number, column in enumerate(matrix.T):
         if (column != column[0]).any():
-            found = kernel_information(np.ascontiguousarray(column)[:, None], y, **options)
+            with arguments_called(Z="X", Y="y"):
+                found = kernel_information(np.ascontiguousarray(column)[:, None], y, **options)
             scores[number], p_values[number] = float(found), found.p_value
     return scores, p_values

@@ -10,7 +10,7 @@ from eigentropy._measures.information import diffusion_spectral_mutual_informati
 from eigentropy._measures.kernel_entropy import kernel_entropy
 from eigentropy._measures.kernel_information import kernel_information
 from eigentropy._support.options import one_of
-from eigentropy._support.signatures import check_options, option_names
+from eigentropy._support.signatures import arguments_called, check_options, option_names
 
 
 class _Measure(NamedTuple):
@@ -90,7 +90,9 @@ class RepresentationScorer:
         self.form = known.forms[0] if form is None else one_of(form, "form", known.forms)
         self.response_method = one_of(response_method, "response_method", METHODS)
         self.greater_is_better = bool(greater_is_better)
-        check_options(measure, options, option_names(known.function) - {"Z", "Y"})
+        of_scorer = option_names(type(self).__init__)
+        of_measure = option_names(known.function) - {"Z", "Y"}
+        check_options(f"RepresentationScorer({measure!r})", options, of_scorer | of_measure)
         self.options = options
 
     def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
@@ -112,7 +114,8 @@ class RepresentationScorer:
         Z = _responses(estimator, X, self.response_method)
         if getattr(Z, "ndim", 2) == 1:
             Z = Z.reshape(-1, 1)
-        result = known.function(Z, *([y] if known.needs_y else []), **self.options)
+        with arguments_called(Z=f"{type(estimator).__name__}.{self.response_method}(X)", Y="y"):
+            result = known.function(Z, *([y] if known.needs_y else []), **self.options)
         value = float(result) if self.form == "value" else float(getattr(result, self.form)())
         return value if self.greater_is_better else -value
 
