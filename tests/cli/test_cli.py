@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -18,6 +19,7 @@ from typer.testing import CliRunner
 
 import eigentropy as eg
 from data_sets import separated_blobs
+from eigentropy import _core
 from eigentropy._measures.measurement import MeasurementSettings, measure
 from eigentropy.cli import commands, console, environment
 from eigentropy.cli.measurement_options import MeasurementOptions
@@ -27,6 +29,7 @@ from eigentropy.io.figure import axis_of
 from eigentropy.io.inputs import read_shared
 from eigentropy.io.snapshot_files import natural_key
 from eigentropy.io.snapshots import track
+from house import ROOT
 from messages import names, naming
 
 HEAVY = ("torch", "sklearn", "scipy", "matplotlib", "pyarrow", "pandas", "safetensors", "zarr")
@@ -655,12 +658,60 @@ def test_info_says_what_is_there():
     ],
 )
 def test_info_says_why_vectors_are_narrow(monkeypatch, used, available, machine, says):
+    if says == "EIGENTROPY_SIMD":
+        monkeypatch.setenv("EIGENTROPY_SIMD", used)
     monkeypatch.setattr(environment.platform, "machine", lambda: machine)
     monkeypatch.setattr(environment._core, "instruction_set", lambda: used)
     monkeypatch.setattr(environment._core, "instruction_sets", lambda: available)
     found = as_json("info")["simd_note"]
     assert (says is None and found == "") or says in found
     assert found in " ".join(succeed("info").stdout.split())
+
+
+@pytest.mark.parametrize("asked", ["foo", "BASELINE", "neon", " avx2"])
+def test_an_instruction_set_that_is_asked_for_in_vain_is_said(asked):
+    """The core looks at the variable once, so that each value takes a process of its own."""
+    environ = {**os.environ, "EIGENTROPY_SIMD": asked}
+    found = json.loads(run("info", "--json", env=environ).stdout)
+    known = _core.instruction_sets()
+    assert found["simd"] == known[0]
+    assert names(found["simd_note"], "EIGENTROPY_SIMD", repr(asked), *known)
+    assert found["simd_note"] in " ".join(run("info", env=environ).stdout.split())
+
+
+def test_an_instruction_set_that_was_asked_for_is_no_fault():
+    for asked in ["", *_core.instruction_sets()]:
+        environ = {**os.environ, "EIGENTROPY_SIMD": asked}
+        found = json.loads(run("info", "--json", env=environ).stdout)
+        assert not names(found["simd_note"], "ignored")
+        assert found["simd"] == (asked or _core.instruction_sets()[0])
+
+
+def test_info_has_every_package_that_an_extra_installs():
+    text = (ROOT / "pyproject.toml").read_text()
+    extras = text.split("[project.optional-dependencies]")[1].split("[project.scripts]")[0]
+    named = set(re.findall(r'"([a-z][a-z0-9-]*)[>=]=', extras))
+    assert {"scipy", "ray", "scikit-learn"} < named
+    assert set(environment.OPTIONAL) == named - {"eigentropy-cuda13"}
+    for name, optional in environment.OPTIONAL.items():
+        (listed,) = re.findall(rf"(?ms)^{optional.extra} = \[(.*?)\]", extras)
+        assert f'"{name}>=' in listed
+
+
+def test_info_says_which_extra_has_a_package_that_is_missing(monkeypatch):
+    known = {"onnxruntime-gpu": "1.2.3", "eigentropy": eg.__version__}
+
+    def version(name):
+        if name in known:
+            return known[name]
+        raise environment.importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(environment.importlib.metadata, "version", version)
+    found = as_json("info")["optional"]
+    assert found["onnxruntime"]["version"] == "1.2.3"  # the same module
+    assert (found["scipy"]["version"], found["scipy"]["extra"]) == (None, "baselines")
+    row = next(line for line in succeed("info").stdout.splitlines() if line.startswith("scipy"))
+    assert names(row, "scipy", "'baselines'")
 
 
 def test_version_and_help():

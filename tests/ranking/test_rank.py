@@ -16,8 +16,6 @@ import eigentropy as eg
 from eigentropy.ranking import Ranking, score_model
 from messages import names, naming
 
-pytest.importorskip("scipy", reason="correlations need SciPy")
-
 N = 120
 QUICK = ["logme", "knn_accuracy", "rankme", "self_clustering"]
 GAPS = {"blind": 0.0, "weak": 1.0, "good": 3.0, "best": 6.0}

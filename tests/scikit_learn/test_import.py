@@ -26,6 +26,17 @@ def test_without_scikit_learn_the_error_says_what_to_install(blocked):
     assert names(found.stderr.splitlines()[-1], "scikit-learn", "eigentropy[sklearn]")
 
 
+def test_a_scikit_learn_that_is_too_old_is_named_with_its_version(tmp_path):
+    package = tmp_path / "sklearn"
+    (package / "utils").mkdir(parents=True)
+    (package / "__init__.py").write_text("__version__ = '1.5.2'\n")
+    (package / "utils" / "__init__.py").touch()
+    (package / "utils" / "validation.py").touch()  # without validate_data
+    found = run(f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import eigentropy.sklearn")
+    assert found.returncode == 1
+    assert names(found.stderr.splitlines()[-1], "1.5.2", "1.6", "eigentropy[sklearn]")
+
+
 def test_the_names_are_those_of_the_module():
     pytest.importorskip("sklearn", minversion="1.6", reason="scikit-learn 1.6 is not installed")
     import eigentropy.sklearn

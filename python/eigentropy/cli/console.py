@@ -330,7 +330,7 @@ def print_environment(environment: dict[str, Any]) -> None:
         for number, found in enumerate(device.get("devices", [])):
             table.add_row(f"cuda:{number}", _cuda_device(found))
     for name, optional in environment["optional"].items():
-        version = optional["version"] or "not installed"
+        version = optional["version"] or f"not installed, extra {optional['extra']!r}"
         table.add_row(name, f"{version} ({optional['purpose']})")
     _print_table(table)
 

@@ -7,8 +7,15 @@ try:
     # The library: imports are absolute. It has this function from version 1.6 on.
     from sklearn.utils.validation import validate_data as _validate_data  # noqa: F401
 except ImportError as error:
+    try:
+        from sklearn import __version__ as _found
+    except ImportError:
+        _there = "none is there"
+    else:
+        _there = f"{_found} is there"
     raise ImportError(
-        "eigentropy.sklearn needs scikit-learn 1.6 or newer: pip install 'eigentropy[sklearn]'"
+        f"eigentropy.sklearn needs scikit-learn 1.6 or newer, and {_there}: "
+        "pip install --upgrade 'eigentropy[sklearn]'"
     ) from error
 
 from eigentropy._support.signatures import missing_name as _missing_name
