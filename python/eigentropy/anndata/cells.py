@@ -248,7 +248,7 @@ def _written(value: Any) -> Any:
 
 def _described(value: Any) -> str:
     shape = getattr(value, "shape", None)
-    return f"a {type(value).__name__}" + ("" if shape is None else f" of shape {tuple(shape)}")
+    return type(value).__name__ + ("" if shape is None else f" of shape {tuple(shape)}")
 
 
 def _listed(names: Any) -> str:

@@ -16,6 +16,7 @@ from eigentropy.anndata.cells import Cells, check_measure_options, remembering
 @remembering
 def diffusion_map(
     asked: dict[str, Any],
+    /,
     adata: Any,
     *,
     n_comps: int = 15,

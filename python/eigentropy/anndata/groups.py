@@ -22,6 +22,7 @@ OPTIONS = frozenset({"t", "alpha", "base"})
 @remembering
 def group_dse(
     asked: dict[str, Any],
+    /,
     adata: Any,
     groupby: str,
     *,

@@ -19,6 +19,7 @@ from eigentropy.anndata.cells import Cells, remembering, require_column
 @remembering
 def surprisals(
     asked: dict[str, Any],
+    /,
     adata: Any,
     *,
     use_rep: str | None = None,
