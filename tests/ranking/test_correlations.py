@@ -17,7 +17,6 @@ from eigentropy.ranking.correlations import (
     lead,
     pearson,
     spearman,
-    weighted_tau,
 )
 
 stats = pytest.importorskip("scipy.stats")
@@ -35,15 +34,6 @@ def test_they_are_those_of_scipy():
     assert third.value == pytest.approx(stats.weightedtau(X, Y).statistic)
     for one in (first, second, third):
         assert -1.0 <= one.low < one.value < one.high <= 1.0
-
-
-@given(pairs=st.lists(st.tuples(st.integers(-4, 4), st.floats(-3.0, 3.0)), min_size=3, max_size=30))
-def test_the_weighted_tau_is_that_of_scipy_with_ties_too(pairs):
-    x, y = np.array(pairs).T
-    for one, two in ((x, y), (x, np.round(y)), (x, -x)):
-        constant = len(set(one)) == 1 or len(set(two)) == 1
-        expected = math.nan if constant else stats.weightedtau(one, two).statistic
-        assert weighted_tau(one, two) == pytest.approx(expected, nan_ok=True, abs=1e-12)
 
 
 def test_models_that_lack_one_of_both_do_not_count():

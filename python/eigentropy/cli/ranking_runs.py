@@ -28,6 +28,7 @@ from eigentropy.io.files import read_labels
 from eigentropy.io.paths import SUFFIXES, FileError, listed, shown, split_key
 from eigentropy.plot.style import require_matplotlib
 from eigentropy.ranking.accuracies import AccuracyTable, read_accuracies
+from eigentropy.ranking.correlations import weighted_tau
 from eigentropy.ranking.engines import TaskOutcome, run_tasks
 from eigentropy.ranking.feature_files import find_features, rows_by_header
 from eigentropy.ranking.measured import ModelScores, class_codes, random_subsets
@@ -185,6 +186,7 @@ def _checked(chosen: RankingOptions) -> tuple[str, ...]:
     scores = checked_scores(given)
     chosen_score(chosen.by, scores)
     checked_level(chosen.level)
+    weighted_tau((0.0, 1.0, 2.0), (0.0, 1.0, 2.0))  # whether SciPy is there
     return scores
 
 

@@ -59,24 +59,23 @@ def _ranks(values: Doubles) -> Doubles:
 def weighted_tau(x: Values, y: Values) -> float:
     """Kendall's tau in which pairs count more the higher they rank, by weights of 1 / rank.
 
-    Vigna's (arXiv:1404.3325): the mean of two, by the ranks of x and by those of y. Equal values
-    are ranked by the other one. NaN for fewer than 3 points or a constant.
+    NaN for fewer than 3 points or a constant.
+
+    Raises
+    ------
+    ImportError
+        SciPy is missing.
     """
     if len(x) < 3 or len(set(x)) == 1 or len(set(y)) == 1:
         return math.nan
-    values = [np.asarray(one, dtype=float) for one in (x, y)]
-    of_x, of_y = (np.sign(one[:, None] - one) for one in values)
-    # Of each model: the pairs with it that agree less those that do not, and the pairs without tie.
-    agreeing, apart_x, apart_y = ((a * b).sum(axis=1) for a, b in (
-        (of_x, of_y), (of_x, of_x), (of_y, of_y),
-    ))  # fmt: skip
-    taus = []
-    for first, second in (values, values[::-1]):
-        weights = np.empty(len(x))
-        weights[np.lexsort((second, first))[::-1]] = 1.0 / np.arange(1.0, len(x) + 1.0)
-        most = math.sqrt(float(weights @ apart_x) * float(weights @ apart_y))
-        taus.append(float(weights @ agreeing) / most)
-    return 0.5 * sum(taus)
+    try:
+        from scipy.stats import weightedtau
+    except ImportError as error:
+        raise ImportError(
+            "the weighted tau needs SciPy: pip install 'eigentropy[baselines]'"
+        ) from error
+
+    return float(weightedtau(x, y).statistic)
 
 
 # From how many draws a bootstrap interval is: a weighted tau takes long.
