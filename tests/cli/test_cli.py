@@ -761,11 +761,17 @@ def test_ctrl_c_ends_the_process_with_130(here):
     np.save("z.npy", np.random.default_rng(0).normal(size=(600, 4)))
     script = """
         import os, signal, sys, threading
+        from eigentropy import _core
         from eigentropy.cli import commands
+
+        def interrupted_soon(*arguments, of=_core.median_distance):
+            threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+            return of(*arguments)
+
+        _core.median_distance = interrupted_soon  # the first step: the command has begun
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
         sys.argv = ["eigentropy", "measure", "z.npy", "--labels", "labels.npy",
                     "--n-null", "20000"]
-        threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
         commands.main()
     """
     result = subprocess.run(
