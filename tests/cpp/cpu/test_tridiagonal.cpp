@@ -169,15 +169,21 @@ TYPED_TEST(TridiagonalEigenvalues, AreCertifiedBySturmCounts) {
   }
 }
 
-// Half of the entries are about 1, and the others of any size.
+// A third of the entries are about as large as the largest, a third of a size whose squares
+// underflow in part, and the others of any size.
 template <class T>
 Tridiagonal<T> entries_of_all_sizes(index_t n, unsigned seed) {
+  constexpr double range = std::numeric_limits<T>::min_exponent10;
   std::mt19937_64 generator(seed);
   std::normal_distribution<double> normal;
-  std::uniform_real_distribution<double> exponent(std::numeric_limits<T>::min_exponent10, 0.0);
+  std::uniform_real_distribution<double> of_most(range / 16, 0.0), of_any(range, 0.0),
+      around_half(range / 2 - 8.0, range / 2 + 2.0);
+  const double most = std::pow(10.0, of_most(generator));
   const auto entry = [&](double) {
-    const double size = generator() % 2 == 0 ? 1.0 : std::pow(10.0, exponent(generator));
-    return normal(generator) * size;
+    const auto third = generator() % 3;
+    if (third == 0) return normal(generator) * most;
+    return normal(generator) *
+           std::min(most, std::pow(10.0, third == 1 ? around_half(generator) : of_any(generator)));
   };
   return tridiagonal<T>("entries of all sizes", n, entry, entry);
 }
