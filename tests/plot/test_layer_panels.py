@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 matplotlib = pytest.importorskip("matplotlib")
 
-from matplotlib.collections import FillBetweenPolyCollection, LineCollection
+from matplotlib.collections import PolyCollection, LineCollection
 from matplotlib.figure import Figure
 
 from eigentropy.plot.layer_panels import FOOT, FOOT_WIDTH, MOST_NAMES, layer_panels
@@ -17,7 +17,7 @@ from messages import naming
 
 
 def bands(axes):
-    return [one for one in axes.collections if isinstance(one, FillBetweenPolyCollection)]
+    return [one for one in axes.collections if isinstance(one, PolyCollection)]
 
 
 def broad_lines(axes):
