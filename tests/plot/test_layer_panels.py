@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 matplotlib = pytest.importorskip("matplotlib")
 
-from matplotlib.collections import PolyCollection, LineCollection
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 
 from eigentropy.plot.layer_panels import FOOT, FOOT_WIDTH, MOST_NAMES, layer_panels
