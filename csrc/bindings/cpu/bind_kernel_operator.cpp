@@ -127,10 +127,10 @@ class Operator {
 // alpha = None: the density matrix G / n.
 std::unique_ptr<Operator> make_operator(const py::array& Z, double sigma,
                                         std::optional<double> alpha, const std::string& dtype,
-                                        bool has_matrix, double memory_limit,
+                                        bool keeps_matrix, double memory_limit,
                                         const py::object& progress, double limit_of_16_bits,
                                         bool with_density) {
-  const KernelOperatorOptions options{sigma,        alpha.value_or(0.0), has_matrix,
+  const KernelOperatorOptions options{sigma,        alpha.value_or(0.0), keeps_matrix,
                                       memory_limit, alpha.has_value(),   limit_of_16_bits,
                                       with_density};
   return std::make_unique<Operator>(Z, options, dtype, progress);

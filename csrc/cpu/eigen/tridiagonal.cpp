@@ -34,8 +34,8 @@ void drop_negligible(const double* d, double* e, index_t n) {
 
 }  // namespace
 
-// sterf works with squares of entries. Where a square underflows in part, sterf lost digits of
-// large eigenvalues, too: in the third digit where entries differ by 140 orders of magnitude.
+// sterf works with squares of entries. Where a square underflows in part, sterf loses digits of
+// large eigenvalues, too.
 void eigenvalues_by_sterf(double* d, double* e, index_t n) {
   drop_negligible(d, e, n);
   check_info("sterf", blas::sterf(blas::to_blas(n), d, e));

@@ -13,7 +13,7 @@ namespace eigentropy {
 template <class T>
 void tridiagonal_eigenvalues(T* d, T* e, index_t n, int threads, Control& control);
 
-// The same for n >= 1 and finite entries by LAPACK's sterf, which works in double here.
+// The same for n >= 1 and finite entries, by LAPACK's sterf in double.
 void eigenvalues_by_sterf(double* d, double* e, index_t n);
 void eigenvalues_by_sterf(float* d, float* e, index_t n);
 
