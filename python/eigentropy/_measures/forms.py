@@ -89,10 +89,9 @@ def adjusted_information(
         return math.nan, "n_null is below 2: there is no matched baseline"
     if label_entropy == 0.0:
         return math.nan, "Y has a single group: H(Y) is 0"
-    baseline = float(null.sum()) / len(null)
+    baseline, noise = float(null.mean()), float(null.std(ddof=1))
     room = label_entropy - (whole[0] - baseline)
-    squares = (null - baseline) ** 2
-    noise = math.hypot(math.sqrt(float(squares.sum()) / (len(null) - 1)), whole[1])
+    noise = math.hypot(noise, whole[1])
     if room <= max(NOISES * noise, SMALLEST_ROOM * label_entropy):
         return math.nan, (
             f"H(Y) leaves {room:.3g} above what groups of these sizes lose at random, which "
