@@ -9,6 +9,7 @@ ways take turns, A B A B, in one process with the same rows and the same seed.
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import sys
 import time
@@ -19,17 +20,18 @@ from unittest import mock
 import numpy as np
 
 import eigentropy as eg
+from benchmarks.compare.cases import rows
 from benchmarks.shared.machine import describe
 from benchmarks.shared.results import rounded, write
 from eigentropy._spectra import plan
 
-# From so many rows on each way keeps the kernel in 16 bits.
+# The number of rows from which each way keeps the kernel in 16 bits.
 WAYS: dict[str, float] = {"float32": float("inf"), "16 bits": 0}
 
 
 def compared(n: int, d: int, tol: float, rounds: int) -> dict[str, Any]:
-    """Seconds and entropies in bits of both ways, for normal rows."""
-    Z = np.random.default_rng(n).normal(size=(n, d)).astype(np.float32)
+    """Seconds of both ways with each seed, for normal rows, and the last entropies in bits."""
+    Z = rows(n, d).astype(np.float32)
     seconds: dict[str, list[float]] = {way: [] for way in WAYS}
     bits = {}
     for number in range(rounds):
@@ -55,15 +57,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--samples", type=int, nargs="+", default=[5000, 10_000, 20_000, 30_000, 40_000]
     )
-    parser.add_argument("--dimension", type=int, default=128)
+    parser.add_argument("--dimensions", type=int, nargs="+", default=[20, 128])
     parser.add_argument("--tol", type=float, default=1e-3)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--output", type=Path)
     options = parser.parse_args(arguments)
     cases = []
-    for n in options.samples:
-        case = compared(n, options.dimension, options.tol, options.rounds)
-        print(f"n = {n}: 16 bits are {case['times_as_fast']:.2f} times as fast", flush=True)
+    for d, n in itertools.product(options.dimensions, options.samples):
+        case = compared(n, d, options.tol, options.rounds)
+        print(f"n = {n}, d = {d}: 16 bits are {case['times_as_fast']:.2f} times as fast")
         cases.append(case)
     if options.output is not None:
         write(options.output, rounded({"machine": describe(), "cases": cases}))

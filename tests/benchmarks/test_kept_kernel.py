@@ -13,7 +13,7 @@ from eigentropy._spectra import plan
 
 def test_both_ways_are_timed_and_agree(tmp_path, capsys):
     file = tmp_path / "kept.json"
-    sizes = ["--samples", "600", "--dimension", "20", "--rounds", "2"]
+    sizes = ["--samples", "600", "--dimensions", "20", "--rounds", "2"]
     assert kept_kernel.main([*sizes, "--output", str(file)]) == 0
     (case,) = json.loads(file.read_text())["cases"]
     assert [len(case["seconds"][way]) for way in ("float32", "16 bits")] == [2, 2]

@@ -118,10 +118,10 @@ auto run_here(Compute& compute, double flops) {
   return std::move(*result);
 }
 
-// Runs compute(Control&) -> Result without the GIL: on the caller's thread if the computation is
-// brief, since a new thread waits until it starts where other processes are busy; else on a thread
-// of its own, while the caller's looks for interrupts. compute may read
-// the caller's arrays only outside Control::Detachable scopes. Call it with the GIL held.
+// Runs compute(Control&) -> Result without the GIL. A brief computation runs on the caller's
+// thread: where other processes are busy, a new thread would have to wait for its start. Any other
+// runs on a thread of its own, while the caller's looks for interrupts. compute may read the
+// caller's arrays only outside Control::Detachable scopes. Call this with the GIL held.
 template <class Compute>
 auto run_interruptible(Compute compute, const py::object& progress,
                        double flops = std::numeric_limits<double>::infinity()) {

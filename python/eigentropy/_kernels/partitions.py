@@ -113,7 +113,7 @@ class Partitions:
     def rows_of(self, numbers: Sequence[int]) -> tuple[Numbers, Numbers]:
         """The rows of the groups with these ascending numbers, one group after the other.
 
-        And where the rows of each begin, and where the last ones end.
+        The second array says where the rows of each group begin, and where those of the last end.
         """
         first, last = numbers[0], numbers[-1]
         if last - first + 1 == len(numbers):

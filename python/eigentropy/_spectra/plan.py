@@ -20,9 +20,10 @@ from eigentropy._spectra.lanczos import Products, norm_bound
 from eigentropy._spectra.stochastic import FLOOR, PROBES, SKETCHED, supports
 from eigentropy._support.options import METHODS, one_of, positive, working_dtype
 
-# From so many rows on, where one triangle of the kernel takes 0.8 GB in float32, 16 bits and steps
-# that end where `tol` is met take half as long: benchmarks/compare/kept_kernel.py measures it. With
-# fewer rows, an estimate is short, and a narrower interval is worth its time.
+# The number of rows from which 16 bits are preferred. One triangle of the kernel then takes 0.8 GB
+# in float32. benchmarks/compare/kept_kernel.py measures how much sooner an estimate with 16 bits
+# ends, whose steps stop where `tol` is met. With fewer rows every estimate is short, and a narrower
+# interval is worth its time.
 HALF_FROM = 20_000
 
 SIZES = {"float16": 2.0, "float32": 4.0, "float64": 8.0}

@@ -120,7 +120,7 @@ def arguments_called(**names: str) -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError) as error:
-        if type(error) not in (TypeError, ValueError):  # whose arguments may be other ones
+        if type(error) not in (TypeError, ValueError):  # another class: of other arguments
             raise
         argument = re.compile(rf"(?<![\w'.])({'|'.join(names)})(?!\w)")
         error.args = (argument.sub(lambda found: names[found.group()], str(error)),)

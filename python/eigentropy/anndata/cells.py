@@ -108,14 +108,14 @@ class Cells:
         return self.adata if self.copied else result
 
 
-# What every function has, which `source` and the place of the results remember.
+# Options of every function: `source` and the key of the results remember them.
 _OF_CELLS = frozenset({"adata", "groupby", "use_rep", "layer", "n_pcs", "key_added", "copy"})
 
 
 def remembering(function: Callable[Concatenate[dict[str, Any], P], R]) -> Callable[P, R]:
-    """Decorate a function of cells: as its first argument it gets the options that were passed.
+    """Decorate a function of cells: its first argument becomes a dict of the options passed.
 
-    So they are told from those that were left out.
+    The function can then tell these options from its defaults.
     """
 
     @functools.wraps(function)
@@ -252,5 +252,5 @@ def _described(value: Any) -> str:
 
 
 def _listed(names: Any) -> str:
-    """The names, of which anndata has None among layers for adata.X."""
+    """The names without None, which stands for adata.X among the layers of anndata."""
     return ", ".join(repr(str(name)) for name in names if name is not None) or "none"

@@ -31,7 +31,7 @@ THREADS = ("EIGENTROPY_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", 
 
 _GUARD = (
     "a process of the pool ended before it began (exit code {code}): each process imports the "
-    "script, so that the script has to be a file, and to call this function below "
+    "script, which must therefore be a file, and call this function below "
     "`if __name__ == '__main__':`"
 )
 
