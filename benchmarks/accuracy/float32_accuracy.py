@@ -22,8 +22,9 @@ from sklearn.datasets import load_digits, make_blobs, make_swiss_roll
 import eigentropy as eg
 from benchmarks.shared.machine import describe
 from benchmarks.shared.results import rounded, to_columns, write
+from eigentropy._backends.costs import SINGLE_FROM
 from eigentropy._backends.devices import HOST
-from eigentropy._spectra.rounding import EPS, SINGLE_FROM, may_use_single, within
+from eigentropy._spectra.rounding import EPS, may_use_single, within
 
 SIZES = (30, 100, 300, 1000, 3000)
 TIMES = (0.5, 1.0, 2.0, 5.0, 20.0)

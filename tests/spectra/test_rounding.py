@@ -302,10 +302,10 @@ def test_an_operator_stays_in_float64(gaussian):
 def test_a_solver_error_in_float32_leads_to_float64(gaussian, monkeypatch):
     spectrum = _core.spectrum
 
-    def failing(Z, sigma, alpha, dtype, progress):
+    def failing(Z, sigma, alpha, dtype, progress, *kept):
         if dtype == "float32":
             raise eg.SolverError
-        return spectrum(Z, sigma, alpha, dtype, progress)
+        return spectrum(Z, sigma, alpha, dtype, progress, *kept)
 
     monkeypatch.setattr(_core, "spectrum", failing)
     assert eg.dse(gaussian).dtype == "float64"

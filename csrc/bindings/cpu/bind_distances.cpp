@@ -1,5 +1,7 @@
 #include <pybind11/stl.h>
 
+#include <cmath>
+#include <memory>
 #include <optional>
 
 #include "base/gaussian.hpp"
@@ -8,6 +10,7 @@
 #include "bindings/common/run.hpp"
 #include "bindings/cpu/bindings.hpp"
 #include "bindings/cpu/inputs.hpp"
+#include "bindings/cpu/kept_distances.hpp"
 #include "cpu/kernel/knn_adjacency.hpp"
 #include "cpu/operator/diffusion.hpp"
 #include "cpu/rows/distances.hpp"
@@ -73,7 +76,9 @@ py::tuple distances(const py::array& Z, const std::optional<Indices>& rows,
 
 // Largest distance of a row from the centre in units of sigma, where gaps across which G is 0 count
 // as narrow: see ClosedColumn.
-double reach(const py::array& Z, double sigma) {
+double reach(const py::array& Z, double sigma, const KeptDistances* kept) {
+  const double known = kept == nullptr ? std::nan("") : kept->reach(sigma);
+  if (!std::isnan(known)) return known;
   return with_input(Z, [&](auto view) {
     const auto compute = [view, sigma](Control& control) {
       const auto X = center_rows<decltype(view(0, 0)), double>(
@@ -96,6 +101,15 @@ std::pair<double, double> median_of_distances(const py::array& Z,
       const auto X = center_rows<decltype(view(0, 0)), double>(view, centering_for_distances(),
                                                                thread_count(), control);
       return std::pair(median_distance(X, thread_count(), control), X.scale);
+    };
+    return run_interruptible(compute, py::none(), distances_flops(view.rows, view.rows, view.cols));
+  });
+}
+
+std::unique_ptr<KeptDistances> kept_distances(const py::array& Z) {
+  return with_input(Z, [](auto view) {
+    const auto compute = [view](Control& control) {
+      return std::make_unique<KeptDistances>(view, thread_count(), control);
     };
     return run_interruptible(compute, py::none(), distances_flops(view.rows, view.rows, view.cols));
   });
@@ -181,7 +195,11 @@ void bind_distances(py::module_& module) {
   module.attr("widest_block") = widest_block;
   module.def("squared_distances", &distances, py::arg("Z"), py::arg("rows") = py::none(),
              py::arg("progress") = py::none());
-  module.def("reach", &reach, py::arg("Z"), py::arg("sigma"));
+  py::class_<KeptDistances>(module, "KeptDistances")
+      .def_property_readonly("median", &KeptDistances::median)
+      .def_property_readonly("scale", &KeptDistances::scale);
+  module.def("kept_distances", &kept_distances, py::arg("Z"));
+  module.def("reach", &reach, py::arg("Z"), py::arg("sigma"), py::arg("kept") = nullptr);
   module.def("median_distance", &median_of_distances, py::arg("Z"), py::arg("rows") = py::none());
   module.def("squared_distances_from", &distances_from, py::arg("Z"), py::arg("query"));
   module.def("raise_to_max_distances", &raise_to_max_distances, py::arg("D").noconvert(),

@@ -1,5 +1,6 @@
 #include <pybind11/stl.h>
 
+#include <memory>
 #include <optional>
 
 #include "base/gaussian.hpp"
@@ -9,6 +10,7 @@
 #include "bindings/common/run.hpp"
 #include "bindings/cpu/bindings.hpp"
 #include "bindings/cpu/inputs.hpp"
+#include "bindings/cpu/kept_distances.hpp"
 #include "cpu/operator/diffusion.hpp"
 #include "cpu/operator/subsets.hpp"
 
@@ -22,11 +24,26 @@ OperatorOptions make_options(double sigma, std::optional<double> alpha) {
   return {sigma, alpha.value_or(0.0), alpha.has_value()};
 }
 
+template <class T>
+py::tuple to_tuple(Spectrum<T> result) {
+  return py::make_tuple(to_array(std::move(result.eigenvalues)), result.trace, result.frobenius2,
+                        result.kernel_sum, result.reach);
+}
+
 // (eigenvalues descending, tr A, |A|_F^2, sum_ij G_ij, largest distance of a row from the centre in
-// units of sigma)
+// units of sigma). In float32 they are made of distances that were kept, if these serve.
 py::tuple spectrum(const py::array& Z, double sigma, std::optional<double> alpha,
-                   const std::string& dtype, const py::object& progress) {
+                   const std::string& dtype, const py::object& progress, KeptDistances* kept) {
   const OperatorOptions options = make_options(sigma, alpha);
+  std::unique_ptr<SingleDistances> distances = kept == nullptr ? nullptr : kept->take(sigma);
+  if (distances != nullptr && dtype == "float32") {
+    const double flops = spectrum_flops(distances->rows().n);
+    auto compute = [options, distances = std::move(distances)](Control& control) {
+      return diffusion_spectrum(*distances, options, thread_count(), control);
+    };
+    return to_tuple(run_interruptible(std::move(compute), progress, flops));
+  }
+  distances.reset();
   return with_dtype(dtype, [&](auto type) -> py::tuple {
     using T = decltype(type);
     return with_input(Z, [&](auto view) -> py::tuple {
@@ -35,10 +52,7 @@ py::tuple spectrum(const py::array& Z, double sigma, std::optional<double> alpha
             view, centering_for_kernel<T>(options.sigma), thread_count(), control);
         return diffusion_spectrum(X, options, thread_count(), control);
       };
-      Spectrum<T> result =
-          run_interruptible(compute, progress, spectrum_flops(view.rows, view.cols));
-      return py::make_tuple(to_array(std::move(result.eigenvalues)), result.trace,
-                            result.frobenius2, result.kernel_sum, result.reach);
+      return to_tuple(run_interruptible(compute, progress, spectrum_flops(view.rows, view.cols)));
     });
   });
 }
@@ -89,7 +103,7 @@ py::tuple spectra_of_subsets(const py::array& Z, const Indices& offsets, const I
 
 void bind_spectrum(py::module_& module) {
   module.def("spectrum", &spectrum, py::arg("Z"), py::arg("sigma"), py::arg("alpha"),
-             py::arg("dtype"), py::arg("progress") = py::none());
+             py::arg("dtype"), py::arg("progress") = py::none(), py::arg("kept") = nullptr);
   module.def("subset_spectra", &spectra_of_subsets, py::arg("Z"), py::arg("offsets"),
              py::arg("indices"), py::arg("sigma"), py::arg("alpha"), py::arg("dtype"),
              py::arg("kernels") = "auto", py::arg("memory_limit") = 0.0,

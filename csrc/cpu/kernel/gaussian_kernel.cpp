@@ -56,33 +56,57 @@ double conjugate(SymmetricView<T> A, const Buffer<T>& s, int threads) {
   return total;
 }
 
+// Turns the squared distances of a tile, which begins at g, into G, and sums its rows.
+template <class T>
+void finish_tile(const Tile& tile, T* g, index_t stride, T scale, const RowSums<T>& sums) {
+  if (tile.diagonal()) {
+    for (index_t i = 0; i < tile.rows; ++i) g[i * stride + i] = 0;  // G_ii = 1 exactly
+  }
+  simd::tile_kernels<T>().gaussian(g, tile.rows, tile.cols, stride, scale, sums.of_rows(tile),
+                                   tile.diagonal() ? nullptr : sums.of_cols(tile));
+}
+
+template <class T>
+Refinement refinement_for(const ColumnBlock<T>& block, T scale) {
+  return refinement_of_kernel<T>(cancellation_error(block.source(), block.max_norm()),
+                                 static_cast<double>(scale));
+}
+
 }  // namespace
 
 template <class T>
 Buffer<double> gaussian_kernel(const CenteredRows<T>& X, double sigma, SymmetricView<T> G,
                                int threads, Stage& stage, double* largest_norm) {
-  const auto& kernels = simd::tile_kernels<T>();
   const T scale = exponent_scale(X, sigma);
   const SingleThreadedBlas one_thread;
   RowSums<T> sums(X.n);
   for_each_column_block(X, threads, stage.control(), [&](const ColumnBlock<T>& block) {
-    const Refinement refinement = refinement_of_kernel<T>(cancellation_error(X, block.max_norm()),
-                                                          static_cast<double>(scale));
+    const Refinement refinement = refinement_for(block, scale);
     if (largest_norm != nullptr) *largest_norm = std::sqrt(static_cast<double>(block.max_norm()));
     for_each_upper_tile(X.n, threads, [&](const Tile& tile, index_t) {
       T* g = G.row(tile.row) + tile.col;
       squared_distance_tile(block, tile, refinement, g, G.stride);
-      if (block.last()) {
-        if (tile.diagonal()) {
-          for (index_t i = 0; i < tile.rows; ++i) g[i * G.stride + i] = 0;  // G_ii = 1 exactly
-        }
-        kernels.gaussian(g, tile.rows, tile.cols, G.stride, scale, sums.of_rows(tile),
-                         tile.diagonal() ? nullptr : sums.of_cols(tile));
-      }
+      if (block.last()) finish_tile(tile, g, G.stride, scale, sums);
       stage.finish_task();
     });
   });
   return totals(sums, X.n);
+}
+
+template <class T>
+Buffer<double> gaussian_kernel_of_distances(const ColumnBlock<T>& block, double sigma,
+                                            SymmetricView<T> G, int threads, Stage& stage) {
+  const T scale = exponent_scale(block.source(), sigma);
+  const Refinement refinement = refinement_for(block, scale);
+  const SingleThreadedBlas one_thread;
+  RowSums<T> sums(G.n);
+  for_each_upper_tile(G.n, threads, [&](const Tile& tile, index_t) {
+    T* g = G.row(tile.row) + tile.col;
+    refine_tile(block, tile, refinement, g, G.stride);
+    finish_tile(tile, g, G.stride, scale, sums);
+    stage.finish_task();
+  });
+  return totals(sums, G.n);
 }
 
 template <class T>
@@ -167,6 +191,8 @@ void mirror(SymmetricView<T> A, int threads) {
 #define EIGENTROPY_INSTANTIATE(T)                                                                \
   template Buffer<double> gaussian_kernel(const CenteredRows<T>&, double, SymmetricView<T>, int, \
                                           Stage&, double*);                                      \
+  template Buffer<double> gaussian_kernel_of_distances(const ColumnBlock<T>&, double,            \
+                                                       SymmetricView<T>, int, Stage&);           \
   template void gaussian_kernel_rows(const CenteredRows<T>&, double, const index_t*, index_t,    \
                                      MatrixView<T>, int, Control&,                               \
                                      const std::function<void(Columns)>&);                       \

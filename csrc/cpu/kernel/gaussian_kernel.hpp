@@ -30,6 +30,12 @@ template <class T>
 Buffer<double> gaussian_kernel(const CenteredRows<T>& X, double sigma, SymmetricView<T> G,
                                int threads, Stage& stage, double* largest_norm = nullptr);
 
+// Turns the upper tiles of squared distances, which were not refined, into those of G. The rows of
+// the block are all rows. Returns q as above.
+template <class T>
+Buffer<double> gaussian_kernel_of_distances(const ColumnBlock<T>& block, double sigma,
+                                            SymmetricView<T> G, int threads, Stage& stage);
+
 // G_ij for chosen rows i, n columns each: count x n. `finish` is that of squared_distances_from.
 template <class T>
 void gaussian_kernel_rows(const CenteredRows<T>& X, double sigma, const index_t* chosen,

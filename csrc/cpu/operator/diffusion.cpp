@@ -31,19 +31,15 @@ double sum_of(const Buffer<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
 }
 
-}  // namespace
-
+// Turns the kernel with row sums q, whose rows are at most `reach` sigma from the centre, into the
+// operator.
 template <class T>
-DiffusionMatrix<T> build_matrix(const CenteredRows<T>& X, const OperatorOptions& options,
-                                int threads, Control& control, double from, double to) {
+DiffusionMatrix<T> finish(Buffer<T> kernel, index_t n, Buffer<double> q, double reach,
+                          const OperatorOptions& options, int threads) {
   DiffusionMatrix<T> matrix;
-  matrix.n = X.n;
-  matrix.entries = Buffer<T>(X.n * X.n);
-  Stage stage(control, from, to, upper_tile_visits(X));
-  double largest_norm = 0.0;
-  Buffer<double> q =
-      gaussian_kernel(X, options.sigma, matrix.view(), threads, stage, &largest_norm);
-  matrix.reach = X.scale / options.sigma * largest_norm;
+  matrix.n = n;
+  matrix.entries = std::move(kernel);
+  matrix.reach = reach;
   matrix.kernel_sum = sum_of(q);
   DiffusionScaling scaling = normalize(matrix.view(), std::move(q), options, threads);
   matrix.trace = scaling.trace;
@@ -53,22 +49,73 @@ DiffusionMatrix<T> build_matrix(const CenteredRows<T>& X, const OperatorOptions&
   return matrix;
 }
 
+// The operator in the memory of the distances.
+DiffusionMatrix<float> matrix_of(SingleDistances& distances, const OperatorOptions& options,
+                                 int threads, Control& control, double from, double to) {
+  const CenteredRows<float>& X = distances.rows();
+  Buffer<float> kernel = distances.take();
+  Stage stage(control, from, to, upper_tile_visits(X));
+  Buffer<double> q =
+      gaussian_kernel_of_distances(distances.block(), options.sigma,
+                                   SymmetricView<float>{kernel.data(), X.n, X.n}, threads, stage);
+  const double reach =
+      X.scale / options.sigma * std::sqrt(static_cast<double>(distances.block().max_norm()));
+  return finish(std::move(kernel), X.n, std::move(q), reach, options, threads);
+}
+
+template <class T>
+Spectrum<T> spectrum_of(const DiffusionMatrix<T>& matrix, Reduction reduction,
+                        const OperatorOptions& options, int threads, Control& control, double from,
+                        double to) {
+  const index_t n = matrix.n;
+  Spectrum<T> spectrum{Buffer<T>(n), matrix.trace, matrix.frobenius2, matrix.kernel_sum,
+                       matrix.reach};
+  T* w = spectrum.eigenvalues.data();
+  eigenvalues(matrix.view(), w, reduction, threads, control, from, to);
+  check_spectrum(w, n, options, matrix.trace, matrix.frobenius2);
+  std::reverse(w, w + n);
+  return spectrum;
+}
+
+}  // namespace
+
+template <class T>
+DiffusionMatrix<T> build_matrix(const CenteredRows<T>& X, const OperatorOptions& options,
+                                int threads, Control& control, double from, double to) {
+  Buffer<T> kernel(X.n * X.n);
+  Stage stage(control, from, to, upper_tile_visits(X));
+  double largest_norm = 0.0;
+  Buffer<double> q = gaussian_kernel(X, options.sigma, SymmetricView<T>{kernel.data(), X.n, X.n},
+                                     threads, stage, &largest_norm);
+  const double reach = X.scale / options.sigma * largest_norm;
+  return finish(std::move(kernel), X.n, std::move(q), reach, options, threads);
+}
+
 template <class T>
 Spectrum<T> diffusion_spectrum(const CenteredRows<T>& X, const OperatorOptions& options,
                                int threads, Control& control, double from, double to) {
   const double between = from + kernel_share(X.n, X.d) * (to - from);
   const auto solve_by = [&](Reduction reduction) {
-    const DiffusionMatrix<T> matrix = build_matrix(X, options, threads, control, from, between);
-    Spectrum<T> spectrum{Buffer<T>(X.n), matrix.trace, matrix.frobenius2, matrix.kernel_sum,
-                         matrix.reach};
-    T* w = spectrum.eigenvalues.data();
-    eigenvalues(matrix.view(), w, reduction, threads, control, between, to);
-    check_spectrum(w, X.n, options, matrix.trace, matrix.frobenius2);
-    std::reverse(w, w + X.n);
-    return spectrum;
+    return spectrum_of(build_matrix(X, options, threads, control, from, between), reduction,
+                       options, threads, control, between, to);
   };
   return solve_checked([&] { return solve_by(Reduction::automatic); },
                        [&] { return solve_by(Reduction::lapack); });
+}
+
+Spectrum<float> diffusion_spectrum(SingleDistances& distances, const OperatorOptions& options,
+                                   int threads, Control& control) {
+  const CenteredRows<float>& X = distances.rows();
+  const double between = kernel_share(X.n, X.d);
+  return solve_checked(
+      [&] {
+        return spectrum_of(matrix_of(distances, options, threads, control, 0.0, between),
+                           Reduction::automatic, options, threads, control, between, 1.0);
+      },
+      [&] {  // the distances are gone
+        return spectrum_of(build_matrix(X, options, threads, control, 0.0, between),
+                           Reduction::lapack, options, threads, control, between, 1.0);
+      });
 }
 
 #define EIGENTROPY_INSTANTIATE(T)                                                               \

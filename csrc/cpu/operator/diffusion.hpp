@@ -6,6 +6,7 @@
 #include "base/operator.hpp"
 #include "base/views.hpp"
 #include "cpu/rows/centered_rows.hpp"
+#include "cpu/rows/single_distances.hpp"
 
 namespace eigentropy {
 
@@ -36,5 +37,9 @@ DiffusionMatrix<T> build_matrix(const CenteredRows<T>& X, const OperatorOptions&
 template <class T>
 Spectrum<T> diffusion_spectrum(const CenteredRows<T>& X, const OperatorOptions& options,
                                int threads, Control& control, double from = 0.0, double to = 1.0);
+
+// The same from distances that are kept, in their memory: they are taken.
+Spectrum<float> diffusion_spectrum(SingleDistances& distances, const OperatorOptions& options,
+                                   int threads, Control& control);
 
 }  // namespace eigentropy

@@ -211,6 +211,17 @@ void widened_distances(const ColumnBlock<T>& block, const Tile& tile, T* out, in
 }  // namespace
 
 template <class T>
+void refine_tile(const ColumnBlock<T>& block, const Tile& tile, Refinement refinement, T* out,
+                 index_t stride) {
+  if (refinement.below <= 0.0) return;
+  if (widens(block, tile, refinement, out, stride)) {
+    widened_distances(block, tile, out, stride);
+  } else {
+    refine(block, {tile.rows, tile.cols, tile.row, tile.col}, refinement.below, out, stride);
+  }
+}
+
+template <class T>
 void squared_distance_tile(const ColumnBlock<T>& block, const Tile& tile, Refinement refinement,
                            T* out, index_t stride) {
   const T* const rows = block.row(tile.row);
@@ -223,12 +234,7 @@ void squared_distance_tile(const ColumnBlock<T>& block, const Tile& tile, Refine
   if (!block.last()) return;
   simd::tile_kernels<T>().squared_distances(out, tile.rows, tile.cols, stride,
                                             block.norms() + tile.row, block.norms() + tile.col);
-  if (refinement.below <= 0.0) return;
-  if (widens(block, tile, refinement, out, stride)) {
-    widened_distances(block, tile, out, stride);
-  } else {
-    refine(block, {tile.rows, tile.cols, tile.row, tile.col}, refinement.below, out, stride);
-  }
+  refine_tile(block, tile, refinement, out, stride);
 }
 
 namespace {
@@ -310,6 +316,7 @@ void squared_distances_from(const CenteredRows<T>& X, const index_t* query, inde
 #define EIGENTROPY_INSTANTIATE(T)                                                         \
   template void squared_distance_tile(const ColumnBlock<T>&, const Tile&, Refinement, T*, \
                                       index_t);                                           \
+  template void refine_tile(const ColumnBlock<T>&, const Tile&, Refinement, T*, index_t); \
   template void squared_distances(const CenteredRows<T>&, MatrixView<T>, int, Control&);  \
   template void squared_distances_from(const CenteredRows<T>&, const index_t*, index_t,   \
                                        MatrixView<T>, int, Control&,                      \

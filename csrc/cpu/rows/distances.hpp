@@ -39,6 +39,12 @@ template <class T>
 void squared_distance_tile(const ColumnBlock<T>& block, const Tile& tile, Refinement refinement,
                            T* out, index_t stride);
 
+// The last step of squared_distance_tile: distances that suffer from cancellation are computed
+// again.
+template <class T>
+void refine_tile(const ColumnBlock<T>& block, const Tile& tile, Refinement refinement, T* out,
+                 index_t stride);
+
 // r2_ij = |x_i - x_j|^2, both triangles. Multiply by X.scale^2 for the units of the input; the
 // product may overflow.
 template <class T>

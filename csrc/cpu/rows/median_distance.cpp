@@ -170,23 +170,31 @@ std::vector<std::pair<index_t, index_t>> sampled_pairs(index_t n) {
 
 namespace {
 
+// The same rows, rounded when they are read.
+CenteredRows<float> rounded(const CenteredRows<double>& X) {
+  CenteredRows<float> rows;
+  rows.n = X.n;
+  rows.d = X.d;
+  rows.scale = X.scale;
+  rows.block_columns = X.block_columns;
+  rows.source = X.source;
+  rows.centers = X.centers;
+  return rows;
+}
+
 // From distances in single precision; NaN where these do not serve.
 double quick_median(const CenteredRows<float>&, int, Control&) {
   return std::numeric_limits<double>::quiet_NaN();
 }
 double quick_median(const CenteredRows<double>& X, int threads, Control& control) {
   if (!prefers_single(X)) return std::numeric_limits<double>::quiet_NaN();
-  return median_in_single(X, sampled_pairs(X.n), threads, control);
+  SingleDistances distances(rounded(X), false, threads, control);
+  return median_in_single(X, distances, sampled_pairs(X.n), threads, control);
 }
 
-}  // namespace
-
 template <class T>
-double median_distance(const CenteredRows<T>& X, int threads, Control& control) {
+double median_by_search(const CenteredRows<T>& X, int threads, Control& control) {
   const index_t pairs = X.n * (X.n - 1) / 2;
-  if (pairs == 0) return 0.0;
-  const double quick = quick_median(X, threads, control);
-  if (!std::isnan(quick)) return quick;
   PairSample sample(X.n);
   Bracketed found = look(X, everything, &sample, threads, control);
   double median = middle(found, pairs);
@@ -199,6 +207,21 @@ double median_distance(const CenteredRows<T>& X, int threads, Control& control) 
   const auto others = static_cast<index_t>(found.inside.size());
   found.below = 0;
   return others == 0 ? 0.0 : middle(found, others);
+}
+
+}  // namespace
+
+template <class T>
+double median_distance(const CenteredRows<T>& X, int threads, Control& control) {
+  if (X.n < 2) return 0.0;
+  const double quick = quick_median(X, threads, control);
+  return std::isnan(quick) ? median_by_search(X, threads, control) : quick;
+}
+
+double median_distance(const CenteredRows<double>& X, SingleDistances& distances, int threads,
+                       Control& control) {
+  const double quick = median_in_single(X, distances, sampled_pairs(X.n), threads, control);
+  return std::isnan(quick) ? median_by_search(X, threads, control) : quick;
 }
 
 template double median_distance(const CenteredRows<float>&, int, Control&);

@@ -6,6 +6,7 @@
 
 #include "base/control.hpp"
 #include "cpu/rows/distances.hpp"
+#include "cpu/rows/single_distances.hpp"
 
 namespace eigentropy {
 
@@ -15,6 +16,11 @@ namespace eigentropy {
 // X.scale for the units of the input.
 template <class T>
 double median_distance(const CenteredRows<T>& X, int threads, Control& control);
+
+// The same with distances in single precision that the caller may use again: those of the same n >=
+// 2 rows, perhaps around another centre. They are computed here, unless they cannot serve.
+double median_distance(const CenteredRows<double>& X, SingleDistances& distances, int threads,
+                       Control& control);
 
 // The sample of pairs of n >= 2 rows whose distances bracket the median. It is drawn at random with
 // a fixed seed.

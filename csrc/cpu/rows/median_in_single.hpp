@@ -6,6 +6,7 @@
 
 #include "base/control.hpp"
 #include "cpu/rows/centered_rows.hpp"
+#include "cpu/rows/single_distances.hpp"
 
 namespace eigentropy {
 
@@ -13,12 +14,13 @@ namespace eigentropy {
 // work.
 bool prefers_single(const CenteredRows<double>& X);
 
-// The median of |x_i - x_j|, to a few units in the last place of a double. The distances of a
-// `sample` of pairs say where it is. NaN if they mislead, if a row is not finite, or if distances
-// in single precision leave too many pairs, such as ties, whose differences would have to be taken
-// in double.
-double median_in_single(const CenteredRows<double>& X,
+// The median of |x_i - x_j|, to a few units in the last place of a double. The distances in single
+// precision, which are computed here, may be those of the same rows around another centre. Those of
+// a `sample` of pairs say where the median is. NaN if they mislead, or if distances in single
+// precision leave too many pairs, such as ties, whose differences would have to be taken in double:
+// then tiles may be missing.
+double median_in_single(const CenteredRows<double>& X, SingleDistances& distances,
                         const std::vector<std::pair<index_t, index_t>>& sample, int threads,
-                        Control& control);
+                        const Control& control);
 
 }  // namespace eigentropy

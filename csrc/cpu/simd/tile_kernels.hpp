@@ -25,6 +25,9 @@ struct TileKernels {
   double (*conjugate)(T* tile, index_t rows, index_t cols, index_t stride, const T* row_scale,
                       const T* col_scale);
 
+  // inside_j = 1 where low <= row_j <= high, else 0; returns how many row_j < low
+  index_t (*mark_between)(const T* row, index_t count, T low, T high, unsigned char* inside);
+
   // |x - y|^2
   double (*squared_distance)(const T* x, const T* y, index_t d);
 

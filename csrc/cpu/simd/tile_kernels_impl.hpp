@@ -86,6 +86,20 @@ double conjugate(T* tile, index_t rows, index_t cols, index_t stride, const T* r
 }
 
 template <class T>
+index_t mark_between(const T* row, index_t count, T low, T high, unsigned char* inside) {
+  unsigned char* __restrict marks = inside;
+  int below = 0;
+#pragma omp simd reduction(+ : below)
+  for (index_t j = 0; j < count; ++j) {
+    const int is_below = row[j] < low ? 1 : 0;
+    const int is_above = row[j] > high ? 1 : 0;
+    below += is_below;
+    marks[j] = static_cast<unsigned char>(1 - (is_below | is_above));
+  }
+  return below;
+}
+
+template <class T>
 double squared_distance(const T* x, const T* y, index_t d) {
   double sum = 0.0;
 #pragma omp simd reduction(+ : sum)
@@ -97,8 +111,8 @@ double squared_distance(const T* x, const T* y, index_t d) {
 }
 
 template <class T>
-static constexpr TileKernels<T> table{squared_distances<T>, gaussian<T>, weighted_sums<T>,
-                                      conjugate<T>, squared_distance<T>};
+static constexpr TileKernels<T> table{squared_distances<T>, gaussian<T>,     weighted_sums<T>,
+                                      conjugate<T>,         mark_between<T>, squared_distance<T>};
 
 }  // namespace EIGENTROPY_INSTRUCTION_SET
 

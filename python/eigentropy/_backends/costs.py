@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# Smaller matrices take some milliseconds in either precision. Several that take as long together
+# count as one of this order.
+SINGLE_FROM = 1000
+
 
 @dataclass(frozen=True)
 class Costs:

@@ -49,6 +49,8 @@ class Cpu:
     widens_distances = True
     # True on a GPU: how much memory cuSOLVER needs is known only once it is asked.
     solver_may_refuse = False
+    # Whether the distances behind the median are kept for a kernel in float32.
+    keeps_distances = True
     # Whether 16 bits come with the first pass over the kernel, for as many tiles as fit.
     keeps_half_precision = True
     halves_come_first = True

@@ -53,6 +53,7 @@ class Cuda:
     has_estimates = True
     widens_distances = False
     solver_may_refuse = True
+    keeps_distances = False
     keeps_half_precision = True
     halves_come_first = False
     shares_kernel = False

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core
+from eigentropy._backends.costs import SINGLE_FROM
 from eigentropy._backends.device_arrays import DeviceArray
 from eigentropy._backends.devices import HOST, Device, choose
 from eigentropy._backends.host_arrays import Matrix, chosen_rows, opened_array
@@ -32,6 +33,8 @@ class Rows:
 
     array: Any
     device: Device = HOST
+    # What their median distance was found from, for a kernel in float32; none on a GPU.
+    _kept: list[_core.KeptDistances] = field(default_factory=list, init=False, repr=False)
 
     @classmethod
     def of(cls, Z: Any, device: Any = None, progress: bool | Callback = False) -> Rows:
@@ -49,6 +52,9 @@ class Rows:
         array = opened_array(Z)
         chosen = choose(device, array)
         return cls(chosen.rows(array, progress), chosen)
+
+    def __len__(self) -> int:
+        return self.n
 
     @property
     def n(self) -> int:
@@ -72,7 +78,38 @@ class Rows:
 
     def reach(self, sigma: float) -> float:
         """Largest distance of a row from the centre, in units of sigma; infinite on overflow."""
+        if self._kept:
+            return _core.reach(self.array, sigma, self._kept[0])
         return self.device.reach(self.array, sigma)
+
+    def median_distance(self, numbers: npt.NDArray[np.int64]) -> tuple[float, float]:
+        """Median distance between the rows of these numbers, and the unit of it.
+
+        Where the spectrum of all rows may be found in float32, their distances are kept for the
+        first one.
+        """
+        if len(numbers) < self.n or not self._may_keep_distances:
+            return _core.median_distance(*self.host_sample(numbers))
+        if not self._kept:
+            self._kept.append(_core.kept_distances(self.array))
+        return self._kept[0].median, self._kept[0].scale
+
+    def spectrum(
+        self, sigma: float, alpha: float | None, dtype: str, progress: Callback | None
+    ) -> tuple[npt.NDArray[Any], float, float, float, float]:
+        """All eigenvalues, descending; tr A, |A|_F^2, the sum of the kernel, `reach`."""
+        if self._kept:
+            return _core.spectrum(self.array, sigma, alpha, dtype, progress, self._kept[0])
+        return self.device.spectrum(self.array, sigma, alpha, dtype, progress)
+
+    @property
+    def _may_keep_distances(self) -> bool:
+        fits = self.d <= _core.widest_block
+        return self.device.keeps_distances and fits and self.n >= SINGLE_FROM
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy, also one for another process, finds the distances anew."""
+        return {**self.__dict__, "_kept": []}
 
     def on_host(self) -> Matrix:
         """All rows as a NumPy array."""
@@ -117,7 +154,9 @@ def sample_rows(Z: Any, max_points: int | None, seed: int, square: bool = False)
     if max_points is None:
         return Sample(Z)
     most = integer(max_points, "max_points", at_least=1)
-    array = opened_array(Z)
+    if isinstance(Z, Rows) and Z.n <= most:
+        return Sample(Z)
+    array = Z.array if isinstance(Z, Rows) else opened_array(Z)
     if len(array.shape) == 0 or array.shape[0] <= most:
         return Sample(array)
     if square and (isinstance(array, DeviceArray) or array.shape != 2 * array.shape[:1]):

@@ -145,13 +145,13 @@ def sigma_of_rule(rows: Rows, rule: str, seed: int) -> float:
     sample = sampled_rows(rows.n, rows.d, seed)
     if rule == "knn":  # of the sampled rows, whose neighbours may be any rows
         return _knn(rows.on_host(), sample)
+    if rule == "median":
+        return _share_of_the_median(*rows.median_distance(sample)) or 1.0
     Z, sample = rows.host_sample(sample)
     if rule == "max-slope":
         squared, scale = _core.squared_distances(Z, sample)
         return _in_units(_max_slope(squared), scale) if squared.any() else 1.0
-    if rule == "narrow":
-        return _narrow(Z, sample) or 1.0
-    return _share_of_the_median(Z, sample) or 1.0
+    return _narrow(Z, sample) or 1.0
 
 
 def _sigma_of_distances(D: Matrix, rule: str, seed: int) -> float:
@@ -209,9 +209,8 @@ def _in_units(width: float, scale: float) -> float:
     return scale * width
 
 
-def _share_of_the_median(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
+def _share_of_the_median(median: float, scale: float) -> float:
     """Of the distances of all pairs, or of those that are not 0 where most are; 0.0 if all are."""
-    median, scale = _core.median_distance(Z, rows)
     return _in_units(MEDIAN_FACTOR * median, scale)
 
 
@@ -271,7 +270,7 @@ def _knn(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
 
 def _fallback(Z: Matrix, rows: npt.NDArray[np.int64]) -> float:
     """Every row has many duplicates: neighbours say nothing, distances between groups do."""
-    sigma = _share_of_the_median(Z, rows)
+    sigma = _share_of_the_median(*_core.median_distance(Z, rows))
     if sigma == 0.0:  # the other rows, if there are any, are not in the sample
         squared, scale = _core.squared_distances_from(Z, rows[:1])
         others = np.sqrt(squared[squared > 0])

@@ -42,6 +42,7 @@ class Precomputed(Cpu):
     holds = "precomputed"
     has_low_rank = False
     has_estimates = False
+    keeps_distances = False
     keeps_half_precision = False
     shares_kernel = False
 

@@ -51,6 +51,7 @@ class Knn(Cpu):
     holds = "knn"
     is_sparse = True
     has_low_rank = False
+    keeps_distances = False
     keeps_half_precision = False
     shares_kernel = False
 

@@ -243,7 +243,7 @@ class KernelMatrix:
         self, progress: Callback | None
     ) -> tuple[npt.NDArray[Any], float, float, float, float]:
         """All eigenvalues, descending; the trace, |.|_F^2, the sum of the kernel, `reach`."""
-        return self.samples.device.spectrum(self.rows, self.sigma, self.alpha, self.dtype, progress)
+        return self.samples.spectrum(self.sigma, self.alpha, self.dtype, progress)
 
     def _require_memory(self) -> None:
         require_matrix_memory(self.n, self.samples.d, self.dtype, device=self.samples.device)

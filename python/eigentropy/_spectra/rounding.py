@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core
+from eigentropy._backends.costs import SINGLE_FROM
 from eigentropy._backends.devices import HOST, Device
 from eigentropy._backends.host_arrays import as_numpy
 from eigentropy._spectra.eigenvalues import shannon_nats_of_groups
@@ -22,10 +23,6 @@ from eigentropy._spectra.functionals import Functional, MinEntropy, Renyi, Shann
 
 EPS = float(np.finfo(np.float32).eps)
 DOUBLE_EPS = float(np.finfo(np.float64).eps)
-
-# Smaller matrices take some milliseconds in either precision. Several that take as long together
-# count as one of this order.
-SINGLE_FROM = 1000
 
 # Where rounding could change the exponent of the kernel by more than REFINED_ABOVE, the core
 # computes distances again: by products in float64 on the CPU, if the rows fit a block of columns,

@@ -30,6 +30,7 @@ class SplitCpu(Cpu):
     """
 
     has_low_rank = False
+    keeps_distances = False
     keeps_half_precision = False
     shares_kernel = False
     has_ranks = True

@@ -107,7 +107,8 @@ using Pairs = std::vector<std::pair<index_t, index_t>>;
 
 double quick_median(const Matrix<double>& Z, const Pairs& sample) {
   Control control;
-  return median_in_single(center_rows<double, double>(Z.input(), 1), sample, 2, control);
+  SingleDistances distances(center_rows<double, float>(Z.input(), 1), false, 2, control);
+  return median_in_single(center_rows<double, double>(Z.input(), 1), distances, sample, 2, control);
 }
 
 TEST(MedianInSingle, IsTheMedianInDouble) {
@@ -126,11 +127,31 @@ TEST(MedianInSingle, GivesUpWhereItCannotTell) {
   auto Z = gaussian_rows<double>(n, 40, 9);
   EXPECT_FALSE(std::isnan(quick_median(Z, sampled_pairs(n))));
   EXPECT_TRUE(std::isnan(quick_median(Z, {{3, 4}})));  // no room around one pair
-  Z(7, 1) = std::numeric_limits<double>::quiet_NaN();
-  EXPECT_TRUE(std::isnan(quick_median(Z, sampled_pairs(n))));
   Z(7, 1) = 1e9;  // norms of which single precision leaves no distance
   EXPECT_TRUE(std::isnan(quick_median(Z, sampled_pairs(n))));
   EXPECT_TRUE(std::isnan(quick_median(Matrix<double>(n, 40, 1.5), sampled_pairs(n))));
+}
+
+// The centre of the distances in single precision need not be that of the others.
+TEST(MedianDistance, IsTheSameBesideDistancesThatAreKept) {
+  for (const double offset : {0.0, 3.0, 1e6}) {
+    auto Z = gaussian_rows<double>(601, 40, 10);
+    for (index_t i = 0; i < Z.rows(); ++i) Z(i, 5) += offset;
+    Control control;
+    auto X = center_rows<double, double>(Z.input(), centering_for_distances(), 2, control);
+    SingleDistances kept(center_rows<double, float>(Z.input(), 2), true, 2, control);
+    EXPECT_EQ(median_distance(X, kept, 2, control), median_distance(X, 2, control)) << offset;
+    EXPECT_TRUE(kept.are_kept()) << offset;
+  }
+}
+
+TEST(MedianDistance, IsFoundWhereDistancesInSinglePrecisionDoNotServe) {
+  const Matrix<double> equal(300, 40, 1.5);
+  Control control;
+  auto X = center_rows<double, double>(equal.input(), centering_for_distances(), 2, control);
+  SingleDistances kept(center_rows<double, float>(equal.input(), 2), true, 2, control);
+  EXPECT_EQ(median_distance(X, kept, 2, control), 0.0);
+  EXPECT_FALSE(kept.are_kept());
 }
 
 TEST(MedianDistance, IsNotMisledByNormsFarAboveTheDistances) {

@@ -357,6 +357,28 @@ TYPED_TEST(Simd, ConjugationOfASymmetricTileIsSymmetricToTheLastBit) {
   }
 }
 
+TYPED_TEST(Simd, MarkBetweenMarksTheIntervalWithItsEndsAndCountsWhatIsBelow) {
+  for (const auto& table : available<TypeParam>()) {
+    for (const index_t count : widths) {
+      auto row = random_values<TypeParam>(count, 0.0, 3.0, 21);
+      const TypeParam low = 1, high = 2;
+      row[0] = low;
+      row[static_cast<std::size_t>(count - 1)] = high;
+      std::vector<unsigned char> inside(static_cast<std::size_t>(count + 1), 7);
+      index_t below = 0;
+      std::vector<unsigned char> expected;
+      for (const TypeParam value : row) {
+        below += value < low ? 1 : 0;
+        expected.push_back(value >= low && value <= high ? 1 : 0);
+      }
+      expected.push_back(7);  // nothing is written behind the row
+      EXPECT_EQ(table.mark_between(row.data(), count, low, high, inside.data()), below)
+          << table.name << ", " << count;
+      EXPECT_EQ(inside, expected) << table.name << ", " << count;
+    }
+  }
+}
+
 TYPED_TEST(Simd, SquaredDistanceIsTheSumOfSquaredDifferencesInDouble) {
   for (const auto& table : available<TypeParam>()) {
     for (const index_t d : widths) {

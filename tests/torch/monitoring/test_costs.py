@@ -49,20 +49,23 @@ def calls(monkeypatch):
 
         monkeypatch.setattr(_core, name, call)
 
-    for name in ("median_distance", "squared_distances", "spectrum", "subset_spectra", "matrix"):
+    for name in (
+        "median_distance", "kept_distances", "squared_distances", "spectrum", "subset_spectra",
+        "matrix",
+    ):  # fmt: skip
         count(name, getattr(_core, name))
     return counted
 
 
 # The second number of rows is one of which the spectrum of all is tried in float32.
-@pytest.mark.parametrize("n", [90, 1000])
-def test_a_layer_has_one_median_one_spectrum_and_one_batch_of_groups(network, calls, n):
+@pytest.mark.parametrize(("n", "median"), [(90, "median_distance"), (1000, "kept_distances")])
+def test_a_layer_has_one_median_one_spectrum_and_one_batch_of_groups(network, calls, n, median):
     x, y = data(n)
     with Monitor(network, LAYERS, Probe(x, y)) as monitor:
         calls.clear()
         values = monitor.step()
         each = len(LAYERS)
-        assert calls == {"median_distance": each, "spectrum": each, "subset_spectra": each}
+        assert calls == {median: each, "spectrum": each, "subset_spectra": each}
         assert "dsmi_y_adjusted/1" in values
 
 

@@ -36,7 +36,7 @@ from eigentropy.torch.monitoring.outputs import Outputs, Seen
 from eigentropy.torch.monitoring.parallel import in_parallel
 from eigentropy.torch.monitoring.readings import Reading, readings
 from eigentropy.torch.monitoring.sharing import Share
-from eigentropy.torch.monitoring.where import Rows, all_finite, on_host
+from eigentropy.torch.monitoring.where import Rows, all_finite, looked_at, on_host
 
 # Rows of which everything is measured in milliseconds.
 FEW_ROWS = 1500
@@ -269,7 +269,7 @@ class Measuring:
                 self._notices.forget(name, NOT_FINITE)
                 with self._notices.caught(name):
                     measured = measure(
-                        rows, dict(variables), self.settings, name=name,
+                        looked_at(rows), dict(variables), self.settings, name=name,
                         diffusion=wanted.records or bool(of_family("diffusion", self.measures)),
                     )  # fmt: skip
             else:

@@ -15,6 +15,7 @@ import torch
 from eigentropy import _core
 from eigentropy._backends import plugin
 from eigentropy._backends.devices import parse
+from eigentropy._backends.rows import Rows as HostRows
 from eigentropy._support import memory
 from eigentropy.torch.devices import lies_on_gpu, refusal
 from eigentropy.torch.monitoring.samples import Array, Numbers, chosen_rows
@@ -111,6 +112,13 @@ def all_finite(rows: Rows) -> bool:
     if isinstance(rows, torch.Tensor):
         return bool(torch.isfinite(rows).all())
     return bool(_core.nonfinite_rows(rows)[0] == 0)
+
+
+def looked_at(rows: Rows) -> Any:
+    """Finite rows for a measurement, which need not look at those on the host again."""
+    if isinstance(rows, np.ndarray) and rows.dtype.char in "fd" and lies_in_order(rows):
+        return HostRows(rows)
+    return rows
 
 
 def on_host(rows: Rows) -> Array:

@@ -1,0 +1,73 @@
+// What one pass over all pairs of rows leaves for the functions that are called after it.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <memory>
+
+#include "base/gaps.hpp"
+#include "base/gaussian.hpp"
+#include "base/threads.hpp"
+#include "cpu/rows/median_distance.hpp"
+#include "cpu/rows/median_in_single.hpp"
+
+namespace eigentropy::bindings {
+
+// The median distance of rows, and their distances in single precision where these serve. The first
+// spectrum takes them; one in float32 works in their memory.
+class KeptDistances {
+ public:
+  KeptDistances() = default;
+
+  template <class S>
+  KeptDistances(InputView<S> Z, int threads, Control& control) {
+    const ColumnRanges ranges = column_ranges(Z, threads, control);
+    for (std::size_t j = 0; j < ranges.low.size(); ++j) {
+      widest_column_ = std::max(widest_column_, ranges.high[j] - ranges.low[j]);
+    }
+    const Centering exact = centering_for_distances();
+    auto X = center_rows<S, double>(Z, common_centers(ranges, Z.rows, exact, {}));
+    X.keeps_digits = exact.keeps_digits;
+    scale_ = X.scale;
+    if (!prefers_single(X)) {
+      median_ = median_distance(X, threads, control);
+      return;
+    }
+    distances_ = std::make_unique<SingleDistances>(
+        center_rows<S, float>(Z, common_centers(ranges, Z.rows, {}, {})), true, threads, control);
+    median_ = median_distance(X, *distances_, threads, control);
+    const double largest = static_cast<double>(distances_->block().max_norm());
+    largest_norm_ = distances_->rows().scale * std::sqrt(largest);
+    if (!distances_->are_kept()) distances_.reset();
+  }
+
+  // In units of scale().
+  double median() const { return median_; }
+  double scale() const { return scale_; }
+
+  // Largest distance of a row from the centre in units of sigma, if no gap between rows is closed
+  // for this width; NaN otherwise.
+  double reach(double sigma) const {
+    return closes_no_gap(sigma) ? largest_norm_ / sigma : std::numeric_limits<double>::quiet_NaN();
+  }
+
+  // The distances if the kernel of this width is made of them, otherwise null. They are gone
+  // afterwards.
+  std::unique_ptr<SingleDistances> take(double sigma) {
+    std::unique_ptr<SingleDistances> taken = std::move(distances_);
+    return closes_no_gap(sigma) ? std::move(taken) : nullptr;
+  }
+
+ private:
+  bool closes_no_gap(double sigma) const {
+    return widest_column_ <= narrowest_closed_gap(centering_for_kernel<float>(sigma).separation);
+  }
+
+  double median_ = 0.0, scale_ = 1.0, widest_column_ = 0.0;
+  double largest_norm_ = std::numeric_limits<double>::quiet_NaN();
+  std::unique_ptr<SingleDistances> distances_;
+};
+
+}  // namespace eigentropy::bindings
