@@ -589,7 +589,7 @@ def monitor_step(results: Results) -> str:
 # What the compiled functions of a step do; all others make entropies and bounds of eigenvalues.
 STEP = {
     "the network's products": ("linear", "relu"),
-    "the median distance": ("median_distance", "kept_distances"),
+    "the median distance": ("kept_distances",),
     "all eigenvalues of the rows": ("spectrum",),
     "all eigenvalues of the groups": ("subset_spectra",),
 }
@@ -599,7 +599,7 @@ def monitor_parts(results: Results) -> str:
     """Where the time of a step goes, and how long the arithmetic of all eigenvalues takes."""
     rows = []
     for case in results["monitor_parts"]["cases"]:
-        seconds = {what: sum(case["parts"].get(name, 0.0) for name in STEP[what]) for what in STEP}
+        seconds = {what: sum(case["parts"][name] for name in STEP[what]) for what in STEP}
         seconds["checks of the rows, entropies, bounds"] = sum(case["parts"].values()) - sum(
             seconds.values()
         )

@@ -27,7 +27,7 @@ def test_it_has_each_part_of_a_step_and_what_is_left(tmp_path, capsys):
 
 
 def test_the_table_has_the_parts_and_what_they_add_up_to():
-    names = {"linear": 0.002, "relu": 0.001, "median_distance": 0.004, "reach": 0.0005}
+    names = {"linear": 0.002, "relu": 0.001, "kept_distances": 0.004, "reach": 0.0005}
     parts = {**names, "spectrum": 0.016, "subset_spectra": 0.032, "entropy_range": 0.00025}
     known = {"n": 1000, "parts": parts, "outside": 0.001, "seconds": 0.057}
     case = {**known, "eigenvalues_at_product_rate": 0.007}

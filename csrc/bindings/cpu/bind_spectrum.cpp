@@ -35,7 +35,7 @@ py::tuple to_tuple(Spectrum<T> result) {
 py::tuple spectrum(const py::array& Z, double sigma, std::optional<double> alpha,
                    const std::string& dtype, const py::object& progress, KeptDistances* kept) {
   const OperatorOptions options = make_options(sigma, alpha);
-  std::unique_ptr<SingleDistances> distances = kept == nullptr ? nullptr : kept->take(sigma);
+  std::unique_ptr<SingleDistances> distances = kept == nullptr ? nullptr : kept->take_for(sigma);
   if (distances != nullptr && dtype == "float32") {
     const double flops = spectrum_flops(distances->rows().n);
     auto compute = [options, distances = std::move(distances)](Control& control) {

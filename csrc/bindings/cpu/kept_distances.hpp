@@ -19,8 +19,6 @@ namespace eigentropy::bindings {
 // spectrum takes them; one in float32 works in their memory.
 class KeptDistances {
  public:
-  KeptDistances() = default;
-
   template <class S>
   KeptDistances(InputView<S> Z, int threads, Control& control) {
     const ColumnRanges ranges = column_ranges(Z, threads, control);
@@ -55,7 +53,7 @@ class KeptDistances {
 
   // The distances if the kernel of this width is made of them, otherwise null. They are gone
   // afterwards.
-  std::unique_ptr<SingleDistances> take(double sigma) {
+  std::unique_ptr<SingleDistances> take_for(double sigma) {
     std::unique_ptr<SingleDistances> taken = std::move(distances_);
     return closes_no_gap(sigma) ? std::move(taken) : nullptr;
   }

@@ -53,13 +53,14 @@ DiffusionMatrix<T> finish(Buffer<T> kernel, index_t n, Buffer<double> q, double 
 DiffusionMatrix<float> matrix_of(SingleDistances& distances, const OperatorOptions& options,
                                  int threads, Control& control, double from, double to) {
   const CenteredRows<float>& X = distances.rows();
-  Buffer<float> kernel = distances.take();
+  Buffer<float> kernel = distances.give();
   Stage stage(control, from, to, upper_tile_visits(X));
   Buffer<double> q =
       gaussian_kernel_of_distances(distances.block(), options.sigma,
                                    SymmetricView<float>{kernel.data(), X.n, X.n}, threads, stage);
   const double reach =
       X.scale / options.sigma * std::sqrt(static_cast<double>(distances.block().max_norm()));
+  distances.release_block();
   return finish(std::move(kernel), X.n, std::move(q), reach, options, threads);
 }
 

@@ -38,7 +38,7 @@ template <class T>
 Spectrum<T> diffusion_spectrum(const CenteredRows<T>& X, const OperatorOptions& options,
                                int threads, Control& control, double from = 0.0, double to = 1.0);
 
-// The same from distances that are kept, in their memory: they are taken.
+// The same from distances that are kept, in their memory. They are gone afterwards.
 Spectrum<float> diffusion_spectrum(SingleDistances& distances, const OperatorOptions& options,
                                    int threads, Control& control);
 

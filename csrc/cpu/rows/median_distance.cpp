@@ -170,7 +170,7 @@ std::vector<std::pair<index_t, index_t>> sampled_pairs(index_t n) {
 
 namespace {
 
-// The same rows, rounded when they are read.
+// The same rows, rounded when they are read. X must outlive them.
 CenteredRows<float> rounded(const CenteredRows<double>& X) {
   CenteredRows<float> rows;
   rows.n = X.n;

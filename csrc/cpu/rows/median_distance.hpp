@@ -18,7 +18,8 @@ template <class T>
 double median_distance(const CenteredRows<T>& X, int threads, Control& control);
 
 // The same with distances in single precision that the caller may use again: those of the same n >=
-// 2 rows, perhaps around another centre. They are computed here, unless they cannot serve.
+// 2 rows, perhaps around another centre. They are computed here, but not where rows are so near
+// each other that single precision cannot tell them apart: are_kept() tells.
 double median_distance(const CenteredRows<double>& X, SingleDistances& distances, int threads,
                        Control& control);
 

@@ -2,7 +2,7 @@
 // found from them, and the kernel is made of them.
 #pragma once
 
-#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/buffer.hpp"
@@ -20,14 +20,16 @@ namespace eigentropy {
 class SingleDistances {
  public:
   SingleDistances(CenteredRows<float> X, bool keeps, int threads, const Control& control)
-      : X_(std::move(X)), block_(X_), keeps_(keeps) {
-    block_.load(0, threads, control);
+      : X_(std::move(X)), keeps_(keeps) {
+    block_.emplace(X_).load(0, threads, control);
   }
   SingleDistances(const SingleDistances&) = delete;
   SingleDistances& operator=(const SingleDistances&) = delete;
 
   const CenteredRows<float>& rows() const { return X_; }
-  const ColumnBlock<float>& block() const { return block_; }
+  // What was read of the rows, until it is released.
+  const ColumnBlock<float>& block() const { return *block_; }
+  void release_block() { block_.reset(); }
 
   // Computes all tiles: visit(tile, r2, stride, worker), where r2 is as squared_distance_tile
   // leaves it without refinement.
@@ -41,21 +43,21 @@ class SingleDistances {
       const Tile tile = upper_tile(n, number);
       const index_t begin = keeps_ ? tile.row * n + tile.col : worker * tile_size * tile_size;
       const index_t stride = keeps_ ? n : tile_size;
-      squared_distance_tile(block_, tile, {}, r2.data() + begin, stride);
+      squared_distance_tile(*block_, tile, {}, r2.data() + begin, stride);
       visit(tile, static_cast<const float*>(r2.data() + begin), stride, worker);
     });
     if (keeps_) kept_ = std::move(r2);
   }
 
-  // Whether all tiles were computed and kept, and have not been taken.
+  // Whether all tiles are there: computed, kept and not given away.
   bool are_kept() const { return kept_.size() > 0; }
 
-  // The tiles in an n x n matrix, of which only these are written.
-  Buffer<float> take() { return std::move(kept_); }
+  // Gives the tiles away, in an n x n matrix of which only these are written.
+  Buffer<float> give() { return std::move(kept_); }
 
  private:
   CenteredRows<float> X_;
-  ColumnBlock<float> block_;
+  std::optional<ColumnBlock<float>> block_;
   bool keeps_;
   Buffer<float> kept_;
 };

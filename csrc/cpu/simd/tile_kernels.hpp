@@ -25,7 +25,8 @@ struct TileKernels {
   double (*conjugate)(T* tile, index_t rows, index_t cols, index_t stride, const T* row_scale,
                       const T* col_scale);
 
-  // inside_j = 1 where low <= row_j <= high, else 0; returns how many row_j < low
+  // inside_j = 1 where low <= row_j <= high, else 0, for a row without NaN;
+  // returns how many row_j < low
   index_t (*mark_between)(const T* row, index_t count, T low, T high, unsigned char* inside);
 
   // |x - y|^2

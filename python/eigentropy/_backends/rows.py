@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -16,6 +18,21 @@ from eigentropy._backends.devices import HOST, Device, choose
 from eigentropy._backends.host_arrays import Matrix, chosen_rows, opened_array
 from eigentropy._support.options import integer, random_seed
 from eigentropy._support.progress import Callback
+
+
+@dataclass
+class ForSpectrum:
+    """What a median distance leaves for the first spectrum of the same rows.
+
+    Attributes
+    ----------
+    are_wanted : bool
+        Whether that spectrum is about to be found, perhaps in float32.
+    kept : KeptDistances or None
+    """
+
+    are_wanted: bool = False
+    kept: _core.KeptDistances | None = None
 
 
 @dataclass(frozen=True)
@@ -33,8 +50,9 @@ class Rows:
 
     array: Any
     device: Device = HOST
-    # What their median distance was found from, for a kernel in float32; none on a GPU.
-    _kept: list[_core.KeptDistances] = field(default_factory=list, init=False, repr=False)
+    _distances: ForSpectrum = field(
+        default_factory=ForSpectrum, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def of(cls, Z: Any, device: Any = None, progress: bool | Callback = False) -> Rows:
@@ -77,29 +95,44 @@ class Rows:
         return f"d={self.d}" if self.holds == "rows" else f"kernel={self.holds!r}"
 
     def reach(self, sigma: float) -> float:
-        """Largest distance of a row from the centre, in units of sigma; infinite on overflow."""
-        if self._kept:
-            return _core.reach(self.array, sigma, self._kept[0])
+        """Largest distance of a row from the centre, in units of sigma; infinite on overflow.
+
+        Distances that are kept tell it to the precision of float32.
+        """
+        kept = self._distances.kept
+        if kept is not None:
+            return _core.reach(self.array, sigma, kept)
         return self.device.reach(self.array, sigma)
 
-    def median_distance(self, numbers: npt.NDArray[np.int64]) -> tuple[float, float]:
-        """Median distance between the rows of these numbers, and the unit of it.
+    @contextmanager
+    def keeping_distances(self, wanted: bool = True) -> Iterator[None]:
+        """Inside, the distances behind a median are kept for the first spectrum, if wanted.
 
-        Where the spectrum of all rows may be found in float32, their distances are kept for the
-        first one.
+        They take an n x n matrix in float32, which becomes that of the spectrum.
         """
-        if len(numbers) < self.n or not self._may_keep_distances:
+        distances = self._distances
+        distances.are_wanted = wanted
+        try:
+            yield
+        finally:
+            distances.are_wanted, distances.kept = False, None
+
+    def median_distance(self, numbers: npt.NDArray[np.int64]) -> tuple[float, float]:
+        """Median distance between the rows of these numbers, and the unit of it."""
+        distances = self._distances
+        if len(numbers) < self.n or not (distances.are_wanted and self._may_keep_distances):
             return _core.median_distance(*self.host_sample(numbers))
-        if not self._kept:
-            self._kept.append(_core.kept_distances(self.array))
-        return self._kept[0].median, self._kept[0].scale
+        if distances.kept is None:
+            distances.kept = _core.kept_distances(self.array)
+        return distances.kept.median, distances.kept.scale
 
     def spectrum(
         self, sigma: float, alpha: float | None, dtype: str, progress: Callback | None
     ) -> tuple[npt.NDArray[Any], float, float, float, float]:
         """All eigenvalues, descending; tr A, |A|_F^2, the sum of the kernel, `reach`."""
-        if self._kept:
-            return _core.spectrum(self.array, sigma, alpha, dtype, progress, self._kept[0])
+        kept = self._distances.kept
+        if kept is not None:
+            return _core.spectrum(self.array, sigma, alpha, dtype, progress, kept)
         return self.device.spectrum(self.array, sigma, alpha, dtype, progress)
 
     @property
@@ -108,8 +141,8 @@ class Rows:
         return self.device.keeps_distances and fits and self.n >= SINGLE_FROM
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy, also one for another process, finds the distances anew."""
-        return {**self.__dict__, "_kept": []}
+        """A copy, also one for another process, has no distances."""
+        return {**self.__dict__, "_distances": ForSpectrum()}
 
     def on_host(self) -> Matrix:
         """All rows as a NumPy array."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
-from eigentropy._backends.rows import sample_rows
+from eigentropy._backends.rows import Rows, sample_rows
 from eigentropy._kernels.knn import is_square
 from eigentropy._measures.operator import DiffusionOperator
 from eigentropy._measures.results import DiffusionEntropy
@@ -150,18 +151,23 @@ def diffusion_spectral_entropy(
     plan = SpectrumPlan.checked(method, tol, dtype)
     t, base = positive(t, "t"), logarithm_base(base)
     rows, _, n = sample_rows(Z, max_points, seed, square=is_square(kernel))
-    operator = DiffusionOperator(
-        rows,
-        sigma=sigma,
-        alpha=alpha,
-        dtype=dtype,
-        device=device,
-        seed=seed,
-        progress=progress,
-        kernel=kernel,
-        n_neighbors=n_neighbors,
-    )
-    result = entropies(operator, [t], base, plan)[0]
+    known: AbstractContextManager[None] = nullcontext()
+    if kernel == "gaussian":
+        rows = Rows.of(rows, device, progress)
+        known = rows.keeping_distances(plan.may_solve_in_single(wanted_at([t])))
+    with known:
+        operator = DiffusionOperator(
+            rows,
+            sigma=sigma,
+            alpha=alpha,
+            dtype=dtype,
+            device=device,
+            seed=seed,
+            progress=progress,
+            kernel=kernel,
+            n_neighbors=n_neighbors,
+        )
+        result = entropies(operator, [t], base, plan)[0]
     return replace(result, sampled_from=n) if n is not None else result
 
 

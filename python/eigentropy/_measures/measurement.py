@@ -258,7 +258,7 @@ class _Step(NamedTuple):
 
 
 def measure(
-    Z: Matrix,
+    Z: Matrix | Rows,
     variables: dict[str, Variable],
     settings: MeasurementSettings,
     progress: Progress = False,
@@ -277,9 +277,10 @@ def measure(
             )
     rows, chosen, drawn_from = sample_rows(Z, settings.max_points, settings.seed)
     samples = Rows.of(rows, settings.device, progress)
-    sigma = resolve_sigma(settings.sigma, samples, settings.seed)
     plan = settings.plan.on(samples.device)
-    with reporter(progress, name) as report:
+    keeps_distances = diffusion and plan.may_solve_in_single(wanted_at(settings.t))
+    with samples.keeping_distances(keeps_distances), reporter(progress, name) as report:
+        sigma = resolve_sigma(settings.sigma, samples, settings.seed)
         both = diffusion and settings.kernel
         sample = _Sample(samples, sigma, chosen, settings, plan, both)
         steps = [*sample.diffusion_steps(variables)] if diffusion else []

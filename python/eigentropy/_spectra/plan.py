@@ -85,6 +85,12 @@ class SpectrumPlan:
         magnifies = any(one.exponent < 1.0 for one in wanted)
         return replace(self, dtype="float64") if magnifies and self.dtype is None else self
 
+    def may_solve_in_single(self, wanted: Iterable[Functional]) -> bool:
+        """Whether all eigenvalues may be found, and in float32, for these entropies."""
+        plan = self.giving(wanted)
+        chosen = plan.dtype == "float32" and plan.method in ("auto", "exact")
+        return chosen or plan.rounding_tol is not None
+
     @property
     def known_costs(self) -> Costs:
         """The costs that "auto" decides by."""

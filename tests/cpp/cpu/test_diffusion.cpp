@@ -54,23 +54,25 @@ TYPED_TEST(DiffusionSpectrum, OfKFarPointsIsKOnesAndZeros) {
   }
 }
 
-// Widths at which no distance is refined, some are, and most are by products in double.
+// Where clusters are far from each other, distances inside of them are refined: of many clusters by
+// differences, of two by products in double.
 TEST(DiffusionSpectrumOfDistances, IsThatOfTheRows) {
-  const auto Z = gaussian_rows<float>(601, 40, 11);
   Control control;
-  const auto X = center_rows<float, float>(Z.input(), 2);
-  for (const double sigma : {3.0, 0.3, 0.02}) {
+  for (const index_t clusters : {1, 2, 40}) {
+    auto Z = gaussian_rows<float>(601, 40, 11);
+    for (index_t i = 0; i < Z.rows(); ++i) Z(i, 0) += 1e3F * static_cast<float>(i % clusters);
+    const auto X = center_rows<float, float>(Z.input(), 2);
     for (const bool normalized : {true, false}) {
       SingleDistances distances(X, true, 2, control);
       EXPECT_FALSE(distances.are_kept());
       distances.compute(2, control, [](const Tile&, const float*, index_t, int) {});
       EXPECT_TRUE(distances.are_kept());
-      const OperatorOptions options{sigma, 0.5, normalized};
+      const OperatorOptions options{3.0, 0.5, normalized};
       const auto expected = diffusion_spectrum(X, options, 2, control);
       const auto found = diffusion_spectrum(distances, options, 3, control);
       EXPECT_FALSE(distances.are_kept());
-      for (index_t i = 0; i < 601; ++i) {
-        ASSERT_EQ(found.eigenvalues[i], expected.eigenvalues[i]) << sigma << ", " << i;
+      for (index_t i = 0; i < Z.rows(); ++i) {
+        ASSERT_EQ(found.eigenvalues[i], expected.eigenvalues[i]) << clusters << ", " << i;
       }
       EXPECT_EQ(found.kernel_sum, expected.kernel_sum);
       EXPECT_EQ(found.reach, expected.reach);

@@ -115,10 +115,11 @@ def all_finite(rows: Rows) -> bool:
 
 
 def looked_at(rows: Rows) -> Any:
-    """Finite rows for a measurement, which need not look at those on the host again."""
-    if isinstance(rows, np.ndarray) and rows.dtype.char in "fd" and lies_in_order(rows):
-        return HostRows(rows)
-    return rows
+    """Finite rows for a measurement, which need not look again at what `all_finite` has looked at.
+
+    Those of a layer on the host are a matrix of floats (n, d) whose rows lie in order.
+    """
+    return HostRows(rows) if isinstance(rows, np.ndarray) and lies_in_order(rows) else rows
 
 
 def on_host(rows: Rows) -> Array:
