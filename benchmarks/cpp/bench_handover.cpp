@@ -1,6 +1,7 @@
-// How long a number takes from one core to another and back. Threads that work on one matrix wait
-// for that again and again. It takes several times as long where the cores share no cache, which
-// the host of a virtual machine may change at any time: run this beside a measurement.
+// How long a number takes from one core to another. Threads that work on one matrix wait for that
+// again and again. It takes several times as long where the cores share no cache. The host of a
+// virtual machine may move its processors to such cores at any time: run this before and after a
+// measurement.
 #include <benchmark/benchmark.h>
 
 #include <atomic>

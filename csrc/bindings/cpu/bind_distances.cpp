@@ -1,6 +1,5 @@
 #include <pybind11/stl.h>
 
-#include <cmath>
 #include <memory>
 #include <optional>
 
@@ -10,10 +9,10 @@
 #include "bindings/common/run.hpp"
 #include "bindings/cpu/bindings.hpp"
 #include "bindings/cpu/inputs.hpp"
-#include "bindings/cpu/kept_distances.hpp"
 #include "cpu/kernel/knn_adjacency.hpp"
 #include "cpu/operator/diffusion.hpp"
 #include "cpu/rows/distances.hpp"
+#include "cpu/rows/kept_distances.hpp"
 #include "cpu/rows/max_norm.hpp"
 #include "cpu/rows/median_distance.hpp"
 #include "cpu/rows/nearest_rows.hpp"
@@ -77,8 +76,8 @@ py::tuple distances(const py::array& Z, const std::optional<Indices>& rows,
 // Largest distance of a row from the centre in units of sigma, where gaps across which G is 0 count
 // as narrow: see ClosedColumn.
 double reach(const py::array& Z, double sigma, const KeptDistances* kept) {
-  const double known = kept == nullptr ? std::nan("") : kept->reach(sigma);
-  if (!std::isnan(known)) return known;
+  const auto known = kept == nullptr ? std::nullopt : kept->reach(sigma);
+  if (known.has_value()) return *known;
   return with_input(Z, [&](auto view) {
     const auto compute = [view, sigma](Control& control) {
       const auto X = center_rows<decltype(view(0, 0)), double>(

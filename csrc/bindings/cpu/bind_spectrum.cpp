@@ -10,9 +10,9 @@
 #include "bindings/common/run.hpp"
 #include "bindings/cpu/bindings.hpp"
 #include "bindings/cpu/inputs.hpp"
-#include "bindings/cpu/kept_distances.hpp"
 #include "cpu/operator/diffusion.hpp"
 #include "cpu/operator/subsets.hpp"
+#include "cpu/rows/kept_distances.hpp"
 
 namespace eigentropy::bindings {
 namespace {

@@ -151,11 +151,11 @@ def diffusion_spectral_entropy(
     plan = SpectrumPlan.checked(method, tol, dtype)
     t, base = positive(t, "t"), logarithm_base(base)
     rows, _, n = sample_rows(Z, max_points, seed, square=is_square(kernel))
-    known: AbstractContextManager[None] = nullcontext()
+    keeping: AbstractContextManager[None] = nullcontext()
     if kernel == "gaussian":
         rows = Rows.of(rows, device, progress)
-        known = rows.keeping_distances(plan.may_solve_in_single(wanted_at([t])))
-    with known:
+        keeping = rows.keeping_distances(plan.may_solve_in_single(wanted_at([t])))
+    with keeping:
         operator = DiffusionOperator(
             rows,
             sigma=sigma,

@@ -115,9 +115,9 @@ def all_finite(rows: Rows) -> bool:
 
 
 def looked_at(rows: Rows) -> Any:
-    """Finite rows for a measurement, which need not look again at what `all_finite` has looked at.
+    """Rows for a measurement that `all_finite` has found to be finite.
 
-    Those of a layer on the host are a matrix of floats (n, d) whose rows lie in order.
+    Those on the host, a matrix of floats (n, d) whose rows lie in order, are not checked again.
     """
     return HostRows(rows) if isinstance(rows, np.ndarray) and lies_in_order(rows) else rows
 

@@ -4,16 +4,18 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
 #include <memory>
+#include <optional>
 
+#include "base/control.hpp"
 #include "base/gaps.hpp"
 #include "base/gaussian.hpp"
-#include "base/threads.hpp"
+#include "cpu/rows/centered_rows.hpp"
 #include "cpu/rows/median_distance.hpp"
 #include "cpu/rows/median_in_single.hpp"
+#include "cpu/rows/single_distances.hpp"
 
-namespace eigentropy::bindings {
+namespace eigentropy {
 
 // The median distance of rows, and their distances in single precision where these serve. The first
 // spectrum takes them; one in float32 works in their memory.
@@ -37,7 +39,7 @@ class KeptDistances {
         center_rows<S, float>(Z, common_centers(ranges, Z.rows, {}, {})), true, threads, control);
     median_ = median_distance(X, *distances_, threads, control);
     const double largest = static_cast<double>(distances_->block().max_norm());
-    largest_norm_ = distances_->rows().scale * std::sqrt(largest);
+    reach_ = distances_->rows().scale * std::sqrt(largest);
     if (!distances_->are_kept()) distances_.reset();
   }
 
@@ -45,10 +47,11 @@ class KeptDistances {
   double median() const { return median_; }
   double scale() const { return scale_; }
 
-  // Largest distance of a row from the centre in units of sigma, if no gap between rows is closed
-  // for this width; NaN otherwise.
-  double reach(double sigma) const {
-    return closes_no_gap(sigma) ? largest_norm_ / sigma : std::numeric_limits<double>::quiet_NaN();
+  // Largest distance of a row from the centre in units of sigma; nothing where it is not known, or
+  // where a kernel of this width closes gaps between rows.
+  std::optional<double> reach(double sigma) const {
+    if (!reach_.has_value() || !closes_no_gap(sigma)) return std::nullopt;
+    return *reach_ / sigma;
   }
 
   // The distances if the kernel of this width is made of them, otherwise null. They are gone
@@ -64,8 +67,8 @@ class KeptDistances {
   }
 
   double median_ = 0.0, scale_ = 1.0, widest_column_ = 0.0;
-  double largest_norm_ = std::numeric_limits<double>::quiet_NaN();
+  std::optional<double> reach_;  // in units of the input
   std::unique_ptr<SingleDistances> distances_;
 };
 
-}  // namespace eigentropy::bindings
+}  // namespace eigentropy
