@@ -196,9 +196,18 @@ TEST(MedianDistance, ASampleThatMisleadsCostsTimeOnly) {
 }
 
 TEST(MedianDistance, ARowThatIsNotFiniteIsNamed) {
-  auto Z = gaussian_rows<double>(20, 3, 6);
-  Z(7, 1) = std::numeric_limits<double>::quiet_NaN();
-  EXPECT_THROW(median_of(Z), std::invalid_argument);
+  for (const double value : {std::nan(""), std::numeric_limits<double>::infinity()}) {
+    for (const auto& [n, d] : {std::pair(20, 3), std::pair(300, 40)}) {  // in double, and in single
+      auto Z = gaussian_rows<double>(n, d, 6);
+      Z(7, 1) = value;
+      try {
+        median_of(Z);
+        FAIL() << value << ", " << n;
+      } catch (const std::invalid_argument& error) {
+        EXPECT_NE(std::string(error.what()).find("row 7"), std::string::npos) << error.what();
+      }
+    }
+  }
 }
 
 TEST(MedianDistance, StopsWhenAskedTo) {
