@@ -97,6 +97,14 @@ class Partitions:
         return int((self.sizes * (self.sizes - 1)).sum())
 
     @cached_property
+    def cubes(self) -> int:
+        """The sum of the cubes of the sizes of all groups: what their eigenvalues cost goes by it.
+
+        That of one partition, as often as there are partitions.
+        """
+        return len(self) * int((self.sizes**3).sum())
+
+    @cached_property
     def label_nats(self) -> float:
         """H(Y) in nats."""
         return max(0.0, -float(self.shares @ np.log(self.shares)))

@@ -66,6 +66,14 @@ def twice(
     )
 
 
+def mean_and_error(null: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """The mean of entropies of random partitions, which is the matched baseline, and its error."""
+    count = len(null)
+    mean = float(null.sum()) / count
+    spread = null - mean
+    return mean, math.sqrt(float(spread @ spread) / (count - 1) / count)
+
+
 def adjusted_information(
     observed: float,
     null: npt.NDArray[np.float64],
@@ -89,9 +97,9 @@ def adjusted_information(
         return math.nan, "n_null is below 2: there is no matched baseline"
     if label_entropy == 0.0:
         return math.nan, "Y has a single group: H(Y) is 0"
-    baseline, noise = float(null.mean()), float(null.std(ddof=1))
+    baseline, error = mean_and_error(null)
     room = label_entropy - (whole[0] - baseline)
-    noise = math.hypot(noise, whole[1])
+    noise = math.hypot(error * math.sqrt(len(null)), whole[1])
     if room <= max(NOISES * noise, SMALLEST_ROOM * label_entropy):
         return math.nan, (
             f"H(Y) leaves {room:.3g} above what groups of these sizes lose at random, which "

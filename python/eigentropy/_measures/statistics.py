@@ -15,7 +15,7 @@ from eigentropy import _core
 from eigentropy._kernels.groups import Codes
 from eigentropy._kernels.matrix import KernelMatrix
 from eigentropy._kernels.partitions import Partitions
-from eigentropy._measures.forms import ONLY_ORDER_1, adjusted_information
+from eigentropy._measures.forms import ONLY_ORDER_1, adjusted_information, mean_and_error
 from eigentropy._measures.null_counts import (
     MOST,
     enough_partitions,
@@ -116,9 +116,8 @@ class GroupInformation:
         if self.estimator == "matched":
             # The spread of the null has the errors of its estimates in it.
             count = len(null)
-            baseline, bound = float(null.sum()) / count, float(bounds[1:].sum()) / count
-            spread = null - baseline
-            of_baseline = math.sqrt(float(spread @ spread) / (count - 1) / count), count - 1.0
+            baseline, error = mean_and_error(null)
+            bound, of_baseline = float(bounds[1:].sum()) / count, (error, count - 1.0)
         else:
             whole = self._whole(which)
             baseline, bound = whole.entropy(which, self.base), whole.bound(which, self.base)

@@ -97,7 +97,8 @@ class GroupSpectra:
         which = functional(t)
         if which not in self._known:
             known = self.spectra.nats(which).reshape(len(self.partitions), -1, 3)
-            self._known[which] = known.transpose(2, 0, 1)
+            # In order, for products that do not depend on how the table was made.
+            self._known[which] = np.ascontiguousarray(known.transpose(2, 0, 1))
         return self._known[which]
 
     def error_of_observed(self, t: Which, base: float) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 
 import pytest
@@ -13,6 +14,7 @@ from eigentropy import _core
 from eigentropy._spectra import exact
 from eigentropy._support import memory
 from eigentropy.torch import Monitor, Probe
+from eigentropy.torch.monitoring import measuring
 from subprocesses import run_script
 
 nn = torch.nn
@@ -92,6 +94,48 @@ def test_values_are_those_of_the_public_functions_bit_for_bit(network, n):
         assert found[f"kernel_y/{layer}"] == of_kernel.bits()
 
 
+@pytest.mark.parametrize("measures", [["dse"], ["dsmi_y"], ["dse", "dsmi_y"]])
+@pytest.mark.parametrize("n", [90, 1000])
+def test_a_brief_measurement_has_the_values_of_one_with_results(network, monkeypatch, n, measures):
+    x, y = data(n)
+    with Monitor(network, LAYERS, Probe(x, y), measures=measures) as monitor:
+        with monkeypatch.context() as patched:
+            patched.setattr(measuring, "measure", None)  # which makes results
+            brief = monitor.step()
+        monkeypatch.setattr(measuring, "brief_numbers", lambda *_: None)
+        assert monitor.step() == brief
+        assert [key for key in brief if key.endswith("/1")] == [
+            f"{kind}/1"
+            for kind in ("dse", "dsmi_y", "dsmi_y_adjusted", "dsmi_y_null_se")
+            if kind.removesuffix("_adjusted").removesuffix("_null_se") in measures
+        ]
+
+
+def test_what_does_not_fit_is_refused_by_the_measurement_with_results(network, monkeypatch):
+    def refuse(*_):
+        raise MemoryError
+
+    x, y = data(90)
+    with Monitor(network, LAYERS, Probe(x, y)) as monitor:
+        expected = monitor.step()
+        monkeypatch.setattr(measuring, "brief_numbers", refuse)
+        assert monitor.step() == expected
+        monkeypatch.setattr(memory, "_machine", lambda: 1000.0)
+        with pytest.raises(MemoryError, match="90"):
+            monitor.step()
+
+
+def test_a_warning_of_a_brief_measurement_names_its_layer_once(network):
+    x, y = data(90)
+    with Monitor(network, LAYERS, Probe(torch.zeros_like(x), y)) as monitor:
+        with pytest.warns(eg.SaturationWarning) as said:
+            monitor.step()
+        assert [f"'{name}'" in str(one.message) for name, one in zip(LAYERS, said, strict=True)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            monitor.step()
+
+
 class Sizes(nn.Module):
     """Notes how many samples it is called with."""
 
@@ -142,18 +186,23 @@ def test_the_bound_of_the_rounding_is_found_once(network, monkeypatch):
     assert bounds == [1000]
 
 
-def test_the_system_is_asked_once_a_layer_how_much_memory_there_is(network, monkeypatch):
+@pytest.mark.parametrize(
+    ("measures", "times"),
+    [(["dse", "dsmi_y"], 0), (["dse", "kernel", "kernel_y"], 1)],
+    ids=["brief", "with results"],
+)
+def test_how_often_the_system_is_asked_for_its_memory(network, monkeypatch, measures, times):
     asked = []
     monkeypatch.setattr(memory, "_machine", lambda: asked.append(1) or 2.0**40)
     x, y = data(90)
-    with Monitor(network, LAYERS, Probe(x, y)) as monitor:
+    with Monitor(network, LAYERS, Probe(x, y), measures=measures) as monitor:
         taken = monitor._procedure.take(1)
         asked.clear()
         begin = lambda layers: {}  # noqa: E731
         monitor._procedure._measured_here(
             taken, monitor._procedure._wanted, begin, lambda found, *rest: found
         )
-    assert len(asked) == len(LAYERS)
+    assert len(asked) == times * len(LAYERS)
 
 
 def test_nothing_is_loaded_in_the_first_step():

@@ -180,7 +180,7 @@ def failing(rank, layer):
 
     measuring.measure = measure
     try:
-        with Monitor(net(), LAYERS, probe(), gather=True) as monitor:
+        with Monitor(net(), LAYERS, probe(), measures="kernel", gather=True) as monitor:
             monitor.measure()
     except Exception as error:
         return [f"{type(error).__name__}: {error}", seen]

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eigentropy._kernels.groups import CLUSTERINGS, group_codes
+from eigentropy._measures.brief import FEW_ROWS, brief_numbers, may_be_brief
 from eigentropy._measures.layer_profile import (
     LayerDifference,
     LayerNumber,
@@ -36,10 +37,16 @@ from eigentropy.torch.monitoring.outputs import Outputs, Seen
 from eigentropy.torch.monitoring.parallel import in_parallel
 from eigentropy.torch.monitoring.readings import Reading, readings
 from eigentropy.torch.monitoring.sharing import Share
-from eigentropy.torch.monitoring.where import Rows, all_finite, looked_at, on_host
+from eigentropy.torch.monitoring.where import (
+    Rows,
+    all_finite,
+    lies_in_order,
+    looked_at,
+    on_host,
+)
 
-# Rows of which everything is measured in milliseconds.
-FEW_ROWS = 1500
+# What `brief_numbers` knows.
+BRIEF_MEASURES = frozenset({"dse", "dsmi_y"})
 
 NOT_FINITE = "has NaN or infinity in its activations: its values are NaN"
 
@@ -88,11 +95,15 @@ class MeasuredLayer(NamedTuple):
 
 
 class _Computed(NamedTuple):
-    """What is computed of a layer; `measured` is None of one that is not finite."""
+    """What is computed of a layer.
+
+    `measured` is None of one that is not finite, and where nobody asks for more than the numbers.
+    """
 
     measured: Measurement | None
     results: list[Reading]
     numbers: dict[str, LayerNumber]
+    is_brief: bool = False
 
 
 class Wanted(NamedTuple):
@@ -139,6 +150,7 @@ class Measuring:
         notices: Notices,
     ) -> None:
         self._layers, self.measures, self.settings = layers, measures, settings
+        self._may_be_brief = may_be_brief(settings) and BRIEF_MEASURES.issuperset(measures)
         self._outputs, self._notices = outputs, notices
 
     def all_layers(self, part: Share, known: Variables, wanted: Wanted) -> list[FoundLayer]:
@@ -263,6 +275,11 @@ class Measuring:
 
     def _computed(self, name: str, rows: Rows, variables: Variables, wanted: Wanted) -> _Computed:
         """What is computed of a layer. It may be on a thread beside the caller's."""
+        if self._is_brief(rows, wanted) and all_finite(rows):
+            self._notices.forget(name, NOT_FINITE)
+            brief = self._briefly(name, rows, variables)
+            if brief is not None:
+                return _Computed(None, [], brief, is_brief=True)
         measured = None
         with _quickly(len(rows)):
             if all_finite(rows):
@@ -281,11 +298,38 @@ class Measuring:
         }
         return _Computed(measured, results, numbers)
 
+    def _is_brief(self, rows: Rows, wanted: Wanted) -> bool:
+        """Whether nobody asks for more than the numbers of few rows on the host."""
+        asked = wanted.records or wanted.sampling or wanted.level is not None
+        if not self._may_be_brief or asked or self._outputs.alarms:
+            return False
+        return isinstance(rows, np.ndarray) and len(rows) <= FEW_ROWS and lies_in_order(rows)
+
+    def _briefly(
+        self, name: str, rows: Rows, variables: Variables
+    ) -> dict[str, LayerNumber] | None:
+        """The numbers of a layer that is finite; None where only `measure` finds them."""
+        with collected_warnings() as said:
+            try:
+                found = brief_numbers(rows, variables.get("y"), self.settings)
+            except MemoryError:
+                found = None  # `measure` says what does not fit
+        for message, category in said:
+            self._notices.about_layer(name, message, category)
+        if found is None:
+            return None
+        numbers = {"dse": LayerNumber(found.entropy)} if "dse" in self.measures else {}
+        if "y" in variables:
+            error = found.null_error
+            numbers["dsmi_y"] = LayerNumber(found.information, null_error=error)
+            numbers["dsmi_y_adjusted"] = LayerNumber(found.adjusted)
+        return numbers
+
     def _shown(
         self, name: str, rows: Rows, found: _Computed, variables: Variables, wanted: Wanted
     ) -> MeasuredLayer:
         """A layer, of which the outputs take what they need."""
-        taken = None
+        taken = Seen(None, None, {}) if found.is_brief else None
         if found.measured is not None and wanted.shown:
             labels = variables.get("y")
             taken = self._outputs.see(name, rows, found.measured, labels, wanted.records)

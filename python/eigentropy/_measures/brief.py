@@ -1,0 +1,167 @@
+"""The numbers of few rows alone, without the results that they are usually read off.
+
+A monitor measures a layer at every step, and keeps a few numbers of it. Where the rows are few,
+the choice of a method and results that could be asked for more take longer than the network does.
+The numbers are those of `measure`, bit for bit.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy.typing as npt
+
+from eigentropy import _core
+from eigentropy._backends.costs import SINGLE_FROM
+from eigentropy._backends.rows import Rows
+from eigentropy._kernels.bandwidth import sigma_of_rule
+from eigentropy._kernels.matrix import outside_of_range
+from eigentropy._kernels.partitions import Partitions
+from eigentropy._kernels.saturation import warn_if_saturated
+from eigentropy._measures.forms import adjusted_information, mean_and_error
+from eigentropy._measures.measurement import MeasurementSettings, Variable
+from eigentropy._spectra.functionals import Shannon
+from eigentropy._spectra.rounding import Rounding, eigenvalue_error, may_use_single, within
+from eigentropy._support.options import AUTO
+
+# Rows of which everything is measured in milliseconds: all eigenvalues, which no estimate beats.
+FEW_ROWS = 1500
+
+# So many bytes are not compared with the free memory. To ask for that takes as long as hundreds of
+# lines of Python, and `MemoryError` is raised later where there is less.
+FEW_BYTES = 2**26
+
+
+class BriefNumbers(NamedTuple):
+    """What is measured of the rows, in the unit of the base.
+
+    Attributes
+    ----------
+    entropy : float
+        The diffusion spectral entropy.
+    information : float
+        The matched information about the labels. NaN without labels, as the next two.
+    null_error : float
+        Its standard error over the random partitions.
+    adjusted : float
+        The information over the most that it may be.
+    """
+
+    entropy: float
+    information: float = math.nan
+    null_error: float = math.nan
+    adjusted: float = math.nan
+
+
+def may_be_brief(settings: MeasurementSettings) -> bool:
+    """Whether `brief_numbers` knows what these settings ask for."""
+    s = settings
+    return (
+        (s.method, s.dtype, s.device, s.max_points) == ("auto", None, None, None)
+        and s.sigma in ("auto", "median")
+        and s.t[1:] == ()
+        and s.t[0] >= 1.0  # a smaller power takes float64 for all rows
+        and not s.kernel
+        and s.estimator == "matched"
+        and s.n_null != AUTO
+    )
+
+
+def brief_numbers(
+    Z: npt.NDArray[Any], labels: Variable | None, settings: MeasurementSettings
+) -> BriefNumbers | None:
+    """The numbers of rows (n, d), floats that lie in order and are finite; None if they are many.
+
+    `settings` are such as `may_be_brief` has found.
+
+    Raises
+    ------
+    ValueError
+        As `eigentropy.bandwidth`.
+    MemoryError
+        There is too little memory.
+    SolverError
+        LAPACK failed.
+
+    Warns
+    -----
+    UserWarning, SaturationWarning
+        As `measure`.
+    """
+    n, d = Z.shape
+    if not 1 < n <= FEW_ROWS or 8 * n * (n + d) > FEW_BYTES:
+        return None
+    partitions = None if labels is None else _few_partitions(labels, n, settings)
+    if labels is not None and partitions is None:
+        return None
+    samples = Rows(Z)
+    with samples.keeping_distances():
+        sigma = sigma_of_rule(samples, "median", settings.seed)
+        nats = _nats_of_all(samples, sigma, settings)
+    entropy = nats / math.log(settings.base)
+    if partitions is None:
+        return BriefNumbers(entropy)
+    return _about_groups(samples, sigma, partitions, entropy, settings)
+
+
+def _few_partitions(labels: Variable, n: int, settings: MeasurementSettings) -> Partitions | None:
+    """The groups, and the random ones beside them; None where they are not known, or are large."""
+    if not labels.is_prepared or len(labels.values) != n:
+        return None
+    partitions = labels.partitions(int(settings.n_null), settings.seed)
+    return partitions if partitions.cubes < SINGLE_FROM**3 else None
+
+
+def _nats_of_all(samples: Rows, sigma: float, settings: MeasurementSettings) -> float:
+    """The entropy of all rows, in float32 where the bound of its rounding allows it."""
+    which, n = Shannon(settings.t[0]), samples.n
+    if may_use_single([n], samples.d, lambda: samples.reach(sigma), [which], settings.tol):
+        try:
+            values, trace, kernel_sum, error = _spectrum(samples, sigma, settings, "float32")
+            nats, bound = Rounding(error, trace).nats(values, which)
+            if within(bound, nats, settings.tol):
+                warn_if_saturated(n, kernel_sum, sigma)
+                return nats
+        except _core.SolverError:
+            pass
+    values, _, kernel_sum, _ = _spectrum(samples, sigma, settings, "float64")
+    warn_if_saturated(n, kernel_sum, sigma)
+    return which.of_eigenvalues(values)
+
+
+def _spectrum(
+    samples: Rows, sigma: float, settings: MeasurementSettings, dtype: str
+) -> tuple[npt.NDArray[Any], float, float, float]:
+    """All eigenvalues, the trace, the sum of the kernel, the error of an eigenvalue in float32."""
+    values, trace, _, kernel_sum, reach = samples.spectrum(sigma, settings.alpha, dtype, None)
+    outside = outside_of_range(values)
+    if outside > 0.0:
+        values.clip(0.0, 1.0, out=values)
+    return values, trace, kernel_sum, eigenvalue_error(samples.n, reach, outside)
+
+
+def _about_groups(
+    samples: Rows,
+    sigma: float,
+    partitions: Partitions,
+    entropy: float,
+    settings: MeasurementSettings,
+) -> BriefNumbers:
+    """The information about the groups: solved in float64, which is sooner for small ones."""
+    partitions.warn_about_groups()
+    starts, unit = partitions.offsets[:-1], math.log(settings.base)
+    eigenvalues, kernel_sums, _ = samples.device.subset_spectra(
+        samples.array, partitions.offsets, partitions.rows.ravel(), sigma, settings.alpha,
+        "float64", FEW_BYTES, None,
+    )  # fmt: skip
+    eigenvalues.clip(0.0, 1.0, out=eigenvalues)
+    nats = _core.shannon_nats(eigenvalues, starts, settings.t[0])
+    by_partition = (nats / unit).reshape(len(partitions), -1) @ partitions.shares
+    observed, null = float(by_partition[0]), by_partition[1:]
+    if partitions.pairs:
+        total = float(kernel_sums[-len(partitions.sizes) :].sum())
+        warn_if_saturated(samples.n, total, sigma, partitions.pairs)
+    baseline, error = mean_and_error(null)
+    adjusted, _ = adjusted_information(observed, null, (entropy, 0.0), partitions.label_nats / unit)
+    return BriefNumbers(entropy, baseline - observed, error, adjusted)

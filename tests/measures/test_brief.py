@@ -1,0 +1,170 @@
+"""The numbers of few rows alone, against those of a whole measurement."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eigentropy import _core
+from eigentropy._backends.rows import Rows
+from eigentropy._measures import brief
+from eigentropy._measures.brief import FEW_ROWS, brief_numbers, may_be_brief
+from eigentropy._measures.measurement import MeasurementSettings, Variable, measure
+from eigentropy._spectra.plan import SpectrumPlan
+from eigentropy._support.warnings import collected_warnings
+
+SETTINGS = MeasurementSettings(n_null=2)
+
+
+def rows(n, d, dtype="float32", seed=0):
+    """Rows around three centres, and the number of the centre of each."""
+    generator = np.random.default_rng(seed)
+    y = generator.integers(0, 3, n)
+    Z = generator.normal(size=(n, d)) + 2.0 * generator.normal(size=(3, d))[y]
+    return np.ascontiguousarray(Z.astype(dtype)), y
+
+
+def about(y, how):
+    labels = Variable("labels", y, "labels", of=("diffusion",))
+    labels.grouped(how)
+    return labels
+
+
+def whole(Z, labels, how):
+    """The same numbers from results."""
+    variables = {} if labels is None else {"y": labels}
+    measured = measure(Z, variables, how)
+    entropy = float(measured.entropies[0])
+    if labels is None:
+        return entropy, math.nan, math.nan, math.nan
+    result = measured.informations["y"][0]
+    return entropy, float(result), result.standard_error, result.adjusted()
+
+
+def said_by(function, *arguments):
+    with collected_warnings() as said:
+        found = function(*arguments)
+    return found, [(one.message, one.category) for one in said]
+
+
+@given(
+    n=st.integers(2, 120),
+    d=st.integers(1, 9),
+    dtype=st.sampled_from(["float32", "float64"]),
+    t=st.floats(1.0, 8.0),
+    alpha=st.floats(0.0, 1.0),
+    base=st.sampled_from([2.0, math.e, 10.0]),
+    n_null=st.integers(2, 6),
+    with_labels=st.booleans(),
+    seed=st.integers(0, 9),
+)
+@settings(deadline=None, max_examples=60)
+def test_numbers_and_warnings_are_those_of_a_measurement(
+    n, d, dtype, t, alpha, base, n_null, with_labels, seed
+):
+    how = MeasurementSettings(t=(t,), alpha=alpha, base=base, n_null=n_null, seed=seed)
+    Z, y = rows(n, d, dtype, seed)
+    labels = about(y, how) if with_labels else None
+    found, said = said_by(brief_numbers, Z, labels, how)
+    expected, said_of_whole = said_by(whole, Z, labels, how)
+    np.testing.assert_array_equal(found, expected)  # bit for bit, and NaN is NaN
+    assert said == said_of_whole
+
+
+# From 1000 rows on the spectrum of all is tried in float32, for which the last tolerance is small.
+@pytest.mark.parametrize("tol", [1e-3, 1e-4, 1e-9])
+@pytest.mark.parametrize(("n", "d"), [(1000, 20), (1200, 3), (FEW_ROWS, 40), (1000, 1100)])
+def test_so_are_those_of_as_many_rows_as_there_may_be(n, d, tol):
+    how = replace(SETTINGS, tol=tol)
+    Z, y = rows(n, d)
+    labels = about(10 * y + np.arange(n) % 10, how)
+    np.testing.assert_array_equal(brief_numbers(Z, labels, how), whole(Z, labels, how))
+
+
+def test_a_spectrum_that_fails_in_float32_is_found_in_float64(monkeypatch):
+    Z, _ = rows(1000, 4)
+    plain, asked = Rows.spectrum, []
+
+    def failing(self, sigma, alpha, dtype, progress):
+        asked.append(dtype)
+        if dtype == "float32":
+            raise _core.SolverError("no eigenvalues")
+        return plain(self, sigma, alpha, dtype, progress)
+
+    monkeypatch.setattr(Rows, "spectrum", failing)
+    found = brief_numbers(Z, None, SETTINGS)
+    assert asked == ["float32", "float64"]
+    assert found.entropy == whole(Z, None, SETTINGS)[0]
+
+
+@pytest.mark.parametrize("n", [40, 1000])
+def test_equal_rows_are_warned_about_as_in_a_measurement(n):
+    Z, labels = np.ones((n, 3), np.float32), about(np.arange(n) % 2, SETTINGS)
+    found, said = said_by(brief_numbers, Z, labels, SETTINGS)
+    expected, said_of_whole = said_by(whole, Z, labels, SETTINGS)
+    np.testing.assert_array_equal(found, expected)
+    assert said == said_of_whole
+    assert said
+
+
+def test_neither_a_single_group_nor_groups_of_one_row_are_passed_over_in_silence():
+    Z, _ = rows(20, 3)
+    for y in (np.zeros(20, int), np.minimum(np.arange(20), 3)):
+        labels = about(y, SETTINGS)
+        _, said = said_by(brief_numbers, Z, labels, SETTINGS)
+        assert said == said_by(whole, Z, labels, SETTINGS)[1]
+        assert said
+
+
+def test_many_rows_and_large_groups_are_left_to_a_measurement():
+    Z, y = rows(FEW_ROWS + 1, 2)
+    assert brief_numbers(Z, None, SETTINGS) is None
+    assert brief_numbers(Z[:FEW_ROWS], None, SETTINGS) is not None
+    assert brief_numbers(Z[:1], None, SETTINGS) is None
+    two = about(y[:FEW_ROWS] > 0, SETTINGS)  # spectra of groups so large are tried in float32
+    assert brief_numbers(Z[:FEW_ROWS], two, SETTINGS) is None
+
+
+def test_long_rows_are_left_to_a_measurement(monkeypatch):
+    Z, _ = rows(30, 10)
+    monkeypatch.setattr(brief, "FEW_BYTES", 8 * 30 * (30 + 10))
+    assert brief_numbers(Z, None, SETTINGS) is not None
+    monkeypatch.setattr(brief, "FEW_BYTES", 8 * 30 * (30 + 10) - 1)
+    assert brief_numbers(Z, None, SETTINGS) is None
+
+
+def test_labels_that_do_not_fit_or_have_no_groups_are_left_to_a_measurement():
+    Z, y = rows(30, 4)
+    assert brief_numbers(Z, about(y[:29], SETTINGS), SETTINGS) is None
+    assert brief_numbers(Z, Variable("labels", y, "labels"), SETTINGS) is None
+
+
+@pytest.mark.parametrize("d", [1, brief.FEW_BYTES // 8 // FEW_ROWS - FEW_ROWS])
+def test_no_estimate_of_so_few_rows_is_sooner(d):
+    assert not SpectrumPlan().estimates(FEW_ROWS, d, 0.5)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"method": "exact"},
+        {"dtype": "float64"},
+        {"device": "cpu"},
+        {"max_points": 10},
+        {"sigma": 1.0},
+        {"sigma": "knn"},
+        {"t": (1.0, 2.0)},
+        {"t": (0.5,)},
+        {"kernel": True},
+        {"estimator": "plain"},
+        {"n_null": "auto"},
+    ],
+)
+def test_settings_that_ask_for_something_else(other):
+    assert may_be_brief(SETTINGS)
+    assert not may_be_brief(replace(SETTINGS, **other))
