@@ -5,8 +5,8 @@
 The step is that of `make bench`: a probe passes a small network, one of whose layers is watched,
 and DSE and DSMI(Z;Y) are measured. Steps that are timed as a whole take turns with steps of which
 each call into the core and each product of the network is timed. What is left is the hooks' and
-Python's. Beside it stands how long 4/3 n^3 operations, which are those of all eigenvalues of the
-probe, take at the rate of a large product in the same precision.
+Python's. Beside the parts that are arithmetic stands how long their operations take at the rate of
+a large product in the same precision: less than that no program takes.
 """
 
 from __future__ import annotations
@@ -16,16 +16,18 @@ import json
 import statistics
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from benchmarks.compare.cases import LAYER
-from benchmarks.compare.monitor_step import Outside, monitor
+from benchmarks.compare.monitor_step import INPUTS, Outside, monitor
 from benchmarks.shared.machine import describe
 from benchmarks.shared.results import rounded, write
 
+PARTITIONS = 3  # the observed groups, and the monitor's two random partitions
 PRODUCT = 2000  # rows of the matrices whose product shows the rate
 PRODUCTS = 7
 WARM_UP = 3
@@ -51,7 +53,7 @@ def measured(n: int, rounds: int) -> dict[str, Any]:
         others.append(rest.seconds)
         for name, seconds in outside.parts.items():
             parts.setdefault(name, []).append(seconds)
-    rate = product_rate()
+    rates = {dtype: product_rate(dtype) for dtype in ("float32", "float64")}
     return {
         **spec,
         "rounds": rounds,
@@ -60,14 +62,30 @@ def measured(n: int, rounds: int) -> dict[str, Any]:
         "parts": {name: statistics.median(taken) for name, taken in parts.items()},
         "outside": statistics.median(others),
         "least_outside": min(others),
-        "float32_product_flops": rate,
-        "eigenvalues_at_product_rate": 4.0 / 3.0 * n**3 / rate,
+        "product_flops": rates,
+        "at_product_rate": at_product_rate(n, *LAYER, rates),
     }
 
 
-def product_rate() -> float:
-    """Operations a second of a product of square matrices in float32."""
-    A, B = torch.rand(2, PRODUCT, PRODUCT)
+def at_product_rate(n: int, d: int, classes: int, rates: Mapping[str, float]) -> dict[str, float]:
+    """Seconds of each part's operations: products of rows of one triangle, 4/3 m^3 for m rows.
+
+    The median's distances and the eigenvalues of all rows are in float32, groups in float64, as if
+    all groups were of one size.
+    """
+    m = n / classes
+    of_groups = PARTITIONS * classes * (m**2 * d + 4.0 / 3.0 * m**3)
+    return {
+        "linear": 2.0 * n * d * (INPUTS + classes) / rates["float32"],
+        "kept_distances": float(n) ** 2 * d / rates["float32"],
+        "spectrum": 4.0 / 3.0 * n**3 / rates["float32"],
+        "subset_spectra": of_groups / rates["float64"],
+    }
+
+
+def product_rate(dtype: str) -> float:
+    """Operations a second of a product of square matrices."""
+    A, B = torch.rand(2, PRODUCT, PRODUCT, dtype=getattr(torch, dtype))
     taken = []
     for _ in range(WARM_UP + PRODUCTS):
         start = time.perf_counter()
@@ -82,7 +100,8 @@ def lines(case: dict[str, Any]) -> list[str]:
         "a step": case["seconds"],
         **{f"  {name}": seconds for name, seconds in case["parts"].items()},
         "  hooks and Python": case["outside"],
-        "4/3 n^3 at the product rate": case["eigenvalues_at_product_rate"],
+        **{f"{name} at the product rate": s for name, s in case["at_product_rate"].items()},
+        "together at the product rate": sum(case["at_product_rate"].values()),
     }
     return [f"{1e3 * seconds:9.3f} ms  {name}" for name, seconds in rows.items()]
 

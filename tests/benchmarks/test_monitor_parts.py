@@ -21,16 +21,39 @@ def test_it_has_each_part_of_a_step_and_what_is_left(tmp_path, capsys):
     assert 0.0 < case["least_outside"] <= case["outside"]
     assert case["least_seconds"] <= case["seconds"]
     assert all(seconds > 0.0 for seconds in case["parts"].values())
-    flops = case["eigenvalues_at_product_rate"] * case["float32_product_flops"]
+    flops = case["at_product_rate"]["spectrum"] * case["product_flops"]["float32"]
     assert flops == pytest.approx(4.0 / 3.0 * 200**3, rel=1e-4)
-    assert len(capsys.readouterr().out.splitlines()) == 4 + len(case["parts"])
+    lines = 4 + len(case["parts"]) + len(case["at_product_rate"])
+    assert len(capsys.readouterr().out.splitlines()) == lines
+
+
+def test_the_operations_are_those_of_the_rows_and_of_the_groups_of_three_partitions():
+    found = monitor_parts.at_product_rate(100, 8, 10, {"float32": 1.0, "float64": 2.0})
+    products_of_groups, eigenvalues_of_groups = 30 * 10 * 10 * 8, 30 * 4.0 / 3.0 * 10**3
+    assert found["linear"] == 2 * 100 * 8 * 64 + 2 * 100 * 8 * 10
+    assert found["kept_distances"] == 2 * 8 * 100 * 100 / 2
+    assert found["spectrum"] == pytest.approx(4.0 / 3.0 * 100**3)
+    assert found["subset_spectra"] == pytest.approx(
+        (products_of_groups + eigenvalues_of_groups) / 2.0
+    )
 
 
 def test_the_table_has_the_parts_and_what_they_add_up_to():
     names = {"linear": 0.002, "relu": 0.001, "kept_distances": 0.004, "reach": 0.0005}
     parts = {**names, "spectrum": 0.016, "subset_spectra": 0.032, "entropy_range": 0.00025}
     known = {"n": 1000, "parts": parts, "outside": 0.001, "seconds": 0.057}
-    case = {**known, "eigenvalues_at_product_rate": 0.007}
+    limits = {
+        "linear": 0.0005,
+        "kept_distances": 0.00025,
+        "spectrum": 0.007,
+        "subset_spectra": 0.002,
+    }
+    case = {**known, "at_product_rate": limits}
     found = tables.render("monitor parts", {"monitor_parts": {"cases": [case]}}).splitlines()
-    shown = [line.strip("| ").split(" | ")[2] for line in found[2:]]
-    assert shown == ["3 ms", "4 ms", "16 ms", "32 ms", "0.75 ms", "1 ms", "57 ms", "7 ms"]
+    shown = [[cell.strip() for cell in line.split("|")[3:5]] for line in found[2:]]
+    assert [time for time, _ in shown] == [
+        "3 ms", "4 ms", "16 ms", "32 ms", "0.75 ms", "1 ms", "57 ms",
+    ]  # fmt: skip
+    assert [least for _, least in shown] == [
+        "0.5 ms", "0.25 ms", "7 ms", "2 ms", "", "", "9.75 ms",
+    ]  # fmt: skip
