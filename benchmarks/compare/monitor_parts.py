@@ -26,6 +26,7 @@ from benchmarks.compare.cases import LAYER
 from benchmarks.compare.monitor_step import INPUTS, Outside, monitor
 from benchmarks.shared.machine import describe
 from benchmarks.shared.results import rounded, write
+from eigentropy._backends.costs import SINGLE_FROM
 
 PARTITIONS = 3  # the observed groups, and the monitor's two random partitions
 PRODUCT = 2000  # rows of the matrices whose product shows the rate
@@ -68,17 +69,18 @@ def measured(n: int, rounds: int) -> dict[str, Any]:
 
 
 def at_product_rate(n: int, d: int, classes: int, rates: Mapping[str, float]) -> dict[str, float]:
-    """Seconds of each part's operations: products of rows of one triangle, 4/3 m^3 for m rows.
+    """Seconds of the operations of each part that is arithmetic, at these rates.
 
-    The median's distances and the eigenvalues of all rows are in float32, groups in float64, as if
-    all groups were of one size.
+    Distances are products of rows, for one triangle, and eigenvalues of m rows take 4/3 m^3. All
+    rows have eigenvalues in float32 from `SINGLE_FROM` rows on, groups in float64, as if all were
+    of one size.
     """
-    m = n / classes
+    m, is_single = n / classes, n >= SINGLE_FROM
     of_groups = PARTITIONS * classes * (m**2 * d + 4.0 / 3.0 * m**3)
     return {
         "linear": 2.0 * n * d * (INPUTS + classes) / rates["float32"],
-        "kept_distances": float(n) ** 2 * d / rates["float32"],
-        "spectrum": 4.0 / 3.0 * n**3 / rates["float32"],
+        "kept_distances" if is_single else "median_distance": n**2 * d / rates["float32"],
+        "spectrum": 4.0 / 3.0 * n**3 / rates["float32" if is_single else "float64"],
         "subset_spectra": of_groups / rates["float64"],
     }
 

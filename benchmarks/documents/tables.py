@@ -13,7 +13,7 @@ import argparse
 import math
 import re
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -589,26 +589,27 @@ def monitor_step(results: Results) -> str:
 # What the compiled functions of a step do; all others make entropies and bounds of eigenvalues.
 STEP = {
     "the network's products": ("linear", "relu"),
-    "the median distance": ("kept_distances",),
+    "the median distance": ("kept_distances", "median_distance"),
     "all eigenvalues of the rows": ("spectrum",),
     "all eigenvalues of the groups": ("subset_spectra",),
 }
+
+
+def _of_step(parts: Mapping[str, float]) -> dict[str, float]:
+    return {what: sum(parts.get(name, 0.0) for name in STEP[what]) for what in STEP}
 
 
 def monitor_parts(results: Results) -> str:
     """Where the time of a step goes, and how long its arithmetic takes at the product rate."""
     rows = []
     for case in results["monitor_parts"]["cases"]:
-        seconds = {what: sum(case["parts"][name] for name in STEP[what]) for what in STEP}
+        seconds = _of_step(case["parts"])
         seconds["checks of the rows, entropies, bounds"] = sum(case["parts"].values()) - sum(
             seconds.values()
         )
         seconds["hooks and Python"] = case["outside"]
         seconds["the step as a whole"] = case["seconds"]
-        least = {
-            what: sum(case["at_product_rate"].get(name, 0.0) for name in STEP[what])
-            for what in STEP
-        }
+        least = _of_step(case["at_product_rate"])
         least["the step as a whole"] = sum(least.values())
         rows += [
             [str(case["n"]), what, time(taken), time(least[what]) if what in least else ""]

@@ -21,18 +21,19 @@ def test_it_has_each_part_of_a_step_and_what_is_left(tmp_path, capsys):
     assert 0.0 < case["least_outside"] <= case["outside"]
     assert case["least_seconds"] <= case["seconds"]
     assert all(seconds > 0.0 for seconds in case["parts"].values())
-    flops = case["at_product_rate"]["spectrum"] * case["product_flops"]["float32"]
+    assert set(case["at_product_rate"]) <= set(case["parts"])
+    flops = case["at_product_rate"]["spectrum"] * case["product_flops"]["float64"]
     assert flops == pytest.approx(4.0 / 3.0 * 200**3, rel=1e-4)
     lines = 4 + len(case["parts"]) + len(case["at_product_rate"])
     assert len(capsys.readouterr().out.splitlines()) == lines
 
 
 def test_the_operations_are_those_of_the_rows_and_of_the_groups_of_three_partitions():
-    found = monitor_parts.at_product_rate(100, 8, 10, {"float32": 1.0, "float64": 2.0})
-    products_of_groups, eigenvalues_of_groups = 30 * 10 * 10 * 8, 30 * 4.0 / 3.0 * 10**3
-    assert found["linear"] == 2 * 100 * 8 * 64 + 2 * 100 * 8 * 10
-    assert found["kept_distances"] == 2 * 8 * 100 * 100 / 2
-    assert found["spectrum"] == pytest.approx(4.0 / 3.0 * 100**3)
+    found = monitor_parts.at_product_rate(1000, 8, 100, {"float32": 1.0, "float64": 2.0})
+    products_of_groups, eigenvalues_of_groups = 300 * 10 * 10 * 8, 300 * 4.0 / 3.0 * 10**3
+    assert found["linear"] == 2 * 1000 * 8 * 64 + 2 * 1000 * 8 * 100
+    assert found["kept_distances"] == 2 * 8 * 1000 * 1000 / 2
+    assert found["spectrum"] == pytest.approx(4.0 / 3.0 * 1000**3)
     assert found["subset_spectra"] == pytest.approx(
         (products_of_groups + eigenvalues_of_groups) / 2.0
     )

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eigentropy import _core
+from eigentropy._backends.devices import HOST
 from eigentropy._backends.rows import Rows
 from eigentropy._measures import brief
 from eigentropy._measures.brief import FEW_ROWS, brief_numbers, may_be_brief
@@ -86,6 +87,18 @@ def test_so_are_those_of_as_many_rows_as_there_may_be(n, d, tol):
     np.testing.assert_array_equal(brief_numbers(Z, labels, how), whole(Z, labels, how))
 
 
+@pytest.mark.parametrize("n", [50, 1000])
+def test_rows_may_lie_in_memory_in_any_order(n):
+    Z, _ = rows(n, 20)
+    expected = brief_numbers(Z, None, SETTINGS)
+    assert brief_numbers(np.asfortranarray(Z), None, SETTINGS) == pytest.approx(
+        expected, nan_ok=True
+    )
+    spread = np.zeros((2 * n, 40), np.float32)
+    spread[::2, ::2] = Z
+    assert brief_numbers(spread[::2, ::2], None, SETTINGS) == pytest.approx(expected, nan_ok=True)
+
+
 def test_a_spectrum_that_fails_in_float32_is_found_in_float64(monkeypatch):
     Z, _ = rows(1000, 4)
     plain, asked = Rows.spectrum, []
@@ -112,6 +125,31 @@ def test_equal_rows_are_warned_about_as_in_a_measurement(n):
     assert said
 
 
+def test_rows_that_are_nearly_all_equal_are_warned_about_where_float32_is_enough(monkeypatch):
+    Z = np.zeros((1000, 3), np.float32)
+    Z[0] = 1.0
+    how, asked, plain = replace(SETTINGS, tol=0.01), [], Rows.spectrum
+
+    def noted(self, sigma, alpha, dtype, progress):
+        asked.append(dtype)
+        return plain(self, sigma, alpha, dtype, progress)
+
+    monkeypatch.setattr(Rows, "spectrum", noted)
+    _, said = said_by(brief_numbers, Z, None, how)
+    assert asked == ["float32"]
+    assert said == said_by(whole, Z, None, how)[1]
+    assert said
+
+
+def test_sigma_is_judged_by_a_random_partition():
+    """The observed groups are points, each of which sees only itself."""
+    Z, labels = np.repeat(np.eye(2), 50, axis=0), about(np.repeat([0, 1], 50), SETTINGS)
+    found, said = said_by(brief_numbers, Z, labels, SETTINGS)
+    expected, said_of_whole = said_by(whole, Z, labels, SETTINGS)
+    np.testing.assert_array_equal(found, expected)
+    assert said == said_of_whole == []
+
+
 def test_neither_a_single_group_nor_groups_of_one_row_are_passed_over_in_silence():
     Z, _ = rows(20, 3)
     for y in (np.zeros(20, int), np.minimum(np.arange(20), 3)):
@@ -132,10 +170,21 @@ def test_many_rows_and_large_groups_are_left_to_a_measurement():
 
 def test_long_rows_are_left_to_a_measurement(monkeypatch):
     Z, _ = rows(30, 10)
-    monkeypatch.setattr(brief, "FEW_BYTES", 8 * 30 * (30 + 10))
+    enough = HOST.matrix_bytes(30, 10, "float64", 30)
+    monkeypatch.setattr(brief, "FEW_BYTES", enough)
     assert brief_numbers(Z, None, SETTINGS) is not None
-    monkeypatch.setattr(brief, "FEW_BYTES", 8 * 30 * (30 + 10) - 1)
+    monkeypatch.setattr(brief, "FEW_BYTES", enough - 1)
     assert brief_numbers(Z, None, SETTINGS) is None
+
+
+def test_so_many_partitions_that_none_are_kept_are_left_to_a_measurement(monkeypatch):
+    Z, y = rows(30, 4)
+    monkeypatch.setattr(brief, "KEPT_NUMBERS", 90)
+    assert brief_numbers(Z, about(y, SETTINGS), SETTINGS) is not None
+    monkeypatch.setattr(brief, "KEPT_NUMBERS", 89)
+    labels = about(y, SETTINGS)
+    assert brief_numbers(Z, labels, SETTINGS) is None
+    assert not labels._drawn
 
 
 def test_labels_that_do_not_fit_or_have_no_groups_are_left_to_a_measurement():
@@ -144,7 +193,7 @@ def test_labels_that_do_not_fit_or_have_no_groups_are_left_to_a_measurement():
     assert brief_numbers(Z, Variable("labels", y, "labels"), SETTINGS) is None
 
 
-@pytest.mark.parametrize("d", [1, brief.FEW_BYTES // 8 // FEW_ROWS - FEW_ROWS])
+@pytest.mark.parametrize("d", [1, 1024, 10**6])
 def test_no_estimate_of_so_few_rows_is_sooner(d):
     assert not SpectrumPlan().estimates(FEW_ROWS, d, 0.5)
 

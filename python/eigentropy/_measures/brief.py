@@ -2,7 +2,8 @@
 
 A monitor measures a layer at every step, and keeps a few numbers of it. Where the rows are few,
 the choice of a method and results that could be asked for more take longer than the network does.
-The numbers are those of `measure`, bit for bit.
+The numbers are those of `measure`, bit for bit, unless so little memory is free that `measure`
+would choose another method.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ import numpy.typing as npt
 
 from eigentropy import _core
 from eigentropy._backends.costs import SINGLE_FROM
+from eigentropy._backends.devices import HOST
 from eigentropy._backends.rows import Rows
 from eigentropy._kernels.bandwidth import sigma_of_rule
 from eigentropy._kernels.matrix import outside_of_range
 from eigentropy._kernels.partitions import Partitions
 from eigentropy._kernels.saturation import warn_if_saturated
 from eigentropy._measures.forms import adjusted_information, mean_and_error
-from eigentropy._measures.measurement import MeasurementSettings, Variable
+from eigentropy._measures.measurement import KEPT_NUMBERS, MeasurementSettings, Variable
 from eigentropy._spectra.functionals import Shannon
 from eigentropy._spectra.rounding import Rounding, eigenvalue_error, may_use_single, within
 from eigentropy._support.options import AUTO
@@ -28,8 +30,8 @@ from eigentropy._support.options import AUTO
 # Rows of which everything is measured in milliseconds: all eigenvalues, which no estimate beats.
 FEW_ROWS = 1500
 
-# So many bytes are not compared with the free memory. To ask for that takes as long as hundreds of
-# lines of Python, and `MemoryError` is raised later where there is less.
+# Matrices of so many bytes are not compared with the free memory: to ask the system for that takes
+# as long as hundreds of lines of Python. A program that has less left fails at anything.
 FEW_BYTES = 2**26
 
 
@@ -59,9 +61,9 @@ def may_be_brief(settings: MeasurementSettings) -> bool:
     s = settings
     return (
         (s.method, s.dtype, s.device, s.max_points) == ("auto", None, None, None)
-        and s.sigma in ("auto", "median")
+        and s.sigma in ("auto", "median")  # with which no row is ever alone: see `warn_if_alone`
         and s.t[1:] == ()
-        and s.t[0] >= 1.0  # a smaller power takes float64 for all rows
+        and s.t[0] >= 1.0  # a smaller power is never tried in float32, and keeps no distances
         and not s.kernel
         and s.estimator == "matched"
         and s.n_null != AUTO
@@ -71,9 +73,10 @@ def may_be_brief(settings: MeasurementSettings) -> bool:
 def brief_numbers(
     Z: npt.NDArray[Any], labels: Variable | None, settings: MeasurementSettings
 ) -> BriefNumbers | None:
-    """The numbers of rows (n, d), floats that lie in order and are finite; None if they are many.
+    """The numbers of rows (n, d), of finite floats.
 
-    `settings` are such as `may_be_brief` has found.
+    `settings` are such as `may_be_brief` has found. None where the rows are many, or so many of
+    them in groups of one size that float32 is worth trying for groups: `measure` is for these.
 
     Raises
     ------
@@ -90,7 +93,7 @@ def brief_numbers(
         As `measure`.
     """
     n, d = Z.shape
-    if not 1 < n <= FEW_ROWS or 8 * n * (n + d) > FEW_BYTES:
+    if not 1 < n <= FEW_ROWS or HOST.matrix_bytes(n, d, "float64", n) > FEW_BYTES:
         return None
     partitions = None if labels is None else _few_partitions(labels, n, settings)
     if labels is not None and partitions is None:
@@ -106,10 +109,12 @@ def brief_numbers(
 
 
 def _few_partitions(labels: Variable, n: int, settings: MeasurementSettings) -> Partitions | None:
-    """The groups, and the random ones beside them; None where they are not known, or are large."""
-    if not labels.is_prepared or len(labels.values) != n:
+    """The groups, and the random ones beside them; None where they are not known, or take long."""
+    n_null = int(settings.n_null)
+    are_kept = (1 + n_null) * n <= KEPT_NUMBERS
+    if not are_kept or not labels.is_prepared or len(labels.values) != n:
         return None
-    partitions = labels.partitions(int(settings.n_null), settings.seed)
+    partitions = labels.partitions(n_null, settings.seed)
     return partitions if partitions.cubes < SINGLE_FROM**3 else None
 
 
@@ -148,12 +153,15 @@ def _about_groups(
     entropy: float,
     settings: MeasurementSettings,
 ) -> BriefNumbers:
-    """The information about the groups: solved in float64, which is sooner for small ones."""
+    """The information about the groups, in float64, which is sooner for small ones.
+
+    The kernels of the groups are gathered from that of all rows, which has room.
+    """
     partitions.warn_about_groups()
     starts, unit = partitions.offsets[:-1], math.log(settings.base)
     eigenvalues, kernel_sums, _ = samples.device.subset_spectra(
         samples.array, partitions.offsets, partitions.rows.ravel(), sigma, settings.alpha,
-        "float64", FEW_BYTES, None,
+        "float64", math.inf, None,
     )  # fmt: skip
     eigenvalues.clip(0.0, 1.0, out=eigenvalues)
     nats = _core.shannon_nats(eigenvalues, starts, settings.t[0])

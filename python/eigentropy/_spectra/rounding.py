@@ -142,8 +142,7 @@ def entropy_with_error(
     eigenvalues: Any, t: float, delta: float, trace: float, has_unit: bool = True
 ) -> tuple[float, float]:
     """S(t) in nats, with the same bound."""
-    plain = type(eigenvalues) is np.ndarray  # as those of our own solver
-    values = eigenvalues if plain else as_numpy(eigenvalues, "eigenvalues")
+    values = as_numpy(eigenvalues, "eigenvalues")
     computed = float(shannon_nats_of_groups(values, _ONE_GROUP, t)[0])
     low, high = entropy_range(values, t, delta, trace, has_unit)
     # All three are sums in float64, which matters where they are nearly 0.

@@ -130,7 +130,34 @@ def test_a_warning_of_a_brief_measurement_names_its_layer_once(network):
     with Monitor(network, LAYERS, Probe(torch.zeros_like(x), y)) as monitor:
         with pytest.warns(eg.SaturationWarning) as said:
             monitor.step()
-        assert [f"'{name}'" in str(one.message) for name, one in zip(LAYERS, said, strict=True)]
+        told = [str(one.message) for one in said]
+        assert all(f"layer '{name}'" in text for name, text in zip(LAYERS, told, strict=True))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            monitor.step()
+
+
+class Given(nn.Module):
+    """Returns one matrix after the other, whatever it is called with."""
+
+    def __init__(self, *outputs):
+        super().__init__()
+        self.outputs = list(outputs)
+        self.inner = nn.Identity()
+
+    def forward(self, x):
+        return self.inner(self.outputs.pop(0))
+
+
+def test_a_layer_that_is_not_finite_again_is_warned_about_again():
+    x, y = data(60)
+    bad = torch.full_like(x, torch.nan)
+    with Monitor(Given(bad, x, bad, bad), "inner", Probe(x, y)) as monitor:
+        with pytest.warns(UserWarning, match="NaN"):
+            monitor.step()
+        monitor.step()
+        with pytest.warns(UserWarning, match="NaN"):
+            monitor.step()
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             monitor.step()

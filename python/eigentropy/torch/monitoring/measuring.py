@@ -37,13 +37,7 @@ from eigentropy.torch.monitoring.outputs import Outputs, Seen
 from eigentropy.torch.monitoring.parallel import in_parallel
 from eigentropy.torch.monitoring.readings import Reading, readings
 from eigentropy.torch.monitoring.sharing import Share
-from eigentropy.torch.monitoring.where import (
-    Rows,
-    all_finite,
-    lies_in_order,
-    looked_at,
-    on_host,
-)
+from eigentropy.torch.monitoring.where import Rows, all_finite, looked_at, on_host
 
 # What `brief_numbers` knows.
 BRIEF_MEASURES = frozenset({"dse", "dsmi_y"})
@@ -275,15 +269,16 @@ class Measuring:
 
     def _computed(self, name: str, rows: Rows, variables: Variables, wanted: Wanted) -> _Computed:
         """What is computed of a layer. It may be on a thread beside the caller's."""
-        if self._is_brief(rows, wanted) and all_finite(rows):
+        is_finite = all_finite(rows)
+        if is_finite:
             self._notices.forget(name, NOT_FINITE)
-            brief = self._briefly(name, rows, variables)
-            if brief is not None:
-                return _Computed(None, [], brief, is_brief=True)
+            if self._may_skip_results(rows, wanted):
+                numbers = self._numbers_alone(name, rows, variables)
+                if numbers is not None:
+                    return _Computed(None, [], numbers, is_brief=True)
         measured = None
         with _quickly(len(rows)):
-            if all_finite(rows):
-                self._notices.forget(name, NOT_FINITE)
+            if is_finite:
                 with self._notices.caught(name):
                     measured = measure(
                         looked_at(rows), dict(variables), self.settings, name=name,
@@ -298,14 +293,13 @@ class Measuring:
         }
         return _Computed(measured, results, numbers)
 
-    def _is_brief(self, rows: Rows, wanted: Wanted) -> bool:
-        """Whether nobody asks for more than the numbers of few rows on the host."""
-        asked = wanted.records or wanted.sampling or wanted.level is not None
-        if not self._may_be_brief or asked or self._outputs.alarms:
+    def _may_skip_results(self, rows: Rows, wanted: Wanted) -> bool:
+        """Whether nobody asks for more than the numbers of these rows, which lie on the host."""
+        if not self._may_be_brief or wanted.records or wanted.sampling or self._outputs.alarms:
             return False
-        return isinstance(rows, np.ndarray) and len(rows) <= FEW_ROWS and lies_in_order(rows)
+        return isinstance(rows, np.ndarray)
 
-    def _briefly(
+    def _numbers_alone(
         self, name: str, rows: Rows, variables: Variables
     ) -> dict[str, LayerNumber] | None:
         """The numbers of a layer that is finite; None where only `measure` finds them."""
@@ -313,7 +307,7 @@ class Measuring:
             try:
                 found = brief_numbers(rows, variables.get("y"), self.settings)
             except MemoryError:
-                found = None  # `measure` says what does not fit
+                found = None  # `measure` asks how much there is, and says what does not fit
         for message, category in said:
             self._notices.about_layer(name, message, category)
         if found is None:
@@ -337,7 +331,7 @@ class Measuring:
         return MeasuredLayer(layer, rows, found.results)
 
     def _may_be_parallel(self, part: Share, shared: Variables, wanted: Wanted) -> bool:
-        """Whether layers are measured side by side: brief ones that have nothing in common."""
+        """Whether layers are measured side by side: short ones that have nothing in common."""
         layers = part.samples.rows.values()
         return (
             len(layers) > 1
