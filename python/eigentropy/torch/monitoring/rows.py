@@ -178,8 +178,8 @@ def activation_of(output: Any) -> torch.Tensor:
 def is_matrix(output: Any) -> bool:
     """Whether an output is rows as it is: floats in strided memory of the host, without graph.
 
-    Nothing is computed: after a solver that has filled the caches of the processor, each operation
-    of PyTorch takes longer than all that is asked here.
+    It reads attributes alone. An operation of PyTorch takes longer, even one that changes nothing,
+    where a solver has filled the caches of the processor since the last one.
     """
     return (
         type(output) is torch.Tensor
