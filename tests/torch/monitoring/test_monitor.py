@@ -27,7 +27,7 @@ from eigentropy.torch import (
     TensorBoardLogger,
 )
 from eigentropy.torch.monitoring.budget import Budget
-from eigentropy.torch.monitoring.collection import INCOMPLETE, NOT_HOOKED, REPEATED, Place
+from eigentropy.torch.monitoring.collection import INCOMPLETE, NOT_HOOKED, REPEATED, Counted, Place
 from eigentropy.torch.monitoring.measuring import NOT_FINITE
 from eigentropy.torch.monitoring.rows import UNUSABLE
 from messages import naming
@@ -173,6 +173,39 @@ def test_a_probe_leaves_no_trace(net):
         monitor.step()
         assert_same(everything(net), before)
     assert_same(everything(net), before)
+
+
+def gaussian():
+    """The generators of all three keep the second one of a pair for the next call."""
+    of_torch = torch.randn(1, dtype=torch.float64).item()
+    return random.gauss(0.0, 1.0), np.random.standard_normal(), of_torch
+
+
+@pytest.mark.parametrize("kind", [np.random.MT19937, np.random.PCG64, np.random.Philox])
+@pytest.mark.parametrize("before", [0, 1])
+def test_the_next_random_numbers_are_those_without_a_monitor(kind, before):
+    class Noisy(nn.Linear):
+        def forward(self, x):
+            return super().forward(x) + sum(gaussian())
+
+    net = nn.Sequential(Noisy(4, 3))
+    of_numpy, drawn = np.random.get_bit_generator(), []
+    try:
+        np.random.set_bit_generator(kind(3))
+        of_kind = np.random.get_state(legacy=False)
+        for probe in (None, blobs()):
+            random.seed(3)
+            torch.manual_seed(3)
+            np.random.set_state(of_kind)
+            for _ in range(before):
+                gaussian()
+            if probe is not None:
+                with Monitor(net, "0", probe) as monitor:
+                    monitor.step()
+            drawn.append([gaussian() for _ in range(3)])
+    finally:
+        np.random.set_bit_generator(of_numpy)
+    assert drawn[0] == drawn[1]
 
 
 def test_a_module_that_sets_its_attributes_by_itself_hears_of_both_modes():
@@ -386,6 +419,33 @@ def test_a_probe_of_more_samples_is_thinned_and_passes_in_batches(net):
     Z = activations(net, x[rows])["head"]
     assert values["dse/head"] == pytest.approx(float(eg.dse(Z)), rel=1e-6)
     assert values["dsmi_y/head"] == pytest.approx(float(eg.dsmi(Z, y[rows], n_null=2)), abs=1e-6)
+
+
+def test_a_process_without_samples_takes_none(net):
+    with Monitor(net, "head", Probe(*blobs(3))) as monitor:
+        assert monitor.collection.take(Place(1, 4)).rows["head"].shape == (1, 3)
+        assert monitor.collection.counted == Counted(1)
+        found = monitor.collection.take(Place(3, 4))
+    assert (len(found.numbers), found.rows, monitor.collection.counted) == (0, {}, Counted())
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "tokens"), [(None, None, None), (None, 4, 4), (4, None, 4), (4, 5, 9)]
+)
+def test_what_is_counted_of_two_passes_adds_up(one, other, tokens):
+    assert Counted(2, one) + Counted(3, other) == Counted(5, tokens)
+
+
+def test_the_input_goes_to_the_device_of_the_model(net):
+    seen = []
+    net.careless = False
+    net.register_forward_pre_hook(lambda module, args: seen.append(args[0].device.type))
+    with (
+        Monitor(net.to("meta"), "head", blobs()) as monitor,
+        pytest.warns(UserWarning, match=naming("'head'", UNUSABLE, "meta")),
+    ):
+        monitor.step()
+    assert set(seen) == {"meta"}
 
 
 def test_batches_make_no_difference(net):

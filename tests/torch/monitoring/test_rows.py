@@ -18,7 +18,7 @@ from torch.masked import masked_tensor
 
 import eigentropy as eg
 from eigentropy.torch import Evaluation, Monitor, Probe, Reservoir
-from eigentropy.torch.monitoring.rows import UNUSABLE, NoRows, RowRule, rows_of
+from eigentropy.torch.monitoring.rows import UNUSABLE, NoRows, RowRule, is_matrix, rows_of
 from messages import names, naming
 
 nn = torch.nn
@@ -126,6 +126,19 @@ MEASURED = {
     ),
     "not contiguous": (lambda h: h.T.contiguous().T, "flatten", same),
     "inference": (lambda h: torch.inference_mode()(lambda: h.clone())(), "flatten", same),
+    "nested vectors": (
+        lambda h: torch.nested.nested_tensor(
+            [row[: 3 + i % 3] for i, row in enumerate(h.detach())]
+        ),
+        "flatten",
+        lambda h: torch.where(torch.arange(5) < 3 + torch.arange(N)[:, None] % 3, h[:, :5], 0.0),
+    ),
+    "in another library's layout": (lambda h: h.detach().to_mkldnn(), "flatten", same),
+    "with a graph": (
+        lambda h: torch.enable_grad()(lambda: h.detach().requires_grad_() * 1.0)(),
+        "flatten",
+        same,
+    ),
 }
 
 LEFT_OUT = {
@@ -142,6 +155,7 @@ LEFT_OUT = {
     "no rows": (lambda h: h[:0], ["(0, 6)", N]),
     "no columns": (lambda h: h[:, :0], [f"({N}, 0)"]),
     "meta": (lambda h: h.to("meta"), ["meta"]),
+    "negated in name only": (lambda h: torch.complex(h, h).conj().imag, ["negative"]),
     "packed": (
         lambda h: nn.utils.rnn.pack_sequence([h[:3], h[:2]]),
         ["(5, 6)", N],
@@ -211,6 +225,66 @@ def test_no_mask_of_an_activation_is_lost(mask):
             rows_of(activation, rule, None)
     else:
         assert torch.equal(rows_of(activation, rule, None).rows, h)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_matrix_of_floats_is_rows_as_it_is(dtype):
+    matrix = torch.ones(3, 2, dtype=dtype)
+    assert is_matrix(matrix)
+    assert rows_of(matrix, RowRule("flatten"), 3).rows is matrix
+
+
+OTHERS = {
+    "nothing": lambda matrix: None,
+    "an array": lambda matrix: matrix.numpy(),
+    "tuple": lambda matrix: (matrix,),
+    "vector": lambda matrix: matrix[0],
+    "three dimensions": lambda matrix: matrix[None],
+    "half precision": lambda matrix: matrix.half(),
+    "integers": lambda matrix: matrix.int(),
+    "complex": lambda matrix: matrix + 1j,
+    "meta": lambda matrix: matrix.to("meta"),
+    "sparse": lambda matrix: matrix.to_sparse(),
+    "with a graph": lambda matrix: matrix.clone().requires_grad_(),
+    "parameter": lambda matrix: nn.Parameter(matrix, requires_grad=False),
+    "quantised": lambda matrix: torch.quantize_per_tensor(matrix, 0.1, 0, torch.qint8),
+    "nested": lambda matrix: torch.nested.nested_tensor([matrix[0], matrix[1, :1]]),
+    "masked": lambda matrix: masked_tensor(matrix, matrix > 0),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+def test_nothing_else_is_a_matrix_of_floats(other):
+    assert not is_matrix(other(torch.ones(3, 2)))
+
+
+def test_a_pooling_may_change_its_argument_in_place():
+    shapes = []
+    model = nn.Sequential(nn.Linear(4, 6), Returns(lambda h: shapes.append(tuple(h.shape)) or h))
+    pooling = lambda z: z.unsqueeze_(1).flatten(1)  # noqa: E731
+    Monitor(model, "0", Probe(torch.randn(N, 4)), pooling=pooling).measure()
+    assert shapes == [(N, 6)]
+
+
+class WithGraph(nn.Module):
+    """As a model of energies does, whose forces are gradients."""
+
+    def __init__(self):
+        super().__init__()
+        self.inside = nn.Linear(4, 6)
+
+    def forward(self, x):
+        with torch.enable_grad():
+            return self.inside(x).detach()
+
+
+def test_a_pooling_with_weights_builds_no_graph_inside_of_a_part_that_has_one():
+    torch.manual_seed(0)
+    model, pooling, x = WithGraph(), nn.Linear(6, 2), torch.randn(N, 4)
+    values = Monitor(model, "inside", Probe(x), pooling=pooling).measure()
+    assert values["dse/inside"] == pytest.approx(
+        float(eg.dse(pooling(model(x)).detach())), abs=1e-5
+    )
 
 
 def test_a_layer_that_recovers_is_measured_again():

@@ -188,6 +188,24 @@ def test_padding_in_flattened_rows_is_said_once_a_layer(source, padded):
         assert names(line, layer, "pooling='mean'", "'last'")
 
 
+class OfBatch(nn.Module):
+    """Is called with a batch as it comes."""
+
+    def __init__(self):
+        super().__init__()
+        self.words = nn.Embedding(20, 4)
+
+    def forward(self, batch):
+        return self.words(batch["input_ids"])
+
+
+def test_padding_is_known_by_a_mask_inside_of_an_argument():
+    ids = torch.arange(48).reshape(6, 8) % 20
+    batch = {"input_ids": ids, "attention_mask": torch.arange(8) < torch.arange(3, 9)[:, None]}
+    with pytest.warns(UserWarning, match=naming("'words'", "attention_mask", "pooling='mean'")):
+        Monitor(OfBatch(), "words", [batch], measures="dse").measure()
+
+
 def test_one_cause_is_one_notice_that_names_all_layers():
     batch = {"input_ids": torch.ones(6, 8, dtype=torch.long)}
     options = {"measures": ["dse"], "pooling": "mean", "drop_first": 8}

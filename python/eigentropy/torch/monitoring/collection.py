@@ -66,8 +66,8 @@ class Counted:
 
     def __add__(self, other: Counted) -> Counted:
         """Both together."""
-        known = [n for n in (self.tokens, other.tokens) if n is not None]
-        return Counted(self.prompts + other.prompts, sum(known) if known else None)
+        tokens = self.tokens if other.tokens is None else other.tokens + (self.tokens or 0)
+        return Counted(self.prompts + other.prompts, tokens)
 
 
 @dataclass

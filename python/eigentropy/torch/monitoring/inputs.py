@@ -112,4 +112,6 @@ def _as_tensor(leaf: Any, like: torch.Tensor | None) -> torch.Tensor:
     if like is None:
         return tensor
     cast = not isinstance(leaf, torch.Tensor) and tensor.is_floating_point()
+    if not cast and tensor.device == like.device:
+        return tensor
     return tensor.to(like.device, like.dtype if cast else None)

@@ -19,6 +19,7 @@ from eigentropy.torch.monitoring.rows import (
     NoRows,
     RowRule,
     activation_of,
+    is_matrix,
     reason,
     rows_of,
 )
@@ -99,13 +100,22 @@ class Pass:
     thread: int = field(default_factory=threading.get_ident)
     mixed: bool = False
 
-    @torch.no_grad()  # a pooling with weights would add to the graph that checkpointing repeats
     def add(self, name: str, output: Any, rule: RowRule, calls: Calls, kept: Kept) -> None:
         """Take what a layer has returned; `kept` copies it: the next module may work in place."""
+        if not torch.is_grad_enabled():  # in the pass of a probe
+            self._add(name, output, rule, calls, kept)
+            return
+        # A pooling with weights would add to the graph that checkpointing repeats.
+        with torch.no_grad():
+            self._add(name, output, rule, calls, kept)
+
+    def _add(self, name: str, output: Any, rule: RowRule, calls: Calls, kept: Kept) -> None:
         again = self.rows.pop(name, None) is not None
         self.unusable.pop(name, None)
         try:
-            activation = activation_of(output)
+            # A pooling of the caller may change a tensor in place, and gets one of its own.
+            is_ready = rule.is_flat and is_matrix(output)
+            activation: torch.Tensor = output if is_ready else activation_of(output)
             if again and not self.of_model and activation.size(0) != self.size:
                 self._begin_anew()  # the loop has gone on to another batch
             elif again:

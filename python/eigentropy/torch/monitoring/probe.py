@@ -228,8 +228,9 @@ class ProbedModel(Collection):
             first = inputs.first_parameter(modules)
             for start in range(0, len(numbers), self.batch_size):
                 part = numbers[start : start + self.batch_size]
-                step = slice(int(part[0]), int(part[-1]) + 1, apart)
-                x = self.x if len(part) == self.n else inputs.part(self.x, step)
+                x = self.x
+                if len(part) < self.n:
+                    x = inputs.part(x, slice(int(part[0]), int(part[-1]) + 1, apart))
                 given = x if isinstance(x, (tuple, list)) else [x]
                 mask = flat_mask(model, given, {}) if rule.is_flat else None
                 activations.passing = Pass(size=len(part), mask=mask)
@@ -252,6 +253,9 @@ class Activations:
     counted : Counted
     """
 
+    passing: Pass
+    counted = Counted()
+
     def __init__(self, numbers: Numbers, watched: Watched) -> None:
         self.numbers, self.rule, self.where = numbers, watched.rule, watched.where
         self.calls = Calls(self.rule.mask)
@@ -262,8 +266,6 @@ class Activations:
         self.shapes: dict[str, tuple[int, ...]] = {}
         self.filled: dict[str, int] = {}
         self.bytes = 0
-        self.passing = Pass()
-        self.counted = Counted()
 
     def record(self, name: str, output: Any) -> None:
         """Take what a layer has returned in the pass that is under way."""
@@ -274,21 +276,22 @@ class Activations:
 
     def store(self, start: int) -> None:
         """The pass has ended; its first sample is that of this number."""
+        passing = self.passing
         self.calls.clear()
-        self.repeated |= self.passing.repeated
-        self.padded |= self.passing.padded
-        self.unusable.update(self.passing.unusable)
-        self.shapes.update(self.passing.shapes)
-        self.counted += self.passing.counted
+        self.repeated |= passing.repeated
+        self.padded |= passing.padded
+        self.unusable.update(passing.unusable)
+        self.shapes.update(passing.shapes)
+        self.counted += passing.counted
         places = self._places(start)
-        for name, part in self.passing.rows.items():
+        for name, part in passing.rows.items():
             if name not in self.rows:
                 self.rows[name] = self._room(part)
             if part.shape[1] != self.rows[name].shape[1]:
                 self.unusable[name] = uneven(self.rows[name].shape[1], part.shape[1])
                 continue
             self._put(name, part, *places)
-            self.filled[name] = self.filled.get(name, 0) + (self.passing.size or 0)
+            self.filled[name] = self.filled.get(name, 0) + (passing.size or 0)
 
     def samples(self, labels: Array | None) -> Samples:
         """The rows of the layers that have run for all samples; `labels` are those of a sample."""

@@ -175,6 +175,23 @@ def activation_of(output: Any) -> torch.Tensor:
     return tensor.to_dense()
 
 
+def is_matrix(output: Any) -> bool:
+    """Whether an output is rows as it is: floats in strided memory of the host, without graph.
+
+    It reads attributes alone. An operation of PyTorch takes longer, even one that changes nothing,
+    where a solver has filled the caches of the processor since the last one.
+    """
+    return (
+        type(output) is torch.Tensor
+        and output.ndim == 2
+        and output.is_cpu
+        and output.dtype in (torch.float32, torch.float64)
+        and output.layout is torch.strided
+        and not output.is_nested
+        and not output.requires_grad
+    )
+
+
 def _tensors(output: Any) -> Iterator[torch.Tensor]:
     if isinstance(output, torch.Tensor):
         yield output
@@ -208,6 +225,9 @@ def rows_of(
         Which tokens are real; all of them without it.
     """
     n = activation.size(0) if n is None else n
+    if rule.is_flat and is_matrix(activation) and activation.size(0) == n and activation.size(1):
+        activation.numpy()  # raises as below
+        return LayerRows(activation, n)
     if rule.of_tokens and _has_tokens(activation):
         found = _of_tokens(activation, rule, n, mask or CallMask())
     else:

@@ -24,24 +24,24 @@ def undisturbed(model: torch.nn.Module) -> Iterator[list[torch.nn.Module]]:
     Python. Modes are set module by module: a model may have overridden `train` to do more.
     """
     modules = [*model.modules()]
-    modes = [(module, module.training) for module in modules]
     # _buffers and _version are PyTorch's: there is no public way to see which tensor is the buffer
     # of a name, or whether a tensor was written to.
-    held = [(module, dict(module._buffers)) for module in modules]
-    all_buffers = [*model.buffers()] if any(buffers for _, buffers in held) else []
+    held = [(module, module.training, dict(module._buffers)) for module in modules]
+    all_buffers = [*model.buffers()] if any(buffers for *_, buffers in held) else []
     copies = [(buffer, _version(buffer), buffer.detach().clone()) for buffer in all_buffers]
     cuda = _gpus_of(model, all_buffers)
     try:
-        with same_random_numbers(cuda), torch.no_grad(), _uncompiled():
-            for module, mode in modes:
+        # no_grad would call set_grad_enabled in its turn, each time.
+        with same_random_numbers(cuda), torch.set_grad_enabled(False), _uncompiled():
+            for module, mode, _ in held:
                 if mode:
                     _set_mode(module, False)
             yield modules
     finally:
-        for module, mode in modes:
+        for module, mode, _ in held:
             if module.training != mode:
                 _set_mode(module, mode)
-        for module, buffers in held:
+        for module, _, buffers in held:
             module._buffers.clear()
             module._buffers.update(buffers)
         for buffer, version, copy in copies:
@@ -73,16 +73,19 @@ def _version(buffer: torch.Tensor) -> int | None:
 @contextmanager
 def same_random_numbers(cuda: Sequence[torch.device] = ()) -> Iterator[None]:
     """What runs inside draws no random numbers that would come next in PyTorch, NumPy or Python."""
-    states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    of_python = random.getstate()
+    # With `legacy` NumPy warns where somebody has given it another bit generator.
+    of_numpy = np.random.get_state(legacy=False)  # noqa: NPY002
+    of_torch = torch.default_generator.clone_state()  # makes no tensor, unlike `get_rng_state`
     # It looks at all kinds of devices, which takes longer than the rest of what is done here.
     on_gpus = torch.random.fork_rng(devices=cuda) if cuda else contextlib.nullcontext()
     try:
         with on_gpus:
             yield
     finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])  # noqa: NPY002
-        torch.set_rng_state(states[2])
+        random.setstate(of_python)
+        np.random.set_state(of_numpy)  # noqa: NPY002
+        torch.set_rng_state(of_torch.get_state())
 
 
 def _uncompiled() -> contextlib.AbstractContextManager[Any]:
