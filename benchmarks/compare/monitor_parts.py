@@ -4,7 +4,7 @@
 
 The step is that of `make bench`: a probe passes a small network, one of whose layers is watched,
 and DSE and DSMI(Z;Y) are measured. Steps that are timed as a whole take turns with steps of which
-each call into the core and each product of the network is timed. What is left is the hooks' and
+each call into the core and the pass of the network are timed. What is left is the hooks' and
 Python's. Beside the parts that are arithmetic stands how long their operations take at the rate of
 a large product in the same precision: less than that no program takes.
 """
@@ -23,7 +23,7 @@ from typing import Any
 import torch
 
 from benchmarks.compare.cases import LAYER
-from benchmarks.compare.monitor_step import INPUTS, Outside, monitor
+from benchmarks.compare.monitor_step import INPUTS, NETWORK, Outside, monitor
 from benchmarks.shared.machine import describe
 from benchmarks.shared.results import rounded, write
 from eigentropy._backends.costs import SINGLE_FROM
@@ -78,7 +78,7 @@ def at_product_rate(n: int, d: int, classes: int, rates: Mapping[str, float]) ->
     m, is_single = n / classes, n >= SINGLE_FROM
     of_groups = PARTITIONS * classes * (m**2 * d + 4.0 / 3.0 * m**3)
     return {
-        "linear": 2.0 * n * d * (INPUTS + classes) / rates["float32"],
+        NETWORK: 2.0 * n * d * (INPUTS + classes) / rates["float32"],
         "kept_distances" if is_single else "median_distance": n**2 * d / rates["float32"],
         "spectrum": 4.0 / 3.0 * n**3 / rates["float32" if is_single else "float64"],
         "subset_spectra": of_groups / rates["float64"],

@@ -6,6 +6,7 @@ A probe of n rows passes a small network, one of whose layers is watched.
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import time
 import warnings
@@ -18,6 +19,7 @@ import numpy as np
 from benchmarks.shared.timing import Part, Ready
 
 INPUTS = 64
+NETWORK = "network"
 
 
 def monitor(spec: dict[str, Any]) -> Ready:
@@ -39,41 +41,51 @@ def monitor(spec: dict[str, Any]) -> Ready:
     step = Monitor(network, "0", Probe(x, y), measures=["dse", "dsmi_y"]).step
     if spec["package"] == "eigentropy":
         return lambda: None, lambda _: step()
-    return lambda: None, Outside(step)
+    return lambda: None, Outside(step, network)
 
 
 class Outside:
-    """A call of which the time counts that is neither in the core nor in the network's products."""
+    """A step of a monitor, of which the time counts that is neither in the core nor the network's.
 
-    def __init__(self, call: Callable[[], Any]) -> None:
-        from torch.nn import functional
+    The network's is that of its forward pass, without what the hook of the monitor takes in it.
+    """
 
+    def __init__(self, step: Callable[[], Any], network: Any) -> None:
         from eigentropy import _core
+        from eigentropy.torch.monitoring.probe import Activations
 
-        self._call, self._inside = call, 0.0
-        self.parts: dict[str, float] = {}  # seconds in each compiled function, of the last call
+        self._step = step
+        self._taken: list[tuple[str, float]] = []  # summed up when the step has ended
+        self.parts: dict[str, float] = {}  # seconds in what is not counted, of the last call
         inside = [(_core, name) for name, value in vars(_core).items() if inspect.isbuiltin(value)]
-        inside += [(functional, "linear"), (functional, "relu")]
-        self._inside_of = [(of, name, self._timed(name, getattr(of, name))) for of, name in inside]
+        self._inside = [(of, name, self._timed(getattr(of, name), name)) for of, name in inside]
+        self._inside.append((network, "forward", self._timed(network.forward, NETWORK)))
+        hook = self._timed(Activations.record, NETWORK, sign=-1.0)
+        self._inside.append((Activations, "record", hook))
 
     def __call__(self, _: None) -> Part:
         with contextlib.ExitStack() as stack:
-            for of, name, function in self._inside_of:
+            for of, name, function in self._inside:
                 stack.enter_context(mock.patch.object(of, name, function))
-            self._inside, self.parts = 0.0, {}
+            self._taken.clear()
             start = time.perf_counter()
-            self._call()
-            return Part(time.perf_counter() - start - self._inside)
+            self._step()
+            end = time.perf_counter()
+        self.parts = {}
+        for name, seconds in self._taken:
+            self.parts[name] = self.parts.get(name, 0.0) + seconds
+        return Part(end - start - sum(self.parts.values()))
 
-    def _timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def _timed(
+        self, function: Callable[..., Any], name: str, sign: float = 1.0
+    ) -> Callable[..., Any]:
+        @functools.wraps(function)  # the monitor asks for the names of the network's arguments
         def timed(*arguments: Any, **options: Any) -> Any:
             start = time.perf_counter()
             try:
                 return function(*arguments, **options)
             finally:
-                taken = time.perf_counter() - start
-                self._inside += taken
-                self.parts[name] = self.parts.get(name, 0.0) + taken
+                self._taken.append((name, sign * (time.perf_counter() - start)))
 
         return timed
 

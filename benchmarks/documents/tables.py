@@ -588,7 +588,7 @@ def monitor_step(results: Results) -> str:
 
 # What the compiled functions of a step do; all others make entropies and bounds of eigenvalues.
 STEP = {
-    "the network's products": ("linear", "relu"),
+    "the network": ("network",),
     "the median distance": ("kept_distances", "median_distance"),
     "all eigenvalues of the rows": ("spectrum",),
     "all eigenvalues of the groups": ("subset_spectra",),

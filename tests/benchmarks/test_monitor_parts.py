@@ -17,7 +17,7 @@ def test_it_has_each_part_of_a_step_and_what_is_left(tmp_path, capsys):
     sizes = ["--samples", "200", "--rounds", "3"]
     assert monitor_parts.main([*sizes, "--output", str(file)]) == 0
     (case,) = json.loads(file.read_text())["cases"]
-    assert {"linear", "relu", "median_distance", "spectrum", "subset_spectra"} <= set(case["parts"])
+    assert {"network", "median_distance", "spectrum", "subset_spectra"} <= set(case["parts"])
     assert 0.0 < case["least_outside"] <= case["outside"]
     assert case["least_seconds"] <= case["seconds"]
     assert all(seconds > 0.0 for seconds in case["parts"].values())
@@ -31,7 +31,7 @@ def test_it_has_each_part_of_a_step_and_what_is_left(tmp_path, capsys):
 def test_the_operations_are_those_of_the_rows_and_of_the_groups_of_three_partitions():
     found = monitor_parts.at_product_rate(1000, 8, 100, {"float32": 1.0, "float64": 2.0})
     products_of_groups, eigenvalues_of_groups = 300 * 10 * 10 * 8, 300 * 4.0 / 3.0 * 10**3
-    assert found["linear"] == 2 * 1000 * 8 * 64 + 2 * 1000 * 8 * 100
+    assert found["network"] == 2 * 1000 * 8 * 64 + 2 * 1000 * 8 * 100
     assert found["kept_distances"] == 2 * 8 * 1000 * 1000 / 2
     assert found["spectrum"] == pytest.approx(4.0 / 3.0 * 1000**3)
     assert found["subset_spectra"] == pytest.approx(
@@ -40,11 +40,11 @@ def test_the_operations_are_those_of_the_rows_and_of_the_groups_of_three_partiti
 
 
 def test_the_table_has_the_parts_and_what_they_add_up_to():
-    names = {"linear": 0.002, "relu": 0.001, "kept_distances": 0.004, "reach": 0.0005}
+    names = {"network": 0.003, "kept_distances": 0.004, "reach": 0.0005}
     parts = {**names, "spectrum": 0.016, "subset_spectra": 0.032, "entropy_range": 0.00025}
     known = {"n": 1000, "parts": parts, "outside": 0.001, "seconds": 0.057}
     limits = {
-        "linear": 0.0005,
+        "network": 0.0005,
         "kept_distances": 0.00025,
         "spectrum": 0.007,
         "subset_spectra": 0.002,

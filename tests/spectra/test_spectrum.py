@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import eigentropy as eg
+from eigentropy import _core
 from eigentropy._spectra.eigenvalues import shannon_nats_of_groups
 from messages import naming
 
@@ -119,3 +120,17 @@ def test_spectra_one_after_the_other_have_the_entropies_that_they_have_alone(rng
         p = p[p > 0.0]
         assert entropy == pytest.approx(-(p * np.log(p)).sum(), abs=1e-12)
         assert entropy == eg.spectral_entropy(part, t=t, base=math.e)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_eigenvalues_outside_of_their_range_are_brought_to_its_ends_where_that_is_asked(dtype):
+    values = np.array([1.5, 0.5, -0.25, 1.0, 0.75, 0.25], dtype)
+    starts = np.array([0, 3])
+    expected = shannon_nats_of_groups(values.clip(0.0, 1.0), starts, 2.0)
+    np.testing.assert_array_equal(
+        _core.shannon_nats(values.copy(), starts, 2.0, clip=True), expected
+    )
+    assert (shannon_nats_of_groups(values, starts, 2.0) != expected).tolist() == [True, False]
+    assert values.tolist() == [1.5, 0.5, -0.25, 1.0, 0.75, 0.25]
+    _core.shannon_nats(values, starts, 2.0, clip=True)
+    assert values.tolist() == [1.0, 0.5, 0.0, 1.0, 0.75, 0.25]

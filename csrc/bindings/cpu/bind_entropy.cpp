@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "bindings/common/arrays.hpp"
@@ -19,9 +20,17 @@ auto with_eigenvalues(const py::array& eigenvalues, const Call& call) {
   return call(Values<double>(eigenvalues));
 }
 
-// The entropies of spectra of which spectrum s begins at starts[s]; none is empty.
-py::array_t<double> entropies(const py::array& eigenvalues, const Indices& starts, double t) {
-  return with_eigenvalues(eigenvalues, [&](const auto& values) {
+// The entropies of spectra of which spectrum s begins at starts[s]; none is empty. With `clip` the
+// eigenvalues outside of [0, 1] are brought to its ends first, in the array itself.
+py::array_t<double> entropies(const py::array& eigenvalues, const Indices& starts, double t,
+                              bool clip) {
+  return with_eigenvalues(eigenvalues, [&](auto values) {
+    using T = typename decltype(values)::value_type;
+    if (clip) {
+      T* const first = values.mutable_data();
+      std::transform(first, first + values.size(), first,
+                     [](T value) { return std::clamp(value, T(0), T(1)); });
+    }
     py::array_t<double> found(starts.size());
     for (index_t s = 0; s < starts.size(); ++s) {
       const index_t start = starts.data()[s];
@@ -44,7 +53,8 @@ std::pair<double, double> range(const py::array& eigenvalues, double t, double d
 }  // namespace
 
 void bind_entropy(py::module_& module) {
-  module.def("shannon_nats", &entropies, py::arg("eigenvalues"), py::arg("starts"), py::arg("t"));
+  module.def("shannon_nats", &entropies, py::arg("eigenvalues"), py::arg("starts"), py::arg("t"),
+             py::arg("clip") = false);
   module.def("entropy_range", &range, py::arg("eigenvalues"), py::arg("t"), py::arg("delta"),
              py::arg("trace"), py::arg("has_unit"));
 }

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 
 from eigentropy import _core
@@ -24,7 +25,12 @@ from eigentropy._kernels.saturation import warn_if_saturated
 from eigentropy._measures.forms import adjusted_information, mean_and_error
 from eigentropy._measures.measurement import KEPT_NUMBERS, MeasurementSettings, Variable
 from eigentropy._spectra.functionals import Shannon
-from eigentropy._spectra.rounding import Rounding, eigenvalue_error, may_use_single, within
+from eigentropy._spectra.rounding import (
+    eigenvalue_error,
+    entropy_with_error,
+    may_use_single,
+    within,
+)
 from eigentropy._support.options import AUTO
 
 # Rows of which everything is measured in milliseconds: all eigenvalues, which no estimate beats.
@@ -124,7 +130,7 @@ def _nats_of_all(samples: Rows, sigma: float, settings: MeasurementSettings) -> 
     if may_use_single([n], samples.d, lambda: samples.reach(sigma), [which], settings.tol):
         try:
             values, trace, kernel_sum, error = _spectrum(samples, sigma, settings, "float32")
-            nats, bound = Rounding(error, trace).nats(values, which)
+            nats, bound = entropy_with_error(values, which.t, error, trace)
             if within(bound, nats, settings.tol):
                 warn_if_saturated(n, kernel_sum, sigma)
                 return nats
@@ -163,12 +169,11 @@ def _about_groups(
         samples.array, partitions.offsets, partitions.rows.ravel(), sigma, settings.alpha,
         "float64", math.inf, None,
     )  # fmt: skip
-    eigenvalues.clip(0.0, 1.0, out=eigenvalues)
-    nats = _core.shannon_nats(eigenvalues, starts, settings.t[0])
+    nats = _core.shannon_nats(eigenvalues, starts, settings.t[0], clip=True)
     by_partition = (nats / unit).reshape(len(partitions), -1) @ partitions.shares
     observed, null = float(by_partition[0]), by_partition[1:]
     if partitions.pairs:
-        total = float(kernel_sums[-len(partitions.sizes) :].sum())
+        total = float(np.add.reduce(kernel_sums[-len(partitions.sizes) :]))
         warn_if_saturated(samples.n, total, sigma, partitions.pairs)
     baseline, error = mean_and_error(null)
     adjusted, _ = adjusted_information(observed, null, (entropy, 0.0), partitions.label_nats / unit)

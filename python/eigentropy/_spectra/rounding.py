@@ -111,9 +111,10 @@ def may_use_single(
     largest, work = max(sizes), sum([n**3 for n in sizes])
     if work < SINGLE_FROM**3 or any(functional(one).exponent < 1.0 for one in wanted):
         return False
-    if eigenvalue_error(largest, reach()) >= tol:
+    farthest = reach()
+    if eigenvalue_error(largest, farthest) >= tol:
         return False
-    exponent_error = distance_error(d) * EPS * 0.5 * reach() ** 2
+    exponent_error = distance_error(d) * EPS * 0.5 * farthest**2
     widened = device.widens_distances and d <= _core.widest_block
     columns = (WIDENED_COLUMNS if widened else REFINED_COLUMNS) * largest
     return exponent_error <= REFINED_ABOVE or d <= columns

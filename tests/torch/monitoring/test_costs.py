@@ -11,7 +11,6 @@ torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
 import eigentropy as eg
 from eigentropy import _core
-from eigentropy._spectra import exact
 from eigentropy._support import memory
 from eigentropy.torch import Monitor, Probe
 from eigentropy.torch.monitoring import measuring
@@ -199,18 +198,19 @@ def test_few_numbers_are_passed_at_once(x, sizes):
         assert set(network.seen) == {50}
 
 
-def test_the_bound_of_the_rounding_is_found_once(network, monkeypatch):
-    bounds, plain = [], exact.Rounding.nats
+@pytest.mark.parametrize("measures", [["dse", "dsmi_y"], ["dse", "dsmi_y", "kernel"]])
+def test_the_bound_of_the_rounding_is_found_once(network, monkeypatch, measures):
+    bounds, plain = [], _core.entropy_range
 
-    def counted(self, values, *rest):
+    def counted(values, *rest):
         bounds.append(len(values))
-        return plain(self, values, *rest)
+        return plain(values, *rest)
 
-    monkeypatch.setattr(exact.Rounding, "nats", counted)
     x, y = data(1000)
-    with Monitor(network, "1", Probe(x, y)) as monitor:
+    with Monitor(network, "1", Probe(x, y), measures=measures) as monitor:
+        monkeypatch.setattr(_core, "entropy_range", counted)
         monitor.step()  # the adjusted information asks for the entropy of all rows, too
-    assert bounds == [1000]
+    assert bounds == [1000] * (len(measures) - 1)  # of each matrix
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,8 @@ class Collection:
         It never has more samples.
     gathers : bool
         Whether the samples of all processes are brought together by default.
+    may_repeat : bool
+        Whether `take` may give a sample twice, or more samples than `most`.
     not_run : str
         Why a layer may have no rows.
     repeated : set of str
@@ -166,6 +168,7 @@ class Collection:
 
     most: int
     gathers = True
+    may_repeat = True
     not_run = NOT_HOOKED
     repeated: set[str]
     padded: set[str]

@@ -143,6 +143,7 @@ class ProbedModel(Collection):
     """The samples of a probe, at most `max_points`, and a model that they are passed through."""
 
     gathers = False
+    may_repeat = False
     not_run = NOT_CALLED
 
     def __init__(self, probe: Probe, watched: Watched, seed: int) -> None:

@@ -202,7 +202,10 @@ class Procedure:
         """The same, where this process measures all layers."""
         samples, known = self._samples(taken), wanted(self.outputs.records)
         begun = begin(samples.rows)
-        part = Share.whole(samples.distinct(self.collection.most, self.measuring.settings.seed))
+        part = Share.whole(samples)
+        if self.collection.may_repeat:
+            seed = self.measuring.settings.seed
+            part = Share.whole(samples.distinct(self.collection.most, seed))
         if part.samples is not samples:
             samples.rows.clear()  # and those of the part go one after the other
         n = len(part.samples.numbers)

@@ -73,9 +73,7 @@ def _version(buffer: torch.Tensor) -> int | None:
 @contextmanager
 def same_random_numbers(cuda: Sequence[torch.device] = ()) -> Iterator[None]:
     """What runs inside draws no random numbers that would come next in PyTorch, NumPy or Python."""
-    of_python = random.getstate()
-    # With `legacy` NumPy warns where somebody has given it another bit generator.
-    of_numpy = np.random.get_state(legacy=False)  # noqa: NPY002
+    of_python, of_numpy = random.getstate(), _state_of_numpy()
     of_torch = torch.default_generator.clone_state()  # makes no tensor, unlike `get_rng_state`
     # It looks at all kinds of devices, which takes longer than the rest of what is done here.
     on_gpus = torch.random.fork_rng(devices=cuda) if cuda else contextlib.nullcontext()
@@ -86,6 +84,16 @@ def same_random_numbers(cuda: Sequence[torch.device] = ()) -> Iterator[None]:
         random.setstate(of_python)
         np.random.set_state(of_numpy)  # noqa: NPY002
         torch.set_rng_state(of_torch.get_state())
+
+
+def _state_of_numpy() -> dict[str, Any]:
+    """The state of NumPy's global generator, whichever it is, for `numpy.random.set_state`."""
+    # With `legacy` NumPy warns where somebody has given it another bit generator.
+    state: dict[str, Any] = np.random.get_state(legacy=False)  # noqa: NPY002
+    if state["bit_generator"] == "MT19937":
+        # NumPy takes its 624 numbers one by one, and an array would make an object of each.
+        state["state"]["key"] = state["state"]["key"].tolist()
+    return state
 
 
 def _uncompiled() -> contextlib.AbstractContextManager[Any]:
