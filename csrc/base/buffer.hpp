@@ -4,6 +4,7 @@
 #include <new>
 #include <utility>
 
+#include "base/kept_blocks.hpp"
 #include "base/platform.hpp"
 #include "base/scratch.hpp"
 #include "base/views.hpp"
@@ -31,7 +32,12 @@ class Buffer {
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
   ~Buffer() {
-    if (!from_scratch_) platform::release(data_);
+    if (from_scratch_) return;
+    if (is_large()) {
+      KeptBlocks::give(data_, bytes());
+    } else {
+      platform::release(data_);
+    }
   }
 
   T* data() const { return data_; }
@@ -49,18 +55,29 @@ class Buffer {
  private:
   void allocate() {
     if (size_ <= 0) return;
-    std::size_t bytes = static_cast<std::size_t>(size_) * sizeof(T);
-    const bool is_large = bytes >= platform::huge_page / 4 * 3;
-    const std::size_t alignment = is_large ? platform::huge_page : 64;
-    bytes = (bytes + alignment - 1) / alignment * alignment;
-    void* memory = Scratch::take(bytes);
+    void* memory = Scratch::take(bytes());
     from_scratch_ = memory != nullptr;
-    if (!from_scratch_) memory = platform::allocate(alignment, bytes);
+    if (!from_scratch_) memory = is_large() ? large_block() : platform::allocate(64, bytes());
     if (memory == nullptr) throw std::bad_alloc();
+    data_ = static_cast<T*>(memory);
+  }
+
+  void* large_block() const {
+    void* memory = KeptBlocks::take(bytes());
+    if (memory != nullptr) return memory;
+    memory = platform::allocate(platform::huge_page, bytes());
     // A 256 x 256 tile of a large matrix touches 256 small pages, more than the TLB holds. And each
     // small page that is touched for the first time interrupts the thread.
-    if (is_large && !from_scratch_) platform::prefer_huge_pages(memory, bytes);
-    data_ = static_cast<T*>(memory);
+    if (memory != nullptr) platform::prefer_huge_pages(memory, bytes());
+    return memory;
+  }
+
+  bool is_large() const {
+    return static_cast<std::size_t>(size_) * sizeof(T) >= platform::huge_page / 4 * 3;
+  }
+  std::size_t bytes() const {
+    const std::size_t alignment = is_large() ? platform::huge_page : 64;
+    return (static_cast<std::size_t>(size_) * sizeof(T) + alignment - 1) / alignment * alignment;
   }
 
   index_t size_ = 0;

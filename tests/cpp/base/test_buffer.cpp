@@ -1,10 +1,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "base/buffer.hpp"
 
@@ -40,6 +42,70 @@ TEST(Buffer, MovingHandsTheMemoryOn) {
   assigned = std::move(target);
   EXPECT_EQ(assigned.data(), memory);
   EXPECT_EQ(assigned.end() - assigned.begin(), 5);
+}
+
+// Where none are kept, as under AddressSanitizer, these tests have nothing to see.
+class KeptMemory : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!KeptBlocks::keeps) GTEST_SKIP() << "no blocks are kept";
+    replace_all(2 * block);
+  }
+  // Other blocks, of this size, take the places of all that are kept.
+  static void replace_all(index_t size) {
+    std::vector<Buffer<char>> others;
+    for (std::size_t i = 0; i < 2 * KeptBlocks::most; ++i) others.emplace_back(size);
+  }
+  static void* address(index_t size) { return Buffer<char>(size).data(); }
+
+  static constexpr index_t block = index_t{1} << 21;
+};
+
+TEST_F(KeptMemory, ALargeBufferHasTheMemoryOfTheLastOneOfItsSize) {
+  void* const first = address(3 * block);
+  EXPECT_EQ(address(3 * block), first);
+  EXPECT_NE(address(4 * block), first);  // which leaves it where it is
+  EXPECT_EQ(address(3 * block - 7), first);
+  EXPECT_TRUE(is_aligned(first, std::uintptr_t{1} << 21));
+}
+
+TEST_F(KeptMemory, OneBlockIsNeverInTwoBuffers) {
+  void* const first = address(3 * block);
+  const Buffer<char> one(3 * block), two(3 * block);
+  EXPECT_EQ(one.data(), first);
+  EXPECT_NE(two.data(), first);
+}
+
+TEST_F(KeptMemory, OnlyTheLastBlocksAreKept) {
+  address(3 * block);
+  replace_all(4 * block);
+  EXPECT_EQ(KeptBlocks::take(static_cast<std::size_t>(3 * block)), nullptr);
+}
+
+TEST_F(KeptMemory, LargerBlocksAreGivenBack) {
+  const auto largest = static_cast<index_t>(KeptBlocks::largest);
+  Buffer<char>{largest};
+  Buffer<char>{largest + 1};
+  void* const kept = KeptBlocks::take(KeptBlocks::largest);
+  EXPECT_NE(kept, nullptr);
+  EXPECT_EQ(KeptBlocks::take(KeptBlocks::largest + platform::huge_page), nullptr);
+  KeptBlocks::give(kept, KeptBlocks::largest);
+}
+
+TEST_F(KeptMemory, SeveralThreadsHaveBlocksOfTheirOwn) {
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong{0};
+  for (char mark = 1; mark <= 4; ++mark) {
+    threads.emplace_back([&wrong, mark] {
+      for (int turn = 0; turn < 200; ++turn) {
+        const Buffer<char> mine(2 * block);
+        std::fill(mine.begin(), mine.begin() + 4096, mark);
+        wrong += static_cast<int>(std::count(mine.begin(), mine.begin() + 4096, mark) != 4096);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
 }
 
 TEST(Buffer, ReleasedMemoryBelongsToTheCaller) {
