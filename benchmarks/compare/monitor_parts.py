@@ -5,8 +5,8 @@
 The step is that of `make bench`: a probe passes a small network, one of whose layers is watched,
 and DSE and DSMI(Z;Y) are measured. Steps that are timed as a whole take turns with steps of which
 each call into the core and the pass of the network are timed. What is left is the hooks' and
-Python's. Beside the parts that are arithmetic stands how long their operations take at the rate of
-a large product in the same precision: less than that no program takes.
+Python's. Beside the parts that are arithmetic stands how long their operations would take at the
+rate of a large product in the same precision.
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ std::size_t oldest = 0;  // which one makes room
 
 }  // namespace
 
-// Nobody waits for the lock: a child of fork() may have it locked for ever.
+// Neither function waits for the lock. If another thread holds the lock during fork(), the lock
+// stays locked in the child, which then keeps no blocks.
 void* KeptBlocks::take(std::size_t bytes) noexcept {
   const std::unique_lock<std::mutex> mine(lock, std::try_to_lock);
   if (!mine) return nullptr;

@@ -14,9 +14,9 @@
 
 namespace eigentropy {
 
-// A measurement that is repeated takes blocks of the same sizes every time. The system clears the
-// pages of a block before it gives them, and makes every processor forget what it knows of their
-// addresses when it gets them back. So the last few blocks are kept, 32 MiB at most.
+// A measurement that is repeated takes blocks of the same sizes every time. When the system hands
+// out a block, it clears the pages. When it takes a block back, every processor drops the addresses
+// that it has cached. So the last few blocks are kept, 32 MiB at most.
 class KeptBlocks {
  public:
   static constexpr std::size_t most = 4, largest = std::size_t{1} << 23;

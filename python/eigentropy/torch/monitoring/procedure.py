@@ -202,10 +202,9 @@ class Procedure:
         """The same, where this process measures all layers."""
         samples, known = self._samples(taken), wanted(self.outputs.records)
         begun = begin(samples.rows)
-        part = Share.whole(samples)
-        if self.collection.may_repeat:
-            seed = self.measuring.settings.seed
-            part = Share.whole(samples.distinct(self.collection.most, seed))
+        most, seed = self.collection.most, self.measuring.settings.seed
+        once = samples.distinct(most, seed) if self.collection.may_repeat else samples
+        part = Share.whole(once)
         if part.samples is not samples:
             samples.rows.clear()  # and those of the part go one after the other
         n = len(part.samples.numbers)

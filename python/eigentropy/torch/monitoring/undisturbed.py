@@ -73,17 +73,16 @@ def _version(buffer: torch.Tensor) -> int | None:
 @contextmanager
 def same_random_numbers(cuda: Sequence[torch.device] = ()) -> Iterator[None]:
     """What runs inside draws no random numbers that would come next in PyTorch, NumPy or Python."""
-    of_python, of_numpy = random.getstate(), _state_of_numpy()
-    of_torch = torch.default_generator.clone_state()  # makes no tensor, unlike `get_rng_state`
+    states = random.getstate(), _state_of_numpy(), torch.get_rng_state()
     # It looks at all kinds of devices, which takes longer than the rest of what is done here.
     on_gpus = torch.random.fork_rng(devices=cuda) if cuda else contextlib.nullcontext()
     try:
         with on_gpus:
             yield
     finally:
-        random.setstate(of_python)
-        np.random.set_state(of_numpy)  # noqa: NPY002
-        torch.set_rng_state(of_torch.get_state())
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
+        torch.set_rng_state(states[2])
 
 
 def _state_of_numpy() -> dict[str, Any]:

@@ -249,10 +249,8 @@ def may_name(
     name: str, module: torch.nn.Module, arguments: Sequence[Any], keywords: Mapping[str, Any]
 ) -> bool:
     """Whether a call may have an argument of this name; no binding is needed where it cannot."""
-    # A tensor is known by its class, whereas Mapping looks among the classes it has seen.
     if name in keywords or any(
-        not isinstance(one, torch.Tensor) and isinstance(one, Mapping)
-        for one in (*arguments, *keywords.values())
+        isinstance(one, Mapping) for one in (*arguments, *keywords.values())
     ):
         return True
     try:
