@@ -98,9 +98,9 @@ class Partitions:
 
     @cached_property
     def cubes(self) -> int:
-        """The sum of the cubes of the sizes of all groups: what their eigenvalues cost goes by it.
+        """The sum of the cubes of the sizes of the groups of all partitions.
 
-        That of one partition, as often as there are partitions.
+        The time for their eigenvalues is proportional to this sum.
         """
         return len(self) * int((self.sizes**3).sum())
 

@@ -1,9 +1,9 @@
 """The numbers of few rows alone, without the results that they are usually read off.
 
-A monitor measures a layer at every step, and keeps a few numbers of it. Where the rows are few,
-the choice of a method and results that could be asked for more take longer than the network does.
-The numbers are those of `measure`, bit for bit, unless so little memory is free that `measure`
-would choose another method.
+A monitor measures a layer at every step, and keeps a few numbers of it. It needs neither a choice
+of the method, which is known for few rows, nor results that could be asked for more. The numbers
+are those of `measure`, bit for bit. They differ only where memory is so short that `measure` would
+choose another method.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from eigentropy._spectra.rounding import (
 )
 from eigentropy._support.options import AUTO
 
-# Rows of which everything is measured in milliseconds: all eigenvalues, which no estimate beats.
+# Up to this number of rows all eigenvalues take milliseconds, and no estimate is sooner.
 FEW_ROWS = 1500
 
-# Matrices of so many bytes are not compared with the free memory: to ask the system for that takes
-# as long as hundreds of lines of Python. A program that has less left fails at anything.
+# A matrix of at most this size is not compared with the free memory: asking the system at every
+# step takes time. A program that has less memory left fails at anything.
 FEW_BYTES = 2**26
 
 
@@ -81,8 +81,9 @@ def brief_numbers(
 ) -> BriefNumbers | None:
     """The numbers of rows (n, d), of finite floats.
 
-    `settings` are such as `may_be_brief` has found. None where the rows are many, or so many of
-    them in groups of one size that float32 is worth trying for groups: `measure` is for these.
+    `settings` are such as `may_be_brief` accepts. None is left to `measure`: more rows or bytes
+    than `FEW_ROWS` and `FEW_BYTES`, groups that are large enough to try float32 for them, and
+    labels whose groups are not known or whose partitions are too many to be kept.
 
     Raises
     ------
@@ -115,7 +116,7 @@ def brief_numbers(
 
 
 def _few_partitions(labels: Variable, n: int, settings: MeasurementSettings) -> Partitions | None:
-    """The groups, and the random ones beside them; None where they are not known, or take long."""
+    """The observed groups and the random ones; None where `measure` is to find them."""
     n_null = int(settings.n_null)
     are_kept = (1 + n_null) * n <= KEPT_NUMBERS
     if not are_kept or not labels.is_prepared or len(labels.values) != n:

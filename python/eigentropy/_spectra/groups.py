@@ -97,7 +97,7 @@ class GroupSpectra:
         which = functional(t)
         if which not in self._known:
             known = self.spectra.nats(which).reshape(len(self.partitions), -1, 3)
-            # In order, for products that do not depend on how the table was made.
+            # In memory order: a product of a strided table may differ in its last bits.
             self._known[which] = np.ascontiguousarray(known.transpose(2, 0, 1))
         return self._known[which]
 
