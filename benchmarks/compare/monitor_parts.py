@@ -5,20 +5,23 @@
 The step is that of `make bench`: a probe passes a small network, one of whose layers is watched,
 and DSE and DSMI(Z;Y) are measured. Steps that are timed as a whole take turns with steps of which
 each call into the core and the pass of the network are timed. What is left is the hooks' and
-Python's. Beside the parts that are arithmetic stands how long their operations would take at the
-rate of a large product in the same precision.
+Python's. The core finds all entropies in one call: what that is made of is timed in turn with the
+steps, too, by calls of its own. Beside the parts that are arithmetic stands how long their
+operations would take at the rate of a large product in the same precision.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 
@@ -26,8 +29,10 @@ from benchmarks.compare.cases import LAYER
 from benchmarks.compare.monitor_step import INPUTS, NETWORK, Outside, monitor
 from benchmarks.shared.machine import describe
 from benchmarks.shared.results import rounded, write
+from eigentropy import _core
 from eigentropy._backends.costs import SINGLE_FROM
 
+WHOLE = "brief_entropies"  # the call of the core in a step
 PARTITIONS = 3  # the observed groups, and the monitor's two random partitions
 PRODUCT = 2000  # rows of the matrices whose product shows the rate
 PRODUCTS = 7
@@ -41,6 +46,7 @@ def measured(n: int, rounds: int) -> dict[str, Any]:
         monitor({**spec, "package": name}) for name in ("eigentropy", "eigentropy outside")
     )
     assert isinstance(outside, Outside)
+    call = what_is_computed(step)
     steps, others = [], []
     parts: dict[str, list[float]] = {}
     for number in range(WARM_UP + rounds):
@@ -48,11 +54,12 @@ def measured(n: int, rounds: int) -> dict[str, Any]:
         step(None)
         middle = time.perf_counter()
         rest = outside(None)
+        alone = one_by_one(*call)
         if number < WARM_UP:
             continue
         steps.append(middle - start)
         others.append(rest.seconds)
-        for name, seconds in outside.parts.items():
+        for name, seconds in {**outside.parts, **alone}.items():
             parts.setdefault(name, []).append(seconds)
     rates = {dtype: product_rate(dtype) for dtype in ("float32", "float64")}
     return {
@@ -66,6 +73,36 @@ def measured(n: int, rounds: int) -> dict[str, Any]:
         "product_flops": rates,
         "at_product_rate": at_product_rate(n, *LAYER, rates),
     }
+
+
+def what_is_computed(step: Callable[[None], object]) -> tuple[Any, ...]:
+    """The arguments of the core's call in a step."""
+    with mock.patch.object(_core, WHOLE, side_effect=_core.brief_entropies) as call:
+        step(None)
+    return tuple(call.call_args.args)
+
+
+def one_by_one(Z: Any, offsets: Any, indices: Any, *options: Any) -> dict[str, float]:
+    """Seconds of the parts of the core's call, by calls of their own."""
+    _, share_of_median, _, alpha, _, _, _, keeps_distances, _ = options
+    taken = {}
+
+    def timed(name: str, *arguments: Any, **named: Any) -> Any:
+        start = time.perf_counter()
+        found = getattr(_core, name)(*arguments, **named)
+        taken[name] = time.perf_counter() - start
+        return found
+
+    if keeps_distances:
+        kept = timed("kept_distances", Z)
+        sigma, dtype = share_of_median * kept.median * kept.scale, "float32"
+    else:
+        median, scale = timed("median_distance", Z)
+        kept, sigma, dtype = None, share_of_median * median * scale, "float64"
+    timed("spectrum", Z, sigma, alpha, dtype, None, kept)
+    limit = {"memory_limit": math.inf}
+    timed("subset_spectra", Z, offsets, indices, sigma, alpha, "float64", **limit)
+    return taken
 
 
 def at_product_rate(n: int, d: int, classes: int, rates: Mapping[str, float]) -> dict[str, float]:
@@ -98,10 +135,12 @@ def product_rate(dtype: str) -> float:
 
 def lines(case: dict[str, Any]) -> list[str]:
     """A case for the eye, in milliseconds."""
+    parts = case["parts"]
     rows = {
         "a step": case["seconds"],
-        **{f"  {name}": seconds for name, seconds in case["parts"].items()},
+        **{f"  {name}": seconds for name, seconds in parts.items() if name in (NETWORK, WHOLE)},
         "  hooks and Python": case["outside"],
+        **{f"{name} alone": s for name, s in parts.items() if name not in (NETWORK, WHOLE)},
         **{f"{name} at the product rate": s for name, s in case["at_product_rate"].items()},
         "together at the product rate": sum(case["at_product_rate"].values()),
     }

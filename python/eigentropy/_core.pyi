@@ -54,9 +54,26 @@ def subset_spectra(
     memory_limit: float = 0.0,
     progress: _Progress = None,
 ) -> tuple[_Floats, _Doubles, _Doubles]: ...
-def shannon_nats(
-    eigenvalues: _Floats, starts: _Indices, t: float, clip: bool = False
-) -> _Doubles: ...
+def shannon_nats(eigenvalues: _Floats, starts: _Indices, t: float) -> _Doubles: ...
+def eigenvalue_error(n: int, reach: float, outside: float, eps: float, norm: float) -> float: ...
+def entropy_with_error(
+    eigenvalues: _Floats, t: float, delta: float, trace: float, has_unit: bool
+) -> tuple[float, float]: ...
+def brief_entropies(
+    Z: _Floats,
+    offsets: _Indices,
+    indices: _Indices,
+    shares: _Doubles,
+    share_of_median: float,
+    narrowest: float,
+    alpha: float,
+    t: float,
+    unit: float,
+    tol: float,
+    keeps_distances: bool,
+    reach_for_single: float,
+) -> tuple[float, float, float, list[float], float] | None: ...
+def weighted_sums(values: _Doubles, weights: _Doubles) -> _Doubles: ...
 def entropy_range(
     eigenvalues: _Floats, t: float, delta: float, trace: float, has_unit: bool
 ) -> tuple[float, float]: ...

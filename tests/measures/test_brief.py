@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from eigentropy import _core
 from eigentropy._backends.devices import HOST
-from eigentropy._backends.rows import Rows
+from eigentropy._kernels.bandwidth import LONG_ROW, SAMPLE_LONG_ROWS
 from eigentropy._measures import brief
 from eigentropy._measures.brief import FEW_ROWS, brief_numbers, may_be_brief
 from eigentropy._measures.measurement import MeasurementSettings, Variable, measure
 from eigentropy._spectra.plan import SpectrumPlan
-from eigentropy._support.warnings import collected_warnings
+from eigentropy._support.warnings import CollectedWarnings
 
 SETTINGS = MeasurementSettings(n_null=2)
 
@@ -48,7 +48,7 @@ def whole(Z, labels, how):
 
 
 def said_by(function, *arguments):
-    with collected_warnings() as said:
+    with CollectedWarnings() as said:
         found = function(*arguments)
     return found, [(one.message, one.category) for one in said]
 
@@ -99,20 +99,40 @@ def test_rows_may_lie_in_memory_in_any_order(n):
     assert brief_numbers(spread[::2, ::2], None, SETTINGS) == pytest.approx(expected, nan_ok=True)
 
 
-def test_a_spectrum_that_fails_in_float32_is_found_in_float64(monkeypatch):
-    Z, _ = rows(1000, 4)
-    plain, asked = Rows.spectrum, []
+def test_a_solver_that_fails_is_left_to_a_measurement_which_has_others(monkeypatch):
+    Z, y = rows(30, 4)
 
-    def failing(self, sigma, alpha, dtype, progress):
-        asked.append(dtype)
-        if dtype == "float32":
-            raise _core.SolverError("no eigenvalues")
-        return plain(self, sigma, alpha, dtype, progress)
+    def failing(*_):
+        raise _core.SolverError("no eigenvalues")
 
-    monkeypatch.setattr(Rows, "spectrum", failing)
-    found = brief_numbers(Z, None, SETTINGS)
-    assert asked == ["float32", "float64"]
-    assert found.entropy == whole(Z, None, SETTINGS)[0]
+    monkeypatch.setattr(_core, "brief_entropies", failing)
+    assert brief_numbers(Z, about(y, SETTINGS), SETTINGS) is None
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+@pytest.mark.parametrize("n", [30, 1000])
+def test_rows_that_are_not_finite_have_no_numbers(n, bad):
+    Z, y = rows(n, 4)
+    Z[n // 2, 1] = bad
+    assert brief_numbers(Z, about(y, SETTINGS), SETTINGS) is None
+
+
+def test_a_width_that_does_not_fit_the_entries_is_refused_by_a_measurement():
+    Z = np.zeros((20, 2))
+    Z[:, 0] = 1e-200 * np.arange(20)
+    Z[0, 1] = 1.0
+    assert brief_numbers(Z, None, SETTINGS) is None
+    with pytest.raises(ValueError, match="fill value"):
+        measure(Z, {}, SETTINGS)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e300])
+def test_squares_of_entries_may_leave_the_range_of_floats(scale):
+    Z, y = rows(30, 4, "float64")
+    labels = about(y, SETTINGS)
+    found = brief_numbers(scale * Z, labels, SETTINGS)
+    np.testing.assert_array_equal(found, whole(scale * Z, labels, SETTINGS))
+    assert found == pytest.approx(brief_numbers(Z, labels, SETTINGS))
 
 
 @pytest.mark.parametrize("n", [40, 1000])
@@ -125,18 +145,13 @@ def test_equal_rows_are_warned_about_as_in_a_measurement(n):
     assert said
 
 
-def test_rows_that_are_nearly_all_equal_are_warned_about_where_float32_is_enough(monkeypatch):
+def test_rows_that_are_nearly_all_equal_are_warned_about_where_float32_is_enough():
     Z = np.zeros((1000, 3), np.float32)
     Z[0] = 1.0
-    how, asked, plain = replace(SETTINGS, tol=0.01), [], Rows.spectrum
-
-    def noted(self, sigma, alpha, dtype, progress):
-        asked.append(dtype)
-        return plain(self, sigma, alpha, dtype, progress)
-
-    monkeypatch.setattr(Rows, "spectrum", noted)
-    _, said = said_by(brief_numbers, Z, None, how)
-    assert asked == ["float32"]
+    how = replace(SETTINGS, tol=0.01)
+    found, said = said_by(brief_numbers, Z, None, how)
+    in_float64, _ = said_by(brief_numbers, Z, None, replace(SETTINGS, tol=1e-9))
+    assert found.entropy != in_float64.entropy
     assert said == said_by(whole, Z, None, how)[1]
     assert said
 
@@ -168,13 +183,22 @@ def test_many_rows_and_large_groups_are_left_to_a_measurement():
     assert brief_numbers(Z[:FEW_ROWS], two, SETTINGS) is None
 
 
-def test_long_rows_are_left_to_a_measurement(monkeypatch):
+def test_so_are_long_rows(monkeypatch):
     Z, _ = rows(30, 10)
+    brief._are_few.cache_clear()
     enough = HOST.matrix_bytes(30, 10, "float64", 30)
-    monkeypatch.setattr(brief, "FEW_BYTES", enough)
-    assert brief_numbers(Z, None, SETTINGS) is not None
     monkeypatch.setattr(brief, "FEW_BYTES", enough - 1)
     assert brief_numbers(Z, None, SETTINGS) is None
+    brief._are_few.cache_clear()
+    monkeypatch.setattr(brief, "FEW_BYTES", enough)
+    assert brief_numbers(Z, None, SETTINGS) is not None
+
+
+def test_so_are_rows_of_which_the_median_takes_a_sample():
+    Z, _ = rows(SAMPLE_LONG_ROWS + 1, LONG_ROW + 1)
+    assert brief_numbers(Z, None, SETTINGS) is None
+    found = brief_numbers(Z[:SAMPLE_LONG_ROWS], None, SETTINGS)
+    np.testing.assert_array_equal(found, whole(Z[:SAMPLE_LONG_ROWS], None, SETTINGS))
 
 
 def test_so_many_partitions_that_none_are_kept_are_left_to_a_measurement(monkeypatch):

@@ -122,15 +122,14 @@ def test_spectra_one_after_the_other_have_the_entropies_that_they_have_alone(rng
         assert entropy == eg.spectral_entropy(part, t=t, base=math.e)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_eigenvalues_outside_of_their_range_are_brought_to_its_ends_where_that_is_asked(dtype):
-    values = np.array([1.5, 0.5, -0.25, 1.0, 0.75, 0.25], dtype)
-    starts = np.array([0, 3])
-    expected = shannon_nats_of_groups(values.clip(0.0, 1.0), starts, 2.0)
-    np.testing.assert_array_equal(
-        _core.shannon_nats(values.copy(), starts, 2.0, clip=True), expected
+def test_weighted_sums_are_those_of_each_row(rng):
+    values, weights = rng.normal(size=(5, 7)), rng.uniform(size=7)
+    np.testing.assert_allclose(
+        _core.weighted_sums(values, weights), values @ weights, rtol=0.0, atol=1e-14
     )
-    assert (shannon_nats_of_groups(values, starts, 2.0) != expected).tolist() == [True, False]
-    assert values.tolist() == [1.5, 0.5, -0.25, 1.0, 0.75, 0.25]
-    _core.shannon_nats(values, starts, 2.0, clip=True)
-    assert values.tolist() == [1.0, 0.5, 0.0, 1.0, 0.75, 0.25]
+    assert _core.weighted_sums(values[:, ::2], weights[::2])[1] == sum(
+        float(w) * float(x) for w, x in zip(weights[::2], values[1, ::2], strict=True)
+    )
+    for wrong in (weights[1:], weights[:, None]):
+        with pytest.raises(ValueError, match="weight"):
+            _core.weighted_sums(values, wrong)

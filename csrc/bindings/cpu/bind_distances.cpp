@@ -20,8 +20,6 @@
 namespace eigentropy::bindings {
 namespace {
 
-using Indices = py::array_t<index_t, py::array::c_style | py::array::forcecast>;
-
 // Guesses on the safe side, so that what counts as brief is: an entry that is read may lie on a
 // disk, and a pair is compared, sorted or written besides being multiplied.
 double reading_flops(index_t rows, index_t columns) {
@@ -73,16 +71,11 @@ py::tuple distances(const py::array& Z, const std::optional<Indices>& rows,
   });
 }
 
-// Largest distance of a row from the centre in units of sigma, where gaps across which G is 0 count
-// as narrow: see ClosedColumn.
+// As reach_of.
 double reach(const py::array& Z, double sigma, const KeptDistances* kept) {
-  const auto known = kept == nullptr ? std::nullopt : kept->reach(sigma);
-  if (known.has_value()) return *known;
   return with_input(Z, [&](auto view) {
-    const auto compute = [view, sigma](Control& control) {
-      const auto X = center_rows<decltype(view(0, 0)), double>(
-          view, centering_for_kernel<double>(sigma), thread_count(), control);
-      return X.scale / sigma * largest_norm(X, thread_count(), control);
+    const auto compute = [view, sigma, kept](Control& control) {
+      return reach_of(view, sigma, kept, thread_count(), control);
     };
     return run_interruptible(compute, py::none(), reading_flops(view.rows, view.cols));
   });

@@ -17,8 +17,6 @@
 namespace eigentropy::bindings {
 namespace {
 
-using Indices = py::array_t<index_t, py::array::c_style | py::array::forcecast>;
-
 // alpha = None: the Gaussian kernel itself.
 OperatorOptions make_options(double sigma, std::optional<double> alpha) {
   return {sigma, alpha.value_or(0.0), alpha.has_value()};
@@ -48,9 +46,7 @@ py::tuple spectrum(const py::array& Z, double sigma, std::optional<double> alpha
     using T = decltype(type);
     return with_input(Z, [&](auto view) -> py::tuple {
       const auto compute = [view, options](Control& control) {
-        const auto X = center_rows<decltype(view(0, 0)), T>(
-            view, centering_for_kernel<T>(options.sigma), thread_count(), control);
-        return diffusion_spectrum(X, options, thread_count(), control);
+        return diffusion_spectrum<T>(view, options, thread_count(), control);
       };
       return to_tuple(run_interruptible(compute, progress, spectrum_flops(view.rows, view.cols)));
     });
@@ -62,14 +58,6 @@ SubsetKernels parse_kernels(const std::string& name) {
   if (name == "shared") return SubsetKernels::shared;
   if (name == "recomputed") return SubsetKernels::recomputed;
   throw std::invalid_argument("kernels must be 'auto', 'shared' or 'recomputed'");
-}
-
-double subsets_flops(const Indices& offsets, index_t columns) {
-  double flops = 0.0;
-  for (index_t s = 0; s + 1 < offsets.size(); ++s) {
-    flops += spectrum_flops(offsets.data()[s + 1] - offsets.data()[s], columns);
-  }
-  return flops;
 }
 
 // (eigenvalues of subset s at offsets[s]:offsets[s + 1], descending; sum_ij G_ij and tr A of each

@@ -6,6 +6,7 @@
 
 #include <stdexcept>
 
+#include "bindings/common/run.hpp"
 #include "cpu/rows/centered_rows.hpp"
 
 namespace eigentropy::bindings {
@@ -30,6 +31,17 @@ auto with_input(const py::array& Z, const Call& call) {
   if (py::isinstance<py::array_t<double>>(Z)) return call(input_view<double>(Z));
   if (py::isinstance<py::array_t<float>>(Z)) return call(input_view<float>(Z));
   throw std::invalid_argument("Z must be float32 or float64");
+}
+
+using Indices = py::array_t<index_t, py::array::c_style | py::array::forcecast>;
+
+// Operations for the spectra of subsets, of which subset s has offsets[s + 1] - offsets[s] rows.
+inline double subsets_flops(const Indices& offsets, index_t columns) {
+  double flops = 0.0;
+  for (index_t s = 0; s + 1 < offsets.size(); ++s) {
+    flops += spectrum_flops(offsets.data()[s + 1] - offsets.data()[s], columns);
+  }
+  return flops;
 }
 
 }  // namespace eigentropy::bindings

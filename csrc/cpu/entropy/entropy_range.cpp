@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/buffer.hpp"
+#include "cpu/entropy/shannon.hpp"
 
 namespace eigentropy {
 namespace {
@@ -234,6 +235,25 @@ Range entropy_range(const T* eigenvalues, index_t n, double t, const Rounding& r
   return {std::max(range.low, of_sum.low), std::min(range.high, of_sum.high)};
 }
 
+double eigenvalue_error(index_t n, double reach, double outside, double eps, double norm) {
+  const double of_arithmetic =
+      norm * eps * (10.0 + 0.2 * std::sqrt(static_cast<double>(n)) + reach);
+  return std::min(1.0, std::max(of_arithmetic, 2.0 * outside));
+}
+
+template <class T>
+EntropyWithError entropy_with_error(const T* eigenvalues, index_t n, double t,
+                                    const Rounding& rounding) {
+  const double nats = shannon_nats(eigenvalues, n, t);
+  const Range range = entropy_range(eigenvalues, n, t, rounding);
+  // All three are sums in float64, which matters where they are nearly 0.
+  const auto count = static_cast<double>(n);
+  const double own = count * std::numeric_limits<double>::epsilon() * (1.0 + std::log(count));
+  return {nats, std::max(range.high - nats, nats - range.low) + own};
+}
+
+template EntropyWithError entropy_with_error(const float*, index_t, double, const Rounding&);
+template EntropyWithError entropy_with_error(const double*, index_t, double, const Rounding&);
 template Range entropy_range(const float*, index_t, double, const Rounding&);
 template Range entropy_range(const double*, index_t, double, const Rounding&);
 

@@ -12,6 +12,12 @@ struct Rounding {
   bool has_unit;
 };
 
+// Bound of the error of each of n eigenvalues in arithmetic of this eps, in units of the norm of
+// the matrix times `norm`. eps (10 + sqrt(n) / 5) is above the measured errors of kernel and
+// solver. Rounding the coordinates changes the kernel by up to eps * reach. `outside`, how far
+// computed eigenvalues lie outside of [0, 1], is an error that is seen.
+double eigenvalue_error(index_t n, double reach, double outside, double eps, double norm);
+
 struct Range {
   double low, high;
 };
@@ -26,5 +32,15 @@ struct Range {
 // docs/explanations/mathematics.md derives it.
 template <class T>
 Range entropy_range(const T* eigenvalues, index_t n, double t, const Rounding& rounding);
+
+struct EntropyWithError {
+  double nats;
+  double error;  // the entropy of the exact eigenvalues is no further away
+};
+
+// S(t) of n eigenvalues, by shannon_nats, with the bound that entropy_range gives.
+template <class T>
+EntropyWithError entropy_with_error(const T* eigenvalues, index_t n, double t,
+                                    const Rounding& rounding);
 
 }  // namespace eigentropy

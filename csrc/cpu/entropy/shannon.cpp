@@ -44,6 +44,12 @@ double shannon_nats(const T* w, index_t n, double t) {
   return std::max(0.0, std::log(total) - moment / total);
 }
 
+double weighted_sum(const double* values, const double* weights, index_t count) {
+  double sum = 0.0;
+  for (index_t i = 0; i < count; ++i) sum += weights[i] * values[i];
+  return sum;
+}
+
 template double shannon_nats(const float*, index_t, double);
 template double shannon_nats(const double*, index_t, double);
 

@@ -3,6 +3,7 @@
 
 #include "base/buffer.hpp"
 #include "base/control.hpp"
+#include "base/gaussian.hpp"
 #include "base/operator.hpp"
 #include "base/views.hpp"
 #include "cpu/rows/centered_rows.hpp"
@@ -37,6 +38,14 @@ DiffusionMatrix<T> build_matrix(const CenteredRows<T>& X, const OperatorOptions&
 template <class T>
 Spectrum<T> diffusion_spectrum(const CenteredRows<T>& X, const OperatorOptions& options,
                                int threads, Control& control, double from = 0.0, double to = 1.0);
+
+// The same from rows of the caller that are finite.
+template <class T, class S>
+Spectrum<T> diffusion_spectrum(InputView<S> Z, const OperatorOptions& options, int threads,
+                               Control& control) {
+  const auto X = center_rows<S, T>(Z, centering_for_kernel<T>(options.sigma), threads, control);
+  return diffusion_spectrum(X, options, threads, control);
+}
 
 // The same from distances that are kept, in their memory. They are gone afterwards.
 Spectrum<float> diffusion_spectrum(SingleDistances& distances, const OperatorOptions& options,

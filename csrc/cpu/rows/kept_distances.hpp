@@ -71,4 +71,15 @@ class KeptDistances {
   std::unique_ptr<SingleDistances> distances_;
 };
 
+// Largest distance of a row from the centre in units of sigma, where gaps across which G is 0 count
+// as narrow: see ClosedColumn. Distances that are kept may tell.
+template <class S>
+double reach_of(InputView<S> Z, double sigma, const KeptDistances* kept, int threads,
+                Control& control) {
+  const std::optional<double> known = kept == nullptr ? std::nullopt : kept->reach(sigma);
+  if (known.has_value()) return *known;
+  const auto X = center_rows<S, double>(Z, centering_for_kernel<double>(sigma), threads, control);
+  return X.scale / sigma * largest_norm(X, threads, control);
+}
+
 }  // namespace eigentropy

@@ -35,6 +35,11 @@ class ForSpectrum:
     kept: _core.KeptDistances | None = None
 
 
+def may_keep_distances(n: int, d: int) -> bool:
+    """Whether the distances behind a median may serve for a spectrum, which may be in float32."""
+    return n >= SINGLE_FROM and d <= _core.widest_block
+
+
 @dataclass(frozen=True)
 class Rows:
     """Finite rows of real numbers, one a sample, where they are computed with.
@@ -120,7 +125,8 @@ class Rows:
     def median_distance(self, numbers: npt.NDArray[np.int64]) -> tuple[float, float]:
         """Median distance between the rows of these numbers, and the unit of it."""
         distances = self._distances
-        if len(numbers) < self.n or not (distances.are_wanted and self._may_keep_distances):
+        keeps = distances.are_wanted and self.device.keeps_distances
+        if len(numbers) < self.n or not (keeps and may_keep_distances(self.n, self.d)):
             return _core.median_distance(*self.host_sample(numbers))
         if distances.kept is None:
             distances.kept = _core.kept_distances(self.array)
@@ -134,11 +140,6 @@ class Rows:
         if kept is not None:
             return _core.spectrum(self.array, sigma, alpha, dtype, progress, kept)
         return self.device.spectrum(self.array, sigma, alpha, dtype, progress)
-
-    @property
-    def _may_keep_distances(self) -> bool:
-        fits = self.d <= _core.widest_block
-        return self.device.keeps_distances and fits and self.n >= SINGLE_FROM
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy, also one for another process, has no distances."""

@@ -190,9 +190,14 @@ def _middle(distances: npt.NDArray[Any]) -> float:
     return median or (float(np.median(positive)) if len(positive) else 0.0)
 
 
+def sample_size(d: int) -> int:
+    """The most rows, with d columns, of which a rule looks at all pairs."""
+    return SAMPLE_LONG_ROWS if d > LONG_ROW else SAMPLE_ROWS
+
+
 def sampled_rows(n: int, d: int, seed: int) -> npt.NDArray[np.int64]:
     """The rows, of n with d columns, whose distances a rule looks at."""
-    count = SAMPLE_LONG_ROWS if d > LONG_ROW else SAMPLE_ROWS
+    count = sample_size(d)
     if n <= count:
         return np.arange(n)
     return np.sort(np.random.default_rng(seed).choice(n, count, replace=False))

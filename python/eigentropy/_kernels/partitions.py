@@ -92,6 +92,11 @@ class Partitions:
         return shares
 
     @cached_property
+    def as_subsets(self) -> tuple[Numbers, Numbers, npt.NDArray[np.float64]]:
+        """The `offsets`, all `rows` one after the other, the `shares`: as the core takes them."""
+        return self.offsets, self.rows.ravel(), self.shares
+
+    @cached_property
     def pairs(self) -> int:
         """How many pairs of different rows, in either order, are in one group."""
         return int((self.sizes * (self.sizes - 1)).sum())

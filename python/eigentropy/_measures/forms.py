@@ -66,17 +66,18 @@ def twice(
     )
 
 
-def mean_and_error(null: npt.NDArray[np.float64]) -> tuple[float, float]:
+def mean_and_error(null: npt.NDArray[np.float64] | list[float]) -> tuple[float, float]:
     """The mean of entropies of random partitions, which is the matched baseline, and its error."""
-    count = len(null)
-    mean = float(null.sum()) / count
-    spread = null - mean
-    return mean, math.sqrt(float(spread @ spread) / (count - 1) / count)
+    known = null if isinstance(null, list) else null.tolist()
+    count = len(known)
+    mean = math.fsum(known) / count
+    squares = [(one - mean) ** 2 for one in known]
+    return mean, math.sqrt(math.fsum(squares) / (count - 1) / count)
 
 
 def adjusted_information(
     observed: float,
-    null: npt.NDArray[np.float64],
+    null: npt.NDArray[np.float64] | list[float],
     whole: tuple[float, float],
     label_entropy: float,
 ) -> tuple[float, str]:
@@ -86,7 +87,7 @@ def adjusted_information(
     ----------
     observed : float
         Entropy of Z given Y.
-    null : array of shape (n_null,)
+    null : array of shape (n_null,), or list
         The same for random partitions.
     whole : (float, float)
         Entropy of Z, and its standard error.
@@ -95,11 +96,22 @@ def adjusted_information(
     """
     if len(null) < 2:
         return math.nan, "n_null is below 2: there is no matched baseline"
+    return adjusted_of_moments(observed, len(null), *mean_and_error(null), whole, label_entropy)
+
+
+def adjusted_of_moments(
+    observed: float,
+    n_null: int,
+    baseline: float,
+    error: float,
+    whole: tuple[float, float],
+    label_entropy: float,
+) -> tuple[float, str]:
+    """The same from the `mean_and_error` of n_null >= 2 random partitions."""
     if label_entropy == 0.0:
         return math.nan, "Y has a single group: H(Y) is 0"
-    baseline, error = mean_and_error(null)
     room = label_entropy - (whole[0] - baseline)
-    noise = math.hypot(error * math.sqrt(len(null)), whole[1])
+    noise = math.hypot(error * math.sqrt(n_null), whole[1])
     if room <= max(NOISES * noise, SMALLEST_ROOM * label_entropy):
         return math.nan, (
             f"H(Y) leaves {room:.3g} above what groups of these sizes lose at random, which "

@@ -86,7 +86,7 @@ class GroupSpectra:
         table, shares = self._nats(t) / math.log(base), self.partitions.shares
         values, errors, bounds = table
         found = np.zeros((3, len(values)))
-        found[0] = values @ shares
+        found[0] = _core.weighted_sums(values, shares)
         if table[1:].any():  # none are where all eigenvalues are known in float64
             found[1] = np.sqrt(errors**2 @ shares**2)
             found[2] = np.nan_to_num(bounds) @ shares

@@ -18,7 +18,6 @@ from eigentropy import _core
 from eigentropy._backends.costs import SINGLE_FROM
 from eigentropy._backends.devices import HOST, Device
 from eigentropy._backends.host_arrays import as_numpy
-from eigentropy._spectra.eigenvalues import shannon_nats_of_groups
 from eigentropy._spectra.functionals import Functional, MinEntropy, Renyi, Shannon, functional
 
 EPS = float(np.finfo(np.float32).eps)
@@ -34,9 +33,6 @@ WIDENED_COLUMNS = 1.0
 REFINED_COLUMNS = 0.25
 
 Doubles = npt.NDArray[np.float64]
-
-# Where the eigenvalues of each group begin, if there is one.
-_ONE_GROUP = np.zeros(1, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -80,7 +76,7 @@ def eigenvalue_error(
     eigenvalues lie outside of [0, 1], which is an error that is seen; it is larger where many rows
     coincide.
     """
-    return min(1.0, max(norm * eps * (10.0 + 0.2 * math.sqrt(n) + reach), 2.0 * outside))
+    return _core.eigenvalue_error(n, reach, outside, eps, norm)
 
 
 def eigenvalue_error_in_double(
@@ -105,19 +101,32 @@ def may_use_single(
 ) -> bool:
     """Whether float32 is worth trying, as far as can be told before solving.
 
+    `reach` is called only where it decides: see `reach_for_single`.
+    """
+    limit = reach_for_single(sizes, d, wanted, tol, device)
+    return limit > 0.0 and reach() < limit
+
+
+def reach_for_single(
+    sizes: Sequence[int],
+    d: int,
+    wanted: Sequence[float | Functional],
+    tol: float,
+    device: Device = HOST,
+) -> float:
+    """Float32 is worth trying where no row is as far from the centre, in units of sigma.
+
     `sizes` are the numbers of rows of all matrices, d that of columns. Powers below 1 magnify the
-    smallest eigenvalues, which float32 does not resolve. `reach` is called only where it decides.
+    smallest eigenvalues, which float32 does not resolve: the limit is 0 then, as for few rows.
     """
     largest, work = max(sizes), sum([n**3 for n in sizes])
     if work < SINGLE_FROM**3 or any(functional(one).exponent < 1.0 for one in wanted):
-        return False
-    farthest = reach()
-    if eigenvalue_error(largest, farthest) >= tol:
-        return False
-    exponent_error = distance_error(d) * EPS * 0.5 * farthest**2
+        return 0.0
+    of_eigenvalues = (tol - eigenvalue_error(largest, 0.0)) / EPS  # where they are wrong by tol
     widened = device.widens_distances and d <= _core.widest_block
-    columns = (WIDENED_COLUMNS if widened else REFINED_COLUMNS) * largest
-    return exponent_error <= REFINED_ABOVE or d <= columns
+    if d <= (WIDENED_COLUMNS if widened else REFINED_COLUMNS) * largest:
+        return of_eigenvalues
+    return min(of_eigenvalues, math.sqrt(2.0 * REFINED_ABOVE / (distance_error(d) * EPS)))
 
 
 def distance_error(d: int) -> float:
@@ -144,12 +153,7 @@ def entropy_with_error(
 ) -> tuple[float, float]:
     """S(t) in nats, with the same bound."""
     values = as_numpy(eigenvalues, "eigenvalues")
-    computed = float(shannon_nats_of_groups(values, _ONE_GROUP, t)[0])
-    low, high = entropy_range(values, t, delta, trace, has_unit)
-    # All three are sums in float64, which matters where they are nearly 0.
-    n = len(values)
-    own_rounding = n * DOUBLE_EPS * (1.0 + math.log(n))
-    return computed, max(high - computed, computed - low) + own_rounding
+    return _core.entropy_with_error(values, t, delta, trace, has_unit)
 
 
 def renyi_error(eigenvalues: Any, which: Renyi | MinEntropy, delta: float) -> float:

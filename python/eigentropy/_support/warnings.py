@@ -55,19 +55,20 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     warnings.warn(message, category, stacklevel=level)
 
 
-@contextmanager
-def collected_warnings() -> Iterator[list[Said]]:
+class CollectedWarnings:
     """Keep what `warn` is told inside, in this thread alone.
 
     The filters of Python's `warnings` belong to the whole process: what changes them on one thread
     takes away what others are told. On a thread beside the caller's use this.
     """
-    kept: list[Said] = []
-    token = _collected.set(kept)
-    try:
-        yield kept
-    finally:
-        _collected.reset(token)
+
+    def __enter__(self) -> list[Said]:
+        kept: list[Said] = []
+        self._token = _collected.set(kept)
+        return kept
+
+    def __exit__(self, *_: object) -> None:
+        _collected.reset(self._token)
 
 
 def are_collected() -> bool:
@@ -94,7 +95,7 @@ def recorded_warnings() -> Iterator[list[str]]:
     """Collect what is warned about inside as one line each, the same only once."""
     lines: list[str] = []
     if are_collected():
-        with collected_warnings() as said:
+        with CollectedWarnings() as said:
             try:
                 yield lines
             finally:

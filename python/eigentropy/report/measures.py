@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 # Of the diffusion operator, and of the density matrix: the entropy, and how informations begin.
 FAMILIES = {"diffusion": ("dse", "dsmi"), "kernel": ("kernel", "kernel")}
@@ -47,6 +48,11 @@ def of_family(family: str, measures: Sequence[str]) -> list[str]:
 
 def about(what: str, measures: Sequence[str]) -> tuple[str, ...]:
     """The families whose information about y, x or the layer before is among the measures."""
+    return _about(what, tuple(measures))
+
+
+@lru_cache(maxsize=64)
+def _about(what: str, measures: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(family for family in FAMILIES if f"{FAMILIES[family][1]}_{what}" in measures)
 
 

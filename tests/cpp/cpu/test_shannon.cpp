@@ -61,5 +61,14 @@ TYPED_TEST(ShannonEntropy, LeavesOutNoiseWhateverTheUnit) {
   }
 }
 
+TEST(EigenvaluesInTheirRange, AreBroughtToItsEndsAndTheFarthestIsTold) {
+  std::vector<double> w{1.5, 0.5, -0.25};
+  EXPECT_EQ(clip_to_unit(w.data(), 3), 0.5);
+  EXPECT_EQ(w, (std::vector<double>{1.0, 0.5, 0.0}));
+  w = {1.0, 0.5, -0.25};
+  EXPECT_EQ(clip_to_unit(w.data(), 3), 0.25);
+  EXPECT_EQ(clip_to_unit(w.data(), 3), 0.0);
+}
+
 }  // namespace
 }  // namespace eigentropy::testing

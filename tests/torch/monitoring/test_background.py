@@ -23,7 +23,7 @@ torch = pytest.importorskip("torch", reason="eigentropy.torch needs PyTorch")
 
 import device_arrays
 import eigentropy as eg
-from eigentropy._support.warnings import collected_warnings
+from eigentropy._support.warnings import CollectedWarnings
 from eigentropy.torch import CollapseAlarm, CollapseError, Evaluation, Monitor, Probe, Reservoir
 from eigentropy.torch.monitoring import transfer
 from eigentropy.torch.monitoring.background import Background, BackgroundError
@@ -464,7 +464,7 @@ def test_warnings_come_with_the_next_call_and_point_at_it(net):
 
 def test_on_a_thread_of_its_own_no_filter_of_the_process_is_touched():
     before, notices = warnings.filters[:], Notices()
-    with collected_warnings() as said, notices.caught("a"):
+    with CollectedWarnings() as said, notices.caught("a"):
         assert warnings.filters == before
         notices.about_layer("b", "inside")
     assert [one.message for one in said] == ["layer 'a', step 0: layer 'b', step 0: inside"]

@@ -52,23 +52,34 @@ def calls(monkeypatch):
 
     for name in (
         "nonfinite_rows", "median_distance", "kept_distances", "squared_distances", "spectrum",
-        "subset_spectra", "matrix",
+        "subset_spectra", "matrix", "brief_entropies",
     ):  # fmt: skip
         count(name, getattr(_core, name))
     return counted
 
 
-# The second number of rows is one of which the spectrum of all is tried in float32.
-@pytest.mark.parametrize(("n", "median"), [(90, "median_distance"), (1000, "kept_distances")])
-def test_a_layer_has_one_median_one_spectrum_and_one_batch_of_groups(network, calls, n, median):
+@pytest.mark.parametrize("n", [90, 1000])
+def test_the_numbers_of_a_layer_are_one_call(network, calls, n):
     x, y = data(n)
     with Monitor(network, LAYERS, Probe(x, y)) as monitor:
         calls.clear()
         values = monitor.step()
-        each = len(LAYERS)
-        once = ("nonfinite_rows", median, "spectrum", "subset_spectra")
-        assert calls == dict.fromkeys(once, each)
+        assert calls == {"brief_entropies": len(LAYERS)}
         assert "dsmi_y_adjusted/1" in values
+
+
+# The second number of rows is one of which the spectrum of all is tried in float32.
+@pytest.mark.parametrize(("n", "median"), [(90, "median_distance"), (1000, "kept_distances")])
+def test_with_results_a_layer_has_one_median_one_spectrum_and_one_batch_of_groups(
+    network, calls, monkeypatch, n, median
+):
+    x, y = data(n)
+    monkeypatch.setattr(measuring, "brief_numbers", lambda *_: None)
+    with Monitor(network, LAYERS, Probe(x, y)) as monitor:
+        calls.clear()
+        monitor.step()
+        once = ("nonfinite_rows", median, "spectrum", "subset_spectra")
+        assert calls == dict.fromkeys(once, len(LAYERS))
 
 
 @pytest.mark.parametrize("n", [90, 1000])
@@ -198,19 +209,18 @@ def test_few_numbers_are_passed_at_once(x, sizes):
         assert set(network.seen) == {50}
 
 
-@pytest.mark.parametrize("measures", [["dse", "dsmi_y"], ["dse", "dsmi_y", "kernel"]])
-def test_the_bound_of_the_rounding_is_found_once(network, monkeypatch, measures):
-    bounds, plain = [], _core.entropy_range
+def test_the_bound_of_the_rounding_is_found_once(network, monkeypatch):
+    bounds, plain = [], _core.entropy_with_error
 
     def counted(values, *rest):
         bounds.append(len(values))
         return plain(values, *rest)
 
     x, y = data(1000)
-    with Monitor(network, "1", Probe(x, y), measures=measures) as monitor:
-        monkeypatch.setattr(_core, "entropy_range", counted)
+    with Monitor(network, "1", Probe(x, y), measures=["dse", "dsmi_y", "kernel"]) as monitor:
+        monkeypatch.setattr(_core, "entropy_with_error", counted)
         monitor.step()  # the adjusted information asks for the entropy of all rows, too
-    assert bounds == [1000] * (len(measures) - 1)  # of each matrix
+    assert bounds == [1000, 1000]  # of the diffusion operator and of the density matrix
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from eigentropy.baselines._pytorch import usual_defaults
 from eigentropy.torch.features import digests
 from eigentropy.torch.features.pooling import Pooling, first_tensor, layer_rows, pooled
 from eigentropy.torch.features.preparation import Preparation
-from eigentropy.torch.monitoring.hooks import probing
+from eigentropy.torch.monitoring.hooks import Probing
 from eigentropy.torch.monitoring.layers import find_layers, unwrapped
 from eigentropy.torch.monitoring.undisturbed import undisturbed
 
@@ -175,7 +175,7 @@ class ModuleExtractor(Extractor):
         device, dtype = self._wanted.device.type, self._wanted.dtype
         with ExitStack() as stack:
             stack.enter_context(undisturbed(self._model))
-            stack.enter_context(probing())
+            stack.enter_context(Probing())
             if not self._lent:
                 stack.enter_context(torch.inference_mode())
                 stack.enter_context(usual_defaults(torch))

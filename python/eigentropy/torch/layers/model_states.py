@@ -29,7 +29,7 @@ from eigentropy.torch.layers.states import (
     chosen_names,
     is_of_hidden_states,
 )
-from eigentropy.torch.monitoring.hooks import probing
+from eigentropy.torch.monitoring.hooks import Probing
 from eigentropy.torch.monitoring.layers import find_layers, unwrapped
 from eigentropy.torch.monitoring.undisturbed import undisturbed
 from eigentropy.torch.tokens.masks import mask_of_call
@@ -130,7 +130,7 @@ class ModelStates:
         """Evaluation mode without gradients, after which all is as it was."""
         with ExitStack() as stack:
             stack.enter_context(undisturbed(self.model))
-            stack.enter_context(probing())
+            stack.enter_context(Probing())
             if not self.lent:
                 stack.enter_context(usual_defaults(torch))
             yield

@@ -25,7 +25,7 @@ from typing import NoReturn
 from eigentropy._support.interruption import POLL
 from eigentropy._support.lifetime import SILENT
 from eigentropy._support.options import integer
-from eigentropy._support.warnings import Said, collected_warnings, warn
+from eigentropy._support.warnings import CollectedWarnings, Said, warn
 
 # How many measurements may be under way with background=True: one is measured, one waits.
 UNDER_WAY = 2
@@ -72,7 +72,7 @@ class _Job:
 
     def _measured(self) -> list[Afterwards]:
         left: list[Afterwards]
-        with collected_warnings() as said:
+        with CollectedWarnings() as said:
             try:
                 left = [self.work()]
             except BaseException as error:  # on this thread nobody else would hear of it

@@ -40,6 +40,9 @@ class Place:
     processes: int = 1
 
 
+ALONE = Place()
+
+
 @dataclass(frozen=True)
 class Watched:
     """The layers of a model, how their output becomes rows, and where these are kept."""
@@ -209,8 +212,9 @@ class Collection:
     def taken(self, step: int, place: Place) -> Taken:
         """The samples, with what there is to say of them."""
         samples = self.take(place)
-        said = [(name, REPEATED) for name in sorted(self.repeated)]
-        said += [(name, PADDED) for name in sorted(self.padded)]
+        said = [(name, REPEATED) for name in sorted(self.repeated)] if self.repeated else []
+        if self.padded:
+            said += [(name, PADDED) for name in sorted(self.padded)]
         unusable, self.unusable = self.unusable, {}
         return Taken(step, samples, self.counted, self.shapes, unusable, said)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from eigentropy._measures.measurement import MeasurementSettings, measure
-from eigentropy._support.warnings import collected_warnings
+from eigentropy._support.warnings import CollectedWarnings
 from eigentropy.torch.monitoring.collection import Collection
 from eigentropy.torch.monitoring.measuring import Measuring
 
@@ -55,7 +55,7 @@ def seconds_of_unit(
     """Seconds of a unit of the costs of a spectrum, by that of n random rows."""
     rows = np.random.default_rng(0).normal(size=(n, COLUMNS)).astype(np.float32)
     own = replace(settings, kernel=False, order=(1.0,), sampling=False)
-    with collected_warnings():  # which are about these rows
+    with CollectedWarnings():  # which are about these rows
         measure(rows, {}, own)
         seconds = timed(lambda: measure(rows, {}, own))
     return seconds / own.plan.cost([n], COLUMNS, own.alpha)

@@ -19,14 +19,15 @@ import torch
 from eigentropy.torch.monitoring.samples import Array, Numbers, Samples, distinct
 from eigentropy.torch.monitoring.where import Rows, Where, is_double
 
+_AVAILABLE: bool = torch.distributed.is_available()
+
 Result = TypeVar("Result")
 Further = TypeVar("Further")
 
 
 def is_distributed() -> bool:
     """Whether there is a process group."""
-    distributed = torch.distributed
-    return bool(distributed.is_available() and distributed.is_initialized())
+    return _AVAILABLE and torch.distributed.is_initialized()
 
 
 def rank() -> int:

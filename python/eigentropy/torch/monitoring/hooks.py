@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
@@ -78,11 +77,11 @@ def _in_backward() -> bool:
     return bool(torch._C._current_graph_task_id() != -1)
 
 
-@contextmanager
-def probing() -> Iterator[None]:
+class Probing:
     """What runs inside is the pass of a probe, which no other monitor sees."""
-    token = _probing.set(True)
-    try:
-        yield
-    finally:
-        _probing.reset(token)
+
+    def __enter__(self) -> None:
+        self._token = _probing.set(True)
+
+    def __exit__(self, *_: object) -> None:
+        _probing.reset(self._token)

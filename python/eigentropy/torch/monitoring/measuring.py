@@ -29,7 +29,7 @@ from eigentropy._measures.measurement import (
 from eigentropy._support import memory
 from eigentropy._support.options import one_of, renyi_order
 from eigentropy._support.units import unit
-from eigentropy._support.warnings import collected_warnings
+from eigentropy._support.warnings import CollectedWarnings
 from eigentropy.report.measures import INFORMATIONS, MEASURES, about, of_family
 from eigentropy.torch.monitoring.neighbours import neighbours
 from eigentropy.torch.monitoring.notices import Notice, Notices
@@ -41,6 +41,8 @@ from eigentropy.torch.monitoring.where import Rows, all_finite, looked_at, on_ho
 
 # What `brief_numbers` knows.
 BRIEF_MEASURES = frozenset({"dse", "dsmi_y"})
+
+NOTHING_SEEN = Seen(None, None, {})
 
 NOT_FINITE = "has NaN or infinity in its activations: its values are NaN"
 
@@ -175,15 +177,20 @@ class Measuring:
 
     def values(self, found: Iterable[FoundLayer], sampling: bool) -> dict[str, float]:
         """Values of layers by their keys: those of a measure stand together."""
-        values = {}
-        for layer in found:
+        kinds: dict[str, list[tuple[str, float]]] = {}
+        layers = [*found]
+        if len(layers) > 1:
+            layers.sort(key=lambda layer: self._layers.index(layer.name))
+        for layer in layers:
             for kind, one in layer.numbers.items():
-                values[f"{kind}/{layer.name}"] = one.value
+                known = {kind: one.value}
                 if one.null_error is not None:
-                    values[f"{kind}_null_se/{layer.name}"] = one.null_error
+                    known[f"{kind}_null_se"] = one.null_error
                 if sampling:
-                    values[f"{kind}_sampling_se/{layer.name}"] = one.sampling_error
-        return {key: values[key] for key in sorted(values, key=self._place)}
+                    known[f"{kind}_sampling_se"] = one.sampling_error
+                for name, value in known.items():
+                    kinds.setdefault(name, []).append((f"{name}/{layer.name}", value))
+        return {key: value for kind in sorted(kinds) for key, value in kinds[kind]}
 
     def profile(self, found: Sequence[FoundLayer], n: int, level: float) -> LayerProfile:
         """The layers side by side."""
@@ -251,11 +258,6 @@ class Measuring:
                         variable.joined(self.settings)
         return variables
 
-    def _place(self, key: str) -> tuple[str, int]:
-        """Keys of one measure stand together, in the order of the model."""
-        kind, _, name = key.partition("/")
-        return kind, self._layers.index(name)
-
     def _layer(
         self, name: str, rows: Rows, previous: Rows | None, shared: Variables, wanted: Wanted
     ) -> MeasuredLayer:
@@ -269,14 +271,15 @@ class Measuring:
 
     def _computed(self, name: str, rows: Rows, variables: Variables, wanted: Wanted) -> _Computed:
         """What is computed of a layer. It may be on a thread beside the caller's."""
+        if self._may_skip_results(rows, wanted):
+            numbers = self._numbers_alone(name, rows, variables)
+            if numbers is not None:
+                self._notices.forget(name, NOT_FINITE)
+                return _Computed(None, [], numbers, is_brief=True)
+        measured = None
         is_finite = all_finite(rows)
         if is_finite:
             self._notices.forget(name, NOT_FINITE)
-            if self._may_skip_results(rows, wanted):
-                numbers = self._numbers_alone(name, rows, variables)
-                if numbers is not None:
-                    return _Computed(None, [], numbers, is_brief=True)
-        measured = None
         with _quickly(len(rows)):
             if is_finite:
                 with self._notices.caught(name):
@@ -302,8 +305,8 @@ class Measuring:
     def _numbers_alone(
         self, name: str, rows: Rows, variables: Variables
     ) -> dict[str, LayerNumber] | None:
-        """The numbers of a layer that is finite; None where only `measure` finds them."""
-        with collected_warnings() as said:
+        """The numbers of a layer; None where it is not finite, or only `measure` finds them."""
+        with CollectedWarnings() as said:
             try:
                 found = brief_numbers(rows, variables.get("y"), self.settings)
             except MemoryError:
@@ -323,7 +326,7 @@ class Measuring:
         self, name: str, rows: Rows, found: _Computed, variables: Variables, wanted: Wanted
     ) -> MeasuredLayer:
         """A layer, of which the outputs take what they need."""
-        taken = Seen(None, None, {}) if found.is_brief else None
+        taken = NOTHING_SEEN if found.is_brief else None
         if found.measured is not None and wanted.shown:
             labels = variables.get("y")
             taken = self._outputs.see(name, rows, found.measured, labels, wanted.records)
@@ -359,7 +362,7 @@ class Measuring:
         self, name: str, rows: Rows, variables: Variables, wanted: Wanted
     ) -> tuple[_Computed, list[Notice]]:
         """What is computed of a layer, and what there is to say of it, on whatever thread."""
-        with self._notices.withheld() as said, collected_warnings():
+        with self._notices.withheld() as said, CollectedWarnings():
             return self._computed(name, rows, variables, wanted), said
 
     def _before(self, previous: Rows, of: Sequence[str]) -> Variable:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 
-from eigentropy._support.warnings import Said, are_collected, collected_warnings, warn
+from eigentropy._support.warnings import CollectedWarnings, Said, are_collected, warn
 
 
 class Notice(NamedTuple):
@@ -49,7 +49,9 @@ class Notices:
 
         Texts of a topic, or of a category of their own, may have figures in them: one each.
         """
-        if self._keeps(Notice(name, text, category, topic)):
+        kept = self._withheld()
+        if kept is not None:
+            kept.append(Notice(name, text, category, topic))
             return
         key = (name, topic or (text if category is UserWarning else category.__name__))
         if key not in self._said:
@@ -60,7 +62,7 @@ class Notices:
     def caught(self, name: str) -> Iterator[None]:
         """Warn about a layer of what is warned about inside."""
         if are_collected():  # on a thread beside the caller's
-            with collected_warnings() as said:
+            with CollectedWarnings() as said:
                 yield
         else:
             with warnings.catch_warnings(record=True) as caught:
@@ -72,9 +74,11 @@ class Notices:
 
     def forget(self, name: str, text: str) -> None:
         """What was said of a layer is over: said again, it is news."""
-        if self._keeps(Notice(name, text, over=True)):
-            return
-        self._said.discard((name, text))
+        kept = self._withheld()
+        if kept is None:
+            self._said.discard((name, text))
+        else:
+            kept.append(Notice(name, text, over=True))
 
     @contextmanager
     def withheld(self) -> Iterator[list[Notice]]:
@@ -86,13 +90,10 @@ class Notices:
         finally:
             _withheld.reset(token)
 
-    def _keeps(self, notice: Notice) -> bool:
-        """Whether this is said later."""
+    def _withheld(self) -> list[Notice] | None:
+        """The list of what is said later; None where it is said now."""
         held = _withheld.get()
-        if held is None or held[0] is not self:
-            return False
-        held[1].append(notice)
-        return True
+        return None if held is None or held[0] is not self else held[1]
 
     def say(self, notices: Iterable[Notice]) -> None:
         """Say what was withheld."""

@@ -18,7 +18,7 @@ from eigentropy._support.warnings import warn
 from eigentropy.report.measures import DEFAULT, DEFAULT_WITH_LABELS, about, named
 from eigentropy.torch.monitoring import inputs
 from eigentropy.torch.monitoring.collection import Collection, Counted, Place, Watched
-from eigentropy.torch.monitoring.hooks import Hook, probing
+from eigentropy.torch.monitoring.hooks import Hook, Probing
 from eigentropy.torch.monitoring.layers import unwrapped
 from eigentropy.torch.monitoring.loaders import ADVICE, first_samples, is_loader
 from eigentropy.torch.monitoring.passes import Pass, flat_mask, note_calls
@@ -225,7 +225,7 @@ class ProbedModel(Collection):
         else:
             activations = Activations(numbers, self.watched)
         hooks = _hooks(model, self.watched.layers, activations)
-        with undisturbed(model) as modules, probing(), hooks:
+        with undisturbed(model) as modules, Probing(), hooks:
             first = inputs.first_parameter(modules)
             for start in range(0, len(numbers), self.batch_size):
                 part = numbers[start : start + self.batch_size]
@@ -233,7 +233,8 @@ class ProbedModel(Collection):
                 if len(part) < self.n:
                     x = inputs.part(x, slice(int(part[0]), int(part[-1]) + 1, apart))
                 given = x if isinstance(x, (tuple, list)) else [x]
-                mask = flat_mask(model, given, {}) if rule.is_flat else None
+                may_have_mask = rule.is_flat and not isinstance(x, torch.Tensor)
+                mask = flat_mask(model, given, {}) if may_have_mask else None
                 activations.passing = Pass(size=len(part), mask=mask)
                 inputs.call(model, x, first)
                 activations.store(start)

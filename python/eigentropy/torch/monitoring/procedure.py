@@ -11,7 +11,14 @@ from eigentropy._measures.measurement import Variable
 from eigentropy._support.interval import LEVEL
 from eigentropy.report.measures import about
 from eigentropy.torch.monitoring import gathering
-from eigentropy.torch.monitoring.collection import INCOMPLETE, Collection, Counted, Place, Taken
+from eigentropy.torch.monitoring.collection import (
+    ALONE,
+    INCOMPLETE,
+    Collection,
+    Counted,
+    Place,
+    Taken,
+)
 from eigentropy.torch.monitoring.measuring import (
     FoundLayer,
     Measuring,
@@ -107,7 +114,7 @@ class Procedure:
 
     def place(self) -> Place:
         """Which of the processes this is, where samples are gathered."""
-        return Place(gathering.rank(), gathering.world_size()) if self.gathers() else Place()
+        return Place(gathering.rank(), gathering.world_size()) if self.gathers() else ALONE
 
     def take(self, step: int) -> Taken:
         """What this process has, now."""

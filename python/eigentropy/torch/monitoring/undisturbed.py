@@ -13,6 +13,8 @@ import numpy as np
 import numpy.random  # NumPy loads it at its first use, which would be the first measurement
 import torch
 
+_NOTHING = contextlib.nullcontext()
+
 
 @contextmanager
 def undisturbed(model: torch.nn.Module) -> Iterator[list[torch.nn.Module]]:
@@ -26,35 +28,37 @@ def undisturbed(model: torch.nn.Module) -> Iterator[list[torch.nn.Module]]:
     modules = [*model.modules()]
     # _buffers and _version are PyTorch's: there is no public way to see which tensor is the buffer
     # of a name, or whether a tensor was written to.
-    held = [(module, module.training, dict(module._buffers)) for module in modules]
-    all_buffers = [*model.buffers()] if any(buffers for *_, buffers in held) else []
+    held = [(module, dict(module._buffers)) for module in modules]
+    training = [module for module in modules if module.training]
+    has_buffers = [module for module, buffers in held if buffers]
+    all_buffers = [*model.buffers()] if has_buffers else []
     copies = [(buffer, _version(buffer), buffer.detach().clone()) for buffer in all_buffers]
-    cuda = _gpus_of(model, all_buffers)
+    random_states = _RandomStates()
     try:
         # no_grad would call set_grad_enabled in its turn, each time.
-        with same_random_numbers(cuda), torch.set_grad_enabled(False), _uncompiled():
-            for module, mode, _ in held:
-                if mode:
-                    _set_mode(module, False)
+        with _forked(_gpus_of(model, all_buffers)), torch.set_grad_enabled(False), _uncompiled():
+            _set_modes(training, False)
             yield modules
     finally:
-        for module, mode, _ in held:
-            if module.training != mode:
-                _set_mode(module, mode)
-        for module, _, buffers in held:
-            module._buffers.clear()
-            module._buffers.update(buffers)
+        random_states.restore()
+        _set_modes([module for module in modules if module.training], False)
+        _set_modes(training, True)
+        for module, buffers in held:
+            if buffers or module._buffers:
+                module._buffers.clear()
+                module._buffers.update(buffers)
         for buffer, version, copy in copies:
             if version is None or buffer._version != version:
                 with torch.inference_mode(buffer.is_inference()), torch.no_grad():
                     buffer.copy_(copy)
 
 
-def _set_mode(module: torch.nn.Module, training: bool) -> None:
-    """Set the mode of a module alone: PyTorch asks first whether it is a parameter or a module."""
-    is_plain = type(module).__setattr__ is torch.nn.Module.__setattr__
-    set_attribute = object.__setattr__ if is_plain else setattr
-    set_attribute(module, "training", training)
+def _set_modes(modules: Sequence[torch.nn.Module], training: bool) -> None:
+    """Set the mode of modules alone: PyTorch asks first whether it is a parameter or a module."""
+    for module in modules:
+        is_plain = type(module).__setattr__ is torch.nn.Module.__setattr__
+        set_attribute = object.__setattr__ if is_plain else setattr
+        set_attribute(module, "training", training)
 
 
 def _gpus_of(model: torch.nn.Module, buffers: Sequence[torch.Tensor]) -> list[torch.device]:
@@ -73,16 +77,32 @@ def _version(buffer: torch.Tensor) -> int | None:
 @contextmanager
 def same_random_numbers(cuda: Sequence[torch.device] = ()) -> Iterator[None]:
     """What runs inside draws no random numbers that would come next in PyTorch, NumPy or Python."""
-    states = random.getstate(), _state_of_numpy(), torch.get_rng_state()
-    # It looks at all kinds of devices, which takes longer than the rest of what is done here.
-    on_gpus = torch.random.fork_rng(devices=cuda) if cuda else contextlib.nullcontext()
+    states = _RandomStates()
     try:
-        with on_gpus:
+        with _forked(cuda):
             yield
     finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])  # noqa: NPY002
-        torch.set_rng_state(states[2])
+        states.restore()
+
+
+class _RandomStates:
+    """The states of the generators of the host, as they are now."""
+
+    def __init__(self) -> None:
+        self._python, self._numpy = random.getstate(), _state_of_numpy()
+        self._torch = torch.get_rng_state()
+
+    def restore(self) -> None:
+        """Draw the same numbers again."""
+        random.setstate(self._python)
+        np.random.set_state(self._numpy)  # noqa: NPY002
+        torch.set_rng_state(self._torch)
+
+
+def _forked(cuda: Sequence[torch.device]) -> contextlib.AbstractContextManager[Any]:
+    """Inside, the generators of these GPUs are others."""
+    # It looks at all kinds of devices, which takes longer than the rest of what is done here.
+    return torch.random.fork_rng(devices=cuda) if cuda else _NOTHING
 
 
 def _state_of_numpy() -> dict[str, Any]:
@@ -98,8 +118,8 @@ def _state_of_numpy() -> dict[str, Any]:
 def _uncompiled() -> contextlib.AbstractContextManager[Any]:
     """A part that was compiled before the hooks were made would not run them."""
     if "torch._dynamo" not in sys.modules:  # the compiler: nothing has been compiled
-        return contextlib.nullcontext()
+        return _NOTHING
     if hasattr(torch.compiler, "set_stance"):  # from PyTorch 2.6 on
         stance: contextlib.AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
         return stance
-    return contextlib.nullcontext()
+    return _NOTHING

@@ -12,9 +12,9 @@ import numpy as np
 from eigentropy._measures.measurement import Measurement, MeasurementSettings, Variable, measure
 from eigentropy._measures.results import Entropy
 from eigentropy._support.warnings import (
+    CollectedWarnings,
     PrecisionWarning,
     SaturationWarning,
-    collected_warnings,
     warn,
 )
 from eigentropy.report.measures import FAMILIES
@@ -145,7 +145,7 @@ def _entropy(rows: Array, sigma: float, settings: MeasurementSettings) -> float:
     if sigma == 0.0:
         return 0.0
     own = replace(settings, sigma=settings.sigma if math.isnan(sigma) else sigma, method="auto")
-    with collected_warnings() as said:
+    with CollectedWarnings() as said:
         measured = measure(rows, {}, own, diffusion=not settings.kernel)
     for one in said:
         if not issubclass(one.category, (SaturationWarning, PrecisionWarning)):
