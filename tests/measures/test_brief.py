@@ -79,7 +79,10 @@ def test_numbers_and_warnings_are_those_of_a_measurement(
 
 # From 1000 rows on the spectrum of all is tried in float32, for which the last tolerance is small.
 @pytest.mark.parametrize("tol", [1e-3, 1e-4, 1e-9])
-@pytest.mark.parametrize(("n", "d"), [(1000, 20), (1200, 3), (FEW_ROWS, 40), (1000, 1100)])
+# The core computes the last ones on a thread of its own.
+@pytest.mark.parametrize(
+    ("n", "d"), [(1000, 20), (1200, 3), (FEW_ROWS, 40), (1000, 1100), (1400, 4096)]
+)
 def test_so_are_those_of_as_many_rows_as_there_may_be(n, d, tol):
     how = replace(SETTINGS, tol=tol)
     Z, y = rows(n, d)
@@ -124,6 +127,21 @@ def test_a_width_that_does_not_fit_the_entries_is_refused_by_a_measurement():
     assert brief_numbers(Z, None, SETTINGS) is None
     with pytest.raises(ValueError, match="fill value"):
         measure(Z, {}, SETTINGS)
+
+
+def test_each_partition_has_a_group_for_each_share():
+    Z, _ = rows(4, 2)
+    numbers, shares = np.arange(4), np.array([0.5, 0.5])
+
+    def asked(offsets, shares):
+        return _core.brief_entropies(
+            Z, np.array(offsets), numbers, shares, 0.35, 0.0, 0.5, 1.0, 1.0, 1e-3, False, 0.0
+        )
+
+    assert len(asked([0, 2, 4], shares)[3]) == 1
+    for offsets, wrong in (([0, 4], shares), ([0, 1, 2, 4], shares), ([0, 4], shares[:0])):
+        with pytest.raises(ValueError, match="shares"):
+            asked(offsets, wrong)
 
 
 @pytest.mark.parametrize("scale", [1e-300, 1e300])
@@ -183,15 +201,19 @@ def test_many_rows_and_large_groups_are_left_to_a_measurement():
     assert brief_numbers(Z[:FEW_ROWS], two, SETTINGS) is None
 
 
-def test_so_are_long_rows(monkeypatch):
+@pytest.fixture
+def nothing_known():
+    brief._are_few.cache_clear()
+    yield
+    brief._are_few.cache_clear()
+
+
+@pytest.mark.parametrize(("missing", "is_brief"), [(0, True), (1, False)])
+def test_so_are_long_rows(monkeypatch, nothing_known, missing, is_brief):
     Z, _ = rows(30, 10)
-    brief._are_few.cache_clear()
     enough = HOST.matrix_bytes(30, 10, "float64", 30)
-    monkeypatch.setattr(brief, "FEW_BYTES", enough - 1)
-    assert brief_numbers(Z, None, SETTINGS) is None
-    brief._are_few.cache_clear()
-    monkeypatch.setattr(brief, "FEW_BYTES", enough)
-    assert brief_numbers(Z, None, SETTINGS) is not None
+    monkeypatch.setattr(brief, "FEW_BYTES", enough - missing)
+    assert (brief_numbers(Z, None, SETTINGS) is not None) == is_brief
 
 
 def test_so_are_rows_of_which_the_median_takes_a_sample():

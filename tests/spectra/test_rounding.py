@@ -228,6 +228,35 @@ def test_float32_is_not_tried_where_it_cannot_pay():
     assert worth(d=2000)  # long rows are summed in blocks, which loses less
 
 
+# Where distances are refined at little cost, only the eigenvalues decide.
+@pytest.mark.parametrize(
+    ("n", "d", "tol", "device", "are_refined", "decide"),
+    [
+        (1000, 20, 1e-3, HOST, True, "eigenvalues"),
+        (1500, 3, 1e-5, HOST, True, "eigenvalues"),
+        (1000, 1100, 1e-3, HOST, False, "distances"),
+        (2000, 1000, 1e-3, Cuda(0), False, "distances"),
+        (2000, 1000, 2.4e-6, Cuda(0), False, "eigenvalues"),
+    ],
+)
+def test_the_limit_is_where_an_error_is_too_large(n, d, tol, device, are_refined, decide):
+    limit = rounding.reach_for_single([n], d, [1.0], tol, device)
+
+    def too_large(reach):
+        found = {"eigenvalues"} if rounding.eigenvalue_error(n, reach) >= tol else set()
+        of_exponent = rounding.distance_error(d) * EPS * 0.5 * reach**2
+        is_wrong = of_exponent > rounding.REFINED_ABOVE and not are_refined
+        return found | ({"distances"} if is_wrong else set())
+
+    assert too_large(limit * (1.0 - 1e-9)) == set()
+    assert too_large(limit * (1.0 + 1e-9)) == {decide}
+
+
+def test_the_limit_is_0_where_float32_is_never_worth_it():
+    for sizes, t, tol in (([999], 1.0, 1e-3), ([2000], 0.9, 1e-3), ([2000], 1.0, 1e-9)):
+        assert rounding.reach_for_single(sizes, 20, [t], tol) == 0.0
+
+
 # What "auto" chooses
 
 

@@ -1,5 +1,6 @@
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -77,8 +78,19 @@ py::object entropies_in_brief(const py::array& Z, const Indices& offsets, const 
                               const Values<double>& shares, double share_of_median,
                               double narrowest, double alpha, double t, double unit, double tol,
                               bool keeps_distances, double reach_for_single) {
-  const BriefOptions options{share_of_median, narrowest,       alpha, t, unit, tol,
-                             keeps_distances, reach_for_single};
+  const index_t groups = std::max<index_t>(offsets.size() - 1, 0);
+  if (shares.size() == 0 ? groups > 0 : groups % shares.size() != 0) {
+    throw std::invalid_argument("there must be as many groups in each partition as shares");
+  }
+  BriefOptions options;
+  options.share_of_median = share_of_median;
+  options.narrowest = narrowest;
+  options.alpha = alpha;
+  options.t = t;
+  options.unit = unit;
+  options.tol = tol;
+  options.keeps_distances = keeps_distances;
+  options.reach_for_single = reach_for_single;
   return with_input(Z, [&](auto view) -> py::object {
     auto compute = [view, options,
                     partitions =
@@ -86,9 +98,9 @@ py::object entropies_in_brief(const py::array& Z, const Indices& offsets, const 
                                    to_buffer<double>(shares)}](Control& control) mutable {
       return brief_entropies(view, partitions, options, thread_count(), control);
     };
-    // The rows may need a second spectrum, in float64.
+    // As of the larger of two calls, one for all rows and one for the groups.
     const double flops =
-        2.0 * spectrum_flops(view.rows, view.cols) + subsets_flops(offsets, view.cols);
+        std::max(spectrum_flops(view.rows, view.cols), subsets_flops(offsets, view.cols));
     const auto found = run_interruptible(std::move(compute), py::none(), flops);
     if (!found.has_value()) return py::none();
     return py::make_tuple(found->sigma, found->entropy, found->kernel_sum, found->given_partition,

@@ -20,12 +20,12 @@ struct BriefOptions {
   double tol = 0.0;   // relative, of an entropy from float32
   // Whether the distances behind the median serve for the spectrum, too, if that is in float32.
   bool keeps_distances = false;
-  // Float32 is tried where no row is as far from the centre, in units of sigma.
+  // Float32 is tried where all rows are nearer to the centre than this, in units of sigma.
   double reach_for_single = 0.0;
 };
 
-// Partitions of the rows into as many groups each, all with the same shares of the rows: group y of
-// partition b is the subset b * shares.size() + y.
+// Partitions of the rows into groups. All have the same number of groups, with the same shares of
+// the rows: group y of partition b is the subset b * shares.size() + y.
 struct Partitions {
   Subsets groups;
   Buffer<double> shares;
@@ -42,8 +42,8 @@ struct BriefEntropies {
 // The entropies of n >= 2 rows as a whole, and given each partition: S(t) of the eigenvalues of the
 // operator of the rows or of a group. That of all rows is in float32 where the bound of the
 // rounding meets `tol`; those of the groups are in float64. Nothing is returned where a row is not
-// finite, or where the width is below `narrowest`. Throws as diffusion_spectrum and subset_spectra
-// do.
+// finite, or where the width is below `narrowest`. The indices of a group may be in another order
+// afterwards. Throws as diffusion_spectrum and subset_spectra do.
 template <class S>
 std::optional<BriefEntropies> brief_entropies(InputView<S> Z, Partitions& partitions,
                                               const BriefOptions& options, int threads,

@@ -127,9 +127,9 @@ def brief_numbers(
 
 @lru_cache(maxsize=64)
 def _are_few(n: int, d: int) -> bool:
-    """Whether so many rows and columns are worth no choice of a method, and all rows are sampled.
+    """Whether nothing but all eigenvalues comes into question, of a matrix that surely fits.
 
-    Where rows are very long a median takes some of the pairs.
+    The median must be that of all pairs: where there are many columns it takes a sample of rows.
     """
     fits = HOST.matrix_bytes(n, d, "float64", n) <= FEW_BYTES
     return fits and 1 < n <= min(FEW_ROWS, sample_size(d))

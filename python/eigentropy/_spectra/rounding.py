@@ -114,19 +114,21 @@ def reach_for_single(
     tol: float,
     device: Device = HOST,
 ) -> float:
-    """Float32 is worth trying where no row is as far from the centre, in units of sigma.
+    """Float32 is worth trying where all rows are nearer to the centre than this, in units of sigma.
 
     `sizes` are the numbers of rows of all matrices, d that of columns. Powers below 1 magnify the
-    smallest eigenvalues, which float32 does not resolve: the limit is 0 then, as for few rows.
+    smallest eigenvalues, which float32 does not resolve: the limit is 0 then. It is 0 for few rows,
+    too, and where eigenvalues are wrong by `tol` wherever the rows are.
     """
     largest, work = max(sizes), sum([n**3 for n in sizes])
     if work < SINGLE_FROM**3 or any(functional(one).exponent < 1.0 for one in wanted):
         return 0.0
-    of_eigenvalues = (tol - eigenvalue_error(largest, 0.0)) / EPS  # where they are wrong by tol
+    # Where the error of an eigenvalue reaches tol, and that of a distance what is computed again.
+    of_eigenvalues = max(0.0, (tol - eigenvalue_error(largest, 0.0)) / EPS)
+    of_distances = math.sqrt(2.0 * REFINED_ABOVE / (distance_error(d) * EPS))
     widened = device.widens_distances and d <= _core.widest_block
-    if d <= (WIDENED_COLUMNS if widened else REFINED_COLUMNS) * largest:
-        return of_eigenvalues
-    return min(of_eigenvalues, math.sqrt(2.0 * REFINED_ABOVE / (distance_error(d) * EPS)))
+    may_be_refined = d <= (WIDENED_COLUMNS if widened else REFINED_COLUMNS) * largest
+    return of_eigenvalues if may_be_refined else min(of_eigenvalues, of_distances)
 
 
 def distance_error(d: int) -> float:

@@ -14,7 +14,7 @@ import torch
 from eigentropy._measures.entropy import diffusion_spectral_entropy
 from eigentropy._support.options import integer, positive
 from eigentropy._support.signatures import check_options, option_names
-from eigentropy.torch.monitoring.collection import Place, Watched
+from eigentropy.torch.monitoring.collection import ALONE, Watched
 from eigentropy.torch.monitoring.layers import find_layers, unwrapped
 from eigentropy.torch.monitoring.probe import Probe
 from eigentropy.torch.monitoring.rows import Pooling, RowRule
@@ -200,7 +200,7 @@ def _rows(
     if len(layers) > 1:
         raise ValueError(f"layer must name one module, {layer!r} matches {', '.join(layers)}")
     collection = probe.attach(Watched(model, layers, rule), seed)
-    found = collection.take(Place()).rows
+    found = collection.take(ALONE).rows
     if not found:
         (why,) = collection.unusable.values() or ("does not run in the model's forward pass",)
         raise ValueError(f"layer {layer!r} {why}")

@@ -208,6 +208,27 @@ def test_the_next_random_numbers_are_those_without_a_monitor(kind, before):
     assert drawn[0] == drawn[1]
 
 
+def test_a_forward_that_exchanges_numpy_s_generator_leaves_no_other_trace(net):
+    class Exchanging(nn.Linear):
+        def forward(self, x):
+            np.random.set_bit_generator(np.random.PCG64(1))
+            gaussian()
+            return super().forward(x)
+
+    net = nn.Sequential(nn.BatchNorm1d(4), Exchanging(4, 3))
+    of_numpy = np.random.get_bit_generator()
+    before = everything(net)
+    try:
+        with (
+            Monitor(net, "1", probe=blobs()) as monitor,
+            pytest.raises(ValueError, match="state"),
+        ):
+            monitor.step()
+    finally:
+        np.random.set_bit_generator(of_numpy)
+    assert_same({**everything(net), "numpy": before["numpy"]}, before)
+
+
 def test_a_module_that_sets_its_attributes_by_itself_hears_of_both_modes():
     modes = []
 

@@ -190,8 +190,6 @@ class Outputs:
 
     def act(self, events: Events) -> None:
         """Let the alarms act, the one that raises an error last."""
-        if not events:
-            return
         pairs = [*zip(self.alarms, events, strict=True)]
         for alarm, happened in sorted(pairs, key=lambda pair: "raise" in pair[0].actions):
             alarm.act(happened)

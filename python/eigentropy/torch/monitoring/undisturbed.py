@@ -30,8 +30,7 @@ def undisturbed(model: torch.nn.Module) -> Iterator[list[torch.nn.Module]]:
     # of a name, or whether a tensor was written to.
     held = [(module, dict(module._buffers)) for module in modules]
     training = [module for module in modules if module.training]
-    has_buffers = [module for module, buffers in held if buffers]
-    all_buffers = [*model.buffers()] if has_buffers else []
+    all_buffers = [*model.buffers()] if any(buffers for _, buffers in held) else []
     copies = [(buffer, _version(buffer), buffer.detach().clone()) for buffer in all_buffers]
     random_states = _RandomStates()
     try:
@@ -40,17 +39,19 @@ def undisturbed(model: torch.nn.Module) -> Iterator[list[torch.nn.Module]]:
             _set_modes(training, False)
             yield modules
     finally:
-        random_states.restore()
-        _set_modes([module for module in modules if module.training], False)
-        _set_modes(training, True)
-        for module, buffers in held:
-            if buffers or module._buffers:
-                module._buffers.clear()
-                module._buffers.update(buffers)
-        for buffer, version, copy in copies:
-            if version is None or buffer._version != version:
-                with torch.inference_mode(buffer.is_inference()), torch.no_grad():
-                    buffer.copy_(copy)
+        try:
+            _set_modes([module for module in modules if module.training], False)
+            _set_modes(training, True)
+            for module, buffers in held:
+                if buffers or module._buffers:
+                    module._buffers.clear()
+                    module._buffers.update(buffers)
+            for buffer, version, copy in copies:
+                if version is None or buffer._version != version:
+                    with torch.inference_mode(buffer.is_inference()), torch.no_grad():
+                        buffer.copy_(copy)
+        finally:
+            random_states.restore()
 
 
 def _set_modes(modules: Sequence[torch.nn.Module], training: bool) -> None:
@@ -95,8 +96,9 @@ class _RandomStates:
     def restore(self) -> None:
         """Draw the same numbers again."""
         random.setstate(self._python)
-        np.random.set_state(self._numpy)  # noqa: NPY002
         torch.set_rng_state(self._torch)
+        # Last, since it fails where NumPy has been given another generator meanwhile.
+        np.random.set_state(self._numpy)  # noqa: NPY002
 
 
 def _forked(cuda: Sequence[torch.device]) -> contextlib.AbstractContextManager[Any]:
