@@ -618,6 +618,26 @@ def monitor_parts(results: Results) -> str:
     return table(["samples", "part", "time", "at the product rate"], rows)
 
 
+def estimate_parts(results: Results) -> str:
+    """Where the time of an estimate goes, and how long its arithmetic takes at the product rate."""
+    rows = []
+    for case in results["estimate_parts"]["cases"]:
+        parts, least, seconds = case["parts"], case["at_product_rate"], case["seconds"]
+        columns = sum(case["columns"])
+        shown = [
+            ("the kernel of all rows", parts["kernel"], least["kernel"]),
+            (f"products with {columns} vectors", parts["products"], least["products"]),
+            ("everything else", seconds - sum(parts.values()), None),
+            ("the estimate as a whole", seconds, sum(least.values())),
+            ("processor time of the system for the kernel's memory", case["system_seconds"], None),
+        ]
+        rows += [
+            [str(case["n"]), what, time(taken), "" if limit is None else time(limit)]
+            for what, taken, limit in shown
+        ]
+    return table(["rows", "part", "time", "at the product rate"], rows)
+
+
 def kept_kernel(results: Results) -> str:
     """An estimate with the kernel kept in float32, and in 16 bits."""
     rows = []
@@ -867,6 +887,7 @@ BLOCKS: dict[str, tuple[tuple[str, ...], Callable[[Results], str]]] = {
     "speed": (("dse", "calls", "monitor"), speed),
     "monitor step": (("monitor",), monitor_step),
     "monitor parts": (("monitor_parts",), monitor_parts),
+    "estimate parts": (("estimate_parts",), estimate_parts),
     "kept kernel": (("kept_kernel",), kept_kernel),
     "largest": (("largest",), largest),
     "tensor pairs": (("tensor_pairs",), tensor_pairs),
