@@ -12,7 +12,6 @@ kernel is computed: the processor time that this takes is shown by itself.
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import sys
 import time
@@ -23,12 +22,9 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
-import torch
 
 import eigentropy as eg
-from benchmarks.compare.monitor_parts import product_rate
-from benchmarks.shared.machine import describe
-from benchmarks.shared.results import rounded, write
+from benchmarks.compare.timed_parts import product_rate, show_and_write
 from eigentropy import _core
 
 TOL = 1e-3
@@ -136,11 +132,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path)
     options = parser.parse_args(arguments)
     cases = [measured(n, options.columns) for n in options.samples]
-    for case in cases:
-        print(*lines(case), sep="\n")
-    found = {"machine": describe(), "torch_threads": torch.get_num_threads(), "cases": cases}
-    if options.output is not None:
-        write(options.output, rounded(json.loads(json.dumps(found))))
+    show_and_write(cases, lines, options.output)
     return 0
 
 

@@ -13,7 +13,6 @@ operations would take at the rate of a large product in the same precision.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import statistics
 import sys
@@ -23,19 +22,14 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import torch
-
 from benchmarks.compare.cases import LAYER
 from benchmarks.compare.monitor_step import INPUTS, NETWORK, Outside, monitor
-from benchmarks.shared.machine import describe
-from benchmarks.shared.results import rounded, write
+from benchmarks.compare.timed_parts import product_rate, show_and_write
 from eigentropy import _core
 from eigentropy._backends.costs import SINGLE_FROM
 
 WHOLE = "brief_entropies"  # the call of the core in a step
 PARTITIONS = 3  # the observed groups, and the monitor's two random partitions
-PRODUCT = 2000  # rows of the matrices whose product shows the rate
-PRODUCTS = 7
 WARM_UP = 3
 
 
@@ -122,17 +116,6 @@ def at_product_rate(n: int, d: int, classes: int, rates: Mapping[str, float]) ->
     }
 
 
-def product_rate(dtype: str) -> float:
-    """Operations a second of a product of square matrices."""
-    A, B = torch.rand(2, PRODUCT, PRODUCT, dtype=getattr(torch, dtype))
-    taken = []
-    for _ in range(WARM_UP + PRODUCTS):
-        start = time.perf_counter()
-        torch.mm(A, B)
-        taken.append(time.perf_counter() - start)
-    return 2.0 * PRODUCT**3 / statistics.median(taken[WARM_UP:])
-
-
 def lines(case: dict[str, Any]) -> list[str]:
     """A case for the eye, in milliseconds."""
     parts = case["parts"]
@@ -144,7 +127,8 @@ def lines(case: dict[str, Any]) -> list[str]:
         **{f"{name} at the product rate": s for name, s in case["at_product_rate"].items()},
         "together at the product rate": sum(case["at_product_rate"].values()),
     }
-    return [f"{1e3 * seconds:9.3f} ms  {name}" for name, seconds in rows.items()]
+    shown = [f"{1e3 * seconds:9.3f} ms  {name}" for name, seconds in rows.items()]
+    return [f"n = {case['n']}, d = {case['d']}", *shown]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -154,11 +138,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path)
     options = parser.parse_args(arguments)
     cases = [measured(n, options.rounds) for n in options.samples]
-    for case in cases:
-        print(f"n = {case['n']}, d = {case['d']}", *lines(case), sep="\n")
-    found = {"machine": describe(), "torch_threads": torch.get_num_threads(), "cases": cases}
-    if options.output is not None:
-        write(options.output, rounded(json.loads(json.dumps(found))))
+    show_and_write(cases, lines, options.output)
     return 0
 
 

@@ -177,20 +177,17 @@ class Measuring:
 
     def values(self, found: Iterable[FoundLayer], sampling: bool) -> dict[str, float]:
         """Values of layers by their keys: those of a measure stand together."""
-        kinds: dict[str, list[tuple[str, float]]] = {}
-        layers = [*found]
-        if len(layers) > 1:
-            layers.sort(key=lambda layer: self._layers.index(layer.name))
-        for layer in layers:
+        kinds: dict[str, dict[str, float]] = {}  # by kind, and then by layer in the model's order
+        for layer in sorted(found, key=lambda layer: self._layers.index(layer.name)):
             for kind, one in layer.numbers.items():
-                known = {kind: one.value}
+                kinds.setdefault(kind, {})[layer.name] = one.value
                 if one.null_error is not None:
-                    known[f"{kind}_null_se"] = one.null_error
+                    kinds.setdefault(f"{kind}_null_se", {})[layer.name] = one.null_error
                 if sampling:
-                    known[f"{kind}_sampling_se"] = one.sampling_error
-                for name, value in known.items():
-                    kinds.setdefault(name, []).append((f"{name}/{layer.name}", value))
-        return {key: value for kind in sorted(kinds) for key, value in kinds[kind]}
+                    kinds.setdefault(f"{kind}_sampling_se", {})[layer.name] = one.sampling_error
+        return {
+            f"{kind}/{name}": value for kind in sorted(kinds) for name, value in kinds[kind].items()
+        }
 
     def profile(self, found: Sequence[FoundLayer], n: int, level: float) -> LayerProfile:
         """The layers side by side."""

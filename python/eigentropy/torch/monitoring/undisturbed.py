@@ -40,6 +40,7 @@ def undisturbed(model: torch.nn.Module) -> Iterator[list[torch.nn.Module]]:
             yield modules
     finally:
         try:
+            # What ran inside may have set modes, too.
             _set_modes([module for module in modules if module.training], False)
             _set_modes(training, True)
             for module, buffers in held:
