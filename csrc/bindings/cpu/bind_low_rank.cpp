@@ -9,7 +9,6 @@
 namespace eigentropy::bindings {
 namespace {
 
-using Indices = py::array_t<index_t, py::array::c_style | py::array::forcecast>;
 using Doubles = py::array_t<double, py::array::c_style>;
 
 MatrixView<const double> matrix_view(const Doubles& F) {

@@ -108,7 +108,7 @@ std::optional<BriefEntropies> brief_entropies(InputView<S> Z, Partitions& partit
     found.kernel_sum = spectrum.kernel_sum;
   }
   median.kept.reset();
-  control.check();  // where nobody waits any more, the rows of the caller may be gone
+  control.check();  // after Ctrl-C nobody waits, and the rows of the caller may be gone
   if (!nats.has_value()) {
     const Spectrum<double> spectrum = diffusion_spectrum<double>(Z, kernel, threads, control);
     nats = nats_of(spectrum, options.t);

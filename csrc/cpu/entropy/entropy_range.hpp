@@ -12,10 +12,13 @@ struct Rounding {
   bool has_unit;
 };
 
-// Bound of the error of each of n eigenvalues in arithmetic of this eps, in units of the norm of
-// the matrix times `norm`. eps (10 + sqrt(n) / 5) is above the measured errors of kernel and
-// solver. Rounding the coordinates changes the kernel by up to eps * reach. `outside`, how far
-// computed eigenvalues lie outside of [0, 1], is an error that is seen.
+// Bound of the error of each of n eigenvalues of a matrix of this norm, in arithmetic of this eps:
+//
+//   min(1, max(norm eps (10 + sqrt(n) / 5 + reach), 2 outside))
+//
+// eps (10 + sqrt(n) / 5) is above the measured errors of kernel and solver. Rounding the
+// coordinates changes the kernel by up to eps * reach. `outside`, how far computed eigenvalues lie
+// outside of [0, 1], is an error that is seen.
 double eigenvalue_error(index_t n, double reach, double outside, double eps, double norm);
 
 struct Range {
