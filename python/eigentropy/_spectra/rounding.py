@@ -123,7 +123,7 @@ def reach_for_single(
     largest, work = max(sizes), sum([n**3 for n in sizes])
     if work < SINGLE_FROM**3 or any(functional(one).exponent < 1.0 for one in wanted):
         return 0.0
-    # At the first reach the error of an eigenvalue is tol. From the second on distances are refined.
+    # Eigenvalues are wrong by tol at the first reach. Distances are refined from the second one on.
     of_eigenvalues = max(0.0, (tol - eigenvalue_error(largest, 0.0)) / EPS)
     of_distances = math.sqrt(2.0 * REFINED_ABOVE / (distance_error(d) * EPS))
     widened = device.widens_distances and d <= _core.widest_block
